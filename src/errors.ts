@@ -1,0 +1,37 @@
+/** What went wrong, as a stable word a program can test. */
+export type DlgErrorCode =
+  /** An option has an unknown name or a value outside its range. */
+  | 'invalid-option'
+  /** The shared gradients do not fit the model: wrong number, name, shape, dtype, or not finite. */
+  | 'invalid-gradients'
+  /** The model cannot be attacked as it is: not built, disposed, no trainable weights, not finite. */
+  | 'invalid-model'
+  /** Sample data or labels do not fit the model. */
+  | 'invalid-data'
+  /** The model uses an operation the tracer does not know or cannot record. */
+  | 'untraceable'
+  /** The label strategy's assumptions do not hold for these gradients. */
+  | 'labels'
+  /** A runtime is missing, or cannot run the traced graph. */
+  | 'runtime'
+  /** A file is missing, unreadable, truncated or malformed. */
+  | 'invalid-file'
+  /** The caller's signal was aborted before any work started. */
+  | 'aborted'
+  /** The caller's budget was spent before any work started. */
+  | 'budget'
+
+/**
+ * Every wrong input ends in one of these, before any work starts.
+ *
+ * The message says what was wrong and what would be right; `code` is for programs.
+ */
+export class DlgError extends Error {
+  override readonly name = 'DlgError'
+  readonly code: DlgErrorCode
+
+  constructor(code: DlgErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
