@@ -1,0 +1,92 @@
+import { fill, scalar, uniformValue } from './leaves'
+import type { BinaryOp, Node, UnaryOp } from './node'
+import * as numbers from './scalar'
+import { broadcastShapes, inversePermutation, keepsOrder, padRank, sameShape } from './shape'
+import { simplifyBinary, simplifyUnary } from './simplify'
+import { alignPermutation, broadcast, reshape, transpose } from './structure'
+
+type ElementwiseOp = UnaryOp | BinaryOp | 'select'
+
+/** A function of one number, applied to every element. */
+export function unary(op: UnaryOp, x: Node): Node {
+  const value = uniformValue(x)
+  if (value !== undefined) return fill(x.graph, numbers.unary[op](value), x.shape)
+  return simplifyUnary(op, x) ?? elementwise(op, [x])
+}
+
+/** A function of two numbers under NumPy broadcasting. */
+export function binary(op: BinaryOp, a: Node, b: Node): Node {
+  const [x, y] = [uniformValue(a), uniformValue(b)]
+  const shape = broadcastShapes(a.shape, b.shape)
+  if (x !== undefined && y !== undefined) return fill(a.graph, numbers.binary[op](x, y), shape)
+  const simpler = simplifyBinary(op, a, b)
+  return simpler ? broadcast(simpler, shape) : elementwise(op, [a, b])
+}
+
+/** a where the mask is not 0, else b. */
+export function select(mask: Node, a: Node, b: Node): Node {
+  const shape = broadcastShapes(mask.shape, a.shape, b.shape)
+  const value = uniformValue(mask)
+  if (value !== undefined) return broadcast(value !== 0 ? a : b, shape)
+  return a === b ? broadcast(a, shape) : elementwise('select', [mask, a, b])
+}
+
+/**
+ * Broadcasts stay implicit and transposes move towards the outputs, where they cancel: a network traced with channels
+ * last becomes one with channels first, transposed at its borders only.
+ */
+function elementwise(op: ElementwiseOp, inputs: readonly Node[]): Node {
+  const { graph } = inputs[0]
+  const shape = broadcastShapes(...inputs.map((n) => n.shape))
+  const sources = inputs.map((n) => (n.op === 'broadcast' ? n.inputs[0] : n))
+  if (sources.some((n, i) => n !== inputs[i])) return broadcast(rebuild(op, sources), shape)
+  const turned = inputs.find((n) => n.op === 'transpose' && n.varying)
+  if (turned?.op === 'transpose') {
+    const permutation = alignPermutation(turned.attributes.permutation, shape.length)
+    const straight = inputs.map((n) => withoutTranspose(n, permutation))
+    if (straight.every((n) => n !== undefined)) return transpose(rebuild(op, straight), permutation)
+  }
+  return graph.intern(op, [...inputs], {}, shape)
+}
+
+function rebuild(op: ElementwiseOp, inputs: readonly Node[]): Node {
+  if (op === 'select') return select(inputs[0], inputs[1], inputs[2])
+  return inputs.length === 1 ? unary(op as UnaryOp, inputs[0]) : binary(op as BinaryOp, inputs[0], inputs[1])
+}
+
+/** The node whose transpose under the permutation is n, when it costs nothing to have. */
+function withoutTranspose(n: Node, permutation: readonly number[]): Node | undefined {
+  const rank = permutation.length
+  if (n.op === 'transpose' && sameShape(alignPermutation(n.attributes.permutation, rank), permutation))
+    return reshape(n.inputs[0], padRank(n.inputs[0].shape, rank))
+  const shape = padRank(n.shape, rank)
+  const inverse = inversePermutation(permutation)
+  // what does not vary is transposed once, when it is bound
+  if (!n.varying || keepsOrder(shape, inverse)) return transpose(reshape(n, shape), inverse)
+  return undefined
+}
+
+export const neg = (x: Node): Node => unary('neg', x)
+export const exp = (x: Node): Node => unary('exp', x)
+export const log = (x: Node): Node => unary('log', x)
+export const sqrt = (x: Node): Node => unary('sqrt', x)
+export const sigmoid = (x: Node): Node => unary('sigmoid', x)
+export const tanh = (x: Node): Node => unary('tanh', x)
+export const relu = (x: Node): Node => unary('relu', x)
+export const abs = (x: Node): Node => unary('abs', x)
+export const add = (a: Node, b: Node): Node => binary('add', a, b)
+export const sub = (a: Node, b: Node): Node => binary('sub', a, b)
+export const mul = (a: Node, b: Node): Node => binary('mul', a, b)
+export const div = (a: Node, b: Node): Node => binary('div', a, b)
+export const pow = (a: Node, b: Node): Node => binary('pow', a, b)
+export const maximum = (a: Node, b: Node): Node => binary('maximum', a, b)
+export const minimum = (a: Node, b: Node): Node => binary('minimum', a, b)
+/** 1 where a < b, else 0. */
+export const less = (a: Node, b: Node): Node => binary('less', a, b)
+/** 1 where a = b, else 0. */
+export const equal = (a: Node, b: Node): Node => binary('equal', a, b)
+export const square = (x: Node): Node => mul(x, x)
+/** x · factor. */
+export const scale = (x: Node, factor: number): Node => mul(x, scalar(x.graph, factor))
+/** x + term. */
+export const offset = (x: Node, term: number): Node => add(x, scalar(x.graph, term))

@@ -1,0 +1,33 @@
+import { add } from './elementwise'
+import { fill } from './leaves'
+import { type Node, type Op, reachable } from './node'
+import { sameShape, sizeOf } from './shape'
+import { type VjpRule, vjp } from './vjp'
+
+/**
+ * Reverse-mode gradient ⟨seed, ∂y/∂x⟩ of y for each x, as nodes of the same graph; seed is 1 for a scalar y.
+ *
+ * Every rule is written in primitives that have rules themselves, so a gradient can be differentiated again, to any
+ * order.
+ */
+export function grad(y: Node, xs: readonly Node[], seed?: Node): Node[] {
+  if (!seed && sizeOf(y.shape) !== 1) throw new Error(`grad: y has shape [${y.shape}]; give a seed or make it a scalar`)
+  if (seed && !sameShape(seed.shape, y.shape)) throw new Error(`grad: seed [${seed.shape}] for y [${y.shape}]`)
+  const nodes = reachable([y])
+  const active = new Set<Node>(xs)
+  for (const node of nodes) if (node.inputs.some((n) => active.has(n))) active.add(node)
+  const cotangents = new Map<Node, Node>([[y, seed ?? fill(y.graph, 1, y.shape)]])
+  for (const node of nodes.reverse()) {
+    const cotangent = cotangents.get(node)
+    if (!cotangent || !active.has(node)) continue
+    const rule = vjp[node.op] as VjpRule<Op>
+    node.inputs.forEach((source, i) => {
+      if (!active.has(source)) return
+      const part = rule(node, cotangent, i)
+      if (!part) return
+      const before = cotangents.get(source)
+      cotangents.set(source, before ? add(before, part) : part)
+    })
+  }
+  return xs.map((x) => cotangents.get(x) ?? fill(x.graph, 0, x.shape))
+}

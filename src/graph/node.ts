@@ -1,0 +1,130 @@
+/** Static tensor shape; `[]` is a scalar. */
+export type Shape = readonly number[]
+
+/** Functions of one number, applied to every element. */
+export type UnaryOp =
+  | 'neg' | 'exp' | 'log' | 'sqrt' | 'sigmoid' | 'tanh' | 'relu' | 'softplus' | 'abs' | 'sign' | 'floor' | 'ceil' | 'round'
+  | 'sin' | 'cos' | 'tan' | 'asin' | 'acos' | 'atan' | 'sinh' | 'cosh' | 'asinh' | 'acosh' | 'atanh'
+  | 'erf' | 'expm1' | 'log1p'
+
+/** Functions of two numbers, applied element by element under NumPy broadcasting. `less` and `equal` give 0 or 1. */
+export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum' | 'less' | 'equal'
+
+/** How a convolution slides: one entry per spatial axis. Padding is with zeros. */
+export interface ConvGeometry {
+  readonly strides: readonly number[]
+  readonly padLow: readonly number[]
+  readonly padHigh: readonly number[]
+  readonly dilations: readonly number[]
+  readonly groups: number
+}
+
+type Nothing = Record<never, never>
+
+/** What a node of each operation carries beside its inputs. */
+export interface Attributes extends Record<UnaryOp | BinaryOp, Nothing> {
+  /** A tensor that changes with every evaluation: the unknowns of an attack. */
+  input: { readonly name: string }
+  /** A tensor bound once for many evaluations: weights, shared gradients, large constants. */
+  parameter: { readonly name: string }
+  /** A few numbers known while the graph is built. */
+  constant: { readonly values: readonly number[] }
+  /** 0, 1, …, size − 1. */
+  iota: { readonly size: number }
+  /** `select(mask, a, b)`: a where the mask is not 0, else b. */
+  select: Nothing
+  reshape: Nothing
+  transpose: { readonly permutation: readonly number[] }
+  broadcast: Nothing
+  /** Elements start, start + step, … of each axis; the node's shape says how many. */
+  slice: { readonly start: readonly number[]; readonly step: readonly number[] }
+  /** Zeros before, after and between the elements of each axis. */
+  pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly interior: readonly number[] }
+  reverse: { readonly axes: readonly number[] }
+  concat: { readonly axis: number }
+  /** Sum over axes, which stay with size 1. */
+  sum: { readonly axes: readonly number[] }
+  /** Maximum over one axis, which stays with size 1. */
+  max: { readonly axis: number }
+  /** Index of the first maximum over one axis, which stays with size 1. */
+  argmax: { readonly axis: number }
+  /** Over the last axis. */
+  softmax: Nothing
+  /** Over the last axis. */
+  logSoftmax: Nothing
+  /** Product of the last two axes, NumPy broadcasting over the others. */
+  matMul: Nothing
+  /** y of the trilinear form ⟨y, conv(x, w)⟩: x is [N, C, …], w is [O, C / groups, …]. */
+  conv: ConvGeometry
+  /** Gradient of ⟨y, conv(x, w)⟩ with respect to x, from (y, w). */
+  convInputGrad: ConvGeometry
+  /** Gradient of ⟨y, conv(x, w)⟩ with respect to w, from (x, y). */
+  convFilterGrad: ConvGeometry
+  /** Rows of a table [V, …] at whole-number indices. */
+  gather: Nothing
+  /** Adds rows into a table of zeros at whole-number indices: the adjoint of `gather`. */
+  scatterAdd: Nothing
+}
+
+export type Op = keyof Attributes
+
+interface NodeOf<K extends Op> {
+  /** Position in the order of construction: inputs always have smaller ids. */
+  readonly id: number
+  readonly graph: Graph
+  readonly op: K
+  readonly inputs: readonly Node[]
+  readonly attributes: Attributes[K]
+  readonly shape: Shape
+  /** Whether the value depends on an `input`, and so changes with every evaluation. */
+  readonly varying: boolean
+}
+
+/**
+ * One value of the dataflow graph. Nodes are immutable, and equal nodes are the same object. Every element is a
+ * number: a mask is 0 or 1, an index a whole number.
+ */
+export type Node<K extends Op = Op> = { [P in K]: NodeOf<P> }[K]
+
+/** The nodes built so far, by structure. */
+export interface Graph {
+  /** The node with this structure, made at the first request. */
+  intern<K extends Op>(op: K, inputs: readonly Node[], attributes: Attributes[K], shape: Shape): Node<K>
+  /** Number of nodes built. */
+  readonly size: number
+}
+
+/** An empty graph. All nodes of one computation live in one graph. */
+export function createGraph(): Graph {
+  const nodes = new Map<string, Node>()
+  const graph: Graph = {
+    intern(op, inputs, attributes, shape) {
+      const key = `${op}(${inputs.map((n) => n.id)})${shape}${JSON.stringify(attributes)}`
+      let node = nodes.get(key)
+      if (!node) {
+        if (inputs.some((n) => n.graph !== graph)) throw new Error(`${op}: inputs belong to different graphs`)
+        const varying = op === 'input' || inputs.some((n) => n.varying)
+        node = Object.freeze({ id: nodes.size, graph, op, inputs, attributes, shape, varying }) as Node
+        nodes.set(key, node)
+      }
+      return node as Node<typeof op>
+    },
+    get size() {
+      return nodes.size
+    },
+  }
+  return graph
+}
+
+/** All nodes that the outputs need, inputs before users. */
+export function reachable(outputs: readonly Node[]): Node[] {
+  const found = new Set<Node>()
+  const stack = [...outputs]
+  while (stack.length > 0) {
+    const node = stack.pop()!
+    if (found.has(node)) continue
+    found.add(node)
+    stack.push(...node.inputs)
+  }
+  return [...found].sort((a, b) => a.id - b.id)
+}

@@ -1,0 +1,132 @@
+import { binary, equal, mul, neg, scale, sub } from './elementwise'
+import { fill, iota, uniformValue } from './leaves'
+import type { Node, Shape } from './node'
+import { normalizeAxes, padRank, range, sizeOf } from './shape'
+import { broadcast, reshape, transpose } from './structure'
+
+/** Sum over axes, which stay with size 1. */
+export function sum(x: Node, over: readonly number[] = range(x.shape.length)): Node {
+  const axes = normalizeAxes(over, x.shape.length).filter((axis) => x.shape[axis] !== 1)
+  if (axes.length === 0) return x
+  const shape = x.shape.map((n, i) => (axes.includes(i) ? 1 : n))
+  const count = axes.reduce((product, axis) => product * x.shape[axis], 1)
+  const value = uniformValue(x)
+  if (value !== undefined) return fill(x.graph, value * count, shape)
+  const everything = sizeOf(shape) === 1
+  switch (x.op) {
+    case 'neg':
+      return neg(sum(x.inputs[0], axes))
+    case 'sum':
+      return sum(x.inputs[0], [...axes, ...x.attributes.axes])
+    case 'broadcast':
+      return sumOfBroadcast(x, axes, shape)
+    case 'transpose': {
+      const { permutation } = x.attributes
+      const inner = sum(
+        x.inputs[0],
+        axes.map((axis) => permutation[axis]),
+      )
+      return transpose(inner, permutation)
+    }
+    case 'reshape':
+      if (everything) return reshape(sum(x.inputs[0]), shape)
+      break
+    case 'mul':
+    case 'div': {
+      // Σ c·x = c·Σ x where c does not vary along the axes summed
+      const [a, b] = x.inputs
+      if (constantAlong(b, axes, x.shape.length) && !constantAlong(a, axes, x.shape.length))
+        return binary(x.op, sum(a, axes), b)
+      if (x.op === 'mul' && constantAlong(a, axes, x.shape.length) && !constantAlong(b, axes, x.shape.length))
+        return mul(a, sum(b, axes))
+    }
+  }
+  return x.graph.intern('sum', [x], { axes }, shape)
+}
+
+function sumOfBroadcast(x: Node, axes: readonly number[], shape: Shape): Node {
+  const source = reshape(x.inputs[0], padRank(x.inputs[0].shape, x.shape.length))
+  const repeated = axes.filter((axis) => source.shape[axis] === 1)
+  const count = repeated.reduce((product, axis) => product * x.shape[axis], 1)
+  const rest = sum(
+    source,
+    axes.filter((axis) => source.shape[axis] !== 1),
+  )
+  return broadcast(scale(rest, count), shape)
+}
+
+const constantAlong = (x: Node, axes: readonly number[], rank: number): boolean => {
+  const shape = padRank(x.shape, rank)
+  return axes.every((axis) => shape[axis] === 1)
+}
+
+/** The adjoint of broadcasting: sums down to `shape`. */
+export function sumTo(x: Node, shape: Shape): Node {
+  const aligned = padRank(shape, x.shape.length)
+  return reshape(
+    sum(
+      x,
+      range(x.shape.length).filter((axis) => aligned[axis] === 1),
+    ),
+    shape,
+  )
+}
+
+/** Mean over axes, which stay with size 1. */
+export function mean(x: Node, axes: readonly number[] = range(x.shape.length)): Node {
+  const total = sum(x, axes)
+  return scale(total, sizeOf(total.shape) / sizeOf(x.shape))
+}
+
+/** Σ a·b over everything: the inner product, a scalar. */
+export const inner = (a: Node, b: Node): Node => reshape(sum(mul(a, b)), [])
+
+/** Maximum over axes, which stay with size 1. */
+export function max(x: Node, over: readonly number[] = range(x.shape.length)): Node {
+  return normalizeAxes(over, x.shape.length).reduce((y, axis) => {
+    if (y.shape[axis] === 1 || uniformValue(y) !== undefined) return sliceToOne(y, axis)
+    const shape = y.shape.map((n, i) => (i === axis ? 1 : n))
+    return y.graph.intern('max', [y], { axis }, shape)
+  }, x)
+}
+
+const sliceToOne = (x: Node, axis: number): Node =>
+  x.shape[axis] === 1
+    ? x
+    : fill(
+        x.graph,
+        uniformValue(x)!,
+        x.shape.map((n, i) => (i === axis ? 1 : n)),
+      )
+
+/** Minimum over axes, which stay with size 1. */
+export const min = (x: Node, axes?: readonly number[]): Node => neg(max(neg(x), axes))
+
+/** Index of the first maximum along one axis, which stays with size 1. Its derivative is 0. */
+export function argmax(x: Node, axis: number): Node {
+  const shape = x.shape.map((n, i) => (i === axis ? 1 : n))
+  if (x.shape[axis] === 1) return fill(x.graph, 0, shape)
+  return x.graph.intern('argmax', [x], { axis }, shape)
+}
+
+/** 1 where the index along `axis` equals `index`, else 0; `index` has size 1 along the axis. */
+export function oneHot(index: Node, axis: number, size: number): Node {
+  const counts = reshape(
+    iota(index.graph, size),
+    index.shape.map((_, i) => (i === axis ? size : 1)),
+  )
+  return equal(index, counts)
+}
+
+/** e^x / Σ e^x over the last axis. */
+export const softmax = (x: Node): Node => x.graph.intern('softmax', [x], {}, x.shape)
+
+/** x − log Σ e^x over the last axis. */
+export const logSoftmax = (x: Node): Node => x.graph.intern('logSoftmax', [x], {}, x.shape)
+
+/** Mean and variance (divided by n) over axes, which stay with size 1. */
+export function moments(x: Node, axes: readonly number[]): { mean: Node; variance: Node } {
+  const centre = mean(x, axes)
+  const deviation = sub(x, centre)
+  return { mean: centre, variance: mean(mul(deviation, deviation), axes) }
+}

@@ -1,0 +1,107 @@
+import { binary, unary } from './elementwise'
+import { fill, scalar, uniformValue } from './leaves'
+import type { BinaryOp, Node, UnaryOp } from './node'
+
+const is = (node: Node, value: number): boolean => uniformValue(node) === value
+
+/** A cheaper node with the value of `op(x)`, if there is one. */
+export function simplifyUnary(op: UnaryOp, x: Node): Node | undefined {
+  if (op === 'neg') {
+    if (x.op === 'neg') return x.inputs[0]
+    if (x.op === 'sub') return binary('sub', x.inputs[1], x.inputs[0])
+    const scaled = asScaled(x)
+    if (scaled) return binary('mul', scaled.rest, scalar(x.graph, -scaled.factor))
+  }
+  return undefined
+}
+
+/** A cheaper node with the value of `op(a, b)`, up to broadcasting, if there is one. */
+export function simplifyBinary(op: BinaryOp, a: Node, b: Node): Node | undefined {
+  switch (op) {
+    case 'add':
+      return simplifyAdd(a, b)
+    case 'sub':
+      return simplifySub(a, b)
+    case 'mul':
+      return simplifyMul(a, b)
+    case 'div':
+      return simplifyDiv(a, b)
+    case 'pow':
+      return simplifyPow(a, uniformValue(b))
+    case 'maximum':
+    case 'minimum':
+      return a === b ? a : undefined
+    default:
+      return undefined
+  }
+}
+
+function simplifyAdd(a: Node, b: Node): Node | undefined {
+  if (is(b, 0)) return a
+  if (is(a, 0)) return b
+  if (a === b) return binary('mul', a, scalar(a.graph, 2))
+  if (b.op === 'neg') return binary('sub', a, b.inputs[0])
+  if (a.op === 'neg') return binary('sub', b, a.inputs[0])
+  return a.id > b.id ? binary('add', b, a) : undefined
+}
+
+function simplifySub(a: Node, b: Node): Node | undefined {
+  if (is(b, 0)) return a
+  if (is(a, 0)) return unary('neg', b)
+  if (a === b) return fill(a.graph, 0, a.shape)
+  if (b.op === 'neg') return binary('add', a, b.inputs[0])
+  return undefined
+}
+
+function simplifyMul(a: Node, b: Node): Node | undefined {
+  const [x, y] = [uniformValue(a), uniformValue(b)]
+  if (x !== undefined) return binary('mul', b, scalar(a.graph, x))
+  if (y === 1) return a
+  if (y === 0) return scalar(a.graph, 0)
+  if (y === -1) return unary('neg', a)
+  if (y !== undefined) {
+    const scaled = asScaled(a)
+    return scaled && binary('mul', scaled.rest, scalar(a.graph, scaled.factor * y))
+  }
+  // numbers move outwards, where they meet other numbers: (c·p)·b = c·(p·b)
+  const left = asScaled(a)
+  const right = left ? undefined : asScaled(b)
+  const scaled = left ?? right
+  if (scaled) return binary('mul', binary('mul', scaled.rest, left ? b : a), scalar(a.graph, scaled.factor))
+  return a.id > b.id ? binary('mul', b, a) : undefined
+}
+
+/** c · rest for a number c, where the node has that form. */
+function asScaled(node: Node): { rest: Node; factor: number } | undefined {
+  if (node.op === 'neg') return { rest: node.inputs[0], factor: -1 }
+  if (node.op !== 'mul') return undefined
+  const factor = uniformValue(node.inputs[1])
+  return factor === undefined ? undefined : { rest: node.inputs[0], factor }
+}
+
+function simplifyDiv(a: Node, b: Node): Node | undefined {
+  const divisor = uniformValue(b)
+  if (divisor !== undefined && divisor !== 0) return binary('mul', a, scalar(a.graph, 1 / divisor))
+  return is(a, 0) ? scalar(a.graph, 0) : undefined
+}
+
+function simplifyPow(a: Node, exponent: number | undefined): Node | undefined {
+  switch (exponent) {
+    case 0:
+      return scalar(a.graph, 1)
+    case 1:
+      return a
+    case 2:
+      return binary('mul', a, a)
+    case 3:
+      return binary('mul', a, binary('mul', a, a))
+    case -1:
+      return binary('div', scalar(a.graph, 1), a)
+    case 0.5:
+      return unary('sqrt', a)
+    case -0.5:
+      return binary('div', scalar(a.graph, 1), unary('sqrt', a))
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,130 @@
+import { fill, uniformValue } from './leaves'
+import type { Node, Shape } from './node'
+import { broadcastShapes, inversePermutation, keepsOrder, padRank, range, sameShape, sizeOf } from './shape'
+
+/** The same elements in row-major order under another shape. */
+export function reshape(x: Node, shape: Shape): Node {
+  if (sizeOf(shape) !== sizeOf(x.shape)) throw new Error(`reshape: [${x.shape}] does not fit [${shape}]`)
+  if (sameShape(x.shape, shape)) return x
+  const value = uniformValue(x)
+  if (value !== undefined) return fill(x.graph, value, shape)
+  if (x.op === 'reshape') return reshape(x.inputs[0], shape)
+  return x.graph.intern('reshape', [x], {}, [...shape])
+}
+
+/** Axis i of the result is axis `permutation[i]` of x. */
+export function transpose(x: Node, permutation: readonly number[]): Node {
+  if (permutation.length !== x.shape.length) throw new Error(`transpose: [${permutation}] does not fit [${x.shape}]`)
+  const shape = permutation.map((axis) => x.shape[axis])
+  if (keepsOrder(x.shape, permutation)) return reshape(x, shape)
+  const value = uniformValue(x)
+  if (value !== undefined) return fill(x.graph, value, shape)
+  if (x.op === 'transpose') {
+    const inner = x.attributes.permutation
+    return transpose(
+      x.inputs[0],
+      permutation.map((axis) => inner[axis]),
+    )
+  }
+  if (x.op === 'broadcast') {
+    const source = reshape(x.inputs[0], padRank(x.inputs[0].shape, x.shape.length))
+    return broadcast(transpose(source, permutation), shape)
+  }
+  return x.graph.intern('transpose', [x], { permutation: [...permutation] }, shape)
+}
+
+/** Swaps the last two axes. */
+export function swapLast(x: Node): Node {
+  const rank = x.shape.length
+  return transpose(x, [...range(rank - 2), rank - 1, rank - 2])
+}
+
+/** x repeated to a larger shape under NumPy's rule. */
+export function broadcast(x: Node, shape: Shape): Node {
+  if (sameShape(x.shape, shape)) return x
+  if (!sameShape(broadcastShapes(x.shape, shape), shape)) throw new Error(`broadcast: [${x.shape}] to [${shape}]`)
+  if (x.op === 'broadcast') return broadcast(x.inputs[0], shape)
+  if (sizeOf(x.shape) === sizeOf(shape) && uniformValue(x) === undefined) return reshape(x, shape)
+  if (x.op === 'transpose') {
+    const permutation = x.attributes.permutation
+    const aligned = alignPermutation(permutation, shape.length)
+    const inverse = inversePermutation(aligned)
+    return transpose(
+      broadcast(
+        x.inputs[0],
+        inverse.map((axis) => shape[axis]),
+      ),
+      aligned,
+    )
+  }
+  return x.graph.intern('broadcast', [x], {}, [...shape])
+}
+
+/** A permutation of the last axes as one of `rank` axes. */
+export function alignPermutation(permutation: readonly number[], rank: number): number[] {
+  const lead = rank - permutation.length
+  return [...range(lead), ...permutation.map((axis) => axis + lead)]
+}
+
+/** Elements start, start + step, … of each axis, `size` of them. Steps are positive. */
+export function slice(x: Node, start: readonly number[], size: Shape, step: readonly number[] = size.map(() => 1)): Node {
+  const fits = size.every((n, i) => start[i] >= 0 && n > 0 && start[i] + (n - 1) * step[i] < x.shape[i])
+  if (!fits || size.length !== x.shape.length)
+    throw new Error(`slice: start [${start}], size [${size}], step [${step}] of [${x.shape}]`)
+  if (sameShape(size, x.shape)) return x
+  const value = uniformValue(x)
+  if (value !== undefined) return fill(x.graph, value, size)
+  return x.graph.intern('slice', [x], { start: [...start], step: [...step] }, [...size])
+}
+
+/** Elements begin … begin + size − 1 of one axis. */
+export function sliceAxis(x: Node, axis: number, begin: number, size: number): Node {
+  const start = x.shape.map((_, i) => (i === axis ? begin : 0))
+  return slice(
+    x,
+    start,
+    x.shape.map((n, i) => (i === axis ? size : n)),
+  )
+}
+
+/** Zeros before, after and between the elements of each axis. */
+export function pad(
+  x: Node,
+  low: readonly number[],
+  high: readonly number[],
+  interior: readonly number[] = low.map(() => 0),
+): Node {
+  const shape = x.shape.map((n, i) => low[i] + n + (n - 1) * interior[i] + high[i])
+  if (sameShape(shape, x.shape)) return x
+  if (uniformValue(x) === 0) return fill(x.graph, 0, shape)
+  return x.graph.intern('pad', [x], { low: [...low], high: [...high], interior: [...interior] }, shape)
+}
+
+/** Elements in the opposite order along some axes. */
+export function reverse(x: Node, axes: readonly number[]): Node {
+  const moving = axes.filter((axis) => x.shape[axis] > 1)
+  if (moving.length === 0 || uniformValue(x) !== undefined) return x
+  return x.graph.intern('reverse', [x], { axes: moving }, x.shape)
+}
+
+/** Nodes one after the other along an axis. */
+export function concat(inputs: readonly Node[], axis: number): Node {
+  if (inputs.length === 1) return inputs[0]
+  const [first] = inputs
+  const agree = inputs.every(
+    (n) => n.shape.length === first.shape.length && n.shape.every((d, i) => i === axis || d === first.shape[i]),
+  )
+  if (!agree) throw new Error(`concat: ${inputs.map((n) => `[${n.shape}]`).join(', ')} along axis ${axis}`)
+  const shape = first.shape.map((d, i) => (i === axis ? inputs.reduce((sum, n) => sum + n.shape[axis], 0) : d))
+  if (first.op === 'transpose' && inputs.every((n) => n.op === 'transpose' && sameShape(n.attributes.permutation, first.attributes.permutation))) {
+    const { permutation } = first.attributes
+    return transpose(
+      concat(
+        inputs.map((n) => n.inputs[0]),
+        permutation[axis],
+      ),
+      permutation,
+    )
+  }
+  return first.graph.intern('concat', [...inputs], { axis }, shape)
+}

@@ -1,0 +1,143 @@
+import { div, exp, less, log, mul, neg, offset, pow, scale, select, sigmoid, sqrt, square, sub, unary } from './elementwise'
+import { gather, scatterAdd } from './indexing'
+import { fill, scalar } from './leaves'
+import { conv, convFilterGrad, convInputGrad, matMul } from './linear'
+import type { Node, Op, UnaryOp } from './node'
+import { inversePermutation } from './shape'
+import { argmax, oneHot, softmax, sum, sumTo } from './reduction'
+import { broadcast, pad, reshape, reverse, slice, sliceAxis, swapLast, transpose } from './structure'
+
+/** The part of the cotangent g of node y that reaches input i; undefined where the derivative is zero everywhere. */
+export type VjpRule<K extends Op> = (y: Node<K>, g: Node, i: number) => Node | undefined
+
+type Derivative = (g: Node, x: Node, y: Node) => Node | undefined
+
+const zero = () => undefined
+const one = (x: Node): Node => scalar(x.graph, 1)
+
+/** g · f′(x) for y = f(x). */
+const derivatives: Record<UnaryOp, Derivative> = {
+  neg: (g) => neg(g),
+  exp: (g, _, y) => mul(g, y),
+  log: (g, x) => div(g, x),
+  sqrt: (g, _, y) => scale(div(g, y), 0.5),
+  sigmoid: (g, _, y) => mul(g, sub(y, square(y))),
+  tanh: (g, _, y) => mul(g, sub(one(y), square(y))),
+  relu: (g, x) => select(less(scalar(x.graph, 0), x), g, scalar(x.graph, 0)),
+  softplus: (g, x) => mul(g, sigmoid(x)),
+  abs: (g, x) => mul(g, unary('sign', x)),
+  sign: zero,
+  floor: zero,
+  ceil: zero,
+  round: zero,
+  sin: (g, x) => mul(g, unary('cos', x)),
+  cos: (g, x) => neg(mul(g, unary('sin', x))),
+  tan: (g, _, y) => mul(g, offset(square(y), 1)),
+  asin: (g, x) => div(g, sqrt(sub(one(x), square(x)))),
+  acos: (g, x) => neg(div(g, sqrt(sub(one(x), square(x))))),
+  atan: (g, x) => div(g, offset(square(x), 1)),
+  sinh: (g, x) => mul(g, unary('cosh', x)),
+  cosh: (g, x) => mul(g, unary('sinh', x)),
+  asinh: (g, x) => div(g, sqrt(offset(square(x), 1))),
+  acosh: (g, x) => div(g, sqrt(offset(square(x), -1))),
+  atanh: (g, x) => div(g, sub(one(x), square(x))),
+  erf: (g, x) => mul(g, scale(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))),
+  expm1: (g, _, y) => mul(g, offset(y, 1)),
+  log1p: (g, x) => div(g, offset(x, 1)),
+}
+
+const unaryRules = Object.fromEntries(
+  Object.entries(derivatives).map(([op, d]) => [op, ((y, g) => d(g, y.inputs[0], y)) as VjpRule<UnaryOp>]),
+) as { [K in UnaryOp]: VjpRule<K> }
+
+/** Reduces a cotangent to the shape of the input it belongs to: the adjoint of implicit broadcasting. */
+const fit = (g: Node, input: Node): Node => sumTo(g, input.shape)
+
+/** Every primitive's vector–Jacobian product, written in primitives. */
+export const vjp: { [K in Op]: VjpRule<K> } = {
+  ...unaryRules,
+  input: zero,
+  parameter: zero,
+  constant: zero,
+  iota: zero,
+  less: zero,
+  equal: zero,
+  argmax: zero,
+  add: (y, g, i) => fit(g, y.inputs[i]),
+  sub: (y, g, i) => fit(i === 0 ? g : neg(g), y.inputs[i]),
+  mul: (y, g, i) => fit(mul(g, y.inputs[1 - i]), y.inputs[i]),
+  div: (y, g, i) => {
+    const [a, b] = y.inputs
+    return i === 0 ? fit(div(g, b), a) : fit(neg(div(mul(g, y), b)), b)
+  },
+  pow: (y, g, i) => {
+    const [a, b] = y.inputs
+    if (i === 0) return fit(mul(g, mul(b, pow(a, offset(b, -1)))), a)
+    // aᵇ log a, and 0 where a ≤ 0, as every framework has it
+    const positive = less(scalar(a.graph, 0), a)
+    return fit(mul(g, mul(y, log(select(positive, a, one(a))))), b)
+  },
+  maximum: (y, g, i) => fit(chooseGradient(less(y.inputs[0], y.inputs[1]), g, i === 1), y.inputs[i]),
+  minimum: (y, g, i) => fit(chooseGradient(less(y.inputs[1], y.inputs[0]), g, i === 1), y.inputs[i]),
+  select: (y, g, i) => (i === 0 ? undefined : fit(chooseGradient(y.inputs[0], g, i === 1), y.inputs[i])),
+  reshape: (y, g) => reshape(g, y.inputs[0].shape),
+  transpose: (y, g) => transpose(g, inversePermutation(y.attributes.permutation)),
+  broadcast: (y, g) => fit(g, y.inputs[0]),
+  slice: (y, g) => {
+    const { start, step } = y.attributes
+    const high = y.inputs[0].shape.map((n, i) => n - start[i] - (y.shape[i] - 1) * step[i] - 1)
+    return pad(
+      g,
+      start,
+      high,
+      step.map((n) => n - 1),
+    )
+  },
+  pad: (y, g) => {
+    const { low, interior } = y.attributes
+    return slice(
+      g,
+      low,
+      y.inputs[0].shape,
+      interior.map((n) => n + 1),
+    )
+  },
+  reverse: (y, g) => reverse(g, y.attributes.axes),
+  concat: (y, g, i) => {
+    const { axis } = y.attributes
+    const begin = y.inputs.slice(0, i).reduce((total, n) => total + n.shape[axis], 0)
+    return sliceAxis(g, axis, begin, y.inputs[i].shape[axis])
+  },
+  sum: (y, g) => broadcast(g, y.inputs[0].shape),
+  max: (y, g) => {
+    const [x] = y.inputs
+    const { axis } = y.attributes
+    return select(oneHot(argmax(x, axis), axis, x.shape[axis]), g, fill(x.graph, 0, []))
+  },
+  softmax: (y, g) => mul(y, sub(g, sum(mul(g, y), [-1]))),
+  logSoftmax: (y, g) => sub(g, mul(softmax(y.inputs[0]), sum(g, [-1]))),
+  matMul: (y, g, i) => {
+    const [a, b] = y.inputs
+    return i === 0 ? fit(matMul(g, swapLast(b)), a) : fit(matMul(swapLast(a), g), b)
+  },
+  conv: (y, g, i) => {
+    const [x, w] = y.inputs
+    return i === 0 ? convInputGrad(g, w, y.attributes, x.shape) : convFilterGrad(x, g, y.attributes, w.shape)
+  },
+  convInputGrad: (y, g, i) => {
+    const [dy, w] = y.inputs
+    return i === 0 ? conv(g, w, y.attributes) : convFilterGrad(g, dy, y.attributes, w.shape)
+  },
+  convFilterGrad: (y, g, i) => {
+    const [x, dy] = y.inputs
+    return i === 0 ? convInputGrad(dy, g, y.attributes, x.shape) : conv(x, g, y.attributes)
+  },
+  gather: (y, g, i) => (i === 0 ? scatterAdd(g, y.inputs[1], y.inputs[0].shape) : undefined),
+  scatterAdd: (y, g, i) => (i === 0 ? gather(g, y.inputs[1]) : undefined),
+}
+
+/** g where the mask says so, else 0. */
+function chooseGradient(mask: Node, g: Node, where: boolean): Node {
+  const nothing = scalar(g.graph, 0)
+  return where ? select(mask, g, nothing) : select(mask, nothing, g)
+}

@@ -1,0 +1,28 @@
+import { type BinaryOp, type Node, numbers, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
+import { broadcastStrides, positions, type ReferenceKernel } from './kernel'
+
+const mapValues = <K extends string, V, W>(table: Record<K, V>, f: (value: V) => W): Record<K, W> =>
+  Object.fromEntries(Object.entries(table).map(([key, value]) => [key, f(value as V)])) as Record<K, W>
+
+const unary = mapValues(numbers.unary, (f): ReferenceKernel<UnaryOp> => (_, [x]) => x.map((v) => f(v)))
+
+const binary = mapValues(numbers.binary, (f): ReferenceKernel<BinaryOp> => (node, inputs) => {
+  const [a, b] = inputs.map((values, i) => expand(values, node.inputs[i].shape, node.shape))
+  return a.map((v, i) => f(v, b[i]))
+})
+
+/** Values repeated to a larger shape under NumPy's rule. */
+export function expand(values: Float64Array, from: Shape, to: Shape): Float64Array {
+  if (sameShape(from, to)) return values
+  if (values.length === 1) return new Float64Array(sizeOf(to)).fill(values[0])
+  return Float64Array.from(positions(to, broadcastStrides(from, to)), (p) => values[p])
+}
+
+export const elementwiseKernels = {
+  ...(unary as { [K in UnaryOp]: ReferenceKernel<K> }),
+  ...(binary as { [K in BinaryOp]: ReferenceKernel<K> }),
+  select: (node: Node, inputs: readonly Float64Array[]) => {
+    const [mask, a, b] = inputs.map((values, i) => expand(values, node.inputs[i].shape, node.shape))
+    return mask.map((m, i) => (m !== 0 ? a[i] : b[i]))
+  },
+}

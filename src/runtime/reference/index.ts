@@ -1,0 +1,58 @@
+import { DlgError } from '../../errors'
+import { type Node, reachable, sizeOf } from '../../graph'
+import type { Executable, Program, Runtime, Values } from '../runtime'
+import { convKernels } from './convolution'
+import { elementwiseKernels } from './elementwise'
+import { type Kernels, type ReferenceKernel } from './kernel'
+import { reductionKernels } from './reduction'
+import { structureKernels } from './structure'
+
+const kernels: Kernels = { ...elementwiseKernels, ...structureKernels, ...reductionKernels, ...convKernels }
+
+/**
+ * A plain interpreter in float64: slow, and the oracle that everything faster is tested against.
+ */
+export function reference(): Runtime {
+  return { name: 'reference', precision: 'float64', compile: async (program) => compile(program) }
+}
+
+function compile(program: Program): Executable {
+  const nodes = reachable(program.outputs)
+  return {
+    async bind(parameters) {
+      const bound = new Map<Node, Float64Array>()
+      for (const node of nodes) {
+        if (node.varying) continue
+        if (node.op === 'parameter') bound.set(node, parameterValues(node, parameters))
+        else bound.set(node, compute(node, bound))
+      }
+      return {
+        async run(inputs) {
+          const values = new Map(bound)
+          program.inputs.forEach((node, i) => {
+            values.set(node, Float64Array.from(inputs[i]))
+          })
+          for (const node of nodes) if (node.varying && node.op !== 'input') values.set(node, compute(node, values))
+          return program.outputs.map((node) => Float64Array.from(values.get(node)!))
+        },
+        dispose() {},
+      }
+    },
+    dispose() {},
+  }
+}
+
+function compute(node: Node, values: ReadonlyMap<Node, Float64Array>): Float64Array {
+  const kernel = kernels[node.op as keyof Kernels] as ReferenceKernel
+  return kernel(
+    node,
+    node.inputs.map((n) => values.get(n)!),
+  )
+}
+
+function parameterValues(node: Node<'parameter'>, parameters: ReadonlyMap<string, Values>): Float64Array {
+  const values = parameters.get(node.attributes.name)
+  if (values?.length !== sizeOf(node.shape))
+    throw new DlgError('runtime', `parameter ${node.attributes.name} needs ${sizeOf(node.shape)} values, got ${values?.length}`)
+  return Float64Array.from(values)
+}

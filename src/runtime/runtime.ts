@@ -1,0 +1,59 @@
+import { type Node, reachable } from '../graph'
+
+/** Numbers of a tensor in row-major order. */
+export type Values = Float64Array | Float32Array
+
+/** What a runtime compiles: the outputs wanted, and in which order the inputs come. */
+export interface Program {
+  readonly inputs: readonly Node<'input'>[]
+  readonly outputs: readonly Node[]
+}
+
+/**
+ * Runs graphs. A runtime is given the whole program before the first number, so it can plan; then weights and shared
+ * gradients are bound once, and the inputs move with every evaluation.
+ */
+export interface Runtime {
+  /** What ran, for reports: `reference`, `tfjs:wasm`, `onnx:cpu`. */
+  readonly name: string
+  /** Precision of the arithmetic. */
+  readonly precision: 'float32' | 'float64'
+  /** @throws DlgError `runtime` when it lacks an operation or cannot start. */
+  compile(program: Program): Promise<Executable>
+}
+
+/** A compiled program. */
+export interface Executable {
+  /** Gives every parameter of the program its values, by name. */
+  bind(parameters: ReadonlyMap<string, Values>): Promise<Evaluator>
+  /** Frees everything the program holds. Its evaluators must not be used afterwards. */
+  dispose(): void
+}
+
+/** A program whose parameters are bound. */
+export interface Evaluator {
+  /** The outputs at these inputs, in the program's order. The arrays belong to the caller. */
+  run(inputs: readonly Values[]): Promise<Values[]>
+  dispose(): void
+}
+
+/** The parameters a program reads. */
+export function parametersOf(program: Program): Node<'parameter'>[] {
+  return reachable(program.outputs).filter((n): n is Node<'parameter'> => n.op === 'parameter')
+}
+
+/** Compiles, binds and runs once. */
+export async function evaluate(
+  runtime: Runtime,
+  program: Program,
+  parameters: ReadonlyMap<string, Values>,
+  inputs: readonly Values[],
+): Promise<Values[]> {
+  const executable = await runtime.compile(program)
+  try {
+    const evaluator = await executable.bind(parameters)
+    return await evaluator.run(inputs)
+  } finally {
+    executable.dispose()
+  }
+}
