@@ -52,7 +52,11 @@ export async function evaluate(
   const executable = await runtime.compile(program)
   try {
     const evaluator = await executable.bind(parameters)
-    return await evaluator.run(inputs)
+    try {
+      return await evaluator.run(inputs)
+    } finally {
+      evaluator.dispose()
+    }
   } finally {
     executable.dispose()
   }

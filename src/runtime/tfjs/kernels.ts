@@ -1,0 +1,123 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { broadcastShapes, type Node, type Op, range, sameShape, type Shape, sizeOf, type UnaryOp } from '../../graph'
+import { conv, convFilterGrad, convInputGrad } from './convolution'
+import { operands, swapsLast } from './plan'
+
+type Kernel<K extends Op> = (node: Node<K>, inputs: tf.Tensor[]) => tf.Tensor
+
+const unary: Record<UnaryOp, (x: tf.Tensor) => tf.Tensor> = {
+  neg: tf.neg, exp: tf.exp, log: tf.log, sqrt: tf.sqrt, sigmoid: tf.sigmoid, tanh: tf.tanh, relu: tf.relu, softplus: tf.softplus,
+  abs: tf.abs, sign: tf.sign, floor: tf.floor, ceil: tf.ceil, round: tf.round, sin: tf.sin, cos: tf.cos, tan: tf.tan,
+  asin: tf.asin, acos: tf.acos, atan: tf.atan, sinh: tf.sinh, cosh: tf.cosh, asinh: tf.asinh, acosh: tf.acosh, atanh: tf.atanh,
+  erf: tf.erf, expm1: tf.expm1, log1p: tf.log1p,
+}
+
+const unaryKernels = Object.fromEntries(
+  Object.entries(unary).map(([op, f]) => [op, (_: Node, [x]: tf.Tensor[]) => f(float(x))]),
+) as unknown as { [K in UnaryOp]: Kernel<K> }
+
+/** Masks stay boolean tensors until arithmetic reads them. */
+const float = (x: tf.Tensor): tf.Tensor => (x.dtype === 'float32' ? x : tf.cast(x, 'float32'))
+
+const broadcastTo = (x: tf.Tensor, shape: Shape): tf.Tensor =>
+  sameShape(x.shape, shape) ? x : tf.broadcastTo(x, [...shape] as [number])
+
+/** wasm broadcasts only the four basic operations: the others get operands of equal shape. */
+const explicit =
+  (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
+  (node: Node, [a, b]: tf.Tensor[]): tf.Tensor =>
+    f(broadcastTo(float(a), node.shape), broadcastTo(float(b), node.shape))
+
+const implicit =
+  (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
+  (_: Node, [a, b]: tf.Tensor[]): tf.Tensor =>
+    f(float(a), float(b))
+
+const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
+  ...unaryKernels,
+  constant: (node) => tf.tensor([...node.attributes.values], [...node.shape], 'float32'),
+  iota: (node) => tf.range(0, node.attributes.size, 1, 'float32'),
+  add: implicit(tf.add),
+  sub: implicit(tf.sub),
+  mul: implicit(tf.mul),
+  div: implicit(tf.div),
+  pow: explicit(tf.pow),
+  maximum: explicit(tf.maximum),
+  minimum: explicit(tf.minimum),
+  less: explicit(tf.less),
+  equal: explicit(tf.equal),
+  select: (node, [mask, a, b]) =>
+    tf.where(
+      broadcastTo(mask.dtype === 'bool' ? mask : tf.notEqual(mask, tf.zerosLike(mask)), node.shape),
+      broadcastTo(float(a), node.shape),
+      broadcastTo(float(b), node.shape),
+    ),
+  reshape: (node, [x]) => tf.reshape(x, [...node.shape]),
+  transpose: (node, [x]) => tf.transpose(float(x), [...node.attributes.permutation]),
+  broadcast: (node, [x]) => broadcastTo(float(x), node.shape),
+  slice: (node, [x]) => {
+    const { start, step } = node.attributes
+    if (step.every((s) => s === 1)) return tf.slice(float(x), [...start], [...node.shape])
+    const end = start.map((s, i) => s + (node.shape[i] - 1) * step[i] + 1)
+    return tf.stridedSlice(float(x), [...start], end, [...step])
+  },
+  pad: (node, [x]) => {
+    const { low, high, interior } = node.attributes
+    const spread = spreadOut(float(x), interior)
+    return tf.pad(
+      spread,
+      low.map((n, i) => [n, high[i]] as [number, number]),
+    )
+  },
+  reverse: (node, [x]) => tf.reverse(float(x), [...node.attributes.axes]),
+  concat: (node, inputs) => tf.concat(inputs.map(float), node.attributes.axis),
+  sum: (node, [x]) => tf.sum(float(x), [...node.attributes.axes], true),
+  max: (node, [x]) => tf.max(float(x), node.attributes.axis, true),
+  argmax: (node, [x]) => tf.reshape(float(tf.argMax(float(x), node.attributes.axis)), [...node.shape]),
+  softmax: (_, [x]) => tf.softmax(x),
+  logSoftmax: (_, [x]) => tf.logSoftmax(x),
+  matMul: (node, [a, b]) => {
+    const [transposeA, transposeB] = node.inputs.map(swapsLast)
+    const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2))
+    const plain = [a, b].some((t) => sizeOf(t.shape.slice(0, -2)) === 1) || sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
+    const whole = (t: tf.Tensor) => (plain ? t : broadcastTo(t, [...batch, ...t.shape.slice(-2)]))
+    return tf.reshape(tf.matMul(whole(float(a)), whole(float(b)), transposeA, transposeB), [...node.shape])
+  },
+  conv: (node, [x, w]) => conv(x, w, node.attributes),
+  convInputGrad: (node, [y, w]) => convInputGrad(y, w, node.attributes, node.shape),
+  convFilterGrad: (node, [x, y]) => convFilterGrad(x, y, node.attributes, node.shape),
+  gather: (_, [table, indices]) => tf.gather(float(table), tf.cast(indices, 'int32')),
+  scatterAdd: (node, [rows, indices]) => scatterAdd(float(rows), tf.cast(indices, 'int32') as tf.Tensor1D, node.shape),
+}
+
+/** Computes a node; `valueOf` gives the tensors it reads. */
+export function compute(node: Node, valueOf: (node: Node) => tf.Tensor): tf.Tensor {
+  const kernel = kernels[node.op as keyof typeof kernels] as Kernel<Op>
+  return kernel(node, operands(node).map(valueOf))
+}
+
+/** Zeros between the elements of each axis. */
+export function spreadOut(x: tf.Tensor, interior: readonly number[]): tf.Tensor {
+  return range(interior.length).reduce((t, axis) => {
+    const zeros = interior[axis]
+    if (zeros === 0 || t.shape[axis] === 1) return t
+    const apart = tf.expandDims(t, axis + 1)
+    const paddings = apart.shape.map((_, i) => [0, i === axis + 1 ? zeros : 0] as [number, number])
+    const n = t.shape[axis]
+    const shape = t.shape.map((d, i) => (i === axis ? n * (zeros + 1) : d))
+    const size = shape.map((d, i) => (i === axis ? d - zeros : d))
+    return tf.slice(
+      tf.reshape(tf.pad(apart, paddings), shape),
+      shape.map(() => 0),
+      size,
+    )
+  }, x)
+}
+
+/** Where a backend has no segment sum, the sum is a product with the one-hot matrix of the indices. */
+function scatterAdd(rows: tf.Tensor, indices: tf.Tensor1D, shape: Shape): tf.Tensor {
+  if (tf.getKernel('UnsortedSegmentSum', tf.getBackend())) return tf.unsortedSegmentSum(rows, indices, shape[0])
+  const flat = tf.reshape(rows, [indices.shape[0], -1])
+  const places = tf.cast(tf.oneHot(indices, shape[0]), 'float32') as tf.Tensor2D
+  return tf.reshape(tf.matMul(places, flat as tf.Tensor2D, true), [...shape])
+}

@@ -1,0 +1,44 @@
+import { type Node, reachable } from '../../graph'
+import type { Program } from '../runtime'
+
+/** One node to compute, and the nodes nothing reads afterwards. */
+export interface Step {
+  readonly node: Node
+  readonly last: readonly Node[]
+}
+
+/** Whether a node only swaps the last two axes. */
+export const swapsLast = (node: Node): node is Node<'transpose'> => {
+  if (node.op !== 'transpose') return false
+  const p = node.attributes.permutation
+  const rank = p.length
+  return p[rank - 1] === rank - 2 && p[rank - 2] === rank - 1 && p.every((axis, i) => i >= rank - 2 || axis === i)
+}
+
+/** What a node reads: a matrix product reads through a transpose of its factors. */
+export function operands(node: Node): readonly Node[] {
+  if (node.op !== 'matMul') return node.inputs
+  return node.inputs.map((n) => (swapsLast(n) ? n.inputs[0] : n))
+}
+
+/** Splits a program into what is computed once when parameters are bound and what runs every time. */
+export function plan(program: Program): { bound: Step[]; steps: Step[] } {
+  const needed = new Set<Node>(program.outputs)
+  const nodes: Node[] = []
+  for (const node of reachable(program.outputs).reverse()) {
+    if (!needed.has(node)) continue
+    nodes.push(node)
+    for (const n of operands(node)) needed.add(n)
+  }
+  nodes.reverse()
+  const running = nodes.filter((n) => n.varying && n.op !== 'input')
+  const lastReader = new Map<Node, Node>()
+  for (const node of running) for (const n of operands(node)) if (n.varying) lastReader.set(n, node)
+  const outputs = new Set(program.outputs)
+  const freed = new Map<Node, Node[]>()
+  for (const [n, reader] of lastReader) if (!outputs.has(n)) freed.set(reader, [...(freed.get(reader) ?? []), n])
+  return {
+    bound: nodes.filter((n) => !n.varying).map((node) => ({ node, last: [] })),
+    steps: running.map((node) => ({ node, last: freed.get(node) ?? [] })),
+  }
+}

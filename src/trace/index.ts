@@ -1,0 +1,2 @@
+export { applyLayers } from './layers'
+export { type Captured, type Recorder, record } from './recorder'

@@ -1,0 +1,54 @@
+import type { Tensor } from '@tensorflow/tfjs-core'
+import type { LayersModel } from '@tensorflow/tfjs-layers'
+import type { Node } from '../graph'
+import type { Recorder } from './recorder'
+
+type Layer = LayersModel['layers'][number]
+type LayerVariable = LayersModel['weights'][number] & { write?(value: Tensor): unknown }
+
+/** A layer and the layers inside it: nested models, wrappers, recurrent cells. */
+function within(layer: Layer): Layer[] {
+  const parts = layer as unknown as Record<string, Layer | Layer[] | undefined>
+  const inside = ['layers', 'layer', 'forwardLayer', 'backwardLayer', 'cell', 'cells'].flatMap((key) => parts[key] ?? [])
+  return [layer, ...inside.flatMap(within)]
+}
+
+/**
+ * Runs a LayersModel's forward pass under a recorder. While it runs, weights read as the given nodes, writes (moving
+ * statistics of a batch norm) go nowhere, and layers announce themselves for error messages; all of it lives on the
+ * instances and is taken off again.
+ */
+export function applyLayers(
+  model: LayersModel,
+  recorder: Recorder,
+  inputs: readonly Node[],
+  weightNode: (weight: LayersModel['weights'][number]) => Node,
+  training: boolean,
+): Node[] {
+  const undo: (() => void)[] = []
+  const override = <T extends object>(target: T, key: keyof T & string, value: unknown) => {
+    Object.defineProperty(target, key, { value, configurable: true, writable: true, enumerable: true })
+    undo.push(() => delete target[key])
+  }
+  try {
+    for (const weight of model.weights as LayerVariable[]) {
+      const tensor = recorder.tensorOf(weightNode(weight))
+      override(weight, 'read', () => tensor)
+      override(weight, 'write', () => weight)
+    }
+    for (const layer of new Set(model.layers.flatMap(within))) {
+      const { call } = layer
+      override(layer, 'call', (...args: Parameters<typeof call>) => {
+        const leave = recorder.enter(layer.name)
+        const result = call.apply(layer, args)
+        leave()
+        return result
+      })
+    }
+    const tensors = inputs.map((node) => recorder.tensorOf(node))
+    const outputs = model.apply(tensors.length === 1 ? tensors[0] : tensors, { training }) as Tensor | Tensor[]
+    return [outputs].flat().map((t) => recorder.nodeOf(t))
+  } finally {
+    for (const restore of undo.reverse()) restore()
+  }
+}

@@ -1,0 +1,205 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { DlgError } from '../errors'
+import * as g from '../graph'
+import type { Graph, Node } from '../graph'
+import type { Values } from '../runtime/runtime'
+import { kernels } from './kernels'
+import type { KernelInputs } from './kernels/kernel'
+
+/** Numbers up to this count become constants of the graph; more become a parameter bound at run time. */
+const LARGEST_CONSTANT = 64
+
+type DataId = tf.TensorInfo['dataId']
+type Recorded = tf.Tensor
+
+/** What code under a trace works with. */
+export interface Recorder {
+  /** A tfjs tensor that stands for a node while the trace runs. */
+  tensorOf(node: Node, dtype?: tf.DataType): Recorded
+  /** The node a tensor stands for. */
+  nodeOf(tensor: tf.Tensor): Node
+  /** Names the part of the model that runs next, for error messages; returns a function that leaves it. */
+  enter(layer: string): () => void
+}
+
+/** Values the traced function brought along: large constants and tensors of the caller's, by parameter name. */
+export type Captured = Map<string, Values>
+
+class RecordingBackend extends tf.KernelBackend {
+  readonly nodes = new Map<DataId, Node>()
+  readonly layers: string[] = []
+  readonly failures: DlgError[] = []
+
+  constructor(
+    readonly graph: Graph,
+    readonly captured: Captured,
+  ) {
+    super()
+  }
+
+  add(node: Node): DataId {
+    const dataId = {}
+    this.nodes.set(dataId, node)
+    return dataId
+  }
+
+  /** The node behind a dataId; a tensor of another backend is read once and becomes a constant or a parameter. */
+  node({ dataId, shape, dtype }: tf.TensorInfo): Node {
+    const known = this.nodes.get(dataId)
+    if (known) return known
+    const node = this.capture(tf.engine().readSync(dataId), shape, dtype)
+    this.nodes.set(dataId, node)
+    return node
+  }
+
+  override write(values: tf.BackendValues | null, shape: number[], dtype: tf.DataType): DataId {
+    if (!values) throw this.failure(`a tensor of shape [${shape}] without values`)
+    return this.add(this.capture(values, shape, dtype))
+  }
+
+  capture(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Node {
+    if (dtype === 'string' || dtype === 'complex64') throw this.failure(`a tensor of dtype ${dtype}`)
+    const numbers = Float64Array.from(values as Float32Array)
+    if (numbers.every((v) => v === numbers[0]) && numbers.length > 0) return g.fill(this.graph, numbers[0], shape)
+    if (numbers.length <= LARGEST_CONSTANT && numbers.every(Number.isFinite))
+      return g.constant(this.graph, [...numbers], shape)
+    const name = `captured ${this.captured.size}`
+    this.captured.set(name, numbers)
+    return g.parameter(this.graph, name, shape)
+  }
+
+  /** Remembers the first failure: tfjs or the model may catch or rewrap what is thrown. */
+  failure(what: string): DlgError {
+    const layer = this.layers.at(-1)
+    const error = new DlgError('untraceable', `cannot trace ${what}${layer ? ` in layer '${layer}'` : ''}`)
+    this.failures.push(error)
+    return error
+  }
+
+  override readSync(dataId: DataId): tf.BackendValues {
+    const node = this.nodes.get(dataId)
+    const value = node && g.uniformValue(node)
+    if (node && value !== undefined) return new Float32Array(g.sizeOf(node.shape)).fill(value)
+    if (node?.op === 'constant') return Float32Array.from(node.attributes.values)
+    throw this.failure(
+      'a read of values that are not known yet (dataSync, or a shape or branch that depends on data); use tf.where or another tensor operation instead,',
+    )
+  }
+
+  override async read(dataId: DataId): Promise<tf.BackendValues> {
+    return this.readSync(dataId)
+  }
+
+  override disposeData(dataId: DataId): boolean {
+    this.nodes.delete(dataId)
+    return true
+  }
+
+  override refCount(): number {
+    return 1
+  }
+  override incRef(): void {}
+  override numDataIds(): number {
+    return this.nodes.size
+  }
+  override memory() {
+    return { unreliable: false }
+  }
+  override floatPrecision(): 16 | 32 {
+    return 32
+  }
+  override epsilon(): number {
+    return 1e-7
+  }
+  override timerAvailable(): boolean {
+    return false
+  }
+  override dispose(): void {}
+}
+
+const BOOLEAN =
+  /^(Less|LessEqual|Greater|GreaterEqual|Equal|NotEqual|LogicalAnd|LogicalOr|LogicalXor|LogicalNot|IsNan|IsInf|IsFinite|All|Any)$/
+
+function outputDtype(kernel: string, inputs: tf.NamedTensorInfoMap, attributes?: tf.NamedAttrMap): tf.DataType {
+  if (BOOLEAN.test(kernel)) return 'bool'
+  if (kernel === 'ArgMax' || kernel === 'ArgMin') return 'int32'
+  if (typeof attributes?.dtype === 'string') return attributes.dtype as tf.DataType
+  if (kernel === 'Mean' || kernel === 'RealDiv' || kernel === 'LinSpace') return 'float32'
+  const first = kernel === 'Select' ? inputs.t : kernel === 'ScatterNd' ? inputs.updates : Object.values(inputs)[0]
+  const dtype = first?.dtype ?? 'float32'
+  return dtype === 'bool' && (kernel === 'Sum' || kernel === 'Prod') ? 'int32' : dtype
+}
+
+/** Truncation towards zero for integers, 0 or 1 for booleans. */
+function cast(x: Node, from: tf.DataType, to: tf.DataType): Node {
+  const number = (value: number) => g.scalar(x.graph, value)
+  if (to === 'bool' && from !== 'bool') return g.sub(number(1), g.equal(x, number(0)))
+  if (to === 'int32' && from === 'float32') return g.mul(g.unary('sign', x), g.unary('floor', g.abs(x)))
+  return x
+}
+
+function kernelConfigs(backendName: string, userBackend: string): tf.KernelConfig[] {
+  const run =
+    (kernelName: string) =>
+    ({ inputs, attrs, backend }: Parameters<tf.KernelFunc>[0]) => {
+      const recording = backend as RecordingBackend
+      const given = Object.entries(inputs).filter(([, info]) => info != null) as [string, tf.TensorInfo][]
+      const nodes: KernelInputs = Object.fromEntries(given.map(([name, info]) => [name, recording.node(info)]))
+      const dtype = outputDtype(kernelName, Object.fromEntries(given), attrs)
+      const info = (node: Node): tf.TensorInfo => ({ dataId: recording.add(node), shape: [...node.shape], dtype })
+      if (kernelName === 'Cast') return info(cast(nodes.x, given[0][1].dtype, dtype))
+      const kernel = kernels[kernelName]
+      if (!kernel) throw recording.failure(`the operation ${kernelName}`)
+      try {
+        const out = kernel(nodes, attrs ?? {}, recording.graph)
+        return Array.isArray(out) ? out.map(info) : info(out)
+      } catch (cause) {
+        throw cause instanceof DlgError ? cause : recording.failure(`${kernelName} (${(cause as Error).message})`)
+      }
+    }
+  // what the user's backend has and the tracer has not becomes an error that names it
+  const names = new Set([...Object.keys(kernels), 'Cast', ...tf.getKernelsForBackend(userBackend).map((k) => k.kernelName)])
+  return [...names].map((kernelName) => ({ kernelName, backendName, kernelFunc: run(kernelName) as unknown as tf.KernelFunc }))
+}
+
+let traces = 0
+
+/**
+ * Runs `body` under a tfjs backend that records instead of computing. Only forward kernels run; the user's backend,
+ * gradients and tensors are as they were afterwards, whatever happens.
+ *
+ * @throws DlgError `untraceable`, naming the kernel and the layer.
+ */
+export function record<T>(graph: Graph, captured: Captured, body: (recorder: Recorder) => T): T {
+  const engine = tf.engine()
+  // asking for it starts the user's default backend if none runs yet
+  tf.backend()
+  const user = tf.getBackend()
+  const name = `dlg-trace-${traces++}`
+  const backend = new RecordingBackend(graph, captured)
+  const configs = kernelConfigs(name, user)
+  tf.registerBackend(name, () => backend, -1)
+  for (const config of configs) tf.registerKernel(config)
+  try {
+    void tf.setBackend(name)
+    let result: T
+    tf.tidy(() => {
+      result = body({
+        tensorOf: (node, dtype = 'float32') => engine.makeTensorFromDataId(backend.add(node), [...node.shape], dtype) as Recorded,
+        nodeOf: (tensor) => backend.node(tensor),
+        enter(layer) {
+          backend.layers.push(layer)
+          return () => backend.layers.pop()
+        },
+      })
+      if (backend.failures.length > 0) throw backend.failures[0]
+    })
+    return result!
+  } catch (error) {
+    throw backend.failures[0] ?? error
+  } finally {
+    void tf.setBackend(user)
+    for (const { kernelName } of configs) tf.unregisterKernel(kernelName, name)
+    tf.removeBackend(name)
+  }
+}

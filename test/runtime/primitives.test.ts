@@ -1,0 +1,33 @@
+import '@tensorflow/tfjs-backend-cpu'
+import '@tensorflow/tfjs-backend-wasm'
+import * as tf from '@tensorflow/tfjs-core'
+import { beforeAll, describe, expect, it } from 'vitest'
+import * as g from '../../src/graph'
+import { reference } from '../../src/runtime/reference'
+import { evaluate } from '../../src/runtime/runtime'
+import { tfjs } from '../../src/runtime/tfjs'
+import { cases } from '../graph/cases'
+import { relativeError, uniform } from '../oracle'
+
+describe.each(['cpu', 'wasm'])('every primitive and its derivatives on tfjs %s equal the reference', (backend) => {
+  beforeAll(async () => {
+    await tf.setBackend(backend)
+  })
+
+  it.each(cases)('$name', async ({ build, shapes, low = -1, high = 1 }) => {
+    const graph = g.createGraph()
+    const inputs = shapes.map((shape, i) => g.input(graph, `x${i}`, shape))
+    const y = build(...inputs)
+    const first = g.grad(g.inner(y, y), inputs)
+    const second = g.grad(first.map((n) => g.inner(n, n)).reduce(g.add), inputs)
+    const program = { inputs, outputs: [y, ...first, ...second] }
+    const values = shapes.map((shape, i) => uniform(g.sizeOf(shape), low, high, 11 * i + 3))
+    const before = tf.memory().numTensors
+    const actual = await evaluate(tfjs(), program, new Map(), values)
+    const expected = await evaluate(reference(), program, new Map(), values)
+    expect(tf.memory().numTensors).toBe(before)
+    actual.forEach((v, i) => {
+      expect(relativeError(v, expected[i])).toBeLessThan(2e-5)
+    })
+  })
+})
