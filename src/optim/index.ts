@@ -1,0 +1,6 @@
+export { type AdamOptions, type AdamState, adam } from './adam'
+export { type LbfgsOptions, type LbfgsState, lbfgs } from './lbfgs'
+export type { LineSearch, LineSearchState, Ray, Trial } from './line-search'
+export type { Evaluation, Optimizer, OptimizerState, StopReason, SynchronousOptimizer } from './optimizer'
+export { type RecoverOptions, type RecoverState, recover } from './recover'
+export { type StrongWolfeOptions, type StrongWolfeState, strongWolfe } from './strong-wolfe'

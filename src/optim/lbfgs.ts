@@ -1,0 +1,191 @@
+import { type Curvature, descentDirection, noCurvature, observe } from './curvature'
+import type { LineSearch, LineSearchState, Trial } from './line-search'
+import {
+  type Evaluation,
+  type OptimizerState,
+  requireSameLength,
+  type StopReason,
+  type SynchronousOptimizer,
+} from './optimizer'
+import { requireNumber, requireOneOf, withDefaults } from './options'
+import { strongWolfe } from './strong-wolfe'
+import { absoluteMaximum, absoluteSum, allFinite, dot, equal, plus, times } from './vectors'
+
+/** Options of {@link lbfgs}. */
+export interface LbfgsOptions {
+  /** Step length, > 0; with a line search the first one tried. Default 1. */
+  readonly learningRate: number
+  /** Most steps in one outer iteration, ≥ 1; it takes at most a quarter more evaluations than that. Default 20. */
+  readonly innerIterations: number
+  /** Most curvature pairs kept, ≥ 1; each holds two vectors as long as the point. Default 100. */
+  readonly historySize: number
+  /** Stationary when max|∇f| is at most this, ≥ 0. Default 1e-7. */
+  readonly gradientTolerance: number
+  /** Changes of the point (largest coordinate) or the value below this end an outer iteration, ≥ 0. Default 1e-9. */
+  readonly changeTolerance: number
+  /** A pair (s, y) is kept only if yᵀs is above this, ≥ 0. Default 1e-10. */
+  readonly curvature: number
+  /** None: every step has length `learningRate`. Default 'none'. */
+  readonly lineSearch: 'none' | 'strong-wolfe' | LineSearch
+}
+
+/** State of {@link lbfgs}. */
+export interface LbfgsState extends OptimizerState {
+  readonly curvature: Curvature
+  /** The newest step t·d, and the value and gradient it started from; undefined before the first. */
+  readonly last?: Step
+  /** Multiplies the length of the first step. */
+  readonly firstStep: number
+  /** Of the outer iteration under way: where it began, its steps and its evaluations. */
+  readonly outer: { readonly start: Float64Array; readonly steps: number; readonly evaluations: number }
+  /** Whether the outer iteration before ended where it began. */
+  readonly idle: boolean
+  /** The line search under way. */
+  readonly search?: { readonly origin: Float64Array; readonly state: LineSearchState }
+}
+
+interface Step {
+  readonly direction: Float64Array
+  /** t */
+  readonly length: number
+  readonly value: number
+  readonly gradient: Float64Array
+}
+
+const defaults: LbfgsOptions = {
+  learningRate: 1,
+  innerIterations: 20,
+  historySize: 100,
+  gradientTolerance: 1e-7,
+  changeTolerance: 1e-9,
+  curvature: 1e-10,
+  lineSearch: 'none',
+}
+
+/**
+ * Limited-memory BFGS: x ← x + t·d with d = −H∇f, where H is the inverse Hessian that the last steps suggest.
+ *
+ * Step for step `torch.optim.LBFGS` of PyTorch 1.13 (itself after Schmidt's minFunc), the optimizer of the DLG paper:
+ * an iteration is one call of its `step(closure)`, and begins by evaluating the current point, even once more.
+ * The first step ever has t = min(1, 1/‖∇f‖₁)·learningRate, later ones t = learningRate; the memory outlives the
+ * iterations. Beyond PyTorch, `stopped` is set where it would repeat itself for ever: at a stationary point, on a
+ * direction that does not lead down, after two iterations in a row that did not move, on non-finite gradients.
+ */
+export function lbfgs(options: Partial<LbfgsOptions> = {}): SynchronousOptimizer<LbfgsState> {
+  const settings = withDefaults('lbfgs', defaults, options)
+  const { learningRate, innerIterations, historySize, gradientTolerance, changeTolerance } = validated(settings)
+  const lineSearch = typeof settings.lineSearch === 'string' ? undefined : settings.lineSearch
+  const search = settings.lineSearch === 'strong-wolfe' ? strongWolfe() : lineSearch
+  const mostEvaluations = Math.floor((innerIterations * 5) / 4)
+
+  /** The next step's direction from an evaluated point, and the point to evaluate for it. */
+  function move(state: LbfgsState, origin: Float64Array, value: number, gradient: Float64Array): LbfgsState {
+    const { last } = state
+    const curvature = last
+      ? observe(
+          state.curvature,
+          times(last.length, last.direction),
+          gradient,
+          last.gradient,
+          historySize,
+          settings.curvature,
+        )
+      : state.curvature
+    const direction = descentDirection(curvature, gradient)
+    const length = last ? learningRate : Math.min(1, 1 / absoluteSum(gradient)) * learningRate * state.firstStep
+    const slope = dot(gradient, direction)
+    const outer = { ...state.outer, steps: state.outer.steps + 1 }
+    const next: LbfgsState = { ...state, curvature, outer, last: { direction, length, value, gradient } }
+    if (slope > -changeTolerance) {
+      const ended = endIteration(next, origin, 'direction')
+      return state.outer.steps === 0 ? { ...ended, stopped: 'direction' } : ended
+    }
+    if (search) {
+      const ray = { start: { step: 0, value, slope, gradient }, step: length, reach: absoluteMaximum(direction) }
+      const searching = search.init(ray)
+      const point = plus(origin, searching.step, direction)
+      return { ...next, point, trial: true, search: { origin, state: searching } }
+    }
+    const point = plus(origin, length, direction)
+    // The next iteration evaluates the point that this one's last step leads to.
+    return outer.steps === innerIterations ? endIteration(next, point, 'step') : { ...next, point }
+  }
+
+  /** After a step to an evaluated point: another one, or the end of the iteration. */
+  function proceed(state: LbfgsState, point: Float64Array, value: number, gradient: Float64Array): LbfgsState {
+    const last = state.last!
+    if (state.outer.steps === innerIterations || state.outer.evaluations >= mostEvaluations) {
+      return endIteration(state, point, last.length === 0 ? 'line-search' : 'step')
+    }
+    if (absoluteMaximum(gradient) <= gradientTolerance) return endIteration(state, point, 'gradient')
+    if (absoluteMaximum(last.direction) * Math.abs(last.length) <= changeTolerance) {
+      return endIteration(state, point, last.length === 0 ? 'line-search' : 'step')
+    }
+    if (Math.abs(value - last.value) < changeTolerance) return endIteration(state, point, 'value')
+    return move(state, point, value, gradient)
+  }
+
+  function endIteration(state: LbfgsState, point: Float64Array, reason: StopReason): LbfgsState {
+    const idle = equal(point, state.outer.start)
+    const stopped = idle && state.idle ? reason : undefined
+    const outer = { start: point, steps: 0, evaluations: 0 }
+    return { ...state, point, iteration: state.iteration + 1, outer, idle, stopped }
+  }
+
+  function onTrial(state: LbfgsState, value: number, gradient: Float64Array): LbfgsState {
+    const { origin, state: searching } = state.search!
+    const { direction } = state.last!
+    const trial: Trial = { step: searching.step, value, slope: dot(gradient, direction), gradient }
+    const searched = search!.step(searching, trial)
+    if (!searched.accepted) {
+      return { ...state, point: plus(origin, searched.step, direction), search: { origin, state: searched } }
+    }
+    const { step: length, value: reached, gradient: there } = searched.accepted
+    const moved: LbfgsState = { ...state, trial: undefined, search: undefined, last: { ...state.last!, length } }
+    return proceed(moved, length === 0 ? origin : plus(origin, length, direction), reached, there)
+  }
+
+  const begin = (point: Float64Array, firstStep: number) => ({
+    point,
+    curvature: noCurvature,
+    firstStep,
+    outer: { start: point, steps: 0, evaluations: 0 },
+    idle: false,
+  })
+
+  return {
+    name: 'lbfgs',
+    init: (point) => ({ iteration: 0, evaluations: 0, ...begin(point.slice(), 1) }),
+    restart: ({ iteration, evaluations }, point, scale) => ({ iteration, evaluations, ...begin(point.slice(), scale) }),
+    step(state: LbfgsState, evaluation: Evaluation): LbfgsState {
+      requireSameLength('lbfgs', state.point, evaluation.gradient)
+      const { value } = evaluation
+      const gradient = evaluation.gradient.slice()
+      const outer = { ...state.outer, evaluations: state.outer.evaluations + 1 }
+      const seen: LbfgsState = { ...state, outer, evaluations: state.evaluations + 1 }
+      if (state.search) return onTrial(seen, value, gradient)
+      if (!allFinite(gradient) || (search && !Number.isFinite(value))) return { ...seen, stopped: 'diverged' }
+      if (outer.steps > 0) return proceed(seen, state.point, value, gradient)
+      if (absoluteMaximum(gradient) <= gradientTolerance) {
+        return { ...endIteration(seen, state.point, 'gradient'), stopped: 'gradient' }
+      }
+      return move(seen, state.point, value, gradient)
+    },
+  }
+}
+
+function validated(options: LbfgsOptions): LbfgsOptions {
+  requireNumber('lbfgs', 'learningRate', options.learningRate, { above: 0 })
+  requireNumber('lbfgs', 'innerIterations', options.innerIterations, { atLeast: 1, integer: true })
+  requireNumber('lbfgs', 'historySize', options.historySize, { atLeast: 1, integer: true })
+  requireNumber('lbfgs', 'gradientTolerance', options.gradientTolerance, { atLeast: 0 })
+  requireNumber('lbfgs', 'changeTolerance', options.changeTolerance, { atLeast: 0 })
+  requireNumber('lbfgs', 'curvature', options.curvature, { atLeast: 0 })
+  const { lineSearch } = options
+  if (typeof lineSearch !== 'object') {
+    requireOneOf('lbfgs', 'lineSearch', lineSearch, ['none', 'strong-wolfe'])
+  } else if (typeof lineSearch?.init !== 'function' || typeof lineSearch.step !== 'function') {
+    throw new TypeError('lbfgs: a lineSearch must have init and step')
+  }
+  return options
+}

@@ -1,0 +1,104 @@
+// Four accumulators in the sums: one would make every addition wait for the one before it.
+
+/** aᵀb */
+export function dot(a: Float64Array, b: Float64Array): number {
+  const n = a.length
+  const whole = n - (n % 4)
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
+  let i = 0
+  for (; i < whole; i += 4) {
+    s0 += a[i] * b[i]
+    s1 += a[i + 1] * b[i + 1]
+    s2 += a[i + 2] * b[i + 2]
+    s3 += a[i + 3] * b[i + 3]
+  }
+  for (; i < n; i++) s0 += a[i] * b[i]
+  return s0 + s1 + (s2 + s3)
+}
+
+/** Writes `target ← target + scale·vector` and returns `targetᵀother`, in one pass over memory instead of two. */
+export function addInPlaceThenDot(
+  target: Float64Array,
+  scale: number,
+  vector: Float64Array,
+  other: Float64Array,
+): number {
+  const n = target.length
+  const whole = n - (n % 4)
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
+  let i = 0
+  for (; i < whole; i += 4) {
+    const t0 = target[i] + scale * vector[i]
+    const t1 = target[i + 1] + scale * vector[i + 1]
+    const t2 = target[i + 2] + scale * vector[i + 2]
+    const t3 = target[i + 3] + scale * vector[i + 3]
+    target[i] = t0
+    target[i + 1] = t1
+    target[i + 2] = t2
+    target[i + 3] = t3
+    s0 += t0 * other[i]
+    s1 += t1 * other[i + 1]
+    s2 += t2 * other[i + 2]
+    s3 += t3 * other[i + 3]
+  }
+  for (; i < n; i++) {
+    target[i] += scale * vector[i]
+    s0 += target[i] * other[i]
+  }
+  return s0 + s1 + (s2 + s3)
+}
+
+/** Writes `target ← target + scale·vector`. */
+export function addInPlace(target: Float64Array, scale: number, vector: Float64Array): void {
+  for (let i = 0; i < target.length; i++) target[i] += scale * vector[i]
+}
+
+/** a + scale·b */
+export function plus(a: Float64Array, scale: number, b: Float64Array): Float64Array {
+  const sum = new Float64Array(a.length)
+  for (let i = 0; i < sum.length; i++) sum[i] = a[i] + scale * b[i]
+  return sum
+}
+
+/** scale·a */
+export function times(scale: number, a: Float64Array): Float64Array {
+  const product = new Float64Array(a.length)
+  for (let i = 0; i < product.length; i++) product[i] = scale * a[i]
+  return product
+}
+
+/** ‖a‖₁ = Σ|aᵢ| */
+export function absoluteSum(a: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += Math.abs(a[i])
+  return sum
+}
+
+/** ‖a‖∞ = max|aᵢ|, for finite a. */
+export function absoluteMaximum(a: Float64Array): number {
+  let maximum = 0
+  for (let i = 0; i < a.length; i++) {
+    const size = Math.abs(a[i])
+    if (size > maximum) maximum = size
+  }
+  return maximum
+}
+
+/** Whether every element is finite: 0·a is zero for a finite a, and NaN for an infinite one or NaN. */
+export function allFinite(a: Float64Array): boolean {
+  let zero = 0
+  for (let i = 0; i < a.length; i++) zero += 0 * a[i]
+  return zero === 0
+}
+
+/** Whether the two vectors are the same, element by element. */
+export function equal(a: Float64Array, b: Float64Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
