@@ -76,7 +76,12 @@ export async function checkGradients(
   const flat = (from: number) => outputs.slice(from, from + k).flatMap((v) => [...v])
   const along = async (which: number, step: number) =>
     finiteDifference(async (x) => (await evaluator.run(split(x)))[which][0], x0, step)
-  const [numeric1, coarse1, numeric2, coarse2] = [await along(0, 1e-3), await along(0, 2e-3), await along(1, 1e-3), await along(1, 2e-3)]
+  const [numeric1, coarse1, numeric2, coarse2] = [
+    await along(0, 1e-3),
+    await along(0, 2e-3),
+    await along(1, 1e-3),
+    await along(1, 2e-3),
+  ]
   return {
     first: relativeError(flat(2), numeric1),
     second: relativeError(flat(2 + k), numeric2),

@@ -67,7 +67,12 @@ export function alignPermutation(permutation: readonly number[], rank: number): 
 }
 
 /** Elements start, start + step, … of each axis, `size` of them. Steps are positive. */
-export function slice(x: Node, start: readonly number[], size: Shape, step: readonly number[] = size.map(() => 1)): Node {
+export function slice(
+  x: Node,
+  start: readonly number[],
+  size: Shape,
+  step: readonly number[] = size.map(() => 1),
+): Node {
   const fits = size.every((n, i) => start[i] >= 0 && n > 0 && start[i] + (n - 1) * step[i] < x.shape[i])
   if (!fits || size.length !== x.shape.length)
     throw new Error(`slice: start [${start}], size [${size}], step [${step}] of [${x.shape}]`)
@@ -116,7 +121,10 @@ export function concat(inputs: readonly Node[], axis: number): Node {
   )
   if (!agree) throw new Error(`concat: ${inputs.map((n) => `[${n.shape}]`).join(', ')} along axis ${axis}`)
   const shape = first.shape.map((d, i) => (i === axis ? inputs.reduce((sum, n) => sum + n.shape[axis], 0) : d))
-  if (first.op === 'transpose' && inputs.every((n) => n.op === 'transpose' && sameShape(n.attributes.permutation, first.attributes.permutation))) {
+  if (
+    first.op === 'transpose' &&
+    inputs.every((n) => n.op === 'transpose' && sameShape(n.attributes.permutation, first.attributes.permutation))
+  ) {
     const { permutation } = first.attributes
     return transpose(
       concat(

@@ -1,10 +1,26 @@
-import { div, exp, less, log, mul, neg, offset, pow, scale, select, sigmoid, sqrt, square, sub, unary } from './elementwise'
+import {
+  div,
+  exp,
+  less,
+  log,
+  mul,
+  neg,
+  offset,
+  pow,
+  scale,
+  select,
+  sigmoid,
+  sqrt,
+  square,
+  sub,
+  unary,
+} from './elementwise'
 import { gather, scatterAdd } from './indexing'
 import { fill, scalar } from './leaves'
 import { conv, convFilterGrad, convInputGrad, matMul } from './linear'
 import type { Node, Op, UnaryOp } from './node'
-import { inversePermutation } from './shape'
 import { argmax, oneHot, softmax, sum, sumTo } from './reduction'
+import { inversePermutation } from './shape'
 import { broadcast, pad, reshape, reverse, slice, sliceAxis, swapLast, transpose } from './structure'
 
 /** The part of the cotangent g of node y that reaches input i; undefined where the derivative is zero everywhere. */

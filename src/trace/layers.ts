@@ -9,7 +9,9 @@ type LayerVariable = LayersModel['weights'][number] & { write?(value: Tensor): u
 /** A layer and the layers inside it: nested models, wrappers, recurrent cells. */
 function within(layer: Layer): Layer[] {
   const parts = layer as unknown as Record<string, Layer | Layer[] | undefined>
-  const inside = ['layers', 'layer', 'forwardLayer', 'backwardLayer', 'cell', 'cells'].flatMap((key) => parts[key] ?? [])
+  const inside = ['layers', 'layer', 'forwardLayer', 'backwardLayer', 'cell', 'cells'].flatMap(
+    (key) => parts[key] ?? [],
+  )
   return [layer, ...inside.flatMap(within)]
 }
 

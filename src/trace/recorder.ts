@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
-import * as g from '../graph'
 import type { Graph, Node } from '../graph'
+import * as g from '../graph'
 import type { Values } from '../runtime/runtime'
 import { kernels } from './kernels'
 import type { KernelInputs } from './kernels/kernel'
@@ -158,8 +158,16 @@ function kernelConfigs(backendName: string, userBackend: string): tf.KernelConfi
       }
     }
   // what the user's backend has and the tracer has not becomes an error that names it
-  const names = new Set([...Object.keys(kernels), 'Cast', ...tf.getKernelsForBackend(userBackend).map((k) => k.kernelName)])
-  return [...names].map((kernelName) => ({ kernelName, backendName, kernelFunc: run(kernelName) as unknown as tf.KernelFunc }))
+  const names = new Set([
+    ...Object.keys(kernels),
+    'Cast',
+    ...tf.getKernelsForBackend(userBackend).map((k) => k.kernelName),
+  ])
+  return [...names].map((kernelName) => ({
+    kernelName,
+    backendName,
+    kernelFunc: run(kernelName) as unknown as tf.KernelFunc,
+  }))
 }
 
 let traces = 0
@@ -185,7 +193,8 @@ export function record<T>(graph: Graph, captured: Captured, body: (recorder: Rec
     let result: T
     tf.tidy(() => {
       result = body({
-        tensorOf: (node, dtype = 'float32') => engine.makeTensorFromDataId(backend.add(node), [...node.shape], dtype) as Recorded,
+        tensorOf: (node, dtype = 'float32') =>
+          engine.makeTensorFromDataId(backend.add(node), [...node.shape], dtype) as Recorded,
         nodeOf: (tensor) => backend.node(tensor),
         enter(layer) {
           backend.layers.push(layer)

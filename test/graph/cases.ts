@@ -12,9 +12,29 @@ export interface Case {
 }
 
 const unary: [g.UnaryOp, number?, number?][] = [
-  ['neg'], ['exp'], ['log', 0.3, 2], ['sqrt', 0.3, 2], ['sigmoid', -3, 3], ['tanh'], ['relu'], ['softplus', -3, 3], ['abs'],
-  ['sin'], ['cos'], ['tan'], ['asin', -0.8, 0.8], ['acos', -0.8, 0.8], ['atan'], ['sinh'], ['cosh'], ['asinh'],
-  ['acosh', 1.3, 3], ['atanh', -0.8, 0.8], ['erf', -3, 3], ['expm1'], ['log1p', -0.5, 2],
+  ['neg'],
+  ['exp'],
+  ['log', 0.3, 2],
+  ['sqrt', 0.3, 2],
+  ['sigmoid', -3, 3],
+  ['tanh'],
+  ['relu'],
+  ['softplus', -3, 3],
+  ['abs'],
+  ['sin'],
+  ['cos'],
+  ['tan'],
+  ['asin', -0.8, 0.8],
+  ['acos', -0.8, 0.8],
+  ['atan'],
+  ['sinh'],
+  ['cosh'],
+  ['asinh'],
+  ['acosh', 1.3, 3],
+  ['atanh', -0.8, 0.8],
+  ['erf', -3, 3],
+  ['expm1'],
+  ['log1p', -0.5, 2],
 ]
 const flat: g.UnaryOp[] = ['sign', 'floor', 'ceil', 'round']
 
@@ -38,26 +58,92 @@ export const cases: Case[] = [
   ...unary.map(([op, low, high]): Case => ({ name: op, build: (x) => g.unary(op, x), shapes: [[2, 3]], low, high })),
   ...flat.map((op): Case => ({ name: op, build: (x) => g.mul(x, g.unary(op, x)), shapes: [[7]], low: 0.1, high: 0.4 })),
   ...(['add', 'sub', 'mul', 'div', 'pow'] as const).flatMap((op): Case[] => [
-    { name: op, build: (a, b) => g.binary(op, a, b), shapes: [[2, 3], [2, 3]], low: 0.4, high: 2 },
-    { name: `${op} broadcasting`, build: (a, b) => g.binary(op, a, b), shapes: [[2, 1, 3], [4, 1]], low: 0.4, high: 2 },
+    {
+      name: op,
+      build: (a, b) => g.binary(op, a, b),
+      shapes: [
+        [2, 3],
+        [2, 3],
+      ],
+      low: 0.4,
+      high: 2,
+    },
+    {
+      name: `${op} broadcasting`,
+      build: (a, b) => g.binary(op, a, b),
+      shapes: [
+        [2, 1, 3],
+        [4, 1],
+      ],
+      low: 0.4,
+      high: 2,
+    },
     { name: `${op} with a scalar`, build: (a, b) => g.binary(op, a, b), shapes: [[2, 3], []], low: 0.4, high: 2 },
   ]),
-  ...[2, 3, -1, 0.5, -0.5, 1.7, 0].map((n): Case => ({ name: `pow ${n}`, build: (x) => g.pow(x, g.scalar(x.graph, n)), shapes: [[5]], low: 0.4, high: 2 })),
-  ...(['maximum', 'minimum'] as const).map((op): Case => ({ name: op, build: (a, b) => g.square(g.binary(op, a, b)), shapes: [[2, 3], [3]] })),
+  ...[2, 3, -1, 0.5, -0.5, 1.7, 0].map(
+    (n): Case => ({ name: `pow ${n}`, build: (x) => g.pow(x, g.scalar(x.graph, n)), shapes: [[5]], low: 0.4, high: 2 }),
+  ),
+  ...(['maximum', 'minimum'] as const).map(
+    (op): Case => ({ name: op, build: (a, b) => g.square(g.binary(op, a, b)), shapes: [[2, 3], [3]] }),
+  ),
   { name: 'less', build: (a, b) => g.mul(a, g.less(a, b)), shapes: [[6], [6]] },
   { name: 'equal', build: (a, b) => g.mul(a, g.sub(b, g.equal(a, b))), shapes: [[6], [6]] },
   { name: 'select', build: (a, b) => g.select(g.less(a, b), bend(a), g.mul(a, b)), shapes: [[2, 3], [3]] },
   { name: 'reshape', build: (x) => g.reshape(bend(x), [3, 2]), shapes: [[2, 3]] },
-  { name: 'transpose', build: (x, y) => g.mul(g.transpose(bend(x), [2, 0, 1]), g.transpose(y, [2, 0, 1])), shapes: [[2, 3, 4], [2, 3, 4]] },
-  { name: 'transpose against another', build: (x, y) => g.mul(g.transpose(x, [1, 0]), y), shapes: [[2, 3], [3, 2]] },
+  {
+    name: 'transpose',
+    build: (x, y) => g.mul(g.transpose(bend(x), [2, 0, 1]), g.transpose(y, [2, 0, 1])),
+    shapes: [
+      [2, 3, 4],
+      [2, 3, 4],
+    ],
+  },
+  {
+    name: 'transpose against another',
+    build: (x, y) => g.mul(g.transpose(x, [1, 0]), y),
+    shapes: [
+      [2, 3],
+      [3, 2],
+    ],
+  },
   { name: 'broadcast', build: (x) => g.broadcast(bend(x), [2, 4, 3]), shapes: [[4, 1]] },
   { name: 'slice', build: (x) => g.slice(bend(x), [1, 0], [2, 3], [2, 1]), shapes: [[5, 4]] },
   { name: 'pad', build: (x) => g.pad(bend(x), [1, 0], [2, 1], [1, 2]), shapes: [[3, 2]] },
-  { name: 'reverse', build: (x, y) => g.mul(g.reverse(bend(x), [1]), y), shapes: [[2, 3], [2, 3]] },
-  { name: 'concat', build: (a, b) => g.square(g.concat([bend(a), b, a], 1)), shapes: [[2, 3], [2, 1]] },
+  {
+    name: 'reverse',
+    build: (x, y) => g.mul(g.reverse(bend(x), [1]), y),
+    shapes: [
+      [2, 3],
+      [2, 3],
+    ],
+  },
+  {
+    name: 'concat',
+    build: (a, b) => g.square(g.concat([bend(a), b, a], 1)),
+    shapes: [
+      [2, 3],
+      [2, 1],
+    ],
+  },
   { name: 'sum', build: (x) => g.square(g.sum(bend(x), [0, 2])), shapes: [[2, 3, 2]] },
-  { name: 'sum of a product', build: (a, b) => g.sum(g.mul(bend(a), b), [1]), shapes: [[2, 3], [2, 1]] },
-  { name: 'sum of a quotient', build: (a, b) => g.sum(g.div(bend(a), b), [1]), shapes: [[2, 3], [2, 1]], low: 0.5, high: 2 },
+  {
+    name: 'sum of a product',
+    build: (a, b) => g.sum(g.mul(bend(a), b), [1]),
+    shapes: [
+      [2, 3],
+      [2, 1],
+    ],
+  },
+  {
+    name: 'sum of a quotient',
+    build: (a, b) => g.sum(g.div(bend(a), b), [1]),
+    shapes: [
+      [2, 3],
+      [2, 1],
+    ],
+    low: 0.5,
+    high: 2,
+  },
   { name: 'sum of a broadcast', build: (a) => g.square(g.sum(g.broadcast(a, [2, 3, 4]), [0, 2])), shapes: [[3, 1]] },
   { name: 'mean', build: (x) => g.square(g.mean(x, [1])), shapes: [[2, 3]] },
   { name: 'moments', build: (x) => g.moments(x, [0]).variance, shapes: [[4, 2]] },
@@ -66,16 +152,46 @@ export const cases: Case[] = [
   { name: 'argmax', build: (x) => g.mul(x, g.argmax(x, 1)), shapes: [[3, 4]] },
   { name: 'softmax', build: g.softmax, shapes: [[3, 4]] },
   { name: 'logSoftmax', build: g.logSoftmax, shapes: [[3, 4]] },
-  { name: 'softmax by hand', build: (x) => { const e = g.exp(g.sub(x, g.max(x, [1]))); return g.div(e, g.sum(e, [1])) }, shapes: [[3, 4]] },
-  { name: 'matMul', build: g.matMul, shapes: [[2, 3], [3, 4]] },
-  { name: 'matMul batched', build: g.matMul, shapes: [[2, 1, 2, 3], [3, 3, 2]] },
+  {
+    name: 'softmax by hand',
+    build: (x) => {
+      const e = g.exp(g.sub(x, g.max(x, [1])))
+      return g.div(e, g.sum(e, [1]))
+    },
+    shapes: [[3, 4]],
+  },
+  {
+    name: 'matMul',
+    build: g.matMul,
+    shapes: [
+      [2, 3],
+      [3, 4],
+    ],
+  },
+  {
+    name: 'matMul batched',
+    build: g.matMul,
+    shapes: [
+      [2, 1, 2, 3],
+      [3, 3, 2],
+    ],
+  },
   { name: 'gather', build: (x) => g.gather(bend(x), g.constant(x.graph, [2, 0, 2, 1], [2, 2])), shapes: [[3, 2]] },
-  { name: 'scatterAdd', build: (x) => g.square(g.scatterAdd(bend(x), g.constant(x.graph, [2, 0, 2, 1], [2, 2]), [4, 3])), shapes: [[2, 2, 3]] },
+  {
+    name: 'scatterAdd',
+    build: (x) => g.square(g.scatterAdd(bend(x), g.constant(x.graph, [2, 0, 2, 1], [2, 2]), [4, 3])),
+    shapes: [[2, 2, 3]],
+  },
   ...conv('3×3', [2, 2, 4, 4], [3, 2, 3, 3], geometry()),
   ...conv('same, stride 2', [1, 2, 5, 6], [2, 2, 3, 3], geometry({ strides: [2, 2], padLow: [1, 0], padHigh: [1, 1] })),
   ...conv('ragged stride 2', [1, 1, 6, 6], [2, 1, 3, 3], geometry({ strides: [2, 2] })),
   ...conv('dilated', [1, 2, 6, 6], [1, 2, 2, 3], geometry({ dilations: [2, 2], padLow: [1, 2], padHigh: [0, 2] })),
-  ...conv('stride 3, dilated', [1, 1, 9, 8], [1, 1, 2, 2], geometry({ strides: [3, 2], dilations: [2, 3], padLow: [1, 0], padHigh: [0, 1] })),
+  ...conv(
+    'stride 3, dilated',
+    [1, 1, 9, 8],
+    [1, 1, 2, 2],
+    geometry({ strides: [3, 2], dilations: [2, 3], padLow: [1, 0], padHigh: [0, 1] }),
+  ),
   ...conv('grouped', [1, 4, 3, 3], [6, 2, 2, 2], geometry({ groups: 2 })),
   ...conv('depthwise', [2, 3, 4, 4], [6, 1, 2, 2], geometry({ groups: 3, strides: [2, 2] })),
   ...conv('1-d', [2, 2, 6], [3, 2, 3], geometry({ rank: 1, padLow: [2], padHigh: [0] })),

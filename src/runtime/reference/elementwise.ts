@@ -4,12 +4,21 @@ import { broadcastStrides, positions, type ReferenceKernel } from './kernel'
 const mapValues = <K extends string, V, W>(table: Record<K, V>, f: (value: V) => W): Record<K, W> =>
   Object.fromEntries(Object.entries(table).map(([key, value]) => [key, f(value as V)])) as Record<K, W>
 
-const unary = mapValues(numbers.unary, (f): ReferenceKernel<UnaryOp> => (_, [x]) => x.map((v) => f(v)))
+const unary = mapValues(
+  numbers.unary,
+  (f): ReferenceKernel<UnaryOp> =>
+    (_, [x]) =>
+      x.map((v) => f(v)),
+)
 
-const binary = mapValues(numbers.binary, (f): ReferenceKernel<BinaryOp> => (node, inputs) => {
-  const [a, b] = inputs.map((values, i) => expand(values, node.inputs[i].shape, node.shape))
-  return a.map((v, i) => f(v, b[i]))
-})
+const binary = mapValues(
+  numbers.binary,
+  (f): ReferenceKernel<BinaryOp> =>
+    (node, inputs) => {
+      const [a, b] = inputs.map((values, i) => expand(values, node.inputs[i].shape, node.shape))
+      return a.map((v, i) => f(v, b[i]))
+    },
+)
 
 /** Values repeated to a larger shape under NumPy's rule. */
 export function expand(values: Float64Array, from: Shape, to: Shape): Float64Array {

@@ -3,7 +3,7 @@ import { type Node, reachable, sizeOf } from '../../graph'
 import type { Executable, Program, Runtime, Values } from '../runtime'
 import { convKernels } from './convolution'
 import { elementwiseKernels } from './elementwise'
-import { type Kernels, type ReferenceKernel } from './kernel'
+import type { Kernels, ReferenceKernel } from './kernel'
 import { reductionKernels } from './reduction'
 import { structureKernels } from './structure'
 
@@ -53,6 +53,9 @@ function compute(node: Node, values: ReadonlyMap<Node, Float64Array>): Float64Ar
 function parameterValues(node: Node<'parameter'>, parameters: ReadonlyMap<string, Values>): Float64Array {
   const values = parameters.get(node.attributes.name)
   if (values?.length !== sizeOf(node.shape))
-    throw new DlgError('runtime', `parameter ${node.attributes.name} needs ${sizeOf(node.shape)} values, got ${values?.length}`)
+    throw new DlgError(
+      'runtime',
+      `parameter ${node.attributes.name} needs ${sizeOf(node.shape)} values, got ${values?.length}`,
+    )
   return Float64Array.from(values)
 }

@@ -18,7 +18,10 @@ export function conv(x: tf.Tensor, w: tf.Tensor, g: ConvGeometry): tf.Tensor {
   if (g.groups === 1) return correlate(x, w, slide)
   if (w.shape[1] === 1) return correlateDepthwise(x, w, slide)
   const xs = tf.split(x, g.groups, 1)
-  return tf.concat(tf.split(w, g.groups, 0).map((part, i) => correlate(xs[i], part, slide)), 1)
+  return tf.concat(
+    tf.split(w, g.groups, 0).map((part, i) => correlate(xs[i], part, slide)),
+    1,
+  )
 }
 
 /** The full correlation of y, its elements spread by the strides, with the flipped filter. */
@@ -38,13 +41,18 @@ export function convInputGrad(y: tf.Tensor, w: tf.Tensor, g: ConvGeometry, shape
     return tf.sum(tf.reshape(each, [batch, g.groups, outputs / g.groups, ...size]), 2)
   }
   const parts = tf.split(spread, g.groups, 1)
-  return tf.concat(tf.split(flipped, g.groups, 0).map((filter, i) => back(parts[i], filter)), 1)
+  return tf.concat(
+    tf.split(flipped, g.groups, 0).map((filter, i) => back(parts[i], filter)),
+    1,
+  )
 }
 
 /** The correlation of x with y, batch and channels swapped, strides as dilations, read up to the filter's size. */
 export function convFilterGrad(x: tf.Tensor, y: tf.Tensor, g: ConvGeometry, shape: Shape): tf.Tensor {
   const size = spaceOf(y.shape)
-  const high = spaceOf(shape).map((k, i) => (k - 1) * g.dilations[i] + (size[i] - 1) * g.strides[i] + 1 - x.shape[i + 2]! - g.padLow[i])
+  const high = spaceOf(shape).map(
+    (k, i) => (k - 1) * g.dilations[i] + (size[i] - 1) * g.strides[i] + 1 - x.shape[i + 2]! - g.padLow[i],
+  )
   const slide = { strides: g.dilations, dilations: g.strides, low: g.padLow, high }
   const swap = [1, 0, ...size.map((_, i) => i + 2)]
   const whole = (a: tf.Tensor, b: tf.Tensor) =>
@@ -52,7 +60,10 @@ export function convFilterGrad(x: tf.Tensor, y: tf.Tensor, g: ConvGeometry, shap
   if (g.groups === 1) return whole(x, y)
   if (shape[1] === 1) return depthwiseFilterGrad(x, y, slide, shape)
   const xs = tf.split(x, g.groups, 1)
-  return tf.concat(tf.split(y, g.groups, 1).map((part, i) => whole(xs[i], part)), 0)
+  return tf.concat(
+    tf.split(y, g.groups, 1).map((part, i) => whole(xs[i], part)),
+    0,
+  )
 }
 
 /** Every pair of sample and channel is a channel of one depthwise correlation; samples are summed. */
@@ -81,9 +92,16 @@ function correlateDepthwise(x: tf.Tensor, w: tf.Tensor, slide: Slide): tf.Tensor
   const [outputs, , ...space] = w.shape
   if (space.length > 2) {
     const xs = tf.split(x, channels, 1)
-    return tf.concat(tf.split(w, channels, 0).map((part, i) => correlate(xs[i], part, slide)), 1)
+    return tf.concat(
+      tf.split(w, channels, 0).map((part, i) => correlate(xs[i], part, slide)),
+      1,
+    )
   }
-  const multiplied = tf.transpose(tf.reshape(w, [channels, outputs / channels, ...space]), [1, 0, ...space.map((_, i) => i + 2)])
+  const multiplied = tf.transpose(tf.reshape(w, [channels, outputs / channels, ...space]), [
+    1,
+    0,
+    ...space.map((_, i) => i + 2),
+  ])
   // tfjs wants [h, w, channel, multiplier]
   return along(x, multiplied, slide, (a, b, strides, dilations) =>
     tf.depthwiseConv2d(a as tf.Tensor4D, b as tf.Tensor4D, strides as Two, 'valid', 'NHWC', dilations as Two),
@@ -106,7 +124,14 @@ function along(x: tf.Tensor, w: tf.Tensor, slide: Slide, run: Plain): tf.Tensor 
   const both = strides.some((s) => s > 1) && dilations.some((d) => d > 1)
   const dense = run(tf.transpose(padded, toLast), filter, both ? strides.map(() => 1) : strides, dilations)
   const first = tf.transpose(dense, [0, rank - 1, ...range(rank - 2).map((i) => i + 1)])
-  const picked = both ? tf.stridedSlice(first, first.shape.map(() => 0), first.shape, [1, 1, ...strides]) : first
+  const picked = both
+    ? tf.stridedSlice(
+        first,
+        first.shape.map(() => 0),
+        first.shape,
+        [1, 1, ...strides],
+      )
+    : first
   return line ? tf.squeeze(picked, [2]) : picked
 }
 
@@ -115,6 +140,8 @@ function padOrCrop(x: tf.Tensor, low: readonly number[], high: readonly number[]
   const start = [0, 0, ...low.map((n) => Math.max(-n, 0))]
   const size = x.shape.map((n, i) => n - start[i] - (i < 2 ? 0 : Math.max(-high[i - 2], 0)))
   const cropped = size.every((n, i) => n === x.shape[i]) ? x : tf.slice(x, start, size)
-  const paddings = cropped.shape.map((_, i) => (i < 2 ? [0, 0] : [Math.max(low[i - 2], 0), Math.max(high[i - 2], 0)]) as Two)
+  const paddings = cropped.shape.map(
+    (_, i) => (i < 2 ? [0, 0] : [Math.max(low[i - 2], 0), Math.max(high[i - 2], 0)]) as Two,
+  )
   return paddings.every(([a, b]) => a === 0 && b === 0) ? cropped : tf.pad(cropped, paddings)
 }

@@ -21,7 +21,11 @@ export function tfjs(): Runtime {
       try {
         await tf.ready()
       } catch (cause) {
-        throw new DlgError('runtime', 'no tfjs backend is registered; import one, such as @tensorflow/tfjs-backend-wasm', { cause })
+        throw new DlgError(
+          'runtime',
+          'no tfjs backend is registered; import one, such as @tensorflow/tfjs-backend-wasm',
+          { cause },
+        )
       }
       return compile(program, tf.getBackend())
     },
@@ -34,13 +38,17 @@ function compile(program: Program, backend: string): Executable {
     async bind(parameters) {
       const onBackend = () => {
         if (tf.getBackend() !== backend)
-          throw new DlgError('runtime', `compiled for the tfjs backend '${backend}', but '${tf.getBackend()}' is active now`)
+          throw new DlgError(
+            'runtime',
+            `compiled for the tfjs backend '${backend}', but '${tf.getBackend()}' is active now`,
+          )
       }
       onBackend()
       const kept = new Map<Node, tf.Tensor>()
       tf.tidy(() => {
         for (const { node } of bound) {
-          const value = node.op === 'parameter' ? toTensor(node, parameters.get(node.attributes.name)) : computeNode(node, kept)
+          const value =
+            node.op === 'parameter' ? toTensor(node, parameters.get(node.attributes.name)) : computeNode(node, kept)
           kept.set(node, tf.keep(value))
         }
       })
@@ -66,7 +74,12 @@ function computeNode(node: Node, values: ReadonlyMap<Node, tf.Tensor>): tf.Tenso
 }
 
 /** Runs the steps in order and frees what no later step reads. */
-function replay(program: Program, steps: readonly Step[], kept: ReadonlyMap<Node, tf.Tensor>, inputs: readonly Values[]): tf.Tensor[] {
+function replay(
+  program: Program,
+  steps: readonly Step[],
+  kept: ReadonlyMap<Node, tf.Tensor>,
+  inputs: readonly Values[],
+): tf.Tensor[] {
   const values = new Map(kept)
   const made: tf.Tensor[] = []
   try {
@@ -88,6 +101,9 @@ function replay(program: Program, steps: readonly Step[], kept: ReadonlyMap<Node
 
 function toTensor(node: Node, values: Values | undefined): tf.Tensor {
   if (values?.length !== sizeOf(node.shape))
-    throw new DlgError('runtime', `${node.op} needs ${sizeOf(node.shape)} values for shape [${node.shape}], got ${values?.length}`)
+    throw new DlgError(
+      'runtime',
+      `${node.op} needs ${sizeOf(node.shape)} values for shape [${node.shape}], got ${values?.length}`,
+    )
   return tf.tensor(Float32Array.from(values), [...node.shape], 'float32')
 }

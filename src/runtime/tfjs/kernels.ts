@@ -1,15 +1,38 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { broadcastShapes, type Node, type Op, range, sameShape, type Shape, sizeOf, type UnaryOp } from '../../graph'
+import { broadcastShapes, type Node, type Op, range, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
 import { operands, swapsLast } from './plan'
 
 type Kernel<K extends Op> = (node: Node<K>, inputs: tf.Tensor[]) => tf.Tensor
 
 const unary: Record<UnaryOp, (x: tf.Tensor) => tf.Tensor> = {
-  neg: tf.neg, exp: tf.exp, log: tf.log, sqrt: tf.sqrt, sigmoid: tf.sigmoid, tanh: tf.tanh, relu: tf.relu, softplus: tf.softplus,
-  abs: tf.abs, sign: tf.sign, floor: tf.floor, ceil: tf.ceil, round: tf.round, sin: tf.sin, cos: tf.cos, tan: tf.tan,
-  asin: tf.asin, acos: tf.acos, atan: tf.atan, sinh: tf.sinh, cosh: tf.cosh, asinh: tf.asinh, acosh: tf.acosh, atanh: tf.atanh,
-  erf: tf.erf, expm1: tf.expm1, log1p: tf.log1p,
+  neg: tf.neg,
+  exp: tf.exp,
+  log: tf.log,
+  sqrt: tf.sqrt,
+  sigmoid: tf.sigmoid,
+  tanh: tf.tanh,
+  relu: tf.relu,
+  softplus: tf.softplus,
+  abs: tf.abs,
+  sign: tf.sign,
+  floor: tf.floor,
+  ceil: tf.ceil,
+  round: tf.round,
+  sin: tf.sin,
+  cos: tf.cos,
+  tan: tf.tan,
+  asin: tf.asin,
+  acos: tf.acos,
+  atan: tf.atan,
+  sinh: tf.sinh,
+  cosh: tf.cosh,
+  asinh: tf.asinh,
+  acosh: tf.acosh,
+  atanh: tf.atanh,
+  erf: tf.erf,
+  expm1: tf.expm1,
+  log1p: tf.log1p,
 }
 
 const unaryKernels = Object.fromEntries(
@@ -79,15 +102,32 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   matMul: (node, [a, b]) => {
     const [transposeA, transposeB] = node.inputs.map(swapsLast)
     const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2))
-    const plain = [a, b].some((t) => sizeOf(t.shape.slice(0, -2)) === 1) || sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
+    const plain =
+      [a, b].some((t) => sizeOf(t.shape.slice(0, -2)) === 1) || sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
     const whole = (t: tf.Tensor) => (plain ? t : broadcastTo(t, [...batch, ...t.shape.slice(-2)]))
-    return tf.reshape(tf.matMul(whole(float(a)), whole(float(b)), transposeA, transposeB), [...node.shape])
+    const right = ownData(whole(float(b)), operands(node)[1])
+    return tf.reshape(tf.matMul(whole(float(a)), right, transposeA, transposeB), [...node.shape])
   },
   conv: (node, [x, w]) => conv(x, w, node.attributes),
   convInputGrad: (node, [y, w]) => convInputGrad(y, w, node.attributes, node.shape),
   convFilterGrad: (node, [x, y]) => convFilterGrad(x, y, node.attributes, node.shape),
   gather: (_, [table, indices]) => tf.gather(float(table), tf.cast(indices, 'int32')),
   scatterAdd: (node, [rows, indices]) => scatterAdd(float(rows), tf.cast(indices, 'int32') as tf.Tensor1D, node.shape),
+}
+
+/**
+ * wasm keeps a prepared right factor by its data, whatever its shape: a reshaped view would meet the operator of another
+ * shape and write out of bounds. A copy has data of its own.
+ */
+function ownData(value: tf.Tensor, node: Node): tf.Tensor {
+  const view = node.op === 'reshape' && tf.getBackend() === 'wasm'
+  return view
+    ? tf.slice(
+        value,
+        value.shape.map(() => 0),
+        value.shape,
+      )
+    : value
 }
 
 /** Computes a node; `valueOf` gives the tensors it reads. */

@@ -1,5 +1,5 @@
-import * as g from '../../graph'
 import type { Node } from '../../graph'
+import * as g from '../../graph'
 import { elu, leakyRelu, prelu, relu6 } from './elementwise'
 
 /** The activation at the end of a fused kernel, by tfjs's name. */

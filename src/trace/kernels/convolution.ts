@@ -1,8 +1,8 @@
 import { backend_util } from '@tensorflow/tfjs-core'
-import * as g from '../../graph'
 import type { ConvGeometry, Node } from '../../graph'
+import * as g from '../../graph'
 import { activate } from './activation'
-import { type KernelAttributes, type TraceKernels } from './kernel'
+import type { KernelAttributes, TraceKernels } from './kernel'
 
 /** [N, …, C] to [N, C, …]. */
 const channelsFirst = (x: Node): Node => {
@@ -46,7 +46,12 @@ export function geometryOf(
 }
 
 /** tfjs's own arithmetic for strides, padding and output size decides, so that both agree. */
-function geometry2d(inShape: readonly number[], filterShape: readonly number[], a: KernelAttributes, depthwise = false): ConvGeometry {
+function geometry2d(
+  inShape: readonly number[],
+  filterShape: readonly number[],
+  a: KernelAttributes,
+  depthwise = false,
+): ConvGeometry {
   const format = backend_util.convertConv2DDataFormat(a.dataFormat ?? 'NHWC')
   const info = backend_util.computeConv2DInfo(
     [...inShape] as [number, number, number, number],
@@ -71,7 +76,13 @@ function geometry2d(inShape: readonly number[], filterShape: readonly number[], 
 
 function geometry3d(inShape: readonly number[], filterShape: readonly number[], a: KernelAttributes): ConvGeometry {
   type Five = [number, number, number, number, number]
-  const info = backend_util.computeConv3DInfo([...inShape] as Five, [...filterShape] as Five, a.strides, a.dilations ?? 1, a.pad)
+  const info = backend_util.computeConv3DInfo(
+    [...inShape] as Five,
+    [...filterShape] as Five,
+    a.strides,
+    a.dilations ?? 1,
+    a.pad,
+  )
   return geometryOf(
     [info.inDepth, info.inHeight, info.inWidth],
     [info.filterDepth, info.filterHeight, info.filterWidth],
@@ -101,7 +112,12 @@ const firstShape = (shape: readonly number[], format?: string): number[] =>
 export const convolutionKernels: TraceKernels = {
   Conv2D: ({ x, filter }, a) => conv2d(x, filter, a),
   FusedConv2D: ({ x, filter, bias, preluActivationWeights }, a) =>
-    activate(withBias(conv2d(x, filter, a), bias, a.dataFormat), a.activation, preluActivationWeights, a.leakyreluAlpha),
+    activate(
+      withBias(conv2d(x, filter, a), bias, a.dataFormat),
+      a.activation,
+      preluActivationWeights,
+      a.leakyreluAlpha,
+    ),
   DepthwiseConv2dNative: ({ x, filter }, a) => depthwiseConv2d(x, filter, a),
   FusedDepthwiseConv2D: ({ x, filter, bias, preluActivationWeights }, a) =>
     activate(
@@ -113,18 +129,13 @@ export const convolutionKernels: TraceKernels = {
   Conv2DBackpropInput: ({ dy, filter }, a) => {
     const geometry = geometry2d(a.inputShape, filter.shape, a)
     const shape = firstShape(a.inputShape, a.dataFormat)
-    return fromFirst(
-      g.convInputGrad(toFirst(dy, a.dataFormat), outputsFirst(filter), geometry, shape),
-      a.dataFormat,
-    )
+    return fromFirst(g.convInputGrad(toFirst(dy, a.dataFormat), outputsFirst(filter), geometry, shape), a.dataFormat)
   },
   Conv3D: ({ x, filter }, a) =>
     channelsLast(g.conv(channelsFirst(x), outputsFirst(filter), geometry3d(x.shape, filter.shape, a))),
   Conv3DBackpropInputV2: ({ dy, filter }, a) => {
     const geometry = geometry3d(a.inputShape, filter.shape, a)
-    return channelsLast(
-      g.convInputGrad(channelsFirst(dy), outputsFirst(filter), geometry, firstShape(a.inputShape)),
-    )
+    return channelsLast(g.convInputGrad(channelsFirst(dy), outputsFirst(filter), geometry, firstShape(a.inputShape)))
   },
 }
 

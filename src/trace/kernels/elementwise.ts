@@ -1,15 +1,17 @@
-import * as g from '../../graph'
 import type { Node, UnaryOp } from '../../graph'
+import * as g from '../../graph'
 import type { TraceKernel, TraceKernels } from './kernel'
 
 const of = (x: Node, value: number): Node => g.scalar(x.graph, value)
-const unary = (op: UnaryOp): TraceKernel => ({ x }) => g.unary(op, x)
+const unary =
+  (op: UnaryOp): TraceKernel =>
+  ({ x }) =>
+    g.unary(op, x)
 const not = (x: Node): Node => g.sub(of(x, 1), x)
 const notZero = (x: Node): Node => not(g.equal(x, of(x, 0)))
 
 /** x for x ≥ 0, e^x − 1 below; the exponent is kept from overflowing where it is not used. */
-export const elu = (x: Node): Node =>
-  g.select(g.less(of(x, 0), x), x, g.unary('expm1', g.minimum(x, of(x, 0))))
+export const elu = (x: Node): Node => g.select(g.less(of(x, 0), x), x, g.unary('expm1', g.minimum(x, of(x, 0))))
 
 export const leakyRelu = (x: Node, alpha: number): Node => g.select(g.less(of(x, 0), x), x, g.scale(x, alpha))
 export const prelu = (x: Node, alpha: Node): Node => g.select(g.less(x, of(x, 0)), g.mul(alpha, x), x)
@@ -32,7 +34,10 @@ function atan2(y: Node, x: Node): Node {
   const turned = g.select(g.less(x, of(x, 0)), g.add(principal, g.scale(sign, Math.PI)), principal)
   // beside the vertical axis, atan(y / x) = ±π/2 − atan(x / y)
   const vertical = g.equal(y, of(y, 0))
-  const upright = g.sub(g.scale(g.unary('sign', y), Math.PI / 2), g.unary('atan', g.div(x, g.select(vertical, of(y, 1), y))))
+  const upright = g.sub(
+    g.scale(g.unary('sign', y), Math.PI / 2),
+    g.unary('atan', g.div(x, g.select(vertical, of(y, 1), y))),
+  )
   return g.select(onAxis, upright, turned)
 }
 

@@ -1,5 +1,5 @@
-import * as g from '../../graph'
 import type { Node } from '../../graph'
+import * as g from '../../graph'
 import { axesOf, type TraceKernels } from './kernel'
 
 /** Slices of x along `axis` at indices; the first `batchDims` axes of both go in pairs. */

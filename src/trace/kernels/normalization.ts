@@ -1,9 +1,16 @@
-import * as g from '../../graph'
 import type { Node } from '../../graph'
+import * as g from '../../graph'
 import type { TraceKernels } from './kernel'
 
 /** (x − mean) / √(variance + ε) · scale + offset. */
-function batchNorm(x: Node, mean: Node, variance: Node, offset: Node | undefined, scale: Node | undefined, epsilon: number): Node {
+function batchNorm(
+  x: Node,
+  mean: Node,
+  variance: Node,
+  offset: Node | undefined,
+  scale: Node | undefined,
+  epsilon: number,
+): Node {
   const deviation = g.sqrt(g.offset(variance, epsilon))
   const normalized = g.div(g.sub(x, mean), deviation)
   const scaled = scale ? g.mul(normalized, scale) : normalized

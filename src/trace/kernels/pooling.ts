@@ -1,6 +1,6 @@
 import { backend_util } from '@tensorflow/tfjs-core'
-import * as g from '../../graph'
 import type { ConvGeometry, Node } from '../../graph'
+import * as g from '../../graph'
 import { channelsLast, geometryOf, toFirst } from './convolution'
 import type { KernelAttributes, TraceKernels } from './kernel'
 
@@ -11,7 +11,14 @@ interface Pool {
 
 function pool2d(x: Node, a: KernelAttributes): Pool {
   type Four = [number, number, number, number]
-  const info = backend_util.computePool2DInfo([...x.shape] as Four, a.filterSize, a.strides, 1, a.pad, a.dimRoundingMode)
+  const info = backend_util.computePool2DInfo(
+    [...x.shape] as Four,
+    a.filterSize,
+    a.strides,
+    1,
+    a.pad,
+    a.dimRoundingMode,
+  )
   const window = [info.effectiveFilterHeight, info.effectiveFilterWidth]
   const geometry = geometryOf(
     [info.inHeight, info.inWidth],
@@ -26,7 +33,15 @@ function pool2d(x: Node, a: KernelAttributes): Pool {
 
 function pool3d(x: Node, a: KernelAttributes): Pool {
   type Five = [number, number, number, number, number]
-  const info = backend_util.computePool3DInfo([...x.shape] as Five, a.filterSize, a.strides, 1, a.pad, a.dimRoundingMode, a.dataFormat)
+  const info = backend_util.computePool3DInfo(
+    [...x.shape] as Five,
+    a.filterSize,
+    a.strides,
+    1,
+    a.pad,
+    a.dimRoundingMode,
+    a.dataFormat,
+  )
   const window = [info.effectiveFilterDepth, info.effectiveFilterHeight, info.effectiveFilterWidth]
   const geometry = geometryOf(
     [info.inDepth, info.inHeight, info.inWidth],
@@ -97,7 +112,12 @@ function averagePool(x: Node, { window, geometry }: Pool): Node {
 }
 
 /** How many elements of each window lie inside the image. */
-function counts(space: readonly number[], window: readonly number[], size: readonly number[], geometry: ConvGeometry): number[] {
+function counts(
+  space: readonly number[],
+  window: readonly number[],
+  size: readonly number[],
+  geometry: ConvGeometry,
+): number[] {
   return size.reduce<number[]>(
     (all, places, i) => {
       const along = g.range(places).map((at) => {

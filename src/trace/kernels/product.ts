@@ -1,8 +1,8 @@
 import { backend_util } from '@tensorflow/tfjs-core'
-import * as g from '../../graph'
 import type { Node } from '../../graph'
+import * as g from '../../graph'
 import { activate } from './activation'
-import { type TraceKernels } from './kernel'
+import type { TraceKernels } from './kernel'
 
 const matMul = (a: Node, b: Node, transposeA: boolean, transposeB: boolean): Node =>
   g.matMul(transposeA ? g.swapLast(a) : a, transposeB ? g.swapLast(b) : b)
@@ -36,7 +36,12 @@ function align(x: Node, from: string, to: string): Node {
   )
 }
 
-function multiplyAndSum(terms: readonly string[], kept: string, letters: readonly string[], operands: readonly Node[]): Node {
+function multiplyAndSum(
+  terms: readonly string[],
+  kept: string,
+  letters: readonly string[],
+  operands: readonly Node[],
+): Node {
   const order = kept + letters.filter((c) => !kept.includes(c)).join('')
   const total = operands.map((n, k) => align(n, terms[k], order)).reduce(g.mul)
   const summed = g.range(order.length - kept.length).map((i) => kept.length + i)

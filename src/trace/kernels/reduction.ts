@@ -1,5 +1,5 @@
-import * as g from '../../graph'
 import type { Node } from '../../graph'
+import * as g from '../../graph'
 import { axesOf, type TraceKernel, type TraceKernels } from './kernel'
 
 const without = (x: Node, axes: readonly number[]): number[] => x.shape.filter((_, i) => !axes.includes(i))

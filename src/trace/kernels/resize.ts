@@ -1,11 +1,16 @@
-import * as g from '../../graph'
 import type { Graph, Node } from '../../graph'
+import * as g from '../../graph'
 import type { TraceKernels } from './kernel'
 
 type Weights = (output: number, scale: number) => [index: number, weight: number][]
 
 /** Resizing is linear and separable: rows and columns are multiplied by matrices of weights. */
-function resize(images: Node, [height, width]: readonly [number, number], alignCorners: boolean, weights: (n: number) => Weights): Node {
+function resize(
+  images: Node,
+  [height, width]: readonly [number, number],
+  alignCorners: boolean,
+  weights: (n: number) => Weights,
+): Node {
   const [, h, w] = images.shape
   const rows = matrix(images.graph, h, height, alignCorners, weights(h))
   const columns = matrix(images.graph, w, width, alignCorners, weights(w))

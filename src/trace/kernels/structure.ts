@@ -1,6 +1,6 @@
 import { slice_util } from '@tensorflow/tfjs-core'
-import * as g from '../../graph'
 import type { Node } from '../../graph'
+import * as g from '../../graph'
 import { axesOf, perAxis, type TraceKernels } from './kernel'
 
 function stridedSlice(x: Node, a: Record<string, number[] & number>): Node {
@@ -69,7 +69,12 @@ function spaceToBatch(x: Node, block: readonly number[], paddings: readonly (rea
   const padded = padWith(x, pads, 0)
   const [batch, ...rest] = padded.shape
   const split = g.reshape(padded, [batch, ...rest.flatMap((n, i) => (i < m ? [n / block[i], block[i]] : [n]))])
-  const order = [...g.range(m).map((i) => 2 * i + 2), 0, ...g.range(m).map((i) => 2 * i + 1), ...g.range(rest.length - m).map((i) => 2 * m + 1 + i)]
+  const order = [
+    ...g.range(m).map((i) => 2 * i + 2),
+    0,
+    ...g.range(m).map((i) => 2 * i + 1),
+    ...g.range(rest.length - m).map((i) => 2 * m + 1 + i),
+  ]
   return g.reshape(g.transpose(split, order), [
     batch * g.sizeOf(block),
     ...rest.map((n, i) => (i < m ? n / block[i] : n)),
@@ -88,7 +93,8 @@ function depthToSpace(x: Node, block: number, dataFormat: string): Node {
 
 function split(x: Node, sizesOrCount: number | readonly number[], axis: number): Node[] {
   const total = x.shape[axis]
-  const sizes = typeof sizesOrCount === 'number' ? new Array(sizesOrCount).fill(total / sizesOrCount) : [...sizesOrCount]
+  const sizes =
+    typeof sizesOrCount === 'number' ? new Array(sizesOrCount).fill(total / sizesOrCount) : [...sizesOrCount]
   const unknown = sizes.indexOf(-1)
   if (unknown >= 0) sizes[unknown] = total - sizes.reduce((a, b) => a + b, 1)
   let begin = 0

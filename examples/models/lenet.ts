@@ -1,0 +1,32 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { layers, type Sequential, sequential } from '@tensorflow/tfjs-layers'
+
+/** Options of the network. */
+export interface LeNetOptions {
+  /** Side of the square image, in pixels. Default 32. */
+  size?: number
+  channels?: number
+  classes?: number
+  /** Of the weights. */
+  seed?: number
+}
+
+/**
+ * The network of the paper: three 5×5 convolutions with sigmoids, strides 2, 2, 1, symmetric padding of 2, and a dense
+ * layer. Weights and biases are uniform in [−0.5, 0.5), as in the authors' code.
+ */
+export function lenet({ size = 32, channels = 3, classes = 100, seed = 1 }: LeNetOptions = {}): Sequential {
+  let draws = 0
+  const model = sequential({ name: 'lenet' })
+  ;[2, 2, 1].forEach((strides, i) => {
+    // 'same' would pad on one side only at stride 2
+    model.add(layers.zeroPadding2d({ padding: 2, ...(i === 0 && { inputShape: [size, size, channels] }) }))
+    model.add(layers.conv2d({ filters: 12, kernelSize: 5, strides, padding: 'valid', activation: 'sigmoid' }))
+  })
+  model.add(layers.flatten())
+  model.add(layers.dense({ units: classes }))
+  const weights = model.getWeights().map((w) => tf.randomUniform(w.shape, -0.5, 0.5, 'float32', seed * 100 + draws++))
+  model.setWeights(weights)
+  tf.dispose(weights)
+  return model
+}

@@ -1,0 +1,85 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { DlgError } from './errors'
+import * as g from './graph'
+import { traceGradient, weightParameter } from './model/gradient'
+import { type Model, openModel } from './model/model'
+import { criterionOption, type TrainingOptions, trainingOptions } from './options'
+import { evaluate, type Values } from './runtime/runtime'
+import { readWeights } from './shared-gradients'
+
+/**
+ * What a client would share: the gradient ∂L/∂W of its training loss on a batch.
+ *
+ * Computed on the traced graph, where every derivative is the mathematical one. Some of tfjs's own first-order
+ * gradients are not: average pooling with 'same' padding, for one.
+ *
+ * @param model a built model; its weights are read, nothing is changed
+ * @param x data [batch, ...inputShape], float32
+ * @param y class indices, or targets [batch, …] of the shape of the model's output
+ * @returns tensors by weight name, in the order of `model.trainableWeights`; the caller owns them
+ * @throws DlgError `invalid-model`, `invalid-data`, `invalid-option`, `untraceable`
+ */
+export async function gradientsOf(
+  model: Model,
+  x: tf.Tensor,
+  y: readonly number[] | tf.Tensor,
+  options: TrainingOptions = {},
+): Promise<tf.NamedTensorMap> {
+  const settings = trainingOptions(options)
+  const opened = openModel(model)
+  const batchSize = x.shape[0] ?? 0
+  requireData(x, [batchSize, ...opened.inputShape])
+  const training = { ...settings, batchSize, criterion: criterionOption(options) }
+  let target: g.Node<'input'> | undefined
+  const traced = traceGradient(opened, training, (output) => {
+    target = g.input(output.graph, 'target', output.shape)
+    return target
+  })
+  const targets = await targetValues(y, target!.shape)
+  const parameters = new Map<string, Values>([
+    ...traced.captured,
+    ...(await readWeights(opened.weights, weightParameter)),
+  ])
+  const program = { inputs: [traced.data, target!], outputs: traced.gradients }
+  const data = (await x.data()) as Float32Array
+  const gradients = await evaluate(settings.runtime, program, parameters, [data, targets])
+  return Object.fromEntries(
+    traced.trained.map((w, i) => [
+      w.name,
+      tf.tensor(Float32Array.from(gradients[i]), [...w.shape] as number[], 'float32'),
+    ]),
+  )
+}
+
+function requireData(x: tf.Tensor, shape: readonly number[]): void {
+  if (!(x instanceof tf.Tensor)) throw new DlgError('invalid-data', 'data must be a tf.Tensor')
+  if (x.isDisposed) throw new DlgError('invalid-data', 'data is a disposed tensor')
+  if (x.dtype !== 'float32') throw new DlgError('invalid-data', `data has dtype ${x.dtype}; float32 is needed`)
+  if (shape[0] < 1 || !g.sameShape(x.shape, shape))
+    throw new DlgError('invalid-data', `data has shape [${x.shape}]; the model needs [batch, ${shape.slice(1)}]`)
+}
+
+async function targetValues(y: readonly number[] | tf.Tensor, shape: readonly number[]): Promise<Values> {
+  if (y instanceof tf.Tensor) {
+    if (y.isDisposed || !g.sameShape(y.shape, shape))
+      throw new DlgError('invalid-data', `targets have shape [${y.shape}]; the model's output has [${shape}]`)
+    return Float32Array.from(await y.data())
+  }
+  return oneHotRows(y, shape)
+}
+
+/** Rows of the identity for class indices. */
+export function oneHotRows(labels: readonly number[], shape: readonly number[]): Float32Array {
+  const [batch, classes] = [shape[0], shape[shape.length - 1]]
+  if (shape.length !== 2)
+    throw new DlgError('invalid-data', `class indices need an output [batch, classes]; it is [${shape}]`)
+  if (!Array.isArray(labels) || labels.length !== batch)
+    throw new DlgError('invalid-data', `${labels?.length} labels for a batch of ${batch}`)
+  const out = new Float32Array(batch * classes)
+  labels.forEach((label, i) => {
+    if (!Number.isInteger(label) || label < 0 || label >= classes)
+      throw new DlgError('invalid-data', `label ${label} is not a class index in [0, ${classes})`)
+    out[i * classes + label] = 1
+  })
+  return out
+}

@@ -1,0 +1,62 @@
+import { DlgError } from '../errors'
+import type { Values } from '../runtime/runtime'
+import type { LabelContext, LabelStrategy } from './strategy'
+
+/**
+ * Labels in closed form, from the gradient of the last layer of a cross-entropy classifier (Zhao, Mopuri, Bilen 2020).
+ *
+ * ∂L/∂b_c = mean over samples of p_c − [y = c]: only classes that are present can be negative. Without a bias, and for
+ * one sample, ∂L/∂W_c = (p_c − [y = c])·h: the row of the label has no positive product with any other row.
+ *
+ * Finds one label, or a batch of distinct ones.
+ */
+export const infer = (): LabelStrategy => ({
+  name: 'infer',
+  decide(context) {
+    const { head, batchSize } = context
+    if (head.bias) return { kind: 'known', labels: fromBias(head.bias, context) }
+    if (head.weight && batchSize === 1) return { kind: 'known', labels: [fromProducts(head.weight, context.classes)] }
+    if (head.weight)
+      throw refused(`a batch of ${batchSize} needs the last layer's bias gradient, and this layer has no bias`)
+    throw refused('the model does not end in a dense layer whose gradient was shared')
+  },
+})
+
+function fromBias(bias: Values, { batchSize, classes }: LabelContext): number[] {
+  const negative = [...bias].flatMap((v, c) => (v < 0 ? [c] : []))
+  if (negative.length === batchSize && negative.length < classes) return negative
+  if (classes > 2 && negative.length === classes - 1 && batchSize === 1)
+    throw refused(
+      'every class but one has a negative bias gradient: this looks like an update with the opposite sign, −learningRate · gradient',
+    )
+  if (negative.length < batchSize)
+    throw refused(
+      `${negative.length} classes have a negative bias gradient for ${batchSize} samples: labels repeat, or the loss is not a one-hot cross-entropy`,
+    )
+  throw refused(
+    `${negative.length} classes have a negative bias gradient for ${batchSize} samples: more samples were averaged, or the labels were soft`,
+  )
+}
+
+/** The class whose row has no positive inner product with any other row of the [features, classes] matrix. */
+function fromProducts(weight: Values, classes: number): number {
+  const features = weight.length / classes
+  const fits = (c: number): boolean => {
+    for (let k = 0; k < classes; k++) {
+      if (k === c) continue
+      let product = 0
+      for (let j = 0; j < features; j++) product += weight[j * classes + c] * weight[j * classes + k]
+      if (product > 0) return false
+    }
+    return true
+  }
+  const candidates = Array.from({ length: classes }, (_, c) => c).filter(fits)
+  if (candidates.length === 1) return candidates[0]
+  // two classes: both rows are opposite, and only the sign of h could tell
+  throw refused(
+    `${candidates.length} classes have a weight gradient opposed to all others: the sample is not alone, or the loss is not a one-hot cross-entropy`,
+  )
+}
+
+const refused = (why: string): DlgError =>
+  new DlgError('labels', `labels: 'infer' cannot apply: ${why}; use labels: 'joint' or give the labels`)

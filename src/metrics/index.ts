@@ -1,0 +1,3 @@
+export { meanSquaredError } from './mse'
+export { psnr } from './psnr'
+export { ssim } from './ssim'

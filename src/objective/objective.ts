@@ -1,0 +1,35 @@
+import type { Node } from '../graph'
+import * as g from '../graph'
+import type { TracedGradient } from '../model/gradient'
+import type { Program } from '../runtime/runtime'
+import type { Distance } from './distance'
+import type { Prior } from './prior'
+
+/** Names of the parameters the objective adds to the model's. */
+export const sharedParameter = (i: number): string => `shared ${i}`
+export const DISTANCE_WEIGHT = 'distance weight'
+export const PRIOR_WEIGHT = 'prior weight'
+
+/**
+ * The objective of the attack and its derivatives with respect to the unknowns:
+ *
+ * w · D(∂L/∂W(x, q), g*) + v · Σ λᵢ Pᵢ(x)
+ *
+ * The outputs are the objective, the distance D, and one gradient per input.
+ */
+export function objectiveProgram(
+  traced: TracedGradient,
+  inputs: readonly Node<'input'>[],
+  distance: Distance,
+  priors: readonly Prior[],
+): Program {
+  const { graph } = traced
+  const shared = traced.gradients.map((n, i) => g.parameter(graph, sharedParameter(i), n.shape))
+  const measured = distance.measure(traced.gradients, shared)
+  const weighted = g.mul(measured, g.parameter(graph, DISTANCE_WEIGHT, []))
+  const penalties = priors.filter((p) => p.weight !== 0).map((p) => g.scale(p.measure(traced.data), p.weight))
+  const penalty =
+    penalties.length > 0 ? g.mul(penalties.reduce(g.add), g.parameter(graph, PRIOR_WEIGHT, [])) : undefined
+  const objective = penalty ? g.add(weighted, penalty) : weighted
+  return { inputs, outputs: [objective, measured, ...g.grad(objective, inputs)] }
+}

@@ -1,0 +1,284 @@
+import type { Tensor } from '@tensorflow/tfjs-core'
+import { DlgError } from './errors'
+import { infer, joint, known, type LabelStrategy } from './labels'
+import { type Criterion, crossEntropy, meanSquaredError, type OutputKind } from './model/criterion'
+import type { Reduction } from './model/gradient'
+import { cosine, type Distance, l2 } from './objective/distance'
+import { box, norm, type Prior, totalVariation } from './objective/prior'
+import { adam, lbfgs, type Optimizer, recover } from './optim'
+import { chooseRuntime, type RuntimeName } from './runtime/choose'
+import type { Runtime } from './runtime/runtime'
+
+/** How the client trains: what a gradient of its loss depends on beside model and data. */
+export interface TrainingOptions {
+  /** The training loss. Default `crossEntropy`. */
+  criterion?: 'crossEntropy' | 'meanSquaredError' | Criterion
+  /** What the model's output is to a cross-entropy; `auto` (default) recognises a soft-max at the end of the model. */
+  output?: OutputKind
+  /** How losses of a batch become one. Default `mean`. */
+  reduction?: Reduction
+  /** Whether the client's forward pass runs in training mode (batch statistics, dropout). Default false. */
+  training?: boolean
+  /** What runs the computation. Default `auto`. */
+  runtime?: RuntimeName | Runtime
+}
+
+/** Where a search starts. */
+export interface Start {
+  /** Data [batchSize, ...inputShape]. */
+  data: Tensor | ArrayLike<number>
+  /** Label logits [batchSize, classes], for joint labels. */
+  labels?: Tensor | ArrayLike<number>
+}
+
+/** Weights of the priors, relative to the distance in its unit. */
+export interface PriorWeights {
+  totalVariation?: number
+  norm?: number
+  box?: number
+}
+
+/** One step of a search, as it happens. */
+export interface IterationEvent {
+  /** Which restart, from 0. */
+  readonly restart: number
+  /** Iterations of this restart that are complete. */
+  readonly iteration: number
+  /** Evaluations of all restarts so far. */
+  readonly evaluations: number
+  /** The objective where this iteration began. */
+  readonly loss: number
+  /** The distance there in units of the shared gradient: 1 matches nothing, 0 everything. */
+  readonly relativeLoss: number
+  /** The smallest relative loss of this restart. */
+  readonly best: number
+  /** Since the attack began. */
+  readonly milliseconds: number
+  /** The data of the best point so far, [batchSize, ...inputShape] in row-major order; a copy. */
+  data(): Float32Array
+}
+
+export interface LeakageOptions extends TrainingOptions {
+  /** How many samples the gradient averages. Default 1. */
+  batchSize?: number
+  /** `joint` soft-max as in the paper (default), `infer` in closed form, class indices, or a strategy. */
+  labels?: 'joint' | 'infer' | readonly number[] | LabelStrategy
+  /** Default `l2`. */
+  distance?: 'l2' | 'cosine' | Distance
+  /** Default `lbfgs`. */
+  // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business
+  optimizer?: 'lbfgs' | 'adam' | Optimizer<any>
+  /** `robust` (default), or `paper`: the recipe as published, which fails where the published recipe fails. */
+  preset?: 'robust' | 'paper'
+  /** Most iterations of one restart; an L-BFGS iteration has up to 20 inner ones. Default 300. */
+  iterations?: number
+  /** Most searches from different starts; the first that converges ends them. Default 4 (`paper`: 1). */
+  restarts?: number
+  /** Of all random numbers. Default 1234. */
+  seed?: number
+  /** `gray` is the middle of the range with a little noise, `normal` N(0, 1), `uniform` over the range. Default `gray` (`paper`: `normal`). */
+  init?: 'gray' | 'normal' | 'uniform' | Start
+  /** What plausible data look like; default none for one sample, total variation 1e-5 for batches of images. */
+  priors?: PriorWeights | readonly Prior[]
+  /** Range of the data's values. Default [0, 1]. */
+  dataRange?: readonly [number, number]
+  /** Relative loss at which a search has converged. Default 1e-10. */
+  tolerance?: number
+  /** Most work; what is exceeded first ends the attack with the best point so far. */
+  budget?: { evaluations?: number; milliseconds?: number }
+  /** Ends the attack with the best point so far. */
+  signal?: AbortSignal
+  onIteration?: (event: IterationEvent) => void
+}
+
+/** Options with everything decided and checked. */
+export interface Settings {
+  readonly preset: 'robust' | 'paper'
+  readonly batchSize: number
+  readonly labels: LabelStrategy
+  readonly distance: Distance
+  // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business
+  readonly optimizer: Optimizer<any>
+  /** The objective is `objectiveScale` times the relative loss; undefined leaves the distance as it is. */
+  readonly objectiveScale: number | undefined
+  readonly iterations: number
+  readonly restarts: number
+  readonly seed: number
+  readonly init: 'gray' | 'normal' | 'uniform' | Start
+  /** Undefined: chosen by the shape of the data. */
+  readonly priors: readonly Prior[] | undefined
+  readonly dataRange: readonly [number, number]
+  readonly tolerance: number
+  readonly budget: { readonly evaluations: number; readonly milliseconds: number }
+  readonly signal: AbortSignal | undefined
+  readonly onIteration: ((event: IterationEvent) => void) | undefined
+  readonly criterion: Criterion
+  readonly reduction: Reduction
+  readonly training: boolean
+  readonly runtime: Runtime
+}
+
+const invalid = (message: string): DlgError => new DlgError('invalid-option', message)
+const show = (value: unknown): string => (typeof value === 'string' ? `'${value}'` : String(value))
+
+const TRAINING_NAMES = ['criterion', 'output', 'reduction', 'training', 'runtime']
+const NAMES = [
+  ...TRAINING_NAMES,
+  ...['batchSize', 'labels', 'distance', 'optimizer', 'preset', 'iterations', 'restarts', 'seed', 'init', 'priors'],
+  ...['dataRange', 'tolerance', 'budget', 'signal', 'onIteration'],
+]
+
+/** A value from a short list. */
+function choice<T extends string>(name: string, value: unknown, choices: readonly T[], otherwise?: string): T {
+  if (choices.includes(value as T)) return value as T
+  const words = choices.map((c) => `'${c}'`).join(', ')
+  throw invalid(`${name} is ${show(value)}; it must be ${words}${otherwise ? ` or ${otherwise}` : ''}`)
+}
+
+function number(name: string, value: unknown, test: (v: number) => boolean, right: string): number {
+  if (typeof value === 'number' && test(value)) return value
+  throw invalid(`${name} is ${show(value)}; it must be ${right}`)
+}
+
+const count = (name: string, value: unknown): number =>
+  number(name, value, (v) => Number.isInteger(v) && v >= 1, 'a whole number of at least 1')
+
+const hasMethod = (value: unknown, ...methods: string[]): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  methods.every((m) => typeof (value as Record<string, unknown>)[m] === 'function')
+
+function knownNames(options: object, names: readonly string[], of = 'option'): void {
+  if (typeof options !== 'object' || options === null) throw invalid(`options must be an object, got ${show(options)}`)
+  const stranger = Object.keys(options).find((name) => !names.includes(name))
+  if (stranger !== undefined) throw invalid(`there is no ${of} '${stranger}'; there are ${names.join(', ')}`)
+}
+
+/** Checks everything a gradient depends on. @throws DlgError `invalid-option` */
+export function trainingOptions(
+  options: TrainingOptions,
+): Pick<Settings, 'reduction' | 'training' | 'runtime' | 'criterion'> {
+  knownNames(options, TRAINING_NAMES)
+  return training(options)
+}
+
+function training(options: TrainingOptions): Pick<Settings, 'reduction' | 'training' | 'runtime' | 'criterion'> {
+  const { reduction = 'mean', training = false, runtime = 'auto' } = options
+  if (typeof training !== 'boolean') throw invalid(`training is ${show(training)}; it must be true or false`)
+  if (typeof runtime !== 'string' && !hasMethod(runtime, 'compile'))
+    throw invalid(`runtime is ${show(runtime)}; it must be a name or an object with compile()`)
+  return {
+    reduction: choice('reduction', reduction, ['mean', 'sum']),
+    training,
+    runtime:
+      typeof runtime === 'string'
+        ? chooseRuntime(choice('runtime', runtime, ['auto', 'tfjs', 'reference'], 'a Runtime'))
+        : runtime,
+    criterion: criterionOption(options),
+  }
+}
+
+/** The training loss. @throws DlgError `invalid-option` */
+export function criterionOption({ criterion = 'crossEntropy', output = 'auto' }: TrainingOptions): Criterion {
+  const kind = choice('output', output, ['auto', 'logits', 'probabilities'])
+  if (typeof criterion !== 'string' && hasMethod(criterion, 'loss')) return criterion
+  const name = choice('criterion', criterion, ['crossEntropy', 'meanSquaredError'], 'an object with loss()')
+  return name === 'crossEntropy' ? crossEntropy(kind) : meanSquaredError()
+}
+
+/** Checks every option and fills in the preset's. @throws DlgError `invalid-option` */
+export function leakageOptions(options: LeakageOptions): Settings {
+  knownNames(options, NAMES)
+  const preset = choice('preset', options.preset ?? 'robust', ['robust', 'paper'])
+  const paper = preset === 'paper'
+  const dataRange = rangeOption(options.dataRange ?? [0, 1])
+  return {
+    ...training(options),
+    preset,
+    dataRange,
+    batchSize: count('batchSize', options.batchSize ?? 1),
+    labels: labelsOption(options.labels ?? 'joint'),
+    distance: distanceOption(options.distance ?? 'l2'),
+    optimizer: optimizerOption(options.optimizer ?? 'lbfgs', paper),
+    objectiveScale: paper ? undefined : 1e6,
+    iterations: count('iterations', options.iterations ?? 300),
+    restarts: count('restarts', options.restarts ?? (paper ? 1 : 4)),
+    seed: number('seed', options.seed ?? 1234, Number.isSafeInteger, 'a whole number'),
+    init: initOption(options.init ?? (paper ? 'normal' : 'gray')),
+    priors: options.priors === undefined ? (paper ? [] : undefined) : priorsOption(options.priors, dataRange),
+    tolerance: number('tolerance', options.tolerance ?? 1e-10, (v) => v >= 0 && v < 1, 'a number in [0, 1)'),
+    budget: budgetOption(options.budget ?? {}),
+    signal: signalOption(options.signal),
+    onIteration: callbackOption(options.onIteration),
+  }
+}
+
+function rangeOption(range: readonly [number, number]): readonly [number, number] {
+  if (Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] < range[1]) return range
+  throw invalid(`dataRange is ${show(range)}; it must be [low, high] with low < high`)
+}
+
+function labelsOption(labels: NonNullable<LeakageOptions['labels']>): LabelStrategy {
+  if (Array.isArray(labels)) return known(labels)
+  if (typeof labels !== 'string' && hasMethod(labels, 'decide')) return labels as LabelStrategy
+  return choice('labels', labels, ['joint', 'infer'], 'a list of class indices or an object with decide()') === 'joint'
+    ? joint()
+    : infer()
+}
+
+function distanceOption(distance: NonNullable<LeakageOptions['distance']>): Distance {
+  if (typeof distance !== 'string' && hasMethod(distance, 'measure')) return distance
+  return choice('distance', distance, ['l2', 'cosine'], 'an object with measure()') === 'l2' ? l2() : cosine()
+}
+
+function optimizerOption(optimizer: NonNullable<LeakageOptions['optimizer']>, paper: boolean): Settings['optimizer'] {
+  if (typeof optimizer !== 'string' && hasMethod(optimizer, 'init', 'step')) return optimizer
+  const name = choice('optimizer', optimizer, ['lbfgs', 'adam'], 'an object with init() and step()')
+  if (name === 'adam') return paper ? adam() : recover(adam())
+  return paper ? lbfgs() : recover(lbfgs({ lineSearch: 'strong-wolfe' }))
+}
+
+function initOption(init: NonNullable<LeakageOptions['init']>): Settings['init'] {
+  if (typeof init === 'object' && init !== null) {
+    knownNames(init, ['data', 'labels'], 'part of init')
+    if (!init.data) throw invalid('init needs data: [batchSize, ...inputShape]')
+    return init
+  }
+  return choice<'gray' | 'normal' | 'uniform'>('init', init, ['gray', 'normal', 'uniform'], '{data, labels}')
+}
+
+function priorsOption(priors: PriorWeights | readonly Prior[], range: readonly [number, number]): readonly Prior[] {
+  if (Array.isArray(priors)) {
+    if (priors.every((p) => hasMethod(p, 'measure') && p.weight >= 0)) return priors
+    throw invalid('every prior must have a weight of at least 0 and measure()')
+  }
+  knownNames(priors, ['totalVariation', 'norm', 'box'], 'prior')
+  const weights = priors as PriorWeights
+  const weight = (name: keyof PriorWeights) =>
+    number(`priors.${name}`, weights[name] ?? 0, (v) => v >= 0 && v < Infinity, 'a number of at least 0')
+  return [totalVariation(weight('totalVariation')), norm(weight('norm')), box(weight('box'), range)].filter(
+    (p) => p.weight > 0,
+  )
+}
+
+function budgetOption(budget: NonNullable<LeakageOptions['budget']>): Settings['budget'] {
+  knownNames(budget, ['evaluations', 'milliseconds'], 'budget')
+  const limit = (name: 'evaluations' | 'milliseconds') =>
+    number(`budget.${name}`, budget[name] ?? Infinity, (v) => !Number.isNaN(v), 'a number')
+  const [evaluations, milliseconds] = [limit('evaluations'), limit('milliseconds')]
+  if (evaluations <= 0 || milliseconds <= 0)
+    throw new DlgError('budget', 'the budget is spent before the attack begins; give more than 0')
+  return { evaluations, milliseconds }
+}
+
+function signalOption(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined) return undefined
+  if (typeof signal?.addEventListener !== 'function') throw invalid('signal must be an AbortSignal')
+  if (signal.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
+  return signal
+}
+
+function callbackOption(callback: LeakageOptions['onIteration']): LeakageOptions['onIteration'] {
+  if (callback === undefined || typeof callback === 'function') return callback
+  throw invalid(`onIteration is ${show(callback)}; it must be a function`)
+}

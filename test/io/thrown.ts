@@ -1,0 +1,12 @@
+import { DlgError } from '../../src/errors'
+
+/** The DlgError that a call throws; fails when it returns or throws anything else. */
+export function thrown(call: () => unknown): DlgError {
+  try {
+    call()
+  } catch (error) {
+    if (error instanceof DlgError) return error
+    throw error
+  }
+  throw new Error('should have thrown a DlgError, but returned')
+}
