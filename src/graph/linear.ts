@@ -1,6 +1,7 @@
 import { fill, uniformValue } from './leaves'
 import type { ConvGeometry, Node, Shape } from './node'
-import { broadcastShapes } from './shape'
+import { broadcastShapes, sizeOf } from './shape'
+import { reshape, transpose } from './structure'
 
 /** Product of the last two axes, [..., m, k] · [..., k, n], with NumPy broadcasting over the others. */
 export function matMul(a: Node, b: Node): Node {
@@ -9,6 +10,9 @@ export function matMul(a: Node, b: Node): Node {
   if (a.shape.length < 2 || b.shape.length < 2 || k !== rows) throw new Error(`matMul: [${a.shape}] · [${b.shape}]`)
   const shape = [...broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)), m, n]
   if (uniformValue(a) === 0 || uniformValue(b) === 0) return fill(a.graph, 0, shape)
+  // one right factor for all: the batch is more rows of the same product
+  if (b.shape.slice(0, -2).every((size) => size === 1) && shape.length > 2)
+    return reshape(matMul(reshape(a, [sizeOf(a.shape) / k, k]), reshape(b, [k, n])), shape)
   return a.graph.intern('matMul', [a, b], {}, shape)
 }
 
@@ -27,6 +31,19 @@ const geometry = (g: ConvGeometry): ConvGeometry => ({
   groups: g.groups,
 })
 
+/** x and the geometry with spatial padding by zeros taken into the convolution. */
+function withoutPad(x: Node, g: ConvGeometry): [Node, ConvGeometry] {
+  const padded = x.op === 'transpose' ? x.inputs[0] : x
+  if (padded.op !== 'pad') return [x, g]
+  const order = x.op === 'transpose' ? x.attributes.permutation : padded.shape.map((_, i) => i)
+  const [low, high] = [padded.attributes.low, padded.attributes.high].map((amounts) => order.map((axis) => amounts[axis]))
+  const spatial = low[0] + low[1] + high[0] + high[1] === 0 && padded.attributes.interior.every((n) => n === 0)
+  if (!spatial) return [x, g]
+  const padLow = g.padLow.map((n, i) => n + low[i + 2])
+  const padHigh = g.padHigh.map((n, i) => n + high[i + 2])
+  return withoutPad(x.op === 'transpose' ? transpose(padded.inputs[0], order) : padded.inputs[0], { ...g, padLow, padHigh })
+}
+
 /** Cross-correlation of x [N, C, …] with the filter w [O, C / groups, …]. */
 export function conv(x: Node, w: Node, g: ConvGeometry): Node {
   const [batch, channels, ...space] = x.shape
@@ -36,7 +53,8 @@ export function conv(x: Node, w: Node, g: ConvGeometry): Node {
     throw new Error(`conv: [${x.shape}] with filter [${w.shape}] in ${g.groups} groups`)
   const shape = [batch, outputs, ...size]
   if (uniformValue(x) === 0 || uniformValue(w) === 0) return fill(x.graph, 0, shape)
-  return x.graph.intern('conv', [x, w], geometry(g), shape)
+  const [source, whole] = withoutPad(x, g)
+  return x.graph.intern('conv', [source, w], geometry(whole), shape)
 }
 
 /** ∂⟨y, conv(x, w)⟩/∂x for x of `shape`. */
@@ -48,5 +66,6 @@ export function convInputGrad(y: Node, w: Node, g: ConvGeometry, shape: Shape): 
 /** ∂⟨y, conv(x, w)⟩/∂w for w of `shape`. */
 export function convFilterGrad(x: Node, y: Node, g: ConvGeometry, shape: Shape): Node {
   if (uniformValue(x) === 0 || uniformValue(y) === 0) return fill(x.graph, 0, shape)
-  return x.graph.intern('convFilterGrad', [x, y], geometry(g), [...shape])
+  const [source, whole] = withoutPad(x, g)
+  return x.graph.intern('convFilterGrad', [source, y], geometry(whole), [...shape])
 }

@@ -14,6 +14,14 @@ export function sum(x: Node, over: readonly number[] = range(x.shape.length)): N
   if (value !== undefined) return fill(x.graph, value * count, shape)
   const everything = sizeOf(shape) === 1
   switch (x.op) {
+    case 'softmax':
+      // probabilities sum to 1
+      if (axes.includes(x.shape.length - 1))
+        return sum(
+          fill(x.graph, 1, [...x.shape.slice(0, -1), 1]),
+          axes.filter((axis) => axis !== x.shape.length - 1),
+        )
+      break
     case 'neg':
       return neg(sum(x.inputs[0], axes))
     case 'sum':

@@ -61,14 +61,29 @@ function simplifyMul(a: Node, b: Node): Node | undefined {
   if (y === -1) return unary('neg', a)
   if (y !== undefined) {
     const scaled = asScaled(a)
-    return scaled && binary('mul', scaled.rest, scalar(a.graph, scaled.factor * y))
+    if (scaled) return binary('mul', scaled.rest, scalar(a.graph, scaled.factor * y))
+    const inner = asStaticProduct(a)
+    return inner && binary('mul', inner.rest, binary('mul', inner.factor, b))
   }
+  // what is bound once gathers: (x·s)·t = x·(s·t) for s, t that do not vary
+  if (!b.varying && a.varying) {
+    const inner = asStaticProduct(a)
+    if (inner) return binary('mul', inner.rest, binary('mul', inner.factor, b))
+  }
+  if (!a.varying && b.varying) return binary('mul', b, a)
   // numbers move outwards, where they meet other numbers: (c·p)·b = c·(p·b)
   const left = asScaled(a)
-  const right = left ? undefined : asScaled(b)
+  const right = left || b.varying !== a.varying ? undefined : asScaled(b)
   const scaled = left ?? right
   if (scaled) return binary('mul', binary('mul', scaled.rest, left ? b : a), scalar(a.graph, scaled.factor))
-  return a.id > b.id ? binary('mul', b, a) : undefined
+  return a.id > b.id && a.varying === b.varying ? binary('mul', b, a) : undefined
+}
+
+/** rest · factor for a factor that is bound once, where a varying node has that form; the factor is a parameter's size. */
+function asStaticProduct(node: Node): { rest: Node; factor: Node } | undefined {
+  if (node.op !== 'mul' || !node.varying) return undefined
+  const [rest, factor] = node.inputs
+  return factor.varying || uniformValue(factor) !== undefined ? undefined : { rest, factor }
 }
 
 /** c · rest for a number c, where the node has that form. */

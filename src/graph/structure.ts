@@ -60,6 +60,12 @@ export function broadcast(x: Node, shape: Shape): Node {
   return x.graph.intern('broadcast', [x], {}, [...shape])
 }
 
+/** Numbers per axis of a transposed node, per axis of what it transposes. */
+function beneath(x: Node<'transpose'>, ...perAxis: (readonly number[])[]): number[][] {
+  const inverse = inversePermutation(x.attributes.permutation)
+  return perAxis.map((values) => inverse.map((axis) => values[axis]))
+}
+
 /** A permutation of the last axes as one of `rank` axes. */
 export function alignPermutation(permutation: readonly number[], rank: number): number[] {
   const lead = rank - permutation.length
@@ -79,6 +85,10 @@ export function slice(
   if (sameShape(size, x.shape)) return x
   const value = uniformValue(x)
   if (value !== undefined) return fill(x.graph, value, size)
+  if (x.op === 'transpose') {
+    const [from, count, every] = beneath(x, start, size, step)
+    return transpose(slice(x.inputs[0], from, count, every), x.attributes.permutation)
+  }
   return x.graph.intern('slice', [x], { start: [...start], step: [...step] }, [...size])
 }
 
@@ -102,6 +112,10 @@ export function pad(
   const shape = x.shape.map((n, i) => low[i] + n + (n - 1) * interior[i] + high[i])
   if (sameShape(shape, x.shape)) return x
   if (uniformValue(x) === 0) return fill(x.graph, 0, shape)
+  if (x.op === 'transpose') {
+    const [before, after, between] = beneath(x, low, high, interior)
+    return transpose(pad(x.inputs[0], before, after, between), x.attributes.permutation)
+  }
   return x.graph.intern('pad', [x], { low: [...low], high: [...high], interior: [...interior] }, shape)
 }
 
@@ -109,6 +123,16 @@ export function pad(
 export function reverse(x: Node, axes: readonly number[]): Node {
   const moving = axes.filter((axis) => x.shape[axis] > 1)
   if (moving.length === 0 || uniformValue(x) !== undefined) return x
+  if (x.op === 'transpose') {
+    const { permutation } = x.attributes
+    return transpose(
+      reverse(
+        x.inputs[0],
+        moving.map((axis) => permutation[axis]),
+      ),
+      permutation,
+    )
+  }
   return x.graph.intern('reverse', [x], { axes: moving }, x.shape)
 }
 

@@ -3,7 +3,7 @@ import { DlgError } from '../../errors'
 import { type Node, sizeOf } from '../../graph'
 import type { Executable, Program, Runtime, Values } from '../runtime'
 import { compute } from './kernels'
-import { plan, type Step } from './plan'
+import { plan, type Step } from '../plan'
 
 /**
  * Replays graphs on the tfjs backend that is active when it is compiled: cpu, wasm, webgl, webgpu, node. Arithmetic is

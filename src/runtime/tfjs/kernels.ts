@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { broadcastShapes, type Node, type Op, range, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
-import { operands, swapsLast } from './plan'
+import { operands, swapsLast } from '../plan'
 
 type Kernel<K extends Op> = (node: Node<K>, inputs: tf.Tensor[]) => tf.Tensor
 

@@ -1,5 +1,5 @@
-import { type Node, reachable } from '../../graph'
-import type { Program } from '../runtime'
+import { type Node, reachable } from '../graph'
+import type { Program } from './runtime'
 
 /** One node to compute, and the nodes nothing reads afterwards. */
 export interface Step {
