@@ -87,7 +87,7 @@ export async function prepareAttack(model: Model, shared: SharedGradients, setti
   return {
     dataShape: traced.data.shape,
     classes: rows[rows.length - 1],
-    runtime: settings.runtime.name,
+    runtime: executable.runtime,
     start,
     async evaluate(point) {
       const parts = labelInput ? [point.subarray(0, size), point.subarray(size)] : [point]

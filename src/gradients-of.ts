@@ -3,7 +3,7 @@ import { DlgError } from './errors'
 import * as g from './graph'
 import { traceGradient, weightParameter } from './model/gradient'
 import { type Model, openModel } from './model/model'
-import { criterionOption, type TrainingOptions, trainingOptions } from './options'
+import { type TrainingOptions, trainingOptions } from './options'
 import { evaluate, type Values } from './runtime/runtime'
 import { readWeights } from './shared-gradients'
 
@@ -27,11 +27,11 @@ export async function gradientsOf(
 ): Promise<tf.NamedTensorMap> {
   const settings = trainingOptions(options)
   const opened = openModel(model)
-  const batchSize = x.shape[0] ?? 0
-  requireData(x, [batchSize, ...opened.inputShape])
-  const training = { ...settings, batchSize, criterion: criterionOption(options) }
+  requireData(x, opened.inputShape)
+  const data = (await x.data()) as Float32Array
+  requireFinite('data', data)
   let target: g.Node<'input'> | undefined
-  const traced = traceGradient(opened, training, (output) => {
+  const traced = traceGradient(opened, { ...settings, batchSize: x.shape[0] }, (output) => {
     target = g.input(output.graph, 'target', output.shape)
     return target
   })
@@ -41,7 +41,6 @@ export async function gradientsOf(
     ...(await readWeights(opened.weights, weightParameter)),
   ])
   const program = { inputs: [traced.data, target!], outputs: traced.gradients }
-  const data = (await x.data()) as Float32Array
   const gradients = await evaluate(settings.runtime, program, parameters, [data, targets])
   return Object.fromEntries(
     traced.trained.map((w, i) => [
@@ -51,34 +50,42 @@ export async function gradientsOf(
   )
 }
 
-function requireData(x: tf.Tensor, shape: readonly number[]): void {
-  if (!(x instanceof tf.Tensor)) throw new DlgError('invalid-data', 'data must be a tf.Tensor')
-  if (x.isDisposed) throw new DlgError('invalid-data', 'data is a disposed tensor')
-  if (x.dtype !== 'float32') throw new DlgError('invalid-data', `data has dtype ${x.dtype}; float32 is needed`)
-  if (shape[0] < 1 || !g.sameShape(x.shape, shape))
-    throw new DlgError('invalid-data', `data has shape [${x.shape}]; the model needs [batch, ${shape.slice(1)}]`)
+const invalid = (message: string): DlgError => new DlgError('invalid-data', message)
+
+function requireData(x: tf.Tensor, sample: readonly number[]): void {
+  if (!(x instanceof tf.Tensor)) throw invalid('data must be a tf.Tensor')
+  if (x.isDisposed) throw invalid('data is a disposed tensor')
+  if (x.dtype !== 'float32') throw invalid(`data has dtype ${x.dtype}; float32 is needed`)
+  const [batch, ...rest] = x.shape
+  if (!(batch >= 1) || !g.sameShape(rest, sample))
+    throw invalid(`data has shape [${x.shape}]; the model needs [batch, ${sample}]`)
+}
+
+function requireFinite(name: string, values: Values): void {
+  const bad = values.findIndex((v) => !Number.isFinite(v))
+  if (bad >= 0) throw invalid(`${name} has ${values[bad]} at position ${bad}; every number must be finite`)
 }
 
 async function targetValues(y: readonly number[] | tf.Tensor, shape: readonly number[]): Promise<Values> {
-  if (y instanceof tf.Tensor) {
-    if (y.isDisposed || !g.sameShape(y.shape, shape))
-      throw new DlgError('invalid-data', `targets have shape [${y.shape}]; the model's output has [${shape}]`)
-    return Float32Array.from(await y.data())
-  }
-  return oneHotRows(y, shape)
+  if (!(y instanceof tf.Tensor)) return oneHotRows(y, shape)
+  if (y.isDisposed) throw invalid('targets are a disposed tensor')
+  if (!g.sameShape(y.shape, shape)) throw invalid(`targets have shape [${y.shape}]; the model's output has [${shape}]`)
+  const targets = Float32Array.from(await y.data())
+  requireFinite('targets', targets)
+  return targets
 }
 
 /** Rows of the identity for class indices. */
 export function oneHotRows(labels: readonly number[], shape: readonly number[]): Float32Array {
   const [batch, classes] = [shape[0], shape[shape.length - 1]]
-  if (shape.length !== 2)
-    throw new DlgError('invalid-data', `class indices need an output [batch, classes]; it is [${shape}]`)
-  if (!Array.isArray(labels) || labels.length !== batch)
-    throw new DlgError('invalid-data', `${labels?.length} labels for a batch of ${batch}`)
+  if (shape.length !== 2) throw invalid(`class indices need an output [batch, classes]; it is [${shape}]`)
+  if (!Array.isArray(labels)) throw invalid('labels must be a list of class indices')
+  if (labels.length !== batch)
+    throw invalid(`${labels.length} labels for a batch of ${batch}; give one for each sample`)
   const out = new Float32Array(batch * classes)
   labels.forEach((label, i) => {
     if (!Number.isInteger(label) || label < 0 || label >= classes)
-      throw new DlgError('invalid-data', `label ${label} is not a class index in [0, ${classes})`)
+      throw invalid(`label ${label} is not a class index in [0, ${classes})`)
     out[i * classes + label] = 1
   })
   return out

@@ -38,11 +38,11 @@ export interface PriorWeights {
   box?: number
 }
 
-/** One step of a search, as it happens. */
+/** An iteration of a search begins. */
 export interface IterationEvent {
   /** Which restart, from 0. */
   readonly restart: number
-  /** Iterations of this restart that are complete. */
+  /** Iterations of this restart that are complete: 0 at the start. */
   readonly iteration: number
   /** Evaluations of all restarts so far. */
   readonly evaluations: number
@@ -119,7 +119,12 @@ export interface Settings {
 }
 
 const invalid = (message: string): DlgError => new DlgError('invalid-option', message)
-const show = (value: unknown): string => (typeof value === 'string' ? `'${value}'` : String(value))
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  if (Array.isArray(value)) return value.length > 8 ? `a list of ${value.length}` : `[${value.map(show).join(', ')}]`
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
 
 const TRAINING_NAMES = ['criterion', 'output', 'reduction', 'training', 'runtime']
 const NAMES = [
@@ -131,8 +136,8 @@ const NAMES = [
 /** A value from a short list. */
 function choice<T extends string>(name: string, value: unknown, choices: readonly T[], otherwise?: string): T {
   if (choices.includes(value as T)) return value as T
-  const words = choices.map((c) => `'${c}'`).join(', ')
-  throw invalid(`${name} is ${show(value)}; it must be ${words}${otherwise ? ` or ${otherwise}` : ''}`)
+  const words = choices.map((c) => `'${c}'`)
+  throw invalid(`${name} is ${show(value)}; it must be ${[...words, ...(otherwise ? [otherwise] : [])].join(' or ')}`)
 }
 
 function number(name: string, value: unknown, test: (v: number) => boolean, right: string): number {
@@ -148,17 +153,18 @@ const hasMethod = (value: unknown, ...methods: string[]): boolean =>
   value !== null &&
   methods.every((m) => typeof (value as Record<string, unknown>)[m] === 'function')
 
-function knownNames(options: object, names: readonly string[], of = 'option'): void {
-  if (typeof options !== 'object' || options === null) throw invalid(`options must be an object, got ${show(options)}`)
-  const stranger = Object.keys(options).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw invalid(`there is no ${of} '${stranger}'; there are ${names.join(', ')}`)
+function knownNames(owner: string, value: object, names: readonly string[]): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(`${owner} is ${show(value)}; it must be an object with any of ${names.join(', ')}`)
+  const stranger = Object.keys(value).find((name) => !names.includes(name))
+  if (stranger !== undefined) throw invalid(`there is no '${stranger}' in ${owner}; there are ${names.join(', ')}`)
 }
 
 /** Checks everything a gradient depends on. @throws DlgError `invalid-option` */
 export function trainingOptions(
   options: TrainingOptions,
 ): Pick<Settings, 'reduction' | 'training' | 'runtime' | 'criterion'> {
-  knownNames(options, TRAINING_NAMES)
+  knownNames('options', options, TRAINING_NAMES)
   return training(options)
 }
 
@@ -172,7 +178,7 @@ function training(options: TrainingOptions): Pick<Settings, 'reduction' | 'train
     training,
     runtime:
       typeof runtime === 'string'
-        ? chooseRuntime(choice('runtime', runtime, ['auto', 'tfjs', 'reference'], 'a Runtime'))
+        ? chooseRuntime(choice('runtime', runtime, ['auto', 'onnx', 'tfjs', 'reference'], 'a Runtime'))
         : runtime,
     criterion: criterionOption(options),
   }
@@ -188,26 +194,28 @@ export function criterionOption({ criterion = 'crossEntropy', output = 'auto' }:
 
 /** Checks every option and fills in the preset's. @throws DlgError `invalid-option` */
 export function leakageOptions(options: LeakageOptions): Settings {
-  knownNames(options, NAMES)
-  const preset = choice('preset', options.preset ?? 'robust', ['robust', 'paper'])
-  const paper = preset === 'paper'
-  const dataRange = rangeOption(options.dataRange ?? [0, 1])
+  knownNames('options', options, NAMES)
+  const { preset = 'robust', batchSize = 1, labels = 'joint', distance = 'l2', optimizer = 'lbfgs' } = options
+  const paper = choice('preset', preset, ['robust', 'paper']) === 'paper'
+  const { iterations = 300, restarts = paper ? 1 : 4, seed = 1234, init = paper ? 'normal' : 'gray' } = options
+  const { priors = paper ? [] : undefined, dataRange = [0, 1], tolerance = 1e-10, budget = {} } = options
+  const range = rangeOption(dataRange)
   return {
     ...training(options),
     preset,
-    dataRange,
-    batchSize: count('batchSize', options.batchSize ?? 1),
-    labels: labelsOption(options.labels ?? 'joint'),
-    distance: distanceOption(options.distance ?? 'l2'),
-    optimizer: optimizerOption(options.optimizer ?? 'lbfgs', paper),
+    dataRange: range,
+    batchSize: count('batchSize', batchSize),
+    labels: labelsOption(labels),
+    distance: distanceOption(distance),
+    optimizer: optimizerOption(optimizer, paper),
     objectiveScale: paper ? undefined : 1e6,
-    iterations: count('iterations', options.iterations ?? 300),
-    restarts: count('restarts', options.restarts ?? (paper ? 1 : 4)),
-    seed: number('seed', options.seed ?? 1234, Number.isSafeInteger, 'a whole number'),
-    init: initOption(options.init ?? (paper ? 'normal' : 'gray')),
-    priors: options.priors === undefined ? (paper ? [] : undefined) : priorsOption(options.priors, dataRange),
-    tolerance: number('tolerance', options.tolerance ?? 1e-10, (v) => v >= 0 && v < 1, 'a number in [0, 1)'),
-    budget: budgetOption(options.budget ?? {}),
+    iterations: count('iterations', iterations),
+    restarts: count('restarts', restarts),
+    seed: number('seed', seed, Number.isSafeInteger, 'a whole number'),
+    init: initOption(init),
+    priors: priors === undefined ? undefined : priorsOption(priors, range),
+    tolerance: number('tolerance', tolerance, (v) => v >= 0 && v < 1, 'a number in [0, 1)'),
+    budget: budgetOption(budget),
     signal: signalOption(options.signal),
     onIteration: callbackOption(options.onIteration),
   }
@@ -240,40 +248,49 @@ function optimizerOption(optimizer: NonNullable<LeakageOptions['optimizer']>, pa
 
 function initOption(init: NonNullable<LeakageOptions['init']>): Settings['init'] {
   if (typeof init === 'object' && init !== null) {
-    knownNames(init, ['data', 'labels'], 'part of init')
-    if (!init.data) throw invalid('init needs data: [batchSize, ...inputShape]')
+    knownNames('init', init, ['data', 'labels'])
+    if (init.data === undefined || init.data === null)
+      throw invalid('init has no data; it must be {data: [batchSize, ...inputShape]}')
     return init
   }
   return choice<'gray' | 'normal' | 'uniform'>('init', init, ['gray', 'normal', 'uniform'], '{data, labels}')
 }
 
+const isWeight = (v: number): boolean => v >= 0 && v < Infinity
+
 function priorsOption(priors: PriorWeights | readonly Prior[], range: readonly [number, number]): readonly Prior[] {
   if (Array.isArray(priors)) {
-    if (priors.every((p) => hasMethod(p, 'measure') && p.weight >= 0)) return priors
-    throw invalid('every prior must have a weight of at least 0 and measure()')
+    const wrong = priors.findIndex((p) => !hasMethod(p, 'measure') || !isWeight(p.weight))
+    if (wrong < 0) return priors
+    throw invalid(`priors[${wrong}] is ${show(priors[wrong])}; it must have measure() and a weight of at least 0`)
   }
-  knownNames(priors, ['totalVariation', 'norm', 'box'], 'prior')
+  knownNames('priors', priors, ['totalVariation', 'norm', 'box'])
   const weights = priors as PriorWeights
   const weight = (name: keyof PriorWeights) =>
-    number(`priors.${name}`, weights[name] ?? 0, (v) => v >= 0 && v < Infinity, 'a number of at least 0')
+    number(`priors.${name}`, weights[name] === undefined ? 0 : weights[name], isWeight, 'a number of at least 0')
   return [totalVariation(weight('totalVariation')), norm(weight('norm')), box(weight('box'), range)].filter(
     (p) => p.weight > 0,
   )
 }
 
 function budgetOption(budget: NonNullable<LeakageOptions['budget']>): Settings['budget'] {
-  knownNames(budget, ['evaluations', 'milliseconds'], 'budget')
-  const limit = (name: 'evaluations' | 'milliseconds') =>
-    number(`budget.${name}`, budget[name] ?? Infinity, (v) => !Number.isNaN(v), 'a number')
-  const [evaluations, milliseconds] = [limit('evaluations'), limit('milliseconds')]
-  if (evaluations <= 0 || milliseconds <= 0)
-    throw new DlgError('budget', 'the budget is spent before the attack begins; give more than 0')
-  return { evaluations, milliseconds }
+  knownNames('budget', budget, ['evaluations', 'milliseconds'])
+  const { evaluations = Infinity, milliseconds = Infinity } = budget
+  return {
+    evaluations: limit('budget.evaluations', evaluations),
+    milliseconds: limit('budget.milliseconds', milliseconds),
+  }
+}
+
+function limit(name: string, value: number): number {
+  if (number(name, value, (v) => !Number.isNaN(v), 'a number above 0') > 0) return value
+  throw new DlgError('budget', `${name} is ${value}: it is spent before the attack begins; give more than 0`)
 }
 
 function signalOption(signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal === undefined) return undefined
-  if (typeof signal?.addEventListener !== 'function') throw invalid('signal must be an AbortSignal')
+  if (typeof signal?.addEventListener !== 'function')
+    throw invalid(`signal is ${show(signal)}; it must be an AbortSignal`)
   if (signal.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
   return signal
 }

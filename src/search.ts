@@ -2,7 +2,10 @@ import type { Attack, AttackEvaluation } from './attack'
 import type { OptimizerState } from './optim'
 import type { Settings } from './options'
 
-/** How a search ended. Only `converged` means that the shared gradient was matched. */
+/**
+ * How a search ended. Only `converged` means that the shared gradient was matched: to the tolerance, or as far as float32
+ * arithmetic let the search go on below a relative loss of 1e-7.
+ */
 export type Status = 'converged' | 'max-iterations' | 'diverged' | 'stalled' | 'aborted' | 'budget'
 
 /** One iteration of a search. */
@@ -30,6 +33,9 @@ export interface Trial {
 const PATIENCE = 20
 const IMPROVEMENT = 0.99
 
+/** Relative loss below which a search that cannot go on has matched the gradient: ‖g − g*‖ is 3e-4 of ‖g*‖. */
+const MATCHED = 1e-7
+
 /** What all restarts share: the clock and the work done. */
 export interface Progress {
   readonly started: number
@@ -45,7 +51,10 @@ export async function search(attack: Attack, settings: Settings, progress: Progr
   let mark = { relativeLoss: Number.POSITIVE_INFINITY, iteration: 0 }
   let evaluations = 0
   const history: HistoryEntry[] = []
-  const end = (status: Status): Trial => ({ restart, status, ...best, evaluations, history })
+  const end = (reason: Status): Trial => {
+    const status = reason === 'stalled' && best.relativeLoss <= MATCHED ? 'converged' : reason
+    return { restart, status, ...best, evaluations, history }
+  }
 
   const stop = (evaluation: AttackEvaluation): Status | undefined => {
     if (best.relativeLoss <= settings.tolerance) return 'converged'
@@ -61,19 +70,18 @@ export async function search(attack: Attack, settings: Settings, progress: Progr
   for (let begun = -1; ; ) {
     const { point, iteration } = state
     const evaluation = await attack.evaluate(point)
-    if (iteration > begun) {
-      begun = iteration
-      history.push({ iteration, evaluations, loss: evaluation.value, relativeLoss: evaluation.relativeLoss })
-      await nextTask()
-    }
     evaluations++
     progress.evaluations++
     if (evaluation.value < best.loss) best = { point, loss: evaluation.value, relativeLoss: evaluation.relativeLoss }
+    if (best.relativeLoss < IMPROVEMENT * mark.relativeLoss) mark = { relativeLoss: best.relativeLoss, iteration }
+    if (iteration > begun) {
+      begun = iteration
+      const { value: loss, relativeLoss } = evaluation
+      history.push({ iteration, evaluations: evaluations - 1, loss, relativeLoss })
+      notify(settings, attack, progress, restart, history[history.length - 1], best)
+      await nextTask()
+    }
     state = await optimizer.step(state, evaluation)
-    if (best.relativeLoss < IMPROVEMENT * mark.relativeLoss)
-      mark = { relativeLoss: best.relativeLoss, iteration: state.iteration }
-    if (state.iteration > iteration)
-      notify(settings, attack, progress, restart, state.iteration, history[history.length - 1], best)
     const status = stop(evaluation)
     if (status) return end(status)
   }
@@ -84,13 +92,12 @@ function notify(
   attack: Attack,
   progress: Progress,
   restart: number,
-  iteration: number,
   entry: HistoryEntry,
   best: { point: Float64Array; relativeLoss: number },
 ): void {
   settings.onIteration?.({
     restart,
-    iteration,
+    iteration: entry.iteration,
     evaluations: progress.evaluations,
     loss: entry.loss,
     relativeLoss: entry.relativeLoss,

@@ -27,8 +27,10 @@ export async function readGradients(shared: SharedGradients, trained: readonly W
 }
 
 function inOrder(shared: SharedGradients, trained: readonly Weight[]): (Tensor | PlainTensor)[] {
-  if (typeof shared !== 'object' || shared === null)
-    throw invalid(`gradients must be a list or a map of tensors, got ${shared === null ? 'null' : typeof shared}`)
+  if (typeof shared !== 'object' || shared === null || shared instanceof Tensor)
+    throw invalid(
+      `gradients must be a list or a map of tensors, got ${shared instanceof Tensor ? 'one tensor' : shared === null ? 'null' : typeof shared}`,
+    )
   if (Array.isArray(shared)) {
     if (shared.length === trained.length) return shared
     const next = trained[shared.length]

@@ -13,9 +13,11 @@ import type { LabelContext, LabelStrategy } from './strategy'
 export const infer = (): LabelStrategy => ({
   name: 'infer',
   decide(context) {
-    const { head, batchSize } = context
-    if (head.bias) return { kind: 'known', labels: fromBias(head.bias, context) }
-    if (head.weight && batchSize === 1) return { kind: 'known', labels: [fromProducts(head.weight, context.classes)] }
+    const { head, batchSize, classes, criterion = 'crossEntropy' } = context
+    if (criterion !== 'crossEntropy')
+      throw refused(`its rules are those of a cross-entropy, and the training loss is ${criterion}`)
+    if (head.bias?.length === classes) return { kind: 'known', labels: fromBias(head.bias, context) }
+    if (head.weight && batchSize === 1) return { kind: 'known', labels: [fromProducts(head.weight, classes)] }
     if (head.weight)
       throw refused(`a batch of ${batchSize} needs the last layer's bias gradient, and this layer has no bias`)
     throw refused('the model does not end in a dense layer whose gradient was shared')
@@ -41,16 +43,14 @@ function fromBias(bias: Values, { batchSize, classes }: LabelContext): number[] 
 /** The class whose row has no positive inner product with any other row of the [features, classes] matrix. */
 function fromProducts(weight: Values, classes: number): number {
   const features = weight.length / classes
-  const fits = (c: number): boolean => {
-    for (let k = 0; k < classes; k++) {
-      if (k === c) continue
-      let product = 0
-      for (let j = 0; j < features; j++) product += weight[j * classes + c] * weight[j * classes + k]
-      if (product > 0) return false
-    }
-    return true
+  const product = (c: number, k: number): number => {
+    let sum = 0
+    for (let j = 0; j < features; j++) sum += weight[j * classes + c] * weight[j * classes + k]
+    return sum
   }
-  const candidates = Array.from({ length: classes }, (_, c) => c).filter(fits)
+  // a class whose probability underflows to zero has an empty row, which is opposed to nothing
+  const rows = Array.from({ length: classes }, (_, c) => c).filter((c) => product(c, c) > 0)
+  const candidates = rows.filter((c) => rows.every((k) => k === c || product(c, k) < 0))
   if (candidates.length === 1) return candidates[0]
   // two classes: both rows are opposite, and only the sign of h could tell
   throw refused(

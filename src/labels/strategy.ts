@@ -3,6 +3,8 @@ import type { Values } from '../runtime/runtime'
 /** What a label strategy may look at. */
 export interface LabelContext {
   readonly batchSize: number
+  /** Name of the training loss. */
+  readonly criterion?: string
   /** Size of the last axis of the model's output. */
   readonly classes: number
   /** Gradient of the last dense layer, where the model ends in one: weight [features, classes], bias [classes]. */
@@ -28,7 +30,7 @@ export interface LabelStrategy {
 export const joint = (): LabelStrategy => ({ name: 'joint', decide: () => ({ kind: 'joint' }) })
 
 /** Labels the auditor knows. */
-export const known = (labels: readonly number[]): LabelStrategy => ({
-  name: 'known',
-  decide: () => ({ kind: 'known', labels }),
-})
+export function known(labels: readonly number[]): LabelStrategy {
+  const own = [...labels]
+  return { name: 'known', decide: () => ({ kind: 'known', labels: own }) }
+}

@@ -1,4 +1,4 @@
-import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
+import { type NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors'
 import type { Node, Shape } from '../graph'
@@ -80,6 +80,9 @@ function openFunctional(model: FunctionalModel): OpenModel {
       `model '${name}' needs inputShape: the shape of one sample, such as [32, 32, 3]`,
     )
   const entries = Object.entries(model.weights)
+  const stranger = entries.find(([, tensor]) => !(tensor instanceof Tensor) || tensor.dtype !== 'float32')
+  if (stranger)
+    throw new DlgError('invalid-model', `weight '${stranger[0]}' of model '${name}' must be a float32 tensor`)
   return {
     name,
     inputShape: model.inputShape,
@@ -91,7 +94,10 @@ function openFunctional(model: FunctionalModel): OpenModel {
     })),
     forward(recorder, input, nodes) {
       const tensors = Object.fromEntries(entries.map(([key], i) => [key, recorder.tensorOf(nodes[i])]))
-      return recorder.nodeOf(model.apply(recorder.tensorOf(input), tensors))
+      const output = model.apply(recorder.tensorOf(input), tensors)
+      if (!(output instanceof Tensor))
+        throw new DlgError('invalid-model', `apply() of model '${name}' must return a tensor, at once`)
+      return recorder.nodeOf(output)
     },
   }
 }
@@ -132,10 +138,11 @@ function openLayers(model: LayersModel): OpenModel {
 
 /** Repeated names get a number, so that a map of gradients has an entry for each. */
 function uniqueNames(names: readonly string[]): string[] {
-  const seen = new Map<string, number>()
+  const taken = new Set<string>()
   return names.map((name) => {
-    const count = seen.get(name) ?? 0
-    seen.set(name, count + 1)
-    return count === 0 ? name : `${name}#${count}`
+    let unique = name
+    for (let count = 1; taken.has(unique); count++) unique = `${name}#${count}`
+    taken.add(unique)
+    return unique
   })
 }

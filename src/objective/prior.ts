@@ -1,3 +1,4 @@
+import { DlgError } from '../errors'
 import type { Node } from '../graph'
 import * as g from '../graph'
 
@@ -19,6 +20,11 @@ export function totalVariation(weight: number): Prior {
     name: 'totalVariation',
     weight,
     measure(data) {
+      if (data.shape.length !== 4)
+        throw new DlgError(
+          'invalid-option',
+          `the prior totalVariation needs images [batch, height, width, channels]; data is [${data.shape}]`,
+        )
       const along = (axis: number): Node => {
         const n = data.shape[axis]
         if (n < 2) return g.scalar(data.graph, 0)

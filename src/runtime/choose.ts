@@ -1,8 +1,28 @@
+import { DlgError } from '../errors'
+import { onnx } from './onnx/node'
 import { reference } from './reference'
 import type { Runtime } from './runtime'
 import { tfjs } from './tfjs'
 
-/** `auto` takes the fastest runtime that is installed. */
-export type RuntimeName = 'auto' | 'tfjs' | 'reference'
+/** `auto` takes onnxruntime-node where it is installed and can run the graph, else the active tfjs backend. */
+export type RuntimeName = 'auto' | 'onnx' | 'tfjs' | 'reference'
 
-export const chooseRuntime = (name: RuntimeName): Runtime => (name === 'reference' ? reference() : tfjs())
+const runtimes: Record<RuntimeName, () => Runtime> = { auto, onnx, tfjs, reference }
+
+export const chooseRuntime = (name: RuntimeName): Runtime => runtimes[name]()
+
+function auto(): Runtime {
+  return {
+    name: 'auto',
+    precision: 'float32',
+    async compile(program) {
+      if (typeof process === 'undefined' || !process.versions?.node) return tfjs().compile(program)
+      try {
+        return await onnx().compile(program)
+      } catch (error) {
+        if (error instanceof DlgError && error.code === 'runtime') return tfjs().compile(program)
+        throw error
+      }
+    },
+  }
+}

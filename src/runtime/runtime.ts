@@ -14,7 +14,6 @@ export interface Program {
  * gradients are bound once, and the inputs move with every evaluation.
  */
 export interface Runtime {
-  /** What ran, for reports: `reference`, `tfjs:wasm`, `onnx:cpu`. */
   readonly name: string
   /** Precision of the arithmetic. */
   readonly precision: 'float32' | 'float64'
@@ -24,6 +23,8 @@ export interface Runtime {
 
 /** A compiled program. */
 export interface Executable {
+  /** What runs it, for reports: `reference`, `tfjs:wasm`, `onnx:cpu`. */
+  readonly runtime: string
   /** Gives every parameter of the program its values, by name. */
   bind(parameters: ReadonlyMap<string, Values>): Promise<Evaluator>
   /** Frees everything the program holds. Its evaluators must not be used afterwards. */

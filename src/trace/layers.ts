@@ -1,7 +1,9 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
+import { DlgError } from '../errors'
 import type { Node } from '../graph'
 import type { Recorder } from './recorder'
+import { refusal } from './refusal'
 
 type Layer = LayersModel['layers'][number]
 type LayerVariable = LayersModel['weights'][number] & { write?(value: Tensor): unknown }
@@ -40,11 +42,17 @@ export function applyLayers(
     }
     for (const layer of new Set(model.layers.flatMap(within))) {
       const { call } = layer
-      override(layer, 'call', (...args: Parameters<typeof call>) => {
+      override(layer, 'call', (...[x, options]: Parameters<typeof call>) => {
         const leave = recorder.enter(layer.name)
-        const result = call.apply(layer, args)
-        leave()
-        return result
+        try {
+          const refused = refusal(layer, [x].flat()[0], options?.training === true)
+          if (refused) throw recorder.failure(refused)
+          return call.call(layer, x, options)
+        } catch (cause) {
+          throw cause instanceof DlgError ? cause : recorder.failure(`the forward pass: ${(cause as Error).message}`)
+        } finally {
+          leave()
+        }
       })
     }
     const tensors = inputs.map((node) => recorder.tensorOf(node))

@@ -20,6 +20,8 @@ export interface Recorder {
   nodeOf(tensor: tf.Tensor): Node
   /** Names the part of the model that runs next, for error messages; returns a function that leaves it. */
   enter(layer: string): () => void
+  /** An error that names what cannot be traced and the layer; the trace fails with it even if it is swallowed. */
+  failure(what: string): DlgError
 }
 
 /** Values the traced function brought along: large constants and tensors of the caller's, by parameter name. */
@@ -200,6 +202,7 @@ export function record<T>(graph: Graph, captured: Captured, body: (recorder: Rec
           backend.layers.push(layer)
           return () => backend.layers.pop()
         },
+        failure: (what) => backend.failure(what),
       })
       if (backend.failures.length > 0) throw backend.failures[0]
     })

@@ -19,13 +19,9 @@ export function reference(): Runtime {
 function compile(program: Program): Executable {
   const nodes = reachable(program.outputs)
   return {
+    runtime: 'reference',
     async bind(parameters) {
-      const bound = new Map<Node, Float64Array>()
-      for (const node of nodes) {
-        if (node.varying) continue
-        if (node.op === 'parameter') bound.set(node, parameterValues(node, parameters))
-        else bound.set(node, compute(node, bound))
-      }
+      const bound = bindStatic(nodes, parameters)
       return {
         async run(inputs) {
           const values = new Map(bound)
@@ -40,6 +36,16 @@ function compile(program: Program): Executable {
     },
     dispose() {},
   }
+}
+
+/** Values of the nodes that depend on parameters alone; inputs must come before their users. */
+export function bindStatic(nodes: readonly Node[], parameters: ReadonlyMap<string, Values>): Map<Node, Float64Array> {
+  const bound = new Map<Node, Float64Array>()
+  for (const node of nodes) {
+    if (node.varying) continue
+    bound.set(node, node.op === 'parameter' ? parameterValues(node, parameters) : compute(node, bound))
+  }
+  return bound
 }
 
 function compute(node: Node, values: ReadonlyMap<Node, Float64Array>): Float64Array {

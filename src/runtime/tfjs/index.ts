@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors'
 import { type Node, sizeOf } from '../../graph'
+import { plan, type Step } from '../plan'
 import type { Executable, Program, Runtime, Values } from '../runtime'
 import { compute } from './kernels'
-import { plan, type Step } from '../plan'
 
 /**
  * Replays graphs on the tfjs backend that is active when it is compiled: cpu, wasm, webgl, webgpu, node. Arithmetic is
@@ -13,9 +13,7 @@ import { plan, type Step } from '../plan'
  */
 export function tfjs(): Runtime {
   return {
-    get name() {
-      return `tfjs:${tf.getBackend() ?? 'none'}`
-    },
+    name: 'tfjs',
     precision: 'float32',
     async compile(program) {
       try {
@@ -35,6 +33,7 @@ export function tfjs(): Runtime {
 function compile(program: Program, backend: string): Executable {
   const { bound, steps } = plan(program)
   return {
+    runtime: `tfjs:${backend}`,
     async bind(parameters) {
       const onBackend = () => {
         if (tf.getBackend() !== backend)

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { broadcastShapes, type Node, type Op, range, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
-import { conv, convFilterGrad, convInputGrad } from './convolution'
 import { operands, swapsLast } from '../plan'
+import { broadcastTo, elementwise, pad } from './axes'
+import { conv, convFilterGrad, convInputGrad } from './convolution'
 
 type Kernel<K extends Op> = (node: Node<K>, inputs: tf.Tensor[]) => tf.Tensor
 
@@ -42,9 +43,6 @@ const unaryKernels = Object.fromEntries(
 /** Masks stay boolean tensors until arithmetic reads them. */
 const float = (x: tf.Tensor): tf.Tensor => (x.dtype === 'float32' ? x : tf.cast(x, 'float32'))
 
-const broadcastTo = (x: tf.Tensor, shape: Shape): tf.Tensor =>
-  sameShape(x.shape, shape) ? x : tf.broadcastTo(x, [...shape] as [number])
-
 /** wasm broadcasts only the four basic operations: the others get operands of equal shape. */
 const explicit =
   (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
@@ -53,8 +51,8 @@ const explicit =
 
 const implicit =
   (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
-  (_: Node, [a, b]: tf.Tensor[]): tf.Tensor =>
-    f(float(a), float(b))
+  (node: Node, [a, b]: tf.Tensor[]): tf.Tensor =>
+    elementwise(f, float(a), float(b), node.shape)
 
 const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   ...unaryKernels,
@@ -87,9 +85,9 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   pad: (node, [x]) => {
     const { low, high, interior } = node.attributes
     const spread = spreadOut(float(x), interior)
-    return tf.pad(
+    return pad(
       spread,
-      low.map((n, i) => [n, high[i]] as [number, number]),
+      low.map((n, i) => [n, high[i]]),
     )
   },
   reverse: (node, [x]) => tf.reverse(float(x), [...node.attributes.axes]),
@@ -130,10 +128,10 @@ function ownData(value: tf.Tensor, node: Node): tf.Tensor {
     : value
 }
 
-/** Computes a node; `valueOf` gives the tensors it reads. */
-export function compute(node: Node, valueOf: (node: Node) => tf.Tensor): tf.Tensor {
+/** Computes a node; `tensorOf` gives the tensors it reads. */
+export function compute(node: Node, tensorOf: (node: Node) => tf.Tensor): tf.Tensor {
   const kernel = kernels[node.op as keyof typeof kernels] as Kernel<Op>
-  return kernel(node, operands(node).map(valueOf))
+  return kernel(node, operands(node).map(tensorOf))
 }
 
 /** Zeros between the elements of each axis. */
@@ -147,7 +145,7 @@ export function spreadOut(x: tf.Tensor, interior: readonly number[]): tf.Tensor 
     const shape = t.shape.map((d, i) => (i === axis ? n * (zeros + 1) : d))
     const size = shape.map((d, i) => (i === axis ? d - zeros : d))
     return tf.slice(
-      tf.reshape(tf.pad(apart, paddings), shape),
+      tf.reshape(pad(apart, paddings), shape),
       shape.map(() => 0),
       size,
     )

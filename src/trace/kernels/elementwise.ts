@@ -17,8 +17,8 @@ export const leakyRelu = (x: Node, alpha: number): Node => g.select(g.less(of(x,
 export const prelu = (x: Node, alpha: Node): Node => g.select(g.less(x, of(x, 0)), g.mul(alpha, x), x)
 export const relu6 = (x: Node): Node => g.minimum(g.relu(x), of(x, 6))
 
-const SELU_SCALE = 1.0507009873554804934193349852946
-const SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
+const SELU_SCALE = 1.0507009873554805
+const SELU_SCALE_ALPHA = 1.7580993408473768
 const selu = (x: Node): Node =>
   g.select(
     g.less(of(x, 0), x),
@@ -109,12 +109,5 @@ export const elementwiseKernels: TraceKernels = {
   IsNan: ({ x }) => nan(x),
   IsInf: ({ x }) => infinite(x),
   IsFinite: ({ x }) => not(g.maximum(nan(x), infinite(x))),
-  Select: ({ condition, t, e }) => g.select(alignCondition(condition, t), t, e),
-}
-
-/** A vector condition chooses whole rows of t. */
-function alignCondition(condition: Node, t: Node): Node {
-  const rank = t.shape.length
-  if (condition.shape.length !== 1 || rank <= 1) return condition
-  return g.reshape(condition, [condition.shape[0], ...new Array<number>(rank - 1).fill(1)])
+  Select: ({ condition, t, e }) => g.select(condition, t, e),
 }

@@ -1,0 +1,81 @@
+import type { Node, Shape } from '../../graph'
+import { type AttributeValue, BOOL, FLOAT, type INT64, type OnnxNode, type OnnxTensor } from './model'
+
+/** Collects the ONNX nodes of one program. Names of values are made here and mean nothing. */
+export interface Builder {
+  readonly nodes: OnnxNode[]
+  readonly initializers: OnnxTensor[]
+  /** Adds an ONNX node and gives the name of its output. */
+  emit(op: string, inputs: readonly string[], attributes?: Record<string, AttributeValue>): string
+  /** A list of integers as an input. */
+  integers(values: readonly number[]): string
+  /** A float tensor known now. */
+  floats(values: readonly number[], shape: Shape): string
+  /** The float value of a graph node. */
+  value(node: Node): string
+  /** The value of a mask as a boolean. */
+  mask(node: Node): string
+  /** Says that a node's value is this float, or this boolean. */
+  define(node: Node, name: string, type?: 'float' | 'boolean'): void
+  transpose(name: string, permutation: readonly number[]): string
+  reshape(name: string, shape: Shape): string
+  cast(name: string, to: typeof FLOAT | typeof INT64 | typeof BOOL): string
+}
+
+export function createBuilder(): Builder {
+  const nodes: OnnxNode[] = []
+  const initializers: OnnxTensor[] = []
+  const constants = new Map<string, string>()
+  const floats = new Map<Node, string>()
+  const booleans = new Map<Node, string>()
+  let names = 0
+
+  const constant = (key: string, shape: Shape, data: Float32Array | BigInt64Array): string => {
+    let name = constants.get(key)
+    if (!name) {
+      name = `c${constants.size}`
+      constants.set(key, name)
+      initializers.push({ name, shape, data })
+    }
+    return name
+  }
+
+  const builder: Builder = {
+    nodes,
+    initializers,
+    emit(op, inputs, attributes = {}) {
+      const output = `v${names++}`
+      nodes.push({ op, inputs, output, attributes })
+      return output
+    },
+    integers: (values) =>
+      constant(
+        `i${values}`,
+        [values.length],
+        BigInt64Array.from(values, (v) => BigInt(v)),
+      ),
+    floats: (values, shape) => constant(`f${values}:${shape}`, shape, Float32Array.from(values)),
+    value(node) {
+      const known = floats.get(node)
+      if (known) return known
+      const name = builder.cast(booleans.get(node)!, FLOAT)
+      floats.set(node, name)
+      return name
+    },
+    mask(node) {
+      const known = booleans.get(node)
+      if (known) return known
+      const name = builder.cast(floats.get(node)!, BOOL)
+      booleans.set(node, name)
+      return name
+    },
+    define(node, name, type = 'float') {
+      ;(type === 'float' ? floats : booleans).set(node, name)
+    },
+    transpose: (name, permutation) =>
+      permutation.every((axis, i) => axis === i) ? name : builder.emit('Transpose', [name], { perm: permutation }),
+    reshape: (name, shape) => builder.emit('Reshape', [name, builder.integers(shape)]),
+    cast: (name, to) => builder.emit('Cast', [name], { to }),
+  }
+  return builder
+}

@@ -1,0 +1,146 @@
+import { type BinaryOp, type Node, type Op, range, type Shape, sizeOf, type UnaryOp } from '../../graph'
+import { swapsLast } from '../plan'
+import type { Builder } from './builder'
+import { conv, convFilterGrad, convInputGrad } from './convolution'
+import { FLOAT, INT64 } from './model'
+
+/** Emits the ONNX nodes of one graph node and gives the name of its value. */
+type Lowering<K extends Op = Op> = (b: Builder, node: Node<K>) => string
+
+/** Operations ONNX has under another name. */
+const named: Partial<Record<UnaryOp | BinaryOp, string>> = {
+  ...{
+    neg: 'Neg',
+    exp: 'Exp',
+    log: 'Log',
+    sqrt: 'Sqrt',
+    sigmoid: 'Sigmoid',
+    tanh: 'Tanh',
+    relu: 'Relu',
+    softplus: 'Softplus',
+  },
+  ...{ abs: 'Abs', sign: 'Sign', floor: 'Floor', ceil: 'Ceil', round: 'Round', sin: 'Sin', cos: 'Cos', tan: 'Tan' },
+  ...{
+    asin: 'Asin',
+    acos: 'Acos',
+    atan: 'Atan',
+    sinh: 'Sinh',
+    cosh: 'Cosh',
+    asinh: 'Asinh',
+    acosh: 'Acosh',
+    atanh: 'Atanh',
+  },
+  ...{ erf: 'Erf', add: 'Add', sub: 'Sub', mul: 'Mul', div: 'Div', pow: 'Pow', maximum: 'Max', minimum: 'Min' },
+}
+
+const elementwise = Object.fromEntries(
+  Object.entries(named).map(([op, name]) => [op, (b: Builder, node: Node) => b.emit(name, node.inputs.map(b.value))]),
+) as unknown as { [K in Exclude<UnaryOp | BinaryOp, 'expm1' | 'log1p' | 'less' | 'equal'>]: Lowering<K> }
+
+/** Everything that varies: leaves are bound or fed, masks are handled by `lower`. */
+const lowerings: { [K in Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota' | 'less' | 'equal'>]: Lowering<K> } = {
+  ...elementwise,
+  // eˣ − 1 = 2t / (1 − t), t = tanh(x / 2): exact to rounding near 0
+  expm1: (b, node) => {
+    const t = b.emit('Tanh', [b.emit('Mul', [b.value(node.inputs[0]), b.floats([0.5], [])])])
+    return b.emit('Div', [b.emit('Add', [t, t]), b.emit('Sub', [b.floats([1], []), t])])
+  },
+  // log(1 + x) = 2 artanh(x / (2 + x))
+  log1p: (b, node) => {
+    const x = b.value(node.inputs[0])
+    const half = b.emit('Atanh', [b.emit('Div', [x, b.emit('Add', [x, b.floats([2], [])])])])
+    return b.emit('Add', [half, half])
+  },
+  select: (b, node) => b.emit('Where', [b.mask(node.inputs[0]), b.value(node.inputs[1]), b.value(node.inputs[2])]),
+  reshape: (b, node) => b.reshape(b.value(node.inputs[0]), node.shape),
+  transpose: (b, node) => b.transpose(b.value(node.inputs[0]), node.attributes.permutation),
+  broadcast: (b, node) => b.emit('Expand', [b.value(node.inputs[0]), b.integers(node.shape)]),
+  slice: (b, node) => {
+    const { start, step } = node.attributes
+    const from = node.inputs[0].shape
+    const axes = range(from.length).filter((i) => start[i] !== 0 || step[i] !== 1 || from[i] !== node.shape[i])
+    const ends = axes.map((i) => start[i] + (node.shape[i] - 1) * step[i] + 1)
+    return slice(
+      b,
+      b.value(node.inputs[0]),
+      axes,
+      axes.map((i) => start[i]),
+      ends,
+      axes.map((i) => step[i]),
+    )
+  },
+  pad: (b, node) => pad(b, node),
+  reverse: (b, node) => {
+    const { axes } = node.attributes
+    const all = (value: number) => axes.map(() => value)
+    return slice(b, b.value(node.inputs[0]), axes, all(-1), all(Number.MIN_SAFE_INTEGER), all(-1))
+  },
+  concat: (b, node) => b.emit('Concat', node.inputs.map(b.value), { axis: node.attributes.axis }),
+  sum: (b, node) => b.emit('ReduceSum', [b.value(node.inputs[0]), b.integers(node.attributes.axes)], { keepdims: 1 }),
+  max: (b, node) => b.emit('ReduceMax', [b.value(node.inputs[0]), b.integers([node.attributes.axis])], { keepdims: 1 }),
+  argmax: (b, node) =>
+    b.cast(b.emit('ArgMax', [b.value(node.inputs[0])], { axis: node.attributes.axis, keepdims: 1 }), FLOAT),
+  softmax: (b, node) => b.emit('Softmax', [b.value(node.inputs[0])], { axis: -1 }),
+  logSoftmax: (b, node) => b.emit('LogSoftmax', [b.value(node.inputs[0])], { axis: -1 }),
+  matMul: (b, node) => matMul(b, node),
+  conv,
+  convInputGrad,
+  convFilterGrad,
+  gather: (b, node) => b.emit('Gather', [b.value(node.inputs[0]), b.cast(b.value(node.inputs[1]), INT64)], { axis: 0 }),
+  scatterAdd: (b, node) => {
+    const [rows, indices] = node.inputs
+    const zeros = b.emit('Expand', [b.floats([0], []), b.integers(node.shape)])
+    const places = b.reshape(b.cast(b.value(indices), INT64), [sizeOf(indices.shape), 1])
+    return b.emit('ScatterND', [zeros, places, b.value(rows)], { reduction: 'add' })
+  },
+}
+
+/** Emits a node; masks stay booleans until arithmetic reads them. */
+export function lower(b: Builder, node: Node): void {
+  if (node.op === 'less' || node.op === 'equal') {
+    const name = node.op === 'less' ? 'Less' : 'Equal'
+    b.define(node, b.emit(name, node.inputs.map(b.value)), 'boolean')
+    return
+  }
+  const lowering = lowerings[node.op as keyof typeof lowerings] as Lowering | undefined
+  if (!lowering) throw new Error(`no ONNX lowering for ${node.op}`)
+  b.define(node, lowering(b, node))
+}
+
+function slice(
+  b: Builder,
+  x: string,
+  axes: readonly number[],
+  starts: readonly number[],
+  ends: readonly number[],
+  steps: readonly number[],
+): string {
+  return b.emit('Slice', [x, b.integers(starts), b.integers(ends), b.integers(axes), b.integers(steps)])
+}
+
+/** Matrices go to Gemm, batches to FusedMatMul: both read their factors transposed at no cost. */
+function matMul(b: Builder, node: Node<'matMul'>): string {
+  const [x, y] = node.inputs
+  const factors = [x, y].map((n) => b.value(swapsLast(n) ? n.inputs[0] : n))
+  const transposed = { transA: swapsLast(x) ? 1 : 0, transB: swapsLast(y) ? 1 : 0 }
+  return b.emit(node.shape.length > 2 ? 'FusedMatMul' : 'Gemm', factors, transposed)
+}
+
+/** Zeros between elements are columns of a longer row; what they leave over at the end is cut off. */
+function pad(b: Builder, node: Node<'pad'>): string {
+  const { low, high, interior } = node.attributes
+  let name = b.value(node.inputs[0])
+  let shape: Shape = node.inputs[0].shape
+  interior.forEach((zeros, axis) => {
+    if (zeros === 0 || shape[axis] === 1) return
+    const apart = b.reshape(name, shape.toSpliced(axis + 1, 0, 1))
+    const ends = shape.toSpliced(axis + 1, 0, 1).map((_, i) => (i === axis + 1 ? zeros : 0))
+    const wide = b.emit('Pad', [apart, b.integers([...ends.map(() => 0), ...ends])])
+    const n = shape[axis]
+    const joined = b.reshape(wide, shape.with(axis, n * (zeros + 1)))
+    name = slice(b, joined, [axis], [0], [n + (n - 1) * zeros], [1])
+    shape = shape.with(axis, n + (n - 1) * zeros)
+  })
+  if ([...low, ...high].every((n) => n === 0)) return name
+  return b.emit('Pad', [name, b.integers([...low, ...high])])
+}
