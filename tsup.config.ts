@@ -1,11 +1,18 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { defineConfig } from 'tsup'
 
+/** Packages that become part of the bundle: fast-png is ESM only, and Node 20 cannot require() that. */
+const BUNDLED = ['fast-png', 'fflate', 'iobuffer']
+
 export default defineConfig({
-  entry: { index: 'src/index.ts', io: 'src/io/index.ts' },
+  entry: { index: 'src/index.ts', metrics: 'src/metrics/index.ts', io: 'src/io/index.ts' },
   format: ['esm', 'cjs'],
   dts: true,
   clean: true,
-  sourcemap: true,
   splitting: true,
   target: 'node20',
+  async onSuccess() {
+    const notices = BUNDLED.map((name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, 'utf8').trim()}\n`)
+    writeFileSync('dist/THIRD-PARTY-LICENSES.txt', notices.join(`\n${'-'.repeat(80)}\n\n`))
+  },
 })

@@ -67,7 +67,7 @@ const unaryRules = Object.fromEntries(
 ) as { [K in UnaryOp]: VjpRule<K> }
 
 /** Reduces a cotangent to the shape of the input it belongs to: the adjoint of implicit broadcasting. */
-const fit = (g: Node, input: Node): Node => sumTo(g, input.shape)
+const unbroadcast = (g: Node, input: Node): Node => sumTo(g, input.shape)
 
 /** Every primitive's vector–Jacobian product, written in primitives. */
 export const vjp: { [K in Op]: VjpRule<K> } = {
@@ -79,26 +79,26 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
   less: zero,
   equal: zero,
   argmax: zero,
-  add: (y, g, i) => fit(g, y.inputs[i]),
-  sub: (y, g, i) => fit(i === 0 ? g : neg(g), y.inputs[i]),
-  mul: (y, g, i) => fit(mul(g, y.inputs[1 - i]), y.inputs[i]),
+  add: (y, g, i) => unbroadcast(g, y.inputs[i]),
+  sub: (y, g, i) => unbroadcast(i === 0 ? g : neg(g), y.inputs[i]),
+  mul: (y, g, i) => unbroadcast(mul(g, y.inputs[1 - i]), y.inputs[i]),
   div: (y, g, i) => {
     const [a, b] = y.inputs
-    return i === 0 ? fit(div(g, b), a) : fit(neg(div(mul(g, y), b)), b)
+    return i === 0 ? unbroadcast(div(g, b), a) : unbroadcast(neg(div(mul(g, y), b)), b)
   },
   pow: (y, g, i) => {
     const [a, b] = y.inputs
-    if (i === 0) return fit(mul(g, mul(b, pow(a, offset(b, -1)))), a)
+    if (i === 0) return unbroadcast(mul(g, mul(b, pow(a, offset(b, -1)))), a)
     // aᵇ log a, and 0 where a ≤ 0, as every framework has it
     const positive = less(scalar(a.graph, 0), a)
-    return fit(mul(g, mul(y, log(select(positive, a, one(a))))), b)
+    return unbroadcast(mul(g, mul(y, log(select(positive, a, one(a))))), b)
   },
-  maximum: (y, g, i) => fit(chooseGradient(less(y.inputs[0], y.inputs[1]), g, i === 1), y.inputs[i]),
-  minimum: (y, g, i) => fit(chooseGradient(less(y.inputs[1], y.inputs[0]), g, i === 1), y.inputs[i]),
-  select: (y, g, i) => (i === 0 ? undefined : fit(chooseGradient(y.inputs[0], g, i === 1), y.inputs[i])),
+  maximum: (y, g, i) => unbroadcast(chooseGradient(less(y.inputs[0], y.inputs[1]), g, i === 1), y.inputs[i]),
+  minimum: (y, g, i) => unbroadcast(chooseGradient(less(y.inputs[1], y.inputs[0]), g, i === 1), y.inputs[i]),
+  select: (y, g, i) => (i === 0 ? undefined : unbroadcast(chooseGradient(y.inputs[0], g, i === 1), y.inputs[i])),
   reshape: (y, g) => reshape(g, y.inputs[0].shape),
   transpose: (y, g) => transpose(g, inversePermutation(y.attributes.permutation)),
-  broadcast: (y, g) => fit(g, y.inputs[0]),
+  broadcast: (y, g) => unbroadcast(g, y.inputs[0]),
   slice: (y, g) => {
     const { start, step } = y.attributes
     const high = y.inputs[0].shape.map((n, i) => n - start[i] - (y.shape[i] - 1) * step[i] - 1)
@@ -134,7 +134,7 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
   logSoftmax: (y, g) => sub(g, mul(softmax(y.inputs[0]), sum(g, [-1]))),
   matMul: (y, g, i) => {
     const [a, b] = y.inputs
-    return i === 0 ? fit(matMul(g, swapLast(b)), a) : fit(matMul(swapLast(a), g), b)
+    return i === 0 ? unbroadcast(matMul(g, swapLast(b)), a) : unbroadcast(matMul(swapLast(a), g), b)
   },
   conv: (y, g, i) => {
     const [x, w] = y.inputs

@@ -1,3 +1,4 @@
+import { DlgError } from '../errors'
 import type { Graph, Node } from '../graph'
 import * as g from '../graph'
 import { type Captured, record } from '../trace'
@@ -40,6 +41,11 @@ export function traceGradient(model: OpenModel, training: Training, targetOf: (o
   const data = g.input(graph, 'data', [training.batchSize, ...model.inputShape])
   const weightNodes = model.weights.map((w) => g.parameter(graph, weightParameter(w), w.shape))
   const output = record(graph, captured, (recorder) => model.forward(recorder, data, weightNodes, training.training))
+  if (output.shape[0] !== training.batchSize)
+    throw new DlgError(
+      'invalid-model',
+      `the output of model '${model.name}' is [${output.shape}]; for ${training.batchSize} samples it must be [${training.batchSize}, …]`,
+    )
   const losses = training.criterion.loss(output, targetOf(output))
   const loss = g.reshape(training.reduction === 'mean' ? g.mean(losses) : g.sum(losses), [])
   const trained = model.weights.filter((w) => w.trainable)

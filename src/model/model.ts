@@ -104,7 +104,7 @@ function openFunctional(model: FunctionalModel): OpenModel {
 
 function openLayers(model: LayersModel): OpenModel {
   const { name } = model
-  if (!model.built || !model.inputs?.length || !model.outputs?.length)
+  if (!model.inputs?.length || !model.outputs?.length)
     throw new DlgError('invalid-model', `model '${name}' is not built; give its first layer an inputShape`)
   if (model.inputs.length > 1 || model.outputs.length > 1)
     throw new DlgError(
@@ -117,6 +117,8 @@ function openLayers(model: LayersModel): OpenModel {
       'invalid-model',
       `model '${name}' has an open input shape [${model.inputs[0].shape.map(String)}]; build it with fixed sizes`,
     )
+  // a Sequential that knows its shapes is built at its first use, which may be this one
+  if (!model.built) model.build()
   const trainable = new Set(model.trainableWeights)
   const ordered = [...model.trainableWeights, ...model.weights.filter((w) => !trainable.has(w))]
   const names = uniqueNames(ordered.map((w) => w.name))

@@ -1,3 +1,4 @@
+export { type MatrixProducts } from './compact'
 export { type AdamOptions, type AdamState, adam } from './adam'
 export { type LbfgsOptions, type LbfgsState, lbfgs } from './lbfgs'
 export type { LineSearch, LineSearchState, Ray, Trial } from './line-search'

@@ -1,14 +1,10 @@
-import { type Curvature, descentDirection, noCurvature, observe } from './curvature'
+import { compact, type MatrixProducts } from './compact'
 import type { LineSearch, LineSearchState, Trial } from './line-search'
-import {
-  type Evaluation,
-  type OptimizerState,
-  requireSameLength,
-  type StopReason,
-  type SynchronousOptimizer,
-} from './optimizer'
+import type { CurvatureMemory, Descent } from './memory'
+import { type Evaluation, type Optimizer, type OptimizerState, requireSameLength, type StopReason, type SynchronousOptimizer } from './optimizer'
 import { requireNumber, requireOneOf, withDefaults } from './options'
 import { strongWolfe } from './strong-wolfe'
+import { twoLoop } from './two-loop'
 import { absoluteMaximum, absoluteSum, allFinite, dot, equal, plus, times } from './vectors'
 
 /** Options of {@link lbfgs}. */
@@ -27,11 +23,14 @@ export interface LbfgsOptions {
   readonly curvature: number
   /** None: every step has length `learningRate`. Default 'none'. */
   readonly lineSearch: 'none' | 'strong-wolfe' | LineSearch
+  /** Where large products run: with them the memory takes its compact form. Default: the two-loop recursion in float64. */
+  readonly products?: MatrixProducts
 }
 
 /** State of {@link lbfgs}. */
 export interface LbfgsState extends OptimizerState {
-  readonly curvature: Curvature
+  /** What the memory knows. */
+  readonly curvature: unknown
   /** The newest step t·d, and the value and gradient it started from; undefined before the first. */
   readonly last?: Step
   /** Multiplies the length of the first step. */
@@ -60,6 +59,7 @@ const defaults: LbfgsOptions = {
   changeTolerance: 1e-9,
   curvature: 1e-10,
   lineSearch: 'none',
+  products: undefined,
 }
 
 /**
@@ -71,27 +71,26 @@ const defaults: LbfgsOptions = {
  * iterations. Beyond PyTorch, `stopped` is set where it would repeat itself for ever: at a stationary point, on a
  * direction that does not lead down, after two iterations in a row that did not move, on non-finite gradients.
  */
-export function lbfgs(options: Partial<LbfgsOptions> = {}): SynchronousOptimizer<LbfgsState> {
+export function lbfgs(options: Partial<LbfgsOptions> & { readonly products: MatrixProducts }): Optimizer<LbfgsState>
+export function lbfgs(options?: Partial<LbfgsOptions>): SynchronousOptimizer<LbfgsState>
+export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState> {
   const settings = withDefaults('lbfgs', defaults, options)
-  const { learningRate, innerIterations, historySize, gradientTolerance, changeTolerance } = validated(settings)
+  const { learningRate, innerIterations, gradientTolerance, changeTolerance } = validated(settings)
   const lineSearch = typeof settings.lineSearch === 'string' ? undefined : settings.lineSearch
   const search = settings.lineSearch === 'strong-wolfe' ? strongWolfe() : lineSearch
+  const memory = (settings.products ? compact(settings, settings.products) : twoLoop(settings)) as CurvatureMemory
   const mostEvaluations = Math.floor((innerIterations * 5) / 4)
 
   /** The next step's direction from an evaluated point, and the point to evaluate for it. */
-  function move(state: LbfgsState, origin: Float64Array, value: number, gradient: Float64Array): LbfgsState {
+  function move(state: LbfgsState, origin: Float64Array, value: number, gradient: Float64Array): MaybePromise<LbfgsState> {
     const { last } = state
-    const curvature = last
-      ? observe(
-          state.curvature,
-          times(last.length, last.direction),
-          gradient,
-          last.gradient,
-          historySize,
-          settings.curvature,
-        )
-      : state.curvature
-    const direction = descentDirection(curvature, gradient)
+    const newest = last && { s: times(last.length, last.direction), y: plus(gradient, -1, last.gradient) }
+    return after(memory.descend(state.curvature, newest, gradient), (descent) => follow(state, descent, origin, value, gradient))
+  }
+
+  function follow(state: LbfgsState, descent: Descent<unknown>, origin: Float64Array, value: number, gradient: Float64Array): LbfgsState {
+    const { curvature, direction } = descent
+    const { last } = state
     const length = last ? learningRate : Math.min(1, 1 / absoluteSum(gradient)) * learningRate * state.firstStep
     const slope = dot(gradient, direction)
     const outer = { ...state.outer, steps: state.outer.steps + 1 }
@@ -112,7 +111,7 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): SynchronousOptimizer
   }
 
   /** After a step to an evaluated point: another one, or the end of the iteration. */
-  function proceed(state: LbfgsState, point: Float64Array, value: number, gradient: Float64Array): LbfgsState {
+  function proceed(state: LbfgsState, point: Float64Array, value: number, gradient: Float64Array): MaybePromise<LbfgsState> {
     const last = state.last!
     if (state.outer.steps === innerIterations || state.outer.evaluations >= mostEvaluations) {
       return endIteration(state, point, last.length === 0 ? 'line-search' : 'step')
@@ -132,7 +131,7 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): SynchronousOptimizer
     return { ...state, point, iteration: state.iteration + 1, outer, idle, stopped }
   }
 
-  function onTrial(state: LbfgsState, value: number, gradient: Float64Array): LbfgsState {
+  function onTrial(state: LbfgsState, value: number, gradient: Float64Array): MaybePromise<LbfgsState> {
     const { origin, state: searching } = state.search!
     const { direction } = state.last!
     const trial: Trial = { step: searching.step, value, slope: dot(gradient, direction), gradient }
@@ -147,7 +146,7 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): SynchronousOptimizer
 
   const begin = (point: Float64Array, firstStep: number) => ({
     point,
-    curvature: noCurvature,
+    curvature: memory.empty,
     firstStep,
     outer: { start: point, steps: 0, evaluations: 0 },
     idle: false,
@@ -157,7 +156,7 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): SynchronousOptimizer
     name: 'lbfgs',
     init: (point) => ({ iteration: 0, evaluations: 0, ...begin(point.slice(), 1) }),
     restart: ({ iteration, evaluations }, point, scale) => ({ iteration, evaluations, ...begin(point.slice(), scale) }),
-    step(state: LbfgsState, evaluation: Evaluation): LbfgsState {
+    step(state: LbfgsState, evaluation: Evaluation): MaybePromise<LbfgsState> {
       requireSameLength('lbfgs', state.point, evaluation.gradient)
       const { value } = evaluation
       const gradient = evaluation.gradient.slice()
@@ -173,6 +172,12 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): SynchronousOptimizer
     },
   }
 }
+
+type MaybePromise<T> = T | Promise<T>
+
+/** Goes on at once with a value, and later with a promise. */
+const after = <A, B>(value: MaybePromise<A>, next: (value: A) => B): MaybePromise<B> =>
+  value instanceof Promise ? value.then(next) : next(value)
 
 function validated(options: LbfgsOptions): LbfgsOptions {
   requireNumber('lbfgs', 'learningRate', options.learningRate, { above: 0 })

@@ -1,6 +1,5 @@
-import type { Tensor } from '@tensorflow/tfjs-core'
+import { dispose, type Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import { DlgError } from '../errors'
 import type { Node } from '../graph'
 import type { Recorder } from './recorder'
 import { refusal } from './refusal'
@@ -17,6 +16,16 @@ function within(layer: Layer): Layer[] {
   return [layer, ...inside.flatMap(within)]
 }
 
+/** Recurrent cells keep their dropout masks until the next call. */
+function forgetMasks(layer: Layer): void {
+  const masks = layer as unknown as Record<string, Tensor | Tensor[] | null | undefined>
+  for (const key of ['dropoutMask', 'recurrentDropoutMask']) {
+    if (!masks[key]) continue
+    dispose(masks[key])
+    masks[key] = null
+  }
+}
+
 /**
  * Runs a LayersModel's forward pass under a recorder. While it runs, weights read as the given nodes, writes (moving
  * statistics of a batch norm) go nowhere, and layers announce themselves for error messages; all of it lives on the
@@ -29,6 +38,7 @@ export function applyLayers(
   weightNode: (weight: LayersModel['weights'][number]) => Node,
   training: boolean,
 ): Node[] {
+  const parts = new Set(model.layers.flatMap(within))
   const undo: (() => void)[] = []
   const override = <T extends object>(target: T, key: keyof T & string, value: unknown) => {
     Object.defineProperty(target, key, { value, configurable: true, writable: true, enumerable: true })
@@ -40,7 +50,7 @@ export function applyLayers(
       override(weight, 'read', () => tensor)
       override(weight, 'write', () => weight)
     }
-    for (const layer of new Set(model.layers.flatMap(within))) {
+    for (const layer of parts) {
       const { call } = layer
       override(layer, 'call', (...[x, options]: Parameters<typeof call>) => {
         const leave = recorder.enter(layer.name)
@@ -49,7 +59,7 @@ export function applyLayers(
           if (refused) throw recorder.failure(refused)
           return call.call(layer, x, options)
         } catch (cause) {
-          throw cause instanceof DlgError ? cause : recorder.failure(`the forward pass: ${(cause as Error).message}`)
+          throw recorder.failure(cause as Error)
         } finally {
           leave()
         }
@@ -60,5 +70,6 @@ export function applyLayers(
     return [outputs].flat().map((t) => recorder.nodeOf(t))
   } finally {
     for (const restore of undo.reverse()) restore()
+    for (const layer of parts) forgetMasks(layer)
   }
 }

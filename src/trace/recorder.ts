@@ -21,7 +21,7 @@ export interface Recorder {
   /** Names the part of the model that runs next, for error messages; returns a function that leaves it. */
   enter(layer: string): () => void
   /** An error that names what cannot be traced and the layer; the trace fails with it even if it is swallowed. */
-  failure(what: string): DlgError
+  failure(what: string | Error): DlgError
 }
 
 /** Values the traced function brought along: large constants and tensors of the caller's, by parameter name. */
@@ -71,9 +71,12 @@ class RecordingBackend extends tf.KernelBackend {
   }
 
   /** Remembers the first failure: tfjs or the model may catch or rewrap what is thrown. */
-  failure(what: string): DlgError {
+  failure(what: string | Error): DlgError {
+    if (what instanceof DlgError) return what
     const layer = this.layers.at(-1)
-    const error = new DlgError('untraceable', `cannot trace ${what}${layer ? ` in layer '${layer}'` : ''}`)
+    const cause = what instanceof Error ? what : undefined
+    const message = `cannot trace ${cause ? reason(cause) : what}${layer ? ` in layer '${layer}'` : ''}`
+    const error = new DlgError('untraceable', message, { cause })
     this.failures.push(error)
     return error
   }
@@ -117,6 +120,12 @@ class RecordingBackend extends tf.KernelBackend {
     return false
   }
   override dispose(): void {}
+}
+
+/** What a foreign error says; tfjs names a kernel that neither the user's backend nor the tracer has. */
+function reason({ message }: Error): string {
+  const missing = /^Kernel '(\w+)' not registered/.exec(message)
+  return missing ? `the operation ${missing[1]}` : `the forward pass: ${message}`
 }
 
 const BOOLEAN =
@@ -208,7 +217,7 @@ export function record<T>(graph: Graph, captured: Captured, body: (recorder: Rec
     })
     return result!
   } catch (error) {
-    throw backend.failures[0] ?? error
+    throw backend.failures[0] ?? backend.failure(error as Error)
   } finally {
     void tf.setBackend(user)
     for (const { kernelName } of configs) tf.unregisterKernel(kernelName, name)

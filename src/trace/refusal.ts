@@ -12,8 +12,10 @@ interface BatchNormalization extends Layer {
 const isBatchNormalization = (layer: Layer): layer is BatchNormalization =>
   layer.getClassName() === 'BatchNormalization'
 
-/** Why a layer cannot be traced truthfully: what tfjs-layers 4.22 itself computes wrongly or crashes on. */
+/** Why a layer cannot be traced truthfully: it is no function, or tfjs-layers 4.22 itself is wrong or crashes. */
 export function refusal(layer: Layer, input: Tensor, training: boolean): string | undefined {
+  if (layer.stateful)
+    return 'a stateful layer: its output depends on the batches before; build the model with stateful: false'
   if (!isBatchNormalization(layer)) return undefined
   const last = input.rank - 1
   if (layer.axis !== -1 && layer.axis !== last)

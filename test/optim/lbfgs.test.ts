@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import type { Pairs } from '../../src/optim/two-loop'
 import { describe, expect, it } from 'vitest'
 import { type LineSearch, type LineSearchState, lbfgs, type Optimizer } from '../../src/optim/index'
 import { beale, himmelblau, type Objective, quadratic, quartic, rosenbrock, run, startOf } from './problems'
@@ -91,10 +92,10 @@ describe('lbfgs stops', () => {
 describe('lbfgs keeps to its options', () => {
   it('never holds more than historySize pairs, and drops the oldest', () => {
     const states = run(lbfgs({ ...wolfe, historySize: 3 }), rosenbrock, startOf('rosenbrock', 10), 60)
-    expect(Math.max(...states.map((state) => state.curvature.pairs.length))).toBe(3)
+    expect(Math.max(...states.map((state) => (state.curvature as Pairs).pairs.length))).toBe(3)
     states.slice(1).forEach((state, k) => {
-      const before = states[k].curvature.pairs
-      const now = state.curvature.pairs
+      const before = (states[k].curvature as Pairs).pairs
+      const now = (state.curvature as Pairs).pairs
       if (now !== before && before.length === 3) expect(now.slice(0, 2)).toEqual(before.slice(1))
     })
   })
@@ -102,7 +103,7 @@ describe('lbfgs keeps to its options', () => {
   it('leaves out pairs of negative curvature', () => {
     const concave: Objective = ([x]) => ({ value: Math.cos(x), gradient: Float64Array.of(-Math.sin(x)) })
     const states = run(lbfgs({ learningRate: 0.1 }), concave, Float64Array.of(0.1), 5)
-    expect(states.at(-1)!.curvature.pairs).toEqual([])
+    expect((states.at(-1)!.curvature as Pairs).pairs).toEqual([])
     expect(states.at(-1)!.point[0]).toBeGreaterThan(0.11)
   })
 

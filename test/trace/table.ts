@@ -33,6 +33,8 @@ async function cleanly<R>(body: () => R | Promise<R>): Promise<R> {
   return result
 }
 
+const named = (rows: readonly Row[]): [string, Row][] => rows.map((row) => [row.name, row])
+
 /** The report of all rows: forward value, dJ/dx against finite differences, and both tfjs backends. */
 export function tabulate(rows: readonly Row[]): void {
   const solved = new Map<Row, Promise<Solved>>()
@@ -56,7 +58,7 @@ export function tabulate(rows: readonly Row[]): void {
     beforeAll(async () => {
       await tf.setBackend('cpu')
     })
-    it.each(rows.filter((r) => !r.random))('$name', async (row) => {
+    it.each(named(rows.filter((r) => !r.random)))('%s', async (_, row) => {
       const { values } = await solution(row)
       const expected = await cleanly(() => row.forward())
       expect(values[0].length).toBe(expected!.length)
@@ -65,7 +67,7 @@ export function tabulate(rows: readonly Row[]): void {
   })
 
   describe('dJ/dx equals finite differences of J in float64', () => {
-    it.each(rows)('$name', async (row) => {
+    it.each(named(rows))('%s', async (_, row) => {
       const { problem, values } = await solution(row)
       const check = await checkGradient(problem, values[2])
       expect(Math.hypot(...values[2]), 'J does not depend on x').toBeGreaterThan(1e-4)
@@ -78,7 +80,7 @@ export function tabulate(rows: readonly Row[]): void {
     beforeAll(async () => {
       await tf.setBackend(backend)
     })
-    it.each(rows)('$name', async (row) => {
+    it.each(named(rows))('%s', async (_, row) => {
       const { problem, values } = await solution(row)
       await cleanly(async () => {
         const traced = row.random ? problem : row.trace()

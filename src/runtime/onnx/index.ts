@@ -97,7 +97,7 @@ function evaluator(
       inputs.forEach(({ node, name }, i) => {
         if (values[i].length !== sizeOf(node.shape))
           throw new DlgError('runtime', `input ${i} needs ${sizeOf(node.shape)} values, got ${values[i].length}`)
-        if (used.has(name)) feeds[name] = new ort.Tensor('float32', Float32Array.from(values[i]), node.shape)
+        if (used.has(name)) feeds[name] = new ort.Tensor('float32', toFloat32(values[i]), node.shape)
       })
       const results = await session.run(feeds)
       return program.outputs.map((_, i) => results[outputs[i].name].data as Float32Array)
@@ -142,3 +142,6 @@ function lowerProgram(program: Program): Lowered {
     outputs,
   }
 }
+
+/** Values as float32; an array that is float32 already is read in place. */
+const toFloat32 = (values: Values): Float32Array => (values instanceof Float32Array ? values : Float32Array.from(values))

@@ -1,11 +1,9 @@
-import type * as tf from '@tensorflow/tfjs-core'
-import { type LayersModel, layers, model, input as openInput, sequential } from '@tensorflow/tfjs-layers'
+import { input, type LayersModel, layers, model, type SymbolicTensor, sequential } from '@tensorflow/tfjs-layers'
 import type { Range } from './case'
 
 export { layers }
 export type Layer = ReturnType<typeof layers.dense>
-export type Any = { [K in keyof Layer]: Layer[K] } | object
-export type Symbolic = tf.SymbolicTensor
+export type Symbolic = SymbolicTensor
 
 /** A small model around one layer, trained on a loss: L(x, W). */
 export interface LayerCase extends Range {
@@ -25,10 +23,12 @@ export interface LayerCase extends Range {
 type Options = Partial<LayerCase>
 type Made = object | object[]
 
-const stack = (inputShape: number[], parts: object[]): LayersModel => {
+const stack = (inputShape: number[], parts: object[], headed = false): LayersModel => {
   const net = sequential()
   net.add(layers.inputLayer({ inputShape }))
   for (const part of parts) net.add(part as Layer)
+  if (headed && net.outputs[0].shape.length > 2) net.add(layers.flatten())
+  if (headed) net.add(layers.dense({ units: 2, activation: 'sigmoid' }))
   return net
 }
 
@@ -40,22 +40,23 @@ export const net = (name: string, inputShape: number[], parts: () => object[], o
   ...options,
 })
 
-const head = () => [layers.flatten(), layers.dense({ units: 2, activation: 'sigmoid' })]
+const headed = (name: string, inputShape: number[], parts: () => object[], options: Options): LayerCase => ({
+  name,
+  inputShape,
+  model: () => stack(inputShape, parts(), true),
+  ...options,
+})
 
 /** A layer with weights, and a dense layer after it. */
 export const layer = (name: string, inputShape: number[], make: () => Made, options: Options = {}): LayerCase =>
-  net(name, inputShape, () => [...[make()].flat(), ...head()], options)
+  headed(name, inputShape, () => [make()].flat(), options)
 
 /** A layer without weights between two dense layers, which act on the last axis. */
 export const between = (name: string, inputShape: number[], make: () => Made, options: Options = {}): LayerCase =>
-  net(
+  headed(
     name,
     inputShape,
-    () => [
-      layers.dense({ units: inputShape[inputShape.length - 1], activation: 'tanh' }),
-      ...[make()].flat(),
-      ...head(),
-    ],
+    () => [layers.dense({ units: inputShape[inputShape.length - 1], activation: 'tanh' }), ...[make()].flat()],
     options,
   )
 
@@ -69,7 +70,7 @@ export const functional = (
   name,
   inputShape,
   model: () => {
-    const x = openInput({ shape: inputShape })
+    const x = input({ shape: inputShape })
     const joined = join(x)
     const flat = joined.shape.length > 2 ? layers.flatten().apply(joined) : joined
     const output = layers.dense({ units: 2, activation: 'sigmoid' }).apply(flat) as Symbolic

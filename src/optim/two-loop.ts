@@ -1,44 +1,34 @@
-import { addInPlace, addInPlaceThenDot, dot, plus, times } from './vectors'
+import type { CurvatureMemory, MemoryLimits, Observation } from './memory'
+import { addInPlace, addInPlaceThenDot, dot, times } from './vectors'
 
-/** One observed step and the change of the gradient over it. */
-export interface CurvaturePair {
-  /** sₖ = xₖ₊₁ − xₖ */
-  readonly s: Float64Array
-  /** yₖ = ∇f(xₖ₊₁) − ∇f(xₖ) */
-  readonly y: Float64Array
+interface Pair extends Observation {
   /** ρₖ = 1 / yₖᵀsₖ */
   readonly rho: number
 }
 
 /** What L-BFGS knows of the Hessian. */
-export interface Curvature {
+export interface Pairs {
   /** Oldest first. */
-  readonly pairs: readonly CurvaturePair[]
+  readonly pairs: readonly Pair[]
   /** γ of the initial inverse Hessian H₀ = γI: yᵀs / yᵀy of the newest pair, 1 before the first. */
   readonly scale: number
 }
 
-/** Nothing observed yet: H = I. */
-export const noCurvature: Curvature = { pairs: [], scale: 1 }
-
-/**
- * The curvature with the pair of one more step, the oldest pair dropped beyond `size`.
- *
- * A pair with yᵀs ≤ `threshold` is left out: H would stop being positive definite, and −H∇f a way down.
- */
-export function observe(
-  curvature: Curvature,
-  s: Float64Array,
-  gradient: Float64Array,
-  previousGradient: Float64Array,
-  size: number,
-  threshold: number,
-): Curvature {
-  const y = plus(gradient, -1, previousGradient)
-  const ys = dot(y, s)
-  if (!(ys > threshold)) return curvature
-  const kept = curvature.pairs.length < size ? curvature.pairs : curvature.pairs.slice(1)
-  return { pairs: [...kept, { s, y, rho: 1 / ys }], scale: ys / dot(y, y) }
+/** The plain memory: vectors as they came, in float64, and the two-loop recursion over them. */
+export function twoLoop({ historySize, curvature: threshold }: MemoryLimits): CurvatureMemory<Pairs> {
+  const observe = (known: Pairs, { s, y }: Observation): Pairs => {
+    const ys = dot(y, s)
+    if (!(ys > threshold)) return known
+    const kept = known.pairs.length < historySize ? known.pairs : known.pairs.slice(1)
+    return { pairs: [...kept, { s, y, rho: 1 / ys }], scale: ys / dot(y, y) }
+  }
+  return {
+    empty: { pairs: [], scale: 1 },
+    descend(known, newest, gradient) {
+      const curvature = newest ? observe(known, newest) : known
+      return { curvature, direction: descentDirection(curvature, gradient) }
+    },
+  }
 }
 
 /**
@@ -48,7 +38,7 @@ export function observe(
  *
  * Each update is fused with the inner product that follows it, so that the vectors are read once instead of twice.
  */
-export function descentDirection({ pairs, scale }: Curvature, gradient: Float64Array): Float64Array {
+function descentDirection({ pairs, scale }: Pairs, gradient: Float64Array): Float64Array {
   const count = pairs.length
   if (count === 0) return times(-scale, gradient)
   const a = new Float64Array(count)

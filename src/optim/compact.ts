@@ -1,0 +1,120 @@
+import type { CurvatureMemory, MemoryLimits, Observation } from './memory'
+import { dot, times } from './vectors'
+
+/** The two large products of the compact form: what a runtime does faster than JavaScript. */
+export interface MatrixProducts {
+  /** Rows of the matrix: twice the history size. */
+  readonly rows: number
+  /** matrix · vector, for a row-major matrix [rows, vector.length] that is read in place. */
+  multiply(matrix: Float32Array, vector: Float32Array): Promise<ArrayLike<number>>
+  /** coefficientsᵀ · matrix. */
+  combine(matrix: Float32Array, coefficients: Float32Array): Promise<ArrayLike<number>>
+}
+
+/**
+ * The pairs as one matrix [S; Y] and their inner products. The matrix is written in place, so only the newest state of a
+ * search can go on.
+ */
+export interface CompactCurvature {
+  readonly store?: Store
+  /** Slots of the matrix, oldest pair first. */
+  readonly order: readonly number[]
+  /** γ of H₀ = γI. */
+  readonly scale: number
+  /** How many pairs the store had taken in. */
+  readonly version: number
+}
+
+interface Store {
+  version: number
+  /** Rows 0 … m − 1 are S, rows m … 2m − 1 are Y. */
+  readonly matrix: Float32Array
+  /** sᵢᵀyⱼ and yᵢᵀyⱼ by slots, in float64. */
+  readonly sy: Float64Array
+  readonly yy: Float64Array
+}
+
+/**
+ * The memory in compact form (Byrd, Nocedal and Schnabel 1994, theorem 2.2):
+ *
+ * H = γI + [S γY] [[R⁻ᵀ(D + γYᵀY)R⁻¹, −R⁻ᵀ], [−R⁻¹, 0]] [Sᵀ; γYᵀ]
+ *
+ * with R the upper triangle of SᵀY and D its diagonal. −H∇f then costs two products with the stacked pairs and a few
+ * triangular solves of the size of the history, where the two-loop recursion walks the pairs one after the other.
+ */
+export function compact({ historySize, curvature: threshold }: MemoryLimits, products: MatrixProducts): CurvatureMemory<CompactCurvature> {
+  const m = historySize
+  if (products.rows !== 2 * m) throw new RangeError(`compact: products over ${products.rows} rows for ${m} pairs; ${2 * m} are needed`)
+
+  const createStore = (n: number): Store => ({
+    version: 0,
+    matrix: new Float32Array(2 * m * n),
+    sy: new Float64Array(m * m),
+    yy: new Float64Array(m * m),
+  })
+
+  /** Writes a pair into the oldest slot, with its products with all others. */
+  async function observe(known: CompactCurvature, { s, y }: Observation): Promise<CompactCurvature> {
+    const ys = dot(y, s)
+    if (!(ys > threshold)) return known
+    const store = known.store ?? createStore(s.length)
+    if (store.version !== known.version) throw new Error('compact L-BFGS can only go on from its newest state')
+    const { matrix, sy, yy } = store
+    const full = known.order.length === m
+    const slot = full ? known.order[0] : known.order.length
+    matrix.set(s, slot * s.length)
+    matrix.set(y, (m + slot) * s.length)
+    // R needs sᵢᵀy of the older i only: the newest column is the whole update
+    const withY = await products.multiply(matrix, Float32Array.from(y))
+    for (let i = 0; i < m; i++) {
+      sy[i * m + slot] = withY[i]
+      yy[i * m + slot] = yy[slot * m + i] = withY[m + i]
+    }
+    sy[slot * m + slot] = ys
+    yy[slot * m + slot] = dot(y, y)
+    store.version++
+    const order = [...(full ? known.order.slice(1) : known.order), slot]
+    return { store, order, scale: ys / dot(y, y), version: store.version }
+  }
+
+  async function direction({ store, order, scale }: CompactCurvature, gradient: Float64Array): Promise<Float64Array> {
+    if (!store) return times(-scale, gradient)
+    const { matrix, sy, yy } = store
+    const count = order.length
+    const products1 = await products.multiply(matrix, Float32Array.from(gradient))
+    // p = R⁻¹ Sᵀg
+    const p = new Float64Array(count)
+    for (let i = count - 1; i >= 0; i--) {
+      let rest = products1[order[i]]
+      const row = order[i] * m
+      for (let j = i + 1; j < count; j++) rest -= sy[row + order[j]] * p[j]
+      p[i] = rest / sy[row + order[i]]
+    }
+    // u = R⁻ᵀ (D p + γ YᵀY p − γ Yᵀg)
+    const u = new Float64Array(count)
+    for (let i = 0; i < count; i++) {
+      const row = order[i] * m
+      let inner = -products1[m + order[i]]
+      for (let j = 0; j < count; j++) inner += yy[row + order[j]] * p[j]
+      let rest = sy[row + order[i]] * p[i] + scale * inner
+      for (let j = 0; j < i; j++) rest -= sy[order[j] * m + order[i]] * u[j]
+      u[i] = rest / sy[row + order[i]]
+    }
+    // −H∇f = −γg − S u + γ Y p
+    const coefficients = new Float32Array(2 * m)
+    for (let i = 0; i < count; i++) {
+      coefficients[order[i]] = -u[i]
+      coefficients[m + order[i]] = scale * p[i]
+    }
+    const combined = await products.combine(matrix, coefficients)
+    return gradient.map((g, i) => combined[i] - scale * g)
+  }
+
+  return {
+    empty: { order: [], scale: 1, version: 0 },
+    async descend(known, newest, gradient) {
+      const curvature = newest ? await observe(known, newest) : known
+      return { curvature, direction: await direction(curvature, gradient) }
+    },
+  }
+}
