@@ -9,8 +9,9 @@ import { type Model, openModel } from './model/model'
 import { squaredNorm } from './objective/distance'
 import { DISTANCE_WEIGHT, objectiveProgram, PRIOR_WEIGHT, sharedParameter } from './objective/objective'
 import { type Prior, totalVariation } from './objective/prior'
-import type { Evaluation } from './optim'
+import type { Evaluation, MatrixProducts } from './optim'
 import type { Settings } from './options'
+import { matrixProducts } from './runtime/products'
 import type { Values } from './runtime/runtime'
 import { readGradients, readWeights, type SharedGradients } from './shared-gradients'
 import { startPoint } from './start'
@@ -27,6 +28,8 @@ export interface Attack {
   readonly classes: number
   readonly runtime: string
   start(restart: number): Promise<Float64Array>
+  /** Products for the optimizer, where the runtime does them faster than JavaScript. */
+  readonly products: MatrixProducts | undefined
   evaluate(point: Float64Array): Promise<AttackEvaluation>
   dataOf(point: Float64Array): Float32Array
   /** Label probabilities [batchSize, classes]. */
@@ -83,12 +86,18 @@ export async function prepareAttack(model: Model, shared: SharedGradients, setti
   const executable = await settings.runtime.compile(program)
   const evaluator = await executable.bind(parameters)
   const size = g.sizeOf(traced.data.shape)
+  const unknowns = inputs.reduce((n, node) => n + g.sizeOf(node.shape), 0)
+  const products =
+    executable.readsInPlace && settings.productRows > 0
+      ? await matrixProducts(settings.runtime, settings.productRows, unknowns)
+      : undefined
   const rows = traced.output.shape
   return {
     dataShape: traced.data.shape,
     classes: rows[rows.length - 1],
     runtime: executable.runtime,
     start,
+    products,
     async evaluate(point) {
       const parts = labelInput ? [point.subarray(0, size), point.subarray(size)] : [point]
       const [value, distance, ...derivatives] = await evaluator.run(parts)
@@ -101,6 +110,7 @@ export async function prepareAttack(model: Model, shared: SharedGradients, setti
     labelsOf: (point) =>
       targets ? Float32Array.from(targets) : softmaxRows(point.subarray(size), rows[rows.length - 1]),
     dispose() {
+      products?.dispose()
       evaluator.dispose()
       executable.dispose()
     },

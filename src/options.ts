@@ -5,7 +5,7 @@ import { type Criterion, crossEntropy, meanSquaredError, type OutputKind } from 
 import type { Reduction } from './model/gradient'
 import { cosine, type Distance, l2 } from './objective/distance'
 import { box, norm, type Prior, totalVariation } from './objective/prior'
-import { adam, lbfgs, type Optimizer, recover } from './optim'
+import { adam, lbfgs, type MatrixProducts, type Optimizer, recover } from './optim'
 import { chooseRuntime, type RuntimeName } from './runtime/choose'
 import type { Runtime } from './runtime/runtime'
 
@@ -97,8 +97,11 @@ export interface Settings {
   readonly batchSize: number
   readonly labels: LabelStrategy
   readonly distance: Distance
+  /** The optimizer, given products in the runtime where that has them. */
   // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business
-  readonly optimizer: Optimizer<any>
+  readonly optimizer: (products?: MatrixProducts) => Optimizer<any>
+  /** Rows of the products the optimizer can use; 0 when it has no use for them. */
+  readonly productRows: number
   /** The objective is `objectiveScale` times the relative loss; undefined leaves the distance as it is. */
   readonly objectiveScale: number | undefined
   readonly iterations: number
@@ -125,6 +128,9 @@ function show(value: unknown): string {
   if (Array.isArray(value)) return value.length > 8 ? `a list of ${value.length}` : `[${value.map(show).join(', ')}]`
   return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }
+
+/** Pairs of the built-in L-BFGS, as in the paper. */
+const HISTORY = 100
 
 const TRAINING_NAMES = ['criterion', 'output', 'reduction', 'training', 'runtime']
 const NAMES = [
@@ -208,6 +214,7 @@ export function leakageOptions(options: LeakageOptions): Settings {
     labels: labelsOption(labels),
     distance: distanceOption(distance),
     optimizer: optimizerOption(optimizer, paper),
+    productRows: paper || optimizer !== 'lbfgs' ? 0 : 2 * HISTORY,
     objectiveScale: paper ? undefined : 1e6,
     iterations: count('iterations', iterations),
     restarts: count('restarts', restarts),
@@ -240,10 +247,14 @@ function distanceOption(distance: NonNullable<LeakageOptions['distance']>): Dist
 }
 
 function optimizerOption(optimizer: NonNullable<LeakageOptions['optimizer']>, paper: boolean): Settings['optimizer'] {
-  if (typeof optimizer !== 'string' && hasMethod(optimizer, 'init', 'step')) return optimizer
+  if (typeof optimizer !== 'string' && hasMethod(optimizer, 'init', 'step')) return () => optimizer
   const name = choice('optimizer', optimizer, ['lbfgs', 'adam'], 'an object with init() and step()')
-  if (name === 'adam') return paper ? adam() : recover(adam())
-  return paper ? lbfgs() : recover(lbfgs({ lineSearch: 'strong-wolfe' }))
+  if (name === 'adam') return () => (paper ? adam() : recover(adam()))
+  if (paper) return () => lbfgs()
+  return (products) => {
+    const options = { lineSearch: 'strong-wolfe', historySize: HISTORY } as const
+    return recover(products ? lbfgs({ ...options, products }) : lbfgs(options))
+  }
 }
 
 function initOption(init: NonNullable<LeakageOptions['init']>): Settings['init'] {

@@ -10,9 +10,8 @@ export interface Random {
 
 /** The same seeds give the same stream on every machine; different parts of a seed give unrelated streams. */
 export function random(...seed: number[]): Random {
-  const words = seed.flatMap((part) => [part, Math.floor(part / 2 ** 32)].slice(0, part < 0 || part >= 2 ** 32 ? 2 : 1))
   const generator = xoroshiro128plus(
-    words.reduce((hash, word) => Math.imul(hash ^ word, 0x9e3779b1) ^ (hash >>> 15), 0x2545f491),
+    seed.map(word).reduce((hash, part) => Math.imul(hash ^ part, 0x9e3779b1) ^ (hash >>> 15), 0x2545f491),
   )
   const uniform = () => (generator.next() >>> 0) / 2 ** 32
   // the first outputs of related seeds are related
@@ -33,3 +32,6 @@ export function random(...seed: number[]): Random {
     },
   }
 }
+
+/** 32 bits of a whole number, and all of those below 2³². */
+const word = (part: number): number => part ^ Math.imul(Math.floor(part / 2 ** 32), 0x85ebca6b)

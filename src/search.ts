@@ -44,7 +44,7 @@ export interface Progress {
 
 /** Minimises the objective from one start, and keeps the best point it has seen. */
 export async function search(attack: Attack, settings: Settings, progress: Progress, restart: number): Promise<Trial> {
-  const { optimizer } = settings
+  const optimizer = settings.optimizer(attack.products)
   const start = await attack.start(restart)
   let state: OptimizerState = optimizer.init(start)
   let best = { point: start, loss: Number.POSITIVE_INFINITY, relativeLoss: Number.POSITIVE_INFINITY }

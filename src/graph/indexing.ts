@@ -2,7 +2,7 @@ import type { Node, Shape } from './node'
 import { sizeOf } from './shape'
 import { reshape } from './structure'
 
-/** Rows of `table` [V, …] at `indices` […]: the result is [...indices, ...row]. Indices are whole numbers in [0, V). */
+/** Rows of `table` [V, …] at `indices` […]; the result is [...indices, ...row]. Indices are whole numbers in [0, V). */
 export function gather(table: Node, indices: Node): Node {
   return table.graph.intern('gather', [table, indices], {}, [...indices.shape, ...table.shape.slice(1)])
 }

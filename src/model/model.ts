@@ -118,7 +118,7 @@ function openLayers(model: LayersModel): OpenModel {
       `model '${name}' has an open input shape [${model.inputs[0].shape.map(String)}]; build it with fixed sizes`,
     )
   // a Sequential that knows its shapes is built at its first use, which may be this one
-  if (!model.built) model.build()
+  if (!model.built) model.build(model.inputs[0].shape)
   const trainable = new Set(model.trainableWeights)
   const ordered = [...model.trainableWeights, ...model.weights.filter((w) => !trainable.has(w))]
   const names = uniqueNames(ordered.map((w) => w.name))

@@ -31,15 +31,23 @@ export function l2(): Distance {
   }
 }
 
-/** 1 − ⟨g, g*⟩ / (‖g‖ ‖g*‖) over all tensors together (Geiping et al. 2020, eq. 4): blind to a common factor. */
+/**
+ * 1 − ⟨g, g*⟩ / (‖g‖ ‖g*‖) over all tensors together (Geiping et al. 2020, eq. 4): blind to a common factor.
+ *
+ * Computed as half the squared distance of the two unit vectors, which is the same and does not cancel: in float32,
+ * 1 − cos knows nothing below 6e-8.
+ */
 export function cosine(): Distance {
   return {
     name: 'cosine',
     measure(gradients, shared) {
-      const product = total(gradients.map((n, i) => g.inner(n, shared[i])))
-      const squared = (nodes: readonly Node[]) => total(nodes.map((n) => g.inner(n, n)))
-      const norms = g.sqrt(g.mul(squared(gradients), squared(shared)))
-      return g.sub(g.scalar(product.graph, 1), g.div(product, norms))
+      const norm = (nodes: readonly Node[]) => g.sqrt(total(nodes.map((n) => g.inner(n, n))))
+      const [size, sharedSize] = [norm(gradients), norm(shared)]
+      const squares = gradients.map((n, i) => {
+        const difference = g.sub(g.div(n, size), g.div(shared[i], sharedSize))
+        return g.inner(difference, difference)
+      })
+      return g.scale(total(squares), 0.5)
     },
   }
 }

@@ -42,9 +42,13 @@ interface Store {
  * with R the upper triangle of SᵀY and D its diagonal. −H∇f then costs two products with the stacked pairs and a few
  * triangular solves of the size of the history, where the two-loop recursion walks the pairs one after the other.
  */
-export function compact({ historySize, curvature: threshold }: MemoryLimits, products: MatrixProducts): CurvatureMemory<CompactCurvature> {
+export function compact(
+  { historySize, curvature: threshold }: MemoryLimits,
+  products: MatrixProducts,
+): CurvatureMemory<CompactCurvature> {
   const m = historySize
-  if (products.rows !== 2 * m) throw new RangeError(`compact: products over ${products.rows} rows for ${m} pairs; ${2 * m} are needed`)
+  if (products.rows !== 2 * m)
+    throw new RangeError(`compact: products over ${products.rows} rows for ${m} pairs; ${2 * m} are needed`)
 
   const createStore = (n: number): Store => ({
     version: 0,

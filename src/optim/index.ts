@@ -1,5 +1,5 @@
-export { type MatrixProducts } from './compact'
 export { type AdamOptions, type AdamState, adam } from './adam'
+export type { MatrixProducts } from './compact'
 export { type LbfgsOptions, type LbfgsState, lbfgs } from './lbfgs'
 export type { LineSearch, LineSearchState, Ray, Trial } from './line-search'
 export type { Evaluation, Optimizer, OptimizerState, StopReason, SynchronousOptimizer } from './optimizer'

@@ -1,7 +1,14 @@
 import { compact, type MatrixProducts } from './compact'
 import type { LineSearch, LineSearchState, Trial } from './line-search'
 import type { CurvatureMemory, Descent } from './memory'
-import { type Evaluation, type Optimizer, type OptimizerState, requireSameLength, type StopReason, type SynchronousOptimizer } from './optimizer'
+import {
+  type Evaluation,
+  type Optimizer,
+  type OptimizerState,
+  requireSameLength,
+  type StopReason,
+  type SynchronousOptimizer,
+} from './optimizer'
 import { requireNumber, requireOneOf, withDefaults } from './options'
 import { strongWolfe } from './strong-wolfe'
 import { twoLoop } from './two-loop'
@@ -82,13 +89,26 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
   const mostEvaluations = Math.floor((innerIterations * 5) / 4)
 
   /** The next step's direction from an evaluated point, and the point to evaluate for it. */
-  function move(state: LbfgsState, origin: Float64Array, value: number, gradient: Float64Array): MaybePromise<LbfgsState> {
+  function move(
+    state: LbfgsState,
+    origin: Float64Array,
+    value: number,
+    gradient: Float64Array,
+  ): MaybePromise<LbfgsState> {
     const { last } = state
     const newest = last && { s: times(last.length, last.direction), y: plus(gradient, -1, last.gradient) }
-    return after(memory.descend(state.curvature, newest, gradient), (descent) => follow(state, descent, origin, value, gradient))
+    return after(memory.descend(state.curvature, newest, gradient), (descent) =>
+      follow(state, descent, origin, value, gradient),
+    )
   }
 
-  function follow(state: LbfgsState, descent: Descent<unknown>, origin: Float64Array, value: number, gradient: Float64Array): LbfgsState {
+  function follow(
+    state: LbfgsState,
+    descent: Descent<unknown>,
+    origin: Float64Array,
+    value: number,
+    gradient: Float64Array,
+  ): LbfgsState {
     const { curvature, direction } = descent
     const { last } = state
     const length = last ? learningRate : Math.min(1, 1 / absoluteSum(gradient)) * learningRate * state.firstStep
@@ -111,7 +131,12 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
   }
 
   /** After a step to an evaluated point: another one, or the end of the iteration. */
-  function proceed(state: LbfgsState, point: Float64Array, value: number, gradient: Float64Array): MaybePromise<LbfgsState> {
+  function proceed(
+    state: LbfgsState,
+    point: Float64Array,
+    value: number,
+    gradient: Float64Array,
+  ): MaybePromise<LbfgsState> {
     const last = state.last!
     if (state.outer.steps === innerIterations || state.outer.evaluations >= mostEvaluations) {
       return endIteration(state, point, last.length === 0 ? 'line-search' : 'step')

@@ -3,9 +3,16 @@ import type { MatrixProducts } from '../optim'
 import type { Evaluator, Runtime } from './runtime'
 
 /** Products with a matrix of `rows` rows, run where the objective runs, for the optimizer. */
-export async function matrixProducts(runtime: Runtime, rows: number, columns: number): Promise<MatrixProducts & { dispose(): void }> {
+export async function matrixProducts(
+  runtime: Runtime,
+  rows: number,
+  columns: number,
+): Promise<MatrixProducts & { dispose(): void }> {
   const evaluators: Evaluator[] = []
-  const compile = async (inputShape: g.Shape, product: (matrix: g.Node, vector: g.Node) => g.Node): Promise<Evaluator> => {
+  const compile = async (
+    inputShape: g.Shape,
+    product: (matrix: g.Node, vector: g.Node) => g.Node,
+  ): Promise<Evaluator> => {
     const graph = g.createGraph()
     const matrix = g.input(graph, 'matrix', [rows, columns])
     const vector = g.input(graph, 'vector', inputShape)

@@ -25,6 +25,8 @@ export interface Runtime {
 export interface Executable {
   /** What runs it, for reports: `reference`, `tfjs:wasm`, `onnx:cpu`. */
   readonly runtime: string
+  /** Whether float32 inputs are read where they lie: then large matrices cost nothing to hand over. */
+  readonly readsInPlace?: boolean
   /** Gives every parameter of the program its values, by name. */
   bind(parameters: ReadonlyMap<string, Values>): Promise<Evaluator>
   /** Frees everything the program holds. Its evaluators must not be used afterwards. */

@@ -3,6 +3,7 @@ import { DlgError } from '../errors'
 import type { Graph, Node } from '../graph'
 import * as g from '../graph'
 import type { Values } from '../runtime/runtime'
+import { cast, outputDtype } from './dtype'
 import { kernels } from './kernels'
 import type { KernelInputs } from './kernels/kernel'
 
@@ -86,6 +87,8 @@ class RecordingBackend extends tf.KernelBackend {
     const value = node && g.uniformValue(node)
     if (node && value !== undefined) return new Float32Array(g.sizeOf(node.shape)).fill(value)
     if (node?.op === 'constant') return Float32Array.from(node.attributes.values)
+    const known = node?.op === 'parameter' && this.captured.get(node.attributes.name)
+    if (known) return Float32Array.from(known)
     throw this.failure(
       'a read of values that are not known yet (dataSync, or a shape or branch that depends on data); use tf.where or another tensor operation instead,',
     )
@@ -126,27 +129,6 @@ class RecordingBackend extends tf.KernelBackend {
 function reason({ message }: Error): string {
   const missing = /^Kernel '(\w+)' not registered/.exec(message)
   return missing ? `the operation ${missing[1]}` : `the forward pass: ${message}`
-}
-
-const BOOLEAN =
-  /^(Less|LessEqual|Greater|GreaterEqual|Equal|NotEqual|LogicalAnd|LogicalOr|LogicalXor|LogicalNot|IsNan|IsInf|IsFinite|All|Any)$/
-
-function outputDtype(kernel: string, inputs: tf.NamedTensorInfoMap, attributes?: tf.NamedAttrMap): tf.DataType {
-  if (BOOLEAN.test(kernel)) return 'bool'
-  if (kernel === 'ArgMax' || kernel === 'ArgMin') return 'int32'
-  if (typeof attributes?.dtype === 'string') return attributes.dtype as tf.DataType
-  if (kernel === 'Mean' || kernel === 'RealDiv' || kernel === 'LinSpace') return 'float32'
-  const first = kernel === 'Select' ? inputs.t : kernel === 'ScatterNd' ? inputs.updates : Object.values(inputs)[0]
-  const dtype = first?.dtype ?? 'float32'
-  return dtype === 'bool' && (kernel === 'Sum' || kernel === 'Prod') ? 'int32' : dtype
-}
-
-/** Truncation towards zero for integers, 0 or 1 for booleans. */
-function cast(x: Node, from: tf.DataType, to: tf.DataType): Node {
-  const number = (value: number) => g.scalar(x.graph, value)
-  if (to === 'bool' && from !== 'bool') return g.sub(number(1), g.equal(x, number(0)))
-  if (to === 'int32' && from === 'float32') return g.mul(g.unary('sign', x), g.unary('floor', g.abs(x)))
-  return x
 }
 
 function kernelConfigs(backendName: string, userBackend: string): tf.KernelConfig[] {

@@ -331,7 +331,7 @@ describe('model', () => {
 
   it('with several inputs', () => {
     const [a, b] = [input({ shape: [3] }), input({ shape: [3] })]
-    const joined = layers.dense({ units: 4 }).apply(layers.concatenate().apply([a, b])) as SymbolicTensor
+    const joined = layers.dense({ units: 4 }).apply(layers.concatenate().apply([a, b])) as typeof a
     const two = own(graphModel({ inputs: [a, b], outputs: joined, name: 'two ends' }))
     return refused('invalid-model', ["model 'two ends' has 2 inputs and 1 outputs", 'one of each is supported'], {
       model: two,

@@ -67,5 +67,7 @@ export function traceLayers(c: LayerCase, model: LayersModel): Problem {
     parameters.set(weightParameter(weight), Float64Array.from(weight.tensor().dataSync()))
   const J = matching(traced.gradients, parameters)
   const gradient = g.grad(J, [traced.data])[0]
-  return { x: traced.data, values: numbers(inputOf(c), c), output: traced.output, J, gradient, parameters }
+  const { data: x, output, loss, gradients } = traced
+  const weights = traced.trained.map(weightParameter)
+  return { x, values: numbers(inputOf(c), c), output, loss, weights, gradients, J, gradient, parameters }
 }

@@ -11,6 +11,10 @@ export interface Problem {
   readonly x: g.Node<'input'>
   readonly values: Float64Array
   readonly output: g.Node
+  readonly loss: g.Node
+  /** Names of the weights' parameters, and ∂L/∂W in the same order. */
+  readonly weights: readonly string[]
+  readonly gradients: readonly g.Node[]
   readonly J: g.Node
   readonly gradient: g.Node
   readonly parameters: Map<string, Values>
@@ -66,14 +70,12 @@ export function traceOp(c: OpCase): Problem {
   })
   parameters.set('ramp', numbers(output.shape, { low: 0.5, high: 1.5, seed: 60 }))
   const loss = g.inner(output, g.parameter(graph, 'ramp', output.shape))
-  const J = matching(
-    g.grad(
-      loss,
-      weights.map(([, node]) => node),
-    ),
-    parameters,
-  )
-  return { x, values: numbers(c.x, c), output, J, gradient: g.grad(J, [x])[0], parameters }
+  const nodes = weights.map(([, node]) => node)
+  const gradients = g.grad(loss, nodes)
+  const J = matching(gradients, parameters)
+  const names = nodes.map((n) => n.attributes.name)
+  const values = numbers(c.x, c)
+  return { x, values, output, loss, weights: names, gradients, J, gradient: g.grad(J, [x])[0], parameters }
 }
 
 /** Output, J and dJ/dx. */
@@ -88,19 +90,47 @@ function directions(size: number): Float64Array[] {
   return Array.from({ length: 6 }, (_, i) => uniform(size, -1, 1, 71 + i).map((v) => Math.sign(v) / Math.sqrt(size)))
 }
 
-/** dJ/dx against five-point central differences of J along directions, in float64 on the reference runtime. */
-export async function checkGradient(p: Problem, gradient: Values): Promise<{ error: number; instability: number }> {
-  const executable = await reference().compile({ inputs: [p.x], outputs: [p.J] })
-  const evaluator = await executable.bind(p.parameters)
-  const at = async (d: Float64Array, h: number) => (await evaluator.run([p.values.map((v, i) => v + h * d[i])]))[0][0]
+export interface Check {
+  error: number
+  /** Disagreement of two step sizes: a kink or a jump is near. */
+  instability: number
+}
+
+/** A gradient against five-point central differences of f along directions. */
+async function along(f: (moved: Float64Array) => Promise<number>, at: Float64Array, gradient: Values): Promise<Check> {
   const exact: number[] = []
   const fine: number[] = []
   const coarse: number[] = []
-  for (const d of directions(p.values.length)) {
-    const [a, b, c] = await Promise.all([1, 2, 4].map(async (k) => (await at(d, k * 1e-3)) - (await at(d, -k * 1e-3))))
+  for (const d of directions(at.length)) {
+    const moved = (h: number) => f(at.map((v, i) => v + h * d[i]))
+    const [a, b, c] = await Promise.all([1e-3, 2e-3, 4e-3].map(async (h) => (await moved(h)) - (await moved(-h))))
     fine.push((8 * a - b) / 12e-3)
     coarse.push((8 * b - c) / 24e-3)
     exact.push(d.reduce((total, v, i) => total + v * gradient[i], 0))
   }
   return { error: relativeError(exact, fine), instability: relativeError(coarse, fine) }
+}
+
+/** dJ/dx, in float64 on the reference runtime. */
+export async function checkSecondOrder(p: Problem, gradient: Values): Promise<Check> {
+  const evaluator = await (await reference().compile({ inputs: [p.x], outputs: [p.J] })).bind(p.parameters)
+  return along(async (x) => (await evaluator.run([x]))[0][0], p.values, gradient)
+}
+
+/** ∂L/∂W, without which a gradient of J would be right about the wrong J. */
+export async function checkFirstOrder(p: Problem): Promise<Check> {
+  const gradients = await evaluate(reference(), { inputs: [p.x], outputs: p.gradients }, p.parameters, [p.values])
+  const weights = p.weights.map((name) => p.parameters.get(name)!)
+  const join = (parts: readonly Values[]) => Float64Array.from(parts.flatMap((v) => [...v]))
+  const executable = await reference().compile({ inputs: [p.x], outputs: [p.loss] })
+  const loss = async (all: Float64Array) => {
+    let begin = 0
+    const moved = p.weights.map((name, i) => {
+      begin += weights[i].length
+      return [name, all.slice(begin - weights[i].length, begin)] as const
+    })
+    const evaluator = await executable.bind(new Map<string, Values>([...p.parameters, ...moved]))
+    return (await evaluator.run([p.values]))[0][0]
+  }
+  return along(loss, join(weights), join(gradients))
 }

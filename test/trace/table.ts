@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { Values } from '../../src/runtime/runtime'
 import { tfjs } from '../../src/runtime/tfjs'
 import { relativeError } from '../oracle'
-import { checkGradient, type Problem, solve } from './problem'
+import { type Check, checkFirstOrder, checkSecondOrder, type Problem, solve } from './problem'
 
 /** What a table of cases needs: the traced problem, and tfjs's own forward where it can be compared. */
 export interface Row {
@@ -33,9 +33,14 @@ async function cleanly<R>(body: () => R | Promise<R>): Promise<R> {
   return result
 }
 
+const expectRight = ({ error, instability }: Check): void => {
+  expect(instability, 'unstable: a kink is near').toBeLessThan(1e-5)
+  expect(error).toBeLessThan(1e-5)
+}
+
 const named = (rows: readonly Row[]): [string, Row][] => rows.map((row) => [row.name, row])
 
-/** The report of all rows: forward value, dJ/dx against finite differences, and both tfjs backends. */
+/** The report of all rows: forward value, ∂L/∂W and dJ/dx against finite differences, and both tfjs backends. */
 export function tabulate(rows: readonly Row[]): void {
   const solved = new Map<Row, Promise<Solved>>()
   const solution = (row: Row): Promise<Solved> => {
@@ -66,13 +71,18 @@ export function tabulate(rows: readonly Row[]): void {
     })
   })
 
+  describe('∂L/∂W equals finite differences of L in float64', () => {
+    it.each(named(rows))('%s', async (_, row) => {
+      expectRight(await checkFirstOrder((await solution(row)).problem))
+    })
+  })
+
   describe('dJ/dx equals finite differences of J in float64', () => {
     it.each(named(rows))('%s', async (_, row) => {
       const { problem, values } = await solution(row)
-      const check = await checkGradient(problem, values[2])
+      const check = await checkSecondOrder(problem, values[2])
       expect(Math.hypot(...values[2]), 'J does not depend on x').toBeGreaterThan(1e-4)
-      expect(check.instability, 'unstable: a kink is near').toBeLessThan(1e-5)
-      expect(check.error).toBeLessThan(1e-5)
+      expectRight(check)
     })
   })
 

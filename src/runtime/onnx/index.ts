@@ -71,6 +71,7 @@ function executable(
 ): Executable {
   return {
     runtime,
+    readsInPlace: true,
     async bind(parameters) {
       const values = bindStatic(lowered.bound, parameters)
       const feeds: Record<string, Tensor> = {}
@@ -144,4 +145,5 @@ function lowerProgram(program: Program): Lowered {
 }
 
 /** Values as float32; an array that is float32 already is read in place. */
-const toFloat32 = (values: Values): Float32Array => (values instanceof Float32Array ? values : Float32Array.from(values))
+const toFloat32 = (values: Values): Float32Array =>
+  values instanceof Float32Array ? values : Float32Array.from(values)

@@ -11,8 +11,10 @@ export const onnx = (options: OnnxOptions = {}): Runtime => onnxRuntime(loadOnnx
 
 export async function loadOnnxRuntimeNode(): Promise<OnnxRuntimeModule> {
   try {
-    const ort = await import('onnxruntime-node')
-    return ((ort as { default?: OnnxRuntimeModule }).default ?? ort) as OnnxRuntimeModule
+    // a name that bundlers do not follow: in a browser there is no such package
+    const name = 'onnxruntime-node'
+    const ort = await import(/* @vite-ignore */ /* webpackIgnore: true */ name)
+    return ort.default ?? ort
   } catch (cause) {
     throw new DlgError(
       'runtime',

@@ -46,6 +46,10 @@ export const recurrentCases: LayerCase[] = [
       } as never),
     { batch: 1 },
   ),
+  layer('GRU dropout training', series, () => layers.gru({ ...recurrent, dropout: 0.3, recurrentDropout: 0.3 }), {
+    training: true,
+    random: true,
+  }),
   layer('TimeDistributed(Dense)', series, () =>
     layers.timeDistributed({ layer: layers.dense({ units: 2, activation: 'tanh' }) }),
   ),
