@@ -5,9 +5,15 @@ import { defineConfig } from 'tsup'
 const BUNDLED = ['fast-png', 'fflate', 'iobuffer']
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', metrics: 'src/metrics/index.ts', io: 'src/io/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    metrics: 'src/metrics/index.ts',
+    io: 'src/io/index.ts',
+    'onnx-web': 'src/runtime/onnx/web.ts',
+  },
   format: ['esm', 'cjs'],
-  dts: true,
+  // types of a package that users need not have
+  dts: { resolve: ['onnxruntime-common'] },
   clean: true,
   splitting: true,
   target: 'node20',

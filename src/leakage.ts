@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type Attack, prepareAttack } from './attack'
 import type { Model } from './model/model'
 import { type LeakageOptions, leakageOptions, type Settings } from './options'
-import { type HistoryEntry, type Progress, type Status, search, type Trial } from './search'
+import { searchAll } from './restarts'
+import type { HistoryEntry, Progress, Status, Trial } from './search'
 import type { SharedGradients } from './shared-gradients'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
@@ -54,12 +55,7 @@ export async function deepLeakageFromGradients(
   const progress: Progress = { started: performance.now(), evaluations: 0 }
   const attack = await prepareAttack(model, originGrad, settings)
   try {
-    const trials: Trial[] = []
-    for (let restart = 0; restart < settings.restarts; restart++) {
-      const trial = await search(attack, settings, progress, restart)
-      trials.push(trial)
-      if (trial.status === 'converged' || trial.status === 'aborted' || trial.status === 'budget') break
-    }
+    const trials = await searchAll(attack, settings, progress)
     return report(attack, settings, progress, trials)
   } finally {
     attack.dispose()
@@ -85,7 +81,7 @@ function report(attack: Attack, settings: Settings, progress: Progress, trials: 
     loss: best.loss,
     relativeLoss: best.relativeLoss,
     history: best.history,
-    evaluations: progress.evaluations,
+    evaluations: trials.reduce((n, t) => n + t.evaluations, 0),
     milliseconds: performance.now() - progress.started,
     restart: best.restart,
     trials: trials.map(({ restart, status, relativeLoss, evaluations }) => ({

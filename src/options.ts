@@ -74,6 +74,8 @@ export interface LeakageOptions extends TrainingOptions {
   iterations?: number
   /** Most searches from different starts; the first that converges ends them. Default 4 (`paper`: 1). */
   restarts?: number
+  /** How many restarts run at the same time; what comes out does not depend on it. Default 1. */
+  concurrency?: number
   /** Of all random numbers. Default 1234. */
   seed?: number
   /** `gray` is the middle of the range with a little noise, `normal` N(0, 1), `uniform` over the range. Default `gray` (`paper`: `normal`). */
@@ -106,6 +108,7 @@ export interface Settings {
   readonly objectiveScale: number | undefined
   readonly iterations: number
   readonly restarts: number
+  readonly concurrency: number
   readonly seed: number
   readonly init: 'gray' | 'normal' | 'uniform' | Start
   /** Undefined: chosen by the shape of the data. */
@@ -135,7 +138,7 @@ const HISTORY = 100
 const TRAINING_NAMES = ['criterion', 'output', 'reduction', 'training', 'runtime']
 const NAMES = [
   ...TRAINING_NAMES,
-  ...['batchSize', 'labels', 'distance', 'optimizer', 'preset', 'iterations', 'restarts', 'seed', 'init', 'priors'],
+  ...['batchSize', 'labels', 'distance', 'optimizer', 'preset', 'iterations', 'restarts', 'concurrency', 'seed', 'init', 'priors'],
   ...['dataRange', 'tolerance', 'budget', 'signal', 'onIteration'],
 ]
 
@@ -218,6 +221,7 @@ export function leakageOptions(options: LeakageOptions): Settings {
     objectiveScale: paper ? undefined : 1e6,
     iterations: count('iterations', iterations),
     restarts: count('restarts', restarts),
+    concurrency: count('concurrency', options.concurrency ?? 1),
     seed: number('seed', seed, Number.isSafeInteger, 'a whole number'),
     init: initOption(init),
     priors: priors === undefined ? undefined : priorsOption(priors, range),

@@ -33,5 +33,5 @@ export function random(...seed: number[]): Random {
   }
 }
 
-/** 32 bits of a whole number, and all of those below 2³². */
-const word = (part: number): number => part ^ Math.imul(Math.floor(part / 2 ** 32), 0x85ebca6b)
+/** A whole number of up to 53 bits as 32; below 2³² they are its own. */
+const word = (part: number): number => (part | 0) + Math.imul(Math.floor(part / 2 ** 32), 0x85ebca6b)

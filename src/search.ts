@@ -42,8 +42,18 @@ export interface Progress {
   evaluations: number
 }
 
-/** Minimises the objective from one start, and keeps the best point it has seen. */
-export async function search(attack: Attack, settings: Settings, progress: Progress, restart: number): Promise<Trial> {
+/**
+ * Minimises the objective from one start, and keeps the best point it has seen.
+ *
+ * @param unwanted whether nobody waits for this search any more
+ */
+export async function search(
+  attack: Attack,
+  settings: Settings,
+  progress: Progress,
+  restart: number,
+  unwanted: () => boolean = () => false,
+): Promise<Trial> {
   const optimizer = settings.optimizer(attack.products)
   const start = await attack.start(restart)
   let state: OptimizerState = optimizer.init(start)
@@ -62,7 +72,7 @@ export async function search(attack: Attack, settings: Settings, progress: Progr
     if (settings.preset === 'paper' && !Number.isFinite(evaluation.value)) return 'diverged'
     if (state.iteration >= settings.iterations) return 'max-iterations'
     if (state.iteration - mark.iteration >= PATIENCE && settings.preset !== 'paper') return 'stalled'
-    if (settings.signal?.aborted) return 'aborted'
+    if (settings.signal?.aborted || unwanted()) return 'aborted'
     const spent = progress.evaluations >= settings.budget.evaluations
     return spent || performance.now() - progress.started >= settings.budget.milliseconds ? 'budget' : undefined
   }

@@ -47,6 +47,11 @@ export function traceGradient(model: OpenModel, training: Training, targetOf: (o
       `the output of model '${model.name}' is [${output.shape}]; for ${training.batchSize} samples it must be [${training.batchSize}, …]`,
     )
   const losses = training.criterion.loss(output, targetOf(output))
+  if (!losses?.shape || !g.sameShape(losses.shape, [training.batchSize]))
+    throw new DlgError(
+      'invalid-option',
+      `criterion '${training.criterion.name}' gave ${losses?.shape ? `a node of shape [${losses.shape}]` : losses}; loss() must give [batch]: [${training.batchSize}]`,
+    )
   const loss = g.reshape(training.reduction === 'mean' ? g.mean(losses) : g.sum(losses), [])
   const trained = model.weights.filter((w) => w.trainable)
   const trainedNodes = weightNodes.filter((_, i) => model.weights[i].trainable)

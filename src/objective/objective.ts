@@ -1,3 +1,4 @@
+import { DlgError } from '../errors'
 import type { Node } from '../graph'
 import * as g from '../graph'
 import type { TracedGradient } from '../model/gradient'
@@ -25,11 +26,19 @@ export function objectiveProgram(
 ): Program {
   const { graph } = traced
   const shared = traced.gradients.map((n, i) => g.parameter(graph, sharedParameter(i), n.shape))
-  const measured = distance.measure(traced.gradients, shared)
+  const measured = scalar(`distance '${distance.name}'`, distance.measure(traced.gradients, shared))
   const weighted = g.mul(measured, g.parameter(graph, DISTANCE_WEIGHT, []))
-  const penalties = priors.filter((p) => p.weight !== 0).map((p) => g.scale(p.measure(traced.data), p.weight))
+  const penalties = priors
+    .filter((p) => p.weight !== 0)
+    .map((p) => g.scale(scalar(`prior '${p.name}'`, p.measure(traced.data)), p.weight))
   const penalty =
     penalties.length > 0 ? g.mul(penalties.reduce(g.add), g.parameter(graph, PRIOR_WEIGHT, [])) : undefined
   const objective = penalty ? g.add(weighted, penalty) : weighted
   return { inputs, outputs: [objective, measured, ...g.grad(objective, inputs)] }
+}
+
+function scalar(what: string, node: Node): Node {
+  if (node?.shape?.length === 0) return node
+  const got = node?.shape ? `a node of shape [${node.shape}]` : String(node)
+  throw new DlgError('invalid-option', `${what} gave ${got}; measure() must give a scalar node`)
 }

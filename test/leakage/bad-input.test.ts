@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { model as graphModel, input, layers, sequential } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import * as g from '../../src/graph'
 import {
   adam,
   cosine,
@@ -282,18 +283,12 @@ describe('model', () => {
     }))
 
   it('apply() that throws of itself', async () => {
-    const mistake = new Error('of the caller')
-    const attempt = deepLeakageFromGradients(
-      {
-        ...model,
-        apply: () => {
-          throw mistake
-        },
-      },
-      shared,
-      { runtime },
-    )
-    await expect(attempt).rejects.toBe(mistake)
+    const cause = new Error('of the caller')
+    const apply = () => {
+      throw cause
+    }
+    await refused('untraceable', ['cannot trace the forward pass: of the caller'], { model: { ...model, apply } })
+    await expect(deepLeakageFromGradients({ ...model, apply }, shared, { runtime })).rejects.toMatchObject({ cause })
   })
 
   it('not built', () =>
@@ -461,7 +456,23 @@ describe('options', () => {
     [{ runtime: {} }, 'runtime is an object', 'compile()'],
     [{ runtime: null }, 'runtime is null', 'compile()'],
   ]
-  it.each(wrong)('%j %s', (options, ...words) => refused('invalid-option', words, { options }))
+  const vector = (): g.Node => g.constant(g.createGraph(), [1, 2, 3], [3])
+  const plugs: [Anything, ...string[]][] = [
+    [{ distance: { name: 'mine', measure: vector } }, "distance 'mine' gave a node of shape [3]", 'a scalar node'],
+    [{ distance: { name: 'mine', measure() {} } }, "distance 'mine' gave undefined", 'a scalar node'],
+    [
+      { priors: [{ name: 'mine', weight: 1, measure: vector }] },
+      "prior 'mine' gave a node of shape [3]",
+      'a scalar node',
+    ],
+    [
+      { criterion: { name: 'mine', loss: vector } },
+      "criterion 'mine' gave a node of shape [3]",
+      'must give [batch]: [1]',
+    ],
+    [{ criterion: { name: 'mine', loss() {} } }, "criterion 'mine' gave undefined", 'must give [batch]: [1]'],
+  ]
+  it.each([...wrong, ...plugs])('%j %s', (options, ...words) => refused('invalid-option', words, { options }))
 
   it.each([
     [{ evaluations: 0 }, 'budget.evaluations is 0'],

@@ -6,6 +6,7 @@ import {
   deepLeakageFromGradients,
   gradientsOf,
   type LeakageOptions,
+  onnx,
   type Runtime,
   reference,
   tfjs,
@@ -18,6 +19,7 @@ import { relativeError } from '../oracle'
 const runtimes: { name: string; backend: string; runtime: () => Runtime }[] = [
   { name: 'reference', backend: 'cpu', runtime: reference },
   { name: 'tfjs wasm', backend: 'wasm', runtime: tfjs },
+  { name: 'onnx', backend: 'cpu', runtime: onnx },
 ]
 
 /** The paper's recipe from the fixture's start. */
@@ -77,7 +79,8 @@ describe("with preset 'paper', the attack is torch's", () => {
     expect(leak.history).toHaveLength(10)
     leak.history.forEach(({ loss, evaluations }, step) => {
       expect(evaluations).toBe(20 * step)
-      expect(Math.abs(loss / float64[step] - 1)).toBeLessThan(0.02)
+      // rounding grows tenfold a step: 7e-8 was measured at step 4, 8e-3 at step 9
+      expect(Math.abs(loss / float64[step] - 1)).toBeLessThan(step < 5 ? 1e-6 : 0.02)
     })
     leak.dispose()
   })

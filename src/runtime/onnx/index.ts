@@ -1,12 +1,10 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import { DlgError } from '../../errors'
-import { type Node, sizeOf } from '../../graph'
-import { operands, plan } from '../plan'
+import { sizeOf } from '../../graph'
 import { bindStatic } from '../reference'
 import type { Evaluator, Executable, Program, Runtime, Values } from '../runtime'
-import { createBuilder } from './builder'
-import { lower } from './lower'
-import { encodeModel } from './model'
+import { type LoweredProgram, lowerProgram } from './program'
+import { leaseSession, type SessionLease } from './sessions'
 
 /** The part of onnxruntime-node and onnxruntime-web that is used. */
 export interface OnnxRuntimeModule {
@@ -23,19 +21,6 @@ export interface OnnxOptions {
   threads?: number
 }
 
-/** A program as ONNX: what goes in, in which order, and what comes out. */
-interface Lowered {
-  readonly model: Uint8Array
-  /** Nodes that are computed once, when parameters are bound. */
-  readonly bound: readonly Node[]
-  /** Bound nodes the model reads. */
-  readonly fed: readonly { readonly node: Node; readonly name: string }[]
-  readonly inputs: readonly { readonly node: Node; readonly name: string }[]
-  /** Names the model reads: an input nothing depends on is not one of its inputs. */
-  readonly used: ReadonlySet<string>
-  readonly outputs: readonly { readonly node: Node; readonly name: string }[]
-}
-
 /** Compiles programs to ONNX and runs them in a given onnxruntime. */
 export function onnxRuntime(load: () => Promise<OnnxRuntimeModule>, options: OnnxOptions = {}): Runtime {
   const { executionProviders = ['cpu'], threads = 1 } = options
@@ -47,17 +32,22 @@ export function onnxRuntime(load: () => Promise<OnnxRuntimeModule>, options: Onn
     async compile(program) {
       const ort = await load()
       const lowered = lowerProgram(program)
-      const session = await ort.InferenceSession.create(lowered.model, {
+      const sessionOptions: InferenceSession.SessionOptions = {
         executionProviders,
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
         // subnormal numbers are many times slower, and below any gradient that matters
         extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: '0' } } },
-      }).catch((cause: Error) => {
-        throw new DlgError('runtime', `onnxruntime could not compile the graph: ${cause.message}`, { cause })
+      }
+      const lease = await leaseSession(lowered.model, JSON.stringify([load.name, sessionOptions]), async () => {
+        try {
+          return await ort.InferenceSession.create(lowered.model, sessionOptions)
+        } catch (cause) {
+          throw new DlgError('runtime', `onnxruntime could not compile the graph: ${(cause as Error).message}`, { cause })
+        }
       })
-      return executable(runtime, ort, session, program, lowered)
+      return executable(runtime, ort, lease, program, lowered)
     },
   }
 }
@@ -65,9 +55,9 @@ export function onnxRuntime(load: () => Promise<OnnxRuntimeModule>, options: Onn
 function executable(
   runtime: string,
   ort: OnnxRuntimeModule,
-  session: InferenceSession,
+  lease: SessionLease,
   program: Program,
-  lowered: Lowered,
+  lowered: LoweredProgram,
 ): Executable {
   return {
     runtime,
@@ -77,10 +67,10 @@ function executable(
       const feeds: Record<string, Tensor> = {}
       for (const { node, name } of lowered.fed)
         feeds[name] = new ort.Tensor('float32', Float32Array.from(values.get(node)!), node.shape)
-      return evaluator(ort, session, program, lowered, feeds)
+      return evaluator(ort, lease.session, program, lowered, feeds)
     },
     dispose() {
-      void session.release()
+      lease.release()
     },
   }
 }
@@ -89,7 +79,7 @@ function evaluator(
   ort: OnnxRuntimeModule,
   session: InferenceSession,
   program: Program,
-  { inputs, used, outputs }: Lowered,
+  { inputs, used, outputs }: LoweredProgram,
   bound: Readonly<Record<string, Tensor>>,
 ): Evaluator {
   return {
@@ -104,43 +94,6 @@ function evaluator(
       return program.outputs.map((_, i) => results[outputs[i].name].data as Float32Array)
     },
     dispose() {},
-  }
-}
-
-function lowerProgram(program: Program): Lowered {
-  const { bound, steps } = plan(program)
-  const b = createBuilder()
-  const inputs = program.inputs.map((node, i) => ({ node: node as Node, name: `x${i}` }))
-  for (const { node, name } of inputs) b.define(node, name)
-  const read = new Set<Node>([...steps.flatMap(({ node }) => operands(node)), ...program.outputs])
-  const fed: { node: Node; name: string }[] = []
-  for (const { node } of bound) {
-    if (!read.has(node)) continue
-    if (node.op === 'constant') b.define(node, b.floats(node.attributes.values, node.shape))
-    else {
-      const name = `p${fed.length}`
-      fed.push({ node, name })
-      b.define(node, name)
-    }
-  }
-  for (const { node } of steps) lower(b, node)
-  // an output gets a name of its own: it may be an input, or asked for twice
-  const outputs = program.outputs.map((node) => ({ node, name: b.emit('Identity', [b.value(node)]) }))
-  const value = ({ node, name }: { node: Node; name: string }) => ({ name, shape: node.shape })
-  const used = new Set(b.nodes.flatMap((n) => n.inputs))
-  const model = encodeModel({
-    nodes: b.nodes,
-    initializers: b.initializers,
-    inputs: [...inputs, ...fed].map(value).filter(({ name }) => used.has(name)),
-    outputs: outputs.map(value),
-  })
-  return {
-    model,
-    bound: bound.map(({ node }) => node),
-    fed: fed.filter(({ name }) => used.has(name)),
-    inputs,
-    used,
-    outputs,
   }
 }
 

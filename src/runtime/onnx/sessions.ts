@@ -1,0 +1,87 @@
+import type { InferenceSession } from 'onnxruntime-common'
+
+/** Sessions that nobody uses and that are kept for the next attack on the same model. */
+const MOST_IDLE = 4
+
+interface Entry {
+  readonly key: string
+  readonly model: Uint8Array
+  readonly session: Promise<InferenceSession>
+  users: number
+}
+
+/** Compiled sessions of this process, least recently used first. */
+const entries: Entry[] = []
+
+/** A session in use; give it back with `release`. */
+export interface SessionLease {
+  readonly session: InferenceSession
+  release(): void
+}
+
+/**
+ * The session of a model: compiled once in this process for the same graph and options, however many attacks use it.
+ *
+ * @param options what else decides the compiled program, as a string
+ */
+export async function leaseSession(
+  model: Uint8Array,
+  options: string,
+  create: () => Promise<InferenceSession>,
+): Promise<SessionLease> {
+  const key = `${options} ${model.length} ${digest(model)}`
+  let entry = entries.find((e) => e.key === key && equal(e.model, model))
+  if (!entry) {
+    entry = { key, model, session: create(), users: 0 }
+    entries.push(entry)
+  }
+  entry.users++
+  try {
+    const session = await entry.session
+    let released = false
+    return {
+      session,
+      release: () => {
+        if (released) return
+        released = true
+        giveBack(entry)
+      },
+    }
+  } catch (error) {
+    remove(entry)
+    throw error
+  }
+}
+
+function giveBack(entry: Entry): void {
+  entry.users--
+  // most recently used last
+  remove(entry)
+  entries.push(entry)
+  const idle = entries.filter((e) => e.users === 0)
+  for (const old of idle.slice(0, Math.max(idle.length - MOST_IDLE, 0))) free(old)
+}
+
+/** Frees the compiled programs that no attack is using. */
+export async function releaseCompiled(): Promise<void> {
+  await Promise.all(entries.filter((e) => e.users === 0).map(free))
+}
+
+async function free(entry: Entry): Promise<void> {
+  remove(entry)
+  await (await entry.session).release()
+}
+
+function remove(entry: Entry): void {
+  const at = entries.indexOf(entry)
+  if (at >= 0) entries.splice(at, 1)
+}
+
+/** FNV-1a over 32 bits; equal digests are compared byte for byte. */
+function digest(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193)
+  return hash >>> 0
+}
+
+const equal = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((v, i) => v === b[i])
