@@ -50,7 +50,7 @@ export interface IterationEvent {
   readonly loss: number
   /** The distance there in units of the shared gradient: 1 matches nothing, 0 everything. */
   readonly relativeLoss: number
-  /** The smallest relative loss of this restart. */
+  /** The relative loss of this restart's best point, the one with the lowest objective. */
   readonly best: number
   /** Since the attack began. */
   readonly milliseconds: number
@@ -138,7 +138,19 @@ const HISTORY = 100
 const TRAINING_NAMES = ['criterion', 'output', 'reduction', 'training', 'runtime']
 const NAMES = [
   ...TRAINING_NAMES,
-  ...['batchSize', 'labels', 'distance', 'optimizer', 'preset', 'iterations', 'restarts', 'concurrency', 'seed', 'init', 'priors'],
+  ...[
+    'batchSize',
+    'labels',
+    'distance',
+    'optimizer',
+    'preset',
+    'iterations',
+    'restarts',
+    'concurrency',
+    'seed',
+    'init',
+    'priors',
+  ],
   ...['dataRange', 'tolerance', 'budget', 'signal', 'onIteration'],
 ]
 

@@ -1,4 +1,5 @@
 import type { Attack, AttackEvaluation } from './attack'
+import { DlgError } from './errors'
 import type { OptimizerState } from './optim'
 import type { Settings } from './options'
 
@@ -68,13 +69,14 @@ export async function search(
 
   const stop = (evaluation: AttackEvaluation): Status | undefined => {
     if (best.relativeLoss <= settings.tolerance) return 'converged'
+    if (settings.signal?.aborted || unwanted()) return 'aborted'
+    const spent = progress.evaluations >= settings.budget.evaluations
+    if (spent || performance.now() - progress.started >= settings.budget.milliseconds) return 'budget'
     if (state.stopped) return state.stopped === 'diverged' ? 'diverged' : 'stalled'
     if (settings.preset === 'paper' && !Number.isFinite(evaluation.value)) return 'diverged'
     if (state.iteration >= settings.iterations) return 'max-iterations'
-    if (state.iteration - mark.iteration >= PATIENCE && settings.preset !== 'paper') return 'stalled'
-    if (settings.signal?.aborted || unwanted()) return 'aborted'
-    const spent = progress.evaluations >= settings.budget.evaluations
-    return spent || performance.now() - progress.started >= settings.budget.milliseconds ? 'budget' : undefined
+    const stalled = state.iteration - mark.iteration >= PATIENCE && settings.preset !== 'paper'
+    return stalled ? 'stalled' : undefined
   }
 
   for (let begun = -1; ; ) {
@@ -91,10 +93,19 @@ export async function search(
       notify(settings, attack, progress, restart, history[history.length - 1], best)
       await nextTask()
     }
-    state = await optimizer.step(state, evaluation)
+    state = checkedState(await optimizer.step(state, evaluation), point.length)
     const status = stop(evaluation)
     if (status) return end(status)
   }
+}
+
+/** A user's optimizer may be wrong: its states are looked at before they are used. */
+function checkedState(state: OptimizerState, size: number): OptimizerState {
+  if (state?.point instanceof Float64Array && state.point.length === size) return state
+  throw new DlgError(
+    'invalid-option',
+    `the optimizer's step() must return a state whose point is a Float64Array of ${size} numbers`,
+  )
 }
 
 function notify(

@@ -27,8 +27,12 @@ export interface Executable {
   readonly runtime: string
   /** Whether float32 inputs are read where they lie: then large matrices cost nothing to hand over. */
   readonly readsInPlace?: boolean
-  /** Gives every parameter of the program its values, by name. */
-  bind(parameters: ReadonlyMap<string, Values>): Promise<Evaluator>
+  /**
+   * Gives every parameter of the program its values, by name.
+   *
+   * @param concurrency how many runs the caller will have under way at a time; default 1
+   */
+  bind(parameters: ReadonlyMap<string, Values>, concurrency?: number): Promise<Evaluator>
   /** Frees everything the program holds. Its evaluators must not be used afterwards. */
   dispose(): void
 }

@@ -2,9 +2,12 @@ import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import { DlgError } from '../../errors'
 import { sizeOf } from '../../graph'
 import { bindStatic } from '../reference'
-import type { Evaluator, Executable, Program, Runtime, Values } from '../runtime'
+import type { Evaluator, Executable, Runtime, Values } from '../runtime'
 import { type LoweredProgram, lowerProgram } from './program'
 import { leaseSession, type SessionLease } from './sessions'
+import { createWorkerPool, type WorkerPool, type WorkerTask } from './workers'
+
+type BoundValues = WorkerTask['bound']
 
 /** The part of onnxruntime-node and onnxruntime-web that is used. */
 export interface OnnxRuntimeModule {
@@ -21,8 +24,12 @@ export interface OnnxOptions {
   threads?: number
 }
 
-/** Compiles programs to ONNX and runs them in a given onnxruntime. */
-export function onnxRuntime(load: () => Promise<OnnxRuntimeModule>, options: OnnxOptions = {}): Runtime {
+/**
+ * Compiles programs to ONNX and runs them in a given onnxruntime.
+ *
+ * @param pool whether parallel runs get worker threads of their own
+ */
+export function onnxRuntime(load: () => Promise<OnnxRuntimeModule>, options: OnnxOptions = {}, pool = false): Runtime {
   const { executionProviders = ['cpu'], threads = 1 } = options
   const provider = executionProviders[0]
   const runtime = `onnx:${typeof provider === 'string' ? provider : provider?.name}`
@@ -44,10 +51,14 @@ export function onnxRuntime(load: () => Promise<OnnxRuntimeModule>, options: Onn
         try {
           return await ort.InferenceSession.create(lowered.model, sessionOptions)
         } catch (cause) {
-          throw new DlgError('runtime', `onnxruntime could not compile the graph: ${(cause as Error).message}`, { cause })
+          throw new DlgError('runtime', `onnxruntime could not compile the graph: ${(cause as Error).message}`, {
+            cause,
+          })
         }
       })
-      return executable(runtime, ort, lease, program, lowered)
+      return executable(runtime, ort, lease, lowered, (values) =>
+        pool ? workerTask(lowered, sessionOptions, values) : undefined,
+      )
     },
   }
 }
@@ -56,18 +67,20 @@ function executable(
   runtime: string,
   ort: OnnxRuntimeModule,
   lease: SessionLease,
-  program: Program,
   lowered: LoweredProgram,
+  taskOf: (values: BoundValues) => WorkerTask | undefined,
 ): Executable {
   return {
     runtime,
     readsInPlace: true,
-    async bind(parameters) {
+    async bind(parameters, concurrency = 1) {
       const values = bindStatic(lowered.bound, parameters)
-      const feeds: Record<string, Tensor> = {}
-      for (const { node, name } of lowered.fed)
-        feeds[name] = new ort.Tensor('float32', Float32Array.from(values.get(node)!), node.shape)
-      return evaluator(ort, lease.session, program, lowered, feeds)
+      const bound: BoundValues = Object.fromEntries(
+        lowered.fed.map(({ node, name }) => [name, { data: Float32Array.from(values.get(node)!), shape: node.shape }]),
+      )
+      const task = concurrency > 1 ? taskOf(bound) : undefined
+      if (task) return parallelEvaluator(await createWorkerPool(task, concurrency), lowered)
+      return evaluator(ort, lease.session, lowered, bound)
     },
     dispose() {
       lease.release()
@@ -78,23 +91,54 @@ function executable(
 function evaluator(
   ort: OnnxRuntimeModule,
   session: InferenceSession,
-  program: Program,
   { inputs, used, outputs }: LoweredProgram,
-  bound: Readonly<Record<string, Tensor>>,
+  bound: BoundValues,
 ): Evaluator {
+  const tensors = Object.entries(bound).map(([name, { data, shape }]) => [name, new ort.Tensor('float32', data, shape)])
+  const fixed: Record<string, Tensor> = Object.fromEntries(tensors)
   return {
     async run(values: readonly Values[]) {
-      const feeds = { ...bound }
+      requireSizes(inputs, values)
+      const feeds = { ...fixed }
       inputs.forEach(({ node, name }, i) => {
-        if (values[i].length !== sizeOf(node.shape))
-          throw new DlgError('runtime', `input ${i} needs ${sizeOf(node.shape)} values, got ${values[i].length}`)
         if (used.has(name)) feeds[name] = new ort.Tensor('float32', toFloat32(values[i]), node.shape)
       })
       const results = await session.run(feeds)
-      return program.outputs.map((_, i) => results[outputs[i].name].data as Float32Array)
+      return outputs.map(({ name }) => results[name].data as Float32Array)
     },
     dispose() {},
   }
+}
+
+function parallelEvaluator(pool: WorkerPool, { inputs }: LoweredProgram): Evaluator {
+  return {
+    async run(values) {
+      requireSizes(inputs, values)
+      return pool.run(values)
+    },
+    dispose: () => pool.dispose(),
+  }
+}
+
+function workerTask(
+  { model, inputs, used, outputs }: LoweredProgram,
+  sessionOptions: InferenceSession.SessionOptions,
+  bound: BoundValues,
+): WorkerTask {
+  return {
+    model,
+    sessionOptions,
+    bound,
+    inputs: inputs.map(({ node, name }) => ({ name: used.has(name) ? name : undefined, shape: node.shape })),
+    outputs: outputs.map(({ name }) => name),
+  }
+}
+
+function requireSizes(inputs: LoweredProgram['inputs'], values: readonly Values[]): void {
+  inputs.forEach(({ node }, i) => {
+    if (values[i]?.length !== sizeOf(node.shape))
+      throw new DlgError('runtime', `input ${i} needs ${sizeOf(node.shape)} values, got ${values[i]?.length}`)
+  })
 }
 
 /** Values as float32; an array that is float32 already is read in place. */

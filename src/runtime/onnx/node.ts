@@ -7,7 +7,7 @@ import { type OnnxOptions, type OnnxRuntimeModule, onnxRuntime } from './index'
  *
  * @throws DlgError `runtime` when the package is missing or cannot be loaded.
  */
-export const onnx = (options: OnnxOptions = {}): Runtime => onnxRuntime(loadOnnxRuntimeNode, options)
+export const onnx = (options: OnnxOptions = {}): Runtime => onnxRuntime(loadOnnxRuntimeNode, options, true)
 
 export async function loadOnnxRuntimeNode(): Promise<OnnxRuntimeModule> {
   try {

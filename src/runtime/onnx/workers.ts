@@ -54,7 +54,9 @@ export async function createWorkerPool(task: WorkerTask, count: number): Promise
     import('node:module'),
     import('node:url'),
   ])
-  const path = createRequire(typeof __filename === 'string' ? pathToFileURL(__filename) : import.meta.url).resolve('onnxruntime-node')
+  const path = createRequire(typeof __filename === 'string' ? pathToFileURL(__filename) : import.meta.url).resolve(
+    'onnxruntime-node',
+  )
   const waiting: Job[] = []
   const idle: InstanceType<typeof Worker>[] = []
   const running = new Map<InstanceType<typeof Worker>, Job>()
@@ -81,7 +83,6 @@ export async function createWorkerPool(task: WorkerTask, count: number): Promise
       next()
     })
     worker.on('error', (error) => fail(worker, error.message))
-    worker.unref()
     idle.push(worker)
     return worker
   })
@@ -94,7 +95,8 @@ export async function createWorkerPool(task: WorkerTask, count: number): Promise
       }),
     dispose() {
       for (const worker of workers) void worker.terminate()
-      for (const job of [...running.values(), ...waiting.splice(0)]) job.reject(new DlgError('runtime', 'the runtime was disposed'))
+      for (const job of [...running.values(), ...waiting.splice(0)])
+        job.reject(new DlgError('runtime', 'the runtime was disposed'))
     },
   }
 }

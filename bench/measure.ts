@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Case } from './cases'
+import { type Peer, type PeerKind, start } from './peer'
+import { median } from './timing'
+
+/** Milliseconds of one thing, over the repeats. */
+export interface Times {
+  readonly median: number
+  readonly min: number
+  readonly repeats: readonly number[]
+}
+
+/** What one peer did in one case. */
+export interface Result {
+  compileMs?: number
+  evaluation?: Times
+  /** The client's gradient alone, where the whole objective cannot be had. */
+  gradient?: Times
+  iteration?: Times
+  /** Curvature pairs in memory while iterations were timed. */
+  pairs?: number
+  /** Resident set at its largest, of the whole process. */
+  peakMb?: number
+  /** The process with everything loaded and no case open. */
+  idleMb?: number
+  /** |v − v₀| / |v₀| and ‖g − g₀‖ / ‖g₀‖ against ours. */
+  agreement?: { readonly value: number; readonly gradient: number }
+  /** Why something is missing. */
+  note?: string
+}
+
+export interface Plan {
+  readonly repeats: number
+  /** Of one measurement, in milliseconds. */
+  readonly slice: number
+  /** Most seconds one peer may spend on iterations in one repeat. */
+  readonly iterating: number
+}
+
+const PAIRS = 100
+/** Strong Wolfe takes more evaluations than steps: this many give 100 pairs. */
+const FILL = 130
+
+const timesOf = (repeats: readonly number[]): Times => ({
+  ...{ median: median(repeats), min: Math.min(...repeats), repeats },
+})
+
+const floats = (file: string): Float32Array => {
+  const bytes = readFileSync(file)
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+}
+
+function relativeDifference(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) throw new Error(`gradients of ${a.length} and ${b.length} numbers`)
+  let [difference, size] = [0, 0]
+  b.forEach((v, i) => {
+    difference += (a[i] - v) ** 2
+    size += v ** 2
+  })
+  return Math.sqrt(difference / size)
+}
+
+/** Measures all peers on one case, taking turns, each in a process of its own. The first is the one compared with. */
+export async function measure(
+  c: Case,
+  threads: number,
+  kinds: readonly PeerKind[],
+  plan: Plan,
+  folder: string,
+): Promise<Map<string, Result>> {
+  const results = new Map<string, Result>(kinds.map(({ name }) => [name, {}]))
+  const running: { name: string; peer: Peer; result: Result }[] = []
+  const file = join(folder, `${c.name}.safetensors`)
+  try {
+    for (const kind of kinds) {
+      const peer = start(kind, threads)
+      const result = results.get(kind.name)!
+      try {
+        await peer.ask({ do: 'about' })
+        result.idleMb = (await peer.ask({ do: 'memory' })).peakMb
+        const opened = await peer.ask({ do: 'open', name: c.name, case: c, threads, file })
+        result.compileMs = opened.compileMs
+        if (opened.throws) result.note = `throws: ${opened.throws}`
+        running.push({ name: kind.name, peer, result })
+      } catch (error) {
+        result.note = (error as Error).message
+        await peer.close()
+      }
+    }
+    const able = running.filter(({ result }) => !result.note)
+    await compare(able, folder)
+    const evaluations = await inTurns(able, plan.repeats, ({ peer }) => peer.ask({ do: 'evaluate', ms: plan.slice }))
+    able.forEach(({ result }, i) => {
+      result.evaluation = timesOf(evaluations[i])
+    })
+    await iterate(able, plan)
+    const partial = running.filter(({ result }) => result.note)
+    const gradients = await inTurns(partial, 1, ({ peer }) => peer.ask({ do: 'gradient', ms: plan.slice }))
+    partial.forEach(({ result }, i) => {
+      result.gradient = timesOf(gradients[i])
+    })
+    for (const { peer, result } of running) result.peakMb = (await peer.ask({ do: 'memory' })).peakMb
+    return results
+  } finally {
+    await Promise.all(running.map(({ peer }) => peer.close()))
+  }
+}
+
+type Running = { readonly name: string; readonly peer: Peer; readonly result: Result }
+
+/** Milliseconds each, per peer and repeat: a, b, c, a, b, c …, so that a slow minute hits everyone. */
+async function inTurns(
+  running: readonly Running[],
+  repeats: number,
+  what: (r: Running) => Promise<{ count: number; ms: number }>,
+): Promise<number[][]> {
+  const lists: number[][] = running.map(() => [])
+  for (let repeat = 0; repeat < repeats; repeat++)
+    for (const [i, r] of running.entries()) {
+      const { count, ms } = await what(r)
+      lists[i].push(ms / count)
+    }
+  return lists
+}
+
+async function compare(running: readonly Running[], folder: string): Promise<void> {
+  const files = running.map(({ name }) => join(folder, `${name.replace(' ', '-')}.f32`))
+  const values: number[] = []
+  for (const [i, { peer }] of running.entries()) values.push((await peer.ask({ do: 'value', file: files[i] })).value)
+  running.forEach(({ result }, i) => {
+    if (i === 0) return
+    result.agreement = {
+      value: Math.abs(values[i] - values[0]) / Math.abs(values[0]),
+      gradient: relativeDifference(floats(files[i]), floats(files[0])),
+    }
+  })
+}
+
+/** The whole search loop, of the peers that have one. */
+async function iterate(running: readonly Running[], plan: Plan): Promise<void> {
+  const searching = running.filter(({ name }) => name === 'ours' || name === 'torch')
+  if (searching.length === 0) return
+  const slowest = Math.max(...searching.map(({ result }) => result.evaluation!.median))
+  const affordable = Math.floor((plan.iterating * 1000) / slowest)
+  const count = Math.max(10, Math.min(100, Math.floor(affordable / 3)))
+  const fill = Math.max(5, Math.min(FILL, affordable - count))
+  const pairs = new Map<string, number>()
+  const lists = await inTurns(searching, Math.min(plan.repeats, 3), async ({ name, peer }) => {
+    const reply = await peer.ask({ do: 'iterate', fill, count })
+    pairs.set(name, Math.min(PAIRS, reply.pairs))
+    return reply
+  })
+  searching.forEach(({ name, result }, i) => {
+    const finite = lists[i].filter(Number.isFinite)
+    if (finite.length === 0) return
+    result.iteration = timesOf(finite)
+    result.pairs = pairs.get(name)
+  })
+}

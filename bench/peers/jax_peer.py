@@ -1,0 +1,124 @@
+"""JAX as a peer of the benchmark: the same objective and its gradient under one jax.jit. argv[1]: threads."""
+import os
+import sys
+import time
+
+from protocol import memory, pin, read_safetensors, serve, timed
+
+threads = int(sys.argv[1])
+pin(threads)
+os.environ['JAX_PLATFORMS'] = 'cpu'
+os.environ['XLA_FLAGS'] = f'--xla_cpu_multi_thread_eigen={"true" if threads > 1 else "false"}'
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax, nn
+
+
+def conv(x, kernel, stride):
+    p = kernel.shape[0] // 2
+    return lax.conv_general_dilated(
+        x, kernel, (stride, stride), ((p, p), (p, p)), dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+
+
+def by_suffix(w, suffix):
+    return [v for n, v in w.items() if n.endswith(suffix)]
+
+
+def lenet(case, w, x):
+    kernels, biases = by_suffix(w, 'kernel'), by_suffix(w, 'bias')
+    for i, stride in enumerate((2, 2, 1)):
+        x = nn.sigmoid(conv(x, kernels[i], stride) + biases[i])
+    return x.reshape(x.shape[0], -1) @ kernels[3] + biases[3]
+
+
+def convnet(case, w, x):
+    for i, stride in enumerate((1, 2, 1, 2)):
+        x = nn.sigmoid(conv(x, w[f'conv{i}/kernel'], stride) + w[f'conv{i}/bias'])
+    return x.reshape(x.shape[0], -1) @ w['dense/kernel'] + w['dense/bias']
+
+
+def resnet18(case, w, x):
+    def convolution(x, name, stride):
+        norm = f'{name}_bn/'
+        y = conv(x, w[f'{name}/kernel'], stride)
+        scale = w[norm + 'gamma'] / jnp.sqrt(w[norm + 'moving_variance'] + 1e-5)
+        return (y - w[norm + 'moving_mean']) * scale + w[norm + 'beta']
+
+    x = nn.sigmoid(convolution(x, 'stem', 1))
+    for stage in range(4):
+        for block in range(2):
+            name = f'stage{stage}_block{block}'
+            stride = 2 if stage > 0 and block == 0 else 1
+            inner = nn.sigmoid(convolution(x, name + '_conv0', stride))
+            shortcut = convolution(x, name + '_shortcut', stride) if stride > 1 else x
+            x = nn.sigmoid(convolution(inner, name + '_conv1', 1) + shortcut)
+    return x.mean((1, 2)) @ w['dense/kernel'] + w['dense/bias']
+
+
+def encoder(case, w, x):
+    batch, tokens, hidden = x.shape
+    heads = case['heads']
+
+    def dense(name, h):
+        return h @ w[name + '/kernel'] + w[name + '/bias']
+
+    def norm(name, h):
+        centred = h - h.mean(-1, keepdims=True)
+        deviation = jnp.sqrt((centred**2).mean(-1, keepdims=True) + 1e-12)
+        return centred / deviation * w[name + '/gamma'] + w[name + '/beta']
+
+    def split(h):
+        return h.reshape(batch, tokens, heads, hidden // heads).transpose(0, 2, 1, 3)
+
+    for i in range(case['layers']):
+        p = f'layer{i}/'
+        query, key, value = (split(dense(p + part, x)) for part in ('query', 'key', 'value'))
+        scores = query @ key.swapaxes(-1, -2) / np.sqrt(hidden // heads)
+        context = (nn.softmax(scores) @ value).transpose(0, 2, 1, 3).reshape(batch, tokens, hidden)
+        x = norm(p + 'attention-norm', x + dense(p + 'attention', context))
+        x = norm(p + 'output-norm', x + dense(p + 'contract', nn.gelu(dense(p + 'expand', x), approximate=False)))
+    return dense('classifier', x.mean(1))
+
+
+MODELS = {'lenet': lenet, 'convnet': convnet, 'resnet18': resnet18, 'encoder': encoder}
+run = arguments = None
+
+
+def open_case(request):
+    global run, arguments
+    case, tensors = request['case'], read_safetensors(request['file'])
+    of = {kind: {n.split(' ', 1)[1]: v for n, v in tensors.items() if n.startswith(kind + ' ')} for kind in ('trained', 'fixed')}
+    model = MODELS[case['kind']]
+
+    def loss(trained, fixed, x, soft):
+        return jnp.mean(jnp.sum(-soft * nn.log_softmax(model(case, {**trained, **fixed}, x)), 1))
+
+    def objective(data, logits, trained, fixed, shared):
+        gradients = jax.grad(loss)(trained, fixed, data, nn.softmax(logits))
+        return sum(jnp.sum((gradients[k] - shared[k]) ** 2) for k in shared)
+
+    trained, fixed = jax.device_put(of['trained']), jax.device_put(of['fixed'])
+    soft = nn.one_hot(tensors['labels'].astype(np.int32), tensors['start labels'].shape[1])
+    shared = jax.jit(jax.grad(loss))(trained, fixed, tensors['x'], soft)
+    arguments = (*jax.device_put((tensors['start data'], tensors['start labels'])), trained, fixed, shared)
+    began = time.perf_counter()
+    run = jax.jit(jax.value_and_grad(objective, (0, 1)))
+    jax.block_until_ready(run(*arguments))
+    return {'compileMs': (time.perf_counter() - began) * 1e3}
+
+
+def value(request):
+    objective, gradient = run(*arguments)
+    np.concatenate([np.asarray(g).ravel() for g in gradient]).astype(np.float32).tofile(request['file'])
+    return {'value': float(objective)}
+
+
+serve({
+    'about': lambda _: {'name': 'jax', 'version': f'jax {jax.__version__}'},
+    'open': open_case,
+    'value': value,
+    'evaluate': lambda request: timed(request['ms'], lambda: jax.block_until_ready(run(*arguments))),
+    'memory': memory,
+})

@@ -1,0 +1,132 @@
+/** dlg-ts as a peer of the benchmark. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import '@tensorflow/tfjs-backend-cpu'
+import * as tf from '@tensorflow/tfjs-core'
+import { deepLeakageFromGradients, gradientsOf, type IterationEvent, type Model } from '../../src'
+import { type Attack, prepareAttack } from '../../src/attack'
+import { writeFileAtomic, writeSafetensors } from '../../src/io'
+import { leakageOptions } from '../../src/options'
+import { onnx } from '../../src/runtime/onnx/node'
+import { buildModel, findCase, type Problem, problemOf, tensorsOf } from '../cases'
+import { photograph } from '../photograph'
+import { serve } from '../serve'
+import { timed } from '../timing'
+
+tf.env().set('IS_NODE', false)
+await tf.setBackend('cpu')
+
+interface Open {
+  readonly model: Model
+  readonly problem: Problem
+  readonly shared: tf.NamedTensorMap
+  readonly attack: Attack
+  readonly point: Float64Array
+  readonly threads: number
+}
+
+let open: Open | undefined
+
+const opened = (): Open => {
+  if (!open) throw new Error('no case is open')
+  return open
+}
+
+const runtime = (threads: number) => onnx({ threads })
+
+await serve({
+  async about() {
+    const { createRequire } = await import('node:module')
+    const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json')
+    return { name: 'dlg-ts', version: `onnxruntime-node ${version}` }
+  },
+
+  /** Builds a case, writes it down for the others, and compiles its objective. */
+  async open({ name, threads, file }: { name: string; threads: number; file: string }) {
+    const c = findCase(name)
+    const model = buildModel(c)
+    const problem = problemOf(c)
+    writeFileAtomic(file, writeSafetensors(await tensorsOf(model, problem)))
+    const shared = await gradientsOf(model, problem.x, problem.labels, { runtime: runtime(threads) })
+    // the paper's objective is the plain sum of squared differences, which everyone computes
+    const settings = leakageOptions({
+      ...{ preset: 'paper', batchSize: c.batch, init: problem.start, runtime: runtime(threads) },
+    })
+    const began = performance.now()
+    const attack = await prepareAttack(model, shared, settings)
+    const point = await attack.start(0)
+    await attack.evaluate(point)
+    open = { model, problem, shared, attack, point, threads }
+    return { compileMs: performance.now() - began }
+  },
+
+  /** The objective at the start, and its gradient as float32 numbers in a file: data, then label logits. */
+  async value({ file }: { file: string }) {
+    const { attack, point } = opened()
+    const { value, gradient } = await attack.evaluate(point)
+    writeFileAtomic(file, new Uint8Array(Float32Array.from(gradient).buffer))
+    return { value }
+  },
+
+  async evaluate({ ms }: { ms: number }) {
+    const { attack, point } = opened()
+    return timed(ms, () => attack.evaluate(point))
+  },
+
+  /** The search as users run it: default options, history full from evaluation `fill` on. */
+  async iterate({ fill, count }: { fill: number; count: number }) {
+    const { model, shared, problem, threads } = opened()
+    const events: (IterationEvent & { own: number })[] = []
+    let before = 0
+    const leak = await deepLeakageFromGradients(model, shared, {
+      ...{ batchSize: problem.labels.length, tolerance: 0, iterations: 100_000, restarts: 100 },
+      ...{ runtime: runtime(threads), budget: { evaluations: fill + count } },
+      onIteration(e) {
+        if (e.iteration === 0) before = e.evaluations
+        events.push({ ...e, own: e.evaluations - before })
+      },
+    })
+    leak.dispose()
+    // stretches of one restart with a full history
+    let [evaluations, ms] = [0, 0]
+    events.forEach((e, i) => {
+      const last = events[i - 1]
+      if (!last || last.restart !== e.restart || last.own < fill) return
+      evaluations += e.evaluations - last.evaluations
+      ms += e.milliseconds - last.milliseconds
+    })
+    return { count: evaluations, ms, pairs: Math.min(fill, 100) }
+  },
+
+  /** A photograph under the paper's network, attacked with default options until it is recognised. */
+  async attack({ seed, seconds, mse, file }: { seed: number; seconds: number; mse: number; file: string }) {
+    const c = findCase('lenet-b1')
+    const model = buildModel(c, seed)
+    const x = photograph(c.inputShape[0])
+    const labels = [(seed * 37) % c.classes]
+    const start = problemOf(c).start
+    writeFileAtomic(file, writeSafetensors(await tensorsOf(model, { x, labels, start })))
+    const shared = await gradientsOf(model, x, labels)
+    const original = await x.data()
+    const error = (data: Float32Array) => data.reduce((sum, v, i) => sum + (v - original[i]) ** 2, 0) / data.length
+    const enough = new AbortController()
+    let reached: number | undefined
+    const began = performance.now()
+    const leak = await deepLeakageFromGradients(model, shared, {
+      ...{ seed, runtime: runtime(1), signal: enough.signal, budget: { milliseconds: seconds * 1000 } },
+      onIteration(e) {
+        if (error(e.data()) >= mse) return
+        reached ??= performance.now() - began
+        enough.abort()
+      },
+    })
+    const final = error((await leak.data.data()) as Float32Array)
+    if (final < mse) reached ??= performance.now() - began
+    leak.dispose()
+    return { ms: reached, mse: final, evaluations: leak.evaluations }
+  },
+
+  async memory() {
+    await sleep(50)
+    return { peakMb: process.resourceUsage().maxRSS / 1024 }
+  },
+})

@@ -1,0 +1,176 @@
+/**
+ * dlg-ts against its peers, in one run:
+ *
+ *   npm run bench -- [--quick] [--case lenet-b1]… [--repeats 5] [--threads 1,2] [--no-attack] [--no-tfjs] [--json out/bench.json]
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { writeFileAtomic } from '../src/io'
+import { type AttackResult, attacks } from './attacks'
+import { CASES, findCase, QUICK } from './cases'
+import { measure, type Plan, type Result } from './measure'
+import { ours, type PeerKind, python, start, tfjs } from './peer'
+import { ratio, short, table } from './table'
+
+/** Cases that stock tfjs is timed on: the others would take it minutes. */
+const STOCK = ['lenet-b1', 'convnet-b1', 'encoder-2x128']
+
+interface Row {
+  readonly case: string
+  readonly threads: number
+  readonly results: Readonly<Record<string, Result>>
+}
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      case: { type: 'string', multiple: true },
+      repeats: { type: 'string' },
+      threads: { type: 'string', default: '1,2' },
+      quick: { type: 'boolean', default: false },
+      attack: { type: 'boolean', default: true },
+      tfjs: { type: 'boolean', default: true },
+      json: { type: 'string', default: 'out/bench.json' },
+    },
+    allowNegative: true,
+  })
+  const { quick, json } = values
+  const repeats = Number(values.repeats ?? (quick ? 3 : 7))
+  const threads = values.threads.split(',').map(Number)
+  if (![repeats, ...threads].every((n) => Number.isInteger(n) && n > 0))
+    throw new Error('--repeats and --threads need whole numbers above 0')
+  const names = values.case ?? (quick ? QUICK : CASES.map((c) => c.name))
+  const cases = names.map(findCase)
+  const plan: Plan = { repeats, slice: quick ? 150 : 500, iterating: quick ? 3 : 10 }
+  return { cases, threads, plan, json, quick, withTfjs: values.tfjs, withAttack: values.attack }
+}
+
+/** Peers that start, with their versions; says why others do not. */
+async function available(kinds: readonly PeerKind[]): Promise<{ kind: PeerKind; version: string }[]> {
+  const found: { kind: PeerKind; version: string }[] = []
+  for (const kind of kinds) {
+    if ('missing' in kind) {
+      console.log(`${kind.name}: skipped, ${kind.missing}`)
+      continue
+    }
+    const peer = start(kind, 1)
+    try {
+      const { version } = await peer.ask({ do: 'about' })
+      found.push({ kind, version })
+      console.log(`${kind.name}: ${version} (${kind.command})`)
+    } catch (error) {
+      console.log(`${kind.name}: skipped, ${(error as Error).message}`)
+    } finally {
+      await peer.close()
+    }
+  }
+  return found
+}
+
+const HEAD = [
+  ...['case', 'threads', 'ours ms', '(min)', 'torch ms', '(min)', 'ratio', 'jax ms', '(min)', 'ratio'],
+  ...['iteration', 'torch', 'ratio', 'compile', 'torch', 'jax', 'MB', 'torch', 'jax', 'agreement'],
+]
+
+function cells({ case: name, threads, results }: Row): string[] {
+  const [mine, torch, jax] = ['ours', 'torch', 'jax'].map((peer) => results[peer] as Result | undefined)
+  const [a, b, c] = [mine, torch, jax].map((r) => r?.evaluation)
+  const partial = (r?: Result): string => (r?.iteration && r.pairs !== undefined && r.pairs < 100 ? '*' : '')
+  const iteration = (r?: Result): string => short(r?.iteration?.median) + partial(r)
+  const differences = [torch, jax].flatMap((r) => (r?.agreement ? [r.agreement.value, r.agreement.gradient] : []))
+  return [
+    ...[name, String(threads), short(a?.median), short(a?.min)],
+    ...[short(b?.median), short(b?.min), ratio(b?.median, a?.median)],
+    ...[short(c?.median), short(c?.min), ratio(c?.median, a?.median)],
+    ...[iteration(mine), iteration(torch), ratio(torch?.iteration?.median, mine?.iteration?.median)],
+    ...[mine, torch, jax].map((r) => short(r?.compileMs)),
+    ...[mine, torch, jax].map((r) => short(r?.peakMb)),
+    differences.length > 0 ? Math.max(...differences).toExponential(0) : '–',
+  ]
+}
+
+function printStock(rows: readonly Row[]): void {
+  const lines = rows.flatMap((row) =>
+    ['tfjs cpu', 'tfjs wasm'].flatMap((peer) => {
+      const result = row.results[peer]
+      if (!result) return []
+      const wrong = result.agreement ? `wrong by ${(result.agreement.gradient * 100).toPrecision(2)} %` : ''
+      const cell = [short(result.evaluation?.median), short(result.gradient?.median), wrong || result.note || '']
+      return [[`${row.case}, ${peer}`, ...cell]]
+    }),
+  )
+  if (lines.length === 0) return
+  console.log('\nStock TensorFlow.js by nested tf.grads, one thread: its second derivatives are not to be used.\n')
+  console.log(table(['case', 'evaluation ms', 'client gradient ms', 'second order'], lines))
+}
+
+function printAttacks(results: readonly AttackResult[]): void {
+  console.log(
+    '\nWhole attack: LeNet, one photograph, joint labels, until MSE < 1e-4; one thread, one model per seed.\n',
+  )
+  const cell = (r?: AttackResult['ours']): string[] =>
+    r
+      ? [
+          r.ms === undefined || r.ms === null
+            ? `no (MSE ${r.mse?.toExponential(1) ?? 'not finite'})`
+            : `${short(r.ms / 1000)} s`,
+          String(r.evaluations),
+        ]
+      : ['–', '–']
+  const rows = results.map((r) => [`seed ${r.seed}`, ...cell(r.ours), ...cell(r.torch)])
+  console.log(table(['', 'ours', 'evaluations', 'torch recipe', 'evaluations'], rows))
+}
+
+async function main(): Promise<void> {
+  const { cases, threads, plan, json, quick, withTfjs, withAttack } = options()
+  const found = await available([
+    ...[ours, python('torch'), python('jax')],
+    ...(withTfjs ? [tfjs('cpu'), tfjs('wasm')] : []),
+  ])
+  const kinds = found.map(({ kind }) => kind)
+  const folder = mkdtempSync(join(tmpdir(), 'dlg-bench-'))
+  const rows: Row[] = []
+  try {
+    for (const c of cases)
+      for (const count of threads) {
+        const stock = STOCK.includes(c.name) && count === 1
+        const taking = kinds.filter(({ name }) => stock || !name.startsWith('tfjs'))
+        const results = Object.fromEntries(await measure(c, count, taking, plan, folder))
+        rows.push({ case: c.name, threads: count, results })
+        console.log(summary(rows[rows.length - 1]))
+      }
+    const whole = withAttack ? await attacks(kinds, folder, quick ? 1 : 5, quick ? 20 : 90) : []
+    console.log(`\n${table(HEAD, rows.map(cells))}`)
+    console.log('\nms per evaluation: objective and gradient, median and minimum; ratio: theirs / ours, by medians.')
+    console.log('iteration: one evaluation within the whole L-BFGS search, history full (* fewer than 100 pairs).')
+    console.log('MB: resident set of the process at its largest. agreement: the largest relative difference to ours.')
+    printStock(rows)
+    if (whole.length > 0) printAttacks(whole)
+    mkdirSync(dirname(json), { recursive: true })
+    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
+    const peers = Object.fromEntries(found.map(({ kind, version }) => [kind.name, version]))
+    writeFileAtomic(
+      json,
+      new TextEncoder().encode(`${JSON.stringify({ machine, peers, plan, rows, attacks: whole }, null, 2)}\n`),
+    )
+    console.log(`\n${json}`)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** One line while the run goes on. */
+function summary({ case: name, threads, results }: Row): string {
+  const parts = Object.entries(results).map(([peer, r]) => {
+    const ms = r.evaluation ? `${short(r.evaluation.median)} ms` : (r.note ?? '–')
+    return `${peer} ${ms}${r.agreement ? ` (Δ ${r.agreement.gradient.toExponential(0)})` : ''}`
+  })
+  return `${name}, ${threads} thread${threads > 1 ? 's' : ''}: ${parts.join(' · ')}`
+}
+
+main().catch((error: Error) => {
+  console.error(error.message)
+  process.exitCode = 1
+})

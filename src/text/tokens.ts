@@ -1,0 +1,77 @@
+import type { Values } from '../runtime/runtime'
+
+/** One position, decoded. */
+export interface DecodedToken {
+  readonly token: number
+  /** Cosine to its row of the table: 1 is certain. */
+  readonly similarity: number
+  /** Cosine to the best other row. */
+  readonly runnerUp: number
+}
+
+/** A table of vectors, row by row. */
+export interface Table {
+  readonly data: Values
+  readonly width: number
+}
+
+const rows = ({ data, width }: Table): number => data.length / width
+
+/** Euclidean norm of each row. */
+export function rowNorms(table: Table): Float64Array {
+  const { data, width } = table
+  return Float64Array.from({ length: rows(table) }, (_, i) => {
+    let sum = 0
+    for (let j = i * width; j < (i + 1) * width; j++) sum += data[j] ** 2
+    return Math.sqrt(sum)
+  })
+}
+
+/**
+ * The tokens of the sentence, from the gradient of the embedding table alone: only their rows are touched.
+ *
+ * @param threshold least norm of a row that counts
+ */
+export function tokenSet(embeddingGradient: Table, threshold = 0): number[] {
+  return [...rowNorms(embeddingGradient)].flatMap((norm, id) => (norm > threshold ? [id] : []))
+}
+
+/** How long the sentence was: position rows beyond it have no gradient. */
+export function sequenceLength(positionGradient: Table): number {
+  return rowNorms(positionGradient).findLastIndex((norm) => norm > 0) + 1
+}
+
+/** The nearest row by cosine for each embedding, among the allowed tokens. */
+export function nearestTokens(embeddings: Table, table: Table, allowed?: readonly number[]): DecodedToken[] {
+  const { width } = table
+  const candidates = allowed ?? Array.from({ length: rows(table) }, (_, i) => i)
+  const norms = rowNorms(table)
+  return Array.from(rowNorms(embeddings), (norm, at) => {
+    let [best, similarity, runnerUp] = [candidates[0], -Infinity, -Infinity]
+    for (const id of candidates) {
+      let product = 0
+      for (let j = 0; j < width; j++) product += embeddings.data[at * width + j] * table.data[id * width + j]
+      const cosine = product / Math.max(norm * norms[id], Number.MIN_VALUE)
+      if (cosine > similarity) [best, similarity, runnerUp] = [id, cosine, similarity]
+      else if (cosine > runnerUp) runnerUp = cosine
+    }
+    return { token: best, similarity, runnerUp }
+  })
+}
+
+/** Fraction of positions with the right token. */
+export function tokenAccuracy(found: readonly number[], truth: readonly number[]): number {
+  return truth.filter((token, i) => found[i] === token).length / truth.length
+}
+
+/** Fraction of the tokens that were found, wherever they were put. */
+export function bagAccuracy(found: readonly number[], truth: readonly number[]): number {
+  const left = new Map<number, number>()
+  for (const token of found) left.set(token, (left.get(token) ?? 0) + 1)
+  const hits = truth.filter((token) => {
+    const count = left.get(token) ?? 0
+    left.set(token, count - 1)
+    return count > 0
+  })
+  return hits.length / truth.length
+}
