@@ -3,7 +3,7 @@ import * as g from './graph'
 import { type TracedGradient, traceGradient, weightParameter } from './model/gradient'
 import { type Model, openModel } from './model/model'
 import { squaredNorm } from './objective/distance'
-import { DISTANCE_WEIGHT, objectiveProgram, PRIOR_WEIGHT, sharedParameter } from './objective/objective'
+import { DISTANCE_WEIGHT, objectiveProgram, sharedParameter } from './objective/objective'
 import { type Prior, totalVariation } from './objective/prior'
 import type { Evaluation, MatrixProducts } from './optim'
 import type { Settings } from './options'
@@ -27,7 +27,8 @@ export interface Attack {
   start(restart: number): Promise<Float64Array>
   /** Products for the optimizer, where the runtime does them faster than JavaScript. */
   readonly products: MatrixProducts | undefined
-  evaluate(point: Float64Array): Promise<AttackEvaluation>
+  /** @param easing multiplies the weight of all priors; default 1 */
+  evaluate(point: Float64Array, easing?: number): Promise<AttackEvaluation>
   dataOf(point: Float64Array): Float32Array
   /** Label probabilities [batchSize, classes]. */
   labelsOf(point: Float64Array): Float32Array
@@ -69,7 +70,6 @@ export async function prepareAttack(model: Model, shared: SharedGradients, setti
     ...weights,
     ...gradients.map((values, i) => [sharedParameter(i), values] as const),
     [DISTANCE_WEIGHT, Float64Array.of(weight)],
-    [PRIOR_WEIGHT, Float64Array.of(weight * unit)],
     ...(targetValues ? [[TARGETS, targetValues] as const] : []),
   ])
   const start = await startPoint(settings, traced.data.shape, labelInput?.shape)
@@ -93,8 +93,9 @@ export async function prepareAttack(model: Model, shared: SharedGradients, setti
       runtime: executable.runtime,
       start,
       products,
-      async evaluate(point) {
-        const parts = labelInput ? [point.subarray(0, size), point.subarray(size)] : [point]
+      async evaluate(point, easing = 1) {
+        const parts: Values[] = labelInput ? [point.subarray(0, size), point.subarray(size)] : [point]
+        if (program.inputs.length > parts.length) parts.push(Float64Array.of(weight * unit * easing))
         const [value, distance, ...derivatives] = await evaluator.run(parts)
         const gradient = new Float64Array(point.length)
         gradient.set(derivatives[0])

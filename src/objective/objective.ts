@@ -9,18 +9,18 @@ import type { Prior } from './prior'
 /** Names of the parameters the objective adds to the model's. */
 export const sharedParameter = (i: number): string => `shared ${i}`
 export const DISTANCE_WEIGHT = 'distance weight'
-export const PRIOR_WEIGHT = 'prior weight'
 
 /**
  * The objective of the attack and its derivatives with respect to the unknowns:
  *
  * w · D(∂L/∂W(x, q), g*) + v · Σ λᵢ Pᵢ(x)
  *
- * The outputs are the objective, the distance D, and one gradient per input.
+ * The inputs are the unknowns and, where there are priors, their common weight v. The outputs are the objective, the
+ * distance D, and one gradient per unknown.
  */
 export function objectiveProgram(
   traced: TracedGradient,
-  inputs: readonly Node<'input'>[],
+  unknowns: readonly Node<'input'>[],
   distance: Distance,
   priors: readonly Prior[],
 ): Program {
@@ -31,10 +31,10 @@ export function objectiveProgram(
   const penalties = priors
     .filter((p) => p.weight !== 0)
     .map((p) => g.scale(scalar(`prior '${p.name}'`, p.measure(traced.data)), p.weight))
-  const penalty =
-    penalties.length > 0 ? g.mul(penalties.reduce(g.add), g.parameter(graph, PRIOR_WEIGHT, [])) : undefined
-  const objective = penalty ? g.add(weighted, penalty) : weighted
-  return { inputs, outputs: [objective, measured, ...g.grad(objective, inputs)] }
+  if (penalties.length === 0) return { inputs: unknowns, outputs: [weighted, measured, ...g.grad(weighted, unknowns)] }
+  const priorWeight = g.input(graph, 'prior weight', [])
+  const objective = g.add(weighted, g.mul(penalties.reduce(g.add), priorWeight))
+  return { inputs: [...unknowns, priorWeight], outputs: [objective, measured, ...g.grad(objective, unknowns)] }
 }
 
 function scalar(what: string, node: Node): Node {
