@@ -4,7 +4,7 @@ import { type TracedGradient, traceGradient, weightParameter } from './model/gra
 import { type Model, openModel } from './model/model'
 import { squaredNorm } from './objective/distance'
 import { DISTANCE_WEIGHT, objectiveProgram, sharedParameter } from './objective/objective'
-import { type Prior, totalVariation } from './objective/prior'
+import { colorTotalVariation, type Prior, totalVariation } from './objective/prior'
 import type { Evaluation, MatrixProducts } from './optim'
 import type { Settings } from './options'
 import { matrixProducts } from './runtime/products'
@@ -24,6 +24,8 @@ export interface Attack {
   readonly dataShape: readonly number[]
   readonly classes: number
   readonly runtime: string
+  /** Whether the objective has priors, whose weight can be eased. */
+  readonly hasPriors: boolean
   start(restart: number): Promise<Float64Array>
   /** Products for the optimizer, where the runtime does them faster than JavaScript. */
   readonly products: MatrixProducts | undefined
@@ -91,6 +93,7 @@ export async function prepareAttack(model: Model, shared: SharedGradients, setti
       dataShape: traced.data.shape,
       classes,
       runtime: executable.runtime,
+      hasPriors: program.inputs.length > inputs.length,
       start,
       products,
       async evaluate(point, easing = 1) {
@@ -120,6 +123,10 @@ async function productsFor(executable: Executable, settings: Settings, unknowns:
 
 /** Batches of images need a prior to come apart; one image does not. */
 function defaultPriors({ data }: TracedGradient): readonly Prior[] {
-  const images = data.shape.length === 4 && data.shape[1] > 1 && data.shape[2] > 1
-  return images && data.shape[0] > 1 ? [totalVariation(1e-5)] : []
+  const [batch, height, width, channels] = data.shape
+  if (data.shape.length !== 4 || height < 2 || width < 2 || batch < 2) return []
+  return [channels === 3 ? colorTotalVariation(PRIOR) : totalVariation(PRIOR)]
 }
+
+/** Weight of the default prior before it is eased. */
+const PRIOR = 1e-4

@@ -7,7 +7,7 @@ export { type Criterion, crossEntropy, meanSquaredError, type OutputKind } from 
 export type { Reduction } from './model/gradient'
 export type { FunctionalModel, Model } from './model/model'
 export { cosine, type Distance, l2 } from './objective/distance'
-export { box, norm, type Prior, totalVariation } from './objective/prior'
+export { box, colorTotalVariation, norm, type Prior, totalVariation } from './objective/prior'
 export * from './optim'
 export type { IterationEvent, LeakageOptions, PriorWeights, Start, TrainingOptions } from './options'
 export type { RuntimeName } from './runtime/choose'

@@ -4,7 +4,7 @@ import { infer, joint, known, type LabelStrategy } from './labels'
 import { type Criterion, crossEntropy, meanSquaredError, type OutputKind } from './model/criterion'
 import type { Reduction } from './model/gradient'
 import { cosine, type Distance, l2 } from './objective/distance'
-import { box, norm, type Prior, totalVariation } from './objective/prior'
+import { box, colorTotalVariation, norm, type Prior, totalVariation } from './objective/prior'
 import { adam, lbfgs, type MatrixProducts, type Optimizer, recover } from './optim'
 import { chooseRuntime, type RuntimeName } from './runtime/choose'
 import type { Runtime } from './runtime/runtime'
@@ -34,6 +34,7 @@ export interface Start {
 /** Weights of the priors, relative to the distance in its unit. */
 export interface PriorWeights {
   totalVariation?: number
+  colorTotalVariation?: number
   norm?: number
   box?: number
 }
@@ -80,8 +81,13 @@ export interface LeakageOptions extends TrainingOptions {
   seed?: number
   /** `gray` is the middle of the range with a little noise, `normal` N(0, 1), `uniform` over the range. Default `gray` (`paper`: `normal`). */
   init?: 'gray' | 'normal' | 'uniform' | Start
-  /** What plausible data look like; default none for one sample, total variation 1e-5 for batches of images. */
+  /** What plausible data look like; default none for one sample, total variation for batches of images. */
   priors?: PriorWeights | readonly Prior[]
+  /**
+   * The factor by which the priors' weight falls whenever a search comes to rest, for as long as the gradient then comes
+   * closer. 1 keeps the weight. Default 0.1 (`paper`: 1).
+   */
+  priorEasing?: number
   /** Range of the data's values. Default [0, 1]. */
   dataRange?: readonly [number, number]
   /** Relative loss at which a search has converged. Default 1e-10. */
@@ -113,6 +119,7 @@ export interface Settings {
   readonly init: 'gray' | 'normal' | 'uniform' | Start
   /** Undefined: chosen by the shape of the data. */
   readonly priors: readonly Prior[] | undefined
+  readonly priorEasing: number
   readonly dataRange: readonly [number, number]
   readonly tolerance: number
   readonly budget: { readonly evaluations: number; readonly milliseconds: number }
@@ -150,6 +157,7 @@ const NAMES = [
     'seed',
     'init',
     'priors',
+    'priorEasing',
   ],
   ...['dataRange', 'tolerance', 'budget', 'signal', 'onIteration'],
 ]
@@ -237,6 +245,12 @@ export function leakageOptions(options: LeakageOptions): Settings {
     seed: number('seed', seed, Number.isSafeInteger, 'a whole number'),
     init: initOption(init),
     priors: priors === undefined ? undefined : priorsOption(priors, range),
+    priorEasing: number(
+      'priorEasing',
+      options.priorEasing ?? (paper ? 1 : 0.1),
+      (v) => v > 0 && v <= 1,
+      'a number above 0 and at most 1',
+    ),
     tolerance: number('tolerance', tolerance, (v) => v >= 0 && v < 1, 'a number in [0, 1)'),
     budget: budgetOption(budget),
     signal: signalOption(options.signal),
@@ -291,13 +305,17 @@ function priorsOption(priors: PriorWeights | readonly Prior[], range: readonly [
     if (wrong < 0) return priors
     throw invalid(`priors[${wrong}] is ${show(priors[wrong])}; it must have measure() and a weight of at least 0`)
   }
-  knownNames('priors', priors, ['totalVariation', 'norm', 'box'])
+  knownNames('priors', priors, ['totalVariation', 'colorTotalVariation', 'norm', 'box'])
   const weights = priors as PriorWeights
   const weight = (name: keyof PriorWeights) =>
     number(`priors.${name}`, weights[name] === undefined ? 0 : weights[name], isWeight, 'a number of at least 0')
-  return [totalVariation(weight('totalVariation')), norm(weight('norm')), box(weight('box'), range)].filter(
-    (p) => p.weight > 0,
-  )
+  const all = [
+    totalVariation(weight('totalVariation')),
+    colorTotalVariation(weight('colorTotalVariation')),
+    norm(weight('norm')),
+    box(weight('box'), range),
+  ]
+  return all.filter((p) => p.weight > 0)
 }
 
 function budgetOption(budget: NonNullable<LeakageOptions['budget']>): Settings['budget'] {

@@ -37,14 +37,40 @@ const IMPROVEMENT = 0.99
 /** Relative loss below which a search that cannot go on has matched the gradient: ‖g − g*‖ is 3e-4 of ‖g*‖. */
 const MATCHED = 1e-7
 
+/** Part of the iterations that one weight of the priors gets at most. */
+const STAGE = 1 / 3
+
 /** What all restarts share: the clock and the work done. */
 export interface Progress {
   readonly started: number
   evaluations: number
 }
 
+/** The best point of a descent. */
+interface Best {
+  readonly point: Float64Array
+  readonly loss: number
+  readonly relativeLoss: number
+}
+
+/** A restart under way. */
+interface Run {
+  readonly attack: Attack
+  readonly settings: Settings
+  readonly progress: Progress
+  readonly restart: number
+  /** Whether nobody waits for this restart any more. */
+  readonly unwanted: () => boolean
+  readonly history: HistoryEntry[]
+  iteration: number
+  evaluations: number
+}
+
 /**
- * Minimises the objective from one start, and keeps the best point it has seen.
+ * Minimises the objective from one start.
+ *
+ * Priors choose among the data that explain the gradient, and stand in the way of explaining it exactly. So their weight
+ * is eased from one descent to the next, for as long as that brings the gradient closer.
  *
  * @param unwanted whether nobody waits for this search any more
  */
@@ -55,47 +81,68 @@ export async function search(
   restart: number,
   unwanted: () => boolean = () => false,
 ): Promise<Trial> {
-  const optimizer = settings.optimizer(attack.products)
-  const start = await attack.start(restart)
-  let state: OptimizerState = optimizer.init(start)
-  let best = { point: start, loss: Number.POSITIVE_INFINITY, relativeLoss: Number.POSITIVE_INFINITY }
-  let mark = { relativeLoss: Number.POSITIVE_INFINITY, iteration: 0 }
-  let evaluations = 0
-  const history: HistoryEntry[] = []
-  const end = (reason: Status): Trial => {
-    const status = reason === 'stalled' && best.relativeLoss <= MATCHED ? 'converged' : reason
-    return { restart, status, ...best, evaluations, history }
+  const run: Run = { attack, settings, progress, restart, unwanted, history: [], iteration: 0, evaluations: 0 }
+  const eased = attack.hasPriors && settings.priorEasing < 1
+  let { status, best } = await descend(run, await attack.start(restart), 1, eased)
+  for (let easing = settings.priorEasing; eased && goesOn(status); easing *= settings.priorEasing) {
+    const next = await descend(run, best.point, easing, eased)
+    const closer = next.best.relativeLoss < best.relativeLoss / 2
+    if (next.best.relativeLoss < best.relativeLoss) best = next.best
+    status = next.status
+    if (!closer) break
   }
+  if (status === 'stalled' && best.relativeLoss <= MATCHED) status = 'converged'
+  return { restart, status, ...best, evaluations: run.evaluations, history: run.history }
+}
+
+const goesOn = (status: Status): boolean => status === 'stalled' || status === 'diverged'
+
+/** Follows the optimizer at one weight of the priors, and keeps the best point it has seen. */
+async function descend(
+  run: Run,
+  start: Float64Array,
+  easing: number,
+  eased: boolean,
+): Promise<{ status: Status; best: Best }> {
+  const { attack, settings, progress, history } = run
+  const optimizer = settings.optimizer(attack.products)
+  const begin = run.iteration
+  let state: OptimizerState = optimizer.init(start)
+  let best: Best = { point: start, loss: Number.POSITIVE_INFINITY, relativeLoss: Number.POSITIVE_INFINITY }
+  let mark = { relativeLoss: Number.POSITIVE_INFINITY, iteration: begin }
 
   const stop = (evaluation: AttackEvaluation): Status | undefined => {
     if (best.relativeLoss <= settings.tolerance) return 'converged'
-    if (settings.signal?.aborted || unwanted()) return 'aborted'
+    if (settings.signal?.aborted || run.unwanted()) return 'aborted'
     const spent = progress.evaluations >= settings.budget.evaluations
     if (spent || performance.now() - progress.started >= settings.budget.milliseconds) return 'budget'
+    if (run.iteration >= settings.iterations) return 'max-iterations'
     if (state.stopped) return state.stopped === 'diverged' ? 'diverged' : 'stalled'
     if (settings.preset === 'paper' && !Number.isFinite(evaluation.value)) return 'diverged'
-    if (state.iteration >= settings.iterations) return 'max-iterations'
-    const stalled = state.iteration - mark.iteration >= PATIENCE && settings.preset !== 'paper'
+    if (eased && run.iteration - begin >= settings.iterations * STAGE) return 'stalled'
+    const stalled = run.iteration - mark.iteration >= PATIENCE && settings.preset !== 'paper'
     return stalled ? 'stalled' : undefined
   }
 
   for (let begun = -1; ; ) {
     const { point, iteration } = state
-    const evaluation = await attack.evaluate(point)
-    evaluations++
+    const evaluation = await attack.evaluate(point, easing)
+    run.evaluations++
     progress.evaluations++
-    if (evaluation.value < best.loss) best = { point, loss: evaluation.value, relativeLoss: evaluation.relativeLoss }
-    if (best.relativeLoss < IMPROVEMENT * mark.relativeLoss) mark = { relativeLoss: best.relativeLoss, iteration }
+    const { value: loss, relativeLoss } = evaluation
+    if (loss < best.loss) best = { point, loss, relativeLoss }
+    if (best.relativeLoss < IMPROVEMENT * mark.relativeLoss)
+      mark = { relativeLoss: best.relativeLoss, iteration: run.iteration }
     if (iteration > begun) {
       begun = iteration
-      const { value: loss, relativeLoss } = evaluation
-      history.push({ iteration, evaluations: evaluations - 1, loss, relativeLoss })
-      notify(settings, attack, progress, restart, history[history.length - 1], best)
+      history.push({ iteration: run.iteration, evaluations: run.evaluations - 1, loss, relativeLoss })
+      notify(run, history[history.length - 1], best)
       await nextTask()
     }
     state = checkedState(await optimizer.step(state, evaluation), point.length)
+    run.iteration = begin + state.iteration
     const status = stop(evaluation)
-    if (status) return end(status)
+    if (status) return { status, best }
   }
 }
 
@@ -108,14 +155,7 @@ function checkedState(state: OptimizerState, size: number): OptimizerState {
   )
 }
 
-function notify(
-  settings: Settings,
-  attack: Attack,
-  progress: Progress,
-  restart: number,
-  entry: HistoryEntry,
-  best: { point: Float64Array; relativeLoss: number },
-): void {
+function notify({ attack, settings, progress, restart }: Run, entry: HistoryEntry, best: Best): void {
   settings.onIteration?.({
     restart,
     iteration: entry.iteration,

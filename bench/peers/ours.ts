@@ -12,7 +12,6 @@ import { photograph } from '../photograph'
 import { serve } from '../serve'
 import { timed } from '../timing'
 
-tf.env().set('IS_NODE', false)
 await tf.setBackend('cpu')
 
 interface Open {

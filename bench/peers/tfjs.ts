@@ -11,7 +11,6 @@ import { serve } from '../serve'
 import { timed } from '../timing'
 
 const backend = process.argv[2]
-tf.env().set('IS_NODE', false)
 await import(`@tensorflow/tfjs-backend-${backend}`)
 await tf.setBackend(backend)
 

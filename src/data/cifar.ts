@@ -94,7 +94,9 @@ function unpack(archive: Uint8Array, wanted: readonly string[], name: string): M
   try {
     tar = gunzipSync(archive)
   } catch (cause) {
-    throw new DlgError('invalid-file', `${name}: truncated, corrupt or not gzip: ${(cause as Error).message}`, { cause })
+    throw new DlgError('invalid-file', `${name}: truncated, corrupt or not gzip: ${(cause as Error).message}`, {
+      cause,
+    })
   }
   const files = new Map<string, Uint8Array>()
   for (const file of tarFiles(tar, name)) {

@@ -18,7 +18,10 @@ export function* tarFiles(archive: Uint8Array, name = 'archive'): Generator<TarF
     const header = archive.subarray(at, at + BLOCK)
     if (header.every((byte) => byte === 0)) return
     if (header.length < BLOCK || checksum(header) !== octal(header, 148, 8))
-      throw new DlgError('invalid-file', `${name}: no tar header at byte ${at}: it is truncated, corrupt or not a tar file`)
+      throw new DlgError(
+        'invalid-file',
+        `${name}: no tar header at byte ${at}: it is truncated, corrupt or not a tar file`,
+      )
     const size = octal(header, 124, 12)
     const data = archive.subarray(at + BLOCK, at + BLOCK + size)
     const path = [text(header, 345, 155), text(header, 0, 100)].filter(Boolean).join('/')

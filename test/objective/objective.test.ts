@@ -34,9 +34,8 @@ it('is w·D + v·Σ λᵢ Pᵢ, with D beside it and the derivatives after', asy
       ['target', Float64Array.of(t)],
       ['shared 0', Float64Array.of(shared)],
       ['distance weight', Float64Array.of(distanceWeight)],
-      ['prior weight', Float64Array.of(priorWeight)],
     ]),
-    [Float64Array.of(x)],
+    [Float64Array.of(x), Float64Array.of(priorWeight)],
   )
   const difference = 2 * (w * x - t) * x - shared
   expect(distance[0]).toBe(difference ** 2)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { box, norm, type Prior, totalVariation } from '../../src/index'
+import { box, colorTotalVariation, norm, type Prior, totalVariation } from '../../src/index'
 import { relativeError } from '../oracle'
 import { tensor, valueAndGradients } from './evaluate'
 
@@ -51,6 +51,31 @@ describe('totalVariation', () => {
       code: 'invalid-option',
       message: /totalVariation needs images .* \[1,3\]/,
     })
+  })
+})
+
+describe('colorTotalVariation', () => {
+  const gray = (...pixels: number[]) => pixels.flatMap((v) => [v, v, v])
+
+  it('is √3 times the total variation of a gray image, plus what the smoothing leaves of its colours', async () => {
+    const { value } = await measure(colorTotalVariation(1), [1, 2, 2, 3], gray(0, 2, 3, 3))
+    // a gray v has brightness v·√3 and no colour; two axes of two colours at the floor, four times each
+    expect(value).toBeCloseTo(Math.sqrt(3) * ((3 + 1) / 2 + (2 + 0) / 2) + 4 * 2 * FLOOR, 2)
+  })
+
+  it('counts an edge of colour `chroma` times an edge of brightness of the same length', async () => {
+    const edge = async (r: number, g: number, b: number) =>
+      (await measure(colorTotalVariation(1, 5), [1, 1, 2, 3], [0.5, 0.5, 0.5, 0.5 + r, 0.5 + g, 0.5 + b])).value
+    const length = Math.sqrt(2)
+    const brightness = await edge(length / Math.sqrt(3), length / Math.sqrt(3), length / Math.sqrt(3))
+    const colour = await edge(1, 0, -1)
+    // the colour edge is the mean over two colours, one of which has it
+    expect(brightness).toBeCloseTo(length, 1)
+    expect(colour).toBeCloseTo((5 * length) / 2, 1)
+  })
+
+  it('refuses what is not a batch of colour images', async () => {
+    await expect(measure(colorTotalVariation(1), [1, 2, 2, 1], [0, 1, 2, 3])).rejects.toMatchObject({ code: 'invalid-option' })
   })
 })
 

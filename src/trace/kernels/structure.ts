@@ -1,7 +1,7 @@
 import { slice_util } from '@tensorflow/tfjs-core'
 import type { Node } from '../../graph'
 import * as g from '../../graph'
-import { axesOf, perAxis, type TraceKernels } from './kernel'
+import { axesOf, type TraceKernels } from './kernel'
 
 function stridedSlice(x: Node, a: Record<string, number[] & number>): Node {
   const info = slice_util.sliceInfo(
@@ -129,12 +129,9 @@ export const structureKernels: TraceKernels = {
   BroadcastTo: ({ x }, { shape }) => g.broadcast(x, shape),
   Tile: ({ x }, { reps }) => tile(x, reps),
   Slice: ({ x }, { begin, size }) => {
-    const start = perAxis(begin, x.shape.length)
-    return g.slice(
-      x,
-      start,
-      perAxis(size, x.shape.length).map((n, i) => (n === -1 ? x.shape[i] - start[i] : n)),
-    )
+    // tfjs's own reading of numbers and short lists: they concern the first axes
+    const [start, count] = slice_util.parseSliceParams({ shape: [...x.shape] } as never, begin, size)
+    return g.slice(x, start, count)
   },
   StridedSlice: ({ x }, attributes) => stridedSlice(x, attributes),
   PadV2: ({ x }, { paddings, constantValue }) => padWith(x, paddings, constantValue ?? 0),

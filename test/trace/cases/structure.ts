@@ -10,6 +10,8 @@ export const structureCases: OpCase[] = [
   moved('mirrorPad reflect', [3, 3], (z) => tf.mirrorPad(z, [[1, 2], [2, 0]], 'reflect')), // biome-ignore format: pairs
   moved('mirrorPad symmetric', [3, 2], (z) => tf.mirrorPad(z, [[1, 2], [0, 2]], 'symmetric')), // biome-ignore format: pairs
   moved('slice', [3, 4], (z) => tf.slice(z, [1, 0], [2, -1])),
+  moved('slice from a number', [3, 4], (z) => tf.slice(z, 1)),
+  moved('slice of a short list', [3, 4], (z) => tf.slice(z, [1], [1])),
   moved('stridedSlice', [5, 4], (z) => tf.stridedSlice(z, [1, 3], [5, 0], [2, -2])),
   moved('stridedSlice masks', [3, 4, 2], (z) => tf.stridedSlice(z, [0, 1, 1], [0, 4, 2], [1, 2, 1], 1, 1, 0, 0, 4), {
     // tfjs forgets where an axis starts when another axis is shrunk away and a stride is not 1

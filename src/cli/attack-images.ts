@@ -1,0 +1,123 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { DlgError } from '../errors'
+import { gradientsOf } from '../gradients-of'
+import type { Leakage } from '../leakage'
+import { lenet } from '../models/lenet'
+import { type AttackSettings, attack } from './attack'
+import { useBackend } from './backend'
+import { checkFolder, writeFiles } from './files'
+import { type Outcome, outcome } from './outcome'
+import { galleryAndFilm, stripAndFilm } from './pictures'
+import { mean, pair, type Sample, type Secret } from './samples'
+import { paint, type Terminal } from './terminal'
+import { type PriorSettings, tuning, type WeightsInit } from './tuning'
+import { version } from './version'
+
+/** PSNR in dB from which a picture can be taken for the original; noise that has its colours gets to some 15. */
+const ALIKE = 20
+
+/** A batch of square images of one size that a client trains the paper's network on, in one step. */
+export interface Client {
+  readonly command: string
+  readonly secrets: readonly Secret[]
+  readonly classes: number
+  readonly weightsInit: WeightsInit
+  readonly prior: PriorSettings
+}
+
+/** Both sides of an attack on images: the client's gradient, the search, the files and the lines. @returns the exit code */
+export async function attackImages(client: Client, settings: AttackSettings, terminal: Terminal): Promise<number> {
+  const { secrets } = client
+  if (settings.labels === 'infer' && secrets.length > client.classes)
+    throw new DlgError(
+      'labels',
+      `--labels infer finds distinct classes; a batch of ${secrets.length} has more samples than the ${client.classes} classes`,
+    )
+  checkFolder(settings.out)
+  await useBackend(settings.backend)
+  const { leak, frames } = await leakOf(client, settings, terminal)
+  try {
+    const samples = pair(secrets, leak.data.dataSync() as Float32Array, leak.labels)
+    const end = outcome(
+      leak.status,
+      samples.every((s) => s.psnr >= ALIKE),
+    )
+    const pictures = (client.command === 'batch' ? galleryAndFilm : stripAndFilm)(samples, frames, end.failed)
+    const names = [...Object.keys(pictures), 'result.json']
+    const report = `${JSON.stringify({ ...reportOf(client, settings, leak, samples), files: names }, null, 2)}\n`
+    writeFiles(settings.out, { ...pictures, 'result.json': report })
+    const paths = names.map((name) => `${settings.out}/${name}`).join(' ')
+    terminal.stdout.write(settings.json ? report : `${lines(client, leak, end, samples, terminal)}\n${paths}\n`)
+    return end.code
+  } finally {
+    leak.dispose()
+  }
+}
+
+/** What the client shares, and what its receiver makes of it. */
+async function leakOf({ secrets, classes, weightsInit, prior }: Client, settings: AttackSettings, terminal: Terminal) {
+  const size = secrets[0].image.width
+  const truth = secrets.map((s) => s.label)
+  const model = lenet({ size, classes, seed: settings.seed, init: weightsInit })
+  const x = tf.tidy(() => tf.stack(secrets.map(({ image }) => tf.tensor(image.data, [size, size, 3]))))
+  try {
+    const shared = await gradientsOf(model, x, truth, { runtime: settings.runtime })
+    const labels = settings.labels === 'known' ? truth : settings.labels
+    const { tv, tolerance } = tuned({ secrets, weightsInit, prior }, settings)
+    const priors = { totalVariation: tv }
+    const options = { batchSize: secrets.length, labels, priors, tolerance }
+    return await attack(model, shared, options, settings, terminal).finally(() => tf.dispose(shared))
+  } finally {
+    tf.dispose(x)
+    model.dispose()
+  }
+}
+
+const tuned = (
+  { secrets, weightsInit, prior }: Pick<Client, 'secrets' | 'weightsInit' | 'prior'>,
+  { search }: AttackSettings,
+) => tuning({ weightsInit, size: secrets[0].image.width, batchSize: secrets.length, preset: search.preset }, prior)
+
+function reportOf(client: Client, settings: AttackSettings, leak: Leakage, samples: readonly Sample[]) {
+  const measured = samples.map(({ source, label, mse, psnr, ssim }) => ({ source, label, mse, psnr, ssim }))
+  const all = { mse: mean(samples.map((s) => s.mse)), psnr: mean(samples.map((s) => s.psnr)) }
+  const { labels, backend, search } = settings
+  return {
+    command: client.command,
+    status: leak.status,
+    ...(client.command === 'batch'
+      ? { ...all, ssim: mean(samples.map((s) => s.ssim)), samples: measured }
+      : measured[0]),
+    relativeLoss: leak.relativeLoss,
+    evaluations: leak.evaluations,
+    seconds: leak.milliseconds / 1000,
+    restart: leak.restart,
+    seed: leak.seed,
+    runtime: leak.runtime,
+    options: {
+      size: samples[0].original.width,
+      classes: client.classes,
+      'weights-init': client.weightsInit,
+      labels,
+      ...tuned(client, settings),
+      backend,
+      ...search,
+    },
+    versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
+  }
+}
+
+function lines(
+  client: Client,
+  leak: Leakage,
+  { word, failed }: Outcome,
+  samples: readonly Sample[],
+  terminal: Terminal,
+): string {
+  const work = `${leak.evaluations} evaluations in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
+  const label = ({ label: { recovered, original } }: Sample) => `label ${recovered} (was ${original})`
+  const head = paint(terminal, 'stdout', failed ? 'red' : 'green', word)
+  if (client.command !== 'batch') return `${head}: ${samples[0].psnr.toFixed(1)} dB, ${label(samples[0])}, ${work}`
+  const rows = samples.map((s) => `  ${s.psnr.toFixed(1).padStart(5)} dB  ${label(s)}  ${s.source}`)
+  return [`${head}: ${mean(samples.map((s) => s.psnr)).toFixed(1)} dB on average, ${work}`, ...rows].join('\n')
+}

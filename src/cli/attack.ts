@@ -1,0 +1,115 @@
+import { deepLeakageFromGradients, type Leakage } from '../leakage'
+import type { Model } from '../model/model'
+import type { LeakageOptions } from '../options'
+import type { SharedGradients } from '../shared-gradients'
+import type { Arguments, Options } from './arguments'
+import { BACKENDS } from './backend'
+import { progress } from './progress'
+import type { Terminal } from './terminal'
+
+/** Options of every attack. */
+export const attackOptions = (command: string) =>
+  ({
+    out: {
+      value: 'FOLDER',
+      default: `dlg-out/${command}`,
+      help: 'where the files go; made if missing, other files in it stay',
+    },
+    seed: { value: 'N', default: '1', help: 'of the network and of the search; the same seed gives the same result' },
+    labels: {
+      value: 'HOW',
+      default: 'joint',
+      help: 'how the attacker comes by the labels: joint (searched for with the data), infer (closed form, distinct classes), known',
+    },
+    optimizer: { value: 'NAME', default: 'lbfgs', help: 'lbfgs, adam' },
+    distance: { value: 'NAME', default: 'l2', help: 'between gradients: l2, cosine' },
+    preset: {
+      value: 'NAME',
+      default: 'robust',
+      help: 'robust, or paper: the published recipe, which fails more often',
+    },
+    iterations: { value: 'N', default: '300', help: 'most steps of one restart, of up to 20 evaluations each' },
+    restarts: { value: 'N', help: 'most starts; the first that converges ends the search (default 4; with paper 1)' },
+    runtime: {
+      value: 'NAME',
+      default: 'auto',
+      help: 'auto, onnx (fast; needs onnxruntime-node), tfjs, reference (float64, slow)',
+    },
+    backend: { value: 'NAME', default: 'cpu', help: `of tfjs: ${BACKENDS.join(', ')}` },
+    json: { help: 'print the report as JSON instead of lines' },
+    help: { help: 'this text' },
+  }) satisfies Options
+
+export interface AttackSettings {
+  readonly out: string
+  readonly seed: number
+  readonly labels: 'joint' | 'infer' | 'known'
+  readonly runtime: 'auto' | 'onnx' | 'tfjs' | 'reference'
+  readonly backend: (typeof BACKENDS)[number]
+  readonly json: boolean
+  readonly search: {
+    readonly preset: 'robust' | 'paper'
+    readonly optimizer: 'lbfgs' | 'adam'
+    readonly distance: 'l2' | 'cosine'
+    readonly iterations: number
+    readonly restarts: number
+  }
+}
+
+/** @throws DlgError `invalid-option` */
+export function attackSettings(args: Arguments): AttackSettings {
+  const preset = args.choice('preset', ['robust', 'paper'])
+  return {
+    out: args.text('out')!,
+    seed: args.whole('seed', 0),
+    labels: args.choice('labels', ['joint', 'infer', 'known']),
+    runtime: args.choice('runtime', ['auto', 'onnx', 'tfjs', 'reference']),
+    backend: args.choice('backend', BACKENDS),
+    json: args.has('json'),
+    search: {
+      preset,
+      optimizer: args.choice('optimizer', ['lbfgs', 'adam']),
+      distance: args.choice('distance', ['l2', 'cosine']),
+      iterations: args.whole('iterations', 1),
+      restarts: args.has('restarts') ? args.whole('restarts', 1) : preset === 'paper' ? 1 : 4,
+    },
+  }
+}
+
+/** The best point when an iteration began. */
+export interface Frame {
+  readonly iteration: number
+  readonly data: Float32Array
+}
+
+/** Runs the attack with progress on stderr, and keeps what the winning restart looked like on its way. */
+export async function attack(
+  model: Model,
+  shared: SharedGradients,
+  options: LeakageOptions,
+  settings: AttackSettings,
+  terminal: Terminal,
+): Promise<{ leak: Leakage; frames: Frame[] }> {
+  const frames: Frame[][] = []
+  const shown = progress(terminal, settings.search)
+  try {
+    const leak = await deepLeakageFromGradients(model, shared, {
+      seed: settings.seed,
+      runtime: settings.runtime,
+      ...settings.search,
+      ...options,
+      signal: terminal.signal,
+      onIteration(e) {
+        frames[e.restart] ??= []
+        const kept = frames[e.restart]
+        const last = kept[kept.length - 1]?.iteration ?? -1
+        // reconstructions change fastest at first, and all steps of a large batch would fill the memory
+        if (e.iteration >= Math.max(last + 1, last * 1.08)) kept.push({ iteration: e.iteration, data: e.data() })
+        shown.show(e)
+      },
+    })
+    return { leak, frames: frames[leak.restart] }
+  } finally {
+    shown.end()
+  }
+}

@@ -1,0 +1,23 @@
+import type { Arguments, Options } from './arguments'
+import type { Terminal } from './terminal'
+
+/** How a run ended, for scripts. */
+export const EXIT = { converged: 0, failed: 1, badInput: 2, bug: 70, interrupted: 130 } as const
+
+/** A sub-command: one file in `commands/`, one line in `commands/index.ts`. */
+export interface Command {
+  readonly name: string
+  /** What follows the name. */
+  readonly usage: string
+  /** One line for the list of commands. */
+  readonly summary: string
+  /** What it does and how to read what it writes. */
+  readonly description: string
+  readonly options: Options
+  readonly examples: readonly string[]
+  /**
+   * @returns the exit code
+   * @throws DlgError for every wrong input, before anything is written
+   */
+  run(args: Arguments, terminal: Terminal): Promise<number>
+}

@@ -1,0 +1,7 @@
+import type { Command } from '../command'
+import { batch } from './batch'
+import { cifar } from './cifar'
+import { image } from './image'
+
+/** In the order of the help. */
+export const commands: readonly Command[] = [image, cifar, batch]

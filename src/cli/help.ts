@@ -1,0 +1,73 @@
+import type { Options } from './arguments'
+import type { Command } from './command'
+import { paint, type Terminal } from './terminal'
+
+const EXIT_CODES = `  0    converged: the gradient was matched, and the data with it
+  1    failed: the gradient was not matched, or by data unlike the original (a picture below 20 dB); files and lines say so
+  2    bad input: one line says what, nothing is written
+  130  interrupted: Ctrl-C keeps the best so far; a second one quits at once and writes nothing`
+
+/** `dlg --help`. */
+export function overview(commands: readonly Command[], terminal: Terminal): string {
+  const title = (text: string) => paint(terminal, 'stdout', 'bold', text)
+  const list = commands.map((c) => [`${c.name} ${c.usage}`, c.summary] as const)
+  return `dlg: what do the gradients you share give away?
+
+A client of federated learning shares the gradient of its training step instead of its data. dlg plays both sides:
+it computes the gradient of your data on a small network, then forgets the data and searches for what has the same
+gradient (Deep Leakage from Gradients: Zhu, Liu, Han, 2019). It writes pictures and a report of how close it came.
+
+${title('Commands')}
+${table(list)}
+
+${title('Examples')}
+${commands.map((c) => `  ${c.examples[0]}`).join('\n')}
+
+${title('Exit code')}
+${EXIT_CODES}
+
+dlg COMMAND --help teaches a command.
+`
+}
+
+/** `dlg COMMAND --help`. */
+export function helpOf(command: Command, terminal: Terminal): string {
+  const title = (text: string) => paint(terminal, 'stdout', 'bold', text)
+  return `dlg ${command.name} ${command.usage}
+
+${command.description}
+
+${title('Options')}
+${table(optionRows(command.options))}
+
+${title('Examples')}
+${command.examples.map((e) => `  ${e}`).join('\n')}
+
+${title('Exit code')}
+${EXIT_CODES}
+`
+}
+
+const optionRows = (options: Options) =>
+  Object.entries(options).map(([name, { value, help, default: preset }]) => {
+    const end = preset === undefined ? '' : ` (default ${preset})`
+    return [`--${name}${value ? ` ${value}` : ''}`, `${help}${end}`] as const
+  })
+
+const WIDTH = 100
+
+/** Two columns; the second wraps. */
+function table(rows: readonly (readonly [string, string])[]): string {
+  const left = Math.max(...rows.map(([name]) => name.length)) + 4
+  return rows.map(([name, text]) => `  ${name.padEnd(left - 2)}${wrap(text, WIDTH - left, left)}`).join('\n')
+}
+
+function wrap(text: string, width: number, indent: number): string {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const last = lines.length - 1
+    if (lines[last] && lines[last].length + word.length + 1 > width) lines.push(word)
+    else lines[last] += lines[last] ? ` ${word}` : word
+  }
+  return lines.join(`\n${' '.repeat(indent)}`)
+}

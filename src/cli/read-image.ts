@@ -1,0 +1,30 @@
+import { DlgError } from '../errors'
+import { type Image, readImage, toSquare } from '../io'
+
+/** Sizes of the network's input; below, its layers and the similarity index have nothing to work on. */
+export const SIZES = [12, 256] as const
+
+/** Above, a photograph takes seconds and gigabytes to decode only to be shrunk to a thumbnail. */
+const MAX_MEGAPIXELS = 16
+
+/**
+ * The centre square of a PNG or JPEG, shrunk to `size`.
+ *
+ * @throws DlgError `invalid-file` also when the image would have to be enlarged: there would be nothing to reconstruct
+ * in the pixels between
+ */
+export function readSquare(path: string, size: number): Image {
+  const image = readImage(path)
+  const { width, height } = image
+  if (width * height > MAX_MEGAPIXELS * 1e6)
+    throw new DlgError(
+      'invalid-file',
+      `${path}: the image is ${width}x${height}, should be at most ${MAX_MEGAPIXELS} megapixels; shrink it first`,
+    )
+  if (Math.min(width, height) < size)
+    throw new DlgError(
+      'invalid-file',
+      `${path}: the image is ${width}x${height}, should be at least ${size}x${size} for --size ${size}`,
+    )
+  return toSquare(image, size)
+}

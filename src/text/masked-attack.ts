@@ -1,0 +1,63 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { DlgError } from '../errors'
+import type { FunctionalModel } from '../model/model'
+import type { Values } from '../runtime/runtime'
+import type { TextModel } from './text-model'
+
+/**
+ * The tokens a masked LM had to say, from the gradient of its output bias: ∂L/∂b_v = mean over the hidden positions of
+ * p_v − [y = v], negative only where some y is v.
+ */
+export function hiddenTokens(biasGradient: Values): number[] {
+  const found = [...biasGradient].flatMap((v, token) => (v < 0 ? [token] : []))
+  if (found.length > 0) return found
+  throw new DlgError(
+    'labels',
+    'no token has a negative bias gradient: the shared gradient is not that of a masked language model',
+  )
+}
+
+/**
+ * The masked LM's loss as a model: which position hides which token is unknown too, so each position has a soft-max
+ * over the candidates and "nothing hidden" beside its embedding.
+ *
+ * One sample is [tokens, hidden + candidates + 1]; the choices are in units of `spread`, as the embeddings are.
+ */
+export function maskedLoss(
+  model: TextModel,
+  tokens: number,
+  candidates: readonly number[],
+  spread: number,
+): FunctionalModel {
+  const { weights, apply } = model.overEmbeddings(tokens)
+  const { hidden } = model.config
+  return {
+    name: `bert (${model.head}) loss`,
+    inputShape: [tokens, hidden + candidates.length + 1],
+    weights,
+    apply(x, w) {
+      const embedded = tf.slice(x, [0, 0, 0], [1, tokens, hidden])
+      const choices = tf.softmax(
+        tf.div(tf.slice(x, [0, 0, hidden], [1, tokens, candidates.length + 1]), spread) as tf.Tensor3D,
+      )
+      const targets = tf.slice(choices, [0, 0, 0], [1, tokens, candidates.length])
+      const all = tf.logSoftmax(apply(embedded, w))
+      const logProbabilities = tf.gather(all, tf.tensor1d([...candidates], 'int32'), 2)
+      return tf.reshape(tf.neg(tf.div(tf.sum(tf.mul(targets, logProbabilities)), tf.sum(targets))), [1, 1])
+    },
+  }
+}
+
+/** The candidate each position hides, or undefined, from the columns beside the embeddings. */
+export function choicesOf(
+  data: Values,
+  tokens: number,
+  hidden: number,
+  candidates: readonly number[],
+): (number | undefined)[] {
+  const width = hidden + candidates.length + 1
+  return Array.from({ length: tokens }, (_, t) => {
+    const scores = data.subarray(t * width + hidden, (t + 1) * width) as Float64Array
+    return candidates[scores.indexOf(scores.reduce((a, b) => Math.max(a, b)))]
+  })
+}
