@@ -121,10 +121,10 @@ async function productsFor(executable: Executable, settings: Settings, unknowns:
   return matrixProducts(settings.runtime, settings.productRows, unknowns)
 }
 
-/** Batches of images need a prior to come apart; one image does not. */
+/** Images have a prior: it is what tells the samples of a batch apart, and one image comes out cleaner for it. */
 function defaultPriors({ data }: TracedGradient): readonly Prior[] {
-  const [batch, height, width, channels] = data.shape
-  if (data.shape.length !== 4 || height < 2 || width < 2 || batch < 2) return []
+  const [, height, width, channels] = data.shape
+  if (data.shape.length !== 4 || height < 2 || width < 2) return []
   return [channels === 3 ? colorTotalVariation(PRIOR) : totalVariation(PRIOR)]
 }
 

@@ -81,7 +81,10 @@ export interface LeakageOptions extends TrainingOptions {
   seed?: number
   /** `gray` is the middle of the range with a little noise, `normal` N(0, 1), `uniform` over the range. Default `gray` (`paper`: `normal`). */
   init?: 'gray' | 'normal' | 'uniform' | Start
-  /** What plausible data look like; default none for one sample, total variation for batches of images. */
+  /**
+   * What plausible data look like. Default: total variation for images (in colour where there are three channels) with
+   * the built-in L-BFGS, else none.
+   */
   priors?: PriorWeights | readonly Prior[]
   /**
    * The factor by which the priors' weight falls whenever a search comes to rest, for as long as the gradient then comes
@@ -227,7 +230,8 @@ export function leakageOptions(options: LeakageOptions): Settings {
   const { preset = 'robust', batchSize = 1, labels = 'joint', distance = 'l2', optimizer = 'lbfgs' } = options
   const paper = choice('preset', preset, ['robust', 'paper']) === 'paper'
   const { iterations = 300, restarts = paper ? 1 : 4, seed = 1234, init = paper ? 'normal' : 'gray' } = options
-  const { priors = paper ? [] : undefined, dataRange = [0, 1], tolerance = 1e-10, budget = {} } = options
+  // the default prior is eased whenever the optimizer comes to rest, which Adam and its like do not
+  const { priors = paper || optimizer !== 'lbfgs' ? [] : undefined, dataRange = [0, 1], tolerance = 1e-10, budget = {} } = options
   const range = rangeOption(dataRange)
   return {
     ...training(options),

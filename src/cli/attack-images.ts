@@ -6,11 +6,11 @@ import { lenet } from '../models/lenet'
 import { type AttackSettings, attack } from './attack'
 import { useBackend } from './backend'
 import { checkFolder, writeFiles } from './files'
+import type { Network } from './network'
 import { type Outcome, outcome } from './outcome'
 import { galleryAndFilm, stripAndFilm } from './pictures'
 import { mean, pair, type Sample, type Secret } from './samples'
 import { paint, type Terminal } from './terminal'
-import { type PriorSettings, tuning, type WeightsInit } from './tuning'
 import { version } from './version'
 
 /** PSNR in dB from which a picture can be taken for the original; noise that has its colours gets to some 15. */
@@ -20,18 +20,16 @@ const ALIKE = 20
 export interface Client {
   readonly command: string
   readonly secrets: readonly Secret[]
-  readonly classes: number
-  readonly weightsInit: WeightsInit
-  readonly prior: PriorSettings
+  readonly network: Network
 }
 
 /** Both sides of an attack on images: the client's gradient, the search, the files and the lines. @returns the exit code */
 export async function attackImages(client: Client, settings: AttackSettings, terminal: Terminal): Promise<number> {
-  const { secrets } = client
-  if (settings.labels === 'infer' && secrets.length > client.classes)
+  const { secrets, network } = client
+  if (settings.labels === 'infer' && secrets.length > network.classes)
     throw new DlgError(
       'labels',
-      `--labels infer finds distinct classes; a batch of ${secrets.length} has more samples than the ${client.classes} classes`,
+      `--labels infer finds distinct classes; a batch of ${secrets.length} has more samples than the ${network.classes} classes`,
     )
   checkFolder(settings.out)
   await useBackend(settings.backend)
@@ -55,17 +53,16 @@ export async function attackImages(client: Client, settings: AttackSettings, ter
 }
 
 /** What the client shares, and what its receiver makes of it. */
-async function leakOf({ secrets, classes, weightsInit, prior }: Client, settings: AttackSettings, terminal: Terminal) {
+async function leakOf({ secrets, network }: Client, settings: AttackSettings, terminal: Terminal) {
   const size = secrets[0].image.width
   const truth = secrets.map((s) => s.label)
-  const model = lenet({ size, classes, seed: settings.seed, init: weightsInit })
+  const model = lenet({ size, classes: network.classes, seed: settings.seed, init: network.weightsInit })
   const x = tf.tidy(() => tf.stack(secrets.map(({ image }) => tf.tensor(image.data, [size, size, 3]))))
   try {
     const shared = await gradientsOf(model, x, truth, { runtime: settings.runtime })
     const labels = settings.labels === 'known' ? truth : settings.labels
-    const { tv, tolerance } = tuned({ secrets, weightsInit, prior }, settings)
-    const priors = { totalVariation: tv }
-    const options = { batchSize: secrets.length, labels, priors, tolerance }
+    const { tv, tolerance, iterations } = network
+    const options = { batchSize: secrets.length, labels, priors: { totalVariation: tv }, tolerance, iterations }
     return await attack(model, shared, options, settings, terminal).finally(() => tf.dispose(shared))
   } finally {
     tf.dispose(x)
@@ -73,15 +70,10 @@ async function leakOf({ secrets, classes, weightsInit, prior }: Client, settings
   }
 }
 
-const tuned = (
-  { secrets, weightsInit, prior }: Pick<Client, 'secrets' | 'weightsInit' | 'prior'>,
-  { search }: AttackSettings,
-) => tuning({ weightsInit, size: secrets[0].image.width, batchSize: secrets.length, preset: search.preset }, prior)
-
 function reportOf(client: Client, settings: AttackSettings, leak: Leakage, samples: readonly Sample[]) {
   const measured = samples.map(({ source, label, mse, psnr, ssim }) => ({ source, label, mse, psnr, ssim }))
   const all = { mse: mean(samples.map((s) => s.mse)), psnr: mean(samples.map((s) => s.psnr)) }
-  const { labels, backend, search } = settings
+  const { seed, labels, optimizer, distance, preset, restarts, backend } = settings
   return {
     command: client.command,
     status: leak.status,
@@ -92,16 +84,17 @@ function reportOf(client: Client, settings: AttackSettings, leak: Leakage, sampl
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
-    seed: leak.seed,
+    seed,
     runtime: leak.runtime,
     options: {
       size: samples[0].original.width,
-      classes: client.classes,
-      'weights-init': client.weightsInit,
+      ...client.network,
       labels,
-      ...tuned(client, settings),
+      optimizer,
+      distance,
+      preset,
+      restarts,
       backend,
-      ...search,
     },
     versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
   }

@@ -28,7 +28,10 @@ export const attackOptions = (command: string) =>
       default: 'robust',
       help: 'robust, or paper: the published recipe, which fails more often',
     },
-    iterations: { value: 'N', default: '300', help: 'most steps of one restart, of up to 20 evaluations each' },
+    iterations: {
+      value: 'N',
+      help: 'most steps of one restart, of up to 20 evaluations each (default 300, 1000 for hard problems)',
+    },
     restarts: { value: 'N', help: 'most starts; the first that converges ends the search (default 4; with paper 1)' },
     runtime: {
       value: 'NAME',
@@ -47,13 +50,10 @@ export interface AttackSettings {
   readonly runtime: 'auto' | 'onnx' | 'tfjs' | 'reference'
   readonly backend: (typeof BACKENDS)[number]
   readonly json: boolean
-  readonly search: {
-    readonly preset: 'robust' | 'paper'
-    readonly optimizer: 'lbfgs' | 'adam'
-    readonly distance: 'l2' | 'cosine'
-    readonly iterations: number
-    readonly restarts: number
-  }
+  readonly preset: 'robust' | 'paper'
+  readonly optimizer: 'lbfgs' | 'adam'
+  readonly distance: 'l2' | 'cosine'
+  readonly restarts: number
 }
 
 /** @throws DlgError `invalid-option` */
@@ -66,13 +66,10 @@ export function attackSettings(args: Arguments): AttackSettings {
     runtime: args.choice('runtime', ['auto', 'onnx', 'tfjs', 'reference']),
     backend: args.choice('backend', BACKENDS),
     json: args.has('json'),
-    search: {
-      preset,
-      optimizer: args.choice('optimizer', ['lbfgs', 'adam']),
-      distance: args.choice('distance', ['l2', 'cosine']),
-      iterations: args.whole('iterations', 1),
-      restarts: args.has('restarts') ? args.whole('restarts', 1) : preset === 'paper' ? 1 : 4,
-    },
+    preset,
+    optimizer: args.choice('optimizer', ['lbfgs', 'adam']),
+    distance: args.choice('distance', ['l2', 'cosine']),
+    restarts: args.has('restarts') ? args.whole('restarts', 1) : preset === 'paper' ? 1 : 4,
   }
 }
 
@@ -86,17 +83,16 @@ export interface Frame {
 export async function attack(
   model: Model,
   shared: SharedGradients,
-  options: LeakageOptions,
+  options: LeakageOptions & { iterations: number },
   settings: AttackSettings,
   terminal: Terminal,
 ): Promise<{ leak: Leakage; frames: Frame[] }> {
   const frames: Frame[][] = []
-  const shown = progress(terminal, settings.search)
+  const { seed, runtime, preset, optimizer, distance, restarts } = settings
+  const shown = progress(terminal, { iterations: options.iterations, restarts })
   try {
     const leak = await deepLeakageFromGradients(model, shared, {
-      seed: settings.seed,
-      runtime: settings.runtime,
-      ...settings.search,
+      ...{ seed, runtime, preset, optimizer, distance, restarts },
       ...options,
       signal: terminal.signal,
       onIteration(e) {

@@ -42,7 +42,15 @@ export function writeFiles(folder: string, files: Files): void {
     if (cause instanceof DlgError) throw cause
     throw new DlgError('invalid-file', `--out ${folder}: cannot be written: ${(cause as Error).message}`, { cause })
   } finally {
-    rmSync(temporary, { recursive: true, force: true })
+    removeQuietly(temporary)
+  }
+}
+
+function removeQuietly(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true })
+  } catch {
+    // what kept it from being written is the error to report
   }
 }
 

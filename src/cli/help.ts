@@ -2,8 +2,8 @@ import type { Options } from './arguments'
 import type { Command } from './command'
 import { paint, type Terminal } from './terminal'
 
-const EXIT_CODES = `  0    converged: the gradient was matched, and the data with it
-  1    failed: the gradient was not matched, or by data unlike the original (a picture below 20 dB); files and lines say so
+const EXIT_CODES = `  0    converged: the gradient was matched, by data like the original
+  1    failed, and called so everywhere: the gradient was not matched, or by a picture below 20 dB
   2    bad input: one line says what, nothing is written
   130  interrupted: Ctrl-C keeps the best so far; a second one quits at once and writes nothing`
 

@@ -20,5 +20,6 @@ type Style = 'bold' | 'dim' | 'green' | 'red'
 /** Colours text where a person reads it; Node 20 has the colours from 20.12 on. */
 export function paint(terminal: Terminal, output: 'stdout' | 'stderr', style: Style, text: string): string {
   if (!terminal[output].isTTY || terminal.env.NO_COLOR) return text
-  return util.styleText?.(style, text) ?? text
+  // later versions ask process.stdout themselves unless told not to
+  return util.styleText?.(style, text, { validateStream: false }) ?? text
 }

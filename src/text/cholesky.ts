@@ -1,7 +1,7 @@
 import type { Values } from '../runtime/runtime'
 
 /** Rounding of float32 gradients, squared, in units of the mean eigenvalue. */
-const FLOOR = 1e-11
+const FLOOR = 1e-13
 
 /** The Cholesky factor L of G + λ with G = Σ WᵀW over the normalised matrices, row by row, in float64. */
 export function spanFactor(gradients: readonly Values[], width: number): { factor: Float64Array[]; lambda: number } {

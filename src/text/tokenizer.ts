@@ -21,7 +21,11 @@ export interface TextTokenizer {
  *
  * @throws DlgError `invalid-data` for text that is empty or too long, `invalid-model` for a tokenizer of another encoder
  */
-export function encodeFor({ config }: { readonly config: BertConfig }, tokenizer: TextTokenizer, text: string): number[] {
+export function encodeFor(
+  { config }: { readonly config: BertConfig },
+  tokenizer: TextTokenizer,
+  text: string,
+): number[] {
   if (typeof text !== 'string' || text.trim() === '')
     throw new DlgError('invalid-data', 'the text is empty; give a sentence')
   if (tokenizer.size !== config.vocabularySize)
@@ -73,7 +77,11 @@ export async function parseTokenizer(json: string): Promise<TextTokenizer> {
     last: around[1],
     mask: id('[MASK]'),
     encode: (text) => [...inner.encode(text).ids],
-    decode: (ids) => inner.decode(ids.filter((i) => !surrounding.has(i)), { skip_special_tokens: false }),
+    decode: (ids) =>
+      inner.decode(
+        ids.filter((i) => !surrounding.has(i)),
+        { skip_special_tokens: false },
+      ),
     token: (i) => inner.id_to_token(i) ?? '[UNK]',
   }
 }

@@ -36,6 +36,30 @@ export function tokenSet(embeddingGradient: Table, threshold = 0): number[] {
   return [...rowNorms(embeddingGradient)].flatMap((norm, id) => (norm > threshold ? [id] : []))
 }
 
+/**
+ * As {@link tokenSet}, where the masked-LM decoder shares the table and every row has a gradient: for a token v that is
+ * neither in the sentence nor hidden it is p_v h, with p_v the gradient of the output bias. The `count` rows which that
+ * explains least are, with the hidden tokens, all of the sentence's.
+ */
+export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, count: number): number[] {
+  const { data, width } = embeddingGradient
+  const features = new Float64Array(width)
+  let squares = 0
+  biasGradient.forEach((p, v) => {
+    if (p <= 0) return
+    squares += p * p
+    for (let j = 0; j < width; j++) features[j] += p * data[v * width + j]
+  })
+  const rest = Float64Array.from(data, (x, i) => {
+    const v = Math.floor(i / width)
+    return x - (biasGradient[v] * features[i % width]) / squares
+  })
+  const norms = rowNorms({ data: rest, width })
+  const hidden = [...biasGradient.keys()].filter((v) => biasGradient[v] < 0)
+  const others = [...biasGradient.keys()].filter((v) => biasGradient[v] >= 0).sort((a, b) => norms[b] - norms[a])
+  return [...hidden, ...others.slice(0, count)].sort((a, b) => a - b)
+}
+
 /** How long the sentence was: position rows beyond it have no gradient. */
 export function sequenceLength(positionGradient: Table): number {
   return rowNorms(positionGradient).findLastIndex((norm) => norm > 0) + 1

@@ -12,19 +12,18 @@ describe('dlg image', () => {
     const photo = writePhoto(folder.at('photo.png'))
     const out = folder.at('deep/out')
     const { code, stdout, stderr } = await dlg(['image', photo, ...QUICK, '--seed', '13', '--out', out])
-    expect(stdout).toMatch(/^converged: \d\d\.\d dB, label 3 \(was 3\), \d+ evaluations in \d+\.\d s on tfjs:cpu\n/)
+    expect(stdout).toMatch(/^converged: \d\d\.\d dB, label 3 \(was 3\), \d+ evaluations in \d+\.\d s on tfjs:wasm\n/)
     expect(stdout.trim().split('\n')[1]).toBe(
       ['strip.png', 'steps.gif', 'result.json'].map((f) => `${out}/${f}`).join(' '),
     )
     expect(stderr).toMatch(/^restart 1\/4 · step 0\/300 · objective \S+ · best \S+ · \d+ evaluations\/s\n/)
-    expect(stderr).toMatch(/step 25\/300 .* · at most \d+ s left in this restart\n/)
     expect(code).toBe(0)
     const result = readJson(`${out}/result.json`)
     expect(result).toMatchObject({
       status: 'converged',
       label: { original: 3, recovered: 3 },
       seed: 13,
-      runtime: 'tfjs:cpu',
+      runtime: 'tfjs:wasm',
       versions: { node: process.version, tfjs: tf.version_core },
     })
     expect(result.psnr).toBeGreaterThan(30)
@@ -64,8 +63,9 @@ describe('dlg image', () => {
       distance: 'cosine',
       preset: 'paper',
       'weights-init': 'default',
-      backend: 'wasm',
+      backend: 'cpu',
     }
+    const { 'weights-init': weightsInit, ...rest } = options
     const { code } = await dlg([
       ...['image', photo, ...QUICK, '--iterations', '3', '--class', '7', '--seed', '5', '--out', folder.at('out')],
       ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
@@ -74,10 +74,9 @@ describe('dlg image', () => {
     expect(readJson(folder.at('out/result.json'))).toMatchObject({
       label: { original: 7, recovered: 7 },
       seed: 5,
-      runtime: 'tfjs:wasm',
-      options: { ...options, size: 12, classes: 10, iterations: 3, restarts: 1 },
+      runtime: 'tfjs:cpu',
+      options: { ...rest, weightsInit, size: 12, classes: 10, iterations: 3, restarts: 1 },
     })
-    await tf.setBackend('cpu')
   })
 
   it('gives the same for the same seed, frees what it takes, and replaces its own files alone', async () => {
@@ -123,7 +122,7 @@ describe('dlg batch', () => {
   it('matches reconstructions to originals and puts them in a gallery', async () => {
     const photos = [0, 1].map((i) => writePhoto(folder.at(`${i}.png`), 5 * i))
     const { code, stdout } = await dlg([
-      ...['batch', ...photos, ...QUICK, '--class', '8,2', '--labels', 'infer', '--weights-init', 'default'],
+      ...['batch', ...photos, ...QUICK, '--class', '8,2', '--labels', 'infer'],
       ...['--iterations', '60', '--restarts', '1', '--out', folder.at('out')],
     ])
     const { samples, psnr, status } = readJson(folder.at('out/result.json'))
@@ -149,7 +148,7 @@ describe('dlg batch', () => {
 })
 
 describe('dlg cifar', () => {
-  const quick = ['--iterations', '1', '--restarts', '1', '--runtime', 'tfjs', '--weights-init', 'default']
+  const quick = ['--iterations', '1', '--restarts', '1', '--runtime', 'tfjs', '--backend', 'wasm']
 
   it('takes an image of CIFAR-100 with its true label', async () => {
     writeFileSync(folder.at('x.tar.gz'), cifar100Archive())

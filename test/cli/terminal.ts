@@ -75,4 +75,4 @@ export function writePhoto(path: string, seed = 0, width = 24, height = width): 
 export const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
 
 /** Small enough for a second, on a runtime that is always there. */
-export const QUICK = ['--size', '12', '--classes', '10', '--runtime', 'tfjs']
+export const QUICK = ['--size', '12', '--classes', '10', '--runtime', 'tfjs', '--backend', 'wasm']

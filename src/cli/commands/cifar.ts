@@ -3,7 +3,7 @@ import { type CifarSet, cifar10, cifar100, cifarSample, readArchive } from '../.
 import { DlgError } from '../../errors'
 import { attackOptions, attackSettings } from '../attack'
 import type { Command } from '../command'
-import { network, networkOptions } from '../image-options'
+import { network, networkOptions } from '../network'
 import type { Terminal } from '../terminal'
 
 const SETS: Readonly<Record<'cifar100' | 'cifar10', CifarSet>> = { cifar100, cifar10 }
@@ -34,9 +34,9 @@ DLG_DATA_URL names another folder to download the same files from.`,
   ],
   async run(args, terminal) {
     const settings = attackSettings(args)
-    const net = network(args)
     const index = args.whole('index', 0)
     const set = SETS[args.choice('dataset', ['cifar100', 'cifar10'])]
+    const net = network(args, settings, { classes: set.classes, size: 32, batchSize: 1 })
     const split = args.choice('split', ['train', 'test'])
     const [stray] = args.positionals
     if (stray !== undefined)
@@ -46,7 +46,7 @@ DLG_DATA_URL names another folder to download the same files from.`,
     const { image, label, labelName } = cifarSample(set, archive, split, index, path ?? set.name)
     const { attackImages } = await import('../attack-images')
     const secrets = [{ source: `${set.name} ${split} ${index} (${labelName})`, image, label }]
-    return attackImages({ command: 'cifar', secrets, classes: set.classes, ...net }, settings, terminal)
+    return attackImages({ command: 'cifar', secrets, network: net }, settings, terminal)
   },
 }
 

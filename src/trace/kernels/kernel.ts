@@ -18,6 +18,3 @@ export function axesOf(axis: number | readonly number[] | undefined | null, rank
   return all.map((a) => (a < 0 ? a + rank : a))
 }
 
-/** An attribute given once or per spatial axis. */
-export const perAxis = (value: number | readonly number[], rank: number): number[] =>
-  typeof value === 'number' ? new Array<number>(rank).fill(value) : [...value]

@@ -1,0 +1,62 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { DlgError } from '../errors'
+import type { Values } from '../runtime/runtime'
+import type { PlainTensor } from '../shared-gradients'
+import { POSITIONS, TOKEN_BIAS, WORDS } from './shapes'
+import { spanTokens } from './span'
+import type { TextModel } from './text-model'
+import { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from './tokens'
+
+/** Gradients by the weights' Hugging Face names; that of the word-embedding table may be among them. */
+export type TextGradients = { readonly [name: string]: Tensor | PlainTensor }
+
+export const numbers = async (tensor: Tensor | PlainTensor): Promise<Values> =>
+  tensor instanceof Tensor ? ((await tensor.data()) as Float32Array) : Float64Array.from(tensor.data)
+
+/** @throws DlgError `invalid-gradients` when it was not shared */
+export async function gradientOf(shared: TextGradients, name: string): Promise<Values> {
+  if (typeof shared !== 'object' || shared === null)
+    throw new DlgError('invalid-gradients', 'gradients must be a map of tensors by name')
+  if (Object.hasOwn(shared, name)) return numbers(shared[name])
+  throw new DlgError('invalid-gradients', `there is no gradient of '${name}', which is needed here`)
+}
+
+/** How many tokens the sentence has, from the gradient of the position table. */
+export async function lengthOf(model: TextModel, shared: TextGradients): Promise<number> {
+  const length = sequenceLength({ data: await gradientOf(shared, POSITIONS), width: model.config.hidden })
+  if (length > 0) return length
+  throw new DlgError('invalid-gradients', `the gradient of '${POSITIONS}' is zero everywhere; give the length`)
+}
+
+/** The tokens the word-embedding table's gradient gives away, when it was shared. */
+export async function tokensOf(model: TextModel, shared: TextGradients, length: number): Promise<number[] | undefined> {
+  if (!Object.hasOwn(shared, WORDS)) return undefined
+  const table = { data: await gradientOf(shared, WORDS), width: model.config.hidden }
+  return model.head === 'mlm' ? tiedTokenSet(table, await gradientOf(shared, TOKEN_BIAS), length) : tokenSet(table)
+}
+
+export async function wordTable(model: TextModel): Promise<Table> {
+  return { data: (await model.words.data()) as Float32Array, width: model.config.hidden }
+}
+
+/** The tokens the encoder saw, in closed form from its first block; see {@link spanTokens}. */
+export async function tokensBySpan(
+  model: TextModel,
+  shared: TextGradients,
+  length: number,
+  allowed?: readonly number[],
+): Promise<DecodedToken[]> {
+  const { weights, config } = model
+  const read = async (name: string) => (await weights[`embeddings.${name}`].data()) as Float32Array
+  const type = await read('token_type_embeddings.weight')
+  const positions = (await read('position_embeddings.weight')).map((v, i) => v + type[i % config.hidden])
+  const attention = ['query', 'key', 'value'].map((part) => `encoder.layer.0.attention.self.${part}.weight`)
+  const inputs = {
+    words: await wordTable(model),
+    positions: { data: positions, width: config.hidden },
+    gamma: await read('LayerNorm.weight'),
+    beta: await read('LayerNorm.bias'),
+    epsilon: config.epsilon,
+  }
+  return spanTokens(inputs, await Promise.all(attention.map((name) => gradientOf(shared, name))), length, allowed)
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { readArguments } from '../../src/cli/arguments'
+import { commands } from '../../src/cli/commands'
+import { run } from '../../src/cli/main'
+import { dlg } from './terminal'
+
+it('the overview names every command and exit code', async () => {
+  const { code, stdout } = await dlg(['--help'])
+  expect(code).toBe(0)
+  for (const { name, summary } of commands)
+    expect(stdout).toMatch(new RegExp(`^  ${name} .* ${summary.slice(0, 20)}`, 'm'))
+  for (const code of [0, 1, 2, 130]) expect(stdout).toMatch(new RegExp(`^  ${code} `, 'm'))
+  expect((await dlg(['-h'])).stdout).toBe(stdout)
+  expect((await dlg(['help'])).stdout).toBe(stdout)
+})
+
+it('--version is that of the package', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+  expect(await dlg(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+describe.each(commands.map((c) => [c.name, c] as const))('dlg %s', (name, command) => {
+  it('has help with every option, within 120 columns', async () => {
+    const { code, stdout } = await dlg([name, '--help'])
+    expect(code).toBe(0)
+    for (const option of Object.keys(command.options)) expect(stdout).toContain(`  --${option} `)
+    for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(120)
+    expect((await dlg(['help', name])).stdout).toBe(stdout)
+    // help wins over what is wrong beside it
+    expect((await dlg([name, '--none', '-h'])).stdout).toBe(stdout)
+  })
+
+  it('has examples that it takes', () => {
+    for (const example of command.examples) {
+      const [program, first, ...rest] = example.split(' ')
+      expect([program, first]).toEqual(['dlg', name])
+      expect(() => readArguments(command.options, rest)).not.toThrow()
+    }
+  })
+
+  it('has the options that all commands have', () => {
+    expect(Object.keys(command.options)).toEqual(
+      expect.arrayContaining(
+        'out seed labels optimizer distance preset iterations restarts runtime backend json help'.split(' '),
+      ),
+    )
+  })
+})
+
+it('colours headings in a terminal that wants colours', async () => {
+  const help = async (env: Record<string, string>) => {
+    let stdout = ''
+    const write = (text: string) => (stdout += text)
+    const { signal } = new AbortController()
+    await run(['--help'], { stdout: { write, isTTY: true }, stderr: { write }, env, signal })
+    return stdout
+  }
+  expect(await help({})).toContain('\x1b[1mCommands')
+  expect(await help({ NO_COLOR: '1' })).not.toContain('\x1b')
+})
