@@ -12,11 +12,14 @@ export default defineConfig({
     'onnx-web': 'src/runtime/onnx/web.ts',
   },
   format: ['esm', 'cjs'],
-  // types of a package that users need not have
-  dts: { resolve: ['onnxruntime-common'] },
+  dts: true,
   clean: true,
   splitting: true,
   target: 'node20',
+  esbuildOptions(options, { format }) {
+    // CommonJS has __filename in its place, and import.meta is a syntax error there
+    if (format === 'cjs') options.define = { ...options.define, 'import.meta.url': 'undefined' }
+  },
   async onSuccess() {
     const notices = BUNDLED.map((name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, 'utf8').trim()}\n`)
     writeFileSync('dist/THIRD-PARTY-LICENSES.txt', notices.join(`\n${'-'.repeat(80)}\n\n`))

@@ -20,10 +20,8 @@ export interface Result {
   iteration?: Times
   /** Curvature pairs in memory while iterations were timed. */
   pairs?: number
-  /** Resident set at its largest, of the whole process. */
-  peakMb?: number
-  /** The process with everything loaded and no case open. */
-  idleMb?: number
+  /** Resident set of the process at its largest, and with everything loaded and no case open. */
+  memory?: { readonly peakMb: number; readonly idleMb: number }
   /** |v − v₀| / |v₀| and ‖g − g₀‖ / ‖g₀‖ against ours. */
   agreement?: { readonly value: number; readonly gradient: number }
   /** Why something is missing. */
@@ -78,7 +76,8 @@ export async function measure(
       const result = results.get(kind.name)!
       try {
         await peer.ask({ do: 'about' })
-        result.idleMb = (await peer.ask({ do: 'memory' })).peakMb
+        const idleMb = (await peer.ask({ do: 'memory' })).peakMb
+        result.memory = { peakMb: idleMb, idleMb }
         const opened = await peer.ask({ do: 'open', name: c.name, case: c, threads, file })
         result.compileMs = opened.compileMs
         if (opened.throws) result.note = `throws: ${opened.throws}`
@@ -100,7 +99,8 @@ export async function measure(
     partial.forEach(({ result }, i) => {
       result.gradient = timesOf(gradients[i])
     })
-    for (const { peer, result } of running) result.peakMb = (await peer.ask({ do: 'memory' })).peakMb
+    for (const { peer, result } of running)
+      result.memory = { ...result.memory!, peakMb: (await peer.ask({ do: 'memory' })).peakMb }
     return results
   } finally {
     await Promise.all(running.map(({ peer }) => peer.close()))
@@ -143,10 +143,12 @@ async function iterate(running: readonly Running[], plan: Plan): Promise<void> {
   if (searching.length === 0) return
   const slowest = Math.max(...searching.map(({ result }) => result.evaluation!.median))
   const affordable = Math.floor((plan.iterating * 1000) / slowest)
-  const count = Math.max(10, Math.min(100, Math.floor(affordable / 3)))
+  // ours says where it is once per 20 steps
+  const count = Math.max(30, Math.min(100, Math.floor(affordable / 3)))
   const fill = Math.max(5, Math.min(FILL, affordable - count))
+  const repeats = slowest * (fill + count) > plan.iterating * 1000 ? 1 : Math.min(plan.repeats, 3)
   const pairs = new Map<string, number>()
-  const lists = await inTurns(searching, Math.min(plan.repeats, 3), async ({ name, peer }) => {
+  const lists = await inTurns(searching, repeats, async ({ name, peer }) => {
     const reply = await peer.ask({ do: 'iterate', fill, count })
     pairs.set(name, Math.min(PAIRS, reply.pairs))
     return reply

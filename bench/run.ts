@@ -86,7 +86,7 @@ function cells({ case: name, threads, results }: Row): string[] {
     ...[short(c?.median), short(c?.min), ratio(c?.median, a?.median)],
     ...[iteration(mine), iteration(torch), ratio(torch?.iteration?.median, mine?.iteration?.median)],
     ...[mine, torch, jax].map((r) => short(r?.compileMs)),
-    ...[mine, torch, jax].map((r) => short(r?.peakMb)),
+    ...[mine, torch, jax].map((r) => short(r?.memory && r.memory.peakMb - r.memory.idleMb)),
     differences.length > 0 ? Math.max(...differences).toExponential(0) : '–',
   ]
 }
@@ -145,7 +145,9 @@ async function main(): Promise<void> {
     console.log(`\n${table(HEAD, rows.map(cells))}`)
     console.log('\nms per evaluation: objective and gradient, median and minimum; ratio: theirs / ours, by medians.')
     console.log('iteration: one evaluation within the whole L-BFGS search, history full (* fewer than 100 pairs).')
-    console.log('MB: resident set of the process at its largest. agreement: the largest relative difference to ours.')
+    console.log(
+      'MB: the largest resident set, beyond that of the idle process. agreement: the largest relative difference to ours.',
+    )
     printStock(rows)
     if (whole.length > 0) printAttacks(whole)
     mkdirSync(dirname(json), { recursive: true })

@@ -93,7 +93,7 @@ export interface LeakageOptions extends TrainingOptions {
   priorEasing?: number
   /** Range of the data's values. Default [0, 1]. */
   dataRange?: readonly [number, number]
-  /** Relative loss at which a search has converged. Default 1e-10. */
+  /** Relative loss at which a search has converged. Default 1e-12. */
   tolerance?: number
   /** Most work; what is exceeded first ends the attack with the best point so far. */
   budget?: { evaluations?: number; milliseconds?: number }
@@ -231,7 +231,7 @@ export function leakageOptions(options: LeakageOptions): Settings {
   const paper = choice('preset', preset, ['robust', 'paper']) === 'paper'
   const { iterations = 300, restarts = paper ? 1 : 4, seed = 1234, init = paper ? 'normal' : 'gray' } = options
   // the default prior is eased whenever the optimizer comes to rest, which Adam and its like do not
-  const { priors = paper || optimizer !== 'lbfgs' ? [] : undefined, dataRange = [0, 1], tolerance = 1e-10, budget = {} } = options
+  const { priors = paper || optimizer !== 'lbfgs' ? [] : undefined, dataRange = [0, 1], tolerance = 1e-12, budget = {} } = options
   const range = rangeOption(dataRange)
   return {
     ...training(options),

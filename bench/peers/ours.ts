@@ -74,16 +74,19 @@ await serve({
   /** The search as users run it: default options, history full from evaluation `fill` on. */
   async iterate({ fill, count }: { fill: number; count: number }) {
     const { model, shared, problem, threads } = opened()
-    const events: (IterationEvent & { own: number })[] = []
+    const events: (Pick<IterationEvent, 'restart' | 'evaluations' | 'milliseconds'> & { own: number })[] = []
     let before = 0
     const leak = await deepLeakageFromGradients(model, shared, {
       ...{ batchSize: problem.labels.length, tolerance: 0, iterations: 100_000, restarts: 100 },
       ...{ runtime: runtime(threads), budget: { evaluations: fill + count } },
       onIteration(e) {
         if (e.iteration === 0) before = e.evaluations
-        events.push({ ...e, own: e.evaluations - before })
+        const { restart, evaluations, milliseconds } = e
+        events.push({ restart, evaluations, milliseconds, own: evaluations - before })
       },
     })
+    const { evaluations: all, milliseconds } = leak
+    events.push({ restart: events[events.length - 1].restart, evaluations: all, milliseconds, own: all - before })
     leak.dispose()
     // stretches of one restart with a full history
     let [evaluations, ms] = [0, 0]

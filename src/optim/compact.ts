@@ -29,8 +29,9 @@ interface Store {
   version: number
   /** Rows 0 … m − 1 are S, rows m … 2m − 1 are Y. */
   readonly matrix: Float32Array
-  /** sᵢᵀyⱼ and yᵢᵀyⱼ by slots, in float64. */
-  readonly sy: Float64Array
+  /** R: sᵢᵀyⱼ for i ≤ j, by age, oldest pair first; its transpose; and YᵀY. All in float64, m × m. */
+  readonly upper: Float64Array
+  readonly lower: Float64Array
   readonly yy: Float64Array
 }
 
@@ -50,11 +51,13 @@ export function compact(
   if (products.rows !== 2 * m)
     throw new RangeError(`compact: products over ${products.rows} rows for ${m} pairs; ${2 * m} are needed`)
 
+  const square = () => new Float64Array(m * m)
   const createStore = (n: number): Store => ({
     version: 0,
     matrix: new Float32Array(2 * m * n),
-    sy: new Float64Array(m * m),
-    yy: new Float64Array(m * m),
+    upper: square(),
+    lower: square(),
+    yy: square(),
   })
 
   /** Writes a pair into the oldest slot, with its products with all others. */
@@ -63,46 +66,48 @@ export function compact(
     if (!(ys > threshold)) return known
     const store = known.store ?? createStore(s.length)
     if (store.version !== known.version) throw new Error('compact L-BFGS can only go on from its newest state')
-    const { matrix, sy, yy } = store
+    const { matrix, upper, lower, yy } = store
     const full = known.order.length === m
     const slot = full ? known.order[0] : known.order.length
+    const order = [...(full ? known.order.slice(1) : known.order), slot]
+    // without the oldest pair every row and column moves up by one
+    if (full) for (const products of [upper, lower, yy]) products.copyWithin(0, m + 1)
     matrix.set(s, slot * s.length)
     matrix.set(y, (m + slot) * s.length)
-    // R needs sᵢᵀy of the older i only: the newest column is the whole update
     const withY = await products.multiply(matrix, Float32Array.from(y))
-    for (let i = 0; i < m; i++) {
-      sy[i * m + slot] = withY[i]
-      yy[i * m + slot] = yy[slot * m + i] = withY[m + i]
-    }
-    sy[slot * m + slot] = ys
-    yy[slot * m + slot] = dot(y, y)
+    const newest = order.length - 1
+    order.forEach((place, i) => {
+      upper[i * m + newest] = lower[newest * m + i] = withY[place]
+      yy[i * m + newest] = yy[newest * m + i] = withY[m + place]
+    })
+    upper[newest * m + newest] = lower[newest * m + newest] = ys
+    yy[newest * m + newest] = dot(y, y)
     store.version++
-    const order = [...(full ? known.order.slice(1) : known.order), slot]
     return { store, order, scale: ys / dot(y, y), version: store.version }
   }
 
   async function direction({ store, order, scale }: CompactCurvature, gradient: Float64Array): Promise<Float64Array> {
     if (!store) return times(-scale, gradient)
-    const { matrix, sy, yy } = store
+    const { matrix, upper, lower, yy } = store
     const count = order.length
-    const products1 = await products.multiply(matrix, Float32Array.from(gradient))
+    const along = await products.multiply(matrix, Float32Array.from(gradient))
     // p = R⁻¹ Sᵀg
     const p = new Float64Array(count)
     for (let i = count - 1; i >= 0; i--) {
-      let rest = products1[order[i]]
-      const row = order[i] * m
-      for (let j = i + 1; j < count; j++) rest -= sy[row + order[j]] * p[j]
-      p[i] = rest / sy[row + order[i]]
+      const row = i * m
+      let rest = along[order[i]]
+      for (let j = i + 1; j < count; j++) rest -= upper[row + j] * p[j]
+      p[i] = rest / upper[row + i]
     }
     // u = R⁻ᵀ (D p + γ YᵀY p − γ Yᵀg)
     const u = new Float64Array(count)
     for (let i = 0; i < count; i++) {
-      const row = order[i] * m
-      let inner = -products1[m + order[i]]
-      for (let j = 0; j < count; j++) inner += yy[row + order[j]] * p[j]
-      let rest = sy[row + order[i]] * p[i] + scale * inner
-      for (let j = 0; j < i; j++) rest -= sy[order[j] * m + order[i]] * u[j]
-      u[i] = rest / sy[row + order[i]]
+      const row = i * m
+      let inner = -along[m + order[i]]
+      for (let j = 0; j < count; j++) inner += yy[row + j] * p[j]
+      let rest = lower[row + i] * p[i] + scale * inner
+      for (let j = 0; j < i; j++) rest -= lower[row + j] * u[j]
+      u[i] = rest / lower[row + i]
     }
     // −H∇f = −γg − S u + γ Y p
     const coefficients = new Float32Array(2 * m)
@@ -111,7 +116,9 @@ export function compact(
       coefficients[m + order[i]] = scale * p[i]
     }
     const combined = await products.combine(matrix, coefficients)
-    return gradient.map((g, i) => combined[i] - scale * g)
+    const out = new Float64Array(gradient.length)
+    for (let k = 0; k < out.length; k++) out[k] = combined[k] - scale * gradient[k]
+    return out
   }
 
   return {

@@ -1,12 +1,18 @@
-export { deepLeakageFromText, STEPS, type TextIterationEvent, type TextLeakage, type TextLeakageOptions } from './attack-text'
+export {
+  deepLeakageFromText,
+  STEPS,
+  type TextIterationEvent,
+  type TextLeakage,
+  type TextLeakageOptions,
+} from './attack-text'
 export { type BertConfig, parseBertConfig } from './config'
 export { balanced, tag } from './distance'
 export { type MaskedSentence, maskTokens } from './masking'
 export { type RandomBertOptions, randomBert, randomHead } from './random-bert'
 export type { Head } from './shapes'
-export { type FirstInputs, spanTokens } from './span'
 export { type TextGradients, tokensBySpan } from './shared-text'
-export { textGradients, type TextSample } from './text-gradients'
+export { type FirstInputs, spanTokens } from './span'
+export { type TextSample, textGradients } from './text-gradients'
 export { bert, type TextModel } from './text-model'
 export { encodeFor, parseTokenizer, type TextTokenizer } from './tokenizer'
 export {

@@ -21,6 +21,9 @@ export async function gradientOf(shared: TextGradients, name: string): Promise<V
   throw new DlgError('invalid-gradients', `there is no gradient of '${name}', which is needed here`)
 }
 
+/** Rows of a tied table that are kept for each token of the sentence: which ones it touches is an estimate there. */
+const GENEROUS = 4
+
 /** How many tokens the sentence has, from the gradient of the position table. */
 export async function lengthOf(model: TextModel, shared: TextGradients): Promise<number> {
   const length = sequenceLength({ data: await gradientOf(shared, POSITIONS), width: model.config.hidden })
@@ -32,7 +35,9 @@ export async function lengthOf(model: TextModel, shared: TextGradients): Promise
 export async function tokensOf(model: TextModel, shared: TextGradients, length: number): Promise<number[] | undefined> {
   if (!Object.hasOwn(shared, WORDS)) return undefined
   const table = { data: await gradientOf(shared, WORDS), width: model.config.hidden }
-  return model.head === 'mlm' ? tiedTokenSet(table, await gradientOf(shared, TOKEN_BIAS), length) : tokenSet(table)
+  return model.head === 'mlm'
+    ? tiedTokenSet(table, await gradientOf(shared, TOKEN_BIAS), GENEROUS * length)
+    : tokenSet(table)
 }
 
 export async function wordTable(model: TextModel): Promise<Table> {

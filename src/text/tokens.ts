@@ -39,7 +39,7 @@ export function tokenSet(embeddingGradient: Table, threshold = 0): number[] {
 /**
  * As {@link tokenSet}, where the masked-LM decoder shares the table and every row has a gradient: for a token v that is
  * neither in the sentence nor hidden it is p_v h, with p_v the gradient of the output bias. The `count` rows which that
- * explains least are, with the hidden tokens, all of the sentence's.
+ * explains least hold, with the hidden tokens, those of the sentence.
  */
 export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, count: number): number[] {
   const { data, width } = embeddingGradient

@@ -88,7 +88,7 @@ def mlm():
 
 def result(logits, loss):
     grads = torch.autograd.grad(loss, list(w.values()), allow_unused=True)
-    used = {name: [float(f'{v:.9g}') for v in g.flatten().tolist()] for name, g in zip(w, grads) if g is not None}
+    used = {name: [float(f'{v:.7g}') for v in g.flatten().tolist()] for name, g in zip(w, grads) if g is not None}
     return {'logits': logits.flatten().tolist(), 'loss': loss.item(), 'gradients': used}
 
 

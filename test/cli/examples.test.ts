@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { describe, expect, it } from 'vitest'
+import { readJson, scratch } from './terminal'
+
+const folder = scratch()
+
+function example(name: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--import', 'tsx', `examples/${name}.ts`, ...args], (error, stdout, stderr) =>
+      resolve({ code: error ? (error.code as number) : 0, stdout, stderr }),
+    )
+  })
+}
+
+const installed = (name: string): boolean => {
+  try {
+    return Boolean(createRequire(import.meta.url).resolve(name))
+  } catch {
+    return false
+  }
+}
+
+describe('the demo', () => {
+  const quick = ['--size', '12', '--runtime', 'tfjs', '--backend', 'wasm']
+
+  it('is dlg image with a photograph of its own', async () => {
+    const { code, stdout } = await example('demo', ...quick, '--seed', '2', '--out', folder.at('out'))
+    const result = readJson(folder.at('out/result.json'))
+    expect(result).toMatchObject({ seed: 2, label: { original: 2 }, runtime: 'tfjs:wasm' })
+    expect(result.source).toMatch(/allium-oreophilum/)
+    expect(code).toBe(result.status === 'converged' && result.psnr >= 20 ? 0 : 1)
+    expect(stdout.trim().split('\n')[1]).toBe(
+      ['strip.png', 'steps.gif', 'result.json'].map((name) => folder.at(`out/${name}`)).join(' '),
+    )
+  })
+
+  it.each([
+    ['--image none.png', 'dlg: none.png: no such file\n'],
+    ['--image=none.png', 'dlg: none.png: no such file\n'],
+    ['--image', 'dlg: 0 images given; dlg image takes one\n'],
+    ['--size 3', "dlg: --size is '3'; it must be a whole number from 12 to 256\n"],
+  ])('%s', async (line, message) => {
+    const { code, stderr } = await example('demo', ...line.split(' '), '--out', folder.at('out'))
+    expect([code, stderr]).toEqual([2, message])
+    expect(folder.names()).toEqual([])
+  })
+})
+
+it.skipIf(installed('@tensorflow/tfjs-node-gpu') || installed('@tensorflow/tfjs-backend-webgpu'))(
+  'the GPU example says what to install',
+  async () => {
+    const { code, stderr } = await example('gpu')
+    expect(code).toBe(2)
+    expect(stderr).toContain('@tensorflow/tfjs-node-gpu: not installed; npm install @tensorflow/tfjs-node-gpu')
+    expect(stderr).toContain('@tensorflow/tfjs-backend-webgpu: not installed')
+  },
+)
