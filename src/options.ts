@@ -231,7 +231,12 @@ export function leakageOptions(options: LeakageOptions): Settings {
   const paper = choice('preset', preset, ['robust', 'paper']) === 'paper'
   const { iterations = 300, restarts = paper ? 1 : 4, seed = 1234, init = paper ? 'normal' : 'gray' } = options
   // the default prior is eased whenever the optimizer comes to rest, which Adam and its like do not
-  const { priors = paper || optimizer !== 'lbfgs' ? [] : undefined, dataRange = [0, 1], tolerance = 1e-12, budget = {} } = options
+  const {
+    priors = paper || optimizer !== 'lbfgs' ? [] : undefined,
+    dataRange = [0, 1],
+    tolerance = 1e-12,
+    budget = {},
+  } = options
   const range = rangeOption(dataRange)
   return {
     ...training(options),

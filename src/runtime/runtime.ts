@@ -1,4 +1,4 @@
-import { type Node, reachable } from '../graph'
+import type { Node } from '../graph'
 
 /** Numbers of a tensor in row-major order. */
 export type Values = Float64Array | Float32Array
@@ -42,11 +42,6 @@ export interface Evaluator {
   /** The outputs at these inputs, in the program's order. The arrays belong to the caller. */
   run(inputs: readonly Values[]): Promise<Values[]>
   dispose(): void
-}
-
-/** The parameters a program reads. */
-export function parametersOf(program: Program): Node<'parameter'>[] {
-  return reachable(program.outputs).filter((n): n is Node<'parameter'> => n.op === 'parameter')
 }
 
 /** Compiles, binds and runs once. */

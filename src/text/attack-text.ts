@@ -54,6 +54,9 @@ export interface TextLeakage extends Pick<Leakage, Outcome> {
 /** Steps of an iteration. */
 export const STEPS = 10
 
+/** Between the rounding of a right sentence, at most 3e-10 measured, and one wrong token, at least 1e-8. */
+const TOLERANCE = 1e-9
+
 /**
  * Deep leakage of a sentence: searches, over all positions jointly, for word embeddings whose gradient is the shared
  * one, and reads each as the nearest row of the table, by cosine. The table's own gradient, when it was shared, says
@@ -80,6 +83,7 @@ export async function deepLeakageFromText(
   const { [WORDS]: _, ...gradients } = shared
   const leak = await deepLeakageFromGradients(problem.model, gradients, {
     restarts: 1,
+    tolerance: TOLERANCE,
     ...rest,
     labels: problem.labels,
     criterion: problem.criterion,

@@ -75,7 +75,9 @@ describe('colorTotalVariation', () => {
   })
 
   it('refuses what is not a batch of colour images', async () => {
-    await expect(measure(colorTotalVariation(1), [1, 2, 2, 1], [0, 1, 2, 3])).rejects.toMatchObject({ code: 'invalid-option' })
+    await expect(measure(colorTotalVariation(1), [1, 2, 2, 1], [0, 1, 2, 3])).rejects.toMatchObject({
+      code: 'invalid-option',
+    })
   })
 })
 

@@ -7,10 +7,14 @@ import { uniform } from '../oracle'
 const products = (rows: number): MatrixProducts => ({
   rows,
   multiply: async (matrix, vector) =>
-    Float64Array.from({ length: rows }, (_, i) => vector.reduce((sum, v, k) => sum + v * matrix[i * vector.length + k], 0)),
+    Float64Array.from({ length: rows }, (_, i) =>
+      vector.reduce((sum, v, k) => sum + v * matrix[i * vector.length + k], 0),
+    ),
   combine: async (matrix, coefficients) => {
     const n = matrix.length / rows
-    return Float64Array.from({ length: n }, (_, k) => coefficients.reduce((sum, c, i) => sum + c * matrix[i * n + k], 0))
+    return Float64Array.from({ length: n }, (_, k) =>
+      coefficients.reduce((sum, c, i) => sum + c * matrix[i * n + k], 0),
+    )
   },
 })
 
@@ -46,7 +50,11 @@ describe('compact L-BFGS', () => {
 
   it('leaves out a pair of negative curvature', async () => {
     const memory = compact({ historySize: 2, curvature: 1e-10 }, products(4))
-    const { curvature, direction } = await memory.descend(memory.empty, { s: Float64Array.of(1), y: Float64Array.of(-1) }, Float64Array.of(3))
+    const { curvature, direction } = await memory.descend(
+      memory.empty,
+      { s: Float64Array.of(1), y: Float64Array.of(-1) },
+      Float64Array.of(3),
+    )
     expect(curvature.order).toEqual([])
     expect([...direction]).toEqual([-3])
   })

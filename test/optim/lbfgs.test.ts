@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import type { Pairs } from '../../src/optim/two-loop'
 import { describe, expect, it } from 'vitest'
 import { type LineSearch, type LineSearchState, lbfgs, type Optimizer } from '../../src/optim/index'
+import type { Pairs } from '../../src/optim/two-loop'
 import { beale, himmelblau, type Objective, quadratic, quartic, rosenbrock, run, startOf } from './problems'
 
 const wolfe = { lineSearch: 'strong-wolfe' } as const

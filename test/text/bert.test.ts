@@ -94,7 +94,7 @@ describe('weights', () => {
 
   it('that are missing or of another shape are named', () => {
     const all = weights('mean')
-    const { ['encoder.layer.1.output.dense.bias']: bias, ...rest } = all
+    const { 'encoder.layer.1.output.dense.bias': bias, ...rest } = all
     expect(() => bert(config, rest)).toThrow("the encoder has no weight 'encoder.layer.1.output.dense.bias' [8]")
     expect(() => bert({ ...config, positions: 9 }, all)).toThrow(
       "weight 'embeddings.position_embeddings.weight' is [7,8]; the encoder needs [9,8]",

@@ -19,7 +19,7 @@ export interface OnnxRuntimeModule {
 
 export interface OnnxOptions {
   /** Execution providers in order of preference, as onnxruntime takes them. Default `['cpu']`. */
-  executionProviders?: InferenceSession.SessionOptions['executionProviders']
+  executionProviders?: readonly (string | { readonly name: string })[]
   /** Threads within one operation. Default 1, the fastest for small models. */
   threads?: number
 }
@@ -40,7 +40,7 @@ export function onnxRuntime(load: () => Promise<OnnxRuntimeModule>, options: Onn
       const ort = await load()
       const lowered = lowerProgram(program)
       const sessionOptions: InferenceSession.SessionOptions = {
-        executionProviders,
+        executionProviders: executionProviders as InferenceSession.ExecutionProviderConfig[],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',

@@ -10,7 +10,7 @@ import { type OnnxOptions, type OnnxRuntimeModule, onnxRuntime } from './index'
 export const onnxWeb = ({ executionProviders = ['wasm'], ...options }: OnnxOptions = {}): Runtime =>
   onnxRuntime(loadOnnxRuntimeWeb, { ...options, executionProviders })
 
-export async function loadOnnxRuntimeWeb(): Promise<OnnxRuntimeModule> {
+async function loadOnnxRuntimeWeb(): Promise<OnnxRuntimeModule> {
   try {
     const ort = await import('onnxruntime-web')
     return ((ort as { default?: OnnxRuntimeModule }).default ?? ort) as OnnxRuntimeModule

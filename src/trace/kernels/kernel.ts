@@ -17,4 +17,3 @@ export function axesOf(axis: number | readonly number[] | undefined | null, rank
   const all = axis === undefined || axis === null ? Array.from({ length: rank }, (_, i) => i) : [axis].flat()
   return all.map((a) => (a < 0 ? a + rank : a))
 }
-

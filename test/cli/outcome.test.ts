@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest'
+import { outcome } from '../../src/cli/outcome'
+
+it.each([
+  ['converged', true, 0, 'converged'],
+  ['converged', false, 1, 'FAILED (converged to other data with this gradient)'],
+  ['stalled', true, 1, 'FAILED (stalled), best so far'],
+  ['diverged', false, 1, 'FAILED (diverged), best so far'],
+  ['aborted', true, 130, 'interrupted, NOT converged, best so far'],
+] as const)('%s, alike: %s', (status, alike, code, word) => {
+  expect(outcome(status, alike)).toEqual({ word, code, failed: code !== 0 })
+})
