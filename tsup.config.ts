@@ -4,18 +4,20 @@ import { defineConfig } from 'tsup'
 /** Packages that become part of the bundle: fast-png is ESM only, and Node 20 cannot require() that. */
 const BUNDLED = ['fast-png', 'fflate', 'iobuffer']
 
-export default defineConfig({
+/** What both builds have in common. */
+const common = { splitting: true, target: 'node20' } as const
+
+const library = defineConfig({
+  ...common,
   entry: {
     index: 'src/index.ts',
     metrics: 'src/metrics/index.ts',
     io: 'src/io/index.ts',
     'onnx-web': 'src/runtime/onnx/web.ts',
+    text: 'src/text/index.ts',
   },
   format: ['esm', 'cjs'],
   dts: true,
-  clean: true,
-  splitting: true,
-  target: 'node20',
   esbuildOptions(options, { format }) {
     // CommonJS has __filename in its place, and import.meta is a syntax error there
     if (format === 'cjs') options.define = { ...options.define, 'import.meta.url': 'undefined' }
@@ -25,3 +27,8 @@ export default defineConfig({
     writeFileSync('dist/THIRD-PARTY-LICENSES.txt', notices.join(`\n${'-'.repeat(80)}\n\n`))
   },
 })
+
+/** The command `dlg`: a program, so one format and no types. */
+const command = defineConfig({ ...common, entry: { cli: 'src/cli/index.ts' }, format: ['esm'], outDir: 'dist/cli' })
+
+export default [library, command]

@@ -6,7 +6,7 @@ import { lenet } from '../models/lenet'
 import { type AttackSettings, attack } from './attack'
 import { useBackend } from './backend'
 import { checkFolder, writeFiles } from './files'
-import type { Network } from './network'
+import { type Network, optionsFor } from './network'
 import { type Outcome, outcome } from './outcome'
 import { galleryAndFilm, stripAndFilm } from './pictures'
 import { mean, pair, type Sample, type Secret } from './samples'
@@ -61,8 +61,7 @@ async function leakOf({ secrets, network }: Client, settings: AttackSettings, te
   try {
     const shared = await gradientsOf(model, x, truth, { runtime: settings.runtime })
     const labels = settings.labels === 'known' ? truth : settings.labels
-    const { tv, tolerance, iterations } = network
-    const options = { batchSize: secrets.length, labels, priors: { totalVariation: tv }, tolerance, iterations }
+    const options = { ...optionsFor(network), batchSize: secrets.length, labels }
     return await attack(model, shared, options, settings, terminal).finally(() => tf.dispose(shared))
   } finally {
     tf.dispose(x)
@@ -73,7 +72,7 @@ async function leakOf({ secrets, network }: Client, settings: AttackSettings, te
 function reportOf(client: Client, settings: AttackSettings, leak: Leakage, samples: readonly Sample[]) {
   const measured = samples.map(({ source, label, mse, psnr, ssim }) => ({ source, label, mse, psnr, ssim }))
   const all = { mse: mean(samples.map((s) => s.mse)), psnr: mean(samples.map((s) => s.psnr)) }
-  const { seed, labels, optimizer, distance, preset, restarts, backend } = settings
+  const { seed, labels, optimizer, distance, preset, iterations, restarts, backend } = settings
   return {
     command: client.command,
     status: leak.status,
@@ -93,6 +92,7 @@ function reportOf(client: Client, settings: AttackSettings, leak: Leakage, sampl
       optimizer,
       distance,
       preset,
+      iterations,
       restarts,
       backend,
     },

@@ -53,6 +53,7 @@ export interface AttackSettings {
   readonly preset: 'robust' | 'paper'
   readonly optimizer: 'lbfgs' | 'adam'
   readonly distance: 'l2' | 'cosine'
+  readonly iterations: number
   readonly restarts: number
 }
 
@@ -69,6 +70,7 @@ export function attackSettings(args: Arguments): AttackSettings {
     preset,
     optimizer: args.choice('optimizer', ['lbfgs', 'adam']),
     distance: args.choice('distance', ['l2', 'cosine']),
+    iterations: args.whole('iterations', 1),
     restarts: args.has('restarts') ? args.whole('restarts', 1) : preset === 'paper' ? 1 : 4,
   }
 }
@@ -83,16 +85,16 @@ export interface Frame {
 export async function attack(
   model: Model,
   shared: SharedGradients,
-  options: LeakageOptions & { iterations: number },
+  options: LeakageOptions,
   settings: AttackSettings,
   terminal: Terminal,
 ): Promise<{ leak: Leakage; frames: Frame[] }> {
   const frames: Frame[][] = []
-  const { seed, runtime, preset, optimizer, distance, restarts } = settings
-  const shown = progress(terminal, { iterations: options.iterations, restarts })
+  const { seed, runtime, preset, optimizer, distance, iterations, restarts } = settings
+  const shown = progress(terminal, { iterations, restarts })
   try {
     const leak = await deepLeakageFromGradients(model, shared, {
-      ...{ seed, runtime, preset, optimizer, distance, restarts },
+      ...{ seed, runtime, preset, optimizer, distance, iterations, restarts },
       ...options,
       signal: terminal.signal,
       onIteration(e) {

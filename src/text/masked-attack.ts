@@ -58,6 +58,7 @@ export function choicesOf(
   const width = hidden + candidates.length + 1
   return Array.from({ length: tokens }, (_, t) => {
     const scores = data.subarray(t * width + hidden, (t + 1) * width) as Float64Array
-    return candidates[scores.indexOf(scores.reduce((a, b) => Math.max(a, b)))]
+    // a tie hides nothing
+    return candidates[scores.lastIndexOf(scores.reduce((a, b) => Math.max(a, b)))]
   })
 }

@@ -89,8 +89,6 @@ export function maskedProblem(
     const point = new Float64Array(length * width)
     seen.forEach((token, t) => {
       place(words, token, point, t * width)
-      // until the search says otherwise, a position hides nothing
-      point[(t + 1) * width - 1] = spread
     })
     return point
   }
@@ -107,7 +105,6 @@ export function maskedProblem(
       const point = pointOf(seenIn(data).map(({ token }) => token))
       choicesOf(data, length, hidden, candidates).forEach((hides, t) => {
         const choice = hides === undefined ? candidates.length : candidates.indexOf(hides)
-        point[(t + 1) * width - 1] = 0
         point[t * width + hidden + choice] = CERTAIN * spread
       })
       return point

@@ -36,7 +36,7 @@ DLG_DATA_URL names another folder to download the same files from.`,
     const settings = attackSettings(args)
     const index = args.whole('index', 0)
     const set = SETS[args.choice('dataset', ['cifar100', 'cifar10'])]
-    const net = network(args, settings, { classes: set.classes, size: 32, batchSize: 1 })
+    const net = network(args, set.classes)
     const split = args.choice('split', ['train', 'test'])
     const [stray] = args.positionals
     if (stray !== undefined)

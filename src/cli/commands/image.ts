@@ -27,7 +27,7 @@ sees a difference, below 20 dB the picture is another.`,
   async run(args, terminal) {
     const settings = attackSettings(args)
     const [size, classes] = [imageSize(args), classCount(args)]
-    const net = network(args, settings, { classes, size, batchSize: 1 })
+    const net = network(args, classes)
     const label = args.has('class') ? args.whole('class', 0, classes - 1) : settings.seed % classes
     const [path, ...more] = args.positionals
     if (path === undefined || more.length > 0)
