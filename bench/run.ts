@@ -17,6 +17,9 @@ import { ratio, short, table } from './table'
 /** Cases that stock tfjs is timed on: the others would take it minutes. */
 const STOCK = ['lenet-b1', 'convnet-b1', 'encoder-2x128']
 
+/** Relative difference that float32 does not explain. */
+const DISAGREEMENT = 1e-3
+
 interface Row {
   readonly case: string
   readonly threads: number
@@ -158,9 +161,20 @@ async function main(): Promise<void> {
       new TextEncoder().encode(`${JSON.stringify({ machine, peers, plan, rows, attacks: whole }, null, 2)}\n`),
     )
     console.log(`\n${json}`)
+    requireAgreement(rows)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Speeds of different things are no comparison: peers that differentiate correctly must agree with us. */
+function requireAgreement(rows: readonly Row[]): void {
+  for (const { case: name, results } of rows)
+    for (const peer of ['torch', 'jax']) {
+      const { value = 0, gradient = 0 } = results[peer]?.agreement ?? {}
+      if (!(Math.max(value, gradient) < DISAGREEMENT))
+        throw new Error(`${name}: ${peer} computes something else: value ${value}, gradient ${gradient}`)
+    }
 }
 
 /** One line while the run goes on. */

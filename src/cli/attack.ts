@@ -28,10 +28,7 @@ export const attackOptions = (command: string) =>
       default: 'robust',
       help: 'robust, or paper: the published recipe, which fails more often',
     },
-    iterations: {
-      value: 'N',
-      help: 'most steps of one restart, of up to 20 evaluations each (default 300, 1000 for hard problems)',
-    },
+    iterations: { value: 'N', default: '300', help: 'most steps of one restart, of up to 20 evaluations each' },
     restarts: { value: 'N', help: 'most starts; the first that converges ends the search (default 4; with paper 1)' },
     runtime: {
       value: 'NAME',

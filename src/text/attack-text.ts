@@ -78,8 +78,8 @@ export async function deepLeakageFromText(
   const allowed = await tokensOf(model, shared, length)
   const words = await wordTable(model)
   const spread = rootMeanSquare(words.data)
-  const problem = await problemOf(model, shared, { length, words, allowed }, spread, label)
-  const found = start === 'span' ? await tokensBySpan(model, shared, length, allowed) : undefined
+  const seen = start === 'span' ? await tokensBySpan(model, shared, length, allowed) : undefined
+  const problem = await problemOf(model, shared, { length, words, allowed, seen }, spread, label)
   const { [WORDS]: _, ...gradients } = shared
   const leak = await deepLeakageFromGradients(problem.model, gradients, {
     restarts: 1,
@@ -90,7 +90,7 @@ export async function deepLeakageFromText(
     distance: distance === 'balanced' ? balanced() : distance === 'tag' ? tag() : distance,
     // N(0, spread²), afresh for each restart: the middle of this range with a tenth of it as noise
     dataRange: [-5 * spread, 5 * spread],
-    init: found ? { data: problem.pointOf(found.map(({ token }) => token)) } : 'gray',
+    init: seen ? { data: problem.pointOf(seen.map(({ token }) => token)) } : 'gray',
     optimizer: snapping(recover(lbfgs({ lineSearch: 'strong-wolfe', innerIterations: STEPS })), problem.snap),
     onIteration: onIteration && ((event) => onIteration({ ...event, tokens: () => problem.decode(event.data()) })),
   })

@@ -17,7 +17,7 @@ export interface Problem {
   /** The point of the sentence a point reads as. */
   snap(data: Values): Float64Array
   /** The point of the tokens a model sees. */
-  pointOf(seen: readonly number[]): Float64Array
+  pointOf(tokens: readonly number[]): Float64Array
 }
 
 /** A sentence as the search needs it. */
@@ -26,6 +26,8 @@ export interface Sentence {
   readonly words: Table
   /** Tokens it may consist of; undefined: any. */
   readonly allowed: readonly number[] | undefined
+  /** What the model saw, where that is known before the search. */
+  readonly seen?: readonly DecodedToken[]
 }
 
 /** A score that leaves a soft-max no doubt in float32. */
@@ -74,20 +76,22 @@ export function classifierProblem(
  */
 export function maskedProblem(
   model: TextModel,
-  { length, words, allowed }: Sentence,
+  { length, words, allowed, seen }: Sentence,
   candidates: readonly number[],
   spread: number,
 ): Problem {
   const { width: hidden } = words
   const width = hidden + candidates.length + 1
-  const seenIn = (data: Values) => {
+  const seenIn = (data: Values): readonly DecodedToken[] => {
+    // embeddings drift while the search finds out what is hidden
+    if (seen) return seen
     const embedded = new Float64Array(length * hidden)
     for (let t = 0; t < length; t++) embedded.set(data.subarray(t * width, t * width + hidden), t * hidden)
     return nearestTokens({ data: embedded, width: hidden }, words, allowed)
   }
-  const pointOf = (seen: readonly number[]) => {
+  const pointOf = (tokens: readonly number[]) => {
     const point = new Float64Array(length * width)
-    seen.forEach((token, t) => {
+    tokens.forEach((token, t) => {
       place(words, token, point, t * width)
     })
     return point
