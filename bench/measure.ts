@@ -83,7 +83,8 @@ export async function measure(
         if (opened.throws) result.note = `throws: ${opened.throws}`
         running.push({ name: kind.name, peer, result })
       } catch (error) {
-        result.note = (error as Error).message
+        result.note = (error as Error).message.split('\n')[0].slice(0, 160)
+        result.memory = undefined
         await peer.close()
       }
     }

@@ -50,7 +50,7 @@ export function start(kind: PeerKind, threads: number): Peer {
     env: {
       ...process.env,
       ...{ OMP_NUM_THREADS: `${threads}`, MKL_NUM_THREADS: `${threads}`, OPENBLAS_NUM_THREADS: `${threads}` },
-      ...{ TF_CPP_MIN_LOG_LEVEL: '3' },
+      ...{ TF_CPP_MIN_LOG_LEVEL: '3', PYTHONDONTWRITEBYTECODE: '1' },
     },
   })
   let chatter = ''

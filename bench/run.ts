@@ -4,7 +4,7 @@
  *   npm run bench -- [--quick] [--case lenet-b1]… [--repeats 5] [--threads 1,2] [--no-attack] [--no-tfjs] [--json out/bench.json]
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { cpus, loadavg, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { writeFileAtomic } from '../src/io'
@@ -77,7 +77,15 @@ const HEAD = [
   ...['iteration', 'torch', 'ratio', 'compile', 'torch', 'jax', 'MB', 'torch', 'jax', 'agreement'],
 ]
 
-function cells({ case: name, threads, results }: Row): string[] {
+/** Whether a peer took longer with these threads than with one: waiting for cores that others use, not computing. */
+function starved({ case: name, threads, results }: Row, peer: string, rows: readonly Row[]): boolean {
+  const alone = rows.find((row) => row.case === name && row.threads === 1)?.results[peer]?.evaluation?.median
+  const together = results[peer]?.evaluation?.median
+  return threads > 1 && alone !== undefined && together !== undefined && together > 1.5 * alone
+}
+
+function cells(row: Row, rows: readonly Row[]): string[] {
+  const { case: name, threads, results } = row
   const [mine, torch, jax] = ['ours', 'torch', 'jax'].map((peer) => results[peer] as Result | undefined)
   const [a, b, c] = [mine, torch, jax].map((r) => r?.evaluation)
   const partial = (r?: Result): string => (r?.iteration && r.pairs !== undefined && r.pairs < 100 ? '*' : '')
@@ -85,9 +93,10 @@ function cells({ case: name, threads, results }: Row): string[] {
   const differences = [torch, jax].flatMap((r) => (r?.agreement ? [r.agreement.value, r.agreement.gradient] : []))
   return [
     ...[name, String(threads), short(a?.median), short(a?.min)],
-    ...[short(b?.median), short(b?.min), ratio(b?.median, a?.median)],
-    ...[short(c?.median), short(c?.min), ratio(c?.median, a?.median)],
-    ...[iteration(mine), iteration(torch), ratio(torch?.iteration?.median, mine?.iteration?.median)],
+    ...[short(b?.median), short(b?.min), starved(row, 'torch', rows) ? '!' : ratio(b?.median, a?.median)],
+    ...[short(c?.median), short(c?.min), starved(row, 'jax', rows) ? '!' : ratio(c?.median, a?.median)],
+    ...[iteration(mine), iteration(torch)],
+    starved(row, 'torch', rows) ? '!' : ratio(torch?.iteration?.median, mine?.iteration?.median),
     ...[mine, torch, jax].map((r) => short(r?.compileMs)),
     ...[mine, torch, jax].map((r) => short(r?.memory && r.memory.peakMb - r.memory.idleMb)),
     differences.length > 0 ? Math.max(...differences).toExponential(0) : '–',
@@ -128,6 +137,11 @@ function printAttacks(results: readonly AttackResult[]): void {
 
 async function main(): Promise<void> {
   const { cases, threads, plan, json, quick, withTfjs, withAttack } = options()
+  const [load] = loadavg()
+  if (load > 0.5)
+    console.log(
+      `The machine is busy (load ${load.toFixed(1)} on ${cpus().length} cores): times are no more than a hint.`,
+    )
   const found = await available([
     ...[ours, python('torch'), python('jax')],
     ...(withTfjs ? [tfjs('cpu'), tfjs('wasm')] : []),
@@ -145,8 +159,14 @@ async function main(): Promise<void> {
         console.log(summary(rows[rows.length - 1]))
       }
     const whole = withAttack ? await attacks(kinds, folder, quick ? 1 : 5, quick ? 20 : 90) : []
-    console.log(`\n${table(HEAD, rows.map(cells))}`)
+    console.log(
+      `\n${table(
+        HEAD,
+        rows.map((row) => cells(row, rows)),
+      )}`,
+    )
     console.log('\nms per evaluation: objective and gradient, median and minimum; ratio: theirs / ours, by medians.')
+    console.log('!: the peer is slower with these threads than with one, as on a busy machine: no comparison.')
     console.log('iteration: one evaluation within the whole L-BFGS search, history full (* fewer than 100 pairs).')
     console.log(
       'MB: the largest resident set, beyond that of the idle process. agreement: the largest relative difference to ours.',
@@ -154,7 +174,7 @@ async function main(): Promise<void> {
     printStock(rows)
     if (whole.length > 0) printAttacks(whole)
     mkdirSync(dirname(json), { recursive: true })
-    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
+    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, load }
     const peers = Object.fromEntries(found.map(({ kind, version }) => [kind.name, version]))
     writeFileAtomic(
       json,

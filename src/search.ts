@@ -70,7 +70,7 @@ interface Run {
  * Minimises the objective from one start.
  *
  * Priors choose among the data that explain the gradient, and stand in the way of explaining it exactly. So their weight
- * is eased from one descent to the next, for as long as that brings the gradient closer.
+ * is eased from one descent to the next, until that twice brings the gradient no closer.
  *
  * @param unwanted whether nobody waits for this search any more
  */
@@ -84,12 +84,12 @@ export async function search(
   const run: Run = { attack, settings, progress, restart, unwanted, history: [], iteration: 0, evaluations: 0 }
   const eased = attack.hasPriors && settings.priorEasing < 1
   let { status, best } = await descend(run, await attack.start(restart), 1, eased)
-  for (let easing = settings.priorEasing; eased && goesOn(status); easing *= settings.priorEasing) {
+  let inVain = 0
+  for (let easing = settings.priorEasing; eased && goesOn(status) && inVain < 2; easing *= settings.priorEasing) {
     const next = await descend(run, best.point, easing, eased)
-    const closer = next.best.relativeLoss < best.relativeLoss / 2
+    inVain = next.best.relativeLoss < best.relativeLoss / 2 ? 0 : inVain + 1
     if (next.best.relativeLoss < best.relativeLoss) best = next.best
     status = next.status
-    if (!closer) break
   }
   if (status === 'stalled' && best.relativeLoss <= MATCHED) status = 'converged'
   return { restart, status, ...best, evaluations: run.evaluations, history: run.history }
@@ -124,6 +124,7 @@ async function descend(
     return stalled ? 'stalled' : undefined
   }
 
+  const breathe = breather()
   for (let begun = -1; ; ) {
     const { point, iteration } = state
     const evaluation = await attack.evaluate(point, easing)
@@ -137,8 +138,8 @@ async function descend(
       begun = iteration
       history.push({ iteration: run.iteration, evaluations: run.evaluations - 1, loss, relativeLoss })
       notify(run, history[history.length - 1], best)
-      await nextTask()
     }
+    await breathe()
     state = checkedState(await optimizer.step(state, evaluation), point.length)
     run.iteration = begin + state.iteration
     const status = stop(evaluation)
@@ -168,5 +169,19 @@ function notify({ attack, settings, progress, restart }: Run, entry: HistoryEntr
   })
 }
 
-/** Lets timers and signals run: evaluations on a synchronous backend never leave the microtask queue. */
-const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
+/** Longest time, in milliseconds, in which timers and signals do not run. */
+const BREATH = 50
+
+/** Lets timers and signals run now and then: evaluations on a synchronous backend never leave the microtask queue. */
+function breather(): () => Promise<void> | undefined {
+  let last = performance.now()
+  return () => {
+    if (performance.now() - last < BREATH) return undefined
+    return new Promise((resolve) =>
+      setTimeout(() => {
+        last = performance.now()
+        resolve()
+      }),
+    )
+  }
+}

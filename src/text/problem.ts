@@ -81,9 +81,11 @@ export function maskedProblem(
   spread: number,
 ): Problem {
   const { width: hidden } = words
-  const width = hidden + candidates.length + 1
+  // what the model saw is not searched once it is known: embeddings would drift while the search finds what is hidden
+  const before = seen ? 0 : hidden
+  const width = before + candidates.length + 1
+  const tokensIn = (found: readonly DecodedToken[]) => found.map(({ token }) => token)
   const seenIn = (data: Values): readonly DecodedToken[] => {
-    // embeddings drift while the search finds out what is hidden
     if (seen) return seen
     const embedded = new Float64Array(length * hidden)
     for (let t = 0; t < length; t++) embedded.set(data.subarray(t * width, t * width + hidden), t * hidden)
@@ -91,25 +93,26 @@ export function maskedProblem(
   }
   const pointOf = (tokens: readonly number[]) => {
     const point = new Float64Array(length * width)
-    tokens.forEach((token, t) => {
-      place(words, token, point, t * width)
-    })
+    if (!seen)
+      tokens.forEach((token, t) => {
+        place(words, token, point, t * width)
+      })
     return point
   }
   return {
-    model: maskedLoss(model, length, candidates, spread),
+    model: maskedLoss(model, length, candidates, spread, seen && tokensIn(seen)),
     labels: { name: 'in the model', decide: () => ({ kind: 'targets', targets: Float32Array.of(1) }) },
     criterion: lossOfModel(),
     pointOf,
     decode(data) {
-      const hides = choicesOf(data, length, hidden, candidates)
+      const hides = choicesOf(data, length, before, candidates)
       return seenIn(data).map((found, t) => ({ ...found, token: hides[t] ?? found.token }))
     },
     snap(data) {
-      const point = pointOf(seenIn(data).map(({ token }) => token))
-      choicesOf(data, length, hidden, candidates).forEach((hides, t) => {
+      const point = pointOf(tokensIn(seenIn(data)))
+      choicesOf(data, length, before, candidates).forEach((hides, t) => {
         const choice = hides === undefined ? candidates.length : candidates.indexOf(hides)
-        point[t * width + hidden + choice] = CERTAIN * spread
+        point[t * width + before + choice] = CERTAIN * spread
       })
       return point
     },

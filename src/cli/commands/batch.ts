@@ -14,8 +14,7 @@ export const batch: Command = {
   description: `Trains the paper's LeNet one step on a batch of photographs, keeps the averaged gradient alone, and reconstructs all
 of them. A gradient has no order, so reconstructions are matched to originals by linear assignment of squared errors.
 Writes gallery.png (originals above, reconstructions below, PSNR under each), steps.gif and result.json (per sample and
-on average). The larger the batch, the longer and the less exact: four
-photographs take half a minute.`,
+on average). The larger the batch, the longer and the less exact: four photographs take half a minute.`,
   options: {
     ...PHOTO_OPTIONS,
     class: { value: 'N,N,...', help: 'the class of each photograph (default: the seed and those that follow it)' },
