@@ -123,6 +123,7 @@ export function pad(
 export function reverse(x: Node, axes: readonly number[]): Node {
   const moving = axes.filter((axis) => x.shape[axis] > 1)
   if (moving.length === 0 || uniformValue(x) !== undefined) return x
+  if (x.op === 'reverse' && sameShape(x.attributes.axes, moving)) return x.inputs[0]
   if (x.op === 'transpose') {
     const { permutation } = x.attributes
     return transpose(

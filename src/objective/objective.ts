@@ -27,14 +27,20 @@ export function objectiveProgram(
   const { graph } = traced
   const shared = traced.gradients.map((n, i) => g.parameter(graph, sharedParameter(i), n.shape))
   const measured = scalar(`distance '${distance.name}'`, distance.measure(traced.gradients, shared))
-  const weighted = g.mul(measured, g.parameter(graph, DISTANCE_WEIGHT, []))
+  const weight = g.parameter(graph, DISTANCE_WEIGHT, [])
+  const weighted = g.mul(measured, weight)
   const penalties = priors
     .filter((p) => p.weight !== 0)
     .map((p) => g.scale(scalar(`prior '${p.name}'`, p.measure(traced.data)), p.weight))
-  if (penalties.length === 0) return { inputs: unknowns, outputs: [weighted, measured, ...g.grad(weighted, unknowns)] }
+  // the weight multiplies the few derivatives, not every tensor on the way to them: with ½D even the 2 of the square is gone
+  const twice = g.scale(weight, 2)
+  const pull = g.grad(g.scale(measured, 0.5), unknowns).map((n) => g.mul(n, twice))
+  if (penalties.length === 0) return { inputs: unknowns, outputs: [weighted, measured, ...pull] }
   const priorWeight = g.input(graph, 'prior weight', [])
-  const objective = g.add(weighted, g.mul(penalties.reduce(g.add), priorWeight))
-  return { inputs: [...unknowns, priorWeight], outputs: [objective, measured, ...g.grad(objective, unknowns)] }
+  const penalty = penalties.reduce(g.add)
+  const push = g.grad(penalty, unknowns).map((n) => g.mul(n, priorWeight))
+  const outputs = [g.add(weighted, g.mul(penalty, priorWeight)), measured, ...pull.map((n, i) => g.add(n, push[i]))]
+  return { inputs: [...unknowns, priorWeight], outputs }
 }
 
 function scalar(what: string, node: Node): Node {

@@ -15,8 +15,16 @@ export const swapsLast = (node: Node): node is Node<'transpose'> => {
   return p[rank - 1] === rank - 2 && p[rank - 2] === rank - 1 && p.every((axis, i) => i >= rank - 2 || axis === i)
 }
 
-/** What a node reads: a matrix product reads through a transpose of its factors. */
+/** x, where a node is the sum of x². */
+export function summedSquare(node: Node): Node | undefined {
+  const [inner] = node.inputs
+  return node.op === 'sum' && inner.op === 'mul' && inner.inputs[0] === inner.inputs[1] ? inner.inputs[0] : undefined
+}
+
+/** What a node reads: a matrix product reads through a transpose of its factors, a sum of squares through the square. */
 export function operands(node: Node): readonly Node[] {
+  const squared = summedSquare(node)
+  if (squared) return [squared]
   if (node.op !== 'matMul') return node.inputs
   return node.inputs.map((n) => (swapsLast(n) ? n.inputs[0] : n))
 }
@@ -28,7 +36,8 @@ export function plan(program: Program): { bound: Step[]; steps: Step[] } {
   for (const node of reachable(program.outputs).reverse()) {
     if (!needed.has(node)) continue
     nodes.push(node)
-    for (const n of operands(node)) needed.add(n)
+    // what is bound once is computed plainly
+    for (const n of node.varying ? operands(node) : node.inputs) needed.add(n)
   }
   nodes.reverse()
   const running = nodes.filter((n) => n.varying && n.op !== 'input')

@@ -54,7 +54,7 @@ export interface TextLeakage extends Pick<Leakage, Outcome> {
 /** Steps of an iteration. */
 export const STEPS = 10
 
-/** Between the rounding of a right sentence, at most 3e-10 measured, and one wrong token, at least 1e-8. */
+/** Between the rounding of a right sentence, at most 5e-10 measured, and one wrong token, at least 1e-8. */
 const TOLERANCE = 1e-9
 
 /**

@@ -21,7 +21,8 @@ const SKETCH = 48
  * (Petrov et al. 2024, DAGER).
  *
  * The gradient of a matrix W of the first block, y = W u, is Σ_t ∂y_t u_tᵀ: its rows span exactly the inputs u_t. A token
- * v is at position p when u(v, p) lies in that span, which is tested for all of them.
+ * v is at position p when u(v, p) lies in that span, which is tested for all of them. Where only the first token is read
+ * and there is one block, the gradients have a rank of about twice the heads, and longer sentences do not show.
  *
  * @param gradients of the query, key and value matrices of the first block, [hidden, hidden]
  */

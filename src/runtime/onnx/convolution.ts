@@ -1,5 +1,6 @@
 import { type ConvGeometry, type Node, range } from '../../graph'
 import type { Builder } from './builder'
+import { unfoldedFilterGrad, unfolds } from './unfold'
 
 const pads = (low: readonly number[], high: readonly number[]): number[] => [...low, ...high]
 
@@ -38,6 +39,7 @@ export function convInputGrad(b: Builder, node: Node<'convInputGrad'>): string {
  * A convolution of x with y, batch and channels swapped and strides as dilations, over as much of x as the filter needs.
  */
 export function convFilterGrad(b: Builder, node: Node<'convFilterGrad'>): string {
+  if (unfolds(node)) return unfoldedFilterGrad(b, node)
   const g: ConvGeometry = node.attributes
   const [x, y] = node.inputs
   const [batch, channels, ...space] = x.shape
@@ -54,7 +56,7 @@ export function convFilterGrad(b: Builder, node: Node<'convFilterGrad'>): string
   // [N, G·c, …] → [c, G·N, …]: each group's samples are the channels of its own convolution
   const left =
     g.groups === 1
-      ? swapAxes(b, cropped, x.shape, swap)
+      ? swapAxes(b, cropped, [batch, channels, ...cropSize(space, low, high)], swap)
       : b.reshape(
           b.transpose(b.reshape(cropped, [batch, g.groups, channels / g.groups, ...cropSize(space, low, high)]), [
             2,

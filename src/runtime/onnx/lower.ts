@@ -1,5 +1,5 @@
 import { type BinaryOp, type Node, type Op, range, type Shape, sizeOf, type UnaryOp } from '../../graph'
-import { swapsLast } from '../plan'
+import { summedSquare, swapsLast } from '../plan'
 import type { Builder } from './builder'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
 import { FLOAT, INT64 } from './model'
@@ -76,7 +76,11 @@ const lowerings: { [K in Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota'
     return slice(b, b.value(node.inputs[0]), axes, all(-1), all(Number.MIN_SAFE_INTEGER), all(-1))
   },
   concat: (b, node) => b.emit('Concat', node.inputs.map(b.value), { axis: node.attributes.axis }),
-  sum: (b, node) => b.emit('ReduceSum', [b.value(node.inputs[0]), b.integers(node.attributes.axes)], { keepdims: 1 }),
+  sum: (b, node) => {
+    const squared = summedSquare(node)
+    const op = squared ? 'ReduceSumSquare' : 'ReduceSum'
+    return b.emit(op, [b.value(squared ?? node.inputs[0]), b.integers(node.attributes.axes)], { keepdims: 1 })
+  },
   max: (b, node) => b.emit('ReduceMax', [b.value(node.inputs[0]), b.integers([node.attributes.axis])], { keepdims: 1 }),
   argmax: (b, node) =>
     b.cast(b.emit('ArgMax', [b.value(node.inputs[0])], { axis: node.attributes.axis, keepdims: 1 }), FLOAT),

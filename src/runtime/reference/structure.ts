@@ -4,7 +4,11 @@ import { positions } from './kernel'
 
 type Inputs = readonly Float64Array[]
 
-const pick = (values: Float64Array, at: Int32Array): Float64Array => Float64Array.from(at, (p) => values[p])
+function pick(values: Float64Array, at: Int32Array): Float64Array {
+  const out = new Float64Array(at.length)
+  for (let i = 0; i < at.length; i++) out[i] = values[at[i]]
+  return out
+}
 
 export const structureKernels = {
   constant: (node: Node<'constant'>) => {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { broadcastShapes, type Node, type Op, range, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
-import { operands, swapsLast } from '../plan'
+import { operands, summedSquare, swapsLast } from '../plan'
 import { broadcastTo, elementwise, pad } from './axes'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
 
@@ -92,7 +92,10 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   },
   reverse: (node, [x]) => tf.reverse(float(x), [...node.attributes.axes]),
   concat: (node, inputs) => tf.concat(inputs.map(float), node.attributes.axis),
-  sum: (node, [x]) => tf.sum(float(x), [...node.attributes.axes], true),
+  sum: (node, [source]) => {
+    const x = summedSquare(node) ? tf.square(float(source)) : source
+    return tf.sum(float(x), [...node.attributes.axes], true)
+  },
   max: (node, [x]) => tf.max(float(x), node.attributes.axis, true),
   argmax: (node, [x]) => tf.reshape(float(tf.argMax(float(x), node.attributes.axis)), [...node.shape]),
   softmax: (_, [x]) => tf.softmax(x),
