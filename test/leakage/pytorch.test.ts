@@ -19,7 +19,7 @@ import { relativeError } from '../oracle'
 const runtimes: { name: string; backend: string; runtime: () => Runtime }[] = [
   { name: 'reference', backend: 'cpu', runtime: reference },
   { name: 'tfjs wasm', backend: 'wasm', runtime: tfjs },
-  { name: 'onnx', backend: 'cpu', runtime: onnx },
+  { name: 'onnxruntime-node', backend: 'cpu', runtime: onnx },
 ]
 
 /** The paper's recipe from the fixture's start. */

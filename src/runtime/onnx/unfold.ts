@@ -22,9 +22,7 @@ export function unfoldedFilterGrad(b: Builder, node: Node<'convFilterGrad'>): st
   const places = batch * sizeOf(size)
 
   const first = (name: string, shape: readonly number[]) =>
-    batch === 1
-      ? b.reshape(name, [shape[1], shape[0], ...shape.slice(2)])
-      : b.transpose(name, [1, 0, ...spatial])
+    batch === 1 ? b.reshape(name, [shape[1], shape[0], ...shape.slice(2)]) : b.transpose(name, [1, 0, ...spatial])
   const padded = [...padLow, ...padHigh].some((p) => p > 0)
     ? b.emit('Pad', [b.value(x), b.integers([0, 0, ...padLow, 0, 0, ...padHigh])])
     : b.value(x)
@@ -32,7 +30,13 @@ export function unfoldedFilterGrad(b: Builder, node: Node<'convFilterGrad'>): st
   const views = taps(filter).map((tap) => {
     const starts = tap.map((t, i) => t * dilations[i])
     const ends = starts.map((s, i) => s + (size[i] - 1) * strides[i] + 1)
-    const view = b.emit('Slice', [source, b.integers(starts), b.integers(ends), b.integers(spatial), b.integers(strides)])
+    const view = b.emit('Slice', [
+      source,
+      b.integers(starts),
+      b.integers(ends),
+      b.integers(spatial),
+      b.integers(strides),
+    ])
     return b.reshape(view, [channels, 1, places])
   })
   const columns = views.length === 1 ? views[0] : b.emit('Concat', views, { axis: 1 })
