@@ -61,7 +61,7 @@ async function readTensor(tensor: Tensor | PlainTensor, weight: Weight): Promise
   const values = tensor instanceof Tensor ? await readTfjs(tensor, name) : readPlain(tensor, name)
   if (values.length !== sizeOf(shape))
     throw invalid(`${name} has ${values.length} numbers; shape ${describe(shape)} needs ${sizeOf(shape)}`)
-  const bad = values.findIndex((v) => !Number.isFinite(v))
+  const bad = firstNotFinite(values)
   if (bad >= 0) throw invalid(`${name} is ${values[bad]} at position ${bad}; every number must be finite`)
   return values
 }
@@ -87,7 +87,7 @@ export async function readWeights(
 ): Promise<Map<string, Values>> {
   const entries = weights.map(async (weight) => {
     const values = (await weight.tensor().data()) as Float32Array
-    const bad = values.findIndex((v) => !Number.isFinite(v))
+    const bad = firstNotFinite(values)
     if (bad >= 0)
       throw new DlgError(
         'invalid-model',
@@ -96,4 +96,10 @@ export async function readWeights(
     return [nameOf(weight), Float32Array.from(values)] as const
   })
   return new Map<string, Values>(await Promise.all(entries))
+}
+
+/** Position of the first NaN or infinity, −1 if there is none. A plain loop: models have millions of weights. */
+function firstNotFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i
+  return -1
 }

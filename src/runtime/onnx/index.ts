@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import { DlgError } from '../../errors'
 import { sizeOf } from '../../graph'
-import { bindStatic } from '../reference'
+import { bindStatic, boundValues } from '../reference'
 import type { Evaluator, Executable, Runtime, Values } from '../runtime'
 import { type LoweredProgram, lowerProgram } from './program'
 import { leaseSession, type SessionLease } from './sessions'
@@ -74,9 +74,13 @@ function executable(
     runtime,
     readsInPlace: true,
     async bind(parameters, concurrency = 1) {
-      const values = bindStatic(lowered.bound, parameters)
+      const values = bindStatic(lowered.computed, parameters)
       const bound: BoundValues = Object.fromEntries(
-        lowered.fed.map(({ node, name }) => [name, { data: Float32Array.from(values.get(node)!), shape: node.shape }]),
+        lowered.fed.map(({ node, name }) => {
+          // most parameters are read as they come; only what is made of them goes through float64
+          const data = node.op === 'parameter' ? boundValues(node, parameters) : values.get(node)!
+          return [name, { data: Float32Array.from(data), shape: node.shape }]
+        }),
       )
       const task = concurrency > 1 ? taskOf(bound) : undefined
       if (task) return parallelEvaluator(await createWorkerPool(task, concurrency), lowered)

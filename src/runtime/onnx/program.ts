@@ -1,4 +1,4 @@
-import type { Node } from '../../graph'
+import { type Node, reachable } from '../../graph'
 import { operands, plan } from '../plan'
 import type { Program } from '../runtime'
 import { createBuilder } from './builder'
@@ -8,8 +8,8 @@ import { encodeModel } from './model'
 /** A program as ONNX: what goes in, in which order, and what comes out. */
 export interface LoweredProgram {
   readonly model: Uint8Array
-  /** Nodes that are computed once, when parameters are bound. */
-  readonly bound: readonly Node[]
+  /** Nodes that are computed once, when parameters are bound, inputs before users. */
+  readonly computed: readonly Node[]
   /** Bound nodes the model reads. */
   readonly fed: readonly { readonly node: Node; readonly name: string }[]
   readonly inputs: readonly { readonly node: Node; readonly name: string }[]
@@ -46,10 +46,11 @@ export function lowerProgram(program: Program): LoweredProgram {
     inputs: [...inputs, ...fed].map(value).filter(({ name }) => used.has(name)),
     outputs: outputs.map(value),
   })
+  const fedNodes = fed.filter(({ name }) => used.has(name))
   return {
     model,
-    bound: bound.map(({ node }) => node),
-    fed: fed.filter(({ name }) => used.has(name)),
+    computed: reachable(fedNodes.filter(({ node }) => node.op !== 'parameter').map(({ node }) => node)),
+    fed: fedNodes,
     inputs,
     used,
     outputs,

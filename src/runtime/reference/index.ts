@@ -43,7 +43,7 @@ export function bindStatic(nodes: readonly Node[], parameters: ReadonlyMap<strin
   const bound = new Map<Node, Float64Array>()
   for (const node of nodes) {
     if (node.varying) continue
-    bound.set(node, node.op === 'parameter' ? parameterValues(node, parameters) : compute(node, bound))
+    bound.set(node, node.op === 'parameter' ? Float64Array.from(boundValues(node, parameters)) : compute(node, bound))
   }
   return bound
 }
@@ -56,12 +56,13 @@ function compute(node: Node, values: ReadonlyMap<Node, Float64Array>): Float64Ar
   )
 }
 
-function parameterValues(node: Node<'parameter'>, parameters: ReadonlyMap<string, Values>): Float64Array {
+/** The caller's values of a parameter, as they are. */
+export function boundValues(node: Node<'parameter'>, parameters: ReadonlyMap<string, Values>): Values {
   const values = parameters.get(node.attributes.name)
   if (values?.length !== sizeOf(node.shape))
     throw new DlgError(
       'runtime',
       `parameter ${node.attributes.name} needs ${sizeOf(node.shape)} values, got ${values?.length}`,
     )
-  return Float64Array.from(values)
+  return values
 }
