@@ -2,7 +2,7 @@ import type { Node } from '../graph'
 
 /** The dense layer that makes the class scores: logits = features · weight + bias. Positions among the trained weights. */
 export interface Head {
-  /** Of the [features, classes] matrix. */
+  /** Of the [features, classes] matrix; undefined where the model keeps it as [classes, features]. */
   readonly weight?: number
   readonly bias?: number
 }
@@ -13,16 +13,23 @@ export function findHead(logits: Node, trained: readonly Node[]): Head {
     const at = trained.indexOf(strip(node))
     return at >= 0 ? at : undefined
   }
-  const product = (node: Node): number | undefined => {
+  const factor = (node: Node): Node | undefined => {
     const inner = strip(node)
-    return inner.op === 'matMul' ? position(inner.inputs[1]) : undefined
+    return inner.op === 'matMul' ? strip(inner.inputs[1]) : undefined
+  }
+  const isProduct = (node: Node): boolean => {
+    const w = factor(node)
+    return w !== undefined && position(w.op === 'transpose' ? w.inputs[0] : w) !== undefined
+  }
+  const weight = (node: Node): number | undefined => {
+    const w = factor(node)
+    return w && position(w)
   }
   const end = strip(logits)
-  if (end.op !== 'add') return { weight: product(end) }
+  if (end.op !== 'add') return { weight: weight(end) }
   const [a, b] = end.inputs
-  return product(a) !== undefined
-    ? { weight: product(a), bias: position(b) }
-    : { weight: product(b), bias: position(a) }
+  if (isProduct(a)) return { weight: weight(a), bias: position(b) }
+  return isProduct(b) ? { weight: weight(b), bias: position(a) } : {}
 }
 
 const strip = (node: Node): Node => (node.op === 'reshape' || node.op === 'broadcast' ? strip(node.inputs[0]) : node)
