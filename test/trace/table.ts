@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu'
 import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { onnx } from '../../src/runtime/onnx/node'
 import type { Values } from '../../src/runtime/runtime'
 import { tfjs } from '../../src/runtime/tfjs'
 import { relativeError } from '../oracle'
@@ -40,7 +41,7 @@ const expectRight = ({ error, instability }: Check): void => {
 
 const named = (rows: readonly Row[]): [string, Row][] => rows.map((row) => [row.name, row])
 
-/** The report of all rows: forward value, ∂L/∂W and dJ/dx against finite differences, and both tfjs backends. */
+/** The report of all rows: forward value, ∂L/∂W and dJ/dx against finite differences, both tfjs backends, and onnxruntime. */
 export function tabulate(rows: readonly Row[]): void {
   const solved = new Map<Row, Promise<Solved>>()
   const solution = (row: Row): Promise<Solved> => {
@@ -98,6 +99,16 @@ export function tabulate(rows: readonly Row[]): void {
         replayed.forEach((v, i) => {
           expect(relativeError(v, values[i])).toBeLessThan(1e-3)
         })
+      })
+    })
+  })
+
+  describe('on onnxruntime-node: output, J and dJ/dx equal the reference', () => {
+    it.each(named(rows))('%s', async (_, row) => {
+      const { problem, values } = await solution(row)
+      const replayed = await cleanly(() => solve(problem, onnx()))
+      replayed.forEach((v, i) => {
+        expect(relativeError(v, values[i])).toBeLessThan(1e-5)
       })
     })
   })
