@@ -2,6 +2,7 @@ import type { Command } from '../command'
 import { batch } from './batch'
 import { cifar } from './cifar'
 import { image } from './image'
+import { text } from './text'
 
 /** In the order of the help. */
-export const commands: readonly Command[] = [image, cifar, batch]
+export const commands: readonly Command[] = [image, cifar, batch, text]

@@ -1,0 +1,119 @@
+import * as tf from '@tensorflow/tfjs-core'
+import type { RuntimeName } from '../runtime/choose'
+import {
+  deepLeakageFromText,
+  type Head,
+  maskTokens,
+  STEPS,
+  type TextGradients,
+  type TextLeakage,
+  textGradients,
+} from '../text'
+import { WORDS } from '../text/shapes'
+import { useBackend } from './backend'
+import { checkFolder, writeFiles } from './files'
+import { type Outcome, outcome } from './outcome'
+import { progress } from './progress'
+import { paint, type Terminal } from './terminal'
+import { type Encoder, type EncoderFiles, encoderFromFiles, smallEncoder } from './text-encoder'
+import { accuracies, percent, type Reading, table } from './text-table'
+import { version } from './version'
+
+export interface TextSettings {
+  readonly out: string
+  readonly json: boolean
+  readonly head: Head
+  readonly start: 'normal' | 'span'
+  readonly withEmbeddingGradient: boolean
+  readonly distance: 'balanced' | 'l2' | 'cosine' | 'tag'
+  readonly iterations: number
+  readonly seed: number
+  readonly runtime: RuntimeName
+  /** Of a pretrained encoder. */
+  readonly files?: EncoderFiles
+}
+
+/** The class the client trains the sentence as. */
+const LABEL = 1
+
+/** Both sides of an attack on a sentence: the client's gradient, the search, the files and the lines. @returns the exit code */
+export async function attackText(text: string, settings: TextSettings, terminal: Terminal): Promise<number> {
+  const { out, json, files, head, seed } = settings
+  checkFolder(out)
+  await useBackend('cpu')
+  const encoder = await (files ? encoderFromFiles(files, text, head, seed) : smallEncoder(text, head, seed))
+  const { model, tokenizer, tokens } = encoder
+  try {
+    const seen = head === 'mlm' ? maskTokens(tokens, tokenizer.mask, seed) : undefined
+    const gradients = await textGradients(model, seen ?? { tokens, label: LABEL }, { runtime: settings.runtime })
+    const { leak, readings } = await leakOf(encoder, gradients, settings, terminal).finally(() => tf.dispose(gradients))
+    const right = tokens.every((token, i) => leak.tokens[i] === token)
+    const end = outcome(leak.status, right)
+    const shown = table(readings, leak.tokens, { text, tokens, seen: seen?.tokens }, tokenizer)
+    const names = ['table.txt', 'result.json']
+    const report = `${JSON.stringify({ ...reportOf(text, encoder, settings, leak), files: names }, null, 2)}\n`
+    writeFiles(out, { 'table.txt': `${shown}\n`, 'result.json': report })
+    const paths = names.map((name) => `${out}/${name}`).join(' ')
+    terminal.stdout.write(json ? report : `${headline(leak, tokens, end, terminal)}\n${shown}\n${paths}\n`)
+    return end.code
+  } finally {
+    model.dispose()
+  }
+}
+
+/** What the receiver of a gradient makes of it, and how the sentence read on the way. */
+async function leakOf(
+  { model }: Encoder,
+  gradients: tf.NamedTensorMap,
+  { withEmbeddingGradient, seed, iterations, runtime, start, distance }: TextSettings,
+  terminal: Terminal,
+): Promise<{ leak: TextLeakage; readings: Reading[] }> {
+  const { [WORDS]: _, ...rest } = gradients
+  const shared: TextGradients = withEmbeddingGradient ? gradients : rest
+  const readings: Reading[] = []
+  const shown = progress(terminal, { iterations: STEPS * iterations, restarts: 1 })
+  try {
+    const leak = await deepLeakageFromText(model, shared, {
+      ...{ seed, iterations, runtime, start, distance },
+      signal: terminal.signal,
+      onIteration(e) {
+        const step = STEPS * e.iteration
+        readings.push({ step, tokens: e.tokens().map(({ token }) => token) })
+        shown.show({ ...e, iteration: step, data: () => new Float32Array() })
+      },
+    })
+    return { leak, readings }
+  } finally {
+    shown.end()
+  }
+}
+
+function reportOf(text: string, { model, tokenizer, tokens }: Encoder, settings: TextSettings, leak: TextLeakage) {
+  const { head, start, withEmbeddingGradient, distance, iterations, seed, files } = settings
+  const { layers, hidden, vocabularySize } = model.config
+  return {
+    command: 'text',
+    status: leak.status,
+    exact: leak.exact,
+    sentence: tokenizer.decode(leak.tokens),
+    tokens: leak.tokens,
+    original: { sentence: text, tokens },
+    ...accuracies(leak.tokens, tokens),
+    ...(leak.label !== undefined && { label: { original: LABEL, recovered: leak.label } }),
+    relativeLoss: leak.relativeLoss,
+    evaluations: leak.evaluations,
+    seconds: leak.milliseconds / 1000,
+    seed,
+    runtime: leak.runtime,
+    encoder: { weights: files?.weights ?? 'random', layers, hidden, vocabularySize },
+    options: { head, start, withEmbeddingGradient, distance, iterations },
+    versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
+  }
+}
+
+function headline(leak: TextLeakage, truth: readonly number[], { word, failed }: Outcome, terminal: Terminal): string {
+  const { tokenAccuracy, bagAccuracy } = accuracies(leak.tokens, truth)
+  const head = paint(terminal, 'stdout', failed ? 'red' : 'green', !failed && leak.exact ? `${word}, exact` : word)
+  const found = `${percent(tokenAccuracy)} of the tokens in place, ${percent(bagAccuracy)} anywhere`
+  return `${head}: ${found}, ${leak.evaluations} evaluations in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
+}

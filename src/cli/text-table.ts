@@ -1,0 +1,47 @@
+import { bagAccuracy, type TextTokenizer, tokenAccuracy } from '../text'
+
+/** The tokens of a sentence; what stands around every sentence is not counted. */
+const inside = (tokens: readonly number[]): number[] => tokens.slice(1, -1)
+
+/** How much of a sentence was found: token for token in its place, and wherever it was put. */
+export const accuracies = (found: readonly number[], truth: readonly number[]) => ({
+  tokenAccuracy: tokenAccuracy(inside(found), inside(truth)),
+  bagAccuracy: bagAccuracy(inside(found), inside(truth)),
+})
+
+/** The sentence as it read at a step. */
+export interface Reading {
+  readonly step: number
+  readonly tokens: readonly number[]
+}
+
+interface Sentence {
+  readonly text: string
+  readonly tokens: readonly number[]
+  /** What the model saw of it, with some tokens hidden. */
+  readonly seen?: readonly number[]
+}
+
+/** The sentence at each step, at the end, and as it was. */
+export function table(
+  readings: readonly Reading[],
+  end: readonly number[],
+  { text, tokens, seen }: Sentence,
+  tokenizer: TextTokenizer,
+): string {
+  const row = (name: string, token: string, bag: string, sentence: string) =>
+    `${name.padStart(8)}  ${token.padStart(5)}  ${bag.padStart(5)}  ${sentence}`
+  const measured = (name: string, found: readonly number[]) => {
+    const { tokenAccuracy, bagAccuracy } = accuracies(found, tokens)
+    return row(name, percent(tokenAccuracy), percent(bagAccuracy), tokenizer.decode(found))
+  }
+  return [
+    row('step', 'token', 'bag', 'sentence'),
+    ...(seen ? [row('input', '', '', tokenizer.decode(seen))] : []),
+    ...readings.map((reading) => measured(String(reading.step), reading.tokens)),
+    measured('end', end),
+    row('original', '', '', text.trim().replace(/\s+/g, ' ')),
+  ].join('\n')
+}
+
+export const percent = (fraction: number): string => `${Math.floor(100 * fraction)} %`
