@@ -64,7 +64,9 @@ export async function encoderFromFiles(
   encodeFor({ config: sizes }, tokenizer, text)
   const model = await of(weights, (bytes) => {
     const own = floats(bytes)
-    const all = { ...randomHead(sizes, head, { seed }), ...own }
+    const fresh = randomHead(sizes, head, { seed })
+    tf.dispose(Object.keys(own).flatMap((name) => fresh[name] ?? []))
+    const all = { ...fresh, ...own }
     try {
       return bert(sizes, all, head)
     } catch (error) {

@@ -1,0 +1,244 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import * as tf from '@tensorflow/tfjs-core'
+import { describe, expect, it } from 'vitest'
+import { run } from '../../src/cli/main'
+import { writeSafetensors } from '../../src/io'
+import { randomBert, wordPieceVocabulary } from '../../src/text'
+import { dlg, readJson, scratch, spawnDlg } from './terminal'
+
+const folder = scratch()
+const SENTENCE = 'We invite submissions for the conference.'
+const FOUND = 'we invite submissions for the conference.'
+
+describe('dlg text', () => {
+  it('recovers a sentence, writes the table and the report, and frees what it takes', async () => {
+    const out = folder.at('deep/out')
+    const { numTensors } = tf.memory()
+    const { code, stdout, stderr } = await dlg(['text', SENTENCE, '--out', out])
+    expect(code).toBe(0)
+    expect(tf.memory().numTensors).toBe(numTensors)
+    expect(stderr).toMatch(/^restart 1\/1 · step 0\/1000 · objective /)
+    const table = readFileSync(`${out}/table.txt`, 'utf8')
+    expect(stdout.slice(stdout.indexOf('\n') + 1)).toBe(`${table}${out}/table.txt ${out}/result.json\n`)
+    expect(stdout).toMatch(
+      /^converged, exact: 100 % of the tokens in place, 100 % anywhere, \d+ evaluations in \d+\.\d s on \S+\n/,
+    )
+    const rows = table.trimEnd().split('\n')
+    expect(rows[0]).toBe('    step  token    bag  sentence')
+    expect(rows.slice(1, -2).map((row) => Number.parseInt(row, 10))).toEqual(rows.slice(1, -2).map((_, i) => 10 * i))
+    expect(rows.slice(-2)).toEqual([`     end  100 %  100 %  ${FOUND}`, `original                ${SENTENCE}`])
+    const result = readJson(`${out}/result.json`)
+    expect(result).toMatchObject({
+      command: 'text',
+      status: 'converged',
+      exact: true,
+      sentence: FOUND,
+      original: { sentence: SENTENCE, tokens: result.tokens },
+      tokenAccuracy: 1,
+      bagAccuracy: 1,
+      label: { original: 1, recovered: 1 },
+      seed: 1,
+      encoder: { weights: 'random', layers: 2, hidden: 64 },
+      options: { head: 'mean', start: 'normal', withEmbeddingGradient: false, distance: 'balanced', iterations: 100 },
+      versions: { node: process.version, tfjs: tf.version_core },
+      files: ['table.txt', 'result.json'],
+    })
+    expect(result.evaluations).toBeGreaterThan(10)
+    expect(result.seconds).toBeGreaterThan(0)
+    expect(folder.names()).toEqual(['deep'])
+  })
+
+  it.each(['first', 'mlm'])('from the span, with head %s and every option passed on', async (head) => {
+    const options = { head, start: 'span', distance: 'l2', iterations: '50', seed: '3', runtime: 'tfjs' }
+    const { code } = await dlg([
+      ...['text', SENTENCE, '--with-embedding-gradient', '--out', folder.at('out')],
+      ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
+    ])
+    expect(code).toBe(0)
+    expect(readJson(folder.at('out/result.json'))).toMatchObject({
+      sentence: FOUND,
+      exact: true,
+      seed: 3,
+      runtime: 'tfjs:cpu',
+      options: { head, start: 'span', withEmbeddingGradient: true, distance: 'l2', iterations: 50 },
+    })
+    expect(readFileSync(folder.at('out/table.txt'), 'utf8').includes('[MASK]')).toBe(head === 'mlm')
+  })
+
+  it('calls a failure a failure', async () => {
+    const { code, stdout } = await dlg(['text', SENTENCE, '--iterations', '1', '--out', folder.at('out')])
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^FAILED \(max-iterations\), best so far: \d+ % of the tokens in place, /)
+    expect(readJson(folder.at('out/result.json'))).toMatchObject({ status: 'max-iterations', exact: false })
+  })
+
+  it('prints JSON, the same as in the file, and nothing else', async () => {
+    const { stdout } = await dlg(['text', SENTENCE, '--start', 'span', '--json', '--out', folder.at('out')])
+    expect(stdout).toBe(readFileSync(folder.at('out/result.json'), 'utf8'))
+  })
+
+  it('writes the best so far when interrupted, and says so', async () => {
+    const controller = new AbortController()
+    let stdout = ''
+    const stderr = { write: (text: string) => text.includes('step 0/') && controller.abort() }
+    const code = await run(['text', SENTENCE, '--runtime', 'tfjs', '--out', folder.at('out')], {
+      stdout: { write: (text) => (stdout += text) },
+      ...{ stderr, env: {}, signal: controller.signal },
+    })
+    expect(stdout).toMatch(/^interrupted, NOT converged, best so far: /)
+    expect(code).toBe(130)
+    expect(readJson(folder.at('out/result.json'))).toMatchObject({ status: 'aborted', exact: false })
+    expect(readFileSync(folder.at('out/table.txt'), 'utf8')).toMatch(/^ +end /m)
+  })
+
+  it('writes nothing when interrupted before the attack', async () => {
+    const { code, stderr } = await dlg(['text', SENTENCE, '--out', folder.at('out')], { signal: AbortSignal.abort() })
+    expect([code, stderr]).toEqual([130, 'dlg: interrupted before the attack began: nothing was written\n'])
+    expect(folder.names()).toEqual([])
+  })
+})
+
+const SIZES = { hidden: 24, heads: 2, layers: 1, intermediate: 32, positions: 12 }
+
+/** A tokenizer as a Hugging Face file, over the words of a text. */
+function tokenizerFile(text: string): { json: string; size: number } {
+  const vocabulary = wordPieceVocabulary(text, 500)
+  const special = (id: string, index: number) => ({ id, ids: [index], tokens: [id] })
+  const piece = (id: string) => ({ SpecialToken: { id, type_id: 0 } })
+  const file = {
+    version: '1.0',
+    added_tokens: vocabulary.slice(0, 5).map((content, id) => ({ id, content, special: true, normalized: false })),
+    normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, lowercase: true },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [piece('[CLS]'), { Sequence: { id: 'A', type_id: 0 } }, piece('[SEP]')],
+      pair: [],
+      special_tokens: { '[CLS]': special('[CLS]', 2), '[SEP]': special('[SEP]', 3) },
+    },
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+    model: {
+      ...{ type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 100 },
+      vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])),
+    },
+  }
+  return { json: JSON.stringify(file), size: vocabulary.length }
+}
+
+/** A small encoder as the files of a pretrained one, and damaged ones. */
+function prepare(): void {
+  const { json, size } = tokenizerFile(SENTENCE)
+  const config = {
+    ...{ vocab_size: size, hidden_size: SIZES.hidden, num_hidden_layers: SIZES.layers, type_vocab_size: 2 },
+    ...{ num_attention_heads: SIZES.heads, intermediate_size: SIZES.intermediate },
+    max_position_embeddings: SIZES.positions,
+  }
+  const model = randomBert({ ...SIZES, vocabularySize: size, std: 0.1 })
+  const tensors = new Map(
+    Object.entries(model.weights).map(([name, t]) => [name, { shape: t.shape, data: t.dataSync() }]),
+  )
+  model.dispose()
+  const bytes = writeSafetensors(tensors)
+  const [name] = tensors.keys()
+  const files = {
+    'model.safetensors': bytes,
+    'tokenizer.json': json,
+    'config.json': JSON.stringify(config),
+    'cut.safetensors': bytes.subarray(0, bytes.length - 100),
+    'junk.safetensors': 'not weights at all',
+    'empty.safetensors': '',
+    'nan.safetensors': writeSafetensors(
+      new Map([
+        ...tensors,
+        [name, { shape: [size, SIZES.hidden], data: new Float32Array(size * SIZES.hidden).fill(NaN) }],
+      ]),
+    ),
+    'lacking.safetensors': writeSafetensors(new Map([...tensors].slice(1))),
+    'other.json': tokenizerFile('Quite another text').json,
+    'cut.json': json.slice(0, 100),
+    'deep.json': JSON.stringify({ ...config, num_hidden_layers: 2 }),
+    'gpt.json': JSON.stringify({ ...config, model_type: 'gpt2' }),
+  }
+  mkdirSync(folder.at('bare'))
+  writeFileSync(folder.at('bare/model.safetensors'), bytes)
+  for (const [file, content] of Object.entries(files)) writeFileSync(folder.at(file), content)
+}
+
+describe('dlg text with an encoder from files', () => {
+  it('takes tokenizer and configuration from beside the weights', async () => {
+    await tf.setBackend('cpu')
+    prepare()
+    const { numTensors } = tf.memory()
+    const weights = folder.at('model.safetensors')
+    const argv = ['text', SENTENCE, '--weights', weights, '--start', 'span', '--out', folder.at('out')]
+    expect((await dlg(argv)).code).toBe(0)
+    expect(tf.memory().numTensors).toBe(numTensors)
+    expect(readJson(folder.at('out/result.json'))).toMatchObject({
+      exact: true,
+      sentence: FOUND,
+      encoder: { weights, layers: 1, hidden: 24 },
+    })
+  })
+})
+
+describe('wrong input is one line and exit code 2, and leaves nothing', () => {
+  const given = [SENTENCE, '--weights', '@model.safetensors']
+  it.each<[string[], string]>([
+    [[], '0 texts given; dlg text takes one'],
+    [['We', 'invite', 'you'], '3 texts given; dlg text takes one, in quotes'],
+    [[''], 'the text is empty; give a sentence'],
+    [[' \n\t'], 'the text is empty; give a sentence'],
+    [['\u200b'], 'the text has no token; give a sentence'],
+    [['we '.repeat(63)], 'the text has 65 tokens; the encoder takes 64'],
+    [[SENTENCE, '--head', 'last'], "--head is 'last'; it must be mean or first or mlm"],
+    [[SENTENCE, '--start', 'gray'], "--start is 'gray'; it must be normal or span"],
+    [[SENTENCE, '--distance', 'l1'], "--distance is 'l1'; it must be balanced or l2 or cosine or tag"],
+    [[SENTENCE, '--runtime', 'gpu'], "--runtime is 'gpu'; it must be auto or onnx or tfjs or reference"],
+    [[SENTENCE, '--iterations', '0'], "--iterations is '0'; it must be a whole number of at least 1"],
+    [[SENTENCE, '--seed', '1.5'], "--seed is '1.5'; it must be a whole number of at least 0"],
+    [[SENTENCE, '--with-embedding-gradient=yes'], 'option '],
+    [[SENTENCE, '--wights', 'x'], "unknown option '--wights'; did you mean --weights?"],
+    [[SENTENCE, '--tokenizer', '@tokenizer.json'], '--tokenizer belongs to --weights, which is not given'],
+    [[SENTENCE, '--config', '@config.json'], '--config belongs to --weights, which is not given'],
+    [[SENTENCE, '--weights', '@none.safetensors'], 'none.safetensors: no such file'],
+    [[SENTENCE, '--weights', '@bare'], 'bare: is a directory'],
+    [[SENTENCE, '--weights', '@bare/model.safetensors'], 'bare/config.json: no such file'],
+    [[...given, '--tokenizer', '@none.json'], 'none.json: no such file'],
+    [[...given, '--config', '@none.json'], 'none.json: no such file'],
+    [[SENTENCE, '--weights', '@cut.safetensors'], 'cut.safetensors: safetensors: tensor '],
+    [[SENTENCE, '--weights', '@junk.safetensors'], 'junk.safetensors: safetensors: the header length is '],
+    [[SENTENCE, '--weights', '@empty.safetensors'], 'empty.safetensors: safetensors: the file has 0 bytes'],
+    [[SENTENCE, '--weights', '@nan.safetensors'], "nan.safetensors: weight 'embeddings.word_embeddings.weight' has"],
+    [
+      [SENTENCE, '--weights', '@lacking.safetensors'],
+      "lacking.safetensors: the encoder has no weight 'embeddings.word",
+    ],
+    [[...given, '--config', '@deep.json'], "model.safetensors: the encoder has no weight 'encoder.layer.1."],
+    [[...given, '--config', '@gpt.json'], "gpt.json: config.json is of a 'gpt2'"],
+    [[...given, '--config', '@cut.json'], 'cut.json: config.json is not JSON'],
+    [[...given, '--tokenizer', '@cut.json'], 'cut.json: tokenizer.json is not JSON'],
+    [[...given, '--tokenizer', '@config.json'], 'config.json: tokenizer.json has no vocabulary'],
+    [[...given, '--tokenizer', '@other.json'], 'they do not belong together'],
+    [['we '.repeat(11), ...given.slice(1)], 'the text has 13 tokens; the encoder takes 12'],
+    [[SENTENCE, '--out', '@config.json'], 'is a file; give a folder'],
+  ])('dlg text %j', async (argv, message) => {
+    await tf.setBackend('cpu')
+    prepare()
+    const before = folder.names()
+    const { numTensors } = tf.memory()
+    const words = argv.map((word) => word.replace(/^@(.*)/, (_, name) => folder.at(name)))
+    const out = argv.includes('--out') ? [] : ['--out', folder.at('out')]
+    const { code, stdout, stderr } = await dlg(['text', ...words, ...out])
+    expect(stderr).toMatch(/^dlg: [^\n]+\n$/)
+    expect(stderr).toContain(message)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(folder.names()).toEqual(before)
+    expect(tf.memory().numTensors).toBe(numTensors)
+  })
+
+  it('as a process', async () => {
+    const { code, stdout, stderr } = await spawnDlg(['text', '', '--out', folder.at('out')])
+    expect([code, stdout, stderr]).toEqual([2, '', 'dlg: the text is empty; give a sentence\n'])
+    expect(folder.names()).toEqual([])
+  })
+})
