@@ -48,7 +48,7 @@ export async function prepareAttack(model: Model, shared: SharedGradients, setti
 
   let targets: Targets | undefined
   const traced = traceGradient(opened, settings, (output) => {
-    targets = chooseTargets(output, trained, gradients, settings)
+    targets = chooseTargets(output, trained, gradients, weights, settings)
     return targets.node
   })
   const { input: labelInput, values: targetValues } = targets!

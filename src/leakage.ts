@@ -12,6 +12,11 @@ export interface Leakage {
   readonly data: tf.Tensor
   /** The most probable class of each sample. */
   readonly labels: number[]
+  /**
+   * Positions of samples that share a class, one list per class that repeats. The gradient fixes such samples only
+   * together: each may be a mixture of all, so what came back is the group and not the individual.
+   */
+  readonly groups: readonly (readonly number[])[]
   /** [batchSize, classes] */
   readonly labelProbabilities: tf.Tensor
   /** Only `converged` means that the shared gradient was matched; anything else is a failed attack, not a safe gradient. */
@@ -73,9 +78,11 @@ function report(attack: Attack, settings: Settings, progress: Progress, trials: 
   const probabilities = attack.labelsOf(best.point)
   const data = tf.tensor(attack.dataOf(best.point), [...attack.dataShape], 'float32')
   const labelProbabilities = tf.tensor(probabilities, [attack.dataShape[0], attack.classes], 'float32')
+  const labels = mostProbable(probabilities, attack.classes)
   return {
     data,
-    labels: mostProbable(probabilities, attack.classes),
+    labels,
+    groups: groupsOf(labels),
     labelProbabilities,
     status: cut ? last.status : best.status,
     loss: best.loss,
@@ -94,6 +101,13 @@ function report(attack: Attack, settings: Settings, progress: Progress, trials: 
     runtime: attack.runtime,
     dispose: () => tf.dispose([data, labelProbabilities]),
   }
+}
+
+/** Positions of equal labels, where there are several. */
+function groupsOf(labels: readonly number[]): number[][] {
+  const byClass = new Map<number, number[]>()
+  for (const [i, label] of labels.entries()) byClass.set(label, [...(byClass.get(label) ?? []), i])
+  return [...byClass.values()].filter((positions) => positions.length > 1)
 }
 
 function mostProbable(probabilities: Float32Array, classes: number): number[] {

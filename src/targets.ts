@@ -26,10 +26,11 @@ export function chooseTargets(
   output: g.Node,
   trained: readonly Weight[],
   gradients: readonly Values[],
+  weights: ReadonlyMap<string, Values>,
   settings: Settings,
 ): Targets {
   const { graph, shape } = output
-  const decision = decide(output, trained, gradients, settings)
+  const decision = decide(output, trained, gradients, weights, settings)
   const node = (): g.Node => g.parameter(graph, TARGETS, shape)
   switch (decision?.kind) {
     case 'joint': {
@@ -57,12 +58,17 @@ function decide(
   output: g.Node,
   trained: readonly Weight[],
   gradients: readonly Values[],
+  weights: ReadonlyMap<string, Values>,
   settings: Settings,
 ): LabelDecision {
   const nodes = trained.map((w) => g.parameter(output.graph, weightParameter(w), w.shape))
   const head = findHead(logitsOf(output) ?? output, nodes)
+  const valuesOf = (at: number | undefined) =>
+    at === undefined ? undefined : weights.get(weightParameter(trained[at]))
   return settings.labels.decide({
     batchSize: settings.batchSize,
+    reduction: settings.reduction,
+    layer: { weight: valuesOf(head.weight), bias: valuesOf(head.bias) },
     criterion: settings.criterion.name,
     classes: output.shape[output.shape.length - 1],
     head: {

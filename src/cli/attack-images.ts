@@ -29,7 +29,7 @@ export async function attackImages(client: Client, settings: AttackSettings, ter
   if (settings.labels === 'infer' && secrets.length > network.classes)
     throw new DlgError(
       'labels',
-      `--labels infer finds distinct classes; a batch of ${secrets.length} has more samples than the ${network.classes} classes`,
+      `--labels infer needs at least as many classes as samples; a batch of ${secrets.length} has more than the ${network.classes} classes`,
     )
   checkFolder(settings.out)
   await useBackend(settings.backend)

@@ -19,7 +19,7 @@ export const attackOptions = (command: string) =>
     labels: {
       value: 'HOW',
       default: 'joint',
-      help: 'how the attacker comes by the labels: joint (searched for with the data), infer (closed form, distinct classes), known',
+      help: 'how the attacker comes by the labels: joint (searched for with the data), infer (closed form), known',
     },
     optimizer: { value: 'NAME', default: 'lbfgs', help: 'lbfgs, adam' },
     distance: { value: 'NAME', default: 'l2', help: 'between gradients: l2, cosine' },

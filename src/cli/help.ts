@@ -3,7 +3,7 @@ import type { Command } from './command'
 import { paint, type Terminal } from './terminal'
 
 const EXIT_CODES = `  0    converged: the gradient was matched, by data like the original
-  1    failed, and called so everywhere: the gradient was not matched, or by a picture below 20 dB
+  1    failed, and called so everywhere: the gradient was not matched, or by other data
   2    bad input: one line says what, nothing is written
   130  interrupted: Ctrl-C keeps the best so far; a second one quits at once and writes nothing`
 

@@ -1,5 +1,6 @@
 import { DlgError } from '../errors'
 import type { Values } from '../runtime/runtime'
+import { labelCounts } from './counts'
 import type { LabelContext, LabelStrategy } from './strategy'
 
 /**
@@ -8,7 +9,7 @@ import type { LabelContext, LabelStrategy } from './strategy'
  * ∂L/∂b_c = mean over samples of p_c − [y = c]: only classes that are present can be negative. Without a bias, and for
  * one sample, ∂L/∂W_c = (p_c − [y = c])·h: the row of the label has no positive product with any other row.
  *
- * Finds one label, or a batch of distinct ones.
+ * Finds one label, or those of a batch: distinct ones from the signs alone, repeated ones by {@link labelCounts}.
  */
 export const infer = (): LabelStrategy => ({
   name: 'infer',
@@ -24,21 +25,34 @@ export const infer = (): LabelStrategy => ({
   },
 })
 
-function fromBias(bias: Values, { batchSize, classes }: LabelContext): number[] {
+function fromBias(bias: Values, context: LabelContext): number[] {
+  const { batchSize, classes } = context
   const negative = [...bias].flatMap((v, c) => (v < 0 ? [c] : []))
   if (negative.length === batchSize && negative.length < classes) return negative
   if (classes > 2 && negative.length === classes - 1 && batchSize === 1)
     throw refused(
       'every class but one has a negative bias gradient: this looks like an update with the opposite sign, −learningRate · gradient',
     )
-  if (negative.length < batchSize)
-    throw refused(
-      `${negative.length} classes have a negative bias gradient for ${batchSize} samples: labels repeat, or the loss is not a one-hot cross-entropy`,
-    )
+  if (negative.length < batchSize) return repeated(bias, negative, context)
   throw refused(
     `${negative.length} classes have a negative bias gradient for ${batchSize} samples: more samples were averaged, or the labels were soft`,
   )
 }
+
+/** Labels of a batch in which some repeat. */
+function repeated(biasGradient: Values, present: readonly number[], context: LabelContext): number[] {
+  const { batchSize, head, layer, reduction = 'mean' } = context
+  const found = `${present.length} classes have a negative bias gradient for ${batchSize} samples: labels repeat, or the loss is not a one-hot cross-entropy`
+  if (present.length === 0 || !head.weight || !layer?.weight || !layer.bias) throw refused(found)
+  const dense = { weightGradient: head.weight, biasGradient, weight: layer.weight, bias: layer.bias }
+  const { counts, residual } = labelCounts(dense, batchSize, reduction === 'mean' ? batchSize : 1)
+  if (residual > EXPLAINED)
+    throw refused(`${found}, and no counts of them explain the gradient (${residual.toFixed(2)} of it is left)`)
+  return counts.flatMap((n, c) => new Array<number>(n).fill(c))
+}
+
+/** Part of the bias gradient that counts may leave unexplained. */
+const EXPLAINED = 0.1
 
 /** The class whose row has no positive inner product with any other row of the [features, classes] matrix. */
 function fromProducts(weight: Values, classes: number): number {

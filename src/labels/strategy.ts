@@ -9,6 +9,10 @@ export interface LabelContext {
   readonly classes: number
   /** Gradient of the last dense layer, where the model ends in one: weight [features, classes], bias [classes]. */
   readonly head: { readonly weight?: Values; readonly bias?: Values }
+  /** The values of that layer, in the same shapes. */
+  readonly layer?: { readonly weight?: Values; readonly bias?: Values }
+  /** How losses of the batch became one. Default `mean`. */
+  readonly reduction?: 'mean' | 'sum'
 }
 
 /** Labels that are known before the search, or found in it. */

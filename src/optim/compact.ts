@@ -23,6 +23,8 @@ export interface CompactCurvature {
   readonly scale: number
   /** How many pairs the store had taken in. */
   readonly version: number
+  /** [S; Y]·∇f at the last gradient, by slots. */
+  readonly along?: ArrayLike<number>
 }
 
 interface Store {
@@ -60,10 +62,10 @@ export function compact(
     yy: square(),
   })
 
-  /** Writes a pair into the oldest slot, with its products with all others. */
-  async function observe(known: CompactCurvature, { s, y }: Observation): Promise<CompactCurvature> {
+  /** Writes a pair into the oldest slot; its products with the others follow from those with the gradients. */
+  function write(known: CompactCurvature, { s, y }: Observation): CompactCurvature | undefined {
     const ys = dot(y, s)
-    if (!(ys > threshold)) return known
+    if (!(ys > threshold)) return undefined
     const store = known.store ?? createStore(s.length)
     if (store.version !== known.version) throw new Error('compact L-BFGS can only go on from its newest state')
     const { matrix, upper, lower, yy } = store
@@ -74,23 +76,31 @@ export function compact(
     if (full) for (const products of [upper, lower, yy]) products.copyWithin(0, m + 1)
     matrix.set(s, slot * s.length)
     matrix.set(y, (m + slot) * s.length)
-    const withY = await products.multiply(matrix, Float32Array.from(y))
     const newest = order.length - 1
-    order.forEach((place, i) => {
-      upper[i * m + newest] = lower[newest * m + i] = withY[place]
-      yy[i * m + newest] = yy[newest * m + i] = withY[m + place]
-    })
     upper[newest * m + newest] = lower[newest * m + newest] = ys
     yy[newest * m + newest] = dot(y, y)
     store.version++
     return { store, order, scale: ys / dot(y, y), version: store.version }
   }
 
-  async function direction({ store, order, scale }: CompactCurvature, gradient: Float64Array): Promise<Float64Array> {
-    if (!store) return times(-scale, gradient)
-    const { matrix, upper, lower, yy } = store
+  /** sᵢᵀy = sᵢᵀ∇f − sᵢᵀ∇f₋₁ of the newest y and every older i, and the same for yᵢᵀy. */
+  function relate({ store, order }: CompactCurvature, along: ArrayLike<number>, before: ArrayLike<number>): void {
+    const { upper, lower, yy } = store!
+    const newest = order.length - 1
+    for (let i = 0; i < newest; i++) {
+      const place = order[i]
+      upper[i * m + newest] = lower[newest * m + i] = along[place] - before[place]
+      yy[i * m + newest] = yy[newest * m + i] = along[m + place] - before[m + place]
+    }
+  }
+
+  async function direction(
+    { store, order, scale }: CompactCurvature,
+    along: ArrayLike<number>,
+    gradient: Float64Array,
+  ): Promise<Float64Array> {
+    const { matrix, upper, lower, yy } = store!
     const count = order.length
-    const along = await products.multiply(matrix, Float32Array.from(gradient))
     // p = R⁻¹ Sᵀg
     const p = new Float64Array(count)
     for (let i = count - 1; i >= 0; i--) {
@@ -124,8 +134,12 @@ export function compact(
   return {
     empty: { order: [], scale: 1, version: 0 },
     async descend(known, newest, gradient) {
-      const curvature = newest ? await observe(known, newest) : known
-      return { curvature, direction: await direction(curvature, gradient) }
+      const written = newest && write(known, newest)
+      const curvature = written ?? known
+      if (!curvature.store) return { curvature, direction: times(-curvature.scale, gradient) }
+      const along = await products.multiply(curvature.store.matrix, Float32Array.from(gradient))
+      if (written && known.along) relate(written, along, known.along)
+      return { curvature: { ...curvature, along }, direction: await direction(curvature, along, gradient) }
     },
   }
 }

@@ -74,11 +74,7 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     ['batch @photo.png --class 1,two', "--class is 'two'"],
     [
       'batch @photo.png @photo.png @photo.png --classes 2 --labels infer',
-      '--labels infer finds distinct classes; a batch of 3 has more samples than the 2 classes',
-    ],
-    [
-      'batch @photo.png @photo.png --class 4,4 --labels infer',
-      "labels: 'infer' cannot apply: 1 classes have a negative",
+      '--labels infer needs at least as many classes as samples; a batch of 3 has more than the 2 classes',
     ],
     [`batch ${'@photo.png '.repeat(129).trim()}`, '129 images given; dlg batch takes at most 128'],
     ['cifar 25', "'25' is not an option; the image is chosen with --index"],
