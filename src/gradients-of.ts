@@ -3,9 +3,10 @@ import { DlgError } from './errors'
 import * as g from './graph'
 import { traceGradient, weightParameter } from './model/gradient'
 import { type Model, openModel } from './model/model'
-import { type TrainingOptions, trainingOptions } from './options'
+import { trainingOptions } from './options'
+import { readWeights } from './read-gradients'
 import { evaluate, type Values } from './runtime/runtime'
-import { readWeights } from './shared-gradients'
+import type { TrainingOptions } from './settings'
 
 /**
  * What a client would share: the gradient ∂L/∂W of its training loss on a batch.

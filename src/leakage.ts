@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type Attack, prepareAttack } from './attack'
 import type { Model } from './model/model'
-import { type LeakageOptions, leakageOptions, type Settings } from './options'
+import { leakageOptions } from './options'
+import type { SharedGradients } from './read-gradients'
 import { searchAll } from './restarts'
 import type { HistoryEntry, Progress, Status, Trial } from './search'
-import type { SharedGradients } from './shared-gradients'
+import type { LeakageOptions, Settings } from './settings'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
 export interface Leakage {

@@ -1,6 +1,6 @@
 import type { Attack } from './attack'
-import type { Settings } from './options'
 import { type Progress, search, type Trial } from './search'
+import type { Settings } from './settings'
 
 /** Whether no further restart is wanted after this one. */
 const isLast = ({ status }: Trial): boolean => status === 'converged' || status === 'aborted' || status === 'budget'

@@ -1,7 +1,7 @@
 import type { Attack, AttackEvaluation } from './attack'
 import { DlgError } from './errors'
 import type { OptimizerState } from './optim'
-import type { Settings } from './options'
+import type { Settings } from './settings'
 
 /**
  * How a search ended. Only `converged` means that the shared gradient was matched: to the tolerance, or as far as float32

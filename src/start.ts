@@ -1,8 +1,8 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from './errors'
 import { type Shape, sizeOf } from './graph'
-import type { Settings } from './options'
 import { random } from './random'
+import type { Settings } from './settings'
 
 /** Spread of the noise around mid-gray, in units of the data's range. */
 const GRAY_NOISE = 0.1

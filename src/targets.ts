@@ -6,8 +6,8 @@ import { logitsOf } from './model/criterion'
 import { weightParameter } from './model/gradient'
 import { findHead } from './model/head'
 import type { Weight } from './model/model'
-import type { Settings } from './options'
 import type { Values } from './runtime/runtime'
+import type { Settings } from './settings'
 
 /** The name under which known targets are bound. */
 export const TARGETS = 'targets'

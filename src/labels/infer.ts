@@ -9,7 +9,7 @@ import type { LabelContext, LabelStrategy } from './strategy'
  * ∂L/∂b_c = mean over samples of p_c − [y = c]: only classes that are present can be negative. Without a bias, and for
  * one sample, ∂L/∂W_c = (p_c − [y = c])·h: the row of the label has no positive product with any other row.
  *
- * Finds one label, or those of a batch: distinct ones from the signs alone, repeated ones by {@link labelCounts}.
+ * Finds one label, or those of a batch: distinct ones from the signs alone, repeated ones by counting what explains the layer (iLRG).
  */
 export const infer = (): LabelStrategy => ({
   name: 'infer',

@@ -1,7 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
+import type { PlainTensor } from '../read-gradients'
 import type { Values } from '../runtime/runtime'
-import type { PlainTensor } from '../shared-gradients'
 import { POSITIONS, TOKEN_BIAS, WORDS } from './shapes'
 import { spanTokens } from './span'
 import type { TextModel } from './text-model'
