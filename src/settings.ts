@@ -74,7 +74,10 @@ export interface LeakageOptions extends TrainingOptions {
   iterations?: number
   /** Most searches from different starts; the first that converges ends them. Default 4 (`paper`: 1). */
   restarts?: number
-  /** How many restarts run at the same time; what comes out does not depend on it. Default 1. */
+  /**
+   * How many restarts run at the same time; what comes out does not depend on it. With onnxruntime-node evaluations then run
+   * on worker threads, which pays for models of some milliseconds an evaluation. Default 1.
+   */
   concurrency?: number
   /** Of all random numbers. Default 1234. */
   seed?: number
