@@ -30,8 +30,8 @@ export const networkOptions = (weights: Network['weightsInit']) =>
   }) satisfies Options
 
 /**
- * With PyTorch's weights the gradient hardly depends on the pixels: the default prior outweighs them on one image (20 dB),
- * a trace of it does not (64×64: 37 dB, four at 32×32: 36 to 40 dB), and the search has further to go.
+ * With PyTorch's weights the gradient hardly depends on the pixels, and the default prior must be eased five times before
+ * they count: starting from a trace of it takes half the evaluations. The search has further to go.
  */
 const FAINT = { tv: 1e-7, tolerance: 1e-14 }
 
