@@ -7,17 +7,24 @@ const BUNDLED = ['fast-png', 'fflate', 'iobuffer']
 /** What both builds have in common. */
 const common = { splitting: true, target: 'node20' } as const
 
+/** What a user may import. */
+const entry = {
+  index: 'src/index.ts',
+  metrics: 'src/metrics/index.ts',
+  io: 'src/io/index.ts',
+  'onnx-web': 'src/runtime/onnx/web.ts',
+  text: 'src/text/index.ts',
+  analytic: 'src/analytic/index.ts',
+}
+
+/** What a thread is started with, beside whatever starts it. */
+const thread = { 'search-thread': 'src/search-thread.ts' }
+
 const library = defineConfig({
   ...common,
-  entry: {
-    index: 'src/index.ts',
-    metrics: 'src/metrics/index.ts',
-    io: 'src/io/index.ts',
-    'onnx-web': 'src/runtime/onnx/web.ts',
-    text: 'src/text/index.ts',
-  },
+  entry: { ...entry, ...thread },
   format: ['esm', 'cjs'],
-  dts: true,
+  dts: { entry },
   esbuildOptions(options, { format }) {
     // CommonJS has __filename in its place, and import.meta is a syntax error there
     if (format === 'cjs') options.define = { ...options.define, 'import.meta.url': 'undefined' }
@@ -29,6 +36,11 @@ const library = defineConfig({
 })
 
 /** The command `dlg`: a program, so one format and no types. */
-const command = defineConfig({ ...common, entry: { cli: 'src/cli/index.ts' }, format: ['esm'], outDir: 'dist/cli' })
+const command = defineConfig({
+  ...common,
+  entry: { cli: 'src/cli/index.ts', ...thread },
+  format: ['esm'],
+  outDir: 'dist/cli',
+})
 
 export default [library, command]

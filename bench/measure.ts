@@ -18,6 +18,8 @@ export interface Result {
   /** The client's gradient alone, where the whole objective cannot be had. */
   gradient?: Times
   iteration?: Times
+  /** Part of an iteration that is not evaluating. */
+  optimizerShare?: number
   /** Curvature pairs in memory while iterations were timed. */
   pairs?: number
   /** Resident set of the process at its largest, and with everything loaded and no case open. */
@@ -149,9 +151,11 @@ async function iterate(running: readonly Running[], plan: Plan): Promise<void> {
   const fill = Math.max(5, Math.min(FILL, affordable - count))
   const repeats = slowest * (fill + count) > plan.iterating * 1000 ? 1 : Math.min(plan.repeats, 3)
   const pairs = new Map<string, number>()
+  const shares = new Map<string, number[]>()
   const lists = await inTurns(searching, repeats, async ({ name, peer }) => {
     const reply = await peer.ask({ do: 'iterate', fill, count })
     pairs.set(name, Math.min(PAIRS, reply.pairs))
+    if (reply.evaluatingMs > 0) shares.set(name, [...(shares.get(name) ?? []), 1 - reply.evaluatingMs / reply.ms])
     return reply
   })
   searching.forEach(({ name, result }, i) => {
@@ -159,5 +163,6 @@ async function iterate(running: readonly Running[], plan: Plan): Promise<void> {
     if (finite.length === 0) return
     result.iteration = timesOf(finite)
     result.pairs = pairs.get(name)
+    if (shares.has(name)) result.optimizerShare = median(shares.get(name)!)
   })
 }

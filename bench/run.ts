@@ -12,6 +12,7 @@ import { type AttackResult, attacks } from './attacks'
 import { CASES, findCase, QUICK } from './cases'
 import { measure, type Plan, type Result } from './measure'
 import { ours, type PeerKind, python, start, tfjs } from './peer'
+import { type RestartsResult, restarts } from './restarts'
 import { ratio, short, table } from './table'
 
 /** Cases that stock tfjs is timed on: the others would take it minutes. */
@@ -74,7 +75,7 @@ async function available(kinds: readonly PeerKind[]): Promise<{ kind: PeerKind; 
 
 const HEAD = [
   ...['case', 'threads', 'ours ms', '(min)', 'torch ms', '(min)', 'ratio', 'jax ms', '(min)', 'ratio'],
-  ...['iteration', 'torch', 'ratio', 'compile', 'torch', 'jax', 'MB', 'torch', 'jax', 'agreement'],
+  ...['iteration', 'torch', 'ratio', 'optimizer', 'compile', 'torch', 'jax', 'MB', 'torch', 'jax', 'agreement'],
 ]
 
 /** Whether a peer took longer with these threads than with one: waiting for cores that others use, not computing. */
@@ -97,6 +98,7 @@ function cells(row: Row, rows: readonly Row[]): string[] {
     ...[short(c?.median), short(c?.min), starved(row, 'jax', rows) ? '!' : ratio(c?.median, a?.median)],
     ...[iteration(mine), iteration(torch)],
     starved(row, 'torch', rows) ? '!' : ratio(torch?.iteration?.median, mine?.iteration?.median),
+    mine?.optimizerShare === undefined ? '–' : `${Math.round(100 * mine.optimizerShare)} %`,
     ...[mine, torch, jax].map((r) => short(r?.compileMs)),
     ...[mine, torch, jax].map((r) => short(r?.memory && r.memory.peakMb - r.memory.idleMb)),
     differences.length > 0 ? Math.max(...differences).toExponential(0) : '–',
@@ -135,6 +137,12 @@ function printAttacks(results: readonly AttackResult[]): void {
   console.log(table(['', 'ours', 'evaluations', 'torch recipe', 'evaluations'], rows))
 }
 
+function printRestarts(results: readonly RestartsResult[]): void {
+  console.log('\nFour restarts, one thread each: one after the other, and two at a time.\n')
+  const rows = results.map((r) => [r.case, short(r.alone / 1000), short(r.together / 1000), `${r.ratio.toFixed(2)}×`])
+  console.log(table(['case', 'alone s', 'two at a time s', 'ratio'], rows))
+}
+
 async function main(): Promise<void> {
   const { cases, threads, plan, json, quick, withTfjs, withAttack } = options()
   const [load] = loadavg()
@@ -158,6 +166,7 @@ async function main(): Promise<void> {
         rows.push({ case: c.name, threads: count, results })
         console.log(summary(rows[rows.length - 1]))
       }
+    const parallel = withAttack && cpus().length > 1 ? await restarts(ours, folder, quick ? 1 : 3) : []
     const whole = withAttack ? await attacks(kinds, folder, quick ? 1 : 5, quick ? 20 : 90) : []
     console.log(
       `\n${table(
@@ -168,17 +177,21 @@ async function main(): Promise<void> {
     console.log('\nms per evaluation: objective and gradient, median and minimum; ratio: theirs / ours, by medians.')
     console.log('!: the peer is slower with these threads than with one, as on a busy machine: no comparison.')
     console.log('iteration: one evaluation within the whole L-BFGS search, history full (* fewer than 100 pairs).')
+    console.log('optimizer: its share of our iteration.')
     console.log(
       'MB: the largest resident set, beyond that of the idle process. agreement: the largest relative difference to ours.',
     )
     printStock(rows)
+    if (parallel.length > 0) printRestarts(parallel)
     if (whole.length > 0) printAttacks(whole)
     mkdirSync(dirname(json), { recursive: true })
     const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, load }
     const peers = Object.fromEntries(found.map(({ kind, version }) => [kind.name, version]))
     writeFileAtomic(
       json,
-      new TextEncoder().encode(`${JSON.stringify({ machine, peers, plan, rows, attacks: whole }, null, 2)}\n`),
+      new TextEncoder().encode(
+        `${JSON.stringify({ machine, peers, plan, rows, restarts: parallel, attacks: whole }, null, 2)}\n`,
+      ),
     )
     console.log(`\n${json}`)
     requireAgreement(rows)

@@ -1,21 +1,59 @@
 export { DlgError, type DlgErrorCode } from './errors'
 export { gradientsOf } from './gradients-of'
 export * as graph from './graph'
-export { infer, joint, known, type LabelContext, type LabelDecision, type LabelStrategy } from './labels'
+export type { KnownInputs } from './known-inputs'
+export type { KnownTargets } from './label-choices'
+export type { LabelOption } from './label-options'
+export {
+  infer,
+  joint,
+  known,
+  type LabelContext,
+  type LabelDecision,
+  type LabelStrategy,
+} from './labels'
 export { deepLeakage, deepLeakageFromGradients, type Leakage } from './leakage'
-export { type Criterion, crossEntropy, meanSquaredError, type OutputKind } from './model/criterion'
-export type { Reduction } from './model/gradient'
-export type { FunctionalModel, Model } from './model/model'
+export type { Missing } from './missing'
+export {
+  binaryCrossEntropy,
+  type Criterion,
+  type CrossEntropyOptions,
+  crossEntropy,
+  type ElementOptions,
+  type HuberOptions,
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+  type OutputKind,
+  type Reduction,
+  type TargetKind,
+  type TokenOptions,
+  tokenCrossEntropy,
+} from './model/criterion'
+export type { Each } from './model/each'
+export type { LossFunction } from './model/loss'
+export type { FunctionalModel, Model, NamedFunctionalModel } from './model/model'
 export { cosine, type Distance, l2 } from './objective/distance'
 export { box, colorTotalVariation, norm, type Prior, totalVariation } from './objective/prior'
 export * from './optim'
+export type { Data } from './read-data'
 export type { PlainTensor, SharedGradients } from './read-gradients'
+export type { Reconstruction, RecoveredTargets } from './reconstruction'
 export type { RuntimeName } from './runtime/choose'
-export type { OnnxOptions } from './runtime/onnx'
 export { onnx } from './runtime/onnx/node'
+export type { OnnxOptions } from './runtime/onnx/portable'
 export { releaseCompiled } from './runtime/onnx/sessions'
 export { reference } from './runtime/reference'
 export type { Evaluator, Executable, Program, Runtime, Values } from './runtime/runtime'
 export { tfjs } from './runtime/tfjs'
 export type { HistoryEntry, Status } from './search'
-export type { IterationEvent, LeakageOptions, PriorWeights, Start, TrainingOptions } from './settings'
+export type {
+  CriterionName,
+  CriterionOption,
+  IterationEvent,
+  LeakageOptions,
+  PriorWeights,
+  Start,
+  TrainingOptions,
+} from './settings'
+export type { OutputTargets } from './target-values'

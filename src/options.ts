@@ -1,24 +1,13 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { choice, count, hasMethod, invalid, knownNames, number, show } from './checks'
 import { DlgError } from './errors'
-import { infer, joint, known, type LabelStrategy } from './labels'
-import { type Criterion, crossEntropy, meanSquaredError } from './model/criterion'
+import { labelsOption } from './label-options'
 import { cosine, type Distance, l2 } from './objective/distance'
 import { box, colorTotalVariation, norm, type Prior, totalVariation } from './objective/prior'
-import { adam, lbfgs, recover } from './optim'
-import { chooseRuntime } from './runtime/choose'
-import type { LeakageOptions, PriorWeights, Settings, TrainingOptions } from './settings'
+import { HISTORY } from './optimizers'
+import type { LeakageOptions, PriorWeights, Settings } from './settings'
+import { TRAINING_NAMES, trainingSettings } from './training-options'
 
-const invalid = (message: string): DlgError => new DlgError('invalid-option', message)
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`
-  if (Array.isArray(value)) return value.length > 8 ? `a list of ${value.length}` : `[${value.map(show).join(', ')}]`
-  return typeof value === 'object' && value !== null ? 'an object' : String(value)
-}
-
-/** Pairs of the built-in L-BFGS, as in the paper. */
-const HISTORY = 100
-
-const TRAINING_NAMES = ['criterion', 'output', 'reduction', 'training', 'runtime']
 const NAMES = [
   ...TRAINING_NAMES,
   ...[
@@ -26,6 +15,7 @@ const NAMES = [
     'labels',
     'distance',
     'optimizer',
+    'batchUpdate',
     'preset',
     'iterations',
     'restarts',
@@ -34,68 +24,11 @@ const NAMES = [
     'init',
     'priors',
     'priorEasing',
+    'known',
+    'missing',
   ],
   ...['dataRange', 'tolerance', 'budget', 'signal', 'onIteration'],
 ]
-
-/** A value from a short list. */
-function choice<T extends string>(name: string, value: unknown, choices: readonly T[], otherwise?: string): T {
-  if (choices.includes(value as T)) return value as T
-  const words = choices.map((c) => `'${c}'`)
-  throw invalid(`${name} is ${show(value)}; it must be ${[...words, ...(otherwise ? [otherwise] : [])].join(' or ')}`)
-}
-
-function number(name: string, value: unknown, test: (v: number) => boolean, right: string): number {
-  if (typeof value === 'number' && test(value)) return value
-  throw invalid(`${name} is ${show(value)}; it must be ${right}`)
-}
-
-const count = (name: string, value: unknown): number =>
-  number(name, value, (v) => Number.isInteger(v) && v >= 1, 'a whole number of at least 1')
-
-const hasMethod = (value: unknown, ...methods: string[]): boolean =>
-  typeof value === 'object' &&
-  value !== null &&
-  methods.every((m) => typeof (value as Record<string, unknown>)[m] === 'function')
-
-function knownNames(owner: string, value: object, names: readonly string[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid(`${owner} is ${show(value)}; it must be an object with any of ${names.join(', ')}`)
-  const stranger = Object.keys(value).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw invalid(`there is no '${stranger}' in ${owner}; there are ${names.join(', ')}`)
-}
-
-/** Checks everything a gradient depends on. @throws DlgError `invalid-option` */
-export function trainingOptions(
-  options: TrainingOptions,
-): Pick<Settings, 'reduction' | 'training' | 'runtime' | 'criterion'> {
-  knownNames('options', options, TRAINING_NAMES)
-  return training(options)
-}
-
-function training(options: TrainingOptions): Pick<Settings, 'reduction' | 'training' | 'runtime' | 'criterion'> {
-  const { reduction = 'mean', training = false, runtime = 'auto' } = options
-  if (typeof training !== 'boolean') throw invalid(`training is ${show(training)}; it must be true or false`)
-  if (typeof runtime !== 'string' && !hasMethod(runtime, 'compile'))
-    throw invalid(`runtime is ${show(runtime)}; it must be a name or an object with compile()`)
-  return {
-    reduction: choice('reduction', reduction, ['mean', 'sum']),
-    training,
-    runtime:
-      typeof runtime === 'string'
-        ? chooseRuntime(choice('runtime', runtime, ['auto', 'onnx', 'tfjs', 'reference'], 'a Runtime'))
-        : runtime,
-    criterion: criterionOption(options),
-  }
-}
-
-/** The training loss. @throws DlgError `invalid-option` */
-export function criterionOption({ criterion = 'crossEntropy', output = 'auto' }: TrainingOptions): Criterion {
-  const kind = choice('output', output, ['auto', 'logits', 'probabilities'])
-  if (typeof criterion !== 'string' && hasMethod(criterion, 'loss')) return criterion
-  const name = choice('criterion', criterion, ['crossEntropy', 'meanSquaredError'], 'an object with loss()')
-  return name === 'crossEntropy' ? crossEntropy(kind) : meanSquaredError()
-}
 
 /** Checks every option and fills in the preset's. @throws DlgError `invalid-option` */
 export function leakageOptions(options: LeakageOptions): Settings {
@@ -112,13 +45,16 @@ export function leakageOptions(options: LeakageOptions): Settings {
   } = options
   const range = rangeOption(dataRange)
   return {
-    ...training(options),
+    ...trainingSettings(options),
     preset,
     dataRange: range,
     batchSize: count('batchSize', batchSize),
     labels: labelsOption(labels),
+    known: knownOption(options.known),
+    missing: missingOption(options.missing),
     distance: distanceOption(distance),
-    optimizer: optimizerOption(optimizer, paper),
+    optimizer: optimizerOption(optimizer, preset),
+    batchUpdate: choice('batchUpdate', options.batchUpdate ?? 'together', ['together', 'one-by-one']),
     productRows: paper || optimizer !== 'lbfgs' ? 0 : 2 * HISTORY,
     objectiveScale: paper ? undefined : 1e6,
     iterations: count('iterations', iterations),
@@ -145,12 +81,16 @@ function rangeOption(range: readonly [number, number]): readonly [number, number
   throw invalid(`dataRange is ${show(range)}; it must be [low, high] with low < high`)
 }
 
-function labelsOption(labels: NonNullable<LeakageOptions['labels']>): LabelStrategy {
-  if (Array.isArray(labels)) return known(labels)
-  if (typeof labels !== 'string' && hasMethod(labels, 'decide')) return labels as LabelStrategy
-  return choice('labels', labels, ['joint', 'infer'], 'a list of class indices or an object with decide()') === 'joint'
-    ? joint()
-    : infer()
+function knownOption(known: LeakageOptions['known']): Settings['known'] {
+  if (known === undefined) return {}
+  if (typeof known === 'object' && known !== null && !Array.isArray(known) && !(known instanceof Tensor)) return known
+  throw invalid(`known is ${known instanceof Tensor ? 'a tensor' : show(known)}; it must be a map of tensors by input`)
+}
+
+function missingOption(missing: LeakageOptions['missing']): Settings['missing'] {
+  if (missing === undefined || missing === 'allowed') return missing
+  if (Array.isArray(missing) && missing.every((name) => typeof name === 'string')) return missing
+  throw invalid(`missing is ${show(missing)}; it must be 'allowed' or a list of names of weights`)
 }
 
 function distanceOption(distance: NonNullable<LeakageOptions['distance']>): Distance {
@@ -158,15 +98,12 @@ function distanceOption(distance: NonNullable<LeakageOptions['distance']>): Dist
   return choice('distance', distance, ['l2', 'cosine'], 'an object with measure()') === 'l2' ? l2() : cosine()
 }
 
-function optimizerOption(optimizer: NonNullable<LeakageOptions['optimizer']>, paper: boolean): Settings['optimizer'] {
-  if (typeof optimizer !== 'string' && hasMethod(optimizer, 'init', 'step')) return () => optimizer
-  const name = choice('optimizer', optimizer, ['lbfgs', 'adam'], 'an object with init() and step()')
-  if (name === 'adam') return () => (paper ? adam() : recover(adam()))
-  if (paper) return () => lbfgs()
-  return (products) => {
-    const options = { lineSearch: 'strong-wolfe', historySize: HISTORY } as const
-    return recover(products ? lbfgs({ ...options, products }) : lbfgs(options))
-  }
+function optimizerOption(
+  optimizer: NonNullable<LeakageOptions['optimizer']>,
+  preset: Settings['preset'],
+): Settings['optimizer'] {
+  if (typeof optimizer !== 'string' && hasMethod(optimizer, 'init', 'step')) return optimizer
+  return { name: choice('optimizer', optimizer, ['lbfgs', 'adam'], 'an object with init() and step()'), preset }
 }
 
 function initOption(init: NonNullable<LeakageOptions['init']>): Settings['init'] {

@@ -35,7 +35,7 @@ function inOrder(shared: SharedGradients, trained: readonly Weight[]): (Tensor |
     if (shared.length === trained.length) return shared
     const next = trained[shared.length]
     throw invalid(
-      `${shared.length} gradients for ${trained.length} trained weights${next ? `; the first without one is '${next.name}' ${describe(next.shape)}` : ''}`,
+      `${shared.length} gradients for ${trained.length} trained weights${next ? `; the first without one is '${next.name}' ${describe(next.shape)}. If some were not shared, name them: missing: ['${next.name}', …]` : ''}`,
     )
   }
   const map = shared as { readonly [name: string]: Tensor | PlainTensor }
@@ -44,7 +44,7 @@ function inOrder(shared: SharedGradients, trained: readonly Weight[]): (Tensor |
   const missing = trained.find((w) => !Object.hasOwn(map, w.name))
   if (missing)
     throw invalid(
-      `no gradient for weight '${missing.name}' ${describe(missing.shape)}${stranger ? `; there is one named '${stranger}', which the model does not have` : ''}`,
+      `no gradient for weight '${missing.name}' ${describe(missing.shape)}${stranger ? `; there is one named '${stranger}', which the model does not have` : ''}. If it was not shared, say missing: ['${missing.name}'], or missing: 'allowed'`,
     )
   if (stranger)
     throw invalid(`gradient '${stranger}' belongs to no trained weight; the model has ${[...names].join(', ')}`)

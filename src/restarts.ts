@@ -1,9 +1,11 @@
 import type { Attack } from './attack'
-import { type Progress, search, type Trial } from './search'
+import type { Progress } from './progress'
+import { type Listener, search, type Trial } from './search'
 import type { Settings } from './settings'
+import { openThreads } from './threads'
 
-/** Whether no further restart is wanted after this one. */
-const isLast = ({ status }: Trial): boolean => status === 'converged' || status === 'aborted' || status === 'budget'
+/** Whether the work was cut short from outside, for all restarts. */
+export const isCut = ({ status }: Trial): boolean => status === 'aborted' || status === 'budget'
 
 /**
  * Searches from one start after the other until one converges, several at a time when asked.
@@ -12,24 +14,58 @@ const isLast = ({ status }: Trial): boolean => status === 'converged' || status 
  * it was quicker. So the result is the same for every concurrency, save when the work was cut short from outside.
  */
 export async function searchAll(attack: Attack, settings: Settings, progress: Progress): Promise<Trial[]> {
+  const count = Math.min(settings.concurrency, settings.restarts)
+  const threads = count > 1 ? await openThreads(attack.portable, settings, progress, count) : undefined
+  const listener = listenerOf(attack, settings, progress)
   const trials: Trial[] = []
-  let [next, end] = [0, settings.restarts]
-  const worker = async (): Promise<void> => {
-    while (next < end) {
+  let next = 0
+  const worker = async (at: number): Promise<void> => {
+    while (next < progress.end) {
       const restart = next++
-      const trial = await search(attack, settings, progress, restart, () => restart >= end)
+      const start = await attack.start(restart)
+      const trial = threads
+        ? await threads[at].search(restart, start, listener)
+        : await search(attack, settings, progress, restart, start, listener)
       trials[restart] = trial
-      if (isLast(trial)) end = Math.min(end, restart + 1)
+      if (trial.status === 'converged') progress.end = Math.min(progress.end, restart + 1)
+      if (isCut(trial)) next = settings.restarts
     }
   }
   // nobody waits for the others once one has failed
-  const guarded = () =>
-    worker().catch((error) => {
-      end = 0
+  const guarded = (at: number) =>
+    worker(at).catch((error) => {
+      progress.end = 0
       throw error
     })
-  const workers = Array.from({ length: Math.min(settings.concurrency, settings.restarts) }, guarded)
-  const failures = (await Promise.allSettled(workers)).filter((w) => w.status === 'rejected')
-  if (failures.length > 0) throw failures[0].reason
-  return trials.slice(0, end)
+  const cancel = () => {
+    progress.cancelled = true
+  }
+  settings.signal?.addEventListener('abort', cancel)
+  if (settings.signal?.aborted) cancel()
+  try {
+    const outcomes = await Promise.allSettled(Array.from({ length: count }, (_, at) => guarded(at)))
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    return trials.slice(0, progress.end)
+  } finally {
+    settings.signal?.removeEventListener('abort', cancel)
+    await Promise.all(threads?.map((thread) => thread.close()) ?? [])
+  }
+}
+
+/** Tells the caller of iterations, if it asked to hear of them. */
+function listenerOf(attack: Attack, { onIteration }: Settings, progress: Progress): Listener | undefined {
+  return (
+    onIteration &&
+    ((restart, { iteration, loss, relativeLoss }, best) =>
+      onIteration({
+        restart,
+        iteration,
+        evaluations: progress.evaluations,
+        loss,
+        relativeLoss,
+        best: best.relativeLoss,
+        milliseconds: progress.milliseconds(),
+        data: () => attack.dataOf(best.point),
+      }))
+  )
 }

@@ -1,6 +1,8 @@
-import type { Attack, AttackEvaluation } from './attack'
 import { DlgError } from './errors'
-import type { OptimizerState } from './optim'
+import type { AttackEvaluation } from './evaluation'
+import type { Group, MatrixProducts, OptimizerState } from './optim'
+import { searchOptimizer } from './optimizers'
+import type { Progress } from './progress'
 import type { Settings } from './settings'
 
 /**
@@ -40,14 +42,29 @@ const MATCHED = 1e-7
 /** Part of the iterations that one weight of the priors gets at most. */
 const STAGE = 1 / 3
 
-/** What all restarts share: the clock and the work done. */
-export interface Progress {
-  readonly started: number
-  evaluations: number
+/** What a search minimises. */
+export interface Objective {
+  /** Whether there are priors, whose weight can be eased. */
+  readonly hasPriors: boolean
+  /** Products for the optimizer, where the runtime does them faster than JavaScript. */
+  readonly products: MatrixProducts | undefined
+  /** The coordinates of each sample, where samples are updated one by one. */
+  readonly samples: readonly Group[] | undefined
+  /** @param easing multiplies the weight of all priors; default 1 */
+  evaluate(point: Float64Array, easing?: number): Promise<AttackEvaluation>
 }
 
+/** What drives a search and what ends it. */
+export type SearchSettings = Pick<
+  Settings,
+  'optimizer' | 'preset' | 'iterations' | 'restarts' | 'tolerance' | 'priorEasing' | 'budget'
+>
+
+/** Told of every iteration as it begins, with the best point so far. */
+export type Listener = (restart: number, entry: HistoryEntry, best: Best) => void
+
 /** The best point of a descent. */
-interface Best {
+export interface Best {
   readonly point: Float64Array
   readonly loss: number
   readonly relativeLoss: number
@@ -55,12 +72,11 @@ interface Best {
 
 /** A restart under way. */
 interface Run {
-  readonly attack: Attack
-  readonly settings: Settings
+  readonly objective: Objective
+  readonly settings: SearchSettings
   readonly progress: Progress
   readonly restart: number
-  /** Whether nobody waits for this restart any more. */
-  readonly unwanted: () => boolean
+  readonly listener: Listener | undefined
   readonly history: HistoryEntry[]
   iteration: number
   evaluations: number
@@ -71,19 +87,18 @@ interface Run {
  *
  * Priors choose among the data that explain the gradient, and stand in the way of explaining it exactly. So their weight
  * is eased from one descent to the next, until that twice brings the gradient no closer.
- *
- * @param unwanted whether nobody waits for this search any more
  */
 export async function search(
-  attack: Attack,
-  settings: Settings,
+  objective: Objective,
+  settings: SearchSettings,
   progress: Progress,
   restart: number,
-  unwanted: () => boolean = () => false,
+  start: Float64Array,
+  listener?: Listener,
 ): Promise<Trial> {
-  const run: Run = { attack, settings, progress, restart, unwanted, history: [], iteration: 0, evaluations: 0 }
-  const eased = attack.hasPriors && settings.priorEasing < 1
-  let { status, best } = await descend(run, await attack.start(restart), 1, eased)
+  const run: Run = { objective, settings, progress, restart, listener, history: [], iteration: 0, evaluations: 0 }
+  const eased = objective.hasPriors && settings.priorEasing < 1
+  let { status, best } = await descend(run, start, 1, eased)
   let inVain = 0
   for (let easing = settings.priorEasing; eased && goesOn(status) && inVain < 2; easing *= settings.priorEasing) {
     const next = await descend(run, best.point, easing, eased)
@@ -104,8 +119,9 @@ async function descend(
   easing: number,
   eased: boolean,
 ): Promise<{ status: Status; best: Best }> {
-  const { attack, settings, progress, history } = run
-  const optimizer = settings.optimizer(attack.products)
+  const { objective, settings, progress, restart, history } = run
+  const { budget } = settings
+  const optimizer = searchOptimizer(settings.optimizer, objective.samples, objective.products)
   const begin = run.iteration
   let state: OptimizerState = optimizer.init(start)
   let best: Best = { point: start, loss: Number.POSITIVE_INFINITY, relativeLoss: Number.POSITIVE_INFINITY }
@@ -113,9 +129,8 @@ async function descend(
 
   const stop = (evaluation: AttackEvaluation): Status | undefined => {
     if (best.relativeLoss <= settings.tolerance) return 'converged'
-    if (settings.signal?.aborted || run.unwanted()) return 'aborted'
-    const spent = progress.evaluations >= settings.budget.evaluations
-    if (spent || performance.now() - progress.started >= settings.budget.milliseconds) return 'budget'
+    if (progress.cancelled || restart >= progress.end) return 'aborted'
+    if (progress.evaluations >= budget.evaluations || progress.milliseconds() >= budget.milliseconds) return 'budget'
     if (run.iteration >= settings.iterations) return 'max-iterations'
     if (state.stopped) return state.stopped === 'diverged' ? 'diverged' : 'stalled'
     if (settings.preset === 'paper' && !Number.isFinite(evaluation.value)) return 'diverged'
@@ -127,9 +142,9 @@ async function descend(
   const breathe = breather()
   for (let begun = -1; ; ) {
     const { point, iteration } = state
-    const evaluation = await attack.evaluate(point, easing)
+    const evaluation = await objective.evaluate(point, easing)
     run.evaluations++
-    progress.evaluations++
+    progress.count()
     const { value: loss, relativeLoss } = evaluation
     if (loss < best.loss) best = { point, loss, relativeLoss }
     if (best.relativeLoss < IMPROVEMENT * mark.relativeLoss)
@@ -137,7 +152,7 @@ async function descend(
     if (iteration > begun) {
       begun = iteration
       history.push({ iteration: run.iteration, evaluations: run.evaluations - 1, loss, relativeLoss })
-      notify(run, history[history.length - 1], best)
+      run.listener?.(restart, history[history.length - 1], best)
     }
     await breathe()
     state = checkedState(await optimizer.step(state, evaluation), point.length)
@@ -154,19 +169,6 @@ function checkedState(state: OptimizerState, size: number): OptimizerState {
     'invalid-option',
     `the optimizer's step() must return a state whose point is a Float64Array of ${size} numbers`,
   )
-}
-
-function notify({ attack, settings, progress, restart }: Run, entry: HistoryEntry, best: Best): void {
-  settings.onIteration?.({
-    restart,
-    iteration: entry.iteration,
-    evaluations: progress.evaluations,
-    loss: entry.loss,
-    relativeLoss: entry.relativeLoss,
-    best: best.relativeLoss,
-    milliseconds: performance.now() - progress.started,
-    data: () => attack.dataOf(best.point),
-  })
 }
 
 /** Longest time, in milliseconds, in which timers and signals do not run. */

@@ -1,18 +1,36 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
-import type { LabelStrategy } from './labels'
-import type { Criterion, OutputKind } from './model/criterion'
-import type { Reduction } from './model/gradient'
+import type { KnownInputs } from './known-inputs'
+import type { LabelChoice } from './label-choices'
+import type { LabelOption } from './label-options'
+import type { Missing } from './missing'
+import type { Criterion, OutputKind, Reduction } from './model/criterion'
+import type { Each } from './model/each'
+import type { LossFunction } from './model/loss'
+import type { Criteria } from './model/outputs'
 import type { Distance } from './objective/distance'
 import type { Prior } from './objective/prior'
-import type { MatrixProducts, Optimizer } from './optim'
+import type { Optimizer } from './optim'
+import type { OptimizerChoice } from './optimizers'
 import type { RuntimeName } from './runtime/choose'
 import type { Runtime } from './runtime/runtime'
 
+/** Criteria that need no further options. */
+export type CriterionName = 'crossEntropy' | 'binaryCrossEntropy' | 'meanSquaredError' | 'meanAbsoluteError' | 'huber'
+
+/** The training loss of one output. */
+export type CriterionOption = CriterionName | Criterion | LossFunction
+
 /** How the client trains: what a gradient of its loss depends on beside model and data. */
 export interface TrainingOptions {
-  /** The training loss. Default `crossEntropy`. */
-  criterion?: 'crossEntropy' | 'meanSquaredError' | Criterion
-  /** What the model's output is to a cross-entropy; `auto` (default) recognises a soft-max at the end of the model. */
+  /**
+   * The training loss: a name, one of the criteria for what else they can, or a function of output and target in tfjs
+   * operations. Of several outputs a list, or a map by name, in which an output without a loss is left out. Default
+   * `crossEntropy`.
+   */
+  criterion?: CriterionOption | Each<CriterionOption>
+  /** What the losses of several outputs count in their sum, each above 0: a list or a map by output. Default 1 each. */
+  lossWeights?: Each<number>
+  /** What the output is to a cross-entropy given by name; `auto` (default) recognises a soft-max or sigmoid at the end of the model. */
   output?: OutputKind
   /** How losses of a batch become one. Default `mean`. */
   reduction?: Reduction
@@ -24,10 +42,10 @@ export interface TrainingOptions {
 
 /** Where a search starts. */
 export interface Start {
-  /** Data [batchSize, ...inputShape]. */
-  data: Tensor | ArrayLike<number>
-  /** Label logits [batchSize, classes], for joint labels. */
-  labels?: Tensor | ArrayLike<number>
+  /** Data [batchSize, ...inputShape] of the first searched input, or of inputs by name. */
+  data: Tensor | ArrayLike<number> | { readonly [input: string]: Tensor | ArrayLike<number> }
+  /** Label logits [batchSize, classes], for joint labels; of the first output that has any, or of outputs by name. */
+  labels?: Tensor | ArrayLike<number> | { readonly [output: string]: Tensor | ArrayLike<number> }
 }
 
 /** Weights of the priors, relative to the distance in its unit. */
@@ -54,20 +72,35 @@ export interface IterationEvent {
   readonly best: number
   /** Since the attack began. */
   readonly milliseconds: number
-  /** The data of the best point so far, [batchSize, ...inputShape] in row-major order; a copy. */
+  /** The data of the best point so far, [batchSize, ...inputShape] of the first searched input in row-major order; a copy. */
   data(): Float32Array
 }
 
 export interface LeakageOptions extends TrainingOptions {
   /** How many samples the gradient averages. Default 1. */
   batchSize?: number
-  /** `joint` soft-max as in the paper (default), `infer` in closed form, class indices, or a strategy. */
-  labels?: 'joint' | 'infer' | readonly number[] | LabelStrategy
+  /**
+   * `joint` soft-max as in the paper (default), `infer` in closed form, class indices, known targets, or a strategy. Of several
+   * outputs a list or a map by name; one alone is for all, where `infer` infers the classes and searches other targets.
+   */
+  labels?: LabelOption | Each<LabelOption>
+  /** Inputs that the auditor has, such as a mask: the others alone are searched. */
+  known?: KnownInputs
+  /**
+   * Gradients that were not shared, by the names of their weights; `allowed` leaves out whatever a map does not have. They are
+   * left out of the matching. Default: every trained weight must have its gradient.
+   */
+  missing?: Missing
   /** Default `l2`. */
   distance?: 'l2' | 'cosine' | Distance
   /** Default `lbfgs`. */
   // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business
   optimizer?: 'lbfgs' | 'adam' | Optimizer<any>
+  /**
+   * How a batch moves: `together` (default), or `one-by-one`, one sample an iteration as in the paper, whose batches have no
+   * order. The latter takes several times the evaluations where the former converges.
+   */
+  batchUpdate?: 'together' | 'one-by-one'
   /** `robust` (default), or `paper`: the recipe as published, which fails where the published recipe fails. */
   preset?: 'robust' | 'paper'
   /** Most iterations of one restart; an L-BFGS iteration has up to 20 inner ones. Default 300. */
@@ -75,8 +108,8 @@ export interface LeakageOptions extends TrainingOptions {
   /** Most searches from different starts; the first that converges ends them. Default 4 (`paper`: 1). */
   restarts?: number
   /**
-   * How many restarts run at the same time; what comes out does not depend on it. With onnxruntime-node evaluations then run
-   * on worker threads, which pays for models of some milliseconds an evaluation. Default 1.
+   * How many restarts run at the same time; what comes out does not depend on it. With onnxruntime-node and a built-in
+   * optimizer each runs on a thread of its own; elsewhere they take turns on one. Default 1.
    */
   concurrency?: number
   /** Of all random numbers. Default 1234. */
@@ -84,7 +117,7 @@ export interface LeakageOptions extends TrainingOptions {
   /** `gray` is the middle of the range with a little noise, `normal` N(0, 1), `uniform` over the range. Default `gray` (`paper`: `normal`). */
   init?: 'gray' | 'normal' | 'uniform' | Start
   /**
-   * What plausible data look like. Default: total variation for images (in colour where there are three channels) with
+   * What plausible data look like, of the first searched input. Default: total variation for images (in colour where there are three channels) with
    * the built-in L-BFGS, else none.
    */
   priors?: PriorWeights | readonly Prior[]
@@ -108,11 +141,14 @@ export interface LeakageOptions extends TrainingOptions {
 export interface Settings {
   readonly preset: 'robust' | 'paper'
   readonly batchSize: number
-  readonly labels: LabelStrategy
+  readonly labels: LabelChoice | Each<LabelChoice>
+  readonly known: KnownInputs
+  readonly missing: Missing | undefined
   readonly distance: Distance
-  /** The optimizer, given products in the runtime where that has them. */
+  /** The caller's own optimizer, or a built-in one. */
   // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business
-  readonly optimizer: (products?: MatrixProducts) => Optimizer<any>
+  readonly optimizer: Optimizer<any> | OptimizerChoice
+  readonly batchUpdate: 'together' | 'one-by-one'
   /** Rows of the products the optimizer can use; 0 when it has no use for them. */
   readonly productRows: number
   /** The objective is `objectiveScale` times the relative loss; undefined leaves the distance as it is. */
@@ -130,7 +166,8 @@ export interface Settings {
   readonly budget: { readonly evaluations: number; readonly milliseconds: number }
   readonly signal: AbortSignal | undefined
   readonly onIteration: ((event: IterationEvent) => void) | undefined
-  readonly criterion: Criterion
+  readonly criterion: Criteria
+  readonly lossWeights: Each<number> | undefined
   readonly reduction: Reduction
   readonly training: boolean
   readonly runtime: Runtime

@@ -1,19 +1,22 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from './errors'
 import { type Shape, sizeOf } from './graph'
+import { requireNames } from './model/each'
+import type { Part } from './point'
 import { random } from './random'
-import type { Settings } from './settings'
+import type { Settings, Start } from './settings'
 
 /** Spread of the noise around mid-gray, in units of the data's range. */
 const GRAY_NOISE = 0.1
 
-/** Where each restart begins: data first, then label logits if they are unknowns. */
+/** Where each restart begins: the searched inputs first, then the numbers behind unknown targets. */
 export async function startPoint(
   settings: Settings,
-  dataShape: Shape,
-  labelShape: Shape | undefined,
+  inputs: readonly Part[],
+  targets: readonly Part[],
 ): Promise<(restart: number) => Promise<Float64Array>> {
-  const given = typeof settings.init === 'object' ? await givenStart(settings.init, dataShape, labelShape) : undefined
+  const { init } = settings
+  const given = typeof init === 'object' ? await givenParts(init, inputs, targets) : undefined
   return async (restart) => {
     const from = random(settings.seed, restart)
     const [low, high] = settings.dataRange
@@ -21,21 +24,41 @@ export async function startPoint(
       gray: () => (low + high) / 2 + GRAY_NOISE * (high - low) * from.normal(),
       normal: () => from.normal(),
       uniform: () => low + (high - low) * from.uniform(),
-    }[typeof settings.init === 'string' ? settings.init : 'gray']
-    const data = Float64Array.from({ length: sizeOf(dataShape) }, draw)
-    const labels = Float64Array.from({ length: labelShape ? sizeOf(labelShape) : 0 }, () => from.normal())
-    const usesGiven = given && restart === 0
-    return join(usesGiven ? given.data : data, usesGiven ? (given.labels ?? labels) : labels)
+    }[typeof init === 'string' ? init : 'gray']
+    const parts = [
+      ...inputs.map(({ shape }) => Float64Array.from({ length: sizeOf(shape) }, draw)),
+      ...targets.map(({ shape }) => Float64Array.from({ length: sizeOf(shape) }, () => from.normal())),
+    ]
+    return join(parts.map((part, i) => (restart === 0 && given?.[i]) || part))
   }
 }
 
-async function givenStart(init: Exclude<Settings['init'], string>, dataShape: Shape, labelShape: Shape | undefined) {
-  const data = await numbers('init.data', init.data, dataShape)
-  if (init.labels && !labelShape) throw new DlgError('invalid-option', "init.labels needs labels: 'joint'")
-  return { data, labels: init.labels && (await numbers('init.labels', init.labels, labelShape!)) }
+/** The parts of a given start, in the order of the point; undefined where one is drawn. */
+async function givenParts(init: Start, inputs: readonly Part[], targets: readonly Part[]) {
+  if (init.labels && targets.length === 0) throw new DlgError('invalid-option', "init.labels needs labels: 'joint'")
+  return [...(await partsOf('init.data', init.data, inputs)), ...(await partsOf('init.labels', init.labels, targets))]
 }
 
-async function numbers(name: string, values: Tensor | ArrayLike<number>, shape: Shape): Promise<Float64Array> {
+async function partsOf(what: string, given: Start['data'] | undefined, parts: readonly Part[]) {
+  if (given === undefined) return parts.map(() => undefined)
+  // one tensor is the first part
+  if (!isMap(given))
+    return Promise.all(parts.map((part, i) => (i === 0 ? numbers(what, given, part.shape) : undefined)))
+  const names = parts.map(({ name }) => name)
+  requireNames(what, Object.keys(given), names, 'invalid-option')
+  return Promise.all(
+    parts.map(({ name, shape }) =>
+      Object.hasOwn(given, name) ? numbers(`${what}.${name}`, given[name], shape) : undefined,
+    ),
+  )
+}
+
+type Numbers = Tensor | ArrayLike<number>
+
+const isMap = (given: Start['data']): given is { readonly [name: string]: Numbers } =>
+  typeof given === 'object' && !(given instanceof Tensor) && typeof (given as ArrayLike<number>).length !== 'number'
+
+async function numbers(name: string, values: Numbers, shape: Shape): Promise<Float64Array> {
   if (values instanceof Tensor && values.isDisposed)
     throw new DlgError('invalid-option', `${name} is a disposed tensor`)
   const out = Float64Array.from(values instanceof Tensor ? await values.data() : values)
@@ -45,9 +68,12 @@ async function numbers(name: string, values: Tensor | ArrayLike<number>, shape: 
   return out
 }
 
-function join(a: Float64Array, b: Float64Array): Float64Array {
-  const out = new Float64Array(a.length + b.length)
-  out.set(a)
-  out.set(b, a.length)
+function join(parts: readonly Float64Array[]): Float64Array {
+  const out = new Float64Array(parts.reduce((n, part) => n + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
   return out
 }

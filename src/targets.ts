@@ -1,80 +1,92 @@
 import { DlgError } from './errors'
-import { oneHotRows } from './gradients-of'
 import * as g from './graph'
-import type { LabelDecision } from './labels'
-import { logitsOf } from './model/criterion'
+import type { ReadChoice } from './label-choices'
+import type { LabelDecision, LabelStrategy } from './labels'
+import { logitsOf, type TargetKind } from './model/criterion'
 import { weightParameter } from './model/gradient'
 import { findHead } from './model/head'
 import type { Weight } from './model/model'
+import type { TrainedOutput } from './model/outputs'
 import type { Values } from './runtime/runtime'
+import { searchedTargets } from './searched-targets'
 import type { Settings } from './settings'
+import { targetKind, targetRows } from './target-values'
 
-/** The name under which known targets are bound. */
-export const TARGETS = 'targets'
-
-/** What the attacked loss compares the output with: unknown label logits, or values known before the search. */
+/** What the attacked loss compares an output with: unknowns of the search, or values known before it. */
 export interface Targets {
+  readonly output: TrainedOutput
+  readonly kind: TargetKind
   /** Of the shape of the output. */
   readonly node: g.Node
-  /** Label logits, when labels are unknowns. */
+  /** What is searched, when the targets are unknown. */
   readonly input?: g.Node<'input'>
-  readonly values?: Float32Array
+  /** What is bound, when they are known. */
+  readonly bound?: readonly [parameter: string, values: Float32Array]
+  /** The targets at a point; of unknown ones from their part of it. */
+  read(part: Float64Array): Float32Array
 }
 
-/** Asks the label strategy, with the gradient of the last dense layer where there is one. @throws DlgError `labels` */
+/** What label strategies look at beside the output. */
+export interface Evidence {
+  readonly trained: readonly Weight[]
+  readonly gradients: readonly Values[]
+  /** By parameter name. */
+  readonly weights: ReadonlyMap<string, Values>
+}
+
+/** Known targets as they are, or what the label strategy decides. @throws DlgError `labels`, `invalid-data` */
 export function chooseTargets(
-  output: g.Node,
-  trained: readonly Weight[],
-  gradients: readonly Values[],
-  weights: ReadonlyMap<string, Values>,
+  output: TrainedOutput,
+  choice: ReadChoice,
+  evidence: Evidence,
   settings: Settings,
 ): Targets {
-  const { graph, shape } = output
-  const decision = decide(output, trained, gradients, weights, settings)
-  const node = (): g.Node => g.parameter(graph, TARGETS, shape)
+  if (!('decide' in choice)) return knownTargets(output, targetRows(choice, output))
+  const decision = decide(choice, output, evidence, settings)
   switch (decision?.kind) {
     case 'joint': {
-      if (shape[shape.length - 1] === 1)
-        throw new DlgError(
-          'labels',
-          "labels: 'joint' needs at least two classes; the model has one output: give the targets",
-        )
-      const input = g.input(graph, 'labels', shape)
-      return { node: g.softmax(input), input }
+      const kind = decision.as ?? targetKind(output)
+      return { output, kind, ...searchedTargets(kind, output) }
     }
     case 'known':
-      return { node: node(), values: oneHotRows(decision.labels, shape) }
+      return knownTargets(output, targetRows(decision, output))
     case 'targets':
-      return { node: node(), values: checked(decision.targets, shape) }
+      return knownTargets(output, checked(decision.targets, output.node.shape))
     default:
       throw new DlgError(
         'labels',
-        `the label strategy '${settings.labels.name}' decided nothing; decide() must return a kind of 'joint', 'known' or 'targets'`,
+        `the label strategy '${choice.name}' decided nothing; decide() must return a kind of 'joint', 'known' or 'targets'`,
       )
   }
 }
 
+function knownTargets(output: TrainedOutput, values: Float32Array): Targets {
+  const name = `targets ${output.name}`
+  const node = g.parameter(output.node.graph, name, output.node.shape)
+  return { output, kind: targetKind(output), node, bound: [name, values], read: () => values.slice() }
+}
+
 function decide(
-  output: g.Node,
-  trained: readonly Weight[],
-  gradients: readonly Values[],
-  weights: ReadonlyMap<string, Values>,
-  settings: Settings,
+  strategy: LabelStrategy,
+  { name, node: output, criterion, weight }: TrainedOutput,
+  { trained, gradients, weights }: Evidence,
+  { batchSize, reduction }: Settings,
 ): LabelDecision {
   const nodes = trained.map((w) => g.parameter(output.graph, weightParameter(w), w.shape))
   const head = findHead(logitsOf(output) ?? output, nodes)
   const valuesOf = (at: number | undefined) =>
     at === undefined ? undefined : weights.get(weightParameter(trained[at]))
-  return settings.labels.decide({
-    batchSize: settings.batchSize,
-    reduction: settings.reduction,
+  /** The gradient as if this output's loss were the only one. */
+  const gradientOf = (at: number | undefined) =>
+    at === undefined || weight === 1 ? gradients[at ?? -1] : gradients[at].map((v) => v / weight)
+  return strategy.decide({
+    batchSize,
+    output: name,
+    reduction,
     layer: { weight: valuesOf(head.weight), bias: valuesOf(head.bias) },
-    criterion: settings.criterion.name,
+    criterion: criterion.name || 'a function',
     classes: output.shape[output.shape.length - 1],
-    head: {
-      weight: head.weight === undefined ? undefined : gradients[head.weight],
-      bias: head.bias === undefined ? undefined : gradients[head.bias],
-    },
+    head: { weight: gradientOf(head.weight), bias: gradientOf(head.bias) },
   })
 }
 
@@ -87,18 +99,4 @@ function checked(targets: Values, shape: readonly number[]): Float32Array {
   if (!targets.every(Number.isFinite))
     throw new DlgError('labels', 'the label strategy gave targets that are not finite')
   return Float32Array.from(targets)
-}
-
-/** Probabilities of rows of label logits. */
-export function softmaxRows(logits: Float64Array, classes: number): Float32Array {
-  const out = new Float32Array(logits.length)
-  for (let at = 0; at < logits.length; at += classes) {
-    const row = logits.subarray(at, at + classes)
-    const top = row.reduce((a, b) => Math.max(a, b))
-    const total = row.reduce((sum, v) => sum + Math.exp(v - top), 0)
-    row.forEach((v, i) => {
-      out[at + i] = Math.exp(v - top) / total
-    })
-  }
-  return out
 }

@@ -56,9 +56,11 @@ describe('rooms are entered through one-way doors', () => {
     trace: 'graph errors @tensorflow/tfjs-core | runtime @tensorflow/tfjs-layers',
     model: 'graph trace errors @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
     objective: 'graph errors | runtime model',
-    labels: 'errors | runtime',
+    labels: 'errors | runtime model',
+    analytic:
+      'graph errors random gradients-of @tensorflow/tfjs-core ml-matrix | runtime model read-gradients settings',
     metrics: 'errors io ssim.js |',
-    io: 'errors fast-png jpeg-js gifenc |',
+    io: 'errors fast-png fflate jpeg-js gifenc @msgpack/msgpack |',
     data: 'errors io |',
     models: '@tensorflow/tfjs-core @tensorflow/tfjs-layers |',
     ...surfaces,
@@ -121,7 +123,7 @@ describe('the package', () => {
       .map(({ from }) => from)
       .filter((from) => !from.startsWith('src/') && !from.startsWith('node:'))
       .map((from) => (from.startsWith('@') ? from.split('/').slice(0, 2).join('/') : from.split('/')[0]))
-    const bundled = ['fast-png']
+    const bundled = ['fast-png', 'fflate']
     const declared = [...Object.keys(manifest.dependencies), ...bundled, ...Object.keys(manifest.peerDependencies)]
     expect(declared).toEqual(expect.arrayContaining(packages))
     // the command imports tfjs backends under a name it puts together

@@ -2,10 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { deepLeakageFromGradients, gradientsOf, type IterationEvent, type Model } from '../../src'
+import { deepLeakageFromGradients, gradientsOf, type Model } from '../../src'
 import { type Attack, prepareAttack } from '../../src/attack'
 import { writeFileAtomic, writeSafetensors } from '../../src/io'
 import { leakageOptions } from '../../src/options'
+import { openProgress } from '../../src/progress'
+import { searchAll } from '../../src/restarts'
 import { onnx } from '../../src/runtime/onnx/node'
 import { buildModel, findCase, type Problem, problemOf, tensorsOf } from '../cases'
 import { photograph } from '../photograph'
@@ -71,32 +73,59 @@ await serve({
     return timed(ms, () => attack.evaluate(point))
   },
 
-  /** The search as users run it: default options, history full from evaluation `fill` on. */
+  /** The search as users run it: default options, history full from evaluation `fill` on; what is not evaluating is the optimizer. */
   async iterate({ fill, count }: { fill: number; count: number }) {
     const { model, shared, problem, threads } = opened()
-    const events: (Pick<IterationEvent, 'restart' | 'evaluations' | 'milliseconds'> & { own: number })[] = []
+    const marks: { restart: number; evaluations: number; ms: number; evaluating: number; own: number }[] = []
     let before = 0
-    const leak = await deepLeakageFromGradients(model, shared, {
+    let evaluating = 0
+    const settings = leakageOptions({
       ...{ batchSize: problem.labels.length, tolerance: 0, iterations: 100_000, restarts: 100 },
       ...{ runtime: runtime(threads), budget: { evaluations: fill + count } },
-      onIteration(e) {
-        if (e.iteration === 0) before = e.evaluations
-        const { restart, evaluations, milliseconds } = e
-        events.push({ restart, evaluations, milliseconds, own: evaluations - before })
+      onIteration({ restart, iteration, evaluations, milliseconds: ms }) {
+        if (iteration === 0) before = evaluations
+        marks.push({ restart, evaluations, ms, evaluating, own: evaluations - before })
       },
     })
-    const { evaluations: all, milliseconds } = leak
-    events.push({ restart: events[events.length - 1].restart, evaluations: all, milliseconds, own: all - before })
-    leak.dispose()
-    // stretches of one restart with a full history
-    let [evaluations, ms] = [0, 0]
-    events.forEach((e, i) => {
-      const last = events[i - 1]
-      if (!last || last.restart !== e.restart || last.own < fill) return
-      evaluations += e.evaluations - last.evaluations
-      ms += e.milliseconds - last.milliseconds
+    const attack = await prepareAttack(model, shared, settings)
+    const progress = openProgress(settings.restarts)
+    const timedAttack: Attack = {
+      ...attack,
+      async evaluate(point, easing) {
+        const began = performance.now()
+        const evaluation = await attack.evaluate(point, easing)
+        evaluating += performance.now() - began
+        return evaluation
+      },
+    }
+    const [last] = (await searchAll(timedAttack, settings, progress)).slice(-1)
+    const { evaluations: all } = progress
+    marks.push({
+      ...{ restart: last.restart, evaluations: all, evaluating },
+      ms: progress.milliseconds(),
+      own: all - before,
     })
-    return { count: evaluations, ms, pairs: Math.min(fill, 100) }
+    attack.dispose()
+    // stretches of one restart with a full history
+    const total = { count: 0, ms: 0, evaluatingMs: 0 }
+    marks.forEach((mark, i) => {
+      const previous = marks[i - 1]
+      if (!previous || previous.restart !== mark.restart || previous.own < fill) return
+      total.count += mark.evaluations - previous.evaluations
+      total.ms += mark.ms - previous.ms
+      total.evaluatingMs += mark.evaluating - previous.evaluating
+    })
+    return { ...total, pairs: Math.min(fill, 100) }
+  },
+
+  /** Milliseconds of four restarts, none of which converges, with this concurrency. */
+  async restarts({ concurrency, iterations }: { concurrency: number; iterations: number }) {
+    const { model, shared, problem } = opened()
+    const leak = await deepLeakageFromGradients(model, shared, {
+      ...{ batchSize: problem.labels.length, tolerance: 0, restarts: 4, iterations, concurrency, runtime: runtime(1) },
+    })
+    leak.dispose()
+    return { ms: leak.milliseconds, loss: leak.relativeLoss }
   },
 
   /** A photograph under the paper's network, attacked with default options until it is recognised. */

@@ -1,8 +1,9 @@
-import { readFileSync, statSync } from 'node:fs'
 import { DlgError } from '../errors'
 import { decodeJpeg } from './jpeg'
 import { decodePng } from './png'
 import type { Image } from './raster'
+import { readBytes } from './read-bytes'
+import { checkBytes, startsWith } from './untrusted'
 
 export type { Image } from './raster'
 
@@ -22,9 +23,7 @@ const MAX_FILE_BYTES = 512 * 1024 * 1024
  * than 50 megapixels; `invalid-data` when `bytes` is not a Uint8Array.
  */
 export function decodeImage(bytes: Uint8Array, name = 'image'): Image {
-  if (!(bytes instanceof Uint8Array)) {
-    throw new DlgError('invalid-data', `${name}: bytes is ${typeof bytes}, should be a Uint8Array`)
-  }
+  checkBytes(bytes, name)
   if (startsWith(bytes, PNG_SIGNATURE)) return decodePng(bytes, name)
   if (startsWith(bytes, JPEG_SIGNATURE)) return decodeJpeg(bytes, name)
   throw new DlgError('invalid-file', `${name}: neither PNG nor JPEG by its first bytes (${bytes.length} bytes in all)`)
@@ -36,26 +35,5 @@ export function decodeImage(bytes: Uint8Array, name = 'image'): Image {
  * @throws DlgError `invalid-file` naming the path when it is missing, not a file, unreadable or not a sound image.
  */
 export function readImage(path: string): Image {
-  let bytes: Uint8Array
-  try {
-    const stat = statSync(path)
-    // Before reading: a pipe would block, and a device may never end.
-    if (!stat.isFile()) {
-      throw new DlgError('invalid-file', `${path}: is ${stat.isDirectory() ? 'a directory' : 'not a file'}`)
-    }
-    if (stat.size > MAX_FILE_BYTES) {
-      throw new DlgError('invalid-file', `${path}: has ${stat.size} bytes, should be at most ${MAX_FILE_BYTES}`)
-    }
-    bytes = readFileSync(path)
-  } catch (cause) {
-    if (cause instanceof DlgError) throw cause
-    const { code, message } = cause as NodeJS.ErrnoException
-    const reason = code === 'ENOENT' ? 'no such file' : `cannot be read: ${message}`
-    throw new DlgError('invalid-file', `${path}: ${reason}`, { cause })
-  }
-  return decodeImage(bytes, path)
-}
-
-function startsWith(bytes: Uint8Array, signature: readonly number[]): boolean {
-  return signature.every((byte, i) => bytes[i] === byte)
+  return decodeImage(readBytes(path, MAX_FILE_BYTES), path)
 }

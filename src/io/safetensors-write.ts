@@ -1,10 +1,5 @@
 import { DlgError } from '../errors'
-
-/** Values to store as F32: `data` is row-major and as long as `shape`'s product. */
-export interface TensorToWrite {
-  readonly shape: readonly number[]
-  readonly data: ArrayLike<number>
-}
+import { checkTensor, type TensorToWrite } from './tensor-to-write'
 
 /**
  * Writes tensors as a safetensors file, all as little-endian F32, in the map's order.
@@ -29,7 +24,13 @@ export function writeSafetensors(
 
   let size = 0
   for (const [name, { shape, data }] of tensors) {
-    checkTensor(name, shape, data)
+    if (name === '__metadata__') {
+      throw new DlgError(
+        'invalid-data',
+        'safetensors: no tensor can have the name __metadata__, the format reserves it',
+      )
+    }
+    checkTensor(`safetensors: tensor "${name}"`, shape, data)
     const entry = { dtype: 'F32', shape, data_offsets: [size, size + data.length * 4] }
     // Joined as text: as an object's keys, names like "10" would move to the front.
     entries.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`)
@@ -48,20 +49,4 @@ export function writeSafetensors(
     offset += data.length * 4
   }
   return file
-}
-
-function checkTensor(name: string, shape: readonly number[], data: ArrayLike<number>): void {
-  if (name === '__metadata__') {
-    throw new DlgError('invalid-data', 'safetensors: no tensor can have the name __metadata__, the format reserves it')
-  }
-  if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
-    throw new DlgError('invalid-data', `safetensors: tensor "${name}" has shape [${shape}], should be whole numbers`)
-  }
-  const product = shape.reduce((a, b) => a * b, 1)
-  if (product !== data.length) {
-    throw new DlgError(
-      'invalid-data',
-      `safetensors: tensor "${name}" has shape [${shape}], ${product} values, but data has ${data.length}`,
-    )
-  }
 }

@@ -1,6 +1,7 @@
 import { DlgError } from '../errors'
 import { duplicateKey } from './json-keys'
 import { dtypes, type SafetensorsData, type SafetensorsDtype } from './safetensors-dtype'
+import { checkBytes, isRecord, isSize, quote } from './untrusted'
 
 export interface SafetensorsTensor {
   /** As stored in the file. */
@@ -38,9 +39,7 @@ interface Extent {
  * belong to exactly one tensor, whose shape and dtype must account for it.
  */
 export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
-  if (!(bytes instanceof Uint8Array)) {
-    throw new DlgError('invalid-data', `safetensors: bytes is ${typeof bytes}, should be a Uint8Array`)
-  }
+  checkBytes(bytes, 'safetensors')
   const { header, start } = readHeader(bytes)
   const metadata = readMetadata(header)
   const extents = Object.entries(header)
@@ -138,25 +137,6 @@ function checkTiling(extents: readonly Extent[], dataBytes: number): void {
     covered = end
   }
   if (covered < dataBytes) throw invalid(`${dataBytes - covered} trailing bytes after the last tensor`)
-}
-
-function isSize(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** For messages, cut short and never recursive: a hostile value can be as long as the file, and nested as deep. */
-function quote(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
-  if (Array.isArray(value)) {
-    const items = value.slice(0, 8).map((item) => (Array.isArray(item) ? 'a list' : quote(item)))
-    return `[${items.join(', ')}${value.length > 8 ? ', …' : ''}]`
-  }
-  if (typeof value === 'object' && value !== null) return 'an object'
-  return value === undefined ? 'missing' : String(value)
 }
 
 function invalid(message: string, cause?: unknown): DlgError {

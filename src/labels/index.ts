@@ -1,2 +1,8 @@
 export { infer } from './infer'
-export { joint, known, type LabelContext, type LabelDecision, type LabelStrategy } from './strategy'
+export {
+  joint,
+  known,
+  type LabelContext,
+  type LabelDecision,
+  type LabelStrategy,
+} from './strategy'

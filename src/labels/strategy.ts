@@ -1,8 +1,11 @@
+import type { TargetKind } from '../model/criterion'
 import type { Values } from '../runtime/runtime'
 
 /** What a label strategy may look at. */
 export interface LabelContext {
   readonly batchSize: number
+  /** Name of the output the labels belong to. */
+  readonly output?: string
   /** Name of the training loss. */
   readonly criterion?: string
   /** Size of the last axis of the model's output. */
@@ -18,10 +21,10 @@ export interface LabelContext {
 /** Labels that are known before the search, or found in it. */
 export type LabelDecision =
   | { readonly kind: 'known'; readonly labels: readonly number[] }
-  /** Targets [batchSize, classes] as probabilities. */
+  /** Targets of the shape of the output: probabilities [batchSize, classes], or numbers. */
   | { readonly kind: 'targets'; readonly targets: Values }
-  /** One soft-max per sample is optimised together with the data. */
-  | { readonly kind: 'joint' }
+  /** Targets are optimised together with the data, as what the criterion compares them as unless said otherwise. */
+  | { readonly kind: 'joint'; readonly as?: TargetKind }
 
 /** How an attack comes by the labels of the samples. */
 export interface LabelStrategy {
@@ -30,8 +33,13 @@ export interface LabelStrategy {
   decide(context: LabelContext): LabelDecision
 }
 
-/** Labels are unknowns of the search: q = softmax(l) (Zhu, Liu, Han 2019). */
-export const joint = (): LabelStrategy => ({ name: 'joint', decide: () => ({ kind: 'joint' }) })
+/**
+ * Labels are unknowns of the search: q = softmax(l) (Zhu, Liu, Han 2019), a sigmoid of each for a binary cross-entropy, and
+ * any numbers for a regression.
+ *
+ * @param as which of these, whatever the criterion
+ */
+export const joint = (as?: TargetKind): LabelStrategy => ({ name: 'joint', decide: () => ({ kind: 'joint', as }) })
 
 /** Labels the auditor knows. */
 export function known(labels: readonly number[]): LabelStrategy {

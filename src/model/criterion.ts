@@ -1,5 +1,24 @@
 import type { Node } from '../graph'
-import * as g from '../graph'
+
+export { binaryCrossEntropy } from './criterion-binary'
+export { type CrossEntropyOptions, crossEntropy, logitsOf, type OutputKind } from './criterion-class'
+export {
+  type ElementOptions,
+  type HuberOptions,
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+} from './criterion-regression'
+export { type TokenOptions, tokenCrossEntropy } from './criterion-token'
+
+/** How losses become one. */
+export type Reduction = 'mean' | 'sum'
+
+/**
+ * What the targets of a loss are, and so what unknown ones are searched as: `classes` are probabilities over the last
+ * axis (a soft-max of unknowns), `bits` lie in [0, 1] each (a sigmoid), `numbers` are any numbers.
+ */
+export type TargetKind = 'classes' | 'bits' | 'numbers'
 
 /** The loss a client trains with. */
 export interface Criterion {
@@ -11,37 +30,13 @@ export interface Criterion {
    * @param target of the same shape: one-hot or soft labels, or regression targets
    */
   loss(output: Node, target: Node): Node
-}
-
-/** What a model's output means to a cross-entropy: `auto` recognises a soft-max at the end of the model. */
-export type OutputKind = 'auto' | 'logits' | 'probabilities'
-
-/** −Σ q log p over the classes, mean over further positions. A soft-max at the model's end is computed with the logarithm. */
-export function crossEntropy(kind: OutputKind = 'auto'): Criterion {
-  return {
-    name: 'crossEntropy',
-    loss(output, target) {
-      const logits = logitsOf(output, kind)
-      const logProbabilities = logits ? g.logSoftmax(logits) : g.log(output)
-      return perSample(g.neg(g.sum(g.mul(target, logProbabilities), [-1])))
-    },
-  }
-}
-
-/** Mean of (y − t)² over everything but the batch. */
-export function meanSquaredError(): Criterion {
-  return { name: 'meanSquaredError', loss: (output, target) => perSample(g.square(g.sub(output, target))) }
-}
-
-/** The pre-soft-max scores [batch, …, classes], when the output has them. */
-export function logitsOf(output: Node, kind: OutputKind = 'auto'): Node | undefined {
-  if (kind === 'logits') return output
-  if (output.op === 'softmax') return output.inputs[0]
-  return kind === 'auto' ? output : undefined
-}
-
-function perSample(values: Node): Node {
-  const batch = values.shape[0]
-  const axes = g.range(values.shape.length).slice(1)
-  return g.reshape(g.mean(values, axes), [batch])
+  /**
+   * What every sample counts in a mean, [batch]: the mean is Σ loss / Σ weight over the batch. Default 1 each. A loss per
+   * token gives sums as losses and numbers of tokens as weights.
+   */
+  weights?(output: Node, target: Node): Node
+  /** Default `classes`. */
+  readonly targets?: TargetKind
+  /** A class index that has no loss: its row of targets is zero. */
+  readonly ignoreIndex?: number
 }

@@ -1,28 +1,45 @@
+import type { DataType } from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
 import type { Graph, Node } from '../graph'
 import * as g from '../graph'
 import { type Captured, record } from '../trace'
-import type { Criterion } from './criterion'
-import type { OpenModel, Weight } from './model'
-
-export type Reduction = 'mean' | 'sum'
+import type { Reduction } from './criterion'
+import type { Each } from './each'
+import { lossOf } from './loss'
+import type { ModelInput, OpenModel, Weight } from './model'
+import { type Criteria, type TrainedOutput, trainedOutputs } from './outputs'
 
 /** How a client computes its gradient. */
 export interface Training {
   readonly batchSize: number
-  readonly criterion: Criterion
+  readonly criterion: Criteria
+  /** Of the outputs that have a loss. Default 1 each. */
+  readonly lossWeights?: Each<number>
   readonly reduction: Reduction
   /** Whether the forward pass runs in training mode: batch statistics, dropout masks. */
   readonly training: boolean
 }
 
+/** What is told of a model's inputs before a trace, by name. */
+export interface InputKinds {
+  /** What dtype the model sees. Default float32. */
+  readonly types?: ReadonlyMap<string, DataType>
+  /** Inputs that are bound as parameters; the others move. */
+  readonly known?: ReadonlySet<string>
+}
+
 /** A client's gradient as a graph. */
 export interface TracedGradient {
   readonly graph: Graph
-  /** [batchSize, ...inputShape] */
+  /** The searched inputs, [batchSize, ...shape of a sample]. */
+  readonly inputs: readonly Node<'input'>[]
+  /** The first of them. */
   readonly data: Node<'input'>
+  /** The outputs with a loss. */
+  readonly outputs: readonly TrainedOutput[]
+  /** The first of them. */
   readonly output: Node
-  /** The loss after reduction, a scalar. */
+  /** Σ weight · loss after reduction, a scalar. */
   readonly loss: Node
   readonly gradients: readonly Node[]
   /** Nodes of all weights, in the model's order. */
@@ -34,26 +51,53 @@ export interface TracedGradient {
 /** The name under which a weight is bound. */
 export const weightParameter = (weight: Weight): string => `weight ${weight.name}`
 
+/** The name under which a known input is bound. */
+export const knownParameter = (input: ModelInput): string => `known ${input.name}`
+
+/** The target of an output, of its shape; all outputs with a loss are there to choose by. */
+export type TargetOf = (output: Node, trained: TrainedOutput, all: readonly TrainedOutput[]) => Node
+
 /** Traces the model once, forward only, and differentiates the loss on the graph: ∂L/∂W, in the order of the weights. */
-export function traceGradient(model: OpenModel, training: Training, targetOf: (output: Node) => Node): TracedGradient {
+export function traceGradient(
+  model: OpenModel,
+  training: Training,
+  targetOf: TargetOf,
+  { types = new Map(), known = new Set() }: InputKinds = {},
+): TracedGradient {
   const graph = g.createGraph()
   const captured: Captured = new Map()
-  const data = g.input(graph, 'data', [training.batchSize, ...model.inputShape])
+  const nodes = model.inputs.map((input, i) => {
+    const shape = [training.batchSize, ...input.shape]
+    if (known.has(input.name)) return g.parameter(graph, knownParameter(input), shape)
+    return g.input(graph, i === 0 ? 'data' : `data ${input.name}`, shape)
+  })
   const weightNodes = model.weights.map((w) => g.parameter(graph, weightParameter(w), w.shape))
-  const output = record(graph, captured, (recorder) => model.forward(recorder, data, weightNodes, training.training))
-  if (output.shape[0] !== training.batchSize)
+  const produced = record(graph, captured, (recorder) => {
+    const tensors = nodes.map((node, i) => recorder.tensorOf(node, types.get(model.inputs[i].name)))
+    return model.forward(recorder, tensors, weightNodes, training.training)
+  })
+  const outputs = trainedOutputs(produced, training.criterion, training.lossWeights)
+  const losses = outputs.map((output) => {
+    requireBatch(model, output.node, training.batchSize)
+    const target = targetOf(output.node, output, outputs)
+    const loss = lossOf(output.criterion, output.node, target, training.reduction, captured)
+    return output.weight === 1 ? loss : g.scale(loss, output.weight)
+  })
+  const loss = losses.reduce(g.add)
+  const inputs = nodes.filter((node): node is Node<'input'> => node.op === 'input')
+  const trained = model.weights.filter((w) => w.trainable)
+  const gradients = g.grad(
+    loss,
+    weightNodes.filter((_, i) => model.weights[i].trainable),
+  )
+  const [data, output] = [inputs[0], outputs[0].node]
+  return { graph, inputs, data, outputs, output, loss, gradients, weightNodes, trained, captured }
+}
+
+function requireBatch({ name }: OpenModel, output: Node, batchSize: number): void {
+  if (output.shape[0] !== batchSize)
     throw new DlgError(
       'invalid-model',
-      `the output of model '${model.name}' is [${output.shape}]; for ${training.batchSize} samples it must be [${training.batchSize}, …]`,
+      `the output of model '${name}' is [${output.shape}]; for ${batchSize} samples it must be [${batchSize}, …]`,
     )
-  const losses = training.criterion.loss(output, targetOf(output))
-  if (!losses?.shape || !g.sameShape(losses.shape, [training.batchSize]))
-    throw new DlgError(
-      'invalid-option',
-      `criterion '${training.criterion.name}' gave ${losses?.shape ? `a node of shape [${losses.shape}]` : losses}; loss() must give [batch]: [${training.batchSize}]`,
-    )
-  const loss = g.reshape(training.reduction === 'mean' ? g.mean(losses) : g.sum(losses), [])
-  const trained = model.weights.filter((w) => w.trainable)
-  const trainedNodes = weightNodes.filter((_, i) => model.weights[i].trainable)
-  return { graph, data, output, loss, gradients: g.grad(loss, trainedNodes), weightNodes, trained, captured }
 }

@@ -1,8 +1,10 @@
-import { type NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
+import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors'
 import type { Node, Shape } from '../graph'
-import { applyLayers, type Recorder } from '../trace'
+import type { Recorder } from '../trace'
+import { openFunctional } from './open-functional'
+import { openLayers } from './open-layers'
 
 /** A model written as a function of its weights, in functional tfjs. */
 export interface FunctionalModel {
@@ -15,8 +17,19 @@ export interface FunctionalModel {
   apply(input: Tensor, weights: NamedTensorMap): Tensor
 }
 
+/** A functional model whose inputs have names, and whose outputs have too where there are several. */
+export interface NamedFunctionalModel {
+  readonly name?: string
+  /** Shape of one sample of each input. */
+  readonly inputShape: { readonly [input: string]: readonly number[] }
+  /** Trained weights by name; their order is the order of the gradients. */
+  readonly weights: NamedTensorMap
+  /** Output [batch, …], or outputs by name, for inputs [batch, …]. Pure: tfjs operations on its arguments. */
+  apply(inputs: NamedTensorMap, weights: NamedTensorMap): Tensor | NamedTensorMap
+}
+
 /** What can be attacked. */
-export type Model = LayersModel | FunctionalModel
+export type Model = LayersModel | FunctionalModel | NamedFunctionalModel
 
 /** One weight tensor of a model. */
 export interface Weight {
@@ -28,19 +41,30 @@ export interface Weight {
   tensor(): Tensor
 }
 
+/** An input of a model, with the shape of one sample. */
+export interface ModelInput {
+  readonly name: string
+  readonly shape: Shape
+}
+
+/** An output of a traced model, [batch, …]. */
+export interface ModelOutput {
+  readonly name: string
+  readonly node: Node
+}
+
 /** A model seen through what an attack needs of it. */
 export interface OpenModel {
   readonly name: string
-  /** Shape of one sample. */
-  readonly inputShape: readonly number[]
+  readonly inputs: readonly ModelInput[]
   readonly weights: readonly Weight[]
-  /** Runs the forward pass under a recorder; `nodes` are the weights' nodes, in order. */
-  forward(recorder: Recorder, input: Node, nodes: readonly Node[], training: boolean): Node
+  /** Runs the forward pass under a recorder, on recorded tensors; `nodes` are the weights' nodes, in order. */
+  forward(recorder: Recorder, inputs: readonly Tensor[], nodes: readonly Node[], training: boolean): ModelOutput[]
 }
 
-/** @throws DlgError `invalid-model` when the model is not built, has no trained weights, or has several inputs or outputs. */
+/** @throws DlgError `invalid-model` when the model is not built, or has no trained weights */
 export function openModel(model: Model): OpenModel {
-  const opened = isFunctional(model) ? openFunctional(model) : openLayers(model)
+  const opened = isLayersModel(model) ? openLayers(model) : openFunctional(model)
   if (!opened.weights.some((w) => w.trainable))
     throw new DlgError(
       'invalid-model',
@@ -53,13 +77,13 @@ export function openModel(model: Model): OpenModel {
   return opened
 }
 
-const isFunctional = (model: Model): model is FunctionalModel => {
+const isLayersModel = (model: Model): model is LayersModel => {
   if (typeof model !== 'object' || model === null)
     throw new DlgError(
       'invalid-model',
       `model must be a tf.LayersModel or {weights, apply, inputShape}, got ${String(model)}`,
     )
-  return !('layers' in model)
+  return 'layers' in model
 }
 
 function disposed(weight: Weight): boolean {
@@ -68,83 +92,4 @@ function disposed(weight: Weight): boolean {
   } catch {
     return true
   }
-}
-
-function openFunctional(model: FunctionalModel): OpenModel {
-  const name = model.name ?? 'functional'
-  if (typeof model.apply !== 'function' || typeof model.weights !== 'object' || model.weights === null)
-    throw new DlgError('invalid-model', 'model must be a tf.LayersModel or {weights, apply, inputShape}')
-  if (!Array.isArray(model.inputShape) || !model.inputShape.every((n) => Number.isInteger(n) && n > 0))
-    throw new DlgError(
-      'invalid-model',
-      `model '${name}' needs inputShape: the shape of one sample, such as [32, 32, 3]`,
-    )
-  const entries = Object.entries(model.weights)
-  const stranger = entries.find(([, tensor]) => !(tensor instanceof Tensor) || tensor.dtype !== 'float32')
-  if (stranger)
-    throw new DlgError('invalid-model', `weight '${stranger[0]}' of model '${name}' must be a float32 tensor`)
-  return {
-    name,
-    inputShape: model.inputShape,
-    weights: entries.map(([key, tensor]) => ({
-      name: key,
-      shape: tensor.shape,
-      trainable: true,
-      tensor: () => tensor,
-    })),
-    forward(recorder, input, nodes) {
-      const tensors = Object.fromEntries(entries.map(([key], i) => [key, recorder.tensorOf(nodes[i])]))
-      const output = model.apply(recorder.tensorOf(input), tensors)
-      if (!(output instanceof Tensor))
-        throw new DlgError('invalid-model', `apply() of model '${name}' must return a tensor, at once`)
-      return recorder.nodeOf(output)
-    },
-  }
-}
-
-function openLayers(model: LayersModel): OpenModel {
-  const { name } = model
-  if (!model.inputs?.length || !model.outputs?.length)
-    throw new DlgError('invalid-model', `model '${name}' is not built; give its first layer an inputShape`)
-  if (model.inputs.length > 1 || model.outputs.length > 1)
-    throw new DlgError(
-      'invalid-model',
-      `model '${name}' has ${model.inputs.length} inputs and ${model.outputs.length} outputs; one of each is supported`,
-    )
-  const inputShape = model.inputs[0].shape.slice(1)
-  if (inputShape.some((n) => n === null))
-    throw new DlgError(
-      'invalid-model',
-      `model '${name}' has an open input shape [${model.inputs[0].shape.map(String)}]; build it with fixed sizes`,
-    )
-  // a Sequential that knows its shapes is built at its first use, which may be this one
-  if (!model.built) model.build(model.inputs[0].shape)
-  const trainable = new Set(model.trainableWeights)
-  const ordered = [...model.trainableWeights, ...model.weights.filter((w) => !trainable.has(w))]
-  const names = uniqueNames(ordered.map((w) => w.name))
-  return {
-    name,
-    inputShape: inputShape as number[],
-    weights: ordered.map((w, i) => ({
-      name: names[i],
-      shape: w.shape as number[],
-      trainable: trainable.has(w),
-      tensor: () => w.read(),
-    })),
-    forward(recorder, input, nodes, training) {
-      const nodeOf = new Map(ordered.map((w, i) => [w, nodes[i]]))
-      return applyLayers(model, recorder, [input], (w) => nodeOf.get(w)!, training)[0]
-    },
-  }
-}
-
-/** Repeated names get a number, so that a map of gradients has an entry for each. */
-function uniqueNames(names: readonly string[]): string[] {
-  const taken = new Set<string>()
-  return names.map((name) => {
-    let unique = name
-    for (let count = 1; taken.has(unique); count++) unique = `${name}#${count}`
-    taken.add(unique)
-    return unique
-  })
 }

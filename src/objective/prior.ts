@@ -14,33 +14,58 @@ export interface Prior {
 /** Keeps the slope of √(d² + ε²) finite where neighbours are equal: L-BFGS needs a smooth objective. */
 const SMOOTHING = 1e-6
 
+/** A channel to measure the variation of: Σ coefficients · channels of the data, and how much it counts. */
+interface MeasuredChannel {
+  readonly coefficients: readonly number[]
+  readonly weight: number
+}
+
+/** Σ wₖ · mean √(dₖ² + ε²) over the measured channels, d the differences of neighbours along height and width. */
+function variation(name: string, data: Node, channels: readonly MeasuredChannel[]): Node {
+  const { graph, shape } = data
+  const [batch, height, width, depth] = shape
+  if (shape.length !== 4 || channels.some(({ coefficients }) => coefficients.length !== depth))
+    throw new DlgError(
+      'invalid-option',
+      `the prior ${name} needs images [batch, height, width, ${channels[0]?.coefficients.length ?? 'channels'}]; data is [${shape}]`,
+    )
+  const pixels = g.transpose(data, [0, 3, 1, 2])
+  const along = (size: readonly [number, number]): Node => {
+    const differences = batch * (height - size[0] + 1) * (width - size[1] + 1)
+    if (differences === 0) return g.scalar(graph, 0)
+    // w √(d² + ε²) = √((wd)² + w²ε²): mixing channels, weighing them and subtracting neighbours is one convolution
+    const filter = channels.flatMap(({ coefficients, weight }) =>
+      coefficients.flatMap((c) => [-c * weight, c * weight]),
+    )
+    const floor = channels.map(({ weight }) => weight ** 2 * SMOOTHING)
+    const d = g.conv(pixels, g.constant(graph, filter, [channels.length, depth, ...size]), PLAIN)
+    const smoothed = g.add(g.square(d), g.constant(graph, floor, [1, channels.length, 1, 1]))
+    return g.reshape(g.scale(g.sum(g.sqrt(smoothed)), 1 / differences), [])
+  }
+  return g.add(along([2, 1]), along([1, 2]))
+}
+
+const PLAIN = { strides: [1, 1], padLow: [0, 0], padHigh: [0, 0], dilations: [1, 1], groups: 1 }
+
 /** Mean absolute difference of neighbours along height and width, of images [batch, height, width, channels]. */
 export function totalVariation(weight: number): Prior {
   return {
     name: 'totalVariation',
     weight,
     measure(data) {
-      if (data.shape.length !== 4)
-        throw new DlgError(
-          'invalid-option',
-          `the prior totalVariation needs images [batch, height, width, channels]; data is [${data.shape}]`,
-        )
-      const along = (axis: number): Node => {
-        const n = data.shape[axis]
-        if (n < 2) return g.scalar(data.graph, 0)
-        const difference = g.sub(g.sliceAxis(data, axis, 1, n - 1), g.sliceAxis(data, axis, 0, n - 1))
-        return g.reshape(g.mean(g.sqrt(g.offset(g.square(difference), SMOOTHING))), [])
-      }
-      return g.add(along(1), along(2))
+      const depth = data.shape[3] ?? 0
+      const each = g.range(depth).map((k) => g.range(depth).map((c) => (c === k ? 1 : 0)))
+      const channels = each.map((coefficients) => ({ coefficients, weight: 1 }))
+      return g.scale(variation('totalVariation', data, channels), 1 / depth)
     },
   }
 }
 
-/** Orthonormal opponent colours: brightness, red against blue, green against both. Columns of the matrix. */
+/** Orthonormal opponent colours: brightness, red against blue, green against both. */
 const OPPONENTS = [
-  [1 / Math.sqrt(3), 1 / Math.sqrt(2), 1 / Math.sqrt(6)],
-  [1 / Math.sqrt(3), 0, -2 / Math.sqrt(6)],
-  [1 / Math.sqrt(3), -1 / Math.sqrt(2), 1 / Math.sqrt(6)],
+  [1 / Math.sqrt(3), 1 / Math.sqrt(3), 1 / Math.sqrt(3)],
+  [1 / Math.sqrt(2), 0, -1 / Math.sqrt(2)],
+  [1 / Math.sqrt(6), -2 / Math.sqrt(6), 1 / Math.sqrt(6)],
 ]
 
 /**
@@ -48,23 +73,12 @@ const OPPONENTS = [
  * edges of brightness, and colour changes slowly. Of images [batch, height, width, 3].
  */
 export function colorTotalVariation(weight: number, chroma = 4): Prior {
-  const { measure: variation } = totalVariation(1)
-  return {
-    name: 'colorTotalVariation',
-    weight,
-    measure(data) {
-      const channels = data.shape[3]
-      if (data.shape.length !== 4 || channels !== 3)
-        throw new DlgError(
-          'invalid-option',
-          `the prior colorTotalVariation needs images [batch, height, width, 3]; data is [${data.shape}]`,
-        )
-      const pixels = g.reshape(data, [g.sizeOf(data.shape) / channels, channels])
-      const opponents = g.reshape(g.matMul(pixels, g.constant(data.graph, OPPONENTS.flat(), [3, 3])), data.shape)
-      const brightness = variation(g.sliceAxis(opponents, 3, 0, 1))
-      return g.add(brightness, g.scale(variation(g.sliceAxis(opponents, 3, 1, 2)), chroma))
-    },
-  }
+  const [brightness, ...colors] = OPPONENTS
+  const channels = [
+    { coefficients: brightness, weight: 1 },
+    ...colors.map((coefficients) => ({ coefficients, weight: chroma / colors.length })),
+  ]
+  return { name: 'colorTotalVariation', weight, measure: (data) => variation('colorTotalVariation', data, channels) }
 }
 
 /** Mean of x². */

@@ -1,5 +1,5 @@
 import type { CurvatureMemory, MemoryLimits, Observation } from './memory'
-import { dot, times } from './vectors'
+import { dot, dotFrom, times } from './vectors'
 
 /** The two large products of the compact form: what a runtime does faster than JavaScript. */
 export interface MatrixProducts {
@@ -31,10 +31,15 @@ interface Store {
   version: number
   /** Rows 0 … m − 1 are S, rows m … 2m − 1 are Y. */
   readonly matrix: Float32Array
-  /** R: sᵢᵀyⱼ for i ≤ j, by age, oldest pair first; its transpose; and YᵀY. All in float64, m × m. */
+  /**
+   * R: sᵢᵀyⱼ for i ≤ j, by age, oldest pair first; its transpose; and YᵀY. All in float64: m × m windows into squares of
+   * twice the side, which slide down the diagonal as the oldest pair is forgotten.
+   */
   readonly upper: Float64Array
   readonly lower: Float64Array
   readonly yy: Float64Array
+  /** Row and column where the windows begin. */
+  origin: number
 }
 
 /**
@@ -53,14 +58,29 @@ export function compact(
   if (products.rows !== 2 * m)
     throw new RangeError(`compact: products over ${products.rows} rows for ${m} pairs; ${2 * m} are needed`)
 
-  const square = () => new Float64Array(m * m)
+  const stride = 2 * m
+  const square = () => new Float64Array(stride * stride)
   const createStore = (n: number): Store => ({
     version: 0,
     matrix: new Float32Array(2 * m * n),
     upper: square(),
     lower: square(),
     yy: square(),
+    origin: 0,
   })
+
+  /** Forgets the oldest pair. */
+  function slide(store: Store): void {
+    store.origin++
+    if (store.origin < m) return
+    for (const products of [store.upper, store.lower, store.yy]) {
+      for (let i = 0; i < m; i++) {
+        const from = (m + i) * stride + m
+        products.copyWithin(i * stride, from, from + m)
+      }
+    }
+    store.origin = 0
+  }
 
   /** Writes a pair into the oldest slot; its products with the others follow from those with the gradients. */
   function write(known: CompactCurvature, { s, y }: Observation): CompactCurvature | undefined {
@@ -72,25 +92,26 @@ export function compact(
     const full = known.order.length === m
     const slot = full ? known.order[0] : known.order.length
     const order = [...(full ? known.order.slice(1) : known.order), slot]
-    // without the oldest pair every row and column moves up by one
-    if (full) for (const products of [upper, lower, yy]) products.copyWithin(0, m + 1)
+    if (full) slide(store)
     matrix.set(s, slot * s.length)
     matrix.set(y, (m + slot) * s.length)
-    const newest = order.length - 1
-    upper[newest * m + newest] = lower[newest * m + newest] = ys
-    yy[newest * m + newest] = dot(y, y)
+    const squared = dot(y, y)
+    const diagonal = (store.origin + order.length - 1) * (stride + 1)
+    upper[diagonal] = lower[diagonal] = ys
+    yy[diagonal] = squared
     store.version++
-    return { store, order, scale: ys / dot(y, y), version: store.version }
+    return { store, order, scale: ys / squared, version: store.version }
   }
 
   /** sᵢᵀy = sᵢᵀ∇f − sᵢᵀ∇f₋₁ of the newest y and every older i, and the same for yᵢᵀy. */
   function relate({ store, order }: CompactCurvature, along: ArrayLike<number>, before: ArrayLike<number>): void {
-    const { upper, lower, yy } = store!
-    const newest = order.length - 1
-    for (let i = 0; i < newest; i++) {
+    const { upper, lower, yy, origin } = store!
+    const newest = origin + order.length - 1
+    for (let i = 0; i < order.length - 1; i++) {
       const place = order[i]
-      upper[i * m + newest] = lower[newest * m + i] = along[place] - before[place]
-      yy[i * m + newest] = yy[newest * m + i] = along[m + place] - before[m + place]
+      const [above, left] = [(origin + i) * stride + newest, newest * stride + origin + i]
+      upper[above] = lower[left] = along[place] - before[place]
+      yy[above] = yy[left] = along[m + place] - before[m + place]
     }
   }
 
@@ -99,25 +120,22 @@ export function compact(
     along: ArrayLike<number>,
     gradient: Float64Array,
   ): Promise<Float64Array> {
-    const { matrix, upper, lower, yy } = store!
+    const { matrix, upper, lower, yy, origin } = store!
     const count = order.length
     // p = R⁻¹ Sᵀg
     const p = new Float64Array(count)
     for (let i = count - 1; i >= 0; i--) {
-      const row = i * m
-      let rest = along[order[i]]
-      for (let j = i + 1; j < count; j++) rest -= upper[row + j] * p[j]
-      p[i] = rest / upper[row + i]
+      const row = (origin + i) * stride + origin
+      const after = dotFrom(upper, row + i + 1, p, i + 1, count - i - 1)
+      p[i] = (along[order[i]] - after) / upper[row + i]
     }
     // u = R⁻ᵀ (D p + γ YᵀY p − γ Yᵀg)
     const u = new Float64Array(count)
     for (let i = 0; i < count; i++) {
-      const row = i * m
-      let inner = -along[m + order[i]]
-      for (let j = 0; j < count; j++) inner += yy[row + j] * p[j]
-      let rest = lower[row + i] * p[i] + scale * inner
-      for (let j = 0; j < i; j++) rest -= lower[row + j] * u[j]
-      u[i] = rest / lower[row + i]
+      const row = (origin + i) * stride + origin
+      const inner = dotFrom(yy, row, p, 0, count) - along[m + order[i]]
+      const before = dotFrom(lower, row, u, 0, i)
+      u[i] = (lower[row + i] * p[i] + scale * inner - before) / lower[row + i]
     }
     // −H∇f = −γg − S u + γ Y p
     const coefficients = new Float32Array(2 * m)

@@ -165,8 +165,9 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
       return { ...state, point: plus(origin, searched.step, direction), search: { origin, state: searched } }
     }
     const { step: length, value: reached, gradient: there } = searched.accepted
+    const point = length === searching.step ? state.point : length === 0 ? origin : plus(origin, length, direction)
     const moved: LbfgsState = { ...state, trial: undefined, search: undefined, last: { ...state.last!, length } }
-    return proceed(moved, length === 0 ? origin : plus(origin, length, direction), reached, there)
+    return proceed(moved, point, reached, there)
   }
 
   const begin = (point: Float64Array, firstStep: number) => ({

@@ -1,21 +1,23 @@
 // Four accumulators in the sums: one would make every addition wait for the one before it.
 
 /** aᵀb */
-export function dot(a: Float64Array, b: Float64Array): number {
-  const n = a.length
-  const whole = n - (n % 4)
+export const dot = (a: Float64Array, b: Float64Array): number => dotFrom(a, 0, b, 0, a.length)
+
+/** Σ a[from + i]·b[start + i] over `count` elements. */
+export function dotFrom(a: Float64Array, from: number, b: Float64Array, start: number, count: number): number {
+  const whole = count - (count % 4)
   let s0 = 0
   let s1 = 0
   let s2 = 0
   let s3 = 0
   let i = 0
   for (; i < whole; i += 4) {
-    s0 += a[i] * b[i]
-    s1 += a[i + 1] * b[i + 1]
-    s2 += a[i + 2] * b[i + 2]
-    s3 += a[i + 3] * b[i + 3]
+    s0 += a[from + i] * b[start + i]
+    s1 += a[from + i + 1] * b[start + i + 1]
+    s2 += a[from + i + 2] * b[start + i + 2]
+    s3 += a[from + i + 3] * b[start + i + 3]
   }
-  for (; i < n; i++) s0 += a[i] * b[i]
+  for (; i < count; i++) s0 += a[from + i] * b[start + i]
   return s0 + s1 + (s2 + s3)
 }
 

@@ -1,4 +1,4 @@
-import { type Node, reachable } from '../graph'
+import { type Node, reachable, sameShape } from '../graph'
 import type { Program } from './runtime'
 
 /** One node to compute, and the nodes nothing reads afterwards. */
@@ -21,10 +21,38 @@ export function summedSquare(node: Node): Node | undefined {
   return node.op === 'sum' && inner.op === 'mul' && inner.inputs[0] === inner.inputs[1] ? inner.inputs[0] : undefined
 }
 
-/** What a node reads: a matrix product reads through a transpose of its factors, a sum of squares through the square. */
+/** The sum that a reshape takes the summed axes off. */
+export function squeezedSum(node: Node): Node<'sum'> | undefined {
+  const [inner] = node.inputs
+  if (node.op !== 'reshape' || inner.op !== 'sum') return undefined
+  const kept = inner.shape.filter((_, axis) => !inner.attributes.axes.includes(axis))
+  return sameShape(node.shape, kept) ? inner : undefined
+}
+
+/** Most scalars that are added in one operation. */
+const MOST_TERMS = 32
+
+/** The terms of a sum of scalars; the two of any other addition. */
+function terms(node: Node): readonly Node[] {
+  let all = node.inputs
+  if (node.shape.length > 0) return all
+  for (let at = 0; at < all.length && all.length < MOST_TERMS; ) {
+    if (all[at].op === 'add') all = [...all.slice(0, at), ...all[at].inputs, ...all.slice(at + 1)]
+    else at++
+  }
+  return all
+}
+
+/**
+ * What a node reads: a matrix product reads through a transpose of its factors, a sum of squares through the square, a
+ * reshape through the sum whose axes it takes off, a sum of scalars through the sums it is made of.
+ */
 export function operands(node: Node): readonly Node[] {
   const squared = summedSquare(node)
   if (squared) return [squared]
+  const sum = squeezedSum(node)
+  if (sum) return operands(sum)
+  if (node.op === 'add') return terms(node)
   if (node.op !== 'matMul') return node.inputs
   return node.inputs.map((n) => (swapsLast(n) ? n.inputs[0] : n))
 }

@@ -1,4 +1,5 @@
 import type { Node } from '../graph'
+import type { PortableProgram } from './onnx/portable'
 
 /** Numbers of a tensor in row-major order. */
 export type Values = Float64Array | Float32Array
@@ -30,9 +31,10 @@ export interface Executable {
   /**
    * Gives every parameter of the program its values, by name.
    *
-   * @param concurrency how many runs the caller will have under way at a time; default 1
+   * @param lasting names of parameters whose values stay for many runs: the program may be compiled for them, which takes
+   * time and makes every run faster
    */
-  bind(parameters: ReadonlyMap<string, Values>, concurrency?: number): Promise<Evaluator>
+  bind(parameters: ReadonlyMap<string, Values>, lasting?: ReadonlySet<string>): Promise<Evaluator>
   /** Frees everything the program holds. Its evaluators must not be used afterwards. */
   dispose(): void
 }
@@ -41,6 +43,8 @@ export interface Executable {
 export interface Evaluator {
   /** The outputs at these inputs, in the program's order. The arrays belong to the caller. */
   run(inputs: readonly Values[]): Promise<Values[]>
+  /** The bound program as plain data, where another thread can open and run it. */
+  readonly portable?: PortableProgram
   dispose(): void
 }
 

@@ -1,3 +1,4 @@
+import type { DecodedToken } from '../analytic/token-set'
 import { DlgError } from '../errors'
 import { deepLeakageFromGradients, type Leakage } from '../leakage'
 import { lbfgs, recover } from '../optim'
@@ -10,7 +11,6 @@ import { CLASS_BIAS, TOKEN_BIAS, WORDS } from './shapes'
 import { gradientOf, lengthOf, type TextGradients, tokensBySpan, tokensOf, wordTable } from './shared-text'
 import { snapping } from './snapping'
 import type { TextModel } from './text-model'
-import type { DecodedToken } from './tokens'
 
 type Inherited = 'runtime' | 'iterations' | 'restarts' | 'seed' | 'tolerance' | 'budget' | 'signal'
 

@@ -5,21 +5,21 @@ import type { Head } from './shapes'
 type Weights = tf.NamedTensorMap
 
 /** x · Wᵀ + b, with PyTorch's W [out, in]. */
-const dense = (x: tf.Tensor2D, weights: Weights, name: string): tf.Tensor2D =>
+export const dense = (x: tf.Tensor2D, weights: Weights, name: string): tf.Tensor2D =>
   tf.add(tf.matMul(x, weights[`${name}.weight`] as tf.Tensor2D, false, true), weights[`${name}.bias`])
 
 /** The first rows of a table. */
 const rows = (table: tf.Tensor, count: number): tf.Tensor => tf.slice(table, [0, 0], [count, table.shape[1]!])
 
 /** (x − mean) / √(variance + ε) · γ + β, over the last axis. */
-function layerNorm(x: tf.Tensor2D, weights: Weights, name: string, epsilon: number): tf.Tensor2D {
+export function layerNorm(x: tf.Tensor2D, weights: Weights, name: string, epsilon: number): tf.Tensor2D {
   const centered = tf.sub(x, tf.mean(x, -1, true))
   const variance = tf.mean(tf.square(centered), -1, true)
   const normalized = tf.div(centered, tf.sqrt(tf.add(variance, epsilon)))
   return tf.add(tf.mul(normalized, weights[`${name}.weight`]), weights[`${name}.bias`])
 }
 
-const activations: Record<BertConfig['activation'], (x: tf.Tensor2D) => tf.Tensor2D> = {
+export const activations: Record<BertConfig['activation'], (x: tf.Tensor2D) => tf.Tensor2D> = {
   // x Φ(x)
   gelu: (x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)),
   gelu_new: (x) => {

@@ -1,3 +1,5 @@
+export { type FirstInputs, spanTokens } from '../analytic/first-inputs'
+export { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from '../analytic/token-set'
 export {
   deepLeakageFromText,
   STEPS,
@@ -7,22 +9,21 @@ export {
 } from './attack-text'
 export { type BertConfig, parseBertConfig } from './config'
 export { balanced, tag } from './distance'
+export { type GptModel, gpt } from './gpt'
+export type { GptConfig } from './gpt-shapes'
 export { type MaskedSentence, maskTokens } from './masking'
+export { nextTokenGradients } from './next-token'
 export { type RandomBertOptions, randomBert, randomHead } from './random-bert'
+export { type RandomGptOptions, randomGpt } from './random-gpt'
 export type { Head } from './shapes'
 export { type TextGradients, tokensBySpan } from './shared-text'
-export { type FirstInputs, spanTokens } from './span'
 export { type TextSample, textGradients } from './text-gradients'
 export { bert, type TextModel } from './text-model'
 export { encodeFor, parseTokenizer, type TextTokenizer } from './tokenizer'
 export {
   bagAccuracy,
-  type DecodedToken,
   nearestTokens,
-  sequenceLength,
-  type Table,
-  tiedTokenSet,
   tokenAccuracy,
-  tokenSet,
 } from './tokens'
+export { transformerOf } from './transformer-of'
 export { wordPiece, wordPieceVocabulary } from './word-piece'

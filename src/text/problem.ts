@@ -1,3 +1,4 @@
+import type { DecodedToken, Table } from '../analytic/token-set'
 import { infer, joint, known, type LabelStrategy } from '../labels'
 import type { Criterion } from '../model/criterion'
 import type { FunctionalModel } from '../model/model'
@@ -5,7 +6,7 @@ import type { Values } from '../runtime/runtime'
 import { choicesOf, maskedLoss } from './masked-attack'
 import { lossOfModel } from './masking'
 import type { TextModel } from './text-model'
-import { type DecodedToken, nearestTokens, type Table } from './tokens'
+import { nearestTokens } from './tokens'
 
 /** What is searched, and how a point of the search reads. */
 export interface Problem {

@@ -1,11 +1,11 @@
 import { Tensor } from '@tensorflow/tfjs-core'
+import { type FirstInputs, spanTokens } from '../analytic/first-inputs'
+import { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from '../analytic/token-set'
 import { DlgError } from '../errors'
 import type { PlainTensor } from '../read-gradients'
 import type { Values } from '../runtime/runtime'
 import { POSITIONS, TOKEN_BIAS, WORDS } from './shapes'
-import { spanTokens } from './span'
 import type { TextModel } from './text-model'
-import { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from './tokens'
 
 /** Gradients by the weights' Hugging Face names; that of the word-embedding table may be among them. */
 export type TextGradients = { readonly [name: string]: Tensor | PlainTensor }
@@ -13,11 +13,28 @@ export type TextGradients = { readonly [name: string]: Tensor | PlainTensor }
 export const numbers = async (tensor: Tensor | PlainTensor): Promise<Values> =>
   tensor instanceof Tensor ? ((await tensor.data()) as Float32Array) : Float64Array.from(tensor.data)
 
-/** @throws DlgError `invalid-gradients` when it was not shared */
-export async function gradientOf(shared: TextGradients, name: string): Promise<Values> {
+/**
+ * @param size how many numbers it must have; default any
+ * @throws DlgError `invalid-gradients` when it was not shared, has another size, or is not finite
+ */
+export async function gradientOf(shared: TextGradients, name: string, size?: number): Promise<Values> {
   if (typeof shared !== 'object' || shared === null)
     throw new DlgError('invalid-gradients', 'gradients must be a map of tensors by name')
-  if (Object.hasOwn(shared, name)) return numbers(shared[name])
+  if (Object.hasOwn(shared, name)) {
+    const values = await numbers(shared[name])
+    if (size !== undefined && values.length !== size)
+      throw new DlgError(
+        'invalid-gradients',
+        `the gradient of '${name}' has ${values.length} numbers; its weight has ${size}`,
+      )
+    const bad = values.findIndex((v) => !Number.isFinite(v))
+    if (bad >= 0)
+      throw new DlgError(
+        'invalid-gradients',
+        `the gradient of '${name}' is ${values[bad]} at position ${bad}; it must be finite`,
+      )
+    return values
+  }
   throw new DlgError('invalid-gradients', `there is no gradient of '${name}', which is needed here`)
 }
 
@@ -44,6 +61,21 @@ export async function wordTable(model: TextModel): Promise<Table> {
   return { data: (await model.words.data()) as Float32Array, width: model.config.hidden }
 }
 
+/** What the first block of an encoder reads. */
+export async function firstInputs(model: TextModel): Promise<FirstInputs> {
+  const { weights, config } = model
+  const read = async (name: string) => (await weights[`embeddings.${name}`].data()) as Float32Array
+  const type = await read('token_type_embeddings.weight')
+  const positions = (await read('position_embeddings.weight')).map((v, i) => v + type[i % config.hidden])
+  return {
+    words: await wordTable(model),
+    positions: { data: positions, width: config.hidden },
+    gamma: await read('LayerNorm.weight'),
+    beta: await read('LayerNorm.bias'),
+    epsilon: config.epsilon,
+  }
+}
+
 /** The tokens the encoder saw, in closed form from its first block; see {@link spanTokens}. */
 export async function tokensBySpan(
   model: TextModel,
@@ -51,17 +83,7 @@ export async function tokensBySpan(
   length: number,
   allowed?: readonly number[],
 ): Promise<DecodedToken[]> {
-  const { weights, config } = model
-  const read = async (name: string) => (await weights[`embeddings.${name}`].data()) as Float32Array
-  const type = await read('token_type_embeddings.weight')
-  const positions = (await read('position_embeddings.weight')).map((v, i) => v + type[i % config.hidden])
   const attention = ['query', 'key', 'value'].map((part) => `encoder.layer.0.attention.self.${part}.weight`)
-  const inputs = {
-    words: await wordTable(model),
-    positions: { data: positions, width: config.hidden },
-    gamma: await read('LayerNorm.weight'),
-    beta: await read('LayerNorm.bias'),
-    epsilon: config.epsilon,
-  }
-  return spanTokens(inputs, await Promise.all(attention.map((name) => gradientOf(shared, name))), length, allowed)
+  const gradients = await Promise.all(attention.map((name) => gradientOf(shared, name)))
+  return spanTokens(await firstInputs(model), gradients, length, allowed)
 }

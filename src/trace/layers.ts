@@ -27,14 +27,14 @@ function forgetMasks(layer: Layer): void {
 }
 
 /**
- * Runs a LayersModel's forward pass under a recorder. While it runs, weights read as the given nodes, writes (moving
+ * Runs a LayersModel's forward pass under a recorder, on recorded tensors. While it runs, weights read as the given nodes, writes (moving
  * statistics of a batch norm) go nowhere, and layers announce themselves for error messages; all of it lives on the
  * instances and is taken off again.
  */
 export function applyLayers(
   model: LayersModel,
   recorder: Recorder,
-  inputs: readonly Node[],
+  inputs: readonly Tensor[],
   weightNode: (weight: LayersModel['weights'][number]) => Node,
   training: boolean,
 ): Node[] {
@@ -65,8 +65,7 @@ export function applyLayers(
         }
       })
     }
-    const tensors = inputs.map((node) => recorder.tensorOf(node))
-    const outputs = model.apply(tensors.length === 1 ? tensors[0] : tensors, { training }) as Tensor | Tensor[]
+    const outputs = model.apply(inputs.length === 1 ? inputs[0] : [...inputs], { training }) as Tensor | Tensor[]
     return [outputs].flat().map((t) => recorder.nodeOf(t))
   } finally {
     for (const restore of undo.reverse()) restore()

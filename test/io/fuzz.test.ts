@@ -1,59 +1,8 @@
 import { encode as encodeJpeg } from 'jpeg-js'
 import { describe, expect, it } from 'vitest'
-import { DlgError } from '../../src/errors'
 import { decodeImage, encodePng, parseSafetensors, writeSafetensors } from '../../src/io'
+import { survive } from './mutations'
 import { randomImage, uniform } from './random-image'
-
-/** One seeded damage to a file: flipped or set bytes, a cut, a piece removed, doubled or moved, a number edited. */
-function mutate(valid: Uint8Array, next: () => number): Uint8Array {
-  const at = (length: number) => Math.floor(next() * length)
-  const bytes = Buffer.from(valid)
-  const from = at(bytes.length)
-  const piece = bytes.subarray(from, from + 1 + at(16))
-  switch (at(6)) {
-    case 0:
-      for (let n = 1 + at(4); n > 0; n--) bytes[at(bytes.length)] ^= 1 << at(8)
-      return bytes
-    case 1:
-      bytes[from] = [0, 0x22, 0x2c, 0x7b, 0x7d, 0x5b, 0x5d, 0x2d, 0x7f, 0xff][at(10)]
-      return bytes
-    case 2:
-      return bytes.subarray(0, from)
-    case 3:
-      return Buffer.concat([bytes.subarray(0, from), bytes.subarray(from + piece.length)])
-    case 4: {
-      const to = at(bytes.length)
-      return Buffer.concat([bytes.subarray(0, to), piece, bytes.subarray(to)])
-    }
-    default: {
-      const numbers = ['0', '-1', '1e9', '1e400', '0.5', '4294967296', '9007199254740993', '12']
-      const text = bytes.toString('latin1')
-      const start = text.slice(from).search(/\d/) + from
-      const edited = text.slice(0, start) + text.slice(start).replace(/\d+/, numbers[at(numbers.length)])
-      return Buffer.from(edited, 'latin1')
-    }
-  }
-}
-
-/** How often a reader accepted and refused damaged files; any other error, or a slow file, fails. */
-function survive(valid: Uint8Array, times: number, seed: number, read: (bytes: Uint8Array) => void) {
-  const next = uniform(seed)
-  const count = { accepted: 0, refused: 0 }
-  for (let i = 0; i < times; i++) {
-    const bytes = mutate(valid, next)
-    const began = performance.now()
-    try {
-      read(bytes)
-      count.accepted++
-    } catch (error) {
-      if (!(error instanceof DlgError)) throw new Error(`mutation ${i} of seed ${seed}`, { cause: error })
-      expect(error.code).toBe('invalid-file')
-      count.refused++
-    }
-    expect(performance.now() - began, `milliseconds for mutation ${i} of seed ${seed}`).toBeLessThan(10_000)
-  }
-  return count
-}
 
 describe('damaged files give a result or a DlgError', () => {
   it('safetensors', () => {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { layers, sequential } from '@tensorflow/tfjs-layers'
+import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import * as g from '../../src/graph'
 import {
@@ -13,7 +13,6 @@ import {
   type LabelContext,
   type LabelStrategy,
   type LeakageOptions,
-  type Model,
   type Optimizer,
   type OptimizerState,
   type Prior,
@@ -63,7 +62,7 @@ function functional(changes: Partial<FunctionalModel> = {}): FunctionalModel {
 
 /** A client shares the gradient of a batch, and the attack searches for the batch; `client` is what only the client does. */
 async function attack(
-  model: Model,
+  model: LayersModel | FunctionalModel,
   y: readonly number[] | tf.Tensor,
   options: LeakageOptions = {},
   client: TrainingOptions = {},

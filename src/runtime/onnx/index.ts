@@ -1,150 +1,83 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-common'
-import { DlgError } from '../../errors'
-import { sizeOf } from '../../graph'
+import { type Node, reachable, sizeOf } from '../../graph'
 import { bindStatic, boundValues } from '../reference'
-import type { Evaluator, Executable, Runtime, Values } from '../runtime'
+import type { Evaluator, Runtime, Values } from '../runtime'
+import { createSession, evaluatorIn, type OnnxOptions, type OnnxRuntimeModule, type PortableProgram } from './portable'
 import { type LoweredProgram, lowerProgram } from './program'
-import { leaseSession, type SessionLease } from './sessions'
-import { createWorkerPool, type WorkerPool, type WorkerTask } from './workers'
+import { leaseSession } from './sessions'
 
-type BoundValues = WorkerTask['bound']
-
-/** The part of onnxruntime-node and onnxruntime-web that is used. */
-export interface OnnxRuntimeModule {
-  readonly InferenceSession: {
-    create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>
-  }
-  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => Tensor
-}
-
-export interface OnnxOptions {
-  /** Execution providers in order of preference, as onnxruntime takes them. Default `['cpu']`. */
-  executionProviders?: readonly (string | { readonly name: string })[]
-  /** Threads within one operation. Default 1, the fastest for small models. */
-  threads?: number
-}
+/** Most numbers that are built into a model: a protobuf message ends at 2 GB, and is copied on its way. */
+const MOST_BUILT_IN = 2 ** 26
 
 /**
  * Compiles programs to ONNX and runs them in a given onnxruntime.
  *
- * @param pool whether parallel runs get worker threads of their own
+ * @param portable whether other threads can load the same onnxruntime
  */
-export function onnxRuntime(load: () => Promise<OnnxRuntimeModule>, options: OnnxOptions = {}, pool = false): Runtime {
-  const { executionProviders = ['cpu'], threads = 1 } = options
-  const provider = executionProviders[0]
-  const runtime = `onnx:${typeof provider === 'string' ? provider : provider?.name}`
+export function onnxRuntime(
+  load: () => Promise<OnnxRuntimeModule>,
+  options: OnnxOptions = {},
+  portable = false,
+): Runtime {
+  const provider = options.executionProviders?.[0] ?? 'cpu'
+  const key = JSON.stringify([load.name, options])
   return {
     name: 'onnx',
     precision: 'float32',
     async compile(program) {
       const ort = await load()
       const lowered = lowerProgram(program)
-      const sessionOptions: InferenceSession.SessionOptions = {
-        executionProviders: executionProviders as InferenceSession.ExecutionProviderConfig[],
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        graphOptimizationLevel: 'all',
-        // subnormal numbers are many times slower, and below any gradient that matters
-        extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: '0' } } },
+      const held: Evaluator[] = []
+      return {
+        runtime: `onnx:${typeof provider === 'string' ? provider : provider.name}`,
+        readsInPlace: true,
+        async bind(parameters, lasting) {
+          const bound = boundProgram(lowered, options, parameters, lasting)
+          const lease = await leaseSession(bound.model, key, () => createSession(ort, bound.model, options))
+          const evaluator = {
+            ...evaluatorIn(ort, lease.session, bound),
+            portable: portable ? bound : undefined,
+            dispose: () => lease.release(),
+          }
+          held.push(evaluator)
+          return evaluator
+        },
+        dispose() {
+          for (const evaluator of held) evaluator.dispose()
+        },
       }
-      const lease = await leaseSession(lowered.model, JSON.stringify([load.name, sessionOptions]), async () => {
-        try {
-          return await ort.InferenceSession.create(lowered.model, sessionOptions)
-        } catch (cause) {
-          throw new DlgError('runtime', `onnxruntime could not compile the graph: ${(cause as Error).message}`, {
-            cause,
-          })
-        }
-      })
-      return executable(runtime, ort, lease, lowered, (values) =>
-        pool ? workerTask(lowered, sessionOptions, values) : undefined,
-      )
     },
   }
 }
 
-function executable(
-  runtime: string,
-  ort: OnnxRuntimeModule,
-  lease: SessionLease,
-  lowered: LoweredProgram,
-  taskOf: (values: BoundValues) => WorkerTask | undefined,
-): Executable {
-  return {
-    runtime,
-    readsInPlace: true,
-    async bind(parameters, concurrency = 1) {
-      const values = bindStatic(lowered.computed, parameters)
-      const bound: BoundValues = Object.fromEntries(
-        lowered.fed.map(({ node, name }) => {
-          // most parameters are read as they come; only what is made of them goes through float64
-          const data = node.op === 'parameter' ? boundValues(node, parameters) : values.get(node)!
-          return [name, { data: Float32Array.from(data), shape: node.shape }]
-        }),
-      )
-      const task = concurrency > 1 ? taskOf(bound) : undefined
-      if (task) return parallelEvaluator(await createWorkerPool(task, concurrency), lowered)
-      return evaluator(ort, lease.session, lowered, bound)
-    },
-    dispose() {
-      lease.release()
-    },
+/**
+ * The model and what it is fed. What depends on lasting parameters alone is built into the model, where onnxruntime
+ * lays it out for its kernels; the rest is fed with every run, so that one session serves all its values.
+ */
+function boundProgram(
+  { computed, fed, inputs, used, outputs, encode }: LoweredProgram,
+  options: OnnxOptions,
+  parameters: ReadonlyMap<string, Values>,
+  lasting: ReadonlySet<string> = new Set(),
+): PortableProgram {
+  const values = bindStatic(computed, parameters)
+  const lasts = (node: Node): boolean =>
+    reachable([node]).every((n) => n.op !== 'parameter' || lasting.has(n.attributes.name))
+  const builtIn = new Map<string, Float32Array>()
+  const bound: Record<string, PortableProgram['bound'][string]> = {}
+  let room = MOST_BUILT_IN
+  for (const { node, name } of fed) {
+    // most parameters are read as they come; only what is made of them goes through float64
+    const data = new Float32Array(node.op === 'parameter' ? boundValues(node, parameters) : values.get(node)!)
+    if (sizeOf(node.shape) <= room && lasts(node)) {
+      builtIn.set(name, data)
+      room -= data.length
+    } else bound[name] = { data, shape: node.shape }
   }
-}
-
-function evaluator(
-  ort: OnnxRuntimeModule,
-  session: InferenceSession,
-  { inputs, used, outputs }: LoweredProgram,
-  bound: BoundValues,
-): Evaluator {
-  const tensors = Object.entries(bound).map(([name, { data, shape }]) => [name, new ort.Tensor('float32', data, shape)])
-  const fixed: Record<string, Tensor> = Object.fromEntries(tensors)
   return {
-    async run(values: readonly Values[]) {
-      requireSizes(inputs, values)
-      const feeds = { ...fixed }
-      inputs.forEach(({ node, name }, i) => {
-        if (used.has(name)) feeds[name] = new ort.Tensor('float32', toFloat32(values[i]), node.shape)
-      })
-      const results = await session.run(feeds)
-      return outputs.map(({ name }) => results[name].data as Float32Array)
-    },
-    dispose() {},
-  }
-}
-
-function parallelEvaluator(pool: WorkerPool, { inputs }: LoweredProgram): Evaluator {
-  return {
-    async run(values) {
-      requireSizes(inputs, values)
-      return pool.run(values)
-    },
-    dispose: () => pool.dispose(),
-  }
-}
-
-function workerTask(
-  { model, inputs, used, outputs }: LoweredProgram,
-  sessionOptions: InferenceSession.SessionOptions,
-  bound: BoundValues,
-): WorkerTask {
-  return {
-    model,
-    sessionOptions,
+    model: encode(builtIn),
+    options,
     bound,
     inputs: inputs.map(({ node, name }) => ({ name: used.has(name) ? name : undefined, shape: node.shape })),
     outputs: outputs.map(({ name }) => name),
   }
 }
-
-function requireSizes(inputs: LoweredProgram['inputs'], values: readonly Values[]): void {
-  inputs.forEach(({ node }, i) => {
-    if (values[i]?.length !== sizeOf(node.shape))
-      throw new DlgError('runtime', `input ${i} needs ${sizeOf(node.shape)} values, got ${values[i]?.length}`)
-  })
-}
-
-/** Values as float32; an array that is float32 already is read in place. */
-const toFloat32 = (values: Values): Float32Array =>
-  values instanceof Float32Array ? values : Float32Array.from(values)

@@ -1,5 +1,5 @@
 import { type BinaryOp, type Node, type Op, range, type Shape, sizeOf, type UnaryOp } from '../../graph'
-import { summedSquare, swapsLast } from '../plan'
+import { operands, squeezedSum, summedSquare, swapsLast } from '../plan'
 import type { Builder } from './builder'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
 import { FLOAT, INT64 } from './model'
@@ -52,7 +52,14 @@ const lowerings: { [K in Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota'
     return b.emit('Add', [half, half])
   },
   select: (b, node) => b.emit('Where', [b.mask(node.inputs[0]), b.value(node.inputs[1]), b.value(node.inputs[2])]),
-  reshape: (b, node) => b.reshape(b.value(node.inputs[0]), node.shape),
+  add: (b, node) => {
+    const terms = operands(node)
+    return b.emit(terms.length > 2 ? 'Sum' : 'Add', terms.map(b.value))
+  },
+  reshape: (b, node) => {
+    const total = squeezedSum(node)
+    return total ? sum(b, total, 0) : b.reshape(b.value(node.inputs[0]), node.shape)
+  },
   transpose: (b, node) => b.transpose(b.value(node.inputs[0]), node.attributes.permutation),
   broadcast: (b, node) => b.emit('Expand', [b.value(node.inputs[0]), b.integers(node.shape)]),
   slice: (b, node) => {
@@ -76,11 +83,7 @@ const lowerings: { [K in Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota'
     return slice(b, b.value(node.inputs[0]), axes, all(-1), all(Number.MIN_SAFE_INTEGER), all(-1))
   },
   concat: (b, node) => b.emit('Concat', node.inputs.map(b.value), { axis: node.attributes.axis }),
-  sum: (b, node) => {
-    const squared = summedSquare(node)
-    const op = squared ? 'ReduceSumSquare' : 'ReduceSum'
-    return b.emit(op, [b.value(squared ?? node.inputs[0]), b.integers(node.attributes.axes)], { keepdims: 1 })
-  },
+  sum: (b, node) => sum(b, node, 1),
   max: (b, node) => b.emit('ReduceMax', [b.value(node.inputs[0]), b.integers([node.attributes.axis])], { keepdims: 1 }),
   argmax: (b, node) =>
     b.cast(b.emit('ArgMax', [b.value(node.inputs[0])], { axis: node.attributes.axis, keepdims: 1 }), FLOAT),
@@ -109,6 +112,11 @@ export function lower(b: Builder, node: Node): void {
   const lowering = lowerings[node.op as keyof typeof lowerings] as Lowering | undefined
   if (!lowering) throw new Error(`no ONNX lowering for ${node.op}`)
   b.define(node, lowering(b, node))
+}
+
+function sum(b: Builder, node: Node<'sum'>, keepdims: 0 | 1): string {
+  const op = summedSquare(node) ? 'ReduceSumSquare' : 'ReduceSum'
+  return b.emit(op, [...operands(node).map(b.value), b.integers(node.attributes.axes)], { keepdims })
 }
 
 function slice(

@@ -1,6 +1,7 @@
 import { DlgError } from '../../errors'
-import type { Runtime } from '../runtime'
-import { type OnnxOptions, type OnnxRuntimeModule, onnxRuntime } from './index'
+import type { Evaluator, Runtime } from '../runtime'
+import { onnxRuntime } from './index'
+import { createSession, evaluatorIn, type OnnxOptions, type OnnxRuntimeModule, type PortableProgram } from './portable'
 
 /**
  * onnxruntime-node: the fastest runtime in Node. Graphs are compiled to ONNX once and run in float32.
@@ -8,6 +9,13 @@ import { type OnnxOptions, type OnnxRuntimeModule, onnxRuntime } from './index'
  * @throws DlgError `runtime` when the package is missing or cannot be loaded.
  */
 export const onnx = (options: OnnxOptions = {}): Runtime => onnxRuntime(loadOnnxRuntimeNode, options, true)
+
+/** Opens on this thread what another one has bound. Disposing of it frees the session. */
+export async function openPortable(program: PortableProgram): Promise<Evaluator> {
+  const ort = await loadOnnxRuntimeNode()
+  const session = await createSession(ort, program.model, program.options)
+  return { ...evaluatorIn(ort, session, program), dispose: () => void session.release() }
+}
 
 export async function loadOnnxRuntimeNode(): Promise<OnnxRuntimeModule> {
   try {

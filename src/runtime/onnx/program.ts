@@ -7,7 +7,6 @@ import { encodeModel } from './model'
 
 /** A program as ONNX: what goes in, in which order, and what comes out. */
 export interface LoweredProgram {
-  readonly model: Uint8Array
   /** Nodes that are computed once, when parameters are bound, inputs before users. */
   readonly computed: readonly Node[]
   /** Bound nodes the model reads. */
@@ -16,6 +15,8 @@ export interface LoweredProgram {
   /** Names the model reads: an input nothing depends on is not one of its inputs. */
   readonly used: ReadonlySet<string>
   readonly outputs: readonly { readonly node: Node; readonly name: string }[]
+  /** The model, with these of the bound nodes built in, by name. */
+  encode(builtIn: ReadonlyMap<string, Float32Array>): Uint8Array
 }
 
 /** Writes a program as an ONNX model. */
@@ -40,19 +41,24 @@ export function lowerProgram(program: Program): LoweredProgram {
   const outputs = program.outputs.map((node) => ({ node, name: b.emit('Identity', [b.value(node)]) }))
   const value = ({ node, name }: { node: Node; name: string }) => ({ name, shape: node.shape })
   const used = new Set(b.nodes.flatMap((n) => n.inputs))
-  const model = encodeModel({
-    nodes: b.nodes,
-    initializers: b.initializers,
-    inputs: [...inputs, ...fed].map(value).filter(({ name }) => used.has(name)),
-    outputs: outputs.map(value),
-  })
   const fedNodes = fed.filter(({ name }) => used.has(name))
   return {
-    model,
     computed: reachable(fedNodes.filter(({ node }) => node.op !== 'parameter').map(({ node }) => node)),
     fed: fedNodes,
     inputs,
     used,
     outputs,
+    encode(builtIn) {
+      const initializers = fedNodes.filter(({ name }) => builtIn.has(name))
+      return encodeModel({
+        nodes: b.nodes,
+        initializers: [
+          ...b.initializers,
+          ...initializers.map(({ node, name }) => ({ name, shape: node.shape, data: builtIn.get(name)! })),
+        ],
+        inputs: [...inputs, ...fed].map(value).filter(({ name }) => used.has(name) && !builtIn.has(name)),
+        outputs: outputs.map(value),
+      })
+    },
   }
 }

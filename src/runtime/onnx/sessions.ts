@@ -1,7 +1,8 @@
 import type { InferenceSession } from 'onnxruntime-common'
 
-/** Sessions that nobody uses and that are kept for the next attack on the same model. */
+/** Sessions that nobody uses and that are kept for the next attack on the same model, and how large they may be together. */
 const MOST_IDLE = 4
+const MOST_IDLE_BYTES = 2 ** 28
 
 interface Entry {
   readonly key: string
@@ -58,8 +59,12 @@ function giveBack(entry: Entry): void {
   // most recently used last
   remove(entry)
   entries.push(entry)
-  const idle = entries.filter((e) => e.users === 0)
-  for (const old of idle.slice(0, Math.max(idle.length - MOST_IDLE, 0))) free(old)
+  const idle = entries.filter((e) => e.users === 0).reverse()
+  let bytes = 0
+  for (const [i, old] of idle.entries()) {
+    bytes += old.model.length
+    if (i >= MOST_IDLE || bytes > MOST_IDLE_BYTES) free(old)
+  }
 }
 
 /** Frees the compiled programs that no attack is using. */
@@ -77,11 +82,17 @@ function remove(entry: Entry): void {
   if (at >= 0) entries.splice(at, 1)
 }
 
-/** FNV-1a over 32 bits; equal digests are compared byte for byte. */
+/** FNV-1a over words of 32 bits; equal digests are compared word for word. */
 function digest(bytes: Uint8Array): number {
   let hash = 0x811c9dc5
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193)
+  for (const word of words(bytes)) hash = Math.imul(hash ^ word, 0x01000193)
   return hash >>> 0
 }
 
-const equal = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((v, i) => v === b[i])
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  const [left, right] = [words(a), words(b)]
+  return a.length === b.length && left.every((word, i) => word === right[i])
+}
+
+/** All but the last bytes that make no whole word: a model ends with the versions it is written in. */
+const words = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)

@@ -1,6 +1,7 @@
 import { DlgError } from '../../errors'
 import type { Runtime } from '../runtime'
-import { type OnnxOptions, type OnnxRuntimeModule, onnxRuntime } from './index'
+import { onnxRuntime } from './index'
+import type { OnnxOptions, OnnxRuntimeModule } from './portable'
 
 /**
  * onnxruntime-web: the same compiled graphs in a browser (or in Node, as WebAssembly).

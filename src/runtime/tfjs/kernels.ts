@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { broadcastShapes, type Node, type Op, range, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
-import { operands, summedSquare, swapsLast } from '../plan'
+import { operands, squeezedSum, summedSquare, swapsLast } from '../plan'
 import { broadcastTo, elementwise, pad } from './axes'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
 
@@ -58,7 +58,7 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   ...unaryKernels,
   constant: (node) => tf.tensor([...node.attributes.values], [...node.shape], 'float32'),
   iota: (node) => tf.range(0, node.attributes.size, 1, 'float32'),
-  add: implicit(tf.add),
+  add: (node, [first, ...rest]) => rest.reduce((a, b) => elementwise(tf.add, float(a), float(b), node.shape), first),
   sub: implicit(tf.sub),
   mul: implicit(tf.mul),
   div: implicit(tf.div),
@@ -73,7 +73,10 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
       broadcastTo(float(a), node.shape),
       broadcastTo(float(b), node.shape),
     ),
-  reshape: (node, [x]) => tf.reshape(x, [...node.shape]),
+  reshape: (node, [x]) => {
+    const total = squeezedSum(node)
+    return tf.reshape(total ? sum(total, x) : x, [...node.shape])
+  },
   transpose: (node, [x]) => tf.transpose(float(x), [...node.attributes.permutation]),
   broadcast: (node, [x]) => broadcastTo(float(x), node.shape),
   slice: (node, [x]) => {
@@ -92,10 +95,7 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   },
   reverse: (node, [x]) => tf.reverse(float(x), [...node.attributes.axes]),
   concat: (node, inputs) => tf.concat(inputs.map(float), node.attributes.axis),
-  sum: (node, [source]) => {
-    const x = summedSquare(node) ? tf.square(float(source)) : source
-    return tf.sum(float(x), [...node.attributes.axes], true)
-  },
+  sum: (node, [x]) => sum(node, x),
   max: (node, [x]) => tf.max(float(x), node.attributes.axis, true),
   argmax: (node, [x]) => tf.reshape(float(tf.argMax(float(x), node.attributes.axis)), [...node.shape]),
   softmax: (_, [x]) => tf.softmax(x),
@@ -114,6 +114,11 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   convFilterGrad: (node, [x, y]) => convFilterGrad(x, y, node.attributes, node.shape),
   gather: (_, [table, indices]) => tf.gather(float(table), tf.cast(indices, 'int32')),
   scatterAdd: (node, [rows, indices]) => scatterAdd(float(rows), tf.cast(indices, 'int32') as tf.Tensor1D, node.shape),
+}
+
+function sum(node: Node<'sum'>, source: tf.Tensor): tf.Tensor {
+  const x = float(source)
+  return tf.sum(summedSquare(node) ? tf.square(x) : x, [...node.attributes.axes], true)
 }
 
 /**

@@ -37,6 +37,18 @@ function cholesky(matrix: Float64Array[]): Float64Array[] {
   return matrix
 }
 
+/** x with L x = b. */
+export function solve(factor: readonly Float64Array[], b: Values): Float64Array {
+  const x = Float64Array.from(b)
+  for (let i = 0; i < x.length; i++) {
+    const row = factor[i]
+    let sum = x[i]
+    for (let k = 0; k < i; k++) sum -= row[k] * x[k]
+    x[i] = sum / row[i]
+  }
+  return x
+}
+
 /** x with Lᵀ x = b. */
 export function solveTransposed(factor: readonly Float64Array[], b: Float64Array): Float64Array {
   const x = b.slice()

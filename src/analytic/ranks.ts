@@ -1,0 +1,96 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { DlgError } from '../errors'
+import type { PlainTensor } from '../read-gradients'
+import type { Values } from '../runtime/runtime'
+import { spectrum } from './singular-values'
+import type { NamedGradients } from './transformer'
+
+/** How many directions a gradient matrix has. */
+export interface GradientRank {
+  readonly name: string
+  /** Of the matrix: filters [height, width, in, out] are [height · width · in, out]. */
+  readonly rows: number
+  readonly columns: number
+  readonly rank: number
+  /** Singular values below this part of the largest count as rounding. */
+  readonly tolerance: number
+  /** The last singular value that counts over the first that does not; Infinity where none was left. Large is clear. */
+  readonly gap: number
+  /**
+   * What it means, ∂W = Σ_s x_s ∂z_sᵀ having at most one direction for each sample, token or patch s.
+   *
+   * `span`: at least `rank` of them contributed, and their inputs are exposed up to a change of basis, so that candidates
+   * can be tested. `full`: as many directions as the matrix has, which tests nothing. `truncated`: at least `rank`; more
+   * were not computed. `zero`: no gradient.
+   */
+  readonly implies: 'span' | 'full' | 'truncated' | 'zero'
+}
+
+export interface RankOptions {
+  /** Most directions that are looked for in a matrix. Default 256. */
+  limit?: number
+}
+
+/**
+ * Numerical ranks of all gradients with at least two axes, to hold against the batch size or the number of tokens: a rank
+ * below the size of its matrix says how many inputs there were at least, and spans them.
+ *
+ * @param gradients by name
+ * @throws DlgError `invalid-gradients` for one that is disposed, not finite or of another size than its shape says, `invalid-option`
+ */
+export async function gradientRanks(gradients: NamedGradients, options: RankOptions = {}): Promise<GradientRank[]> {
+  const { limit = 256 } = options
+  if (!(Number.isInteger(limit) && limit >= 1))
+    throw new DlgError('invalid-option', `limit is ${limit}; it must be a whole number of at least 1`)
+  if (typeof gradients !== 'object' || gradients === null)
+    throw new DlgError('invalid-gradients', 'gradients must be a map of tensors by name')
+  for (const [name, tensor] of Object.entries(gradients))
+    if (!Array.isArray(tensor?.shape))
+      throw new DlgError('invalid-gradients', `gradient '${name}' must be a tensor or {shape, data}`)
+  const matrices = Object.entries(gradients).filter(([, { shape }]) => shape.length >= 2)
+  return Promise.all(
+    matrices.map(async ([name, tensor]) => rankOf(name, tensor.shape, await read(name, tensor), limit)),
+  )
+}
+
+function rankOf(name: string, shape: readonly number[], values: Values, limit: number): GradientRank {
+  const columns = shape[shape.length - 1]
+  const rows = values.length / columns
+  const { values: singular, tolerance, rank, truncated } = spectrum(values, rows, columns, limit)
+  return {
+    name,
+    rows,
+    columns,
+    rank,
+    tolerance,
+    gap: rank < singular.length ? singular[rank - 1] / singular[rank] : Infinity,
+    implies:
+      rank === 0
+        ? 'zero'
+        : truncated && rank === singular.length
+          ? 'truncated'
+          : rank === Math.min(rows, columns)
+            ? 'full'
+            : 'span',
+  }
+}
+
+async function read(name: string, tensor: Tensor | PlainTensor): Promise<Values> {
+  if (tensor instanceof Tensor && tensor.isDisposed)
+    throw new DlgError('invalid-gradients', `gradient '${name}' is a disposed tensor`)
+  const data = tensor instanceof Tensor ? await tensor.data() : tensor.data
+  const values = Float64Array.from(data as ArrayLike<number>)
+  const size = tensor.shape.reduce((a, b) => a * b, 1)
+  if (values.length !== size)
+    throw new DlgError(
+      'invalid-gradients',
+      `gradient '${name}' has ${values.length} numbers; shape [${tensor.shape.join(', ')}] needs ${size}`,
+    )
+  const bad = values.findIndex((v) => !Number.isFinite(v))
+  if (bad >= 0)
+    throw new DlgError(
+      'invalid-gradients',
+      `gradient '${name}' is ${values[bad]} at position ${bad}; it must be finite`,
+    )
+  return values
+}

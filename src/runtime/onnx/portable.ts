@@ -1,0 +1,79 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-common'
+import { DlgError } from '../../errors'
+import { sizeOf } from '../../graph'
+import type { Evaluator, Values } from '../runtime'
+
+/** The part of onnxruntime-node and onnxruntime-web that is used. */
+export interface OnnxRuntimeModule {
+  readonly InferenceSession: {
+    create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>
+  }
+  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => Tensor
+}
+
+export interface OnnxOptions {
+  /** Execution providers in order of preference, as onnxruntime takes them. Default `['cpu']`. */
+  executionProviders?: readonly (string | { readonly name: string })[]
+  /** Threads within one operation. Default 1, the fastest for small models. */
+  threads?: number
+}
+
+/** A compiled program with its parameters bound, as plain data: what a thread needs to run it. */
+export interface PortableProgram {
+  readonly model: Uint8Array
+  readonly options: OnnxOptions
+  /** Bound tensors by name. */
+  readonly bound: Readonly<Record<string, { readonly data: Float32Array; readonly shape: readonly number[] }>>
+  /** Names and shapes of the inputs, in order; those without a name are not read. */
+  readonly inputs: readonly { readonly name: string | undefined; readonly shape: readonly number[] }[]
+  readonly outputs: readonly string[]
+}
+
+/** @throws DlgError `runtime` when onnxruntime refuses the model. */
+export async function createSession(
+  ort: OnnxRuntimeModule,
+  model: Uint8Array,
+  { executionProviders = ['cpu'], threads = 1 }: OnnxOptions,
+): Promise<InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(model, {
+      executionProviders: executionProviders as InferenceSession.ExecutionProviderConfig[],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      graphOptimizationLevel: 'all',
+      // subnormal numbers are many times slower, and below any gradient that matters
+      extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: '0' } } },
+    })
+  } catch (cause) {
+    throw new DlgError('runtime', `onnxruntime could not compile the graph: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** Runs a bound program in a session of its model. The session stays the caller's. */
+export function evaluatorIn(
+  ort: OnnxRuntimeModule,
+  session: InferenceSession,
+  { bound, inputs, outputs }: Omit<PortableProgram, 'model'>,
+): Evaluator {
+  const tensor = (data: Float32Array, shape: readonly number[]): Tensor => new ort.Tensor('float32', data, shape)
+  const fixed: Record<string, Tensor> = Object.fromEntries(
+    Object.entries(bound).map(([name, { data, shape }]) => [name, tensor(data, shape)]),
+  )
+  return {
+    async run(values: readonly Values[]) {
+      const feeds = { ...fixed }
+      inputs.forEach(({ name, shape }, i) => {
+        if (values[i]?.length !== sizeOf(shape))
+          throw new DlgError('runtime', `input ${i} needs ${sizeOf(shape)} values, got ${values[i]?.length}`)
+        if (name) feeds[name] = tensor(toFloat32(values[i]), shape)
+      })
+      const results = await session.run(feeds)
+      return outputs.map((name) => results[name].data as Float32Array)
+    },
+    dispose() {},
+  }
+}
+
+/** Values as float32; an array that is float32 already is read in place. */
+const toFloat32 = (values: Values): Float32Array =>
+  values instanceof Float32Array ? values : Float32Array.from(values)

@@ -1,0 +1,14 @@
+import type { Transformer } from '../analytic/transformer'
+import { bertTransformer } from './bert-transformer'
+import type { GptModel } from './gpt'
+import { gptTransformer } from './gpt-transformer'
+import type { TextModel } from './text-model'
+
+/**
+ * A model as `exactSequences` of dlg-ts/analytic takes it. Its weights are read when they are needed; keep the model until then.
+ *
+ * @param model a decoder, or an encoder with a classification head, of two blocks at least
+ * @throws DlgError `invalid-model` for another head, or a single block
+ */
+export const transformerOf = (model: TextModel | GptModel): Transformer =>
+  'head' in model ? bertTransformer(model) : gptTransformer(model)

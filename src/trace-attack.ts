@@ -1,0 +1,111 @@
+import { DlgError } from './errors'
+import * as g from './graph'
+import { readKnown } from './known-inputs'
+import { readLabels } from './label-choices'
+import { withoutMissing } from './missing'
+import { type InputKinds, knownParameter, type TracedGradient, traceGradient, weightParameter } from './model/gradient'
+import { type Model, type OpenModel, openModel } from './model/model'
+import { squaredNorm } from './objective/distance'
+import { DISTANCE_WEIGHT, objectiveProgram, sharedParameter } from './objective/objective'
+import { colorTotalVariation, type Prior, totalVariation } from './objective/prior'
+import { type Point, pointOf } from './point'
+import type { InputData } from './read-data'
+import { readGradients, readWeights, type SharedGradients } from './read-gradients'
+import type { Program, Values } from './runtime/runtime'
+import type { Settings } from './settings'
+import { startPoint } from './start'
+import { chooseTargets, type Targets } from './targets'
+
+/** The objective of an attack before anything runs it. */
+export interface TracedAttack {
+  readonly program: Program
+  /** What the program is bound with. */
+  readonly parameters: ReadonlyMap<string, Values>
+  /** The parameters that are the model's own: the same for every gradient of it. */
+  readonly lasting: ReadonlySet<string>
+  readonly point: Point
+  start(restart: number): Promise<Float64Array>
+  /** Of the distance. */
+  readonly unit: number
+  /** Common weight of the priors before it is eased; undefined where there are none. */
+  readonly priorWeight: number | undefined
+}
+
+/** Model → trace → targets → objective. @throws DlgError for every wrong input there can be */
+export async function traceAttack(model: Model, shared: SharedGradients, settings: Settings): Promise<TracedAttack> {
+  const opened = withoutMissing(openModel(model), shared, settings.missing)
+  const trained = opened.weights.filter((w) => w.trainable)
+  const gradients = await readGradients(shared, trained)
+  const weights = await readWeights(opened.weights, weightParameter)
+  if (squaredNorm(gradients) === 0)
+    throw new DlgError('invalid-gradients', 'every shared gradient is zero: there is nothing to match')
+
+  const chooserOf = await readLabels(settings.labels)
+  const knownInputs = await readKnown(settings.known, opened, settings.batchSize)
+  const evidence = { trained, gradients, weights }
+  const targets: Targets[] = []
+  const traced = traceGradient(
+    opened,
+    settings,
+    (_, output, all) => {
+      const chosen = chooseTargets(output, chooserOf(output, all), evidence, settings)
+      targets.push(chosen)
+      return chosen.node
+    },
+    inputKinds(knownInputs),
+  )
+  const names = opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name))
+  const point = pointOf(traced.inputs, names, targets)
+  const priors = settings.priors ?? defaultPriors(traced)
+  const program = objectiveProgram(traced, point.unknowns, settings.distance, priors)
+  requireSmooth(opened, names, program)
+
+  const unit = settings.distance.unit?.(gradients) ?? 1
+  if (!(unit > 0 && Number.isFinite(unit)))
+    throw new DlgError(
+      'invalid-option',
+      `the unit of distance '${settings.distance.name}' is ${unit}; it must be above 0`,
+    )
+  const weight = settings.objectiveScale === undefined ? 1 : settings.objectiveScale / unit
+  const parameters = new Map<string, Values>([
+    ...traced.captured,
+    ...weights,
+    ...gradients.map((values, i) => [sharedParameter(i), values] as const),
+    [DISTANCE_WEIGHT, Float64Array.of(weight)],
+    ...knownInputs.map((input) => [knownParameter(input), input.values] as const),
+    ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
+  ])
+  const start = await startPoint(settings, point.inputs, point.targets)
+  const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
+  const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
+  return { program, parameters, lasting, point, start, unit, priorWeight }
+}
+
+const inputKinds = (known: readonly InputData[]): InputKinds => ({
+  types: new Map(known.map(({ name, dtype }) => [name, dtype])),
+  known: new Set(known.map(({ name }) => name)),
+})
+
+/** What the gradient does not depend on cannot be searched. The derivatives follow objective and distance in the program. */
+function requireSmooth(model: OpenModel, inputs: readonly string[], program: Program): void {
+  const rough = inputs.findIndex((_, i) => g.uniformValue(program.outputs[2 + i]) === 0)
+  if (rough < 0) return
+  const [which, instead] =
+    model.inputs.length === 1
+      ? ['its input', 'attack the embedding output instead']
+      : [`its input '${inputs[rough]}'`, 'give it as known, or attack the embedding output instead']
+  throw new DlgError(
+    'invalid-model',
+    `the gradient of model '${model.name}' does not depend on ${which} smoothly, as with token ids; ${instead}`,
+  )
+}
+
+/** Images have a prior: it is what tells the samples of a batch apart, and one image comes out cleaner for it. */
+function defaultPriors({ data }: TracedGradient): readonly Prior[] {
+  const [, height, width, channels] = data.shape
+  if (data.shape.length !== 4 || height < 2 || width < 2) return []
+  return [channels === 3 ? colorTotalVariation(PRIOR) : totalVariation(PRIOR)]
+}
+
+/** Weight of the default prior before it is eased. */
+const PRIOR = 1e-4
