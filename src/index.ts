@@ -10,6 +10,7 @@ export {
   known,
   type LabelContext,
   type LabelDecision,
+  type LabelInference,
   type LabelStrategy,
 } from './labels'
 export { deepLeakage, deepLeakageFromGradients, type Leakage } from './leakage'
@@ -41,7 +42,7 @@ export type { PlainTensor, SharedGradients } from './read-gradients'
 export type { Reconstruction, RecoveredTargets } from './reconstruction'
 export type { RuntimeName } from './runtime/choose'
 export { onnx } from './runtime/onnx/node'
-export type { OnnxOptions } from './runtime/onnx/portable'
+export type { OnnxOptions, PortableProgram } from './runtime/onnx/portable'
 export { releaseCompiled } from './runtime/onnx/sessions'
 export { reference } from './runtime/reference'
 export type { Evaluator, Executable, Program, Runtime, Values } from './runtime/runtime'

@@ -1,4 +1,5 @@
 import { type Node, type Shape, sizeOf } from './graph'
+import type { LabelInference } from './labels'
 import type { TargetKind } from './model/criterion'
 import type { Targets } from './targets'
 
@@ -16,6 +17,7 @@ export interface InputReading extends Part {
 /** What a point says of an output's targets; known ones are the same at every point. */
 export interface TargetReading extends InputReading {
   readonly kind: TargetKind
+  readonly inferred?: LabelInference
 }
 
 /** How a flat vector of unknowns is laid out: searched inputs first, then unknown targets. */
@@ -50,10 +52,11 @@ export function pointOf(nodes: readonly Node<'input'>[], names: readonly string[
     targets: targets.flatMap(({ input, output }) => (input ? [{ name: output.name, shape: input.shape }] : [])),
     inputsOf: (point) => inputs.map((part, i) => ({ ...part, values: Float32Array.from(partOf(point, nodes[i])) })),
     targetsOf: (point) =>
-      targets.map(({ output, kind, node, input, read }) => ({
+      targets.map(({ output, kind, node, input, inferred, read }) => ({
         name: output.name,
         shape: node.shape,
         kind,
+        inferred,
         values: read(input ? partOf(point, input) : new Float64Array(0)),
       })),
   }

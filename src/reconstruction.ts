@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Attack } from './attack'
+import type { LabelInference } from './labels'
 import type { InputReading, TargetReading } from './point'
 
 /** The targets of one output as the search ended. */
@@ -8,6 +9,8 @@ export interface RecoveredTargets {
   readonly labels: number[]
   /** Probabilities, or the targets of a regression, in the shape of the output. */
   readonly targets: tf.Tensor
+  /** By which rule the labels were inferred, and how much of the gradient they explain; undefined where they were not. */
+  readonly inferred: LabelInference | undefined
 }
 
 /** What a search has found, as tensors that the caller owns. */
@@ -18,6 +21,8 @@ export interface Reconstruction {
   readonly inputs: tf.NamedTensorMap
   /** The most probable class of each sample. */
   readonly labels: number[]
+  /** By which rule the labels were inferred before the search; undefined where they were searched or known. */
+  readonly inferred: LabelInference | undefined
   /**
    * Positions of samples that share a class, one list per class that repeats. The gradient fixes such samples only
    * together: each may be a mixture of all, so what came back is the group and not the individual.
@@ -35,12 +40,15 @@ export interface Reconstruction {
 export function reconstruction(attack: Attack, point: Float64Array): Reconstruction {
   const inputs = attack.inputsOf(point).map((reading) => [reading.name, tensorOf(reading)] as const)
   const readings = attack.targetsOf(point)
-  const outputs = readings.map((reading) => ({ labels: labelsOf(reading), targets: tensorOf(reading) }))
-  const [{ labels, targets }] = outputs
+  const outputs = readings.map((reading) => ({
+    ...{ labels: labelsOf(reading), targets: tensorOf(reading), inferred: reading.inferred },
+  }))
+  const [{ labels, targets, inferred }] = outputs
   return {
     data: inputs[0][1],
     inputs: Object.fromEntries(inputs),
     labels,
+    inferred,
     groups: readings[0].shape.length === 2 ? groupsOf(labels) : [],
     labelProbabilities: targets,
     outputs: Object.fromEntries(readings.map(({ name }, i) => [name, outputs[i]])),

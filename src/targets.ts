@@ -1,7 +1,7 @@
 import { DlgError } from './errors'
 import * as g from './graph'
 import type { ReadChoice } from './label-choices'
-import type { LabelDecision, LabelStrategy } from './labels'
+import type { LabelDecision, LabelInference, LabelStrategy } from './labels'
 import { logitsOf, type TargetKind } from './model/criterion'
 import { weightParameter } from './model/gradient'
 import { findHead } from './model/head'
@@ -22,6 +22,8 @@ export interface Targets {
   readonly input?: g.Node<'input'>
   /** What is bound, when they are known. */
   readonly bound?: readonly [parameter: string, values: Float32Array]
+  /** How they were inferred, where they were. */
+  readonly inferred?: LabelInference
   /** The targets at a point; of unknown ones from their part of it. */
   read(part: Float64Array): Float32Array
 }
@@ -49,7 +51,7 @@ export function chooseTargets(
       return { output, kind, ...searchedTargets(kind, output) }
     }
     case 'known':
-      return knownTargets(output, targetRows(decision, output))
+      return { ...knownTargets(output, targetRows(decision, output)), inferred: decision.inferred }
     case 'targets':
       return knownTargets(output, checked(decision.targets, output.node.shape))
     default:

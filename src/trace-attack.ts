@@ -1,3 +1,4 @@
+import { withClosedForm } from './closed-form'
 import { DlgError } from './errors'
 import * as g from './graph'
 import { readKnown } from './known-inputs'
@@ -75,7 +76,7 @@ export async function traceAttack(model: Model, shared: SharedGradients, setting
     ...knownInputs.map((input) => [knownParameter(input), input.values] as const),
     ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
   ])
-  const start = await startPoint(settings, point.inputs, point.targets)
+  const start = await startPoint(withClosedForm(settings, traced, gradients), point.inputs, point.targets)
   const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   return { program, parameters, lasting, point, start, unit, priorWeight }

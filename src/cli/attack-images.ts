@@ -72,7 +72,7 @@ async function leakOf({ secrets, network }: Client, settings: AttackSettings, te
 function reportOf(client: Client, settings: AttackSettings, leak: Leakage, samples: readonly Sample[]) {
   const measured = samples.map(({ source, label, mse, psnr, ssim }) => ({ source, label, mse, psnr, ssim }))
   const all = { mse: mean(samples.map((s) => s.mse)), psnr: mean(samples.map((s) => s.psnr)) }
-  const { seed, labels, optimizer, distance, preset, iterations, restarts, backend } = settings
+  const { seed, labels, optimizer, distance, preset, iterations, restarts, concurrency, backend } = settings
   return {
     command: client.command,
     status: leak.status,
@@ -94,6 +94,7 @@ function reportOf(client: Client, settings: AttackSettings, leak: Leakage, sampl
       preset,
       iterations,
       restarts,
+      concurrency,
       backend,
     },
     versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },

@@ -30,6 +30,11 @@ export const attackOptions = (command: string) =>
     },
     iterations: { value: 'N', default: '300', help: 'most steps of one restart, of up to 20 evaluations each' },
     restarts: { value: 'N', help: 'most starts; the first that converges ends the search (default 4; with paper 1)' },
+    concurrency: {
+      value: 'N',
+      default: '1',
+      help: 'restarts at the same time, on threads of their own with onnxruntime-node; the result is the same',
+    },
     runtime: {
       value: 'NAME',
       default: 'auto',
@@ -40,10 +45,10 @@ export const attackOptions = (command: string) =>
     help: { help: 'this text' },
   }) satisfies Options
 
-export interface AttackSettings {
+/** What every attack is told, however it comes by the labels. */
+export interface SearchSettings {
   readonly out: string
   readonly seed: number
-  readonly labels: 'joint' | 'infer' | 'known'
   readonly runtime: 'auto' | 'onnx' | 'tfjs' | 'reference'
   readonly backend: (typeof BACKENDS)[number]
   readonly json: boolean
@@ -52,15 +57,25 @@ export interface AttackSettings {
   readonly distance: 'l2' | 'cosine'
   readonly iterations: number
   readonly restarts: number
+  readonly concurrency: number
+}
+
+export interface AttackSettings extends SearchSettings {
+  readonly labels: 'joint' | 'infer' | 'known'
 }
 
 /** @throws DlgError `invalid-option` */
-export function attackSettings(args: Arguments): AttackSettings {
+export const attackSettings = (args: Arguments): AttackSettings => ({
+  ...searchSettings(args),
+  labels: args.choice('labels', ['joint', 'infer', 'known']),
+})
+
+/** @throws DlgError `invalid-option` */
+export function searchSettings(args: Arguments): SearchSettings {
   const preset = args.choice('preset', ['robust', 'paper'])
   return {
     out: args.text('out')!,
     seed: args.whole('seed', 0),
-    labels: args.choice('labels', ['joint', 'infer', 'known']),
     runtime: args.choice('runtime', ['auto', 'onnx', 'tfjs', 'reference']),
     backend: args.choice('backend', BACKENDS),
     json: args.has('json'),
@@ -69,8 +84,22 @@ export function attackSettings(args: Arguments): AttackSettings {
     distance: args.choice('distance', ['l2', 'cosine']),
     iterations: args.whole('iterations', 1),
     restarts: args.has('restarts') ? args.whole('restarts', 1) : preset === 'paper' ? 1 : 4,
+    concurrency: args.whole('concurrency', 1, 64),
   }
 }
+
+/** How the samples of a batch move. */
+export const BATCH_UPDATE = {
+  'batch-update': {
+    value: 'HOW',
+    default: 'together',
+    help: 'how a batch moves: together, or one-by-one: one sample a step, as in the paper; needs more evaluations',
+  },
+} as const satisfies Options
+
+/** @throws DlgError `invalid-option` */
+export const batchUpdate = (args: Arguments): 'together' | 'one-by-one' =>
+  args.choice('batch-update', ['together', 'one-by-one'])
 
 /** The best point when an iteration began. */
 export interface Frame {
@@ -83,15 +112,15 @@ export async function attack(
   model: Model,
   shared: SharedGradients,
   options: LeakageOptions,
-  settings: AttackSettings,
+  settings: SearchSettings,
   terminal: Terminal,
 ): Promise<{ leak: Leakage; frames: Frame[] }> {
   const frames: Frame[][] = []
-  const { seed, runtime, preset, optimizer, distance, iterations, restarts } = settings
+  const { seed, runtime, preset, optimizer, distance, iterations, restarts, concurrency } = settings
   const shown = progress(terminal, { iterations, restarts })
   try {
     const leak = await deepLeakageFromGradients(model, shared, {
-      ...{ seed, runtime, preset, optimizer, distance, iterations, restarts },
+      ...{ seed, runtime, preset, optimizer, distance, iterations, restarts, concurrency },
       ...options,
       signal: terminal.signal,
       onIteration(e) {

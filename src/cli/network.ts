@@ -9,6 +9,7 @@ export interface Network {
   readonly tv?: number
   /** Relative loss to stop at. */
   readonly tolerance?: number
+  readonly batchUpdate?: 'together' | 'one-by-one'
 }
 
 /** @param weights the default of `--weights-init` */
@@ -48,7 +49,8 @@ export function network(args: Arguments, classes: number): Network {
 }
 
 /** What the network has the attack do differently. */
-export const optionsFor = ({ tv, tolerance }: Network): LeakageOptions => ({
+export const optionsFor = ({ tv, tolerance, batchUpdate }: Network): LeakageOptions => ({
   ...(tv !== undefined && { priors: { colorTotalVariation: tv } }),
   ...(tolerance !== undefined && { tolerance }),
+  ...(batchUpdate !== undefined && { batchUpdate }),
 })

@@ -4,5 +4,6 @@ export {
   known,
   type LabelContext,
   type LabelDecision,
+  type LabelInference,
   type LabelStrategy,
 } from './strategy'

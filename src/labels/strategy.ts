@@ -18,9 +18,20 @@ export interface LabelContext {
   readonly reduction?: 'mean' | 'sum'
 }
 
+/** How labels were inferred from a gradient. */
+export interface LabelInference {
+  /** `bias-signs` and `row-products` (exact where a one-hot cross-entropy was trained), `iLRG`, `LLG`. */
+  readonly rule: string
+  /**
+   * From 0 to 1. `iLRG`: the part of the bias gradient that the labels explain. `LLG`: 1 where sums of rows are whole numbers
+   * of samples, 0 where one is halfway between two.
+   */
+  readonly confidence: number
+}
+
 /** Labels that are known before the search, or found in it. */
 export type LabelDecision =
-  | { readonly kind: 'known'; readonly labels: readonly number[] }
+  | { readonly kind: 'known'; readonly labels: readonly number[]; readonly inferred?: LabelInference }
   /** Targets of the shape of the output: probabilities [batchSize, classes], or numbers. */
   | { readonly kind: 'targets'; readonly targets: Values }
   /** Targets are optimised together with the data, as what the criterion compares them as unless said otherwise. */

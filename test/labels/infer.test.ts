@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { infer, type LabelContext, type LabelDecision } from '../../src/labels'
+import { infer, type LabelContext, type LabelDecision, type LabelInference } from '../../src/labels'
 import { thrown } from '../io/thrown'
 import { numbers } from '../leakage/tiny'
 
@@ -44,6 +44,10 @@ const decide = (
   criterion = 'crossEntropy',
 ): LabelDecision => infer().decide({ head, classes, batchSize, criterion })
 
+const inferred = (labels: number[], rule: string, confidence = 1): LabelDecision => ({
+  ...{ kind: 'known', labels, inferred: { rule, confidence } },
+})
+
 const refusal = (...args: Parameters<typeof decide>): string => {
   const error = thrown(() => decide(...args))
   expect(error.code).toBe('labels')
@@ -66,7 +70,7 @@ describe('one sample', () => {
       fc.property(fc.integer({ min: 2, max: 50 }), fc.nat(), seeds, (classes, any, seed) => {
         const label = any % classes
         const { bias } = head(batchOf([label], classes, seed), classes)
-        expect(decide({ bias }, classes)).toEqual({ kind: 'known', labels: [label] })
+        expect(decide({ bias }, classes)).toEqual(inferred([label], 'bias-signs'))
       }),
     )
   })
@@ -76,7 +80,7 @@ describe('one sample', () => {
       fc.property(fc.integer({ min: 3, max: 50 }), fc.nat(), seeds, (classes, any, seed) => {
         const label = any % classes
         const { weight } = head(batchOf([label], classes, seed), classes)
-        expect(decide({ weight }, classes)).toEqual({ kind: 'known', labels: [label] })
+        expect(decide({ weight }, classes)).toEqual(inferred([label], 'row-products'))
       }),
     )
   })
@@ -87,7 +91,7 @@ describe('one sample', () => {
       4,
     )
     expect([...weight].filter((v, i) => i % 4 === 1 && v !== 0)).toEqual([])
-    expect(decide({ weight }, 4)).toEqual({ kind: 'known', labels: [2] })
+    expect(decide({ weight }, 4)).toEqual(inferred([2], 'row-products'))
   })
 
   it('is refused without a bias for two classes: which is which depends on the sign of the features', () => {
@@ -104,7 +108,8 @@ describe('a batch', () => {
         const classes = 40
         const labels = Array.from({ length: batch }, (_, i) => (seed + 7 * i) % classes)
         const { bias } = head(batchOf(labels, classes, seed, 0.5), classes)
-        expect(decide({ bias }, classes, batch)).toEqual({ kind: 'known', labels: labels.sort((a, b) => a - b) })
+        const found = labels.sort((a, b) => a - b)
+        expect(decide({ bias }, classes, batch)).toEqual(inferred(found, 'bias-signs'))
       }),
     )
   })
@@ -120,9 +125,45 @@ describe('a batch', () => {
     expect(refusal({ weight }, 10)).toMatch('the sample is not alone')
   })
 
-  it('without a bias is refused', () => {
+  it('without a bias is counted from sums of rows, where features are not negative', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 2, maxLength: 8 }), seeds, (labels, seed) => {
+        // features of one sum and scores of one probability: every sample of a class counts the same
+        const classes = 10
+        const features = numbers(labels.length * 7, seed, 0.9, 1.1)
+        const { weight } = head({ labels, scores: new Float32Array(labels.length * classes), features }, classes)
+        const decision = decide({ weight }, classes, labels.length)
+        expect(decision).toMatchObject({ kind: 'known', labels: [...labels].sort((a, b) => a - b) })
+        expect((decision as { inferred: LabelInference }).inferred.rule).toBe('LLG')
+      }),
+    )
+  })
+
+  it('without a bias and of samples that differ has nine labels in ten right, and says how sure it is', () => {
+    let right = 0
+    const confidence: { sure: number[]; unsure: number[] } = { sure: [], unsure: [] }
+    for (let seed = 1; seed <= 100; seed++) {
+      const labels = Array.from(numbers(8, seed * 31), (v) => Math.floor(v * 10))
+      const features = numbers(8 * 32, seed, 0, 1)
+      const { weight } = head({ labels, scores: numbers(80, seed + 1, -0.5, 0.5), features }, 10)
+      const decision = decide({ weight }, 10, 8)
+      if (decision.kind !== 'known') throw new Error('nothing was counted')
+      const count = (list: readonly number[], c: number) => list.filter((label) => label === c).length
+      const hits = [...labels.keys(), 8, 9].reduce(
+        (n, c) => n + Math.min(count(labels, c), count(decision.labels, c)),
+        0,
+      )
+      right += hits
+      confidence[hits === 8 ? 'sure' : 'unsure'].push(decision.inferred!.confidence)
+    }
+    const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length
+    expect(right / 800).toBeGreaterThanOrEqual(0.9)
+    expect(mean(confidence.sure)).toBeGreaterThan(mean(confidence.unsure))
+  })
+
+  it('without a bias and with features of either sign is refused where the sums make no sense', () => {
     const { weight } = head(batchOf([3, 5], 10, 1), 10)
-    expect(refusal({ weight }, 10, 2)).toMatch("a batch of 2 needs the last layer's bias gradient")
+    expect(refusal({ weight: weight.map(Math.abs) }, 10, 2)).toMatch('there are none, or more than samples')
   })
 })
 

@@ -19,7 +19,7 @@ import {
   type TrainingOptions,
 } from '../../src/index'
 import { meanSquaredError } from '../../src/metrics'
-import { CLASSES, convNet, denseNet, functionalNet, functionalWeights, sample, spy } from './tiny'
+import { CLASSES, convNet, denseNet, functionalNet, functionalWeights, sample, spy, withUniformWeights } from './tiny'
 
 /**
  * Mean squared errors of one sample. Measured over seeds 1–5 and the default: at most 4e-9 where the relative loss
@@ -82,6 +82,28 @@ async function attack(
   const mse = meanSquaredError(leak.data.dataSync(), x.dataSync())
   return { ...leak, mse, x, shared }
 }
+
+describe('data that stand in the gradient themselves', () => {
+  const relu = () => {
+    const model = sequential()
+    model.add(layers.dense({ inputShape: [16], units: 24, activation: 'relu' }))
+    model.add(layers.dense({ units: CLASSES }))
+    return own(withUniformWeights(model))
+  }
+
+  it('are not searched for, though the network has no curvature to search with', async () => {
+    const { status, evaluations, mse } = await attack(relu(), [2], { labels: 'infer' })
+    expect({ status, evaluations }).toEqual({ status: 'converged', evaluations: 1 })
+    expect(mse).toBeLessThan(1e-12)
+  })
+
+  it("yield to the caller's start and to the published recipe", async () => {
+    const init = { data: new Float32Array(16).fill(0.5) }
+    const given = await attack(relu(), [2], { labels: 'infer', init, iterations: 1 })
+    const paper = await attack(relu(), [2], { labels: 'infer', preset: 'paper', iterations: 1 })
+    for (const { history } of [given, paper]) expect(history[0].relativeLoss).toBeGreaterThan(1e-3)
+  })
+})
 
 describe('recovers one sample and its label', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { DlgError } from '../../errors'
-import { attackOptions, attackSettings } from '../attack'
+import { attackOptions, attackSettings, BATCH_UPDATE, batchUpdate } from '../attack'
 import type { Command } from '../command'
 import { network, networkOptions } from '../network'
 import { classCount, imageSize, PHOTO_OPTIONS } from '../photo-options'
@@ -19,18 +19,20 @@ on average). The larger the batch, the longer and the less exact: four photograp
     ...PHOTO_OPTIONS,
     class: { value: 'N,N,...', help: 'the class of each photograph (default: the seed and those that follow it)' },
     ...networkOptions('uniform'),
+    ...BATCH_UPDATE,
     ...attackOptions('batch'),
   },
   examples: [
     'dlg batch a.jpg b.jpg c.jpg',
     'dlg batch a.jpg b.jpg c.jpg d.jpg --labels infer --weights-init default',
     'dlg batch a.jpg b.jpg --class 7,7 --labels known --out same-class',
+    'dlg batch a.jpg b.jpg --batch-update one-by-one --concurrency 2',
   ],
   async run(args, terminal) {
     const settings = attackSettings(args)
     const [size, classes] = [imageSize(args), classCount(args)]
     const paths = args.positionals
-    const net = network(args, classes)
+    const net = { ...network(args, classes), batchUpdate: batchUpdate(args) }
     if (paths.length === 0) throw new DlgError('invalid-option', 'no images given; dlg batch takes one or more')
     if (paths.length > MOST)
       throw new DlgError('invalid-option', `${paths.length} images given; dlg batch takes at most ${MOST}`)
