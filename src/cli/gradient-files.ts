@@ -1,0 +1,81 @@
+import { DlgError } from '../errors'
+import type { Arguments, Options } from './arguments'
+
+/** Where a shared gradient lies, and how it is read. */
+export interface GradientFiles {
+  /** One file of gradients, or the weights before and after one step. */
+  readonly source: { readonly gradients: string } | { readonly before: string; readonly after: string }
+  /** What the values are multiplied with to be a gradient: ±1 / learning rate. */
+  readonly factor: number
+  readonly layout: 'tfjs' | 'pytorch'
+  /** A JSON file with `map` and `flatten` for PyTorch's layers. */
+  readonly map: string | undefined
+  /** Whether the order of the file counts, and not its names. */
+  readonly ordered: boolean
+  /** Whether trained weights may be without a gradient. */
+  readonly partial: boolean
+}
+
+export const GRADIENT_OPTIONS = {
+  model: { value: 'FILE', help: "the client's model.json, a tfjs layers model with its weights at that step" },
+  gradients: {
+    value: 'FILE',
+    help: 'the shared gradient: safetensors, npy, npz, tfjs, JSON or msgpack; never a pickle (.pt), which could run code',
+  },
+  before: { value: 'FILE', help: 'instead of --gradients: the weights before one step of SGD, with --after' },
+  after: { value: 'FILE', help: 'the weights after it; the gradient is (before - after) / learning rate' },
+  'learning-rate': {
+    value: 'X',
+    help: 'of that step; with --gradients the file holds learning rate · gradient (default there 1)',
+  },
+  sign: {
+    value: 'NAME',
+    default: 'plus',
+    help: 'plus, or minus: what the files hold is the negative, such as after - before',
+  },
+  layout: { value: 'NAME', default: 'tfjs', help: "of the tensors' axes: tfjs, pytorch" },
+  map: {
+    value: 'FILE',
+    help: 'JSON for --layout pytorch: {"map": {"conv1": "conv2d_Conv2D1"}, "flatten": {"fc.weight": [16, 5, 5]}}',
+  },
+  partial: { help: 'trained weights without a gradient in the file are left out of the matching' },
+  'by-order': { help: "tensors are in the order of the model's weights, whatever their names" },
+} as const satisfies Options
+
+/** @throws DlgError `invalid-option` for what is missing, or contradicts itself */
+export function gradientFiles(args: Arguments): GradientFiles {
+  const layout = args.choice('layout', ['tfjs', 'pytorch'])
+  const map = args.text('map')
+  if (map !== undefined && layout !== 'pytorch')
+    throw new DlgError('invalid-option', '--map says which PyTorch layer is which; it belongs to --layout pytorch')
+  const ordered = args.has('by-order')
+  if (ordered && layout === 'pytorch')
+    throw new DlgError('invalid-option', '--by-order belongs to --layout tfjs; PyTorch layers are told apart by --map')
+  const partial = args.has('partial')
+  if (partial && layout === 'pytorch')
+    throw new DlgError('invalid-option', '--partial belongs to --layout tfjs: every PyTorch layer needs its counterpart')
+  const source = sourceOf(args)
+  const sign = args.choice('sign', ['plus', 'minus']) === 'plus' ? 1 : -1
+  return { source, factor: sign / learningRate(args, 'before' in source), layout, map, ordered, partial }
+}
+
+function sourceOf(args: Arguments): GradientFiles['source'] {
+  const [gradients, before, after] = ['gradients', 'before', 'after'].map(args.text)
+  if (gradients !== undefined && before === undefined && after === undefined) return { gradients }
+  if (gradients === undefined && before !== undefined && after !== undefined) return { before, after }
+  const given = ['gradients', 'before', 'after'].filter(args.has).map((name) => `--${name}`)
+  throw new DlgError(
+    'invalid-option',
+    `${given.length > 0 ? given.join(' and ') : 'no gradient'} given; give --gradients, or --before and --after with --learning-rate`,
+  )
+}
+
+function learningRate(args: Arguments, needed: boolean): number {
+  const rate = args.number('learning-rate', 1e6)
+  if (rate === undefined) {
+    if (!needed) return 1
+    throw new DlgError('invalid-option', '--before and --after need --learning-rate, by which their difference is divided')
+  }
+  if (rate > 0) return rate
+  throw new DlgError('invalid-option', '--learning-rate is 0: such a step changes nothing; it must be above 0')
+}

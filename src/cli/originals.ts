@@ -1,0 +1,85 @@
+import type { Tensor } from '@tensorflow/tfjs-core'
+import { DlgError } from '../errors'
+import { type Image, readImage, readTensors } from '../io'
+import { meanSquaredError, psnr } from '../metrics'
+import { match } from './match'
+
+/** One reconstruction beside its original. */
+export interface Measured {
+  /** Which reconstruction it is: a gradient does not tell the order of a batch. */
+  readonly slot: number
+  readonly original: Float32Array
+  readonly mse: number
+  /** In dB, with the range of the data as the peak. */
+  readonly psnr: number
+}
+
+/** What a batch of one input must look like. */
+interface Batch {
+  /** [batch, ...shape of a sample]. */
+  readonly shape: readonly number[]
+  readonly range: readonly [number, number]
+  /** Of the input. */
+  readonly name: string
+}
+
+const PICTURE = /\.(png|jpe?g)$/i
+
+/**
+ * Reads originals, one sample after the other: pictures of exactly the input's size, or tensors of its shape.
+ *
+ * @throws DlgError `invalid-file`
+ */
+export function readOriginals(given: string, batch: Batch): Float32Array[] {
+  const [samples, ...shape] = batch.shape
+  const paths = given.split(',')
+  const originals = paths.every((path) => PICTURE.test(path))
+    ? paths.map((path) => pixels(readImage(path), path, shape, batch.range))
+    : tensorRows(given, batch)
+  if (originals.length === samples) return originals
+  throw new DlgError('invalid-file', `--original ${given}: ${originals.length} originals for a batch of ${samples}`)
+}
+
+function pixels({ width, height, data }: Image, path: string, shape: readonly number[], range: Batch['range']) {
+  const [h, w, channels] = shape
+  if (shape.length !== 3 || (channels !== 1 && channels !== 3))
+    throw new DlgError('invalid-file', `${path}: is a picture, but a sample of the model is [${shape.join(', ')}]; give tensors`)
+  if (h !== height || w !== width)
+    throw new DlgError('invalid-file', `${path}: the image is ${width}x${height}; the model's input is ${w}x${h}`)
+  const [low, high] = range
+  if (channels === 3) return data.map((v) => low + v * (high - low))
+  // ITU-R BT.601 luma
+  const gray = (i: number) => 0.299 * data[3 * i] + 0.587 * data[3 * i + 1] + 0.114 * data[3 * i + 2]
+  return Float32Array.from({ length: h * w }, (_, i) => low + gray(i) * (high - low))
+}
+
+function tensorRows(path: string, { shape, name }: Batch): Float32Array[] {
+  const tensors = readTensors(path)
+  const tensor = tensors.size === 1 ? [...tensors.values()][0] : tensors.get(name)
+  if (!tensor)
+    throw new DlgError('invalid-file', `${path}: has ${tensors.size} tensors, none of them '${name}'; name the original so`)
+  const [samples, ...sample] = shape
+  const wanted = [shape, ...(samples === 1 ? [sample] : [])].map((s) => s.join())
+  if (!wanted.includes(tensor.shape.join()))
+    throw new DlgError('invalid-file', `${path}: has shape [${tensor.shape.join(', ')}]; the data are [${shape.join(', ')}]`)
+  const size = tensor.data.length / samples
+  return Array.from({ length: samples }, (_, i) => tensor.data.subarray(i * size, (i + 1) * size))
+}
+
+/** Pairs originals with reconstructions so that the sum of squared errors is least. */
+export function measure(originals: readonly Float32Array[], data: Tensor, [low, high]: Batch['range']): Measured[] {
+  const values = data.dataSync() as Float32Array
+  const size = values.length / originals.length
+  const found = originals.map((_, i) => values.subarray(i * size, (i + 1) * size))
+  const slots = match(originals.map((original) => found.map((f) => meanSquaredError(f, original))))
+  const unit = (v: Float32Array) => v.map((x) => (x - low) / (high - low))
+  return originals.map((original, i) => {
+    const reconstruction = found[slots[i]]
+    return {
+      slot: slots[i],
+      original,
+      mse: meanSquaredError(reconstruction, original),
+      psnr: psnr(unit(reconstruction), unit(original)),
+    }
+  })
+}

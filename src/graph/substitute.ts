@@ -1,0 +1,18 @@
+import { type Node, reachable } from './node'
+
+/**
+ * The outputs with some nodes replaced by others of the same shape: one computation over and over, on other arguments.
+ *
+ * What depends on none of them stays the same node. Nothing is simplified on the way, so that a gradient taken with respect to
+ * a leaf is the gradient at whatever the leaf is replaced by.
+ */
+export function substitute(outputs: readonly Node[], replacements: ReadonlyMap<Node, Node>): Node[] {
+  const replaced = new Map(replacements)
+  for (const node of reachable(outputs)) {
+    if (replaced.has(node)) continue
+    const inputs = node.inputs.map((n) => replaced.get(n)!)
+    const same = inputs.every((n, i) => n === node.inputs[i])
+    replaced.set(node, same ? node : node.graph.intern(node.op, inputs, node.attributes, node.shape))
+  }
+  return outputs.map((n) => replaced.get(n)!)
+}
