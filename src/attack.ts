@@ -4,10 +4,12 @@ import { samplesOf } from './optimizers'
 import type { InputReading, TargetReading } from './point'
 import type { SharedGradients } from './read-gradients'
 import { matrixProducts } from './runtime/products'
+import { evaluate } from './runtime/runtime'
 import type { Objective } from './search'
 import type { PortableObjective } from './search-thread'
 import type { Settings } from './settings'
 import { traceAttack } from './trace-attack'
+import type { SharedUpdate } from './update/shared-update'
 
 /** One traced, differentiated, compiled and bound objective over a flat vector of unknowns. */
 export interface Attack extends Objective {
@@ -21,12 +23,19 @@ export interface Attack extends Objective {
   inputsOf(point: Float64Array): InputReading[]
   /** The targets of every output with a loss at a point. */
   targetsOf(point: Float64Array): TargetReading[]
+  /** The factor that brings the gradient at a point closest to the shared one. Compiles a program of its own. */
+  scaleAt(point: Float64Array): Promise<number>
   dispose(): void
 }
 
 /** Everything that happens before the first number moves; every wrong input is found here. */
-export async function prepareAttack(model: Model, shared: SharedGradients, settings: Settings): Promise<Attack> {
-  const { program, parameters, lasting, point, start, unit, priorWeight } = await traceAttack(model, shared, settings)
+export async function prepareAttack(
+  model: Model,
+  shared: SharedGradients | SharedUpdate,
+  settings: Settings,
+): Promise<Attack> {
+  const traced = await traceAttack(model, shared, settings)
+  const { program, parameters, lasting, point, start, unit, priorWeight } = traced
   const layout: Layout = { sizes: point.sizes, unit, priorWeight }
   const executable = await settings.runtime.compile(program)
   const held: { dispose(): void }[] = [executable]
@@ -52,6 +61,7 @@ export async function prepareAttack(model: Model, shared: SharedGradients, setti
       dataOf: (at) => Float32Array.from(at.subarray(0, point.sizes[0])),
       inputsOf: point.inputsOf,
       targetsOf: point.targetsOf,
+      scaleAt: async (at) => (await evaluate(settings.runtime, traced.scale, parameters, point.partsOf(at)))[0][0],
       dispose,
     }
   } catch (error) {

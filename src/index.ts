@@ -47,6 +47,7 @@ export { releaseCompiled } from './runtime/onnx/sessions'
 export { reference } from './runtime/reference'
 export type { Evaluator, Executable, Program, Runtime, Values } from './runtime/runtime'
 export { tfjs } from './runtime/tfjs'
+export type { FittedScale } from './scale'
 export type { HistoryEntry, Status } from './search'
 export type {
   CriterionName,
@@ -58,3 +59,5 @@ export type {
   TrainingOptions,
 } from './settings'
 export type { OutputTargets } from './target-values'
+export type { UpdateApproach, UpdateOptions } from './update/options'
+export type { SharedUpdate } from './update/shared-update'

@@ -5,11 +5,13 @@ import { openProgress, type Progress } from './progress'
 import type { SharedGradients } from './read-gradients'
 import { type Reconstruction, reconstruction } from './reconstruction'
 import { isCut, searchAll } from './restarts'
+import { type FittedScale, fitScale } from './scale'
 import type { HistoryEntry, Status, Trial } from './search'
 import type { LeakageOptions, Settings } from './settings'
+import type { SharedUpdate } from './update/shared-update'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
-export interface Leakage extends Reconstruction {
+export interface Leakage extends Reconstruction, FittedScale {
   /** Only `converged` means that the shared gradient was matched; anything else is a failed attack, not a safe gradient. */
   readonly status: Status
   /** The objective at the reconstruction. */
@@ -37,12 +39,13 @@ export interface Leakage extends Reconstruction {
  * caller's is changed, and the same seed gives the same result on the same runtime.
  *
  * @param model a built `tf.LayersModel`, or `{weights, apply, inputShape}`
- * @param originGrad the shared gradient: a list in the order of the trained weights, or a map by their names
+ * @param originGrad the shared gradient: a list in the order of the trained weights, or a map by their names. Or
+ * an update, `{before, after}` or `{delta}`, with the option `update` for how it came about
  * @throws DlgError before any work starts, with a code and what would be right
  */
 export async function deepLeakageFromGradients(
   model: Model,
-  originGrad: SharedGradients,
+  originGrad: SharedGradients | SharedUpdate,
   options: LeakageOptions = {},
 ): Promise<Leakage> {
   const settings = leakageOptions(options)
@@ -50,7 +53,7 @@ export async function deepLeakageFromGradients(
   const attack = await prepareAttack(model, originGrad, settings)
   try {
     const trials = await searchAll(attack, settings, progress)
-    return report(attack, settings, progress, trials)
+    return await report(attack, settings, progress, trials)
   } finally {
     attack.dispose()
   }
@@ -59,18 +62,27 @@ export async function deepLeakageFromGradients(
 /** The same function under a short name. */
 export const deepLeakage = deepLeakageFromGradients
 
-function report(attack: Attack, settings: Settings, progress: Progress, trials: readonly Trial[]): Leakage {
+async function report(
+  attack: Attack,
+  settings: Settings,
+  progress: Progress,
+  trials: readonly Trial[],
+): Promise<Leakage> {
   const best = trials.reduce((a, b) => (b.relativeLoss < a.relativeLoss ? b : a))
   // an attack that was cut short is reported as such, whichever restart was best, unless that one had converged
   const cut = best.status === 'converged' ? undefined : trials.find(isCut)
+  const milliseconds = progress.milliseconds()
+  const { status } = cut ?? best
+  const scale = await fitScale(attack, best.point, status, settings)
   return {
+    ...scale,
     ...reconstruction(attack, best.point),
-    status: (cut ?? best).status,
+    status,
     loss: best.loss,
     relativeLoss: best.relativeLoss,
     history: best.history,
     evaluations: trials.reduce((n, t) => n + t.evaluations, 0),
-    milliseconds: progress.milliseconds(),
+    milliseconds,
     restart: best.restart,
     trials: trials.map(({ restart, status, relativeLoss, evaluations }) => ({
       restart,

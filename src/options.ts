@@ -4,9 +4,11 @@ import { DlgError } from './errors'
 import { labelsOption } from './label-options'
 import { cosine, type Distance, l2 } from './objective/distance'
 import { box, colorTotalVariation, norm, type Prior, totalVariation } from './objective/prior'
+import { scaleFree } from './objective/scale'
 import { HISTORY } from './optimizers'
 import type { LeakageOptions, PriorWeights, Settings } from './settings'
 import { TRAINING_NAMES, trainingSettings } from './training-options'
+import { updateOption } from './update/options'
 
 const NAMES = [
   ...TRAINING_NAMES,
@@ -26,6 +28,8 @@ const NAMES = [
     'priorEasing',
     'known',
     'missing',
+    'update',
+    'scale',
   ],
   ...['dataRange', 'tolerance', 'budget', 'signal', 'onIteration'],
 ]
@@ -44,6 +48,7 @@ export function leakageOptions(options: LeakageOptions): Settings {
     budget = {},
   } = options
   const range = rangeOption(dataRange)
+  const scale = scaleOption(options.scale)
   return {
     ...trainingSettings(options),
     preset,
@@ -52,7 +57,9 @@ export function leakageOptions(options: LeakageOptions): Settings {
     labels: labelsOption(labels),
     known: knownOption(options.known),
     missing: missingOption(options.missing),
-    distance: distanceOption(distance),
+    update: updateOption(options.update, count('batchSize', batchSize), scale === 'auto'),
+    scale,
+    distance: scale === 'auto' ? scaleFree(distanceOption(distance)) : distanceOption(distance),
     optimizer: optimizerOption(optimizer, preset),
     batchUpdate: choice('batchUpdate', options.batchUpdate ?? 'together', ['together', 'one-by-one']),
     productRows: paper || optimizer !== 'lbfgs' ? 0 : 2 * HISTORY,
@@ -96,6 +103,11 @@ function missingOption(missing: LeakageOptions['missing']): Settings['missing'] 
 function distanceOption(distance: NonNullable<LeakageOptions['distance']>): Distance {
   if (typeof distance !== 'string' && hasMethod(distance, 'measure')) return distance
   return choice('distance', distance, ['l2', 'cosine'], 'an object with measure()') === 'l2' ? l2() : cosine()
+}
+
+function scaleOption(scale: LeakageOptions['scale'] = 1): Settings['scale'] {
+  if (scale === 'auto') return scale
+  return number('scale', scale, (v) => v !== 0 && Number.isFinite(v), "'auto' or a number other than 0")
 }
 
 function optimizerOption(

@@ -29,6 +29,8 @@ export interface Point {
   readonly inputs: readonly Part[]
   /** The unknown ones. */
   readonly targets: readonly Part[]
+  /** The point in parts, one for each unknown. */
+  partsOf(point: Float64Array): Float64Array[]
   inputsOf(point: Float64Array): InputReading[]
   targetsOf(point: Float64Array): TargetReading[]
 }
@@ -38,11 +40,11 @@ export function pointOf(nodes: readonly Node<'input'>[], names: readonly string[
   const searched = targets.flatMap((t) => t.input ?? [])
   const unknowns = [...nodes, ...searched]
   const sizes = unknowns.map(({ shape }) => sizeOf(shape))
-  const partOf = (point: Float64Array, node: Node<'input'>): Float64Array => {
-    const at = unknowns.indexOf(node)
+  const partAt = (point: Float64Array, at: number): Float64Array => {
     const start = sizes.slice(0, at).reduce((a, b) => a + b, 0)
     return point.subarray(start, start + sizes[at])
   }
+  const partOf = (point: Float64Array, node: Node<'input'>) => partAt(point, unknowns.indexOf(node))
   const inputs = nodes.map((node, i) => ({ name: names[i], shape: node.shape }))
   return {
     unknowns,
@@ -50,6 +52,7 @@ export function pointOf(nodes: readonly Node<'input'>[], names: readonly string[
     size: sizes.reduce((a, b) => a + b),
     inputs,
     targets: targets.flatMap(({ input, output }) => (input ? [{ name: output.name, shape: input.shape }] : [])),
+    partsOf: (point) => sizes.map((_, at) => partAt(point, at)),
     inputsOf: (point) => inputs.map((part, i) => ({ ...part, values: Float32Array.from(partOf(point, nodes[i])) })),
     targetsOf: (point) =>
       targets.map(({ output, kind, node, input, inferred, read }) => ({

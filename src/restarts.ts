@@ -5,7 +5,7 @@ import type { Settings } from './settings'
 import { openThreads } from './threads'
 
 /** Whether the work was cut short from outside, for all restarts. */
-export const isCut = ({ status }: Trial): boolean => status === 'aborted' || status === 'budget'
+export const isCut = ({ status }: Pick<Trial, 'status'>): boolean => status === 'aborted' || status === 'budget'
 
 /**
  * Searches from one start after the other until one converges, several at a time when asked.

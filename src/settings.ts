@@ -13,6 +13,7 @@ import type { Optimizer } from './optim'
 import type { OptimizerChoice } from './optimizers'
 import type { RuntimeName } from './runtime/choose'
 import type { Runtime } from './runtime/runtime'
+import type { UpdateOptions, UpdateSettings } from './update/options'
 
 /** Criteria that need no further options. */
 export type CriterionName = 'crossEntropy' | 'binaryCrossEntropy' | 'meanSquaredError' | 'meanAbsoluteError' | 'huber'
@@ -91,6 +92,13 @@ export interface LeakageOptions extends TrainingOptions {
    * left out of the matching. Default: every trained weight must have its gradient.
    */
   missing?: Missing
+  /** How the weights moved, when what was shared is an update. */
+  update?: UpdateOptions
+  /**
+   * A factor in what was shared: it is this many times the gradient. `auto` fits the factor, of either sign, at every point of
+   * the search. Default 1.
+   */
+  scale?: 'auto' | number
   /** Default `l2`. */
   distance?: 'l2' | 'cosine' | Distance
   /** Default `lbfgs`. */
@@ -144,6 +152,8 @@ export interface Settings {
   readonly labels: LabelChoice | Each<LabelChoice>
   readonly known: KnownInputs
   readonly missing: Missing | undefined
+  readonly update: UpdateSettings | undefined
+  readonly scale: 'auto' | number
   readonly distance: Distance
   /** The caller's own optimizer, or a built-in one. */
   // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business

@@ -4,23 +4,28 @@ import * as g from './graph'
 import { readKnown } from './known-inputs'
 import { readLabels } from './label-choices'
 import { withoutMissing } from './missing'
-import { type InputKinds, knownParameter, type TracedGradient, traceGradient, weightParameter } from './model/gradient'
+import { type InputKinds, knownParameter, type TargetOf, type TracedGradient, traceGradient } from './model/gradient'
 import { type Model, type OpenModel, openModel } from './model/model'
-import { squaredNorm } from './objective/distance'
-import { DISTANCE_WEIGHT, objectiveProgram, sharedParameter } from './objective/objective'
+import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective/objective'
 import { colorTotalVariation, type Prior, totalVariation } from './objective/prior'
+import { fittingScale } from './objective/scale'
 import { type Point, pointOf } from './point'
 import type { InputData } from './read-data'
-import { readGradients, readWeights, type SharedGradients } from './read-gradients'
+import type { SharedGradients } from './read-gradients'
 import type { Program, Values } from './runtime/runtime'
 import type { Settings } from './settings'
 import { startPoint } from './start'
 import { chooseTargets, type Targets } from './targets'
+import { readShared, sharedPart } from './update/read-shared'
+import type { SharedUpdate } from './update/shared-update'
+import { requireOrder, unrolled, unrolls } from './update/unroll'
 
 /** The objective of an attack before anything runs it. */
 export interface TracedAttack {
   readonly program: Program
-  /** What the program is bound with. */
+  /** Of the unknowns: the factor that brings their gradient closest to the shared one. */
+  readonly scale: Program
+  /** What the programs are bound with. */
   readonly parameters: ReadonlyMap<string, Values>
   /** The parameters that are the model's own: the same for every gradient of it. */
   readonly lasting: ReadonlySet<string>
@@ -33,28 +38,32 @@ export interface TracedAttack {
 }
 
 /** Model → trace → targets → objective. @throws DlgError for every wrong input there can be */
-export async function traceAttack(model: Model, shared: SharedGradients, settings: Settings): Promise<TracedAttack> {
-  const opened = withoutMissing(openModel(model), shared, settings.missing)
+export async function traceAttack(
+  model: Model,
+  shared: SharedGradients | SharedUpdate,
+  settings: Settings,
+): Promise<TracedAttack> {
+  const whole = openModel(model)
+  const opened = withoutMissing(whole, sharedPart(shared, whole, settings), settings.missing)
   const trained = opened.weights.filter((w) => w.trainable)
-  const gradients = await readGradients(shared, trained)
-  const weights = await readWeights(opened.weights, weightParameter)
-  if (squaredNorm(gradients) === 0)
-    throw new DlgError('invalid-gradients', 'every shared gradient is zero: there is nothing to match')
+  const { gradients, weights } = await readShared(shared, opened, settings)
 
   const chooserOf = await readLabels(settings.labels)
   const knownInputs = await readKnown(settings.known, opened, settings.batchSize)
   const evidence = { trained, gradients, weights }
   const targets: Targets[] = []
-  const traced = traceGradient(
-    opened,
-    settings,
-    (_, output, all) => {
-      const chosen = chooseTargets(output, chooserOf(output, all), evidence, settings)
-      targets.push(chosen)
-      return chosen.node
-    },
-    inputKinds(knownInputs),
-  )
+  const targetOf: TargetOf = (_, output, all) => {
+    const choice = chooserOf(output, all)
+    requireOrder(choice, settings)
+    const chosen = chooseTargets(output, choice, evidence, settings)
+    targets.push(chosen)
+    return chosen.node
+  }
+  const kinds = inputKinds(knownInputs)
+  // a weight whose share is missing moves with the others all the same
+  const traced = unrolls(settings.update)
+    ? unrolled(whole, trained, settings, traceGradient(whole, settings, targetOf, kinds), kinds, settings.update)
+    : traceGradient(opened, settings, targetOf, kinds)
   const names = opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name))
   const point = pointOf(traced.inputs, names, targets)
   const priors = settings.priors ?? defaultPriors(traced)
@@ -79,7 +88,8 @@ export async function traceAttack(model: Model, shared: SharedGradients, setting
   const start = await startPoint(withClosedForm(settings, traced, gradients), point.inputs, point.targets)
   const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
-  return { program, parameters, lasting, point, start, unit, priorWeight }
+  const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
+  return { program, scale, parameters, lasting, point, start, unit, priorWeight }
 }
 
 const inputKinds = (known: readonly InputData[]): InputKinds => ({

@@ -7,14 +7,11 @@ import { type AttackSettings, attack } from './attack'
 import { useBackend } from './backend'
 import { checkFolder, writeFiles } from './files'
 import { type Network, optionsFor } from './network'
-import { type Outcome, outcome } from './outcome'
+import { ALIKE, type Outcome, outcome } from './outcome'
 import { galleryAndFilm, stripAndFilm } from './pictures'
 import { mean, pair, type Sample, type Secret } from './samples'
 import { paint, type Terminal } from './terminal'
 import { version } from './version'
-
-/** PSNR in dB from which a picture can be taken for the original; noise that has its colours gets to some 15. */
-const ALIKE = 20
 
 /** A batch of square images of one size that a client trains the paper's network on, in one step. */
 export interface Client {

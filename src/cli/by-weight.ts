@@ -20,10 +20,18 @@ const UNNAMED = /^(arr_)?\d+$/
  *
  * @throws DlgError `invalid-gradients` naming the file and the first tensor that does not fit
  */
-export function byWeight(tensors: NamedTensors, model: LayersModel, path: string, { ordered, partial }: Matching): WeightTensors {
+export function byWeight(
+  tensors: NamedTensors,
+  model: LayersModel,
+  path: string,
+  { ordered, partial }: Matching,
+): WeightTensors {
   const names = [...tensors.keys()]
   const trained = new Set(model.trainableWeights)
-  const pairs = ordered || names.every((name) => UNNAMED.test(name)) ? inOrder(tensors, model, path) : named(tensors, model.weights, path)
+  const pairs =
+    ordered || names.every((name) => UNNAMED.test(name))
+      ? inOrder(tensors, model, path)
+      : named(tensors, model.weights, path)
   const fitting = pairs.filter(({ weight }) => trained.has(weight))
   for (const { name, tensor, weight } of pairs) requireShape(name, tensor, weight, path)
   const missing = model.trainableWeights.find((w) => !fitting.some(({ weight }) => weight === w))
@@ -63,7 +71,12 @@ function inOrder(tensors: NamedTensors, { weights, trainableWeights }: LayersMod
   return [...tensors].map(([name, tensor], i) => ({ name, tensor, weight: order[i] }))
 }
 
-function requireShape(name: string, { shape }: Float32Tensor, { originalName, shape: wanted }: Weights[number], path: string) {
+function requireShape(
+  name: string,
+  { shape }: Float32Tensor,
+  { originalName, shape: wanted }: Weights[number],
+  path: string,
+) {
   if (shape.join() === wanted.join()) return
   const what = name === originalName ? 'the weight' : `weight '${originalName}'`
   throw new DlgError(

@@ -1,5 +1,5 @@
 import { DlgError } from '../errors'
-import { type Arguments, type Options } from './arguments'
+import type { Arguments, Options } from './arguments'
 import { attackOptions, BATCH_UPDATE, batchUpdate, type SearchSettings, searchSettings } from './attack'
 import { GRADIENT_OPTIONS, type GradientFiles, gradientFiles } from './gradient-files'
 import { TRAINING_OPTIONS, type Training, training } from './training'
@@ -42,7 +42,10 @@ export const FILE_ATTACK_OPTIONS = {
 export function fileAttack(args: Arguments): FileAttack {
   const [stray] = args.positionals
   if (stray !== undefined)
-    throw new DlgError('invalid-option', `'${stray}' is not an option; the files are given with --model and --gradients`)
+    throw new DlgError(
+      'invalid-option',
+      `'${stray}' is not an option; the files are given with --model and --gradients`,
+    )
   const model = args.text('model')
   if (model === undefined) throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs')
   return {

@@ -4,8 +4,11 @@ import type { Leakage } from '../leakage'
 import type { Files } from './files'
 import type { Measured } from './originals'
 
-/** Pictures of one row of the gallery, and of all. */
-const [ACROSS, MOST] = [8, 64]
+/** Pictures of one row of the gallery. */
+const ACROSS = 8
+
+/** Of all pictures together, which a gallery of both kinds must hold. */
+const MOST_PIXELS = 2e7
 
 /** The pixels that a small picture is enlarged to. */
 const SIDE = 128
@@ -49,20 +52,25 @@ export function pictureFile(
   const size = values.length / samples
   const picture = (v: Float32Array) => pictureOf(v, shape, range)
   const slots = measured?.map(({ slot }) => slot) ?? Array.from({ length: samples }, (_, i) => i)
-  const found = slots.slice(0, MOST).map((slot) => picture(values.subarray(slot * size, (slot + 1) * size)))
-  const originals = measured?.slice(0, MOST).map(({ original }) => picture(original))
+  const scale = Math.max(1, Math.round(SIDE / Math.max(shape[0], shape[1])))
+  const most = Math.max(1, Math.floor(MOST_PIXELS / (shape[0] * shape[1] * scale ** 2)))
+  const found = slots.slice(0, most).map((slot) => picture(values.subarray(slot * size, (slot + 1) * size)))
+  const originals = measured?.slice(0, most).map(({ original }) => picture(original))
   const rows: Image[][] = []
   for (let at = 0; at < found.length; at += ACROSS) {
     if (originals) rows.push(originals.slice(at, at + ACROSS))
     rows.push(found.slice(at, at + ACROSS))
   }
-  const scale = Math.max(1, Math.round(SIDE / Math.max(shape[0], shape[1])))
   const captions = failed ? ['failed'] : []
   return { 'gallery.png': encodePng(gallery(rows, { scale, captions })) }
 }
 
 /** Gray is the same in all channels; what lies outside the range cannot be seen. */
-function pictureOf(values: Float32Array, [height, width, channels]: readonly number[], [low, high]: readonly [number, number]): Image {
+function pictureOf(
+  values: Float32Array,
+  [height, width, channels]: readonly number[],
+  [low, high]: readonly [number, number],
+): Image {
   const level = (v: number): number => Math.min(Math.max((v - low) / (high - low), 0), 1)
   const data = new Float32Array(width * height * 3)
   for (let i = 0; i < data.length; i++) data[i] = level(values[channels === 3 ? i : Math.floor(i / 3)])

@@ -53,7 +53,10 @@ export function gradientFiles(args: Arguments): GradientFiles {
     throw new DlgError('invalid-option', '--by-order belongs to --layout tfjs; PyTorch layers are told apart by --map')
   const partial = args.has('partial')
   if (partial && layout === 'pytorch')
-    throw new DlgError('invalid-option', '--partial belongs to --layout tfjs: every PyTorch layer needs its counterpart')
+    throw new DlgError(
+      'invalid-option',
+      '--partial belongs to --layout tfjs: every PyTorch layer needs its counterpart',
+    )
   const source = sourceOf(args)
   const sign = args.choice('sign', ['plus', 'minus']) === 'plus' ? 1 : -1
   return { source, factor: sign / learningRate(args, 'before' in source), layout, map, ordered, partial }
@@ -74,7 +77,10 @@ function learningRate(args: Arguments, needed: boolean): number {
   const rate = args.number('learning-rate', 1e6)
   if (rate === undefined) {
     if (!needed) return 1
-    throw new DlgError('invalid-option', '--before and --after need --learning-rate, by which their difference is divided')
+    throw new DlgError(
+      'invalid-option',
+      '--before and --after need --learning-rate, by which their difference is divided',
+    )
   }
   if (rate > 0) return rate
   throw new DlgError('invalid-option', '--learning-rate is 0: such a step changes nothing; it must be above 0')

@@ -1,8 +1,9 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
-import { type Image, readImage, readTensors } from '../io'
+import { type Image, readImage } from '../io'
 import { meanSquaredError, psnr } from '../metrics'
 import { match } from './match'
+import { tensorsOf } from './tensor-files'
 
 /** One reconstruction beside its original. */
 export interface Measured {
@@ -43,7 +44,10 @@ export function readOriginals(given: string, batch: Batch): Float32Array[] {
 function pixels({ width, height, data }: Image, path: string, shape: readonly number[], range: Batch['range']) {
   const [h, w, channels] = shape
   if (shape.length !== 3 || (channels !== 1 && channels !== 3))
-    throw new DlgError('invalid-file', `${path}: is a picture, but a sample of the model is [${shape.join(', ')}]; give tensors`)
+    throw new DlgError(
+      'invalid-file',
+      `${path}: is a picture, but a sample of the model is [${shape.join(', ')}]; give tensors`,
+    )
   if (h !== height || w !== width)
     throw new DlgError('invalid-file', `${path}: the image is ${width}x${height}; the model's input is ${w}x${h}`)
   const [low, high] = range
@@ -54,14 +58,20 @@ function pixels({ width, height, data }: Image, path: string, shape: readonly nu
 }
 
 function tensorRows(path: string, { shape, name }: Batch): Float32Array[] {
-  const tensors = readTensors(path)
+  const tensors = tensorsOf(path)
   const tensor = tensors.size === 1 ? [...tensors.values()][0] : tensors.get(name)
   if (!tensor)
-    throw new DlgError('invalid-file', `${path}: has ${tensors.size} tensors, none of them '${name}'; name the original so`)
+    throw new DlgError(
+      'invalid-file',
+      `${path}: has ${tensors.size} tensors, none of them '${name}'; name the original so`,
+    )
   const [samples, ...sample] = shape
   const wanted = [shape, ...(samples === 1 ? [sample] : [])].map((s) => s.join())
   if (!wanted.includes(tensor.shape.join()))
-    throw new DlgError('invalid-file', `${path}: has shape [${tensor.shape.join(', ')}]; the data are [${shape.join(', ')}]`)
+    throw new DlgError(
+      'invalid-file',
+      `${path}: has shape [${tensor.shape.join(', ')}]; the data are [${shape.join(', ')}]`,
+    )
   const size = tensor.data.length / samples
   return Array.from({ length: samples }, (_, i) => tensor.data.subarray(i * size, (i + 1) * size))
 }

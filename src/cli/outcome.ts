@@ -1,6 +1,9 @@
 import type { Status } from '../search'
 import { EXIT } from './command'
 
+/** PSNR in dB from which data can be taken for the original; noise that has its colours gets to some 15. */
+export const ALIKE = 20
+
 /** How a run is called, never a failure by a success's name. */
 export interface Outcome {
   readonly word: string

@@ -1,9 +1,10 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors'
-import { fromPyTorch, type NamedTensors, readTensors } from '../io'
+import { fromPyTorch, type NamedTensors } from '../io'
 import { byWeight } from './by-weight'
 import type { GradientFiles } from './gradient-files'
 import { readLayerMap } from './layer-map'
+import { naming, tensorsOf } from './tensor-files'
 
 /** The tensors of a file that belong to weights, by the names under which the attack knows them. */
 export type WeightTensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
@@ -16,7 +17,7 @@ export type WeightTensors = Readonly<Record<string, { readonly shape: readonly n
 export function sharedGradient(model: LayersModel, files: GradientFiles): WeightTensors {
   const { source, factor, layout, map } = files
   const path = 'gradients' in source ? source.gradients : source.after
-  const raw = 'gradients' in source ? readTensors(source.gradients) : difference(source.before, source.after)
+  const raw = 'gradients' in source ? tensorsOf(source.gradients) : difference(source.before, source.after)
   const tensors = scaled(raw, factor)
   if (layout === 'tfjs') return byWeight(tensors, model, path, files)
   const options = map === undefined ? {} : readLayerMap(map)
@@ -28,16 +29,16 @@ export function sharedGradient(model: LayersModel, files: GradientFiles): Weight
   try {
     return byWeight(fromPyTorch(tensors, specs, options).tensors, model, path, files)
   } catch (cause) {
-    if (!(cause instanceof DlgError) || cause.message.startsWith(path)) throw cause
-    throw new DlgError(cause.code, `${path}: ${cause.message}`, { cause })
+    throw naming(path, cause)
   }
 }
 
 /** before − after, tensor by tensor: learning rate · gradient, after one step of plain SGD. */
 function difference(before: string, after: string): NamedTensors {
-  const [first, second] = [readTensors(before), readTensors(after)]
+  const [first, second] = [tensorsOf(before), tensorsOf(after)]
   const stranger = [...second.keys()].find((name) => !first.has(name))
-  if (stranger !== undefined) throw new DlgError('invalid-gradients', `${before}: has no '${stranger}', which ${after} has`)
+  if (stranger !== undefined)
+    throw new DlgError('invalid-gradients', `${before}: has no '${stranger}', which ${after} has`)
   return new Map(
     [...first].map(([name, { shape, data }]) => {
       const other = second.get(name)

@@ -18,7 +18,11 @@ const CRITERIA = ['crossEntropy', 'binaryCrossEntropy', 'meanSquaredError', 'mea
 export const TRAINING_OPTIONS = {
   'batch-size': { value: 'N', default: '1', help: 'how many samples the gradient is of' },
   criterion: { value: 'NAME', default: 'crossEntropy', help: `the client's loss: ${CRITERIA.join(', ')}` },
-  output: { value: 'NAME', default: 'auto', help: "what the model's output is to a cross-entropy: auto, logits, probabilities" },
+  output: {
+    value: 'NAME',
+    default: 'auto',
+    help: "what the model's output is to a cross-entropy: auto, logits, probabilities",
+  },
   reduction: { value: 'NAME', default: 'mean', help: 'how the losses of a batch became one: mean, sum' },
   training: { help: 'the client runs the model in training mode: batch statistics' },
   range: { value: 'LOW,HIGH', default: '0,1', help: "of the data's values; a negative one as --range=-1,1" },

@@ -35,10 +35,14 @@ export interface TracedGradient {
   readonly inputs: readonly Node<'input'>[]
   /** The first of them. */
   readonly data: Node<'input'>
+  /** All inputs in the model's order, known ones too. */
+  readonly inputNodes: readonly Node[]
   /** The outputs with a loss. */
   readonly outputs: readonly TrainedOutput[]
   /** The first of them. */
   readonly output: Node
+  /** What each is compared with. */
+  readonly targets: readonly Node[]
   /** Σ weight · loss after reduction, a scalar. */
   readonly loss: Node
   readonly gradients: readonly Node[]
@@ -54,6 +58,9 @@ export const weightParameter = (weight: Weight): string => `weight ${weight.name
 /** The name under which a known input is bound. */
 export const knownParameter = (input: ModelInput): string => `known ${input.name}`
 
+/** Where a trace goes: a graph, and the values that traces of it brought along. */
+export type Traced = Pick<TracedGradient, 'graph' | 'captured'>
+
 /** The target of an output, of its shape; all outputs with a loss are there to choose by. */
 export type TargetOf = (output: Node, trained: TrainedOutput, all: readonly TrainedOutput[]) => Node
 
@@ -63,9 +70,8 @@ export function traceGradient(
   training: Training,
   targetOf: TargetOf,
   { types = new Map(), known = new Set() }: InputKinds = {},
+  { graph, captured }: Traced = { graph: g.createGraph(), captured: new Map() },
 ): TracedGradient {
-  const graph = g.createGraph()
-  const captured: Captured = new Map()
   const nodes = model.inputs.map((input, i) => {
     const shape = [training.batchSize, ...input.shape]
     if (known.has(input.name)) return g.parameter(graph, knownParameter(input), shape)
@@ -77,9 +83,11 @@ export function traceGradient(
     return model.forward(recorder, tensors, weightNodes, training.training)
   })
   const outputs = trainedOutputs(produced, training.criterion, training.lossWeights)
+  const targets: Node[] = []
   const losses = outputs.map((output) => {
     requireBatch(model, output.node, training.batchSize)
     const target = targetOf(output.node, output, outputs)
+    targets.push(target)
     const loss = lossOf(output.criterion, output.node, target, training.reduction, captured)
     return output.weight === 1 ? loss : g.scale(loss, output.weight)
   })
@@ -91,7 +99,10 @@ export function traceGradient(
     weightNodes.filter((_, i) => model.weights[i].trainable),
   )
   const [data, output] = [inputs[0], outputs[0].node]
-  return { graph, inputs, data, outputs, output, loss, gradients, weightNodes, trained, captured }
+  return {
+    ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained },
+    ...{ outputs, output, targets, loss, gradients },
+  }
 }
 
 function requireBatch({ name }: OpenModel, output: Node, batchSize: number): void {

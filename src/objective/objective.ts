@@ -10,6 +10,10 @@ import type { Prior } from './prior'
 export const sharedParameter = (i: number): string => `shared ${i}`
 export const DISTANCE_WEIGHT = 'distance weight'
 
+/** The shared gradient, one node for each of the candidate's. */
+export const sharedNodes = ({ graph, gradients }: Pick<TracedGradient, 'graph' | 'gradients'>): Node[] =>
+  gradients.map((n, i) => g.parameter(graph, sharedParameter(i), n.shape))
+
 /**
  * The objective of the attack and its derivatives with respect to the unknowns:
  *
@@ -25,8 +29,7 @@ export function objectiveProgram(
   priors: readonly Prior[],
 ): Program {
   const { graph } = traced
-  const shared = traced.gradients.map((n, i) => g.parameter(graph, sharedParameter(i), n.shape))
-  const measured = scalar(`distance '${distance.name}'`, distance.measure(traced.gradients, shared))
+  const measured = scalar(`distance '${distance.name}'`, distance.measure(traced.gradients, sharedNodes(traced)))
   const weight = g.parameter(graph, DISTANCE_WEIGHT, [])
   const weighted = g.mul(measured, weight)
   const penalties = priors

@@ -56,6 +56,8 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     ['image @photo.png --json=yes', 'option '],
     ['image @photo.png --iterations 0', "--iterations is '0'; it must be a whole number of at least 1"],
     ['image @photo.png --restarts none', "--restarts is 'none'"],
+    ['image @photo.png --concurrency 0', "--concurrency is '0'; it must be a whole number from 1 to 64"],
+    ['batch @photo.png --batch-update each', "--batch-update is 'each'; it must be together or one-by-one"],
     ['image @photo.png --classes 1', "--classes is '1'; it must be a whole number from 2 to 100000"],
     ['image @photo.png --classes 10 --class 10', "--class is '10'; it must be a whole number from 0 to 9"],
     ['image @photo.png --labels guess', "--labels is 'guess'; it must be joint or infer or known"],

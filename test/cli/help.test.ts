@@ -41,7 +41,7 @@ describe.each(commands.map((c) => [c.name, c] as const))('dlg %s', (name, comman
 
   it('has the options that all commands have', () => {
     // the attack on text chooses its own optimizer and knows its labels
-    const pictures = name === 'text' ? '' : ' labels optimizer preset restarts backend'
+    const pictures = name === 'text' ? '' : ' labels optimizer preset restarts concurrency backend'
     expect(Object.keys(command.options)).toEqual(
       expect.arrayContaining(`out seed distance iterations runtime json help${pictures}`.split(' ')),
     )

@@ -160,6 +160,15 @@ describe('recovers one sample and its label', () => {
 })
 
 describe('recovers a batch', () => {
+  it('sample by sample, as the paper did', async () => {
+    const options: LeakageOptions = { batchSize: 2, labels: [1, 2], batchUpdate: 'one-by-one', iterations: 2000 }
+    const { status, mse, evaluations } = await attack(functional(), [1, 2], options)
+    expect({ status }).toEqual({ status: 'converged' })
+    expect(mse).toBeLessThan(RECOVERED)
+    const together = await attack(functional(), [1, 2], { ...options, batchUpdate: 'together' })
+    expect(evaluations).toBeGreaterThan(together.evaluations)
+  })
+
   it.each<LeakageOptions>([
     { labels: 'infer' },
     { labels: [1, 2], reduction: 'sum' },
