@@ -6,8 +6,8 @@ import type { Progress } from './progress'
 import type { Settings } from './settings'
 
 /**
- * How a search ended. Only `converged` means that the shared gradient was matched: to the tolerance, or as far as float32
- * arithmetic let the search go on below a relative loss of 1e-7.
+ * How a search ended. Only `converged` means that the shared gradient was matched: to the tolerance, or, unless that is 0, to a
+ * relative loss of 1e-7 where float32 arithmetic or the iterations ended the search.
  */
 export type Status = 'converged' | 'max-iterations' | 'diverged' | 'stalled' | 'aborted' | 'budget'
 
@@ -36,7 +36,7 @@ export interface Trial {
 const PATIENCE = 20
 const IMPROVEMENT = 0.99
 
-/** Relative loss below which a search that cannot go on has matched the gradient: ‖g − g*‖ is 3e-4 of ‖g*‖. */
+/** Relative loss below which a search that has ended has matched the gradient: ‖g − g*‖ is 3e-4 of ‖g*‖. */
 const MATCHED = 1e-7
 
 /** Part of the iterations that one weight of the priors gets at most. */
@@ -106,7 +106,8 @@ export async function search(
     if (next.best.relativeLoss < best.relativeLoss) best = next.best
     status = next.status
   }
-  if (status === 'stalled' && best.relativeLoss <= MATCHED) status = 'converged'
+  const ended = status === 'stalled' || status === 'max-iterations'
+  if (ended && settings.tolerance > 0 && best.relativeLoss <= MATCHED) status = 'converged'
   return { restart, status, ...best, evaluations: run.evaluations, history: run.history }
 }
 
