@@ -65,7 +65,8 @@ function groupsOf(labels: readonly number[]): number[][] {
   return [...byClass.values()].filter((positions) => positions.length > 1)
 }
 
-function labelsOf({ values, shape, kind }: TargetReading): number[] {
+/** The most probable class of each sample, or of each position. */
+export function labelsOf({ values, shape, kind }: TargetReading): number[] {
   const classes = shape[shape.length - 1]
   if (classes === 1) return kind === 'bits' ? Array.from(values, (p) => (p < 0.5 ? 0 : 1)) : []
   const rows = Array.from({ length: values.length / classes }, (_, i) =>
