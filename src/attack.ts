@@ -35,8 +35,8 @@ export async function prepareAttack(
   settings: Settings,
 ): Promise<Attack> {
   const traced = await traceAttack(model, shared, settings)
-  const { program, parameters, lasting, point, start, unit, priorWeight } = traced
-  const layout: Layout = { sizes: point.sizes, unit, priorWeight }
+  const { program, parameters, lasting, point, start, unit, priorWeight, rounding } = traced
+  const layout: Layout = { sizes: point.sizes, unit, priorWeight, rounding }
   const executable = await settings.runtime.compile(program)
   const held: { dispose(): void }[] = [executable]
   const dispose = () => {
@@ -53,6 +53,7 @@ export async function prepareAttack(
     return {
       runtime: executable.runtime,
       hasPriors: priorWeight !== undefined,
+      rounding,
       portable: evaluator.portable && { program: evaluator.portable, layout, productRows: rows, samples },
       start,
       products,

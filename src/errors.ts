@@ -2,7 +2,7 @@
 export type DlgErrorCode =
   /** An option has an unknown name or a value outside its range. */
   | 'invalid-option'
-  /** The shared gradients do not fit the model: wrong number, name, shape, dtype, or not finite. */
+  /** The shared gradients, or the weights of an update, do not fit the model: wrong number, name, shape, dtype, or not finite. */
   | 'invalid-gradients'
   /** The model cannot be attacked as it is: not built, disposed, no trainable weights, not finite. */
   | 'invalid-model'

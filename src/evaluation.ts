@@ -14,6 +14,8 @@ export interface Layout {
   readonly unit: number
   /** Common weight of the priors at easing 1; undefined where there are none. */
   readonly priorWeight: number | undefined
+  /** Relative loss that rounding leaves of the true data. */
+  readonly rounding: number
 }
 
 /**

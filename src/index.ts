@@ -1,6 +1,18 @@
+export {
+  type CheckedWeight,
+  type CheckOptions,
+  checkModel,
+  describeCheck,
+  type Example,
+  type Finding,
+  type FindingCode,
+  type ModelCheck,
+  type SecondOrder,
+} from './check'
 export { DlgError, type DlgErrorCode } from './errors'
 export { gradientsOf } from './gradients-of'
 export * as graph from './graph'
+export { type InferredLabels, inferLabels } from './infer-labels'
 export type { KnownInputs } from './known-inputs'
 export type { KnownTargets } from './label-choices'
 export type { LabelOption } from './label-options'

@@ -8,7 +8,7 @@ import { scaleFree } from './objective/scale'
 import { HISTORY } from './optimizers'
 import type { LeakageOptions, PriorWeights, Settings } from './settings'
 import { TRAINING_NAMES, trainingSettings } from './training-options'
-import { updateOption } from './update/options'
+import { approximates, updateOption } from './update/options'
 
 const NAMES = [
   ...TRAINING_NAMES,
@@ -48,7 +48,9 @@ export function leakageOptions(options: LeakageOptions): Settings {
     budget = {},
   } = options
   const range = rangeOption(dataRange)
-  const scale = scaleOption(options.scale)
+  const update = updateOption(options.update, count('batchSize', batchSize), options.scale === 'auto')
+  // several steps taken for one have its direction at best: the gradient shrinks on the way
+  const scale = approximates(update) ? 'auto' : scaleOption(options.scale)
   return {
     ...trainingSettings(options),
     preset,
@@ -57,7 +59,7 @@ export function leakageOptions(options: LeakageOptions): Settings {
     labels: labelsOption(labels),
     known: knownOption(options.known),
     missing: missingOption(options.missing),
-    update: updateOption(options.update, count('batchSize', batchSize), scale === 'auto'),
+    update,
     scale,
     distance: scale === 'auto' ? scaleFree(distanceOption(distance)) : distanceOption(distance),
     optimizer: optimizerOption(optimizer, preset),

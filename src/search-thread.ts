@@ -71,6 +71,7 @@ async function open({ program, layout, productRows, samples }: PortableObjective
   const products = productRows > 0 ? await matrixProducts(onnx(program.options), productRows, unknowns) : undefined
   const minimised: Objective = {
     hasPriors: layout.priorWeight !== undefined,
+    rounding: layout.rounding,
     products,
     samples,
     evaluate: evaluation(evaluator, layout),

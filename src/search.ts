@@ -39,6 +39,10 @@ const IMPROVEMENT = 0.99
 /** Relative loss below which a search that has ended has matched the gradient: ‖g − g*‖ is 3e-4 of ‖g*‖. */
 const MATCHED = 1e-7
 
+/** Below this many times what rounding is expected to leave, a gradient is matched as far as can be told; but not above 1e-4. */
+const ROUNDING = 4
+const ROUNDED = 1e-4
+
 /** Part of the iterations that one weight of the priors gets at most. */
 const STAGE = 1 / 3
 
@@ -46,6 +50,8 @@ const STAGE = 1 / 3
 export interface Objective {
   /** Whether there are priors, whose weight can be eased. */
   readonly hasPriors: boolean
+  /** Relative loss that rounding of what was shared leaves of the true data. */
+  readonly rounding: number
   /** Products for the optimizer, where the runtime does them faster than JavaScript. */
   readonly products: MatrixProducts | undefined
   /** The coordinates of each sample, where samples are updated one by one. */
@@ -107,7 +113,8 @@ export async function search(
     status = next.status
   }
   const ended = status === 'stalled' || status === 'max-iterations'
-  if (ended && settings.tolerance > 0 && best.relativeLoss <= MATCHED) status = 'converged'
+  const matched = Math.max(MATCHED, Math.min(ROUNDING * objective.rounding, ROUNDED))
+  if (ended && settings.tolerance > 0 && best.relativeLoss <= matched) status = 'converged'
   return { restart, status, ...best, evaluations: run.evaluations, history: run.history }
 }
 

@@ -35,6 +35,8 @@ export interface TracedAttack {
   readonly unit: number
   /** Common weight of the priors before it is eased; undefined where there are none. */
   readonly priorWeight: number | undefined
+  /** Relative loss that rounding leaves of the client's own data. */
+  readonly rounding: number
 }
 
 /** Model → trace → targets → objective. @throws DlgError for every wrong input there can be */
@@ -46,7 +48,7 @@ export async function traceAttack(
   const whole = openModel(model)
   const opened = withoutMissing(whole, sharedPart(shared, whole, settings), settings.missing)
   const trained = opened.weights.filter((w) => w.trainable)
-  const { gradients, weights } = await readShared(shared, opened, settings)
+  const { gradients, weights, rounding } = await readShared(shared, opened, settings)
 
   const chooserOf = await readLabels(settings.labels)
   const knownInputs = await readKnown(settings.known, opened, settings.batchSize)
@@ -89,7 +91,7 @@ export async function traceAttack(
   const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
-  return { program, scale, parameters, lasting, point, start, unit, priorWeight }
+  return { program, scale, parameters, lasting, point, start, unit, priorWeight, rounding }
 }
 
 const inputKinds = (known: readonly InputData[]): InputKinds => ({

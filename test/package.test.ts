@@ -59,6 +59,9 @@ describe('rooms are entered through one-way doors', () => {
     labels: 'errors | runtime model',
     analytic:
       'graph errors random gradients-of @tensorflow/tfjs-core ml-matrix | runtime model read-gradients settings',
+    update: 'graph model objective read-gradients checks errors @tensorflow/tfjs-core | runtime label-choices settings',
+    check:
+      'graph errors checks random options trace-attack trace-example runtime model analytic @tensorflow/tfjs-core | read-data settings target-values @tensorflow/tfjs-layers',
     metrics: 'errors io ssim.js |',
     io: 'errors fast-png fflate jpeg-js gifenc @msgpack/msgpack |',
     data: 'errors io |',

@@ -2,6 +2,7 @@ import { deepLeakageFromGradients, type Leakage } from '../leakage'
 import type { Model } from '../model/model'
 import type { SharedGradients } from '../read-gradients'
 import type { LeakageOptions } from '../settings'
+import type { SharedUpdate } from '../update/shared-update'
 import type { Arguments, Options } from './arguments'
 import { BACKENDS } from './backend'
 import { progress } from './progress'
@@ -110,7 +111,7 @@ export interface Frame {
 /** Runs the attack with progress on stderr, and keeps what the winning restart looked like on its way. */
 export async function attack(
   model: Model,
-  shared: SharedGradients,
+  shared: SharedGradients | SharedUpdate,
   options: LeakageOptions,
   settings: SearchSettings,
   terminal: Terminal,

@@ -1,14 +1,18 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors'
 import type { Float32Tensor, NamedTensors } from '../io'
-import type { WeightTensors } from './shared-gradient'
 
 type Weights = LayersModel['weights']
+
+/** The tensors of a file that belong to weights, by the names under which the attack knows them. */
+export type WeightTensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
 
 /** How names and order are treated. */
 interface Matching {
   readonly ordered: boolean
   readonly partial: boolean
+  /** Whether weights that are not trained are wanted too. */
+  readonly frozen: boolean
 }
 
 /** How archives and lists call tensors that nobody named. */
@@ -24,7 +28,7 @@ export function byWeight(
   tensors: NamedTensors,
   model: LayersModel,
   path: string,
-  { ordered, partial }: Matching,
+  { ordered, partial, frozen }: Matching,
 ): WeightTensors {
   const names = [...tensors.keys()]
   const trained = new Set(model.trainableWeights)
@@ -32,7 +36,7 @@ export function byWeight(
     ordered || names.every((name) => UNNAMED.test(name))
       ? inOrder(tensors, model, path)
       : named(tensors, model.weights, path)
-  const fitting = pairs.filter(({ weight }) => trained.has(weight))
+  const fitting = pairs.filter(({ weight }) => frozen || trained.has(weight))
   for (const { name, tensor, weight } of pairs) requireShape(name, tensor, weight, path)
   const missing = model.trainableWeights.find((w) => !fitting.some(({ weight }) => weight === w))
   if (missing && !partial)

@@ -1,12 +1,15 @@
 import { DlgError } from '../errors'
+import type { UpdateOptions } from '../update/options'
 import type { Arguments, Options } from './arguments'
 
 /** Where a shared gradient lies, and how it is read. */
 export interface GradientFiles {
   /** One file of gradients, or the weights before and after one step. */
   readonly source: { readonly gradients: string } | { readonly before: string; readonly after: string }
-  /** What the values are multiplied with to be a gradient: ±1 / learning rate. */
+  /** What gradients are multiplied with: ±1 / learning rate. */
   readonly factor: number
+  /** How the client came from the weights before to those after. */
+  readonly update: UpdateOptions | undefined
   readonly layout: 'tfjs' | 'pytorch'
   /** A JSON file with `map` and `flatten` for PyTorch's layers. */
   readonly map: string | undefined
@@ -22,17 +25,21 @@ export const GRADIENT_OPTIONS = {
     value: 'FILE',
     help: 'the shared gradient: safetensors, npy, npz, tfjs, JSON or msgpack; never a pickle (.pt), which could run code',
   },
-  before: { value: 'FILE', help: 'instead of --gradients: the weights before one step of SGD, with --after' },
-  after: { value: 'FILE', help: 'the weights after it; the gradient is (before - after) / learning rate' },
+  before: { value: 'FILE', help: 'instead of --gradients: the weights before local training by SGD, with --after' },
+  after: { value: 'FILE', help: 'the weights after it; of one step, the gradient is (before - after) / learning rate' },
   'learning-rate': {
     value: 'X',
-    help: 'of that step; with --gradients the file holds learning rate · gradient (default there 1)',
+    help: 'of that training; with --gradients the file holds learning rate · gradient (default there 1)',
   },
   sign: {
     value: 'NAME',
     default: 'plus',
-    help: 'plus, or minus: what the files hold is the negative, such as after - before',
+    help: 'plus, or minus: --gradients holds the negative, such as after - before; --before and --after change places',
   },
+  epochs: { value: 'N', help: 'of the local training (default 1)' },
+  'local-batch-size': { value: 'N', help: 'samples of each local step (default: all, which is one step an epoch)' },
+  momentum: { value: 'X', help: 'of the local SGD (default 0)' },
+  'weight-decay': { value: 'X', help: 'of the local SGD (default 0)' },
   layout: { value: 'NAME', default: 'tfjs', help: "of the tensors' axes: tfjs, pytorch" },
   map: {
     value: 'FILE',
@@ -57,15 +64,40 @@ export function gradientFiles(args: Arguments): GradientFiles {
       'invalid-option',
       '--partial belongs to --layout tfjs: every PyTorch layer needs its counterpart',
     )
-  const source = sourceOf(args)
-  const sign = args.choice('sign', ['plus', 'minus']) === 'plus' ? 1 : -1
-  return { source, factor: sign / learningRate(args, 'before' in source), layout, map, ordered, partial }
+  const negative = args.choice('sign', ['plus', 'minus']) === 'minus'
+  const source = sourceOf(args, negative)
+  const rate = learningRate(args, 'before' in source)
+  const update = updateOptions(args, rate, source)
+  return { source, update, factor: (negative ? -1 : 1) / rate, layout, map, ordered, partial }
 }
 
-function sourceOf(args: Arguments): GradientFiles['source'] {
+const OF_UPDATES = ['epochs', 'local-batch-size', 'momentum', 'weight-decay']
+
+function updateOptions(args: Arguments, rate: number, source: GradientFiles['source']): UpdateOptions | undefined {
+  if ('before' in source) {
+    const whole = (name: string) => (args.has(name) ? args.whole(name, 1) : undefined)
+    return {
+      learningRate: rate,
+      epochs: whole('epochs'),
+      batchSize: whole('local-batch-size'),
+      momentum: args.number('momentum', 0.999999),
+      weightDecay: args.number('weight-decay', 1e6),
+    }
+  }
+  const lone = OF_UPDATES.find(args.has)
+  if (lone)
+    throw new DlgError(
+      'invalid-option',
+      `--${lone} is of the training between --before and --after, which are not given`,
+    )
+  return undefined
+}
+
+function sourceOf(args: Arguments, swapped: boolean): GradientFiles['source'] {
   const [gradients, before, after] = ['gradients', 'before', 'after'].map(args.text)
   if (gradients !== undefined && before === undefined && after === undefined) return { gradients }
-  if (gradients === undefined && before !== undefined && after !== undefined) return { before, after }
+  if (gradients === undefined && before !== undefined && after !== undefined)
+    return swapped ? { before: after, after: before } : { before, after }
   const given = ['gradients', 'before', 'after'].filter(args.has).map((name) => `--${name}`)
   throw new DlgError(
     'invalid-option',

@@ -9,7 +9,10 @@ import { modelFromFile } from '../io'
  */
 export async function readModel(path: string): Promise<LayersModel> {
   try {
-    return await loadLayersModel(modelFromFile(path))
+    const model = await loadLayersModel(modelFromFile(path))
+    // a Sequential has no names for its inputs before
+    if (!model.built && model.inputs?.length) model.build(model.inputs[0].shape)
+    return model
   } catch (cause) {
     if (cause instanceof DlgError) throw cause
     throw new DlgError('invalid-file', `${path}: tfjs cannot build this model: ${(cause as Error).message}`, { cause })

@@ -1,25 +1,42 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors'
 import { fromPyTorch, type NamedTensors } from '../io'
-import { byWeight } from './by-weight'
+import type { SharedUpdate } from '../update/shared-update'
+import { byWeight, type WeightTensors } from './by-weight'
 import type { GradientFiles } from './gradient-files'
 import { readLayerMap } from './layer-map'
 import { naming, tensorsOf } from './tensor-files'
 
-/** The tensors of a file that belong to weights, by the names under which the attack knows them. */
-export type WeightTensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
-
 /**
- * Reads what a client shared as the gradient of the model's trained weights.
+ * Reads what a client shared: the gradient of the model's trained weights, or how they moved.
  *
  * @throws DlgError `invalid-file`, `invalid-gradients` naming the file and the tensor
  */
-export function sharedGradient(model: LayersModel, files: GradientFiles): WeightTensors {
-  const { source, factor, layout, map } = files
-  const path = 'gradients' in source ? source.gradients : source.after
-  const raw = 'gradients' in source ? tensorsOf(source.gradients) : difference(source.before, source.after)
-  const tensors = scaled(raw, factor)
-  if (layout === 'tfjs') return byWeight(tensors, model, path, files)
+export function sharedGradient(model: LayersModel, files: GradientFiles): WeightTensors | SharedUpdate {
+  const { source, factor } = files
+  if ('gradients' in source) {
+    const gradients = scaled(tensorsOf(source.gradients), factor)
+    return inModel(gradients, model, source.gradients, files, 'gradients')
+  }
+  const before = tensorsOf(source.before)
+  const delta = difference(before, source)
+  // what PyTorch keeps twice moves twice, so updates are laid out as gradients are
+  return {
+    before: inModel(before, model, source.before, files, 'weights'),
+    delta: inModel(delta, model, source.after, files, 'gradients'),
+  }
+}
+
+/** The tensors by the model's weights, in tfjs's layout. */
+function inModel(
+  tensors: NamedTensors,
+  model: LayersModel,
+  path: string,
+  { source, layout, map, ordered, partial }: GradientFiles,
+  values: 'gradients' | 'weights',
+): WeightTensors {
+  const how = { ordered, partial, frozen: values === 'weights' }
+  if (layout === 'tfjs') return byWeight(tensors, model, path, how)
   const options = map === undefined ? {} : readLayerMap(map)
   // a state dict has what is not trained too, a list of gradients has not
   const statistics = [...tensors.keys()].some((name) => /running_(mean|var)$/.test(name))
@@ -27,15 +44,18 @@ export function sharedGradient(model: LayersModel, files: GradientFiles): Weight
   const wanted = targets.filter((w) => statistics || !/moving_(mean|variance)(_\d+)?$/.test(w.originalName))
   const specs = wanted.map(({ originalName, shape }) => ({ name: originalName, shape }))
   try {
-    return byWeight(fromPyTorch(tensors, specs, options).tensors, model, path, files)
+    return byWeight(fromPyTorch(tensors, specs, { ...options, values }).tensors, model, path, how)
   } catch (cause) {
     throw naming(path, cause)
   }
 }
 
-/** before − after, tensor by tensor: learning rate · gradient, after one step of plain SGD. */
-function difference(before: string, after: string): NamedTensors {
-  const [first, second] = [tensorsOf(before), tensorsOf(after)]
+/** after − before, tensor by tensor. */
+function difference(
+  first: NamedTensors,
+  { before, after }: { readonly before: string; readonly after: string },
+): NamedTensors {
+  const second = tensorsOf(after)
   const stranger = [...second.keys()].find((name) => !first.has(name))
   if (stranger !== undefined)
     throw new DlgError('invalid-gradients', `${before}: has no '${stranger}', which ${after} has`)
@@ -48,7 +68,7 @@ function difference(before: string, after: string): NamedTensors {
           'invalid-gradients',
           `${after}: '${name}' has shape [${other.shape.join(', ')}]; in ${before} it has [${shape.join(', ')}]`,
         )
-      return [name, { shape, data: data.map((v, i) => v - other.data[i]) }]
+      return [name, { shape, data: data.map((v, i) => other.data[i] - v) }]
     }),
   )
 }

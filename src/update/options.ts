@@ -6,7 +6,7 @@ export type UpdateApproach = 'unrolled' | 'one-step' | 'surrogate'
 
 /** How the client came from the weights before to the weights after. */
 export interface UpdateOptions {
-  /** Of the client's SGD. May be left out with `scale: 'auto'`, unless the steps are unrolled. */
+  /** Of the client's SGD. Needed without `scale: 'auto'`, to unroll local steps, and for a weight decay. */
   learningRate?: number
   /** Which way a `delta` points. Default `after-before`. */
   sign?: 'after-before' | 'before-after'
@@ -25,7 +25,8 @@ export interface UpdateOptions {
   /**
    * How several local steps are compared. `unrolled` (default) takes them as the client did, at their cost. For about the
    * cost of one gradient: `one-step` takes the whole update for one gradient at the weights before, `surrogate` for one at
-   * the mean of the weights that the client went through. They are the same for one step.
+   * the mean of the weights that the client went through, on a straight way (Zhu, Yao, Blaschko 2023, with α in closed
+   * form). Both compare directions, as with `scale: 'auto'`. One step is exact with all three.
    */
   approach?: UpdateApproach
 }
@@ -48,6 +49,10 @@ export interface LocalBatch {
   readonly size: number
 }
 
+/** One step is a gradient as it is, and several may be taken as they were. */
+export const approximates = (update: UpdateSettings | undefined): boolean =>
+  update !== undefined && update.approach !== 'unrolled' && update.steps.length > 1
+
 const NAMES = [
   ...['learningRate', 'sign', 'batchSize', 'epochs', 'localSteps', 'momentum', 'weightDecay', 'optimizer', 'approach'],
 ]
@@ -68,7 +73,8 @@ export function updateOption(
   const { learningRate, sign, momentum = 0, weightDecay = 0 } = update
   const approach = choice('update.approach', update.approach ?? 'unrolled', ['unrolled', 'one-step', 'surrogate'])
   const steps = localSteps(update, samples)
-  const needed = !scaled || weightDecay !== 0 || (approach === 'unrolled' && steps.length > 1)
+  const fitted = steps.length === 1 ? scaled : approach !== 'unrolled'
+  const needed = weightDecay !== 0 || !fitted
   if (learningRate !== undefined || needed)
     number('update.learningRate', learningRate, (v) => v > 0 && v < Infinity, 'a number above 0')
   return {
@@ -104,7 +110,8 @@ const UNDONE: Readonly<Record<string, string>> = {
   adam: 'its first step is learningRate · sign(g) whatever the size of g, and later ones depend on moments that are not shared',
   rmsprop: 'it divides each number of the gradient by a running size of that number, which is not shared',
   adagrad: 'its first step is learningRate · sign(g) whatever the size of g',
-  momentum: "with a velocity of zero at the start it is optimizer: 'sgd' with momentum: 0.9, say; with one of earlier rounds it is not known what was added",
+  momentum:
+    "with a velocity of zero at the start it is optimizer: 'sgd' with momentum: 0.9, say; with one of earlier rounds it is not known what was added",
 }
 
 function requireSgd(optimizer: unknown): void {

@@ -147,6 +147,21 @@ describe('dlg batch', () => {
   })
 })
 
+describe('restarts at the same time', () => {
+  it('give what they give one by one, and samples may move one by one', async () => {
+    const photos = [0, 1].map((i) => writePhoto(folder.at(`${i}.png`), 5 * i))
+    const argv = ['batch', ...photos, ...QUICK, '--iterations', '4', '--restarts', '2', '--batch-update', 'one-by-one']
+    await dlg([...argv, '--out', folder.at('one')])
+    await dlg([...argv, '--concurrency', '2', '--out', folder.at('two')])
+    const [one, two] = ['one', 'two'].map((out) => readJson(folder.at(`${out}/result.json`)))
+    expect(one.options).toMatchObject({ concurrency: 1, batchUpdate: 'one-by-one' })
+    expect(two.options).toMatchObject({ concurrency: 2, batchUpdate: 'one-by-one' })
+    expect([two.psnr, two.restart, two.evaluations]).toEqual([one.psnr, one.restart, one.evaluations])
+    await dlg([...argv.slice(0, -1), 'together', '--out', folder.at('together')])
+    expect(readJson(folder.at('together/result.json')).psnr).not.toBe(one.psnr)
+  })
+})
+
 describe('dlg cifar', () => {
   const quick = ['--iterations', '1', '--restarts', '1', '--runtime', 'tfjs', '--backend', 'wasm']
 

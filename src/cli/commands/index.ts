@@ -1,9 +1,10 @@
 import type { Command } from '../command'
 import { attack } from './attack'
 import { batch } from './batch'
+import { check } from './check'
 import { cifar } from './cifar'
 import { image } from './image'
 import { text } from './text'
 
 /** In the order of the help. */
-export const commands: readonly Command[] = [image, cifar, batch, text, attack]
+export const commands: readonly Command[] = [image, cifar, batch, text, attack, check]

@@ -1,0 +1,53 @@
+import type { ModelCheck } from './report'
+
+const WIDTH = 100
+
+/** What was found, in lines of at most 100 characters for a terminal. */
+export function describeCheck(check: ModelCheck): string {
+  const { model, batchSize, parameters, unknowns, graph, time, findings } = check
+  const frozen = parameters.count - parameters.trained
+  const facts: [string, string][] = [
+    [
+      'weights',
+      `${n(parameters.trained)} numbers trained in ${parameters.weights.filter((w) => w.trainable).length} tensors${frozen ? `, ${n(frozen)} not` : ''}`,
+    ],
+    ['unknowns', `${n(unknowns)} with a batch of ${batchSize}`],
+  ]
+  if (graph)
+    facts.push([
+      'graph',
+      `${n(graph.gradient)} nodes of the gradient${graph.objective ? `, ${n(graph.objective)} of the search` : ''}`,
+    ])
+  if (time)
+    facts.push([
+      'time',
+      `${duration(time.evaluation)} an evaluation on ${time.runtime}; an attack of 2,000 takes some ${duration(time.attack)}, and ${duration(time.compile)} to prepare`,
+    ])
+  return [
+    `model '${model}'`,
+    ...facts.map(([name, text]) => row(name, text)),
+    '',
+    ...findings.map(({ level, message }) => row(level, message)),
+  ].join('\n')
+}
+
+const n = (value: number): string => value.toLocaleString('en')
+
+const duration = (milliseconds: number): string => {
+  if (milliseconds < 1000) return `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`
+  const seconds = milliseconds / 1000
+  return seconds < 90 ? `${seconds.toFixed(1)} s` : `${Math.ceil(seconds / 60)} min`
+}
+
+const LEFT = 11
+
+/** A word, and beside it text that wraps. */
+function row(name: string, text: string): string {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const last = lines.length - 1
+    if (lines[last] && LEFT + lines[last].length + 1 + word.length > WIDTH) lines.push(word)
+    else lines[last] += lines[last] ? ` ${word}` : word
+  }
+  return `  ${name.padEnd(LEFT - 2)}${lines.join(`\n${' '.repeat(LEFT)}`)}`
+}

@@ -1,0 +1,33 @@
+import type { Node, Op } from '../graph'
+import type { TracedGradient } from '../model/gradient'
+
+const KINKS: Partial<Record<Op, string>> = {
+  relu: 'ReLU',
+  maximum: 'maxima, as in max-pooling or a clip',
+  minimum: 'minima, as in a clip',
+  max: 'maxima over an axis',
+  abs: 'absolute values',
+  less: 'comparisons',
+  sign: 'signs',
+  floor: 'rounding',
+}
+
+/**
+ * What has no derivative everywhere between the data and the outputs. Token ids are no numbers to move: behind an embedding
+ * everything begins at its rows.
+ */
+export function kinksOf({ outputs }: TracedGradient): { kinks: string[]; from: string } {
+  const kinks = new Set<string>()
+  const seen = new Set<Node>()
+  let tokens = false
+  const visit = (node: Node): void => {
+    if (!node.varying || seen.has(node)) return
+    seen.add(node)
+    const kink = KINKS[node.op]
+    if (kink) kinks.add(kink)
+    if (node.op === 'gather') tokens = true
+    for (const source of node.op === 'gather' ? node.inputs.slice(0, 1) : node.inputs) visit(source)
+  }
+  for (const { node } of outputs) visit(node)
+  return { kinks: [...kinks], from: tokens ? 'the rows of the embedding' : 'data' }
+}

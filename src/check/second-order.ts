@@ -1,0 +1,91 @@
+import { random } from '../random'
+import { reference } from '../runtime/reference'
+import type { Evaluator, Program, Runtime, Values } from '../runtime/runtime'
+import type { TracedAttack } from '../trace-attack'
+import { norm } from './first-order'
+import type { Finding, SecondOrder } from './report'
+import { workOf } from './work'
+
+/** The most work of an evaluation that the interpreter in float64 does in about half a second. */
+const SMALL = 3e7
+/** Random directions that are tried. */
+const DIRECTIONS = 3
+/** Part of the slope ‖∇‖ below which a direction is level: what is left of its derivative is cancellation. */
+const LEVEL = 0.1
+/** How far each unknown moves, and what counts as agreement with a runtime in float32. */
+const FLOAT64 = { precision: 'float64', step: 1e-5, tolerance: 0.01 } as const
+const FLOAT32 = { precision: 'float32', step: 1e-2, tolerance: 0.05 } as const
+
+/**
+ * Holds the objective's derivative, as the runtime computes it, to central differences of the objective along random
+ * directions at a random point. The objective contains the client's gradient, so this is a check of second derivatives.
+ */
+export async function checkSecondOrder(
+  { program, parameters, point, start }: TracedAttack,
+  evaluator: Evaluator,
+  runtime: Runtime,
+  { seed, kinked }: { seed: number; kinked: boolean },
+): Promise<{ secondOrder: SecondOrder; finding: Finding }> {
+  const value: Program = { inputs: program.inputs, outputs: [program.outputs[0]] }
+  const small = workOf(value.outputs) <= SMALL
+  const { precision, step, tolerance } = small ? FLOAT64 : FLOAT32
+  const draw = random(seed, DIRECTIONS)
+  // not at a start of the attack's own, which may be the data themselves, where nothing is left to descend
+  const at = (await start(0)).map((v) => v + 0.3 * draw.normal())
+  const parts = (x: Float64Array): Values[] => point.partsOf(x)
+  const derivative = concatenated((await evaluator.run(parts(at))).slice(2))
+  const slope = norm(derivative)
+  const objective = await (small ? reference() : runtime).compile(value)
+  try {
+    const bound = await objective.bind(parameters)
+    const along = async (u: Float64Array, h: number): Promise<number> => {
+      const [[up], [down]] = [await bound.run(parts(moved(at, u, h))), await bound.run(parts(moved(at, u, -h)))]
+      return (up[0] - down[0]) / (2 * h)
+    }
+    const errors: number[] = []
+    const instability: number[] = []
+    for (let i = 0; i < DIRECTIONS; i++) {
+      const u = direction(derivative, slope, draw.uniform)
+      const claimed = u.reduce((sum, v, j) => sum + v * derivative[j], 0)
+      const [fine, coarse] = [await along(u, step), await along(u, 2 * step)]
+      const size = Math.max(Math.abs(fine), Math.abs(claimed), LEVEL * slope, Number.MIN_VALUE)
+      errors.push(Math.abs(fine - claimed) / size)
+      instability.push(Math.abs(fine - coarse) / size)
+    }
+    bound.dispose()
+    const secondOrder = { precision, step, tolerance, errors, instability }
+    return { secondOrder, finding: verdict(secondOrder, kinked) }
+  } finally {
+    objective.dispose()
+  }
+}
+
+/** ±1 for every unknown, half of them where the objective rises: along a purely random direction of many it hardly moves. */
+const direction = (derivative: Float64Array, slope: number, uniform: () => number): Float64Array =>
+  derivative.map((d) => (slope > 0 && uniform() < 0.5 ? Math.sign(d) : uniform() < 0.5 ? -1 : 1))
+
+const moved = (x: Float64Array, u: Float64Array, h: number): Float64Array => x.map((v, i) => v + h * u[i])
+
+const concatenated = (parts: readonly Values[]): Float64Array => Float64Array.from(parts.flatMap((part) => [...part]))
+
+/** @param kinked whether the model has kinks */
+function verdict({ precision, step, tolerance, errors, instability }: SecondOrder, kinked: boolean): Finding {
+  const measured = `central differences in ${precision} with steps of ${step.toExponential(0)}`
+  const steady = errors.filter((_, i) => instability[i] <= tolerance)
+  const worst = Math.max(...steady)
+  // the wide steps of float32 cross kinks
+  if (steady.length === 0 || (kinked && precision === 'float32' && worst > tolerance))
+    return {
+      ...{ level: 'note', code: 'second-order' },
+      message: `the objective's derivative could not be checked: ${measured} mean nothing at the kinks of ReLU and max-pooling, or where the objective is level`,
+    }
+  if (worst <= tolerance)
+    return {
+      ...{ level: 'ok', code: 'second-order' },
+      message: `the objective's derivative agrees with ${measured} to ${worst.toExponential(0)}, where ${tolerance} is allowed`,
+    }
+  return {
+    ...{ level: 'error', code: 'second-order' },
+    message: `the objective's derivative is ${worst.toPrecision(2)} off ${measured}, where ${tolerance} is allowed: a search would be led astray. Try another runtime, and report the model`,
+  }
+}

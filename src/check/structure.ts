@@ -1,0 +1,97 @@
+import { firstDense } from '../analytic/first-dense'
+import { DlgError } from '../errors'
+import * as g from '../graph'
+import { logitsOf } from '../model/criterion'
+import { type TracedGradient, traceGradient } from '../model/gradient'
+import { findHead } from '../model/head'
+import type { TracedExample } from '../trace-example'
+import { kinksOf } from './kinks'
+import type { Finding } from './report'
+
+/** Which attacks the shape of the model invites, beside a search. */
+export const checkStructure = (example: TracedExample): Finding[] => [
+  ...closedForm(example),
+  ...tokenSets(example.traced),
+  ...labelRules(example),
+  smoothness(example.traced),
+]
+
+const trainedNodes = ({ trained, weightNodes }: TracedGradient): g.Node[] =>
+  trained.map(({ name }) => weightNodes.find((n) => n.attributes.name === `weight ${name}`)!)
+
+/** The layer is recognised on one sample: there its input is a row. */
+function closedForm({ opened, settings, batchSize }: TracedExample): Finding[] {
+  if (opened.inputs.length !== 1) return []
+  const single = traceSingle(opened, settings)
+  const layer = single && firstDense(single.data, trainedNodes(single), [single.loss])
+  if (!layer) return []
+  const name = single.trained[layer.weight].name
+  const message =
+    batchSize === 1
+      ? `the first layer '${name}' is dense with a bias: the data stand in its gradient, and no search is needed (invertDense of dlg-ts/analytic)`
+      : `the first layer '${name}' is dense with a bias: samples that alone reach one of its units stand in its gradient (isolatedInputs of dlg-ts/analytic)`
+  return [{ level: 'note', code: 'closed-form', message }]
+}
+
+function traceSingle(opened: TracedExample['opened'], settings: TracedExample['settings']): TracedGradient | undefined {
+  try {
+    return traceGradient(opened, { ...settings, batchSize: 1 }, (output) =>
+      g.input(output.graph, 'target', output.shape),
+    )
+  } catch (error) {
+    // a function of a fixed batch size
+    if (error instanceof DlgError) return undefined
+    throw error
+  }
+}
+
+/** Rows of a trained table that the data choose. */
+function tokenSets(traced: TracedGradient): Finding[] {
+  const nodes = trainedNodes(traced)
+  const tables = g
+    .reachable([traced.loss])
+    .filter((n) => n.op === 'gather' && n.inputs[1].varying && nodes.includes(n.inputs[0]))
+    .map((n) => traced.trained[nodes.indexOf(n.inputs[0])].name)
+  return [...new Set(tables)].map((name) => ({
+    ...{ level: 'note', code: 'token-set' },
+    message: `'${name}' is a trained embedding: only the rows of tokens that occur have a gradient, so it names them (tokenSet of dlg-ts/analytic)`,
+  }))
+}
+
+function labelRules({ traced, batchSize }: TracedExample): Finding[] {
+  const nodes = trainedNodes(traced)
+  return traced.outputs.map((output): Finding => {
+    const { name, node, criterion } = output
+    const says = (level: Finding['level'], message: string): Finding => ({ level, code: 'labels', message })
+    const inferable = `labels of '${name}' can be inferred before the search (labels: 'infer')`
+    if (criterion.name !== 'crossEntropy' || node.shape.length !== 2)
+      return says(
+        'note',
+        `targets of '${name}' are searched with the data: only classes of a cross-entropy can be inferred`,
+      )
+    const head = findHead(logitsOf(output.node) ?? node, nodes)
+    if (head.bias !== undefined) return says('ok', `${inferable}: its last layer is dense with a bias`)
+    if (head.weight === undefined)
+      return says('note', `labels of '${name}' are searched with the data: it does not end in a dense layer`)
+    return says(
+      batchSize === 1 ? 'ok' : 'note',
+      batchSize === 1
+        ? `${inferable}: its last layer is dense`
+        : `${inferable} if the last layer's features are not negative: it has no bias`,
+    )
+  })
+}
+
+/** A search by second derivatives needs activations that have them. */
+function smoothness(traced: TracedGradient): Finding {
+  const { kinks, from } = kinksOf(traced)
+  if (kinks.length === 0)
+    return {
+      ...{ level: 'ok', code: 'smooth' },
+      message: `everything is smooth between ${from} and output: a search by L-BFGS applies to ${from}`,
+    }
+  return {
+    ...{ level: 'warning', code: 'smooth' },
+    message: `there are kinks between ${from} and output (${kinks.join('; ')}): expect L-BFGS to fail, and try optimizer: 'adam' with distance: 'cosine'; that it fails is no assurance`,
+  }
+}

@@ -1,0 +1,45 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { checkModel, describeCheck } from '../check'
+import type { RuntimeName } from '../runtime/choose'
+import { type BACKENDS, useBackend } from './backend'
+import { EXIT } from './command'
+import { type Batch, exampleBatch } from './example-batch'
+import { readModel } from './read-model'
+import { paint, type Terminal } from './terminal'
+import type { Training } from './training'
+
+/** A check of a model out of a file. */
+export interface FileCheck {
+  readonly model: string
+  readonly data: string | undefined
+  readonly labels: readonly number[] | undefined
+  readonly training: Training
+  readonly seed: number
+  readonly runtime: RuntimeName
+  readonly backend: (typeof BACKENDS)[number]
+  readonly json: boolean
+}
+
+/** Checks a model on data of a file, or on random ones. @returns the exit code */
+export async function checkFile(options: FileCheck, terminal: Terminal): Promise<number> {
+  await useBackend(options.backend)
+  const model = await readModel(options.model)
+  let batch: Batch | undefined
+  try {
+    batch = exampleBatch(model, options)
+    const { batchSize, range, ...client } = options.training
+    const { seed, runtime } = options
+    const check = await checkModel(model, { x: one(batch.x), y: one(batch.y) }, { ...client, seed, runtime })
+    const text = describeCheck(check).replace(/^ {2}(ok|warning|error) /gm, (line, level) =>
+      paint(terminal, 'stdout', level === 'ok' ? 'green' : 'red', line),
+    )
+    terminal.stdout.write(options.json ? `${JSON.stringify(check, null, 2)}\n` : `${text}\n`)
+    return check.findings.some(({ level }) => level === 'error') ? EXIT.failed : EXIT.converged
+  } finally {
+    tf.dispose([...(batch?.x ?? []), ...(batch?.drawn ?? [])])
+    model.dispose()
+  }
+}
+
+/** A model with one input, or one output, takes one thing, and no list of it. */
+const one = <T>(things: readonly T[]): T | readonly T[] => (things.length === 1 ? things[0] : things)

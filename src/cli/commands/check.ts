@@ -1,0 +1,55 @@
+import { DlgError } from '../../errors'
+import { BACKENDS } from '../backend'
+import type { Command } from '../command'
+import { TRAINING_OPTIONS, training } from '../training'
+
+/** What to run before dlg attack. */
+export const check: Command = {
+  name: 'check',
+  usage: '--model model.json',
+  summary: 'whether a model can be attacked, how long it takes, and what stands in the way',
+  description: `Traces a tfjs model and says what an attack needs to know: its size and time, whether tfjs's own gradient is right,
+whether the derivative of the search agrees with finite differences, saturated or dead layers, and which attacks apply.
+Without --data the example is random, which does for everything but saturated and dead layers. Writes nothing. Ends
+with 1 when something is wrong: an operation that is not traced, or a wrong gradient.`,
+  options: {
+    model: { value: 'FILE', help: "the client's model.json, a tfjs layers model" },
+    data: { value: 'FILE', help: 'a batch, as tensors by input name or in the order of the inputs (default: random)' },
+    labels: { value: 'N,N,...', help: 'the classes of the batch (default: random)' },
+    ...TRAINING_OPTIONS,
+    seed: { value: 'N', default: '1', help: 'of the random example and directions' },
+    runtime: {
+      value: 'NAME',
+      default: 'auto',
+      help: 'auto, onnx (fast; needs onnxruntime-node), tfjs, reference (float64, slow)',
+    },
+    backend: { value: 'NAME', default: 'cpu', help: `of tfjs, whose gradient is checked: ${BACKENDS.join(', ')}` },
+    json: { help: 'print everything as JSON instead of lines' },
+    help: { help: 'this text' },
+  },
+  examples: [
+    'dlg check --model model/model.json',
+    'dlg check --model model.json --batch-size 8 --training --backend wasm',
+    'dlg check --model model.json --data batch.npz --labels 3,1 --json',
+  ],
+  async run(args, terminal) {
+    const [stray] = args.positionals
+    if (stray !== undefined)
+      throw new DlgError('invalid-option', `'${stray}' is not an option; the model is given with --model`)
+    const model = args.text('model')
+    if (model === undefined) throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs')
+    const options = {
+      model,
+      data: args.text('data'),
+      labels: args.wholes('labels', 0, Number.MAX_SAFE_INTEGER),
+      training: training(args),
+      seed: args.whole('seed', 0),
+      runtime: args.choice('runtime', ['auto', 'onnx', 'tfjs', 'reference']),
+      backend: args.choice('backend', BACKENDS),
+      json: args.has('json'),
+    }
+    // what it pulls in takes a while to load, and wrong input should be told at once
+    const { checkFile } = await import('../check-file')
+    return checkFile(options, terminal)
+  },
+}

@@ -1,0 +1,78 @@
+import * as tf from '@tensorflow/tfjs-core'
+import type { LayersModel } from '@tensorflow/tfjs-layers'
+import { DlgError } from '../errors'
+import { random } from '../random'
+import type { OutputTargets } from '../target-values'
+import { tensorsOf } from './tensor-files'
+import type { Training } from './training'
+
+/** A batch for each input, and targets for each output. */
+export interface Batch {
+  readonly x: readonly tf.Tensor[]
+  readonly y: readonly OutputTargets[]
+  /** Those of the targets that are tensors. */
+  readonly drawn: readonly tf.Tensor[]
+}
+
+interface Source {
+  readonly data: string | undefined
+  readonly labels: readonly number[] | undefined
+  readonly training: Training
+  readonly seed: number
+}
+
+/**
+ * A batch out of a file, or a random one that the model takes; targets are random where no labels are given.
+ *
+ * @throws DlgError `invalid-file` when the file has other inputs
+ */
+export function exampleBatch(model: LayersModel, { data, labels, training, seed }: Source): Batch {
+  const draw = random(seed)
+  const given = data === undefined ? undefined : inputsOf(model, data)
+  const batchSize = given?.[0].shape[0] ?? training.batchSize
+  const [low, high] = training.range
+  const x = model.inputs.map(({ name, shape }, i) => {
+    if (given) return tf.tensor(given[i].data, [...given[i].shape])
+    const tokens = tableSize(model, name)
+    const value = () => (tokens ? Math.floor(draw.uniform() * tokens) : low + (high - low) * draw.uniform())
+    const whole = batchOf(batchSize, shape)
+    return tf.tensor(Float32Array.from({ length: tf.util.sizeFromShape(whole) }, value), whole)
+  })
+  const y = model.outputs.map(({ shape }, i) =>
+    i === 0 && labels ? labels : targets(batchOf(batchSize, shape), training.criterion, draw.uniform),
+  )
+  return { x, y, drawn: y.filter((t) => t instanceof tf.Tensor) }
+}
+
+/** What is open in a shape has size 1; the check itself refuses such inputs. */
+const batchOf = (batchSize: number, [, ...sample]: readonly (number | null)[]): number[] => [
+  batchSize,
+  ...sample.map((n) => n ?? 1),
+]
+
+function inputsOf({ inputNames }: LayersModel, path: string) {
+  const tensors = tensorsOf(path)
+  if (inputNames.every((name) => tensors.has(name))) return inputNames.map((name) => tensors.get(name)!)
+  if (tensors.size === inputNames.length) return [...tensors.values()]
+  throw new DlgError(
+    'invalid-file',
+    `${path}: ${tensors.size} tensors for ${inputNames.length} inputs: ${inputNames.join(', ')}`,
+  )
+}
+
+/** Random classes, or random numbers where the loss compares numbers. */
+function targets(shape: number[], criterion: Training['criterion'], uniform: () => number): tf.Tensor {
+  const classes = shape[shape.length - 1]
+  const values = new Float32Array(tf.util.sizeFromShape(shape))
+  if (criterion !== 'crossEntropy') return tf.tensor(values.map(uniform), shape)
+  for (let row = 0; row < values.length; row += classes) values[row + Math.floor(uniform() * classes)] = 1
+  return tf.tensor(values, shape)
+}
+
+/** How many rows the embedding has that reads an input, if one does. */
+function tableSize(model: LayersModel, input: string): number | undefined {
+  const reader = model.layers.find(
+    (layer) => layer.getClassName() === 'Embedding' && [layer.input].flat().some(({ name }) => name === input),
+  )
+  return reader && Number(reader.getConfig().inputDim)
+}

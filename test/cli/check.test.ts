@@ -1,0 +1,79 @@
+import { writeFileSync } from 'node:fs'
+import * as tf from '@tensorflow/tfjs-core'
+import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { writeNpz } from '../../src/io'
+import { convNet, sample } from '../leakage/tiny'
+import { writeModel } from './model-files'
+import { dlg, scratch, spawnDlg } from './terminal'
+
+const folder = scratch()
+
+describe('dlg check', () => {
+  let model: LayersModel | undefined
+
+  beforeEach(() => tf.setBackend('cpu'))
+  afterEach(() => model?.dispose())
+
+  const checked = async (made: LayersModel, ...argv: string[]) => {
+    model = made
+    await writeModel(made, folder.at('model.json'))
+    const before = tf.memory().numTensors
+    const ran = await dlg(['check', '--model', folder.at('model.json'), '--runtime', 'reference', ...argv])
+    expect(tf.memory().numTensors).toBe(before)
+    return ran
+  }
+
+  it('says what it found, and ends with 0 where nothing is wrong', async () => {
+    const { code, stdout, stderr } = await checked(convNet(), '--batch-size', '2')
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(
+      /^model 'tiny'\n {2}weights {2}300 numbers trained in 4 tensors\n {2}unknowns 80 with a batch of 2\n/,
+    )
+    expect(stdout).toMatch(/^ {2}ok {7}tfjs's own gradient on cpu is ours/m)
+    for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100)
+  })
+
+  it('ends with 1 where something is wrong', async () => {
+    const pooled = sequential()
+    pooled.add(layers.conv2d({ inputShape: [7, 7, 1], filters: 3, kernelSize: 3, activation: 'sigmoid' }))
+    pooled.add(layers.averagePooling2d({ poolSize: 2, strides: 2, padding: 'same' }))
+    pooled.add(layers.flatten())
+    pooled.add(layers.dense({ units: 4 }))
+    const { code, stdout } = await checked(pooled)
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^ {2}error {4}tfjs's own gradient on cpu is wrong for /m)
+  })
+
+  it('takes data and labels of a file, and prints JSON', async () => {
+    const x = sample([3, 6, 6, 1])
+    writeFileSync(
+      folder.at('x.npz'),
+      writeNpz(new Map([['x', { shape: x.shape, data: x.dataSync() as Float32Array }]])),
+    )
+    x.dispose()
+    const { code, stdout } = await checked(convNet(), '--data', folder.at('x.npz'), '--labels', '3,1,0', '--json')
+    const check = JSON.parse(stdout)
+    expect([code, check.batchSize, check.unknowns]).toEqual([0, 3, 3 * 36 + 3 * 4])
+  })
+
+  it('draws tokens for an embedding, and numbers for a regression', async () => {
+    const words = sequential()
+    words.add(layers.embedding({ inputDim: 9, outputDim: 4, inputLength: 5 }))
+    words.add(layers.flatten())
+    words.add(layers.dense({ units: 2 }))
+    const { code, stdout } = await checked(words, '--criterion', 'meanSquaredError', '--json')
+    expect(code).toBe(0)
+    const codes = JSON.parse(stdout).findings.map((f: { code: string }) => f.code)
+    expect(codes).toEqual(expect.arrayContaining(['token-set', 'no-search']))
+  })
+
+  it('as a process, and the same for the same seed', async () => {
+    model = convNet()
+    await writeModel(model, folder.at('model.json'))
+    const argv = ['check', '--model', folder.at('model.json'), '--runtime', 'reference', '--json']
+    const [first, second] = [await spawnDlg(argv), await dlg(argv)]
+    expect([first.code, first.stderr]).toEqual([0, ''])
+    expect(JSON.parse(first.stdout).secondOrder).toEqual(JSON.parse(second.stdout).secondOrder)
+  })
+})
