@@ -1,4 +1,4 @@
-import { getBackend } from '@tensorflow/tfjs-core'
+import { Add, getBackend, getGradient } from '@tensorflow/tfjs-core'
 import * as g from '../graph'
 import type { TracedGradient } from '../model/gradient'
 import type { Model } from '../model/model'
@@ -43,7 +43,10 @@ export async function checkFirstOrder(model: Model, x: Data, example: TracedExam
   try {
     theirs = await tfjsGradient(model, x, seeds, settings.training)
   } catch (cause) {
-    const message = `tfjs cannot differentiate this model (${(cause as Error).message}); the traced gradient can be attacked all the same`
+    const hint = getGradient(Add)
+      ? ''
+      : "; its gradients are not loaded: import '@tensorflow/tfjs-layers', which brings them along"
+    const message = `tfjs cannot differentiate this model (${(cause as Error).message.replace(/\.$/, '')}${hint}); the traced gradient can be attacked all the same`
     return { gradients, findings: [{ level: 'note', code: 'tfjs-cannot-differentiate', message }] }
   }
   const whole = norm(gradients.flatMap((v) => norm(v)))

@@ -77,8 +77,8 @@ export interface ModelCheck {
 export interface SecondOrder {
   /** Of the differences: float64 where the graph is small enough. */
   readonly precision: 'float32' | 'float64'
-  /** Of the differences, for every unknown. */
-  readonly step: number
+  /** How far every unknown moves along each direction. */
+  readonly steps: readonly number[]
   /** Largest relative error that counts as agreement. */
   readonly tolerance: number
   /** Relative error along each direction. */

@@ -12,9 +12,12 @@ const SMALL = 3e7
 const DIRECTIONS = 3
 /** Part of the slope ‖∇‖ below which a direction is level: what is left of its derivative is cancellation. */
 const LEVEL = 0.1
-/** How far each unknown moves, and what counts as agreement with a runtime in float32. */
-const FLOAT64 = { precision: 'float64', step: 1e-5, tolerance: 0.01 } as const
-const FLOAT32 = { precision: 'float32', step: 1e-2, tolerance: 0.05 } as const
+/**
+ * How far each unknown may move, and what counts as agreement with a runtime in float32. Of neighbouring steps those are taken
+ * whose differences agree best: in float32 rounding spoils short ones, and curvature long ones.
+ */
+const FLOAT64 = { precision: 'float64', steps: [1e-5, 2e-5], tolerance: 0.01 } as const
+const FLOAT32 = { precision: 'float32', steps: [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2], tolerance: 0.05 } as const
 
 /**
  * Holds the objective's derivative, as the runtime computes it, to central differences of the objective along random
@@ -28,7 +31,7 @@ export async function checkSecondOrder(
 ): Promise<{ secondOrder: SecondOrder; finding: Finding }> {
   const value: Program = { inputs: program.inputs, outputs: [program.outputs[0]] }
   const small = workOf(value.outputs) <= SMALL
-  const { precision, step, tolerance } = small ? FLOAT64 : FLOAT32
+  const { precision, steps: tried, tolerance } = small ? FLOAT64 : FLOAT32
   const draw = random(seed, DIRECTIONS)
   // not at a start of the attack's own, which may be the data themselves, where nothing is left to descend
   const at = (await start(0)).map((v) => v + 0.3 * draw.normal())
@@ -42,22 +45,30 @@ export async function checkSecondOrder(
       const [[up], [down]] = [await bound.run(parts(moved(at, u, h))), await bound.run(parts(moved(at, u, -h)))]
       return (up[0] - down[0]) / (2 * h)
     }
-    const errors: number[] = []
-    const instability: number[] = []
+    const [errors, instability, steps]: number[][] = [[], [], []]
     for (let i = 0; i < DIRECTIONS; i++) {
       const u = direction(derivative, slope, draw.uniform)
       const claimed = u.reduce((sum, v, j) => sum + v * derivative[j], 0)
-      const [fine, coarse] = [await along(u, step), await along(u, 2 * step)]
-      const size = Math.max(Math.abs(fine), Math.abs(claimed), LEVEL * slope, Number.MIN_VALUE)
-      errors.push(Math.abs(fine - claimed) / size)
-      instability.push(Math.abs(fine - coarse) / size)
+      const slopes: number[] = []
+      for (const step of tried) slopes.push(await along(u, step))
+      const at = steadiest(slopes)
+      const size = Math.max(Math.abs(slopes[at]), Math.abs(claimed), LEVEL * slope, Number.MIN_VALUE)
+      errors.push(Math.abs(slopes[at] - claimed) / size)
+      instability.push(Math.abs(slopes[at] - slopes[at + 1]) / size)
+      steps.push(tried[at])
     }
     bound.dispose()
-    const secondOrder = { precision, step, tolerance, errors, instability }
+    const secondOrder = { precision, steps, tolerance, errors, instability }
     return { secondOrder, finding: verdict(secondOrder, kinked) }
   } finally {
     objective.dispose()
   }
+}
+
+/** Which difference is closest to the next. */
+function steadiest(slopes: readonly number[]): number {
+  const gaps = slopes.slice(1).map((v, i) => Math.abs(v - slopes[i]))
+  return gaps.indexOf(Math.min(...gaps))
 }
 
 /** ±1 for every unknown, half of them where the objective rises: along a purely random direction of many it hardly moves. */
@@ -69,8 +80,9 @@ const moved = (x: Float64Array, u: Float64Array, h: number): Float64Array => x.m
 const concatenated = (parts: readonly Values[]): Float64Array => Float64Array.from(parts.flatMap((part) => [...part]))
 
 /** @param kinked whether the model has kinks */
-function verdict({ precision, step, tolerance, errors, instability }: SecondOrder, kinked: boolean): Finding {
-  const measured = `central differences in ${precision} with steps of ${step.toExponential(0)}`
+function verdict({ precision, steps, tolerance, errors, instability }: SecondOrder, kinked: boolean): Finding {
+  const lengths = [...new Set(steps)].map((step) => step.toExponential(0)).join(' and ')
+  const measured = `central differences in ${precision} with steps of ${lengths}`
   const steady = errors.filter((_, i) => instability[i] <= tolerance)
   const worst = Math.max(...steady)
   // the wide steps of float32 cross kinks

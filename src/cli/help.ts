@@ -2,8 +2,8 @@ import type { Options } from './arguments'
 import type { Command } from './command'
 import { paint, type Terminal } from './terminal'
 
-const EXIT_CODES = `  0    converged: the gradient was matched, by data like the original
-  1    failed, and called so everywhere: the gradient was not matched, or by other data
+const EXIT_CODES = `  0    converged: the gradient was matched, by data like the original where there is one; check: all is well
+  1    failed, and called so everywhere: the gradient was not matched, or by other data; check: something is wrong
   2    bad input: one line says what, nothing is written
   130  interrupted: Ctrl-C keeps the best so far; a second one quits at once and writes nothing`
 
@@ -16,6 +16,7 @@ export function overview(commands: readonly Command[], terminal: Terminal): stri
 A client of federated learning shares the gradient of its training step instead of its data. dlg plays both sides:
 it computes the gradient of your data on a small network, then forgets the data and searches for what has the same
 gradient (Deep Leakage from Gradients: Zhu, Liu, Han, 2019). It writes pictures and a report of how close it came.
+For a model and a gradient of your own, dlg check says what an attack can do, and dlg attack does it.
 
 ${title('Commands')}
 ${table(list)}

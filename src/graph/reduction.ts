@@ -42,11 +42,9 @@ export function sum(x: Node, over: readonly number[] = range(x.shape.length)): N
     case 'mul':
     case 'div': {
       // Σ c·x = c·Σ x where c does not vary along the axes summed
-      const [a, b] = x.inputs
-      if (constantAlong(b, axes, x.shape.length) && !constantAlong(a, axes, x.shape.length))
-        return binary(x.op, sum(a, axes), b)
-      if (x.op === 'mul' && constantAlong(a, axes, x.shape.length) && !constantAlong(b, axes, x.shape.length))
-        return mul(a, sum(b, axes))
+      const [a, b] = x.inputs.map((factor) => reshape(factor, padRank(factor.shape, x.shape.length)))
+      if (constantAlong(b, axes) && !constantAlong(a, axes)) return binary(x.op, sum(a, axes), b)
+      if (x.op === 'mul' && constantAlong(a, axes) && !constantAlong(b, axes)) return mul(a, sum(b, axes))
     }
   }
   return x.graph.intern('sum', [x], { axes }, shape)
@@ -63,10 +61,7 @@ function sumOfBroadcast(x: Node, axes: readonly number[], shape: Shape): Node {
   return broadcast(scale(rest, count), shape)
 }
 
-const constantAlong = (x: Node, axes: readonly number[], rank: number): boolean => {
-  const shape = padRank(x.shape, rank)
-  return axes.every((axis) => shape[axis] === 1)
-}
+const constantAlong = (x: Node, axes: readonly number[]): boolean => axes.every((axis) => x.shape[axis] === 1)
 
 /** The adjoint of broadcasting: sums down to `shape`. */
 export function sumTo(x: Node, shape: Shape): Node {

@@ -27,8 +27,9 @@ export function transpose(x: Node, permutation: readonly number[]): Node {
     )
   }
   if (x.op === 'broadcast') {
-    const source = reshape(x.inputs[0], padRank(x.inputs[0].shape, x.shape.length))
-    return broadcast(transpose(source, permutation), shape)
+    const source = transpose(reshape(x.inputs[0], padRank(x.inputs[0].shape, x.shape.length)), permutation)
+    // a transpose within would float out of the broadcast again
+    if (source.op !== 'transpose') return broadcast(source, shape)
   }
   return x.graph.intern('transpose', [x], { permutation: [...permutation] }, shape)
 }

@@ -1,6 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
-import type { LayersModel } from '@tensorflow/tfjs-layers'
+import { model as functional, input, type LayersModel, layers } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { encodePng, parseNpz, parseSafetensors, readImage, writeNpz, writeSafetensors } from '../../src/io'
 import { meanSquaredError } from '../../src/metrics'
@@ -152,6 +152,46 @@ describe('dlg attack', () => {
     expect([wrong.code, wrong.stdout]).toEqual([1, expect.stringMatching(/^FAILED \(converged to other data/)])
     const short = await attack('--gradients', folder.at('g.npz'), '--iterations', '1', '--restarts', '1')
     expect([short.code, short.stdout]).toEqual([1, expect.stringMatching(/^FAILED \(max-iterations\)/)])
+  })
+
+  it('leaves out gradients that were not shared, and inputs that are known', async () => {
+    const ins = [input({ shape: [5], name: 'secret' }), input({ shape: [3], name: 'given' })]
+    const joined = layers.dense({ units: 12, activation: 'tanh' }).apply(layers.concatenate().apply(ins))
+    const two = functional({ inputs: ins, outputs: layers.dense({ units: 4 }).apply(joined) as never })
+    const [secret, given] = [sample([1, 5]), sample([1, 3], 8)]
+    const gradients = [...(await gradientFile(two, [secret, given], [2]))]
+    await writeModel(two, folder.at('two/model.json'))
+    writeFileSync(folder.at('g.npz'), writeNpz(new Map(gradients.slice(0, -1))))
+    const known = { shape: [1, 3], data: given.dataSync() as Float32Array }
+    writeFileSync(folder.at('known.npz'), writeNpz(new Map([['given', known]])))
+    const argv = ['attack', '--model', folder.at('two/model.json'), '--gradients', folder.at('g.npz'), ...quick()]
+    const { code } = await dlg([...argv, '--partial', '--known', folder.at('known.npz'), '--labels', '2'])
+    expect(code).toBe(0)
+    const found = parseNpz(readFileSync(folder.at('out/data.npz')))
+    expect([...found.keys()]).toEqual(['data', 'targets'])
+    expect(meanSquaredError(found.get('data')!.data, secret.dataSync())).toBeLessThan(1e-3)
+    expect(folder.names()).toContain('out')
+    tf.dispose([secret, given])
+    two.dispose()
+  })
+
+  it('writes the best so far when interrupted, and says so', async () => {
+    writeFileSync(folder.at('g.npz'), writeNpz(await gradientFile(model, x, [2])))
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(), 300)
+    const argv = [
+      '--gradients',
+      folder.at('g.npz'),
+      '--tolerance',
+      '0',
+      '--optimizer',
+      'adam',
+      '--iterations',
+      '100000',
+    ]
+    const { code, stdout } = await dlg(['attack', '--model', folder.at('model.json'), ...quick(), ...argv], controller)
+    expect([code, stdout]).toEqual([130, expect.stringMatching(/^interrupted, NOT converged, best so far: /)])
+    expect(readdirSync(folder.at('out')).sort()).toEqual(['data.npz', 'gallery.png', 'result.json'])
   })
 
   it('as a process, with names that count for nothing', async () => {

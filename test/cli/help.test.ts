@@ -39,7 +39,8 @@ describe.each(commands.map((c) => [c.name, c] as const))('dlg %s', (name, comman
     }
   })
 
-  it.skipIf(name === 'check')('has the options that all attacks have', () => {
+  it('has the options that all attacks have, if it is one', () => {
+    if (name === 'check') return
     // the attack on text chooses its own optimizer and knows its labels
     const pictures = name === 'text' ? '' : ' labels optimizer preset restarts concurrency backend'
     expect(Object.keys(command.options)).toEqual(

@@ -37,28 +37,28 @@ const unary: Record<UnaryOp, (x: tf.Tensor) => tf.Tensor> = {
 }
 
 const unaryKernels = Object.fromEntries(
-  Object.entries(unary).map(([op, f]) => [op, (_: Node, [x]: tf.Tensor[]) => f(float(x))]),
+  Object.entries(unary).map(([op, f]) => [op, (_: Node, [x]: tf.Tensor[]) => f(x)]),
 ) as unknown as { [K in UnaryOp]: Kernel<K> }
 
-/** Masks stay boolean tensors until arithmetic reads them. */
+/** Masks stay boolean tensors until anything but a selection reads them. */
 const float = (x: tf.Tensor): tf.Tensor => (x.dtype === 'float32' ? x : tf.cast(x, 'float32'))
 
 /** wasm broadcasts only the four basic operations: the others get operands of equal shape. */
 const explicit =
   (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
   (node: Node, [a, b]: tf.Tensor[]): tf.Tensor =>
-    f(broadcastTo(float(a), node.shape), broadcastTo(float(b), node.shape))
+    f(broadcastTo(a, node.shape), broadcastTo(b, node.shape))
 
 const implicit =
   (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
   (node: Node, [a, b]: tf.Tensor[]): tf.Tensor =>
-    elementwise(f, float(a), float(b), node.shape)
+    elementwise(f, a, b, node.shape)
 
 const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   ...unaryKernels,
   constant: (node) => tf.tensor([...node.attributes.values], [...node.shape], 'float32'),
   iota: (node) => tf.range(0, node.attributes.size, 1, 'float32'),
-  add: (node, [first, ...rest]) => rest.reduce((a, b) => elementwise(tf.add, float(a), float(b), node.shape), first),
+  add: (node, [first, ...rest]) => rest.reduce((a, b) => elementwise(tf.add, a, b, node.shape), first),
   sub: implicit(tf.sub),
   mul: implicit(tf.mul),
   div: implicit(tf.div),
@@ -77,27 +77,27 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
     const total = squeezedSum(node)
     return tf.reshape(total ? sum(total, x) : x, [...node.shape])
   },
-  transpose: (node, [x]) => tf.transpose(float(x), [...node.attributes.permutation]),
-  broadcast: (node, [x]) => broadcastTo(float(x), node.shape),
+  transpose: (node, [x]) => tf.transpose(x, [...node.attributes.permutation]),
+  broadcast: (node, [x]) => broadcastTo(x, node.shape),
   slice: (node, [x]) => {
     const { start, step } = node.attributes
-    if (step.every((s) => s === 1)) return tf.slice(float(x), [...start], [...node.shape])
+    if (step.every((s) => s === 1)) return tf.slice(x, [...start], [...node.shape])
     const end = start.map((s, i) => s + (node.shape[i] - 1) * step[i] + 1)
-    return tf.stridedSlice(float(x), [...start], end, [...step])
+    return tf.stridedSlice(x, [...start], end, [...step])
   },
   pad: (node, [x]) => {
     const { low, high, interior } = node.attributes
-    const spread = spreadOut(float(x), interior)
+    const spread = spreadOut(x, interior)
     return pad(
       spread,
       low.map((n, i) => [n, high[i]]),
     )
   },
-  reverse: (node, [x]) => tf.reverse(float(x), [...node.attributes.axes]),
-  concat: (node, inputs) => tf.concat(inputs.map(float), node.attributes.axis),
+  reverse: (node, [x]) => tf.reverse(x, [...node.attributes.axes]),
+  concat: (node, inputs) => tf.concat(inputs, node.attributes.axis),
   sum: (node, [x]) => sum(node, x),
-  max: (node, [x]) => tf.max(float(x), node.attributes.axis, true),
-  argmax: (node, [x]) => tf.reshape(float(tf.argMax(float(x), node.attributes.axis)), [...node.shape]),
+  max: (node, [x]) => tf.max(x, node.attributes.axis, true),
+  argmax: (node, [x]) => tf.reshape(float(tf.argMax(x, node.attributes.axis)), [...node.shape]),
   softmax: (_, [x]) => tf.softmax(x),
   logSoftmax: (_, [x]) => tf.logSoftmax(x),
   matMul: (node, [a, b]) => {
@@ -106,19 +106,18 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
     const plain =
       [a, b].some((t) => sizeOf(t.shape.slice(0, -2)) === 1) || sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
     const whole = (t: tf.Tensor) => (plain ? t : broadcastTo(t, [...batch, ...t.shape.slice(-2)]))
-    const right = ownData(whole(float(b)), operands(node)[1])
-    return tf.reshape(tf.matMul(whole(float(a)), right, transposeA, transposeB), [...node.shape])
+    const right = ownData(whole(b), operands(node)[1])
+    return tf.reshape(tf.matMul(whole(a), right, transposeA, transposeB), [...node.shape])
   },
   conv: (node, [x, w]) => conv(x, w, node.attributes),
   convInputGrad: (node, [y, w]) => convInputGrad(y, w, node.attributes, node.shape),
   convFilterGrad: (node, [x, y]) => convFilterGrad(x, y, node.attributes, node.shape),
-  gather: (_, [table, indices]) => tf.gather(float(table), tf.cast(indices, 'int32')),
-  scatterAdd: (node, [rows, indices]) => scatterAdd(float(rows), tf.cast(indices, 'int32') as tf.Tensor1D, node.shape),
+  gather: (_, [table, indices]) => tf.gather(table, tf.cast(indices, 'int32')),
+  scatterAdd: (node, [rows, indices]) => scatterAdd(rows, tf.cast(indices, 'int32') as tf.Tensor1D, node.shape),
 }
 
 function sum(node: Node<'sum'>, source: tf.Tensor): tf.Tensor {
-  const x = float(source)
-  return tf.sum(summedSquare(node) ? tf.square(x) : x, [...node.attributes.axes], true)
+  return tf.sum(summedSquare(node) ? tf.square(source) : source, [...node.attributes.axes], true)
 }
 
 /**
@@ -139,7 +138,8 @@ function ownData(value: tf.Tensor, node: Node): tf.Tensor {
 /** Computes a node; `tensorOf` gives the tensors it reads. */
 export function compute(node: Node, tensorOf: (node: Node) => tf.Tensor): tf.Tensor {
   const kernel = kernels[node.op as keyof typeof kernels] as Kernel<Op>
-  return kernel(node, operands(node).map(tensorOf))
+  const inputs = operands(node).map(tensorOf)
+  return kernel(node, node.op === 'select' ? inputs : inputs.map(float))
 }
 
 /** Zeros between the elements of each axis. */

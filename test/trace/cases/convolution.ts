@@ -26,6 +26,9 @@ export const convolutionCases: OpCase[] = [
     (x, k) =>
     tf.conv2d(x, k, 1, [[0, 0], [1, 2], [0, 1], [0, 0]]), // biome-ignore format: pairs
   ),
+  conv('conv2d of a mask', [1, 4, 4, 2], filter, (x, k) =>
+    tf.mul(tf.sum(tf.square(x)), tf.conv2d(tf.cast(tf.greater(x, 0.05), 'float32') as T, k, 1, 'same')),
+  ),
   conv('conv2d dilation 2', [1, 6, 6, 1], [2, 3, 1, 2], (x, k) => tf.conv2d(x, k, 1, 'same', 'NHWC', 2)),
   conv('conv2d NCHW', [1, 2, 4, 4], filter, (x, k) => tf.conv2d(x, k, 1, 'same', 'NCHW')),
   conv('conv2d batch 2', [2, 4, 4, 2], filter, (x, k) => tf.conv2d(x, k, 1, 'valid')),

@@ -11,12 +11,21 @@ export const reductionCases: OpCase[] = [
   each('softmax', (z) => tf.softmax(tf.transpose(z), 1), { name: 'softmax of a transpose' }),
   each('logSoftmax', (z) => tf.square(tf.logSoftmax(z))),
   each('logSoftmax axis 0 by transpose', (z) => tf.square(tf.transpose(tf.logSoftmax(tf.transpose(z))))),
+  each('softmax of a mask', (z) => tf.square(tf.mul(z, tf.softmax(tf.cast(tf.greater(z, 0), 'float32')))), {
+    away: 0.2,
+  }),
+  each('logSoftmax of a mask', (z) => tf.square(tf.mul(z, tf.logSoftmax(tf.cast(tf.greater(z, 0), 'float32')))), {
+    away: 0.2,
+  }),
   each('logSumExp', (z) => tf.logSumExp(z, 1)),
   each('softmax hand', (z) => {
     const e = tf.exp(tf.sub(z, tf.max(z, 1, true)))
     return tf.div(e, tf.sum(e, 1, true))
   }),
   reduced('sum', (z) => tf.sum(z, [1])),
+  reduced('sum of a product with a factor of lower rank', (z) => tf.sum(tf.mul(z, tf.tensor1d([1, 2, 3, 4])), -1), {
+    x: [2, 3, 1],
+  }),
   reduced('sum keepDims', (z) => tf.sum(z, -1, true)),
   reduced('mean', (z) => tf.mean(z, 0)),
   reduced('mean all', (z) => tf.mean(z)),

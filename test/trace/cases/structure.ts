@@ -6,6 +6,9 @@ const int = (values: number[] | number[][]) => tf.tensor(values as number[], und
 export const structureCases: OpCase[] = [
   moved('reshape', [2, 3], (z) => tf.reshape(z, [3, -1])),
   moved('transpose', [2, 3, 2], (z) => tf.transpose(z, [2, 0, 1])),
+  moved('transpose of a broadcast', [3, 4], (z) =>
+    tf.transpose(tf.mul(tf.expandDims(z, 0), tf.ones([2, 3, 4])), [0, 2, 1]),
+  ),
   moved('pad', [2, 3], (z) => tf.pad(z, [[1, 0], [0, 2]], 0.3)), // biome-ignore format: pairs
   moved('mirrorPad reflect', [3, 3], (z) => tf.mirrorPad(z, [[1, 2], [2, 0]], 'reflect')), // biome-ignore format: pairs
   moved('mirrorPad symmetric', [3, 2], (z) => tf.mirrorPad(z, [[1, 2], [0, 2]], 'symmetric')), // biome-ignore format: pairs
