@@ -16,7 +16,13 @@ export const isCut = ({ status }: Pick<Trial, 'status'>): boolean => status === 
 export async function searchAll(attack: Attack, settings: Settings, progress: Progress): Promise<Trial[]> {
   const count = Math.min(settings.concurrency, settings.restarts)
   const threads = count > 1 ? await openThreads(attack.portable, settings, progress, count) : undefined
-  const listener = listenerOf(attack, settings, progress)
+  let failure: { readonly error: unknown } | undefined
+  const fail = (error: unknown): void => {
+    failure ??= { error }
+    // nobody waits for the others once one has failed
+    progress.end = 0
+  }
+  const listener = listenerOf(attack, settings, progress, fail)
   const trials: Trial[] = []
   let next = 0
   const worker = async (at: number): Promise<void> => {
@@ -31,20 +37,14 @@ export async function searchAll(attack: Attack, settings: Settings, progress: Pr
       if (isCut(trial)) next = settings.restarts
     }
   }
-  // nobody waits for the others once one has failed
-  const guarded = (at: number) =>
-    worker(at).catch((error) => {
-      progress.end = 0
-      throw error
-    })
   const cancel = () => {
     progress.cancelled = true
   }
   settings.signal?.addEventListener('abort', cancel)
   if (settings.signal?.aborted) cancel()
   try {
-    const outcomes = await Promise.allSettled(Array.from({ length: count }, (_, at) => guarded(at)))
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    await Promise.all(Array.from({ length: count }, (_, at) => worker(at).catch(fail)))
+    if (failure) throw failure.error
     return trials.slice(0, progress.end)
   } finally {
     settings.signal?.removeEventListener('abort', cancel)
@@ -52,20 +52,25 @@ export async function searchAll(attack: Attack, settings: Settings, progress: Pr
   }
 }
 
-/** Tells the caller of iterations, if it asked to hear of them. */
-function listenerOf(attack: Attack, { onIteration }: Settings, progress: Progress): Listener | undefined {
-  return (
-    onIteration &&
-    ((restart, { iteration, loss, relativeLoss }, best) =>
-      onIteration({
-        restart,
-        iteration,
-        evaluations: progress.evaluations,
-        loss,
-        relativeLoss,
-        best: best.relativeLoss,
-        milliseconds: progress.milliseconds(),
-        data: () => attack.dataOf(best.point),
-      }))
-  )
+/** Tells the caller of iterations, if it asked to hear of them; a listener that fails later fails the attack as well. */
+function listenerOf(
+  attack: Attack,
+  { onIteration }: Settings,
+  progress: Progress,
+  fail: (error: unknown) => void,
+): Listener | undefined {
+  if (!onIteration) return undefined
+  return (restart, { iteration, loss, relativeLoss }, best) => {
+    const told: unknown = onIteration({
+      restart,
+      iteration,
+      evaluations: progress.evaluations,
+      loss,
+      relativeLoss,
+      best: best.relativeLoss,
+      milliseconds: progress.milliseconds(),
+      data: () => attack.dataOf(best.point),
+    })
+    if (told instanceof Promise) told.catch(fail)
+  }
 }

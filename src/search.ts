@@ -131,7 +131,7 @@ async function descend(
   const { budget } = settings
   const optimizer = searchOptimizer(settings.optimizer, objective.samples, objective.products)
   const begin = run.iteration
-  let state: OptimizerState = optimizer.init(start)
+  let state = checkedState(optimizer.init(start), start.length)
   let best: Best = { point: start, loss: Number.POSITIVE_INFINITY, relativeLoss: Number.POSITIVE_INFINITY }
   let mark = { relativeLoss: Number.POSITIVE_INFINITY, iteration: begin }
 
@@ -175,7 +175,7 @@ function checkedState(state: OptimizerState, size: number): OptimizerState {
   if (state?.point instanceof Float64Array && state.point.length === size) return state
   throw new DlgError(
     'invalid-option',
-    `the optimizer's step() must return a state whose point is a Float64Array of ${size} numbers`,
+    `the optimizer's init() and step() must return a state whose point is a Float64Array of ${size} numbers`,
   )
 }
 

@@ -1,8 +1,8 @@
 import { DlgError } from './errors'
 import type { Progress } from './progress'
 import type { Listener, Trial } from './search'
-import type { PortableObjective, ThreadAnswer, ThreadRequest, ThreadTask } from './search-thread'
 import type { Settings } from './settings'
+import type { PortableObjective, ThreadAnswer, ThreadRequest, ThreadTask } from './thread-task'
 
 /** Runs searches on a thread of its own, one after the other. */
 export interface SearchThread {
@@ -44,47 +44,63 @@ export async function openThreads(
     path.endsWith('.ts')
       ? new Worker(`require('tsx/cjs'); require(${JSON.stringify(path)})`, { eval: true, workerData: task })
       : new Worker(file, { workerData: task })
-  return Array.from({ length: count }, () => searchThread(start()))
+  const threads: SearchThread[] = []
+  try {
+    while (threads.length < count) threads.push(searchThread(start()))
+    return threads
+  } catch (cause) {
+    await Promise.all(threads.map((thread) => thread.close()))
+    throw new DlgError('runtime', `a search thread could not be started: ${(cause as Error).message}`, { cause })
+  }
 }
 
 type Worker = import('node:worker_threads').Worker
 
 function searchThread(worker: Worker): SearchThread {
-  let failed: Error | undefined
+  let reason = 'no reason given'
   const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   worker.on('error', (error) => {
-    failed = error
+    reason = error.message
   })
   const send = (request: ThreadRequest): void => worker.postMessage(request)
   return {
-    search: (restart, start, listener) =>
-      new Promise<Trial>((resolve, reject) => {
-        const failure = () =>
-          reject(new DlgError('runtime', `a search thread ended: ${failed?.message ?? 'no reason given'}`))
-        const finish = (settle: () => void): void => {
-          worker.off('message', onAnswer)
-          worker.off('exit', failure)
-          settle()
-        }
-        const onAnswer = (answer: ThreadAnswer): void => {
-          if (answer.kind === 'trial') finish(() => resolve(answer.trial))
-          else if (answer.kind === 'error') finish(() => reject(errorOf(answer)))
-          else
-            try {
-              listener?.(restart, answer.entry, answer.best)
-            } catch (error) {
-              finish(() => reject(error))
-            }
-        }
-        worker.on('message', onAnswer)
-        worker.once('exit', failure)
-        send({ restart, start })
-      }),
+    async search(restart, start, listener) {
+      const answers = answersOf(worker, restart, listener)
+      const failed = ended.then(() => {
+        throw new DlgError('runtime', `a search thread ended: ${reason}`)
+      })
+      send({ restart, start })
+      try {
+        return await Promise.race([answers.trial, failed])
+      } finally {
+        answers.stop()
+      }
+    },
     async close() {
       send(null)
       await ended
     },
   }
+}
+
+/** The outcome of the restart under way; iterations are told as they come. */
+function answersOf(worker: Worker, restart: number, listener: Listener | undefined) {
+  let stop = (): void => {}
+  const trial = new Promise<Trial>((resolve, reject) => {
+    const onAnswer = (answer: ThreadAnswer): void => {
+      if (answer.kind === 'trial') resolve(answer.trial)
+      else if (answer.kind === 'error') reject(errorOf(answer))
+      else
+        try {
+          listener?.(restart, answer.entry, answer.best)
+        } catch (error) {
+          reject(error)
+        }
+    }
+    worker.on('message', onAnswer)
+    stop = () => worker.off('message', onAnswer)
+  })
+  return { trial, stop }
 }
 
 const errorOf = ({ code, message }: ThreadAnswer & { kind: 'error' }): Error =>

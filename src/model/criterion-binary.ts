@@ -1,9 +1,9 @@
 import type { Node } from '../graph'
 import * as g from '../graph'
 import type { Criterion } from './criterion'
-import type { OutputKind } from './criterion-class'
 import type { ElementOptions } from './criterion-regression'
 import { perSample } from './per-sample'
+import { type OutputKind, scoresOf } from './scores'
 import { stableLog } from './stable-log'
 
 /**
@@ -19,7 +19,7 @@ export function binaryCrossEntropy(options: ElementOptions & { readonly output?:
     name: 'binaryCrossEntropy',
     targets: 'bits',
     loss(output, target) {
-      const logits = scoresOf(output, kind)
+      const logits = scoresOf(output, 'sigmoid', kind)
       return perSample(logits ? fromLogits(logits, target) : fromProbabilities(output, target), within)
     },
   }
@@ -30,11 +30,4 @@ const fromLogits = (z: Node, t: Node): Node => g.sub(g.unary('softplus', z), g.m
 function fromProbabilities(p: Node, t: Node): Node {
   const complement = (x: Node): Node => g.offset(g.neg(x), 1)
   return g.neg(g.add(g.mul(t, stableLog(p)), g.mul(complement(t), stableLog(complement(p)))))
-}
-
-/** The scores before the sigmoid, when the output has them. */
-function scoresOf(output: Node, kind: OutputKind): Node | undefined {
-  if (kind === 'logits') return output
-  if (output.op === 'sigmoid') return output.inputs[0]
-  return kind === 'auto' ? output : undefined
 }

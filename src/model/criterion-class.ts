@@ -3,10 +3,8 @@ import type { Node } from '../graph'
 import * as g from '../graph'
 import type { Criterion } from './criterion'
 import { perSample } from './per-sample'
+import { type OutputKind, scoresOf } from './scores'
 import { stableLog } from './stable-log'
-
-/** What a model's output means to a cross-entropy: `auto` recognises a soft-max or sigmoid at the end of the model. */
-export type OutputKind = 'auto' | 'logits' | 'probabilities'
 
 export interface CrossEntropyOptions {
   /** Default `auto`. */
@@ -18,7 +16,8 @@ export interface CrossEntropyOptions {
 /**
  * −Σ q log p over the classes, mean over further positions; targets q are one-hot or soft, [batch, …, classes].
  *
- * A soft-max at the model's end is computed with the logarithm.
+ * A soft-max at the model's end is computed with the logarithm. Other probabilities p are taken as they are, whether or not
+ * they sum to 1 over the classes.
  *
  * @throws DlgError `invalid-option` for a label smoothing outside [0, 1)
  */
@@ -53,8 +52,4 @@ export function requireSmoothing(share: number): void {
 }
 
 /** The pre-soft-max scores [batch, …, classes], when the output has them. */
-export function logitsOf(output: Node, kind: OutputKind = 'auto'): Node | undefined {
-  if (kind === 'logits') return output
-  if (output.op === 'softmax') return output.inputs[0]
-  return kind === 'auto' ? output : undefined
-}
+export const logitsOf = (output: Node, kind: OutputKind = 'auto'): Node | undefined => scoresOf(output, 'softmax', kind)

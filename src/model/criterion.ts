@@ -1,7 +1,7 @@
 import type { Node } from '../graph'
 
 export { binaryCrossEntropy } from './criterion-binary'
-export { type CrossEntropyOptions, crossEntropy, logitsOf, type OutputKind } from './criterion-class'
+export { type CrossEntropyOptions, crossEntropy, logitsOf } from './criterion-class'
 export {
   type ElementOptions,
   type HuberOptions,
@@ -10,6 +10,7 @@ export {
   meanSquaredError,
 } from './criterion-regression'
 export { type TokenOptions, tokenCrossEntropy } from './criterion-token'
+export type { OutputKind } from './scores'
 
 /** How losses become one. */
 export type Reduction = 'mean' | 'sum'

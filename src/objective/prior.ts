@@ -71,8 +71,11 @@ const OPPONENTS = [
 /**
  * Total variation in opponent colours, where colour counts `chroma` times as much as brightness: in photographs edges are
  * edges of brightness, and colour changes slowly. Of images [batch, height, width, 3].
+ *
+ * @throws DlgError `invalid-option` for a negative `chroma`
  */
 export function colorTotalVariation(weight: number, chroma = 4): Prior {
+  if (!(chroma >= 0)) throw new DlgError('invalid-option', `chroma is ${chroma}; it must be a number of at least 0`)
   const [brightness, ...colors] = OPPONENTS
   const channels = [
     { coefficients: brightness, weight: 1 },

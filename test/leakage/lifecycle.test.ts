@@ -152,6 +152,17 @@ describe('onIteration', () => {
     })
     await expect(attempt).rejects.toBe(mistake)
   })
+
+  it('may fail later: the error comes through all the same', async () => {
+    const mistake = new Error('of the caller')
+    const attempt = attack({
+      iterations: 1000,
+      async onIteration() {
+        throw mistake
+      },
+    })
+    await expect(attempt).rejects.toBe(mistake)
+  })
 })
 
 const pick = ({ loss, relativeLoss }: { loss: number; relativeLoss: number }) => ({ loss, relativeLoss })

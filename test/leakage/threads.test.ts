@@ -111,6 +111,28 @@ describe('restarts on threads of their own, onnxruntime-node', () => {
     await expect(failing).rejects.toThrow('no more paper')
   })
 
+  it('say that the objective could not be opened, and end', async () => {
+    const settings = leakageOptions({ ...short, concurrency: 2 })
+    const prepared = await prepareAttack(model, shared, settings)
+    const { program } = prepared.portable!
+    const broken = { ...prepared.portable!, program: { ...program, model: Uint8Array.of(1, 2, 3) } }
+    const threads = await openThreads(broken, settings, openProgress(4), 2)
+    const start = await prepared.start(0)
+    await expect(threads![0].search(0, start, undefined)).rejects.toMatchObject({ code: 'runtime' })
+    await Promise.all(threads!.map((thread) => thread.close()))
+    prepared.dispose()
+  })
+
+  it('that ended say so', async () => {
+    const settings = leakageOptions({ ...short, concurrency: 2 })
+    const prepared = await prepareAttack(model, shared, settings)
+    const [thread] = (await openThreads(prepared.portable, settings, openProgress(4), 1))!
+    await thread.close()
+    const late = thread.search(0, await prepared.start(0), undefined)
+    await expect(late).rejects.toMatchObject({ code: 'runtime', message: /a search thread ended/ })
+    prepared.dispose()
+  })
+
   it("stay on one thread with an optimizer of the caller's", async () => {
     const optimizer = lbfgs({ innerIterations: 3, lineSearch: 'strong-wolfe' })
     const alone = await attack({ optimizer })

@@ -63,7 +63,8 @@ function giveBack(entry: Entry): void {
   let bytes = 0
   for (const [i, old] of idle.entries()) {
     bytes += old.model.length
-    if (i >= MOST_IDLE || bytes > MOST_IDLE_BYTES) free(old)
+    // nobody waits for it, nor for its failure
+    if (i >= MOST_IDLE || bytes > MOST_IDLE_BYTES) free(old).catch(() => {})
   }
 }
 
