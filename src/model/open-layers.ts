@@ -9,16 +9,16 @@ export function openLayers(model: LayersModel): OpenModel {
   const { name } = model
   if (!model.inputs?.length || !model.outputs?.length)
     throw new DlgError('invalid-model', `model '${name}' is not built; give its first layer an inputShape`)
-  const inputNames = uniqueNames(model.inputNames)
-  const inputs = model.inputs.map(({ shape: [, ...shape] }, i) => {
-    if (shape.every((n) => n !== null)) return { name: inputNames[i], shape: shape as number[] }
+  const open = model.inputs.find(({ shape: [, ...shape] }) => shape.some((n) => n === null))
+  if (open)
     throw new DlgError(
       'invalid-model',
-      `model '${name}' has an open input shape [${model.inputs[i].shape.map(String)}]; build it with fixed sizes`,
+      `model '${name}' has an open input shape [${open.shape.map(String)}]; build it with fixed sizes`,
     )
-  })
-  // a Sequential that knows its shapes is built at its first use, which may be this one
+  // a Sequential that knows its shapes is built at its first use, which may be this one; it has no names before
   if (!model.built) model.build(model.inputs[0].shape)
+  const inputNames = uniqueNames(model.inputNames)
+  const inputs = model.inputs.map(({ shape: [, ...shape] }, i) => ({ name: inputNames[i], shape: shape as number[] }))
   const outputNames = uniqueNames(model.outputNames)
   const trainable = new Set(model.trainableWeights)
   const ordered = [...model.trainableWeights, ...model.weights.filter((w) => !trainable.has(w))]
