@@ -5,7 +5,8 @@ import type { Settings } from './settings'
 
 /**
  * Starts where the data stand in the gradient themselves: one sample whose model begins with a dense layer with bias. The
- * search then has nothing left to do but to prove it. A start of the caller's stays.
+ * search then has nothing left to do but to prove it, or to go on from there where one neuron alone gave them. A start of
+ * the caller's stays.
  */
 export function withClosedForm(settings: Settings, traced: TracedGradient, gradients: readonly Values[]): Settings {
   const free = typeof settings.init === 'string' && settings.preset === 'robust'
@@ -13,6 +14,6 @@ export function withClosedForm(settings: Settings, traced: TracedGradient, gradi
   const nodes = traced.trained.map(
     (weight) => traced.weightNodes.find((n) => n.attributes.name === weightParameter(weight))!,
   )
-  const exact = exactData(traced.data, nodes, [traced.loss], gradients)
-  return exact ? { ...settings, init: { data: exact.input } } : settings
+  const found = exactData(traced.data, nodes, [traced.loss], gradients)
+  return found ? { ...settings, init: { data: found.input } } : settings
 }

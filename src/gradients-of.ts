@@ -16,7 +16,8 @@ import { traceExample } from './trace-example'
  * @param model a built model; its weights are read, nothing is changed
  * @param x data [batch, ...inputShape], float32; of several inputs a list or a map by name, which may be integers too
  * @param y class indices, or targets [batch, …] of the shape of the model's output; of several outputs a list or a map
- * @returns tensors by weight name, in the order of `model.trainableWeights`; the caller owns them
+ * @returns tensors by weight name; the caller owns them. They are in the order of `model.trainableWeights`, except that an
+ * object has names which are whole numbers ('10') first: where a model has such names, go by name
  * @throws DlgError `invalid-model`, `invalid-data`, `invalid-option`, `untraceable`
  */
 export async function gradientsOf(
@@ -25,12 +26,20 @@ export async function gradientsOf(
   y: OutputTargets | Each<OutputTargets>,
   options: TrainingOptions = {},
 ): Promise<tf.NamedTensorMap> {
+  return Object.fromEntries(await gradientList(model, x, y, options))
+}
+
+/** The same as names and tensors, in the order of the trained weights. */
+export async function gradientList(
+  model: Model,
+  x: Data,
+  y: OutputTargets | Each<OutputTargets>,
+  options: TrainingOptions = {},
+): Promise<[name: string, gradient: tf.Tensor][]> {
   const { traced, settings, inputs, values, parameters } = await traceExample(model, x, y, options)
   const gradients = await evaluate(settings.runtime, { inputs, outputs: traced.gradients }, parameters, values)
-  return Object.fromEntries(
-    traced.trained.map((w, i) => [
-      w.name,
-      tf.tensor(Float32Array.from(gradients[i]), [...w.shape] as number[], 'float32'),
-    ]),
-  )
+  return traced.trained.map(({ name, shape }, i) => [
+    name,
+    tf.tensor(Float32Array.from(gradients[i]), [...shape], 'float32'),
+  ])
 }

@@ -46,7 +46,7 @@ export {
 export type { Each } from './model/each'
 export type { LossFunction } from './model/loss'
 export type { FunctionalModel, Model, NamedFunctionalModel } from './model/model'
-export { cosine, type Distance, l2 } from './objective/distance'
+export { balanced, cosine, type Distance, l2 } from './objective/distance'
 export { box, colorTotalVariation, norm, type Prior, totalVariation } from './objective/prior'
 export * from './optim'
 export type { Data } from './read-data'

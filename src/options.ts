@@ -2,7 +2,7 @@ import { Tensor } from '@tensorflow/tfjs-core'
 import { choice, count, hasMethod, invalid, knownNames, number, show } from './checks'
 import { DlgError } from './errors'
 import { labelsOption } from './label-options'
-import { cosine, type Distance, l2 } from './objective/distance'
+import { balanced, cosine, type Distance, l2 } from './objective/distance'
 import { box, colorTotalVariation, norm, type Prior, totalVariation } from './objective/prior'
 import { scaleFree } from './objective/scale'
 import { HISTORY } from './optimizers'
@@ -104,7 +104,8 @@ function missingOption(missing: LeakageOptions['missing']): Settings['missing'] 
 
 function distanceOption(distance: NonNullable<LeakageOptions['distance']>): Distance {
   if (typeof distance !== 'string' && hasMethod(distance, 'measure')) return distance
-  return choice('distance', distance, ['l2', 'cosine'], 'an object with measure()') === 'l2' ? l2() : cosine()
+  const name = choice('distance', distance, ['l2', 'cosine', 'balanced'], 'an object with measure()')
+  return { l2, cosine, balanced }[name]()
 }
 
 function scaleOption(scale: LeakageOptions['scale'] = 1): Settings['scale'] {

@@ -99,8 +99,8 @@ export interface LeakageOptions extends TrainingOptions {
    * the search. Default 1.
    */
   scale?: 'auto' | number
-  /** Default `l2`. */
-  distance?: 'l2' | 'cosine' | Distance
+  /** Default `l2`; `balanced` for deep networks. */
+  distance?: 'l2' | 'cosine' | 'balanced' | Distance
   /** Default `lbfgs`. */
   // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business
   optimizer?: 'lbfgs' | 'adam' | Optimizer<any>

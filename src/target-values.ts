@@ -6,6 +6,7 @@ import type { Each } from './model/each'
 import type { TrainedOutput } from './model/outputs'
 import { requireFinite } from './read-data'
 import type { Values } from './runtime/runtime'
+import { totalWeight } from './total-weight'
 
 /**
  * Targets of one output: class indices, one for each sample, or a tensor. A tensor has the output's shape, or lacks its last
@@ -40,13 +41,28 @@ export function targetKind({ criterion, node }: TrainedOutput): TargetKind {
   return said ?? (node.shape[node.shape.length - 1] === 1 ? 'numbers' : 'classes')
 }
 
-/** Targets of the shape of the output. @throws DlgError `invalid-data` when they do not fit it */
+/** Targets of the shape of the output. @throws DlgError `invalid-data` when they do not fit it, or leave no loss */
 export function targetRows(y: PlainTargets, output: TrainedOutput): Float32Array {
+  const rows = rowsOf(y, output)
+  requireWeight(rows, output)
+  return rows
+}
+
+/** @throws DlgError `invalid-data` where nothing counts in the mean: Σ weight is 0, and the loss 0 / 0 */
+function requireWeight(rows: Float32Array, { name, node, criterion }: TrainedOutput): void {
+  const total = typeof criterion === 'function' ? undefined : totalWeight(criterion, node.shape, rows)
+  if (total === undefined || total > 0) return
+  throw invalid(
+    `targets of '${name}' count ${total} in all under '${criterion.name}': each is ignored, masked or a row of zeros, and there is no loss; one at least must count`,
+  )
+}
+
+function rowsOf(y: PlainTargets, output: TrainedOutput): Float32Array {
   const { shape } = output.node
   const classes = shape[shape.length - 1]
   // one number a sample, which needs no axis of its own
   const column = classes === 1 && targetKind(output) !== 'classes'
-  if ('labels' in y) return column ? numbersOf(y.labels, shape) : oneHotLabels(y.labels, shape)
+  if ('labels' in y) return column ? numbersOf(y.labels, shape) : oneHotLabels(y.labels, shape, ignored(output))
   if (sameShape(y.shape, shape)) return Float32Array.from(y.values)
   const perPosition = sameShape(y.shape, shape.slice(0, -1))
   if (perPosition && column) return Float32Array.from(y.values)
@@ -65,13 +81,13 @@ function numbersOf(values: readonly number[], shape: Shape): Float32Array {
   return numbers
 }
 
-function oneHotLabels(labels: readonly number[], shape: Shape): Float32Array {
+function oneHotLabels(labels: readonly number[], shape: Shape, ignore?: number): Float32Array {
   const [batch, classes] = shape
   if (shape.length !== 2) throw invalid(`class indices need an output [batch, classes]; it is [${shape}]`)
   if (!Array.isArray(labels)) throw invalid('labels must be a list of class indices')
   if (labels.length !== batch)
     throw invalid(`${labels.length} labels for a batch of ${batch}; give one for each sample`)
-  return oneHotRows(labels, classes)
+  return oneHotRows(labels, classes, ignore)
 }
 
 /** Rows of the identity for class indices, and of zeros for the one that is ignored. */

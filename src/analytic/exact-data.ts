@@ -11,14 +11,15 @@ import { transposed } from './matrix'
  * @param trained nodes of the trained weights
  * @param outputs the model's output, or its loss
  * @param gradients the shared gradients, in the order of the trained weights
- * @returns the data in row-major order with their certificate; undefined where there is no such layer, or its neurons disagree
+ * @returns the data in row-major order with their certificate; undefined where there is no such layer, or its neurons
+ * disagree. `unconfirmed` data come from one neuron alone, and need a proof.
  */
 export function exactData(
   data: Node,
   trained: readonly Node[],
   outputs: readonly Node[],
   gradients: readonly Values[],
-): (DenseInput & { readonly status: 'exact'; readonly input: Float64Array }) | undefined {
+): (DenseInput & { readonly status: 'exact' | 'unconfirmed'; readonly input: Float64Array }) | undefined {
   const layer = firstDense(data, trained, outputs)
   if (!layer) return undefined
   const { weight, bias } = { weight: gradients[layer.weight], bias: gradients[layer.bias] }
@@ -26,5 +27,7 @@ export function exactData(
     bias,
     weight: layer.transposed ? transposed(weight, bias.length, weight.length / bias.length) : weight,
   })
-  return found.status === 'exact' ? (found as ReturnType<typeof exactData>) : undefined
+  const { status, input } = found
+  if (!input || (status !== 'exact' && status !== 'unconfirmed')) return undefined
+  return { ...found, status, input }
 }

@@ -2,11 +2,11 @@ import { DlgError } from '../errors'
 import { random } from '../random'
 import { type DenseGradient, inputWidth } from './dense-gradient'
 
-/** An input that several neurons give alike. */
-export interface IsolatedInput {
+/** What several neurons give alike: the input of a sample, or a mixture of samples that weigh the same at all of them. */
+export interface InputCandidate {
   /** [in] */
   readonly input: Float64Array
-  /** The neurons it comes from, two at least, most certain first. */
+  /** The neurons that support it, two at least, most certain first. */
   readonly neurons: readonly number[]
   /** Greatest relative distance of one of them to the first. */
   readonly deviation: number
@@ -14,16 +14,16 @@ export interface IsolatedInput {
 
 /** What the neurons of a dense layer say about the inputs of a batch. */
 export interface IsolatedInputs {
-  /** Inputs in the clear, the best supported first. */
-  readonly inputs: readonly IsolatedInput[]
-  /** Neurons whose quotient is a mixture, or an input that nothing confirms. */
-  readonly mixtures: readonly number[]
+  /** The best supported first. That one is a sample of the batch is for a proof to say. */
+  readonly candidates: readonly InputCandidate[]
+  /** Neurons whose quotient no other one supports: a mixture, or the input of a sample that reached them alone. */
+  readonly unsupported: readonly number[]
   /** Neurons without a gradient. */
   readonly silent: readonly number[]
 }
 
 export interface IsolationOptions {
-  /** Greatest relative distance between neurons that agree. Default 1e-4. */
+  /** Greatest relative distance between neurons that agree. Default 1e-6: rounding of float32 gradients leaves 1e-7. */
   tolerance?: number
   /** Outputs of the model that the loss reads. Default: more than two. */
   outputs?: number
@@ -32,19 +32,21 @@ export interface IsolationOptions {
 /** Part of the largest bias gradient below which a neuron counts as silent: float32 leaves nothing of its quotient. */
 const SILENT = 1e-6
 
-/** Relative distance of two quotients of one input: their rounding is that of float32 over ∂b. */
-const ALIKE = 1e-4
+/** Relative distance of two quotients of one input: up to 9e-8 was measured of float32 gradients. */
+const ALIKE = 1e-6
 
 /**
- * Inputs of single samples out of a batch's gradient, where a ReLU follows the layer (Boenisch et al. 2021, where the
- * weights are chosen for it; here they are as they are).
+ * Candidates for the inputs of single samples, out of a batch's gradient, where a ReLU follows the layer (Boenisch et al.
+ * 2021, where the weights are chosen for it; here they are as they are).
  *
  * Every neuron gives ∂W_i / ∂b_i, the mean of the samples it fired for, weighed by their ∂z. If it fired for one only,
- * that is the sample. Two neurons that fired for several give different means, as their weights differ; so what two
- * neurons or more give alike is a sample, and what one gives alone is not known to be one.
+ * that is the sample, and all such neurons give it alike. Neurons that fired for several give different means as far as
+ * the proportions of ∂z differ between them, so what two neurons or more give alike is a candidate.
  *
- * With one output or two classes, and nothing but this ReLU between, the weights of two samples are in the same
- * proportion at every neuron: mixtures agree as well, and nothing counts as isolated. A proof tells then.
+ * It is no more than that: this layer alone cannot tell a sample from a mixture in equal proportions. Samples of one label
+ * which a model is sure of, or sure against, have nearly proportional ∂z, and their mean may be the best supported of all.
+ * With one output or two classes, and nothing but this ReLU between, all mixtures agree, and there are no candidates. What
+ * a candidate is worth is said by a proof of the whole batch (`proofOf`).
  *
  * @throws DlgError `invalid-gradients`, `invalid-option`
  */
@@ -82,12 +84,12 @@ export function isolatedInputs(gradient: DenseGradient, options: IsolationOption
       )
     }
   }
-  const isolated = groups.filter(({ neurons }) => neurons.length > 1 && outputs > 2)
+  const supported = groups.filter(({ neurons }) => neurons.length > 1 && outputs > 2)
   return {
-    inputs: isolated
+    candidates: supported
       .sort((a, b) => b.neurons.length - a.neurons.length)
       .map(({ input, neurons, deviation }) => ({ input, neurons, deviation })),
-    mixtures: groups.filter((group) => !isolated.includes(group)).flatMap(({ neurons }) => neurons),
+    unsupported: groups.filter((group) => !supported.includes(group)).flatMap(({ neurons }) => neurons),
     silent,
   }
 }

@@ -1,9 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
-import { gradientsOf } from '../gradients-of'
+import { gradientList, type gradientsOf } from '../gradients-of'
+import { sameShape } from '../graph'
 import type { Model } from '../model/model'
 import type { PlainTensor, SharedGradients } from '../read-gradients'
 import type { TrainingOptions } from '../settings'
+import { normOf } from './matrix'
+import { readTensor } from './read-tensor'
 
 /** Whether what was recovered has the shared gradient. */
 export interface Proof {
@@ -29,12 +32,16 @@ export interface ProofOptions extends TrainingOptions {
 /** Residual up to which float32 gradients are the same. */
 export const TOLERANCE = 1e-4
 
+/** Shared tensors by the weights' names. */
+type Named = { readonly [name: string]: tf.Tensor | PlainTensor }
+
 /**
  * Computes the gradient of what was recovered and compares it with the shared one.
  *
  * A proof says that these data explain the gradient. That they are the client's data follows where nothing else would
  * explain it, as for the exact leaks of this module.
  *
+ * @param shared by name, where tensors that were not shared are left out; or a list in the order of the trained weights
  * @throws DlgError as {@link gradientsOf}; `invalid-gradients` where the shared ones do not fit; `invalid-option`
  */
 export async function proofOf(
@@ -43,54 +50,57 @@ export async function proofOf(
   shared: SharedGradients,
   { tolerance, ...training }: ProofOptions = {},
 ): Promise<Proof> {
-  const gradients = await gradientsOf(model, data, labels, training)
+  const found = await gradientList(model, data, labels, training)
   try {
-    const names = Object.keys(gradients)
-    if (Array.isArray(shared) && shared.length !== names.length)
-      throw new DlgError('invalid-gradients', `${shared.length} gradients for ${names.length} trained weights`)
-    const named = Array.isArray(shared)
-      ? Object.fromEntries(names.map((name, i) => [name, shared[i]]))
-      : (shared as { readonly [name: string]: tf.Tensor | PlainTensor })
-    return await compare(gradients, named, tolerance)
+    const names = found.map(([name]) => name)
+    return await compare(Object.fromEntries(found), byName(shared, names), tolerance)
   } finally {
-    tf.dispose(gradients)
+    tf.dispose(found.map(([, gradient]) => gradient))
   }
+}
+
+function byName(shared: SharedGradients, names: readonly string[]): Named {
+  if (!Array.isArray(shared)) return shared as Named
+  if (shared.length !== names.length)
+    throw new DlgError('invalid-gradients', `${shared.length} gradients for ${names.length} trained weights`)
+  return Object.fromEntries(names.map((name, i) => [name, shared[i]]))
 }
 
 /**
  * The proof of a gradient that was recomputed. Tensors that were not shared are left out.
  *
- * @throws DlgError `invalid-gradients` for a shared tensor that is zero everywhere, unknown or of another size
+ * @throws DlgError `invalid-gradients` for a shared tensor that is unknown, of another shape, disposed or not finite, and
+ * where all of them are zero; `invalid-option`
  */
-export async function compare(
-  found: tf.NamedTensorMap,
-  shared: { readonly [name: string]: tf.Tensor | PlainTensor },
-  tolerance = TOLERANCE,
-): Promise<Proof> {
+export async function compare(found: tf.NamedTensorMap, shared: Named, tolerance = TOLERANCE): Promise<Proof> {
   if (!(tolerance > 0 && tolerance < 1))
     throw new DlgError('invalid-option', `tolerance is ${tolerance}; it must be a number in (0, 1)`)
-  if (typeof shared !== 'object' || shared === null)
+  if (typeof shared !== 'object' || shared === null || shared instanceof tf.Tensor)
     throw new DlgError('invalid-gradients', 'gradients must be a list or a map of tensors')
-  let [difference, norm] = [0, 0]
-  for (const [name, tensor] of Object.entries(shared)) {
-    if (!Object.hasOwn(found, name) || !tensor)
-      throw new DlgError(
-        'invalid-gradients',
-        `shared gradient '${name}' is ${!tensor ? 'missing' : 'of no trained weight'}; the model has ${Object.keys(found).join(', ')}`,
-      )
-    const values = await found[name].data()
-    const target = tensor instanceof tf.Tensor ? await tensor.data() : tensor.data
-    if (target.length !== values.length)
-      throw new DlgError(
-        'invalid-gradients',
-        `shared gradient '${name}' has ${target.length} numbers; the weight has shape [${found[name].shape}]`,
-      )
-    for (let i = 0; i < values.length; i++) {
-      difference += (values[i] - target[i]) ** 2
-      norm += target[i] ** 2
-    }
-  }
-  if (!(norm > 0)) throw new DlgError('invalid-gradients', 'every shared gradient is zero: there is nothing to prove')
-  const residual = Math.sqrt(difference / norm)
+  const pairs = await Promise.all(
+    Object.entries(shared).map(async ([name, tensor]) => {
+      const values = await readTensor(name, tensor)
+      return { values, recomputed: await recomputedOf(found, name, tensor.shape) }
+    }),
+  )
+  if (pairs.length === 0) throw new DlgError('invalid-gradients', 'no gradient was shared: there is nothing to prove')
+  const norm = normOf(pairs.map(({ values }) => values))
+  if (norm === 0) throw new DlgError('invalid-gradients', 'every shared gradient is zero: there is nothing to prove')
+  const residual = normOf(pairs.map(({ values, recomputed }) => values.map((v, i) => recomputed[i] - v))) / norm
   return { residual, proven: residual <= tolerance }
+}
+
+/** The gradient that a shared one is held against. */
+async function recomputedOf(found: tf.NamedTensorMap, name: string, shape: readonly number[]) {
+  if (!Object.hasOwn(found, name))
+    throw new DlgError(
+      'invalid-gradients',
+      `shared gradient '${name}' is of no trained weight; the model has ${Object.keys(found).join(', ')}`,
+    )
+  if (!sameShape(shape, found[name].shape))
+    throw new DlgError(
+      'invalid-gradients',
+      `shared gradient '${name}' has shape [${shape.join(', ')}]; the weight has [${found[name].shape.join(', ')}]`,
+    )
+  return found[name].data()
 }

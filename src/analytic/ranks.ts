@@ -1,7 +1,6 @@
-import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
-import type { PlainTensor } from '../read-gradients'
 import type { Values } from '../runtime/runtime'
+import { readTensor } from './read-tensor'
 import { spectrum } from './singular-values'
 import type { NamedGradients } from './transformer'
 
@@ -49,7 +48,7 @@ export async function gradientRanks(gradients: NamedGradients, options: RankOpti
       throw new DlgError('invalid-gradients', `gradient '${name}' must be a tensor or {shape, data}`)
   const matrices = Object.entries(gradients).filter(([, { shape }]) => shape.length >= 2)
   return Promise.all(
-    matrices.map(async ([name, tensor]) => rankOf(name, tensor.shape, await read(name, tensor), limit)),
+    matrices.map(async ([name, tensor]) => rankOf(name, tensor.shape, await readTensor(name, tensor), limit)),
   )
 }
 
@@ -73,24 +72,4 @@ function rankOf(name: string, shape: readonly number[], values: Values, limit: n
             ? 'full'
             : 'span',
   }
-}
-
-async function read(name: string, tensor: Tensor | PlainTensor): Promise<Values> {
-  if (tensor instanceof Tensor && tensor.isDisposed)
-    throw new DlgError('invalid-gradients', `gradient '${name}' is a disposed tensor`)
-  const data = tensor instanceof Tensor ? await tensor.data() : tensor.data
-  const values = Float64Array.from(data as ArrayLike<number>)
-  const size = tensor.shape.reduce((a, b) => a * b, 1)
-  if (values.length !== size)
-    throw new DlgError(
-      'invalid-gradients',
-      `gradient '${name}' has ${values.length} numbers; shape [${tensor.shape.join(', ')}] needs ${size}`,
-    )
-  const bad = values.findIndex((v) => !Number.isFinite(v))
-  if (bad >= 0)
-    throw new DlgError(
-      'invalid-gradients',
-      `gradient '${name}' is ${values[bad]} at position ${bad}; it must be finite`,
-    )
-  return values
 }

@@ -1,5 +1,6 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
 import type { Values } from '../runtime/runtime'
+import { largest } from './matrix'
 
 /** Rounding of float32 numbers. */
 const FLOAT32 = 2 ** -23
@@ -25,9 +26,11 @@ export interface Spectrum {
  */
 export function spectrum(values: Values, rows: number, columns: number, limit: number): Spectrum {
   const tolerance = FLOAT32 * Math.sqrt(Math.max(rows, columns))
+  // relative to the largest entry, so that squares neither overflow nor vanish
+  const unit = largest(values) || 1
   const rest: Float64Array[] = []
   for (let i = 0; i < rows; i++) {
-    const row = Float64Array.from(values.subarray(i * columns, (i + 1) * columns))
+    const row = Float64Array.from(values.subarray(i * columns, (i + 1) * columns), (v) => v / unit)
     if (row.some((v) => v !== 0)) rest.push(row)
   }
   const norms = Float64Array.from(rest, squares)

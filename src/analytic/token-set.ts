@@ -1,3 +1,4 @@
+import { DlgError } from '../errors'
 import type { Values } from '../runtime/runtime'
 
 /** One position, decoded. */
@@ -40,9 +41,16 @@ export function tokenSet(embeddingGradient: Table, threshold = 0): number[] {
  * As {@link tokenSet}, where the masked-LM decoder shares the table and every row has a gradient: for a token v that is
  * neither in the sentence nor hidden it is p_v h, with p_v the gradient of the output bias. The `count` rows which that
  * explains least hold, with the hidden tokens, those of the sentence.
+ *
+ * @throws DlgError `invalid-gradients` for a bias that does not fit the table, or has no positive gradient
  */
 export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, count: number): number[] {
   const { data, width } = embeddingGradient
+  if (data.length !== biasGradient.length * width)
+    throw new DlgError(
+      'invalid-gradients',
+      `an output bias of ${biasGradient.length} tokens needs a table of as many rows of ${width}; it has ${data.length} numbers`,
+    )
   const features = new Float64Array(width)
   let squares = 0
   biasGradient.forEach((p, v) => {
@@ -50,6 +58,11 @@ export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, cou
     squares += p * p
     for (let j = 0; j < width; j++) features[j] += p * data[v * width + j]
   })
+  if (!(squares > 0))
+    throw new DlgError(
+      'invalid-gradients',
+      "the output bias's gradient is positive for no token, as a soft-max's is for all that are not hidden: it tells nothing",
+    )
   const rest = Float64Array.from(data, (x, i) => {
     const v = Math.floor(i / width)
     return x - (biasGradient[v] * features[i % width]) / squares

@@ -21,6 +21,8 @@ const MAD = 1.4826
  * has a term of order 1. Log norms of strangers are taken as normal around their median, with the spread of their
  * median absolute deviation. Where a gradient of an output bias was shared, `tiedTokenSet` is the sharper tool.
  *
+ * A table most of whose rows are zero is not tied, and its tokens are the rows that are not: no strangers are expected.
+ *
  * @param expectedStrangers how many strangers may be expected among the tokens. Default 0.01.
  * @throws DlgError `invalid-gradients` for a table without whole rows, `invalid-option` for a number that is not above 0
  */
@@ -33,6 +35,10 @@ export function tokensByNorm(embeddingGradient: Table, expectedStrangers = 0.01)
   const logs = rowNorms(embeddingGradient).map(Math.log)
   const finite = logs.filter(Number.isFinite)
   if (finite.length === 0) return { tokens: [], threshold: Infinity, expectedStrangers: 0 }
+  if (finite.length < logs.length / 2) {
+    const tokens = [...logs.keys()].filter((id) => Number.isFinite(logs[id]))
+    return { tokens, threshold: Math.exp(finite.reduce((a, b) => Math.min(a, b))), expectedStrangers: 0 }
+  }
   const centre = median(finite)
   const spread = MAD * median(finite.map((v) => Math.abs(v - centre)))
   const least = centre + spread * upperQuantile(expectedStrangers / finite.length)

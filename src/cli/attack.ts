@@ -23,7 +23,7 @@ export const attackOptions = (command: string) =>
       help: 'how the attacker comes by the labels: joint (searched for with the data), infer (closed form), known',
     },
     optimizer: { value: 'NAME', default: 'lbfgs', help: 'lbfgs, adam' },
-    distance: { value: 'NAME', default: 'l2', help: 'between gradients: l2, cosine' },
+    distance: { value: 'NAME', default: 'l2', help: 'between gradients: l2, cosine, balanced (for deep networks)' },
     preset: {
       value: 'NAME',
       default: 'robust',
@@ -55,7 +55,7 @@ export interface SearchSettings {
   readonly json: boolean
   readonly preset: 'robust' | 'paper'
   readonly optimizer: 'lbfgs' | 'adam'
-  readonly distance: 'l2' | 'cosine'
+  readonly distance: 'l2' | 'cosine' | 'balanced'
   readonly iterations: number
   readonly restarts: number
   readonly concurrency: number
@@ -82,7 +82,7 @@ export function searchSettings(args: Arguments): SearchSettings {
     json: args.has('json'),
     preset,
     optimizer: args.choice('optimizer', ['lbfgs', 'adam']),
-    distance: args.choice('distance', ['l2', 'cosine']),
+    distance: args.choice('distance', ['l2', 'cosine', 'balanced']),
     iterations: args.whole('iterations', 1),
     restarts: args.has('restarts') ? args.whole('restarts', 1) : preset === 'paper' ? 1 : 4,
     concurrency: args.whole('concurrency', 1, 64),

@@ -27,56 +27,75 @@ export interface Counts {
  * @param samples what the gradient is divided by: the batch size for a mean, 1 for a sum
  */
 export function labelCounts(layer: DenseLayer, batchSize: number, samples: number): Counts {
-  const classes = layer.bias.length
-  const every = Array.from({ length: classes }, (_, c) => c)
-  const least = every.map((c) => (layer.biasGradient[c] < 0 ? 1 : 0))
-  const typical = meanFeatures(
-    layer,
-    every.filter((c) => least[c] > 0),
-  )
-  /** P_c − 1_c: what one sample of a class adds. */
-  const share = every.map((c) => {
-    const p = probabilities(layer, least[c] > 0 ? featuresOf(layer, c) : typical)
-    p[c] -= 1
-    return p
-  })
-  const counts: number[] = [...least]
   const target = Float64Array.from(layer.biasGradient as ArrayLike<number>, (v) => v * samples)
-  const rest = target.map((v) => -v)
-  const add = (c: number, n: number) => {
-    counts[c] += n
-    for (let i = 0; i < classes; i++) rest[i] += n * share[c][i]
+  const least: number[] = Array.from(layer.biasGradient, (v) => (v < 0 ? 1 : 0))
+  const fit: Fit = { shares: sharesOf(layer, least), counts: least.map(() => 0), rest: target.map((v) => -v) }
+  least.forEach((n, c) => {
+    if (n > 0) add(fit, c, 1)
+  })
+  for (let n = least.reduce((a, b) => a + b, 0); n < batchSize; n++) add(fit, bestClass(fit), 1)
+  for (let next = bestExchange(fit, least); next; next = bestExchange(fit, least)) {
+    add(fit, next.to, 1)
+    add(fit, next.from, -1)
   }
-  for (const c of every) if (least[c] > 0) for (let i = 0; i < classes; i++) rest[i] += share[c][i]
+  return { counts: fit.counts, residual: Math.sqrt(squares(fit.rest) / squares(target)) }
+}
 
-  /** Σ (rest + share of one class − share of another)². */
-  const left = (to: number | undefined, from: number | undefined): number => {
-    let sum = 0
-    for (let i = 0; i < classes; i++) {
-      const v = rest[i] + (to === undefined ? 0 : share[to][i]) - (from === undefined ? 0 : share[from][i])
-      sum += v * v
+/** Counts, and what they leave of the gradient. */
+interface Fit {
+  /** P_c − 1_c by class: what one sample adds. */
+  readonly shares: readonly Float64Array[]
+  readonly counts: number[]
+  /** Σ_c k_c (P_c − 1_c) − B ∂b */
+  readonly rest: Float64Array
+}
+
+/** @param least 1 for a class that is present for sure */
+function sharesOf(layer: DenseLayer, least: readonly number[]): Float64Array[] {
+  const present = [...least.keys()].filter((c) => least[c] > 0)
+  // all others have the same features, and so the same probabilities
+  const typical = probabilities(layer, meanFeatures(layer, present))
+  return least.map((n, c) => {
+    const share = n > 0 ? probabilities(layer, featuresOf(layer, c)) : typical.slice()
+    share[c] -= 1
+    return share
+  })
+}
+
+function add({ shares, counts, rest }: Fit, c: number, n: number): void {
+  counts[c] += n
+  for (let i = 0; i < rest.length; i++) rest[i] += n * shares[c][i]
+}
+
+/** The class of which one more sample explains most. */
+function bestClass({ shares, rest }: Fit): number {
+  const errors = shares.map((share) => squares(rest, share))
+  return errors.reduce((best, error, c) => (error < errors[best] ? c : best), 0)
+}
+
+/** The exchange of a sample that is not certain for one of another class, where one explains more than there is. */
+function bestExchange({ shares, counts, rest }: Fit, least: readonly number[]) {
+  let best: { to: number; from: number } | undefined
+  let bound = squares(rest) * (1 - 1e-9)
+  for (const from of counts.keys()) {
+    if (counts[from] <= least[from]) continue
+    const without = rest.map((v, i) => v - shares[from][i])
+    for (const to of counts.keys()) {
+      const error = to === from ? Infinity : squares(without, shares[to])
+      if (error < bound) {
+        best = { to, from }
+        bound = error
+      }
     }
-    return sum
   }
-  for (let n = counts.reduce((a, b) => a + b, 0); n < batchSize; n++)
-    add(
-      every.reduce((a, b) => (left(b, undefined) < left(a, undefined) ? b : a)),
-      1,
-    )
-  for (;;) {
-    let best = { error: left(undefined, undefined) * (1 - 1e-9), to: -1, from: -1 }
-    for (const from of every)
-      if (counts[from] > least[from])
-        for (const to of every) {
-          const error = left(to, from)
-          if (to !== from && error < best.error) best = { error, to, from }
-        }
-    if (best.to < 0) break
-    add(best.to, 1)
-    add(best.from, -1)
-  }
-  const norm = target.reduce((sum, v) => sum + v * v, 0)
-  return { counts, residual: Math.sqrt(left(undefined, undefined) / norm) }
+  return best
+}
+
+/** Σ (rest + share)² */
+function squares(rest: Float64Array, share?: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < rest.length; i++) sum += (rest[i] + (share ? share[i] : 0)) ** 2
+  return sum
 }
 
 /** ĥ_c = ∂W_c / ∂b_c */

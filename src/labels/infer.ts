@@ -55,7 +55,7 @@ function repeated(biasGradient: Values, present: readonly number[], context: Lab
   if (present.length === 0 || !head.weight || !layer?.weight || !layer.bias) throw refused(found)
   const dense = { weightGradient: head.weight, biasGradient, weight: layer.weight, bias: layer.bias }
   const { counts, residual } = labelCounts(dense, batchSize, reduction === 'mean' ? batchSize : 1)
-  if (residual > EXPLAINED)
+  if (!(residual <= EXPLAINED))
     throw refused(`${found}, and no counts of them explain the gradient (${residual.toFixed(2)} of it is left)`)
   return known(spelledOut(counts), 'iLRG', 1 - residual)
 }

@@ -64,7 +64,11 @@ export type Traced = Pick<TracedGradient, 'graph' | 'captured'>
 /** The target of an output, of its shape; all outputs with a loss are there to choose by. */
 export type TargetOf = (output: Node, trained: TrainedOutput, all: readonly TrainedOutput[]) => Node
 
-/** Traces the model once, forward only, and differentiates the loss on the graph: ∂L/∂W, in the order of the weights. */
+/**
+ * Traces the model once, forward only, and differentiates the loss on the graph: ∂L/∂W, in the order of the weights.
+ *
+ * @throws DlgError `invalid-model`, `invalid-option`, `untraceable`
+ */
 export function traceGradient(
   model: OpenModel,
   training: Training,
@@ -94,15 +98,24 @@ export function traceGradient(
   const loss = losses.reduce(g.add)
   const inputs = nodes.filter((node): node is Node<'input'> => node.op === 'input')
   const trained = model.weights.filter((w) => w.trainable)
-  const gradients = g.grad(
-    loss,
-    weightNodes.filter((_, i) => model.weights[i].trainable),
-  )
+  const trainedNodes = weightNodes.filter((_, i) => model.weights[i].trainable)
+  requireReach(model, trainedNodes, loss)
+  const gradients = g.grad(loss, trainedNodes)
   const [data, output] = [inputs[0], outputs[0].node]
   return {
     ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained },
     ...{ outputs, output, targets, loss, gradients },
   }
+}
+
+/** A gradient that is zero whatever the data says nothing about them. */
+function requireReach({ name }: OpenModel, trained: readonly Node[], loss: Node): void {
+  const reached = new Set(g.reachable([loss]))
+  if (trained.some((node) => reached.has(node))) return
+  throw new DlgError(
+    'invalid-model',
+    `no trained weight of model '${name}' reaches the loss, so that every gradient is zero; the outputs in the loss must be computed from them, and apply() of a functional model must use the weights it is given`,
+  )
 }
 
 function requireBatch({ name }: OpenModel, output: Node, batchSize: number): void {

@@ -29,8 +29,6 @@ function upperBound(node: Node, of: readonly number[]): number {
     case 'sigmoid':
     case 'softmax':
       return 1
-    case 'exp':
-      return node.inputs[0].op === 'logSoftmax' ? 1 : Infinity
     case 'reshape':
     case 'transpose':
     case 'broadcast':

@@ -52,6 +52,27 @@ export function cosine(): Distance {
   }
 }
 
+/**
+ * Σ_ℓ ‖g_ℓ − g*_ℓ‖² / ‖g*_ℓ‖ over the tensors: between the plain sum, where the large gradient of a last layer drowns
+ * those of the first ones, which tell the data, and the same weight for every tensor, where rounding noise of a tensor that is zero
+ * in theory (the bias of an attention's key) drowns the rest. For deep networks.
+ */
+export function balanced(): Distance {
+  return {
+    name: 'balanced',
+    measure(gradients, shared) {
+      const size = (n: Node) => g.sqrt(g.offset(g.inner(n, n), 1e-30))
+      return total(
+        gradients.map((n, i) => {
+          const difference = g.sub(n, shared[i])
+          return g.div(g.inner(difference, difference), size(shared[i]))
+        }),
+      )
+    },
+    unit: (shared) => shared.reduce((sum, values) => sum + Math.sqrt(squaredNorm([values])), 0),
+  }
+}
+
 /** Σ v² over all tensors. */
 export function squaredNorm(tensors: readonly Values[]): number {
   let sum = 0

@@ -4,7 +4,7 @@ import { deepLeakageFromGradients, type Leakage } from '../leakage'
 import { lbfgs, recover } from '../optim'
 import type { Values } from '../runtime/runtime'
 import type { IterationEvent, LeakageOptions } from '../settings'
-import { balanced, tag } from './distance'
+import { tag } from './distance'
 import { hiddenTokens } from './masked-attack'
 import { classifierProblem, maskedProblem, type Problem, type Sentence } from './problem'
 import { CLASS_BIAS, TOKEN_BIAS, WORDS } from './shapes'
@@ -18,7 +18,7 @@ export interface TextLeakageOptions extends Pick<LeakageOptions, Inherited> {
   /** Of a classifier: `infer` from the gradient of its bias (default), `joint`, or the class. */
   label?: 'infer' | 'joint' | number
   /** Default `balanced`. */
-  distance?: 'balanced' | 'tag' | NonNullable<LeakageOptions['distance']>
+  distance?: 'tag' | NonNullable<LeakageOptions['distance']>
   /** How many tokens the sentence has. Default: as many as the position table's gradient shows. */
   length?: number
   /**
@@ -87,7 +87,7 @@ export async function deepLeakageFromText(
     ...rest,
     labels: problem.labels,
     criterion: problem.criterion,
-    distance: distance === 'balanced' ? balanced() : distance === 'tag' ? tag() : distance,
+    distance: distance === 'tag' ? tag() : distance,
     // N(0, spread²), afresh for each restart: the middle of this range with a tenth of it as noise
     dataRange: [-5 * spread, 5 * spread],
     init: seen ? { data: problem.pointOf(seen.map(({ token }) => token)) } : 'gray',

@@ -1,4 +1,3 @@
-import type { Node } from '../graph'
 import * as g from '../graph'
 import type { Distance } from '../objective/distance'
 import type { Values } from '../runtime/runtime'
@@ -7,27 +6,6 @@ const norm = (values: Values): number => {
   let sum = 0
   for (let i = 0; i < values.length; i++) sum += values[i] ** 2
   return Math.sqrt(sum)
-}
-
-/**
- * Σ_ℓ ‖g_ℓ − g*_ℓ‖² / ‖g*_ℓ‖: between the plain sum, where a classifier's large gradient drowns those of the attention,
- * and the same weight for every tensor, where rounding noise of a tensor that is zero in theory (the key's bias) drowns
- * the rest.
- */
-export function balanced(): Distance {
-  return {
-    name: 'balanced',
-    measure(gradients, shared) {
-      const size = (n: Node) => g.sqrt(g.offset(g.inner(n, n), 1e-30))
-      return gradients
-        .map((n, i) => {
-          const difference = g.sub(n, shared[i])
-          return g.div(g.inner(difference, difference), size(shared[i]))
-        })
-        .reduce(g.add)
-    },
-    unit: (shared) => shared.reduce((sum, values) => sum + norm(values), 0),
-  }
 }
 
 /** Keeps the slope of √(d² + ε²) finite where the gradients agree; relative to the shared tensor's typical number. */

@@ -1,5 +1,6 @@
 export { type FirstInputs, spanTokens } from '../analytic/first-inputs'
 export { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from '../analytic/token-set'
+export { balanced } from '../objective/distance'
 export {
   deepLeakageFromText,
   STEPS,
@@ -8,7 +9,7 @@ export {
   type TextLeakageOptions,
 } from './attack-text'
 export { type BertConfig, parseBertConfig } from './config'
-export { balanced, tag } from './distance'
+export { tag } from './distance'
 export { type GptModel, gpt } from './gpt'
 export type { GptConfig } from './gpt-shapes'
 export { type MaskedSentence, maskTokens } from './masking'

@@ -3,7 +3,7 @@ import { layers, type Sequential, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
 import { exactData, firstDense } from '../../src/analytic'
 import * as g from '../../src/graph'
-import { gradientsOf } from '../../src/index'
+import { deepLeakage, gradientsOf } from '../../src/index'
 import { crossEntropy } from '../../src/model/criterion'
 import { traceGradient } from '../../src/model/gradient'
 import { type Model, openModel } from '../../src/model/model'
@@ -127,6 +127,22 @@ describe('the data behind it', () => {
     expect(found!.deviation).toBeLessThan(1e-6)
     expect(relativeError(found!.input, x.dataSync())).toBeLessThan(1e-6)
     tf.dispose([weights, turned, x])
+  })
+
+  it('are unconfirmed where one neuron alone gives them, and still where the search starts', async () => {
+    const model = sequential()
+    model.add(layers.dense({ inputShape: [5], units: 1, activation: 'sigmoid' }))
+    model.add(layers.dense({ units: 3 }))
+    const x = sample([1, 5])
+    const found = await leak(model, x)
+    expect(found!.status).toBe('unconfirmed')
+    expect(relativeError(found!.input, x.dataSync())).toBeLessThan(1e-6)
+    const shared = await gradientsOf(model, x, [1], { runtime: 'reference' })
+    const searched = await deepLeakage(model, shared, { runtime: 'reference', labels: 'infer' })
+    expect(searched).toMatchObject({ status: 'converged', evaluations: 1 })
+    searched.dispose()
+    tf.dispose([x, shared])
+    model.dispose()
   })
 
   it('are not claimed where the neurons disagree: the bias is used twice', async () => {

@@ -75,9 +75,44 @@ describe('one sample', () => {
     expect(deviation).toBeGreaterThan(0.1)
   })
 
+  it.each([
+    ['the only neuron', [[0.3], [-0.1]]],
+    [
+      'the only live one',
+      [
+        [0, 0.3, 0],
+        [0, -0.1, 0],
+      ],
+    ],
+    [
+      'the only one above rounding',
+      [
+        [1e-9, 0.3, 0],
+        [2e-9, -0.1, 1e-9],
+      ],
+    ],
+  ])('is unconfirmed where %s gives it: it would be of a mixture too', (_, felt) => {
+    const inputs = [Float64Array.of(1, 2), Float64Array.of(5, -3)]
+    const { input, status, deviation } = invertDense(gradientOf(inputs, felt))
+    expect(status).toBe('unconfirmed')
+    expect(deviation).toBeLessThan(1e-5)
+    // neither sample: (0.3 x₁ − 0.1 x₂) / 0.2
+    expect(relativeError(input!, [-1, 4.5])).toBeLessThan(1e-6)
+  })
+
+  it('comes out of the smallest numbers there are', () => {
+    const { input, status } = invertDense({
+      weight: Float64Array.of(1e-320, 2e-320),
+      bias: Float64Array.of(1e-320, 2e-320),
+    })
+    expect([...input!, status]).toEqual([1, 'exact'])
+  })
+
   it('leaves nothing where no neuron fired', () => {
     const silent = invertDense({ weight: new Float64Array(6), bias: new Float64Array(2) })
     expect(silent).toEqual({ input: undefined, deviation: Infinity, status: 'silent' })
+    // quotients beyond float64
+    expect(invertDense({ weight: Float64Array.of(1, 2), bias: Float64Array.of(1e-310) })).toEqual(silent)
   })
 })
 
@@ -92,29 +127,74 @@ describe('a batch behind a ReLU', () => {
       [0, 0, 0, 0, 0, 0, 0, 0, 2],
     ]
     const found = isolatedInputs(gradientOf(inputs, felt))
-    expect(found.inputs.map(({ neurons }) => [...neurons].sort())).toEqual([
+    expect(found.candidates.map(({ neurons }) => [...neurons].sort())).toEqual([
       [1, 3, 6],
       [0, 4],
     ])
-    expect(relativeError(found.inputs[0].input, inputs[1])).toBeLessThan(1e-14)
-    expect(relativeError(found.inputs[1].input, inputs[0])).toBeLessThan(1e-14)
-    expect([...found.mixtures].sort()).toEqual([2, 5, 8])
+    expect(relativeError(found.candidates[0].input, inputs[1])).toBeLessThan(1e-14)
+    expect(relativeError(found.candidates[1].input, inputs[0])).toBeLessThan(1e-14)
+    expect([...found.unsupported].sort()).toEqual([2, 5, 8])
     expect(found.silent).toEqual([7])
   })
 
-  it('isolates nothing where mixtures agree too: two classes', () => {
+  it('gives no candidates where mixtures agree too: two classes', () => {
     const felt = [
       [1, 2, 0],
       [2, 4, 1],
     ]
     // neurons 0 and 1 hold the same mean of both samples
-    expect(isolatedInputs(gradientOf(inputs.slice(0, 2), felt)).inputs).toHaveLength(1)
-    const { inputs: isolated, mixtures } = isolatedInputs(gradientOf(inputs.slice(0, 2), felt), { outputs: 2 })
-    expect(isolated).toEqual([])
-    expect([...mixtures].sort()).toEqual([0, 1, 2])
+    expect(isolatedInputs(gradientOf(inputs.slice(0, 2), felt)).candidates).toHaveLength(1)
+    const { candidates, unsupported } = isolatedInputs(gradientOf(inputs.slice(0, 2), felt), { outputs: 2 })
+    expect(candidates).toEqual([])
+    expect([...unsupported].sort()).toEqual([0, 1, 2])
   })
 
-  it('of a trained step: what is isolated is one of the samples', async () => {
+  it('does not take nearly proportional mixtures for alike: samples of one label in a saturated soft-max', async () => {
+    const model = sequential()
+    model.add(layers.dense({ inputShape: [10], units: 60, activation: 'relu' }))
+    model.add(layers.dense({ units: 6 }))
+    withUniformWeights(model)
+    const pool = tf.tensor(numbers(200 * 10, 9, 0, 1), [200, 10])
+    const scores = model.predict(pool) as tf.Tensor2D
+    const rows = await scores.array()
+    const top = (row: number[]) => row.indexOf(Math.max(...row))
+    const margin = (row: number[]) => {
+      const [first, second] = [...row].sort((a, b) => b - a)
+      return first - second
+    }
+    // the two samples of one class that the model is surest of, both labelled as another
+    const surest = [...rows.keys()]
+      .filter((s) => top(rows[s]) === top(rows[0]))
+      .sort((a, b) => margin(rows[b]) - margin(rows[a]))
+    const label = (top(rows[0]) + 1) % 6
+    const x = tf.gather(pool, surest.slice(0, 2))
+    const samples = (await x.array()) as number[][]
+    const shared = await gradientsOf(model, x, [label, label], { runtime: 'reference' })
+    const [weight, bias] = Object.values(shared).map((t) => t.dataSync() as Float32Array)
+    const { candidates } = isolatedInputs({ weight, bias }, { outputs: 6 })
+    expect(
+      candidates.map(({ input }) => Math.min(...samples.map((sample) => relativeError(input, sample)))).sort(),
+    ).toEqual([expect.closeTo(0, 6), expect.closeTo(0, 6)])
+    // a hundred times that tolerance lets mixtures through
+    const loose = isolatedInputs({ weight, bias }, { outputs: 6, tolerance: 1e-4 })
+    expect(loose.candidates.length).toBeGreaterThan(2)
+    tf.dispose([pool, scores, x, shared])
+    model.dispose()
+  })
+
+  it('may support a mixture best of all, which only a proof tells', () => {
+    // both samples have the same ∂z at neurons 0 to 3, and one to itself at 4 and 5
+    const felt = [
+      [1, 2, 3, 4, 1, 2],
+      [1, 2, 3, 4, 0, 0],
+    ]
+    const { candidates } = isolatedInputs(gradientOf(inputs.slice(0, 2), felt))
+    const mean = inputs[0].map((v, j) => (v + inputs[1][j]) / 2)
+    expect(relativeError(candidates[0].input, mean)).toBeLessThan(1e-14)
+    expect(relativeError(candidates[1].input, inputs[0])).toBeLessThan(1e-14)
+  })
+
+  it('of a trained step: the candidates are samples', async () => {
     const model = sequential()
     model.add(layers.dense({ inputShape: [30], units: 200, activation: 'relu' }))
     model.add(layers.dense({ units: 5 }))
@@ -124,9 +204,9 @@ describe('a batch behind a ReLU', () => {
     const [weight, bias] = Object.values(shared).map((t) => t.dataSync() as Float32Array)
     const found = isolatedInputs({ weight, bias }, { outputs: 5 })
     const rows = [0, 1, 2].map((s) => x.dataSync().slice(30 * s, 30 * (s + 1)))
-    expect(found.inputs.length).toBeGreaterThan(0)
-    expect(found.inputs.length).toBeLessThanOrEqual(3)
-    for (const { input } of found.inputs)
+    expect(found.candidates.length).toBeGreaterThan(0)
+    expect(found.candidates.length).toBeLessThanOrEqual(3)
+    for (const { input } of found.candidates)
       expect(Math.min(...rows.map((row) => relativeError(input, row)))).toBeLessThan(1e-4)
     expect(invertDense({ weight, bias }).status).toBe('mixture')
     tf.dispose([x, shared])
@@ -146,23 +226,13 @@ describe('wrong input is refused', () => {
     }
   })
 
+  it.each([0, 1, Number.NaN, Infinity])('a tolerance of %s', (tolerance) => {
+    const gradient = { weight: Float64Array.of(1), bias: Float64Array.of(1) }
+    expect(() => invertDense(gradient, tolerance)).toThrow(expect.objectContaining({ code: 'invalid-option' }))
+  })
+
   it.each([{ tolerance: 0 }, { tolerance: 1 }, { outputs: 0 }])('%j', (options) => {
     const gradient = { weight: Float64Array.of(1), bias: Float64Array.of(1) }
     expect(() => isolatedInputs(gradient, options)).toThrow(expect.objectContaining({ code: 'invalid-option' }))
-  })
-
-  it('of a proof', async () => {
-    const model = denseNet()
-    const x = sample([1, 8])
-    const shared = await gradientsOf(model, x, [2], { runtime: 'tfjs' })
-    const [name] = Object.keys(shared)
-    const proof = (gradients: Parameters<typeof proofOf>[2], tolerance?: number) =>
-      proofOf(model, { data: x, labels: [2] }, gradients, { runtime: 'tfjs', tolerance })
-    await expect(proof(shared, 2)).rejects.toThrow('tolerance is 2')
-    await expect(proof({ other: shared[name] })).rejects.toThrow("shared gradient 'other' is of no trained weight")
-    await expect(proof({ [name]: { shape: [1], data: [0] } })).rejects.toThrow('has 1 numbers')
-    await expect(proof({ [name]: { shape: [8, 12], data: new Float32Array(96) } })).rejects.toThrow('nothing to prove')
-    tf.dispose([x, shared])
-    model.dispose()
   })
 })

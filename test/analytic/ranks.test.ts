@@ -46,6 +46,13 @@ describe('singular values', () => {
     expect(spectrum(withSpectrum(sigma, 30, 30), 30, 30, 3)).toMatchObject({ rank: 3, truncated: true })
   })
 
+  it.each([1e200, 1e-200, 1e-310])('do not depend on the scale %s', (scale) => {
+    const values = withSpectrum([5, 3, 1], 12, 9).map((v) => v * scale)
+    const found = spectrum(values, 12, 9, 256)
+    expect(found.rank).toBe(3)
+    expect(relativeError(found.values.subarray(0, 3), [1, 0.6, 0.2])).toBeLessThan(1e-6)
+  })
+
   it('of nothing are none', () => {
     expect(spectrum(new Float64Array(12), 4, 3, 9)).toMatchObject({ rank: 0, truncated: false })
   })
@@ -106,9 +113,13 @@ describe('gradients', () => {
     [{ w: { shape: [2, 2], data: [1, 2, 3] } }, {}, 'has 3 numbers; shape [2, 2] needs 4'],
     [{ w: { shape: [1, 2], data: [1, NaN] } }, {}, 'is NaN at position 1'],
     [{ w: null as never }, {}, "'w' must be a tensor"],
+    [{ w: { shape: [2, 2] } as never }, {}, 'has no data; it must be a tensor or {shape, data}'],
     [{}, { limit: 0 }, 'limit is 0'],
     [null as never, {}, 'must be a map'],
   ])('that are wrong are refused: %#', async (gradients, options, message) => {
-    await expect(gradientRanks(gradients, options)).rejects.toThrow(message)
+    await expect(gradientRanks(gradients, options)).rejects.toMatchObject({
+      name: 'DlgError',
+      message: expect.stringContaining(message),
+    })
   })
 })

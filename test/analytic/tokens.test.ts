@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
-import { lossGradients, sequenceLength, tokenSet, tokensByNorm } from '../../src/analytic'
+import { lossGradients, sequenceLength, tiedTokenSet, tokenSet, tokensByNorm } from '../../src/analytic'
 import { nextTokenGradients, randomBert, randomGpt, textGradients } from '../../src/text'
 import { relativeError, uniform } from '../oracle'
 
@@ -17,6 +17,8 @@ describe('tokens', () => {
       width: 16,
     })
     expect(tokenSet(table('word_embeddings'))).toEqual(sorted(sentence))
+    // told by norms too, though no row is a stranger's
+    expect(tokensByNorm(table('word_embeddings'))).toMatchObject({ tokens: sorted(sentence), expectedStrangers: 0 })
     expect(sequenceLength(table('position_embeddings'))).toBe(6)
     tf.dispose(shared)
     model.dispose()
@@ -59,6 +61,16 @@ it.each([
   [{ data: new Float64Array(8), width: 2 }, 0, 'expectedStrangers is 0'],
 ])('a wrong table or confidence is refused: %#', (table, expected, message) => {
   expect(() => tokensByNorm(table, expected)).toThrow(message)
+})
+
+it.each([
+  [new Float64Array(3), 'is positive for no token'],
+  [Float64Array.of(-1, 0, 0), 'is positive for no token'],
+  [Float64Array.of(1, 1), 'an output bias of 2 tokens'],
+])('a tied table is not read without its bias: %#', (bias, message) => {
+  const table = { data: uniform(6, -1, 1), width: 2 }
+  expect(() => tiedTokenSet(table, bias, 3)).toThrow(expect.objectContaining({ code: 'invalid-gradients' }))
+  expect(() => tiedTokenSet(table, bias, 3)).toThrow(message)
 })
 
 it('gradients of the loss come out of those of the layer, sample by sample', () => {

@@ -407,7 +407,7 @@ describe('options', () => {
     [{ labels: 2 }, 'labels is 2', "'joint' or 'infer' or a list"],
     [{ labels: null }, 'labels is null'],
     [{ labels: {} }, 'labels is an object', 'decide()'],
-    [{ distance: 'L2' }, "distance is 'L2'", "'l2' or 'cosine' or an object with measure()"],
+    [{ distance: 'L2' }, "distance is 'L2'", "'l2' or 'cosine' or 'balanced' or an object with measure()"],
     [{ distance: cosine }, 'distance is'],
     [{ distance: null }, 'distance is null'],
     [{ optimizer: 'sgd' }, "optimizer is 'sgd'", "'lbfgs' or 'adam' or an object with init() and step()"],

@@ -91,10 +91,6 @@ const cases: Record<string, Case> = {
     ...{ loss: 'classes', ...DENSE },
     forward: (x, w) => tf.mul(0.5, tf.add(tf.softmax(dense(x, w)), tf.softmax(tf.square(dense(x, w))))),
   },
-  'the exponential of a log soft-max': {
-    ...{ loss: 'classes', ...DENSE },
-    forward: (x, w) => tf.exp(tf.logSoftmax(dense(x, w))),
-  },
   'a reshaped sigmoid, under the loss of classes': {
     ...{ loss: 'classes', ...DENSE },
     forward: (x, w) => tf.reshape(tf.sigmoid(dense(x, w)), [-1, 2, 3]),
