@@ -18,7 +18,7 @@ const entry = {
 }
 
 /** What a thread is started with, beside whatever starts it. */
-const thread = { 'search-thread': 'src/search-thread.ts' }
+const thread = { 'search-thread': 'src/search/search-thread.ts' }
 
 const library = defineConfig({
   ...common,

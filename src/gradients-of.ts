@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { traceExample } from './attack/trace-example'
+import type { Data } from './inputs/read-data'
 import type { Each } from './model/each'
 import type { Model } from './model/model'
-import type { Data } from './read-data'
+import type { TrainingOptions } from './options/settings'
 import { evaluate } from './runtime/runtime'
-import type { TrainingOptions } from './settings'
-import type { OutputTargets } from './target-values'
-import { traceExample } from './trace-example'
+import type { OutputTargets } from './targets/target-values'
 
 /**
  * What a client would share: the gradient ∂L/∂W of its training loss on a batch.

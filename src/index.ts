@@ -1,3 +1,5 @@
+export type { Reconstruction, RecoveredTargets } from './attack/reconstruction'
+export type { FittedScale } from './attack/scale'
 export {
   type CheckedWeight,
   type CheckOptions,
@@ -13,9 +15,8 @@ export { DlgError, type DlgErrorCode } from './errors'
 export { gradientsOf } from './gradients-of'
 export * as graph from './graph'
 export { type InferredLabels, inferLabels } from './infer-labels'
-export type { KnownInputs } from './known-inputs'
-export type { KnownTargets } from './label-choices'
-export type { LabelOption } from './label-options'
+export type { KnownInputs } from './inputs/known-inputs'
+export type { Data } from './inputs/read-data'
 export {
   infer,
   joint,
@@ -26,7 +27,6 @@ export {
   type LabelStrategy,
 } from './labels'
 export { deepLeakage, deepLeakageFromGradients, type Leakage } from './leakage'
-export type { Missing } from './missing'
 export {
   binaryCrossEntropy,
   type Criterion,
@@ -49,18 +49,7 @@ export type { FunctionalModel, Model, NamedFunctionalModel } from './model/model
 export { balanced, cosine, type Distance, l2 } from './objective/distance'
 export { box, colorTotalVariation, norm, type Prior, totalVariation } from './objective/prior'
 export * from './optim'
-export type { Data } from './read-data'
-export type { PlainTensor, SharedGradients } from './read-gradients'
-export type { Reconstruction, RecoveredTargets } from './reconstruction'
-export type { RuntimeName } from './runtime/choose'
-export { onnx } from './runtime/onnx/node'
-export type { OnnxOptions, PortableProgram } from './runtime/onnx/portable'
-export { releaseCompiled } from './runtime/onnx/sessions'
-export { reference } from './runtime/reference'
-export type { Evaluator, Executable, Program, Runtime, Values } from './runtime/runtime'
-export { tfjs } from './runtime/tfjs'
-export type { FittedScale } from './scale'
-export type { HistoryEntry, Status } from './search'
+export type { LabelOption } from './options/label-options'
 export type {
   CriterionName,
   CriterionOption,
@@ -69,7 +58,18 @@ export type {
   PriorWeights,
   Start,
   TrainingOptions,
-} from './settings'
-export type { OutputTargets } from './target-values'
-export type { UpdateApproach, UpdateOptions } from './update/options'
-export type { SharedUpdate } from './update/shared-update'
+} from './options/settings'
+export type { RuntimeName } from './runtime/choose'
+export { onnx } from './runtime/onnx/node'
+export type { OnnxOptions, PortableProgram } from './runtime/onnx/portable'
+export { releaseCompiled } from './runtime/onnx/sessions'
+export { reference } from './runtime/reference'
+export type { Evaluator, Executable, Program, Runtime, Values } from './runtime/runtime'
+export { tfjs } from './runtime/tfjs'
+export type { HistoryEntry, Status } from './search/search'
+export type { Missing } from './shared/missing'
+export type { PlainTensor, SharedGradients } from './shared/read-gradients'
+export type { SharedUpdate } from './shared/shared-update'
+export type { UpdateApproach, UpdateOptions } from './shared/update-options'
+export type { KnownTargets } from './targets/label-choices'
+export type { OutputTargets } from './targets/target-values'

@@ -1,10 +1,10 @@
+import { labelsOf } from './attack/reconstruction'
+import { traceAttack } from './attack/trace-attack'
 import type { LabelInference } from './labels'
 import type { Model } from './model/model'
-import { leakageOptions } from './options'
-import type { SharedGradients } from './read-gradients'
-import { labelsOf } from './reconstruction'
-import type { LeakageOptions } from './settings'
-import { traceAttack } from './trace-attack'
+import { leakageOptions } from './options/options'
+import type { LeakageOptions } from './options/settings'
+import type { SharedGradients } from './shared/read-gradients'
 
 /** Labels that stand in a gradient, and how sure they are. */
 export interface InferredLabels extends LabelInference {

@@ -57,11 +57,16 @@ describe('rooms are entered through one-way doors', () => {
     model: 'graph trace errors @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
     objective: 'graph errors | runtime model',
     labels: 'errors | runtime model',
-    analytic:
-      'graph errors random gradients-of @tensorflow/tfjs-core ml-matrix | runtime model read-gradients settings',
-    update: 'graph model objective read-gradients checks errors @tensorflow/tfjs-core | runtime label-choices settings',
+    inputs: 'graph model errors @tensorflow/tfjs-core | runtime',
+    shared: 'graph model objective checks errors @tensorflow/tfjs-core | runtime options targets',
+    targets: 'graph model labels inputs runtime errors @tensorflow/tfjs-core | options shared',
+    options: 'model objective labels optim runtime shared targets checks errors @tensorflow/tfjs-core | inputs',
+    search: 'runtime options errors | optim attack',
+    attack:
+      'graph model objective runtime inputs shared targets options search analytic errors random @tensorflow/tfjs-core | labels',
+    analytic: 'graph errors random gradients-of @tensorflow/tfjs-core ml-matrix | runtime model options shared',
     check:
-      'graph errors checks random options trace-attack trace-example runtime model analytic @tensorflow/tfjs-core | read-data settings target-values @tensorflow/tfjs-layers',
+      'graph model runtime options attack analytic checks errors random @tensorflow/tfjs-core | inputs targets @tensorflow/tfjs-layers',
     metrics: 'errors io ssim.js |',
     io: 'errors fast-png fflate jpeg-js gifenc @msgpack/msgpack |',
     data: 'errors io |',

@@ -1,7 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
 import { sizeOf } from '../graph'
-import type { PlainTensor } from '../read-gradients'
+import type { PlainTensor } from '../shared/read-gradients'
 
 const invalid = (message: string): DlgError => new DlgError('invalid-gradients', message)
 

@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
-import type { PlainTensor } from '../read-gradients'
 import type { Values } from '../runtime/runtime'
+import type { PlainTensor } from '../shared/read-gradients'
 import type { FirstInputs } from './first-inputs'
 
 /** Gradients by the weights' names. */

@@ -1,6 +1,6 @@
+import type { TracedExample } from '../attack/trace-example'
 import { type Node, reachable, sizeOf } from '../graph'
 import { evaluate, type Values } from '../runtime/runtime'
-import type { TracedExample } from '../trace-example'
 import type { Finding } from './report'
 
 /** How close to a bound a unit counts as saturated, and from which share of its layer on that is reported. */

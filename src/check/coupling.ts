@@ -1,5 +1,5 @@
+import type { TracedExample } from '../attack/trace-example'
 import { evaluate, type Values } from '../runtime/runtime'
-import type { TracedExample } from '../trace-example'
 import { norm } from './first-order'
 import type { Finding } from './report'
 

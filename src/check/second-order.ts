@@ -1,7 +1,7 @@
+import type { TracedAttack } from '../attack/trace-attack'
 import { random } from '../random'
 import { reference } from '../runtime/reference'
 import type { Evaluator, Program, Runtime, Values } from '../runtime/runtime'
-import type { TracedAttack } from '../trace-attack'
 import { norm } from './first-order'
 import type { Finding, SecondOrder } from './report'
 import { workOf } from './work'

@@ -1,10 +1,10 @@
 import { firstDense } from '../analytic/first-dense'
+import type { TracedExample } from '../attack/trace-example'
 import { DlgError } from '../errors'
 import * as g from '../graph'
 import { logitsOf } from '../model/criterion'
 import { type TracedGradient, traceGradient } from '../model/gradient'
 import { findHead } from '../model/head'
-import type { TracedExample } from '../trace-example'
 import { kinksOf } from './kinks'
 import type { Finding } from './report'
 

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors'
 import { random } from '../random'
-import type { OutputTargets } from '../target-values'
+import type { OutputTargets } from '../targets/target-values'
 import { tensorsOf } from './tensor-files'
 import type { Training } from './training'
 

@@ -1,4 +1,4 @@
-import type { Status } from '../search'
+import type { Status } from '../search/search'
 import { EXIT } from './command'
 
 /** PSNR in dB from which data can be taken for the original; noise that has its colours gets to some 15. */

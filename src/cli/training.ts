@@ -1,5 +1,5 @@
 import { DlgError } from '../errors'
-import type { CriterionName } from '../settings'
+import type { CriterionName } from '../options/settings'
 import type { Arguments, Options } from './arguments'
 
 /** How the client trains. */

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
 import { gradientsOf } from '../gradients-of'
-import type { TrainingOptions } from '../settings'
+import type { TrainingOptions } from '../options/settings'
 import type { GptModel } from './gpt'
 import { maskedCrossEntropy } from './masking'
 

@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { prepareAttack } from '../../src/attack'
+import { prepareAttack } from '../../src/attack/attack'
 import {
   deepLeakageFromGradients,
   gradientsOf,
@@ -12,7 +12,7 @@ import {
   tfjs,
 } from '../../src/index'
 import { meanSquaredError } from '../../src/metrics'
-import { leakageOptions } from '../../src/options'
+import { leakageOptions } from '../../src/options/options'
 import { type TorchFixture, torchFixture, traces } from '../fixtures/torch'
 import { relativeError } from '../oracle'
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { model as graphModel, input, type LayersModel, layers, type SymbolicTensor } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { prepareAttack } from '../../src/attack'
+import { prepareAttack } from '../../src/attack/attack'
 import {
   deepLeakage,
   gradientsOf,
@@ -14,7 +14,7 @@ import {
   tokenCrossEntropy,
 } from '../../src/index'
 import { meanSquaredError } from '../../src/metrics'
-import { leakageOptions } from '../../src/options'
+import { leakageOptions } from '../../src/options/options'
 import { finiteDifference, relativeError, uniform } from '../oracle'
 import { numbers, plain, sample, withUniformWeights } from './tiny'
 

@@ -1,7 +1,7 @@
 import { threadId } from 'node:worker_threads'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { prepareAttack } from '../../src/attack'
+import { prepareAttack } from '../../src/attack/attack'
 import {
   deepLeakageFromGradients,
   gradientsOf,
@@ -10,9 +10,9 @@ import {
   lbfgs,
   type PlainTensor,
 } from '../../src/index'
-import { leakageOptions } from '../../src/options'
-import { openProgress } from '../../src/progress'
-import { openThreads } from '../../src/threads'
+import { leakageOptions } from '../../src/options/options'
+import { openProgress } from '../../src/search/progress'
+import { openThreads } from '../../src/search/threads'
 import { convNet, plain, sample } from './tiny'
 
 const model = convNet()

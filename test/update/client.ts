@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
-import { type Attack, prepareAttack } from '../../src/attack'
+import { type Attack, prepareAttack } from '../../src/attack/attack'
 import {
   type FunctionalModel,
   gradientsOf,
@@ -10,7 +10,7 @@ import {
   type SharedGradients,
   type SharedUpdate,
 } from '../../src/index'
-import { leakageOptions } from '../../src/options'
+import { leakageOptions } from '../../src/options/options'
 
 type Stored = { readonly [name: string]: { readonly shape: number[]; readonly data: number[] } }
 

@@ -1,0 +1,19 @@
+import { exactData } from '../analytic/exact-data'
+import { type TracedGradient, weightParameter } from '../model/gradient'
+import type { Settings } from '../options/settings'
+import type { Values } from '../runtime/runtime'
+
+/**
+ * Starts where the data stand in the gradient themselves: one sample whose model begins with a dense layer with bias. The
+ * search then has nothing left to do but to prove it, or to go on from there where one neuron alone gave them. A start of
+ * the caller's stays.
+ */
+export function withClosedForm(settings: Settings, traced: TracedGradient, gradients: readonly Values[]): Settings {
+  const free = typeof settings.init === 'string' && settings.preset === 'robust'
+  if (!free || settings.batchSize !== 1 || traced.inputs.length !== 1) return settings
+  const nodes = traced.trained.map(
+    (weight) => traced.weightNodes.find((n) => n.attributes.name === weightParameter(weight))!,
+  )
+  const found = exactData(traced.data, nodes, [traced.loss], gradients)
+  return found ? { ...settings, init: { data: found.input } } : settings
+}

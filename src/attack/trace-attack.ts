@@ -1,0 +1,124 @@
+import { DlgError } from '../errors'
+import * as g from '../graph'
+import { readKnown } from '../inputs/known-inputs'
+import type { InputData } from '../inputs/read-data'
+import { type InputKinds, knownParameter, type TargetOf, type TracedGradient, traceGradient } from '../model/gradient'
+import { type Model, type OpenModel, openModel } from '../model/model'
+import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from '../objective/objective'
+import { colorTotalVariation, type Prior, totalVariation } from '../objective/prior'
+import { fittingScale } from '../objective/scale'
+import type { Settings } from '../options/settings'
+import type { Program, Values } from '../runtime/runtime'
+import { withoutMissing } from '../shared/missing'
+import type { SharedGradients } from '../shared/read-gradients'
+import { readShared, sharedPart } from '../shared/read-shared'
+import type { SharedUpdate } from '../shared/shared-update'
+import { requireOrder, unrolled, unrolls } from '../shared/unroll'
+import { readLabels } from '../targets/label-choices'
+import { chooseTargets, type Targets } from '../targets/targets'
+import { withClosedForm } from './closed-form'
+import { type Point, pointOf } from './point'
+import { startPoint } from './start'
+
+/** The objective of an attack before anything runs it. */
+export interface TracedAttack {
+  readonly program: Program
+  /** Of the unknowns: the factor that brings their gradient closest to the shared one. */
+  readonly scale: Program
+  /** What the programs are bound with. */
+  readonly parameters: ReadonlyMap<string, Values>
+  /** The parameters that are the model's own: the same for every gradient of it. */
+  readonly lasting: ReadonlySet<string>
+  readonly point: Point
+  start(restart: number): Promise<Float64Array>
+  /** Of the distance. */
+  readonly unit: number
+  /** Common weight of the priors before it is eased; undefined where there are none. */
+  readonly priorWeight: number | undefined
+  /** Relative loss that rounding leaves of the client's own data. */
+  readonly rounding: number
+}
+
+/** Model → trace → targets → objective. @throws DlgError for every wrong input there can be */
+export async function traceAttack(
+  model: Model,
+  shared: SharedGradients | SharedUpdate,
+  settings: Settings,
+): Promise<TracedAttack> {
+  const whole = openModel(model)
+  const opened = withoutMissing(whole, sharedPart(shared, whole, settings), settings.missing)
+  const trained = opened.weights.filter((w) => w.trainable)
+  const { gradients, weights, rounding } = await readShared(shared, opened, settings)
+
+  const chooserOf = await readLabels(settings.labels)
+  const knownInputs = await readKnown(settings.known, opened, settings.batchSize)
+  const evidence = { trained, gradients, weights }
+  const targets: Targets[] = []
+  const targetOf: TargetOf = (_, output, all) => {
+    const choice = chooserOf(output, all)
+    requireOrder(choice, settings)
+    const chosen = chooseTargets(output, choice, evidence, settings)
+    targets.push(chosen)
+    return chosen.node
+  }
+  const kinds = inputKinds(knownInputs)
+  // a weight whose share is missing moves with the others all the same
+  const traced = unrolls(settings.update)
+    ? unrolled(whole, trained, settings, traceGradient(whole, settings, targetOf, kinds), kinds, settings.update)
+    : traceGradient(opened, settings, targetOf, kinds)
+  const names = opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name))
+  const point = pointOf(traced.inputs, names, targets)
+  const priors = settings.priors ?? defaultPriors(traced)
+  const program = objectiveProgram(traced, point.unknowns, settings.distance, priors)
+  requireSmooth(opened, names, program)
+
+  const unit = settings.distance.unit?.(gradients) ?? 1
+  if (!(unit > 0 && Number.isFinite(unit)))
+    throw new DlgError(
+      'invalid-option',
+      `the unit of distance '${settings.distance.name}' is ${unit}; it must be above 0`,
+    )
+  const weight = settings.objectiveScale === undefined ? 1 : settings.objectiveScale / unit
+  const parameters = new Map<string, Values>([
+    ...traced.captured,
+    ...weights,
+    ...gradients.map((values, i) => [sharedParameter(i), values] as const),
+    [DISTANCE_WEIGHT, Float64Array.of(weight)],
+    ...knownInputs.map((input) => [knownParameter(input), input.values] as const),
+    ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
+  ])
+  const start = await startPoint(withClosedForm(settings, traced, gradients), point.inputs, point.targets)
+  const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
+  const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
+  const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
+  return { program, scale, parameters, lasting, point, start, unit, priorWeight, rounding }
+}
+
+const inputKinds = (known: readonly InputData[]): InputKinds => ({
+  types: new Map(known.map(({ name, dtype }) => [name, dtype])),
+  known: new Set(known.map(({ name }) => name)),
+})
+
+/** What the gradient does not depend on cannot be searched. The derivatives follow objective and distance in the program. */
+function requireSmooth(model: OpenModel, inputs: readonly string[], program: Program): void {
+  const rough = inputs.findIndex((_, i) => g.uniformValue(program.outputs[2 + i]) === 0)
+  if (rough < 0) return
+  const [which, instead] =
+    model.inputs.length === 1
+      ? ['its input', 'attack the embedding output instead']
+      : [`its input '${inputs[rough]}'`, 'give it as known, or attack the embedding output instead']
+  throw new DlgError(
+    'invalid-model',
+    `the gradient of model '${model.name}' does not depend on ${which} smoothly, as with token ids; ${instead}`,
+  )
+}
+
+/** Images have a prior: it is what tells the samples of a batch apart, and one image comes out cleaner for it. */
+function defaultPriors({ data }: TracedGradient): readonly Prior[] {
+  const [, height, width, channels] = data.shape
+  if (data.shape.length !== 4 || height < 2 || width < 2) return []
+  return [channels === 3 ? colorTotalVariation(PRIOR) : totalVariation(PRIOR)]
+}
+
+/** Weight of the default prior before it is eased. */
+const PRIOR = 1e-4
