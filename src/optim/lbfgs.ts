@@ -12,7 +12,7 @@ import {
 import { requireNumber, requireOneOf, withDefaults } from './options'
 import { strongWolfe } from './strong-wolfe'
 import { twoLoop } from './two-loop'
-import { absoluteMaximum, absoluteSum, allFinite, dot, equal, plus, times } from './vectors'
+import { absoluteMaximum, absoluteSum, allFinite, dot, equal, exceeds, plus, times } from './vectors'
 
 /** Options of {@link lbfgs}. */
 export interface LbfgsOptions {
@@ -141,8 +141,8 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
     if (state.outer.steps === innerIterations || state.outer.evaluations >= mostEvaluations) {
       return endIteration(state, point, last.length === 0 ? 'line-search' : 'step')
     }
-    if (absoluteMaximum(gradient) <= gradientTolerance) return endIteration(state, point, 'gradient')
-    if (absoluteMaximum(last.direction) * Math.abs(last.length) <= changeTolerance) {
+    if (!exceeds(gradient, gradientTolerance)) return endIteration(state, point, 'gradient')
+    if (!exceeds(last.direction, changeTolerance / Math.abs(last.length))) {
       return endIteration(state, point, last.length === 0 ? 'line-search' : 'step')
     }
     if (Math.abs(value - last.value) < changeTolerance) return endIteration(state, point, 'value')
@@ -191,7 +191,7 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
       if (state.search) return onTrial(seen, value, gradient)
       if (!allFinite(gradient) || (search && !Number.isFinite(value))) return { ...seen, stopped: 'diverged' }
       if (outer.steps > 0) return proceed(seen, state.point, value, gradient)
-      if (absoluteMaximum(gradient) <= gradientTolerance) {
+      if (!exceeds(gradient, gradientTolerance)) {
         return { ...endIteration(seen, state.point, 'gradient'), stopped: 'gradient' }
       }
       return move(seen, state.point, value, gradient)

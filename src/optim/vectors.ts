@@ -92,6 +92,12 @@ export function absoluteMaximum(a: Float64Array): number {
   return maximum
 }
 
+/** Whether ‖a‖∞ > bound; a look at the first element mostly tells. */
+export function exceeds(a: Float64Array, bound: number): boolean {
+  for (let i = 0; i < a.length; i++) if (Math.abs(a[i]) > bound) return true
+  return false
+}
+
 /** Whether every element is finite: 0·a is zero for a finite a, and NaN for an infinite one or NaN. */
 export function allFinite(a: Float64Array): boolean {
   let zero = 0
