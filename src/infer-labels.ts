@@ -4,6 +4,7 @@ import type { LabelInference } from './labels'
 import type { Model } from './model/model'
 import { leakageOptions } from './options/options'
 import type { LeakageOptions } from './options/settings'
+import type { TensorsByName } from './shared/as-given'
 import type { SharedGradients } from './shared/read-gradients'
 
 /** Labels that stand in a gradient, and how sure they are. */
@@ -20,7 +21,7 @@ export interface InferredLabels extends LabelInference {
  */
 export async function inferLabels(
   model: Model,
-  shared: SharedGradients,
+  shared: SharedGradients | TensorsByName,
   options: Omit<LeakageOptions, 'labels'> = {},
 ): Promise<InferredLabels> {
   const { point } = await traceAttack(model, shared, leakageOptions({ ...options, labels: 'infer' }))

@@ -7,6 +7,7 @@ import type { LeakageOptions, Settings } from './options/settings'
 import { openProgress, type Progress } from './search/progress'
 import { isCut, searchAll } from './search/restarts'
 import type { HistoryEntry, Status, Trial } from './search/search'
+import type { TensorsByName } from './shared/as-given'
 import type { SharedGradients } from './shared/read-gradients'
 import type { SharedUpdate } from './shared/shared-update'
 
@@ -45,7 +46,7 @@ export interface Leakage extends Reconstruction, FittedScale {
  */
 export async function deepLeakageFromGradients(
   model: Model,
-  originGrad: SharedGradients | SharedUpdate,
+  originGrad: SharedGradients | SharedUpdate | TensorsByName,
   options: LeakageOptions = {},
 ): Promise<Leakage> {
   const settings = leakageOptions(options)

@@ -6,6 +6,7 @@ import { evaluate } from '../runtime/runtime'
 import { evaluation, type Layout } from '../search/evaluation'
 import type { Objective } from '../search/search'
 import type { PortableObjective } from '../search/thread-task'
+import type { TensorsByName } from '../shared/as-given'
 import type { SharedGradients } from '../shared/read-gradients'
 import type { SharedUpdate } from '../shared/shared-update'
 import type { InputReading, TargetReading } from './point'
@@ -31,7 +32,7 @@ export interface Attack extends Objective {
 /** Everything that happens before the first number moves; every wrong input is found here. */
 export async function prepareAttack(
   model: Model,
-  shared: SharedGradients | SharedUpdate,
+  shared: SharedGradients | SharedUpdate | TensorsByName,
   settings: Settings,
 ): Promise<Attack> {
   const traced = await traceAttack(model, shared, settings)

@@ -9,6 +9,7 @@ import { colorTotalVariation, type Prior, totalVariation } from '../objective/pr
 import { fittingScale } from '../objective/scale'
 import type { Settings } from '../options/settings'
 import type { Program, Values } from '../runtime/runtime'
+import { asGiven, type TensorsByName } from '../shared/as-given'
 import { withoutMissing } from '../shared/missing'
 import type { SharedGradients } from '../shared/read-gradients'
 import { readShared, sharedPart } from '../shared/read-shared'
@@ -42,9 +43,10 @@ export interface TracedAttack {
 /** Model → trace → targets → objective. @throws DlgError for every wrong input there can be */
 export async function traceAttack(
   model: Model,
-  shared: SharedGradients | SharedUpdate,
+  given: SharedGradients | SharedUpdate | TensorsByName,
   settings: Settings,
 ): Promise<TracedAttack> {
+  const shared = asGiven(given)
   const whole = openModel(model)
   const opened = withoutMissing(whole, sharedPart(shared, whole, settings), settings.missing)
   const trained = opened.weights.filter((w) => w.trainable)

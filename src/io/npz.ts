@@ -5,7 +5,7 @@ import { unpackMember } from './inflate'
 import { checkSize, maximumBytes, type ReadLimits } from './limits'
 import { openNpy, writeNpy } from './npy'
 import { refuseByMembers } from './refused-formats'
-import type { TensorToWrite } from './tensor-to-write'
+import { requireTensorMap, type TensorToWrite } from './tensor-to-write'
 import { checkBytes, quote } from './untrusted'
 import { readZipDirectory } from './zip-directory'
 
@@ -57,6 +57,7 @@ const MODIFIED = new Date(1980, 0, 1)
  * @throws DlgError `invalid-data` when a shape is malformed or does not fit its data.
  */
 export function writeNpz(tensors: ReadonlyMap<string, TensorToWrite>, { compress = false } = {}): Uint8Array {
+  requireTensorMap('npz', tensors)
   // With .npy no name looks like a number, so an object keeps the order; fromEntries makes even __proto__ its own.
   const files = [...tensors].map(([name, tensor]) => [`${name}.npy`, writeNpy(tensor, `npz: array ${quote(name)}`)])
   return zipSync(Object.fromEntries(files), { level: compress ? 6 : 0, mtime: MODIFIED })

@@ -1,5 +1,5 @@
 import { DlgError } from '../errors'
-import { checkTensor, type TensorToWrite } from './tensor-to-write'
+import { checkTensor, requireTensorMap, type TensorToWrite } from './tensor-to-write'
 
 /**
  * Writes tensors as a safetensors file, all as little-endian F32, in the map's order.
@@ -14,6 +14,7 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, TensorToWrite>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  requireTensorMap('safetensors', tensors)
   const entries: string[] = []
   const pairs = Object.entries(metadata)
   for (const [key, value] of pairs) {

@@ -7,6 +7,15 @@ export interface TensorToWrite {
   readonly data: ArrayLike<number>
 }
 
+/** @throws DlgError `invalid-data` unless these are tensors in a Map by name */
+export function requireTensorMap(format: string, tensors: unknown): void {
+  if (tensors instanceof Map) return
+  throw new DlgError(
+    'invalid-data',
+    `${format}: tensors must be a Map from name to {shape, data}; of tfjs tensors: new Map(Object.entries(tensors).map(([name, t]) => [name, { shape: t.shape, data: t.dataSync() }]))`,
+  )
+}
+
 /**
  * @param subject what the error message calls the tensor.
  * @throws DlgError `invalid-data` when the shape is malformed or does not fit the data.
