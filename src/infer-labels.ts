@@ -4,8 +4,7 @@ import type { LabelInference } from './labels'
 import type { Model } from './model/model'
 import { leakageOptions } from './options/options'
 import type { LeakageOptions } from './options/settings'
-import type { TensorsByName } from './shared/as-given'
-import type { SharedGradients } from './shared/read-gradients'
+import type { SharedGradients } from './sharing/read-gradients'
 
 /** Labels that stand in a gradient, and how sure they are. */
 export interface InferredLabels extends LabelInference {
@@ -21,7 +20,7 @@ export interface InferredLabels extends LabelInference {
  */
 export async function inferLabels(
   model: Model,
-  shared: SharedGradients | TensorsByName,
+  shared: SharedGradients,
   options: Omit<LeakageOptions, 'labels'> = {},
 ): Promise<InferredLabels> {
   const { point } = await traceAttack(model, shared, leakageOptions({ ...options, labels: 'infer' }))

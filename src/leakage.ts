@@ -4,12 +4,11 @@ import { type FittedScale, fitScale } from './attack/scale'
 import type { Model } from './model/model'
 import { leakageOptions } from './options/options'
 import type { LeakageOptions, Settings } from './options/settings'
-import { openProgress, type Progress } from './search/progress'
+import { newProgress, type Progress } from './search/progress'
 import { isCut, searchAll } from './search/restarts'
 import type { HistoryEntry, Status, Trial } from './search/search'
-import type { TensorsByName } from './shared/as-given'
-import type { SharedGradients } from './shared/read-gradients'
-import type { SharedUpdate } from './shared/shared-update'
+import type { SharedGradients } from './sharing/read-gradients'
+import type { SharedUpdate } from './sharing/shared-update'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
 export interface Leakage extends Reconstruction, FittedScale {
@@ -46,11 +45,11 @@ export interface Leakage extends Reconstruction, FittedScale {
  */
 export async function deepLeakageFromGradients(
   model: Model,
-  originGrad: SharedGradients | SharedUpdate | TensorsByName,
+  originGrad: SharedGradients | SharedUpdate,
   options: LeakageOptions = {},
 ): Promise<Leakage> {
   const settings = leakageOptions(options)
-  const progress = openProgress(settings.restarts)
+  const progress = newProgress(settings.restarts)
   const attack = await prepareAttack(model, originGrad, settings)
   try {
     const trials = await searchAll(attack, settings, progress)

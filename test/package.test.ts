@@ -58,13 +58,13 @@ describe('rooms are entered through one-way doors', () => {
     objective: 'graph errors | runtime model',
     labels: 'errors | runtime model',
     inputs: 'graph model errors @tensorflow/tfjs-core | runtime',
-    shared: 'graph model objective checks errors @tensorflow/tfjs-core | runtime options targets',
-    targets: 'graph model labels inputs runtime errors @tensorflow/tfjs-core | options shared',
-    options: 'model objective labels optim runtime shared targets checks errors @tensorflow/tfjs-core | inputs',
+    sharing: 'graph model objective checks errors @tensorflow/tfjs-core | runtime options targets',
+    targets: 'graph model labels inputs runtime errors @tensorflow/tfjs-core | options sharing',
+    options: 'model objective labels optim runtime sharing targets checks errors @tensorflow/tfjs-core | inputs',
     search: 'runtime options errors | optim attack',
     attack:
-      'graph model objective runtime inputs shared targets options search analytic errors random @tensorflow/tfjs-core | labels',
-    analytic: 'graph errors random gradients-of @tensorflow/tfjs-core ml-matrix | runtime model options shared',
+      'graph model objective runtime inputs sharing targets options search analytic errors random @tensorflow/tfjs-core | labels',
+    analytic: 'graph errors random gradients-of sharing @tensorflow/tfjs-core ml-matrix | runtime model options',
     check:
       'graph model runtime options attack analytic checks errors random @tensorflow/tfjs-core | inputs targets @tensorflow/tfjs-layers',
     metrics: 'errors io ssim.js |',

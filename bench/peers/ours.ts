@@ -7,7 +7,7 @@ import { type Attack, prepareAttack } from '../../src/attack/attack'
 import { writeFileAtomic, writeSafetensors } from '../../src/io'
 import { leakageOptions } from '../../src/options/options'
 import { onnx } from '../../src/runtime/onnx/node'
-import { openProgress } from '../../src/search/progress'
+import { newProgress } from '../../src/search/progress'
 import { searchAll } from '../../src/search/restarts'
 import { buildModel, findCase, type Problem, problemOf, tensorsOf } from '../cases'
 import { photograph } from '../photograph'
@@ -88,7 +88,7 @@ await serve({
       },
     })
     const attack = await prepareAttack(model, shared, settings)
-    const progress = openProgress(settings.restarts)
+    const progress = newProgress(settings.restarts)
     const timedAttack: Attack = {
       ...attack,
       async evaluate(point, easing) {

@@ -4,9 +4,9 @@ import { gradientList, type gradientsOf } from '../gradients-of'
 import { sameShape } from '../graph'
 import type { Model } from '../model/model'
 import type { TrainingOptions } from '../options/settings'
-import type { PlainTensor, SharedGradients } from '../shared/read-gradients'
+import { type NamedGradients, type SharedGradients, weightTensors } from '../sharing/read-gradients'
+import { tensorValues } from '../sharing/tensor-values'
 import { normOf } from './matrix'
-import { readTensor } from './read-tensor'
 
 /** Whether what was recovered has the shared gradient. */
 export interface Proof {
@@ -32,9 +32,6 @@ export interface ProofOptions extends TrainingOptions {
 /** Residual up to which float32 gradients are the same. */
 export const TOLERANCE = 1e-4
 
-/** Shared tensors by the weights' names. */
-type Named = { readonly [name: string]: tf.Tensor | PlainTensor }
-
 /**
  * Computes the gradient of what was recovered and compares it with the shared one.
  *
@@ -59,8 +56,9 @@ export async function proofOf(
   }
 }
 
-function byName(shared: SharedGradients, names: readonly string[]): Named {
-  if (!Array.isArray(shared)) return shared as Named
+function byName(given: SharedGradients, names: readonly string[]): NamedGradients {
+  const shared = weightTensors(given)
+  if (!Array.isArray(shared)) return shared as NamedGradients
   if (shared.length !== names.length)
     throw new DlgError('invalid-gradients', `${shared.length} gradients for ${names.length} trained weights`)
   return Object.fromEntries(names.map((name, i) => [name, shared[i]]))
@@ -72,14 +70,14 @@ function byName(shared: SharedGradients, names: readonly string[]): Named {
  * @throws DlgError `invalid-gradients` for a shared tensor that is unknown, of another shape, disposed or not finite, and
  * where all of them are zero; `invalid-option`
  */
-export async function compare(found: tf.NamedTensorMap, shared: Named, tolerance = TOLERANCE): Promise<Proof> {
+export async function compare(found: tf.NamedTensorMap, shared: NamedGradients, tolerance = TOLERANCE): Promise<Proof> {
   if (!(tolerance > 0 && tolerance < 1))
     throw new DlgError('invalid-option', `tolerance is ${tolerance}; it must be a number in (0, 1)`)
   if (typeof shared !== 'object' || shared === null || shared instanceof tf.Tensor)
     throw new DlgError('invalid-gradients', 'gradients must be a list or a map of tensors')
   const pairs = await Promise.all(
     Object.entries(shared).map(async ([name, tensor]) => {
-      const values = await readTensor(name, tensor)
+      const values = await tensorValues(tensor, `gradient '${name}'`, Float64Array)
       return { values, recomputed: await recomputedOf(found, name, tensor.shape) }
     }),
   )

@@ -1,8 +1,8 @@
 import { DlgError } from '../errors'
 import type { Values } from '../runtime/runtime'
-import { readTensor } from './read-tensor'
+import { namedGradients, type SharedByName } from '../sharing/read-gradients'
+import { tensorValues } from '../sharing/tensor-values'
 import { spectrum } from './singular-values'
-import type { NamedGradients } from './transformer'
 
 /** How many directions a gradient matrix has. */
 export interface GradientRank {
@@ -37,18 +37,19 @@ export interface RankOptions {
  * @param gradients by name
  * @throws DlgError `invalid-gradients` for one that is disposed, not finite or of another size than its shape says, `invalid-option`
  */
-export async function gradientRanks(gradients: NamedGradients, options: RankOptions = {}): Promise<GradientRank[]> {
+export async function gradientRanks(gradients: SharedByName, options: RankOptions = {}): Promise<GradientRank[]> {
   const { limit = 256 } = options
   if (!(Number.isInteger(limit) && limit >= 1))
     throw new DlgError('invalid-option', `limit is ${limit}; it must be a whole number of at least 1`)
-  if (typeof gradients !== 'object' || gradients === null)
-    throw new DlgError('invalid-gradients', 'gradients must be a map of tensors by name')
-  for (const [name, tensor] of Object.entries(gradients))
+  const named = Object.entries(namedGradients(gradients))
+  for (const [name, tensor] of named)
     if (!Array.isArray(tensor?.shape))
       throw new DlgError('invalid-gradients', `gradient '${name}' must be a tensor or {shape, data}`)
-  const matrices = Object.entries(gradients).filter(([, { shape }]) => shape.length >= 2)
+  const matrices = named.filter(([, { shape }]) => shape.length >= 2)
   return Promise.all(
-    matrices.map(async ([name, tensor]) => rankOf(name, tensor.shape, await readTensor(name, tensor), limit)),
+    matrices.map(async ([name, tensor]) =>
+      rankOf(name, tensor.shape, await tensorValues(tensor, `gradient '${name}'`, Float64Array), limit),
+    ),
   )
 }
 

@@ -1,11 +1,12 @@
 import { dispose } from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
+import { namedGradients, type SharedByName } from '../sharing/read-gradients'
 import { decoderSequences } from './decoder-sequences'
 import { encoderSequences } from './encoder-sequences'
 import { type Candidate, spanCandidates } from './first-inputs'
 import { compare, type Proof, TOLERANCE } from './proof'
 import { offset, type Span, spanOf, spanRank } from './span'
-import type { NamedGradients, Transformer } from './transformer'
+import type { Transformer } from './transformer'
 
 export interface SequenceOptions {
   /** How many sequences the gradient averages. Default 1. */
@@ -56,7 +57,7 @@ export interface ExactSequences {
  */
 export async function exactSequences(
   transformer: Transformer,
-  shared: NamedGradients,
+  given: SharedByName,
   options: SequenceOptions = {},
 ): Promise<ExactSequences> {
   const started = performance.now()
@@ -65,6 +66,7 @@ export async function exactSequences(
     throw new DlgError('invalid-option', `batchSize is ${batchSize}; it must be a whole number of at least 1`)
   if (!(spanTolerance > 0 && spanTolerance < 1))
     throw new DlgError('invalid-option', `spanTolerance is ${spanTolerance}; it must be a number in (0, 1)`)
+  const shared = namedGradients(given)
   const { hidden } = transformer
   const projections = await transformer.projections(0, shared)
   const rank = spanRank(projections, hidden)

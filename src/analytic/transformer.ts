@@ -1,10 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import type { Values } from '../runtime/runtime'
-import type { PlainTensor } from '../shared/read-gradients'
+import type { NamedGradients } from '../sharing/read-gradients'
 import type { FirstInputs } from './first-inputs'
-
-/** Gradients by the weights' names. */
-export type NamedGradients = { readonly [name: string]: Tensor | PlainTensor }
 
 /** A token at its position. */
 export interface Placed {

@@ -6,9 +6,8 @@ import { evaluate } from '../runtime/runtime'
 import { evaluation, type Layout } from '../search/evaluation'
 import type { Objective } from '../search/search'
 import type { PortableObjective } from '../search/thread-task'
-import type { TensorsByName } from '../shared/as-given'
-import type { SharedGradients } from '../shared/read-gradients'
-import type { SharedUpdate } from '../shared/shared-update'
+import type { SharedGradients } from '../sharing/read-gradients'
+import type { SharedUpdate } from '../sharing/shared-update'
 import type { InputReading, TargetReading } from './point'
 import { traceAttack } from './trace-attack'
 
@@ -32,7 +31,7 @@ export interface Attack extends Objective {
 /** Everything that happens before the first number moves; every wrong input is found here. */
 export async function prepareAttack(
   model: Model,
-  shared: SharedGradients | SharedUpdate | TensorsByName,
+  shared: SharedGradients | SharedUpdate,
   settings: Settings,
 ): Promise<Attack> {
   const traced = await traceAttack(model, shared, settings)

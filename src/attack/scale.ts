@@ -1,7 +1,7 @@
 import type { Settings } from '../options/settings'
 import { isCut } from '../search/restarts'
 import type { Status } from '../search/search'
-import { scaleCause } from '../shared/scale-cause'
+import { scaleCause } from '../sharing/scale-cause'
 import type { Attack } from './attack'
 
 /** The common factor of what was shared. */

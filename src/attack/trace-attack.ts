@@ -9,12 +9,12 @@ import { colorTotalVariation, type Prior, totalVariation } from '../objective/pr
 import { fittingScale } from '../objective/scale'
 import type { Settings } from '../options/settings'
 import type { Program, Values } from '../runtime/runtime'
-import { asGiven, type TensorsByName } from '../shared/as-given'
-import { withoutMissing } from '../shared/missing'
-import type { SharedGradients } from '../shared/read-gradients'
-import { readShared, sharedPart } from '../shared/read-shared'
-import type { SharedUpdate } from '../shared/shared-update'
-import { requireOrder, unrolled, unrolls } from '../shared/unroll'
+import { asGiven } from '../sharing/as-given'
+import { withoutMissing } from '../sharing/missing'
+import type { SharedGradients } from '../sharing/read-gradients'
+import { readShared, sharedPart } from '../sharing/read-shared'
+import type { SharedUpdate } from '../sharing/shared-update'
+import { requireOrder, unrolled, unrolls } from '../sharing/unroll'
 import { readLabels } from '../targets/label-choices'
 import { chooseTargets, type Targets } from '../targets/targets'
 import { withClosedForm } from './closed-form'
@@ -43,7 +43,7 @@ export interface TracedAttack {
 /** Model → trace → targets → objective. @throws DlgError for every wrong input there can be */
 export async function traceAttack(
   model: Model,
-  given: SharedGradients | SharedUpdate | TensorsByName,
+  given: SharedGradients | SharedUpdate,
   settings: Settings,
 ): Promise<TracedAttack> {
   const shared = asGiven(given)

@@ -6,7 +6,7 @@ import { type Model, type OpenModel, openModel } from '../model/model'
 import type { TrainingOptions } from '../options/settings'
 import { trainingOptions } from '../options/training-options'
 import type { Program, Values } from '../runtime/runtime'
-import { readWeights } from '../shared/read-gradients'
+import { readWeights } from '../sharing/read-gradients'
 import { isOneTarget, type OutputTargets, type PlainTargets, readTargets, targetRows } from '../targets/target-values'
 
 /** A client's step on a batch as a graph, with every value that runs it. */

@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors'
 import { fromPyTorch, type NamedTensors } from '../io'
-import type { SharedUpdate } from '../shared/shared-update'
+import type { SharedUpdate } from '../sharing/shared-update'
 import { byWeight, type WeightTensors } from './by-weight'
 import type { GradientFiles } from './gradient-files'
 import { readLayerMap } from './layer-map'

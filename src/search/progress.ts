@@ -20,17 +20,21 @@ export interface Progress {
 }
 
 /** Now, in milliseconds since 1970: what clocks of several threads agree on. */
-export const now = (): number => performance.timeOrigin + performance.now()
+const now = (): number => performance.timeOrigin + performance.now()
 
-/** New shared memory for `restarts` restarts, or a view of memory that another thread began. */
-export function openProgress(restarts: number, shared?: Pick<Progress, 'started' | 'memory'>): Progress {
+/** The progress of an attack of `restarts` restarts, which begins now. */
+export function newProgress(restarts: number): Progress {
   const bytes = CELLS.length * Int32Array.BYTES_PER_ELEMENT
-  const memory =
-    shared?.memory ?? (typeof SharedArrayBuffer === 'function' ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes))
-  const started = shared?.started ?? now()
+  const memory = typeof SharedArrayBuffer === 'function' ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes)
+  const progress = progressIn({ started: now(), memory })
+  progress.end = restarts
+  return progress
+}
+
+/** The same progress as another thread sees it. */
+export function progressIn({ started, memory }: Pick<Progress, 'started' | 'memory'>): Progress {
   const cells = new Int32Array(memory)
   const [evaluations, end, cancelled] = CELLS.keys()
-  if (!shared) Atomics.store(cells, end, restarts)
   return {
     started,
     memory,

@@ -3,14 +3,14 @@ import { DlgError } from '../errors'
 import { onnx, openPortable } from '../runtime/onnx/node'
 import { matrixProducts } from '../runtime/products'
 import { evaluation } from './evaluation'
-import { openProgress } from './progress'
+import { progressIn } from './progress'
 import { type Best, type HistoryEntry, type Objective, search } from './search'
 import type { PortableObjective, ThreadAnswer, ThreadRequest, ThreadTask } from './thread-task'
 
 /** This file runs as the entry of a worker thread: it opens the objective and searches from each start it is sent. */
 const port = parentPort!
 const { objective, settings, progress: shared, listened } = workerData as ThreadTask
-const progress = openProgress(settings.restarts, shared)
+const progress = progressIn(shared)
 const opened = open(objective)
 // a failure is reported when the first start comes
 opened.catch(() => {})

@@ -63,7 +63,7 @@ export interface Objective {
 /** What drives a search and what ends it. */
 export type SearchSettings = Pick<
   Settings,
-  'optimizer' | 'preset' | 'iterations' | 'restarts' | 'tolerance' | 'priorEasing' | 'budget'
+  'optimizer' | 'preset' | 'iterations' | 'tolerance' | 'priorEasing' | 'budget'
 >
 
 /** Told of every iteration as it begins, with the best point so far. */

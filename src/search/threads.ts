@@ -32,14 +32,15 @@ export async function openThreads(
   const here = typeof __filename === 'string' ? pathToFileURL(__filename).href : import.meta.url
   const file = new URL(here.replace(/[^/]*(\.\w+)$/, 'search-thread$1'))
   if (file.protocol !== 'file:' || !existsSync(fileURLToPath(file))) return undefined
-  const { optimizer, preset, iterations, restarts, tolerance, priorEasing, budget } = settings
+  const { optimizer, preset, iterations, tolerance, priorEasing, budget } = settings
   const task: ThreadTask = {
     objective,
-    settings: { optimizer, preset, iterations, restarts, tolerance, priorEasing, budget },
+    settings: { optimizer, preset, iterations, tolerance, priorEasing, budget },
     progress: { started: progress.started, memory: progress.memory },
     listened: settings.onIteration !== undefined,
   }
   const path = fileURLToPath(file)
+  // beside the source lies TypeScript, which a thread does not load by itself
   const start = (): Worker =>
     path.endsWith('.ts')
       ? new Worker(`require('tsx/cjs'); require(${JSON.stringify(path)})`, { eval: true, workerData: task })

@@ -5,7 +5,7 @@ import { requireFinite } from '../inputs/read-data'
 import { joint, type LabelStrategy } from '../labels'
 import { type Each, inOrder, mapEach } from '../model/each'
 import type { TrainedOutput } from '../model/outputs'
-import type { PlainTensor } from '../shared/read-gradients'
+import type { PlainTensor } from '../sharing/tensor-values'
 import { type PlainTargets, readTargets, targetKind } from './target-values'
 
 /** Targets of one output that are known: of its shape, or class indices of positions without its last axis. */

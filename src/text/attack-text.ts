@@ -4,11 +4,12 @@ import { deepLeakageFromGradients, type Leakage } from '../leakage'
 import { lbfgs, recover } from '../optim'
 import type { IterationEvent, LeakageOptions } from '../options/settings'
 import type { Values } from '../runtime/runtime'
+import { type NamedGradients, namedGradients, type SharedByName } from '../sharing/read-gradients'
 import { tag } from './distance'
 import { hiddenTokens } from './masked-attack'
 import { classifierProblem, maskedProblem, type Problem, type Sentence } from './problem'
 import { CLASS_BIAS, TOKEN_BIAS, WORDS } from './shapes'
-import { gradientOf, lengthOf, type TextGradients, tokensBySpan, tokensOf, wordTable } from './shared-text'
+import { gradientOf, lengthOf, tokensBySpan, tokensOf, wordTable } from './shared-text'
 import { snapping } from './snapping'
 import type { TextModel } from './text-model'
 
@@ -68,13 +69,14 @@ const TOLERANCE = 1e-9
  */
 export async function deepLeakageFromText(
   model: TextModel,
-  shared: TextGradients,
+  given: SharedByName,
   options: TextLeakageOptions = {},
 ): Promise<TextLeakage> {
-  const { label, distance = 'balanced', length: given, start = 'normal', onIteration, ...rest } = options
+  const { label, distance = 'balanced', length: said, start = 'normal', onIteration, ...rest } = options
   if (start !== 'normal' && start !== 'span')
     throw new DlgError('invalid-option', `start is '${start}'; it must be 'normal' or 'span'`)
-  const length = given ?? (await lengthOf(model, shared))
+  const shared = namedGradients(given)
+  const length = said ?? (await lengthOf(model, shared))
   const allowed = await tokensOf(model, shared, length)
   const words = await wordTable(model)
   const spread = rootMeanSquare(words.data)
@@ -113,7 +115,7 @@ export async function deepLeakageFromText(
 
 async function problemOf(
   model: TextModel,
-  shared: TextGradients,
+  shared: NamedGradients,
   sentence: Sentence,
   spread: number,
   label: TextLeakageOptions['label'] = 'infer',

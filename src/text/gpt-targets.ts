@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { lossGradients, targetOf } from '../analytic/loss-gradients'
-import type { Explained, NamedGradients } from '../analytic/transformer'
+import type { Explained } from '../analytic/transformer'
+import type { NamedGradients } from '../sharing/read-gradients'
 import { decode, type GptModel } from './gpt'
 import { TOKENS } from './gpt-shapes'
 import { type Ending, lastTokens } from './last-tokens'
@@ -27,9 +28,10 @@ export async function explainNextTokens(
   const features: Float32Array[] = []
   const ends: number[] = []
   const endings: Ending[] = []
+  // the loss is the mean over all that is predicted: one token for each that is read
+  const weight = 1 / inputs.reduce((n, sequence) => n + sequence.length, 0)
   for (const sequence of inputs) {
     const { read: rows, expected } = await forward(model, sequence)
-    const weight = 1 / (inputs.length * sequence.length)
     sequence.forEach((_, t) => {
       const at = t * hidden
       const normalised = Float64Array.from({ length: hidden }, (_, j) =>

@@ -1,6 +1,7 @@
 export { type FirstInputs, spanTokens } from '../analytic/first-inputs'
 export { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from '../analytic/token-set'
 export { balanced } from '../objective/distance'
+export type { NamedGradients as TextGradients } from '../sharing/read-gradients'
 export {
   deepLeakageFromText,
   STEPS,
@@ -17,7 +18,7 @@ export { nextTokenGradients } from './next-token'
 export { type RandomBertOptions, randomBert, randomHead } from './random-bert'
 export { type RandomGptOptions, randomGpt } from './random-gpt'
 export type { Head } from './shapes'
-export { type TextGradients, tokensBySpan } from './shared-text'
+export { tokensBySpan } from './shared-text'
 export { type TextSample, textGradients } from './text-gradients'
 export { bert, type TextModel } from './text-model'
 export { encodeFor, parseTokenizer, type TextTokenizer } from './tokenizer'

@@ -29,16 +29,6 @@ export function maskTokens(tokens: readonly number[], mask: number, seed: number
   }
 }
 
-/** −Σ q log p / Σ q over the positions: the mean over those that have a target. */
-export const maskedCrossEntropy = (): Criterion => ({
-  name: 'maskedCrossEntropy',
-  loss(output, target) {
-    const batch = output.shape[0]
-    const total = g.sum(g.mul(target, g.logSoftmax(output)), [1, 2])
-    return g.reshape(g.neg(g.div(total, g.sum(target, [1, 2]))), [batch])
-  },
-})
-
 /** The loss itself is what the model gives. */
 export const lossOfModel = (): Criterion => ({
   name: 'lossOfModel',

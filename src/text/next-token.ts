@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
 import { gradientsOf } from '../gradients-of'
+import { tokenCrossEntropy } from '../model/criterion-token'
 import type { TrainingOptions } from '../options/settings'
 import type { GptModel } from './gpt'
-import { maskedCrossEntropy } from './masking'
 
 /** A batch of sentences as a decoder trains on it. */
 interface NextTokenBatch {
@@ -32,8 +32,8 @@ function nextTokenBatch(sentences: readonly (readonly number[])[], vocabularySiz
 /**
  * What a client would share after one step of next-token prediction on a batch: the gradient of every weight.
  *
- * A sentence's loss is the mean over its predictions, the batch's the mean over sentences. Shorter sentences end early:
- * no later position sees them, none is predicted.
+ * The loss is the mean over all predictions of the batch, as with PyTorch's `ignore_index`. Shorter sentences end early: no
+ * later position sees them, none is predicted.
  *
  * @param sentences token ids, at least two each; they may differ in length
  * @returns tensors by Hugging Face name; the caller owns them
@@ -58,7 +58,7 @@ export async function nextTokenGradients(
   try {
     return await gradientsOf(model.overTokens(ids.shape[1]), ids, targets, {
       ...options,
-      criterion: maskedCrossEntropy(),
+      criterion: tokenCrossEntropy({ output: 'logits' }),
     })
   } finally {
     tf.dispose([ids, targets])

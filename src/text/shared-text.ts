@@ -1,55 +1,43 @@
-import { Tensor } from '@tensorflow/tfjs-core'
 import { type FirstInputs, spanTokens } from '../analytic/first-inputs'
 import { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from '../analytic/token-set'
 import { DlgError } from '../errors'
 import type { Values } from '../runtime/runtime'
-import type { PlainTensor } from '../shared/read-gradients'
+import type { NamedGradients } from '../sharing/read-gradients'
+import { tensorValues } from '../sharing/tensor-values'
 import { POSITIONS, TOKEN_BIAS, WORDS } from './shapes'
 import type { TextModel } from './text-model'
-
-/** Gradients by the weights' Hugging Face names; that of the word-embedding table may be among them. */
-export type TextGradients = { readonly [name: string]: Tensor | PlainTensor }
-
-export const numbers = async (tensor: Tensor | PlainTensor): Promise<Values> =>
-  tensor instanceof Tensor ? ((await tensor.data()) as Float32Array) : Float64Array.from(tensor.data)
 
 /**
  * @param size how many numbers it must have; default any
  * @throws DlgError `invalid-gradients` when it was not shared, has another size, or is not finite
  */
-export async function gradientOf(shared: TextGradients, name: string, size?: number): Promise<Values> {
-  if (typeof shared !== 'object' || shared === null)
-    throw new DlgError('invalid-gradients', 'gradients must be a map of tensors by name')
-  if (Object.hasOwn(shared, name)) {
-    const values = await numbers(shared[name])
-    if (size !== undefined && values.length !== size)
-      throw new DlgError(
-        'invalid-gradients',
-        `the gradient of '${name}' has ${values.length} numbers; its weight has ${size}`,
-      )
-    const bad = values.findIndex((v) => !Number.isFinite(v))
-    if (bad >= 0)
-      throw new DlgError(
-        'invalid-gradients',
-        `the gradient of '${name}' is ${values[bad]} at position ${bad}; it must be finite`,
-      )
-    return values
-  }
-  throw new DlgError('invalid-gradients', `there is no gradient of '${name}', which is needed here`)
+export async function gradientOf(shared: NamedGradients, name: string, size?: number): Promise<Values> {
+  if (!Object.hasOwn(shared, name))
+    throw new DlgError('invalid-gradients', `there is no gradient of '${name}', which is needed here`)
+  const values = await tensorValues(shared[name], `gradient of '${name}'`, Float32Array)
+  if (size === undefined || values.length === size) return values
+  throw new DlgError(
+    'invalid-gradients',
+    `the gradient of '${name}' has ${values.length} numbers; its weight has ${size}`,
+  )
 }
 
 /** Rows of a tied table that are kept for each token of the sentence: which ones it touches is an estimate there. */
 const GENEROUS = 4
 
 /** How many tokens the sentence has, from the gradient of the position table. */
-export async function lengthOf(model: TextModel, shared: TextGradients): Promise<number> {
+export async function lengthOf(model: TextModel, shared: NamedGradients): Promise<number> {
   const length = sequenceLength({ data: await gradientOf(shared, POSITIONS), width: model.config.hidden })
   if (length > 0) return length
   throw new DlgError('invalid-gradients', `the gradient of '${POSITIONS}' is zero everywhere; give the length`)
 }
 
 /** The tokens the word-embedding table's gradient gives away, when it was shared. */
-export async function tokensOf(model: TextModel, shared: TextGradients, length: number): Promise<number[] | undefined> {
+export async function tokensOf(
+  model: TextModel,
+  shared: NamedGradients,
+  length: number,
+): Promise<number[] | undefined> {
   if (!Object.hasOwn(shared, WORDS)) return undefined
   const table = { data: await gradientOf(shared, WORDS), width: model.config.hidden }
   return model.head === 'mlm'
@@ -79,7 +67,7 @@ export async function firstInputs(model: TextModel): Promise<FirstInputs> {
 /** The tokens the encoder saw, in closed form from its first block; see {@link spanTokens}. */
 export async function tokensBySpan(
   model: TextModel,
-  shared: TextGradients,
+  shared: NamedGradients,
   length: number,
   allowed?: readonly number[],
 ): Promise<DecodedToken[]> {

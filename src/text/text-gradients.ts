@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
 import { gradientsOf } from '../gradients-of'
+import { tokenCrossEntropy } from '../model/criterion-token'
 import type { TrainingOptions } from '../options/settings'
-import { type MaskedSentence, maskedCrossEntropy } from './masking'
+import type { MaskedSentence } from './masking'
 import type { TextModel } from './text-model'
 
 /** One sentence as a client trains on it: with its class, or with the tokens that were hidden. */
@@ -42,7 +43,7 @@ export async function textGradients(
     if (sample.targets.length === 0) throw new DlgError('invalid-data', 'no token is hidden: nothing to predict')
     const target = tf.tensor(rows, [1, tokens.length, vocabularySize])
     try {
-      return await gradientsOf(client, ids, target, { ...options, criterion: maskedCrossEntropy() })
+      return await gradientsOf(client, ids, target, { ...options, criterion: tokenCrossEntropy({ output: 'logits' }) })
     } finally {
       target.dispose()
     }

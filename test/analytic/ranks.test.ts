@@ -109,6 +109,11 @@ describe('gradients', () => {
     expect(full).toMatchObject({ rank: 20, implies: 'full', gap: Infinity })
   })
 
+  it('are those of a Map by name, as files are read to', async () => {
+    const w = { shape: [2, 2], data: [1, 2, 3, 4] }
+    expect(await gradientRanks(new Map([['w', w]]))).toEqual(await gradientRanks({ w }))
+  })
+
   it.each([
     [{ w: { shape: [2, 2], data: [1, 2, 3] } }, {}, 'has 3 numbers; shape [2, 2] needs 4'],
     [{ w: { shape: [1, 2], data: [1, NaN] } }, {}, 'is NaN at position 1'],

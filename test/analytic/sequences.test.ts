@@ -151,7 +151,7 @@ describe('wrong input is refused', () => {
     await expect(exactSequences(transformer, {}, { spanTolerance: 1 })).rejects.toThrow('spanTolerance is 1')
     const bad = (data: Float32Array) => ({ 'h.0.attn.c_attn.weight': { shape: [8, 24], data } })
     await expect(exactSequences(transformer, bad(new Float32Array(9)))).rejects.toThrow(
-      'has 9 numbers; its weight has 192',
+      'has 9 numbers; shape [8, 24] needs 192',
     )
     await expect(exactSequences(transformer, bad(new Float32Array(192).fill(NaN)))).rejects.toThrow(
       'is NaN at position 0',

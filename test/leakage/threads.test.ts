@@ -11,7 +11,7 @@ import {
   type PlainTensor,
 } from '../../src/index'
 import { leakageOptions } from '../../src/options/options'
-import { openProgress } from '../../src/search/progress'
+import { newProgress } from '../../src/search/progress'
 import { openThreads } from '../../src/search/threads'
 import { convNet, plain, sample } from './tiny'
 
@@ -56,7 +56,7 @@ describe('restarts on threads of their own, onnxruntime-node', () => {
   it('run on several threads', async () => {
     const settings = leakageOptions({ ...short, concurrency: 2 })
     const prepared = await prepareAttack(model, shared, settings)
-    const progress = openProgress(4)
+    const progress = newProgress(4)
     const threads = await openThreads(prepared.portable, settings, progress, 2)
     expect(threads).toHaveLength(2)
     const starts = await Promise.all([0, 1].map(prepared.start))
@@ -116,7 +116,7 @@ describe('restarts on threads of their own, onnxruntime-node', () => {
     const prepared = await prepareAttack(model, shared, settings)
     const { program } = prepared.portable!
     const broken = { ...prepared.portable!, program: { ...program, model: Uint8Array.of(1, 2, 3) } }
-    const threads = await openThreads(broken, settings, openProgress(4), 2)
+    const threads = await openThreads(broken, settings, newProgress(4), 2)
     const start = await prepared.start(0)
     await expect(threads![0].search(0, start, undefined)).rejects.toMatchObject({ code: 'runtime' })
     await Promise.all(threads!.map((thread) => thread.close()))
@@ -126,7 +126,7 @@ describe('restarts on threads of their own, onnxruntime-node', () => {
   it('that ended say so', async () => {
     const settings = leakageOptions({ ...short, concurrency: 2 })
     const prepared = await prepareAttack(model, shared, settings)
-    const [thread] = (await openThreads(prepared.portable, settings, openProgress(4), 1))!
+    const [thread] = (await openThreads(prepared.portable, settings, newProgress(4), 1))!
     await thread.close()
     const late = thread.search(0, await prepared.start(0), undefined)
     await expect(late).rejects.toMatchObject({ code: 'runtime', message: /a search thread ended/ })

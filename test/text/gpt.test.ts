@@ -71,14 +71,13 @@ function logitsOf(tokens: readonly number[], w: Weights): number[][] {
 }
 
 /** Mean over sentences of the mean cross-entropy of their next tokens. */
+/** The mean over all predictions of the batch. */
 function loss(w: Weights): number {
-  const losses = SENTENCES.map((sentence) => {
-    const inputs = sentence.slice(0, -1)
-    const each = logitsOf(inputs, w).map(
+  const losses = SENTENCES.flatMap((sentence) =>
+    logitsOf(sentence.slice(0, -1), w).map(
       (z, t) => Math.log(z.reduce((a, b) => a + Math.exp(b), 0)) - z[sentence[t + 1]],
-    )
-    return each.reduce((a, b) => a + b) / each.length
-  })
+    ),
+  )
   return losses.reduce((a, b) => a + b) / losses.length
 }
 

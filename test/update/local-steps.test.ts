@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createGraph, input, parameter, scale, sigmoid, sub, substitute } from '../../src/graph'
-import { gradientsIn, meanPosition, stepWeights } from '../../src/shared/local-steps'
-import { updateOption } from '../../src/shared/update-options'
+import { gradientsIn, meanPosition, stepWeights } from '../../src/sharing/local-steps'
+import { updateOption } from '../../src/sharing/update-options'
 
 const client = (update: object, samples: number) => updateOption({ learningRate: 0.1, ...update }, samples, false)!
 

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { deepLeakage, gradientsOf, type LeakageOptions, type PlainTensor } from '../../src/index'
 import { meanSquaredError } from '../../src/metrics'
 import { leakageOptions } from '../../src/options/options'
-import { scaleCause } from '../../src/shared/scale-cause'
+import { scaleCause } from '../../src/sharing/scale-cause'
 import { convNet, plain, sample } from '../leakage/tiny'
 import { at, torch, torchNet, truth } from './client'
 

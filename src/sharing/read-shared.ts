@@ -5,9 +5,9 @@ import { squaredNorm } from '../objective/distance'
 import type { Settings } from '../options/settings'
 import type { Values } from '../runtime/runtime'
 import { gradientsIn, meanPosition } from './local-steps'
-import { readGradients, readWeights, type SharedGradients } from './read-gradients'
+import { readGradients, readWeights, type WeightTensors } from './read-gradients'
 import { roundingNorm } from './rounding'
-import { isUpdate, movedPart, readMovement, type SharedUpdate } from './shared-update'
+import { isUpdate, movedPart, readMovement, type WeightUpdate } from './shared-update'
 import type { UpdateSettings } from './update-options'
 
 /** What an attack matches, and at which weights. */
@@ -23,11 +23,7 @@ export interface Shared {
 type Sharing = Pick<Settings, 'update' | 'scale' | 'batchSize' | 'reduction'>
 
 /** The tensors that say which weights are shared. @throws DlgError when update and options contradict each other */
-export function sharedPart(
-  shared: SharedGradients | SharedUpdate,
-  model: OpenModel,
-  { update }: Sharing,
-): SharedGradients {
+export function sharedPart(shared: WeightTensors | WeightUpdate, model: OpenModel, { update }: Sharing): WeightTensors {
   if (!isUpdate(shared)) {
     if (!update) return shared
     throw new DlgError(
@@ -48,7 +44,7 @@ export function sharedPart(
  * taken out.
  */
 export async function readShared(
-  shared: SharedGradients | SharedUpdate,
+  shared: WeightTensors | WeightUpdate,
   model: OpenModel,
   settings: Sharing,
 ): Promise<Shared> {
@@ -59,7 +55,7 @@ export async function readShared(
       ? await readUpdate(shared, model, settings, update)
       : {
           rounding: 0,
-          gradients: await readGradients(shared as SharedGradients, trained),
+          gradients: await readGradients(shared as WeightTensors, trained),
           weights: await readWeights(model.weights, weightParameter),
         }
   if (squaredNorm(gradients) === 0)
@@ -74,7 +70,7 @@ export async function readShared(
 }
 
 async function readUpdate(
-  shared: SharedUpdate,
+  shared: WeightUpdate,
   model: OpenModel,
   { batchSize, reduction }: Sharing,
   update: UpdateSettings,

@@ -3,7 +3,7 @@ import { knownNames } from '../checks'
 import { DlgError } from '../errors'
 import { requireNames } from '../model/each'
 import type { OpenModel, Weight } from '../model/model'
-import { readTensors, type SharedGradients } from './read-gradients'
+import { readTensors, type SharedGradients, type WeightTensors } from './read-gradients'
 import { isFloat32 } from './rounding'
 
 /**
@@ -13,9 +13,12 @@ import { isFloat32 } from './rounding'
  * float64. Of `before`, the model's own weights are the default for each tensor. Moving statistics and other weights that are
  * not trained are taken from `before` and ignored elsewhere.
  */
-export type SharedUpdate =
-  | { readonly before?: SharedGradients; readonly after: SharedGradients }
-  | { readonly before?: SharedGradients; readonly delta: SharedGradients }
+export type SharedUpdate = UpdateOf<SharedGradients>
+
+type UpdateOf<T> = { readonly before?: T; readonly after: T } | { readonly before?: T; readonly delta: T }
+
+/** An update whose parts are lists or objects. */
+export type WeightUpdate = UpdateOf<WeightTensors>
 
 /** The weights the client began with, and how far they moved. */
 export interface Movement {
@@ -30,7 +33,7 @@ export interface Movement {
 const NAMES = ['before', 'after', 'delta']
 
 /** Whether this is an update, and not gradients of weights with such names. */
-export function isUpdate(shared: SharedGradients | SharedUpdate): shared is SharedUpdate {
+export function isUpdate(shared: WeightTensors | WeightUpdate): shared is WeightUpdate {
   if (typeof shared !== 'object' || shared === null || Array.isArray(shared) || shared instanceof Tensor) return false
   return Object.entries(shared).some(([name, value]) => NAMES.includes(name) && !isTensor(value))
 }
@@ -43,9 +46,9 @@ const isTensor = (value: unknown): boolean =>
     Array.isArray((value as { shape?: unknown }).shape))
 
 /** The part that says how the weights moved. @throws DlgError `invalid-gradients` unless there is exactly one */
-export function movedPart(update: SharedUpdate, { weights }: OpenModel): SharedGradients {
+export function movedPart(update: WeightUpdate, { weights }: OpenModel): WeightTensors {
   knownNames('the update', update, NAMES)
-  const { after, delta } = update as { readonly after?: SharedGradients; readonly delta?: SharedGradients }
+  const { after, delta } = update as { readonly after?: WeightTensors; readonly delta?: WeightTensors }
   if ((after === undefined) === (delta === undefined))
     throw new DlgError(
       'invalid-gradients',
@@ -60,7 +63,7 @@ export function movedPart(update: SharedUpdate, { weights }: OpenModel): SharedG
  * @throws DlgError `invalid-gradients`, naming the first tensor that does not fit and what would
  */
 export async function readMovement(
-  update: SharedUpdate,
+  update: WeightUpdate,
   { weights }: OpenModel,
   own: (weight: Weight) => ArrayLike<number>,
   sign: 1 | -1,
@@ -72,7 +75,7 @@ export async function readMovement(
     const signed = sign > 0 ? delta : delta.map((values) => values.map((v) => -v))
     return { before, delta: signed, rounded: isFloat32(delta) }
   }
-  const after = await readTrained("'after' tensor", (update as { after: SharedGradients }).after, weights)
+  const after = await readTrained("'after' tensor", (update as { after: WeightTensors }).after, weights)
   const delta = after.map((values, i) => {
     const from = before.get(trained[i].name) ?? own(trained[i])
     return values.map((v, at) => v - from[at])
@@ -80,13 +83,13 @@ export async function readMovement(
   return { before, delta, rounded: isFloat32(after) }
 }
 
-function readTrained(noun: string, given: SharedGradients, weights: readonly Weight[]): Promise<Float64Array[]> {
+function readTrained(noun: string, given: WeightTensors, weights: readonly Weight[]): Promise<Float64Array[]> {
   const trained = weights.filter((w) => w.trainable)
   return readTensors(only(noun, named(given, weights), weights, trained), trained, noun, Float64Array)
 }
 
 async function readBefore(
-  given: SharedGradients | undefined,
+  given: WeightTensors | undefined,
   weights: readonly Weight[],
 ): Promise<Map<string, Float64Array>> {
   if (given === undefined) return new Map()
@@ -97,11 +100,11 @@ async function readBefore(
   return new Map(read.map(({ name }, i) => [name, tensors[i]]))
 }
 
-const isMap = (given: SharedGradients): given is Exclude<SharedGradients, readonly unknown[]> =>
+const isMap = (given: WeightTensors): given is Exclude<WeightTensors, readonly unknown[]> =>
   typeof given === 'object' && given !== null && !Array.isArray(given) && !(given instanceof Tensor)
 
 /** A list of all weights as a map. */
-function named(given: SharedGradients, weights: readonly Weight[]): SharedGradients {
+function named(given: WeightTensors, weights: readonly Weight[]): WeightTensors {
   if (!Array.isArray(given) || given.length !== weights.length) return given
   return Object.fromEntries(weights.map(({ name }, i) => [name, given[i]]))
 }
@@ -109,10 +112,10 @@ function named(given: SharedGradients, weights: readonly Weight[]): SharedGradie
 /** The tensors of a map that are wanted; the others must be weights of the model. */
 function only(
   noun: string,
-  given: SharedGradients,
+  given: WeightTensors,
   weights: readonly Weight[],
   wanted: readonly Weight[],
-): SharedGradients {
+): WeightTensors {
   if (!isMap(given)) return given
   const names = weights.map(({ name }) => name)
   requireNames(`${noun}s`, Object.keys(given), names, 'invalid-gradients')

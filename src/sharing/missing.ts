@@ -1,7 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors'
 import type { OpenModel } from '../model/model'
-import type { SharedGradients } from './read-gradients'
+import type { WeightTensors } from './read-gradients'
 
 /** Which gradients were not shared: weights by name, or whichever a map does not have. */
 export type Missing = 'allowed' | readonly string[]
@@ -12,7 +12,7 @@ export type Missing = 'allowed' | readonly string[]
  *
  * @throws DlgError `invalid-option`, `invalid-gradients` when the names and the gradients contradict each other
  */
-export function withoutMissing(model: OpenModel, shared: SharedGradients, missing: Missing | undefined): OpenModel {
+export function withoutMissing(model: OpenModel, shared: WeightTensors, missing: Missing | undefined): OpenModel {
   if (missing === undefined) return model
   const trained = model.weights.filter((w) => w.trainable).map((w) => w.name)
   const isMap = typeof shared === 'object' && shared !== null && !Array.isArray(shared) && !(shared instanceof Tensor)
