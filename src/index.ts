@@ -68,7 +68,7 @@ export type { Evaluator, Executable, Program, Runtime, Values } from './runtime/
 export { tfjs } from './runtime/tfjs'
 export type { HistoryEntry, Status } from './search/search'
 export type { Missing } from './sharing/missing'
-export type { SharedGradients } from './sharing/read-gradients'
+export type { NamedGradients, SharedByName, SharedGradients } from './sharing/read-gradients'
 export type { SharedUpdate } from './sharing/shared-update'
 export type { PlainTensor } from './sharing/tensor-values'
 export type { UpdateApproach, UpdateOptions } from './sharing/update-options'

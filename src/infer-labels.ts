@@ -1,5 +1,5 @@
 import { labelsOf } from './attack/reconstruction'
-import { traceAttack } from './attack/trace-attack'
+import { traceShared } from './attack/trace-shared'
 import type { LabelInference } from './labels'
 import type { Model } from './model/model'
 import { leakageOptions } from './options/options'
@@ -23,7 +23,7 @@ export async function inferLabels(
   shared: SharedGradients,
   options: Omit<LeakageOptions, 'labels'> = {},
 ): Promise<InferredLabels> {
-  const { point } = await traceAttack(model, shared, leakageOptions({ ...options, labels: 'infer' }))
+  const { point } = await traceShared(model, shared, leakageOptions({ ...options, labels: 'infer' }))
   const [reading] = point.targetsOf(new Float64Array(point.size))
   return { labels: labelsOf(reading), ...reading.inferred! }
 }

@@ -1,4 +1,4 @@
-import { type Node, reachable } from '../graph'
+import { type Node, reachable, unshaped } from '../graph'
 
 /** A dense layer with bias that reads the data themselves: positions among the trained weights. */
 export interface FirstDense {
@@ -17,7 +17,7 @@ export interface FirstDense {
  */
 export function firstDense(data: Node, trained: readonly Node[], outputs: readonly Node[]): FirstDense | undefined {
   if (data.shape[0] !== 1) return undefined
-  const position = (node: Node): number => trained.indexOf(strip(node))
+  const position = (node: Node): number => trained.indexOf(unshaped(node))
   for (const sum of reachable(outputs)) {
     if (sum.op !== 'add') continue
     const [a, b] = sum.inputs
@@ -25,7 +25,7 @@ export function firstDense(data: Node, trained: readonly Node[], outputs: readon
       [a, b],
       [b, a],
     ]) {
-      const layer = weightOf(strip(product), data, position)
+      const layer = weightOf(unshaped(product), data, position)
       const bias = position(term)
       if (layer && bias >= 0) return { ...layer, bias }
     }
@@ -39,11 +39,9 @@ function weightOf(node: Node, data: Node, position: (node: Node) => number) {
   const [row, factor] = node.inputs
   const [rows, columns] = row.shape.slice(-2)
   // one row only: a layer over many places of a sample mixes them as it would mix samples
-  if (strip(row) !== data || rows !== 1 || columns !== data.shape.reduce((a, b) => a * b, 1)) return undefined
-  const inner = strip(factor)
+  if (unshaped(row) !== data || rows !== 1 || columns !== data.shape.reduce((a, b) => a * b, 1)) return undefined
+  const inner = unshaped(factor)
   const transposed = inner.op === 'transpose'
   const weight = position(transposed ? inner.inputs[0] : inner)
   return weight < 0 ? undefined : { weight, transposed }
 }
-
-const strip = (node: Node): Node => (node.op === 'reshape' || node.op === 'broadcast' ? strip(node.inputs[0]) : node)

@@ -52,7 +52,7 @@ export interface ExactSequences {
  * second block u depends on the sequence: only right combinations lie in its span. A decoder's sequences grow from the
  * left, an encoder's are put together by descent.
  *
- * @param shared gradients by the weights' names: those of the first two blocks' projections, of the position table and of the last layer at least
+ * @param given gradients by the weights' names: those of the first two blocks' projections, of the position table and of the last layer at least
  * @throws DlgError `invalid-option`, `invalid-gradients`
  */
 export async function exactSequences(

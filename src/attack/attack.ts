@@ -3,7 +3,7 @@ import { samplesOf } from '../options/optimizers'
 import type { Settings } from '../options/settings'
 import { matrixProducts } from '../runtime/products'
 import { evaluate } from '../runtime/runtime'
-import { evaluation, type Layout } from '../search/evaluation'
+import { type Layout, objectiveIn } from '../search/evaluation'
 import type { Objective } from '../search/search'
 import type { PortableObjective } from '../search/thread-task'
 import type { SharedGradients } from '../sharing/read-gradients'
@@ -36,7 +36,8 @@ export async function prepareAttack(
 ): Promise<Attack> {
   const traced = await traceAttack(model, shared, settings)
   const { program, parameters, lasting, point, start, unit, priorWeight, rounding } = traced
-  const layout: Layout = { sizes: point.sizes, unit, priorWeight, rounding }
+  const samples = settings.batchUpdate === 'one-by-one' ? samplesOf(point.sizes, settings.batchSize) : undefined
+  const layout: Layout = { sizes: point.sizes, unit, priorWeight, rounding, samples }
   const executable = await settings.runtime.compile(program)
   const held: { dispose(): void }[] = [executable]
   const dispose = () => {
@@ -46,19 +47,14 @@ export async function prepareAttack(
     const evaluator = await executable.bind(parameters, lasting)
     held.push(evaluator)
     // products pay where handing the runtime a matrix costs nothing
-    const samples = settings.batchUpdate === 'one-by-one' ? samplesOf(point.sizes, settings.batchSize) : undefined
     const rows = executable.readsInPlace && !samples ? settings.productRows : 0
     const products = rows > 0 ? await matrixProducts(settings.runtime, rows, point.size) : undefined
     if (products) held.push(products)
     return {
+      ...objectiveIn(evaluator, layout, products),
       runtime: executable.runtime,
-      hasPriors: priorWeight !== undefined,
-      rounding,
-      portable: evaluator.portable && { program: evaluator.portable, layout, productRows: rows, samples },
+      portable: evaluator.portable && { program: evaluator.portable, layout, productRows: rows },
       start,
-      products,
-      samples,
-      evaluate: evaluation(evaluator, layout),
       dataOf: (at) => Float32Array.from(at.subarray(0, point.sizes[0])),
       inputsOf: point.inputsOf,
       targetsOf: point.targetsOf,

@@ -1,5 +1,5 @@
 import { exactData } from '../analytic/exact-data'
-import { type TracedGradient, weightParameter } from '../model/gradient'
+import type { TracedGradient } from '../model/gradient'
 import type { Settings } from '../options/settings'
 import type { Values } from '../runtime/runtime'
 
@@ -11,9 +11,6 @@ import type { Values } from '../runtime/runtime'
 export function withClosedForm(settings: Settings, traced: TracedGradient, gradients: readonly Values[]): Settings {
   const free = typeof settings.init === 'string' && settings.preset === 'robust'
   if (!free || settings.batchSize !== 1 || traced.inputs.length !== 1) return settings
-  const nodes = traced.trained.map(
-    (weight) => traced.weightNodes.find((n) => n.attributes.name === weightParameter(weight))!,
-  )
-  const found = exactData(traced.data, nodes, [traced.loss], gradients)
+  const found = exactData(traced.data, traced.trainedNodes, [traced.loss], gradients)
   return found ? { ...settings, init: { data: found.input } } : settings
 }

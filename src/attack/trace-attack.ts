@@ -1,25 +1,18 @@
 import { DlgError } from '../errors'
 import * as g from '../graph'
-import { readKnown } from '../inputs/known-inputs'
-import type { InputData } from '../inputs/read-data'
-import { type InputKinds, knownParameter, type TargetOf, type TracedGradient, traceGradient } from '../model/gradient'
-import { type Model, type OpenModel, openModel } from '../model/model'
+import { knownParameter, type TracedGradient } from '../model/gradient'
+import type { Model, OpenModel } from '../model/model'
 import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from '../objective/objective'
 import { colorTotalVariation, type Prior, totalVariation } from '../objective/prior'
 import { fittingScale } from '../objective/scale'
 import type { Settings } from '../options/settings'
 import type { Program, Values } from '../runtime/runtime'
-import { asGiven } from '../sharing/as-given'
-import { withoutMissing } from '../sharing/missing'
 import type { SharedGradients } from '../sharing/read-gradients'
-import { readShared, sharedPart } from '../sharing/read-shared'
 import type { SharedUpdate } from '../sharing/shared-update'
-import { requireOrder, unrolled, unrolls } from '../sharing/unroll'
-import { readLabels } from '../targets/label-choices'
-import { chooseTargets, type Targets } from '../targets/targets'
 import { withClosedForm } from './closed-form'
-import { type Point, pointOf } from './point'
+import type { Point } from './point'
 import { startPoint } from './start'
+import { traceShared } from './trace-shared'
 
 /** The objective of an attack before anything runs it. */
 export interface TracedAttack {
@@ -46,30 +39,11 @@ export async function traceAttack(
   given: SharedGradients | SharedUpdate,
   settings: Settings,
 ): Promise<TracedAttack> {
-  const shared = asGiven(given)
-  const whole = openModel(model)
-  const opened = withoutMissing(whole, sharedPart(shared, whole, settings), settings.missing)
-  const trained = opened.weights.filter((w) => w.trainable)
-  const { gradients, weights, rounding } = await readShared(shared, opened, settings)
-
-  const chooserOf = await readLabels(settings.labels)
-  const knownInputs = await readKnown(settings.known, opened, settings.batchSize)
-  const evidence = { trained, gradients, weights }
-  const targets: Targets[] = []
-  const targetOf: TargetOf = (_, output, all) => {
-    const choice = chooserOf(output, all)
-    requireOrder(choice, settings)
-    const chosen = chooseTargets(output, choice, evidence, settings)
-    targets.push(chosen)
-    return chosen.node
-  }
-  const kinds = inputKinds(knownInputs)
-  // a weight whose share is missing moves with the others all the same
-  const traced = unrolls(settings.update)
-    ? unrolled(whole, trained, settings, traceGradient(whole, settings, targetOf, kinds), kinds, settings.update)
-    : traceGradient(opened, settings, targetOf, kinds)
-  const names = opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name))
-  const point = pointOf(traced.inputs, names, targets)
+  const { opened, gradients, weights, rounding, knownInputs, targets, traced, names, point } = await traceShared(
+    model,
+    given,
+    settings,
+  )
   const priors = settings.priors ?? defaultPriors(traced)
   const program = objectiveProgram(traced, point.unknowns, settings.distance, priors)
   requireSmooth(opened, names, program)
@@ -95,11 +69,6 @@ export async function traceAttack(
   const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
   return { program, scale, parameters, lasting, point, start, unit, priorWeight, rounding }
 }
-
-const inputKinds = (known: readonly InputData[]): InputKinds => ({
-  types: new Map(known.map(({ name, dtype }) => [name, dtype])),
-  known: new Set(known.map(({ name }) => name)),
-})
 
 /** What the gradient does not depend on cannot be searched. The derivatives follow objective and distance in the program. */
 function requireSmooth(model: OpenModel, inputs: readonly string[], program: Program): void {

@@ -84,8 +84,7 @@ function untraced(model: Model, { x }: Example, { message }: DlgError): ModelChe
     batchSize: first.shape[0],
     parameters: { count: weights.reduce((sum, w) => sum + w.count, 0), trained: trainedCount(weights), weights },
     unknowns: opened.inputs.reduce((sum, { shape }) => sum + first.shape[0] * sizeOf(shape), 0),
-    // a message that would go on with the layer, had it one
-    findings: [{ level: 'error', code: 'trace', message: message.replace(/,$/, '') }],
+    findings: [{ level: 'error', code: 'trace', message }],
   }
 }
 

@@ -16,14 +16,11 @@ export const checkStructure = (example: TracedExample): Finding[] => [
   smoothness(example.traced),
 ]
 
-const trainedNodes = ({ trained, weightNodes }: TracedGradient): g.Node[] =>
-  trained.map(({ name }) => weightNodes.find((n) => n.attributes.name === `weight ${name}`)!)
-
 /** The layer is recognised on one sample: there its input is a row. */
 function closedForm({ opened, settings, batchSize }: TracedExample): Finding[] {
   if (opened.inputs.length !== 1) return []
   const single = traceSingle(opened, settings)
-  const layer = single && firstDense(single.data, trainedNodes(single), [single.loss])
+  const layer = single && firstDense(single.data, single.trainedNodes, [single.loss])
   if (!layer) return []
   const name = single.trained[layer.weight].name
   const message =
@@ -47,7 +44,7 @@ function traceSingle(opened: TracedExample['opened'], settings: TracedExample['s
 
 /** Rows of a trained table that the data choose. */
 function tokenSets(traced: TracedGradient): Finding[] {
-  const nodes = trainedNodes(traced)
+  const nodes: readonly g.Node[] = traced.trainedNodes
   const tables = g
     .reachable([traced.loss])
     .filter((n) => n.op === 'gather' && n.inputs[1].varying && nodes.includes(n.inputs[0]))
@@ -59,7 +56,7 @@ function tokenSets(traced: TracedGradient): Finding[] {
 }
 
 function labelRules({ traced, batchSize }: TracedExample): Finding[] {
-  const nodes = trainedNodes(traced)
+  const nodes: readonly g.Node[] = traced.trainedNodes
   return traced.outputs.map((output): Finding => {
     const { name, node, criterion } = output
     const says = (level: Finding['level'], message: string): Finding => ({ level, code: 'labels', message })

@@ -58,6 +58,7 @@ const leakageOptions = ({ training, labels, batchUpdate, init, tolerance, files 
     batchUpdate,
     init,
     dataRange: range,
+    scale: files.scale,
     ...(files.update && { update: files.update }),
     ...(files.partial && { missing: 'allowed' }),
     ...(tolerance !== undefined && { tolerance }),
@@ -102,6 +103,8 @@ function reportOf(leak: Leakage, measured: Measured[] | undefined, options: File
     labels: leak.labels,
     inferred: leak.inferred,
     groups: leak.groups,
+    scale: leak.scale,
+    scaleHint: leak.scaleHint,
     ...(samples && { mse: mean(samples.map((s) => s.mse)), psnr: mean(samples.map((s) => s.psnr)), samples }),
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
@@ -123,5 +126,6 @@ function lines(leak: Leakage, measured: Measured[] | undefined, { word, failed }
   const rows = measured?.map(
     ({ psnr, slot }, i) => `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}`,
   )
-  return [`${head}: ${closeness}${labels}, ${work}`, ...(rows ?? [])].join('\n')
+  const hint = leak.scaleHint ? [leak.scaleHint] : []
+  return [`${head}: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n')
 }

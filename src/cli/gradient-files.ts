@@ -6,8 +6,8 @@ import type { Arguments, Options } from './arguments'
 export interface GradientFiles {
   /** One file of gradients, or the weights before and after one step. */
   readonly source: { readonly gradients: string } | { readonly before: string; readonly after: string }
-  /** What gradients are multiplied with: ±1 / learning rate. */
-  readonly factor: number
+  /** The factor in gradients as they lie in the file: ± learning rate. */
+  readonly scale: number
   /** How the client came from the weights before to those after. */
   readonly update: UpdateOptions | undefined
   readonly layout: 'tfjs' | 'pytorch'
@@ -68,7 +68,8 @@ export function gradientFiles(args: Arguments): GradientFiles {
   const source = sourceOf(args, negative)
   const rate = learningRate(args, 'before' in source)
   const update = updateOptions(args, rate, source)
-  return { source, update, factor: (negative ? -1 : 1) / rate, layout, map, ordered, partial }
+  const scale = 'gradients' in source ? (negative ? -rate : rate) : 1
+  return { source, update, scale, layout, map, ordered, partial }
 }
 
 const OF_UPDATES = ['epochs', 'local-batch-size', 'momentum', 'weight-decay']

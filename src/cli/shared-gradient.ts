@@ -13,11 +13,8 @@ import { naming, tensorsOf } from './tensor-files'
  * @throws DlgError `invalid-file`, `invalid-gradients` naming the file and the tensor
  */
 export function sharedGradient(model: LayersModel, files: GradientFiles): WeightTensors | SharedUpdate {
-  const { source, factor } = files
-  if ('gradients' in source) {
-    const gradients = scaled(tensorsOf(source.gradients), factor)
-    return inModel(gradients, model, source.gradients, files, 'gradients')
-  }
+  const { source } = files
+  if ('gradients' in source) return inModel(tensorsOf(source.gradients), model, source.gradients, files, 'gradients')
   const before = tensorsOf(source.before)
   const delta = difference(before, source)
   // what PyTorch keeps twice moves twice, so updates are laid out as gradients are
@@ -71,9 +68,4 @@ function difference(
       return [name, { shape, data: data.map((v, i) => other.data[i] - v) }]
     }),
   )
-}
-
-function scaled(tensors: NamedTensors, factor: number): NamedTensors {
-  if (factor === 1) return tensors
-  return new Map([...tensors].map(([name, { shape, data }]) => [name, { shape, data: data.map((v) => v * factor) }]))
 }

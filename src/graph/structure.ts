@@ -162,3 +162,7 @@ export function concat(inputs: readonly Node[], axis: number): Node {
   }
   return first.graph.intern('concat', [...inputs], { axis }, shape)
 }
+
+/** What a node is beneath reshapes and broadcasts: the same numbers. */
+export const unshaped = (node: Node): Node =>
+  node.op === 'reshape' || node.op === 'broadcast' ? unshaped(node.inputs[0]) : node

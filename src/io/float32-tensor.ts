@@ -7,7 +7,7 @@ export interface Float32Tensor {
   readonly data: Float32Array
 }
 
-/** Tensors by name, in the order of the file. As gradients: `[...tensors.values()]` or `Object.fromEntries(tensors)`. */
+/** Tensors by name, in the order of the file. As gradients: the Map itself, or `[...tensors.values()]`. */
 export type NamedTensors = Map<string, Float32Tensor>
 
 /** Up to here every whole number is a float32. */

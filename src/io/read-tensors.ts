@@ -22,8 +22,8 @@ import { checkBytes, isRecord, quote } from './untrusted'
  * Python pickles, among them PyTorch's `.pt`, `.pth` and `.bin`, are never read; the message tells how to convert them.
  *
  * @param source a path, or a file's bytes.
- * @returns the tensors by name, in the file's order. As gradients: `[...tensors.values()]` or
- * `Object.fromEntries(tensors)`.
+ * @returns the tensors by name, in the file's order. As gradients: the Map itself, or `[...tensors.values()]`
+ * in the order of the weights.
  * @throws DlgError `invalid-file` naming what is wrong and what would be right; `invalid-data` when `source` is neither;
  * `invalid-option` for a wrong `maximumBytes`.
  */

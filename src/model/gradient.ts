@@ -49,6 +49,8 @@ export interface TracedGradient {
   /** Nodes of all weights, in the model's order. */
   readonly weightNodes: readonly Node<'parameter'>[]
   readonly trained: readonly Weight[]
+  /** Their nodes. */
+  readonly trainedNodes: readonly Node<'parameter'>[]
   readonly captured: Captured
 }
 
@@ -103,7 +105,7 @@ export function traceGradient(
   const gradients = g.grad(loss, trainedNodes)
   const [data, output] = [inputs[0], outputs[0].node]
   return {
-    ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained },
+    ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained, trainedNodes },
     ...{ outputs, output, targets, loss, gradients },
   }
 }

@@ -1,4 +1,4 @@
-import type { Node } from '../graph'
+import { type Node, unshaped } from '../graph'
 
 /** The dense layer that makes the class scores: logits = features · weight + bias. Positions among the trained weights. */
 export interface Head {
@@ -10,12 +10,12 @@ export interface Head {
 /** Recognises the last dense layer from the shape of the graph, whatever the layers are called. */
 export function findHead(logits: Node, trained: readonly Node[]): Head {
   const position = (node: Node): number | undefined => {
-    const at = trained.indexOf(strip(node))
+    const at = trained.indexOf(unshaped(node))
     return at >= 0 ? at : undefined
   }
   const factor = (node: Node): Node | undefined => {
-    const inner = strip(node)
-    return inner.op === 'matMul' ? strip(inner.inputs[1]) : undefined
+    const inner = unshaped(node)
+    return inner.op === 'matMul' ? unshaped(inner.inputs[1]) : undefined
   }
   const isProduct = (node: Node): boolean => {
     const w = factor(node)
@@ -25,11 +25,9 @@ export function findHead(logits: Node, trained: readonly Node[]): Head {
     const w = factor(node)
     return w && position(w)
   }
-  const end = strip(logits)
+  const end = unshaped(logits)
   if (end.op !== 'add') return { weight: weight(end) }
   const [a, b] = end.inputs
   if (isProduct(a)) return { weight: weight(a), bias: position(b) }
   return isProduct(b) ? { weight: weight(b), bias: position(a) } : {}
 }
-
-const strip = (node: Node): Node => (node.op === 'reshape' || node.op === 'broadcast' ? strip(node.inputs[0]) : node)

@@ -2,9 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { DlgError } from '../errors'
 import { onnx, openPortable } from '../runtime/onnx/node'
 import { matrixProducts } from '../runtime/products'
-import { evaluation } from './evaluation'
+import { objectiveIn } from './evaluation'
 import { progressIn } from './progress'
-import { type Best, type HistoryEntry, type Objective, search } from './search'
+import { type Best, type HistoryEntry, search } from './search'
 import type { PortableObjective, ThreadAnswer, ThreadRequest, ThreadTask } from './thread-task'
 
 /** This file runs as the entry of a worker thread: it opens the objective and searches from each start it is sent. */
@@ -45,19 +45,12 @@ function onIteration(_restart: number, entry: HistoryEntry, best: Best): void {
   answer({ kind: 'iteration', entry, best })
 }
 
-async function open({ program, layout, productRows, samples }: PortableObjective) {
+async function open({ program, layout, productRows }: PortableObjective) {
   const evaluator = await openPortable(program)
   const unknowns = layout.sizes.reduce((a, b) => a + b, 0)
   const products = productRows > 0 ? await matrixProducts(onnx(program.options), productRows, unknowns) : undefined
-  const minimised: Objective = {
-    hasPriors: layout.priorWeight !== undefined,
-    rounding: layout.rounding,
-    products,
-    samples,
-    evaluate: evaluation(evaluator, layout),
-  }
   return {
-    minimised,
+    minimised: objectiveIn(evaluator, layout, products),
     close() {
       products?.dispose()
       evaluator.dispose()

@@ -7,7 +7,8 @@ import type { Progress } from './progress'
 
 /**
  * How a search ended. Only `converged` means that the shared gradient was matched: to the tolerance, or, unless that is 0, to a
- * relative loss of 1e-7 where float32 arithmetic or the iterations ended the search.
+ * relative loss of 1e-7 (of an update, four times what rounding its weights leaves, at most 1e-4) where float32 arithmetic or the
+ * iterations ended the search.
  */
 export type Status = 'converged' | 'max-iterations' | 'diverged' | 'stalled' | 'aborted' | 'budget'
 

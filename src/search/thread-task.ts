@@ -2,7 +2,7 @@ import type { DlgErrorCode } from '../errors'
 import type { PortableProgram } from '../runtime/onnx/portable'
 import type { Layout } from './evaluation'
 import type { Progress } from './progress'
-import type { Best, HistoryEntry, Objective, SearchSettings, Trial } from './search'
+import type { Best, HistoryEntry, SearchSettings, Trial } from './search'
 
 /** An attack's objective as plain data. */
 export interface PortableObjective {
@@ -10,7 +10,6 @@ export interface PortableObjective {
   readonly layout: Layout
   /** Rows of the products the optimizer can use; 0 when it has no use for them. */
   readonly productRows: number
-  readonly samples: Objective['samples']
 }
 
 /** What a thread is given when it starts. */

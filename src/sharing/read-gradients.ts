@@ -14,7 +14,7 @@ export type WeightTensors = readonly (Tensor | PlainTensor)[] | NamedGradients
 export type SharedByName = NamedGradients | ReadonlyMap<string, Tensor | PlainTensor>
 
 /** What was shared: one tensor per trained weight, as a list in the model's order, or by the weights' names as an object or a Map. */
-export type SharedGradients = WeightTensors | SharedByName
+export type SharedGradients = readonly (Tensor | PlainTensor)[] | SharedByName
 
 /** What kind of tensors are read, for error messages: a gradient, a delta. */
 type Noun = string

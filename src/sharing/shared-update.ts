@@ -13,12 +13,14 @@ import { isFloat32 } from './rounding'
  * float64. Of `before`, the model's own weights are the default for each tensor. Moving statistics and other weights that are
  * not trained are taken from `before` and ignored elsewhere.
  */
-export type SharedUpdate = UpdateOf<SharedGradients>
-
-type UpdateOf<T> = { readonly before?: T; readonly after: T } | { readonly before?: T; readonly delta: T }
+export type SharedUpdate =
+  | { readonly before?: SharedGradients; readonly after: SharedGradients }
+  | { readonly before?: SharedGradients; readonly delta: SharedGradients }
 
 /** An update whose parts are lists or objects. */
-export type WeightUpdate = UpdateOf<WeightTensors>
+export type WeightUpdate =
+  | { readonly before?: WeightTensors; readonly after: WeightTensors }
+  | { readonly before?: WeightTensors; readonly delta: WeightTensors }
 
 /** The weights the client began with, and how far they moved. */
 export interface Movement {

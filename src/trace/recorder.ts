@@ -90,7 +90,7 @@ class RecordingBackend extends tf.KernelBackend {
     const known = node?.op === 'parameter' && this.captured.get(node.attributes.name)
     if (known) return Float32Array.from(known)
     throw this.failure(
-      'a read of values that are not known yet (dataSync, or a shape or branch that depends on data); use tf.where or another tensor operation instead,',
+      'a read of values that are not known yet (dataSync, or a shape or branch that depends on data: use tf.where or another tensor operation)',
     )
   }
 

@@ -18,7 +18,7 @@ describe('what was shared, as files and programs give it', () => {
     const delta = new Map(
       [...map].map(([name, { shape, data }]) => [name, { shape, data: Array.from(data, (v) => -v) }]),
     )
-    const update = await deepLeakageFromGradients(model, { delta } as never, {
+    const update = await deepLeakageFromGradients(model, { delta }, {
       ...options,
       update: { learningRate: 1 },
     })
