@@ -1,19 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { layers, sequential } from '@tensorflow/tfjs-layers'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type DenseGradient, invertDense, isolatedInputs, proofOf } from '../../src/analytic'
 import { gradientsOf } from '../../src/index'
 import { denseNet, numbers, sample, withUniformWeights } from '../leakage/tiny'
 import { relativeError, uniform } from '../oracle'
+import { leavesNoTensors } from '../tensors'
 
-let before: number
-beforeAll(async () => {
-  await tf.setBackend('cpu')
-  before = tf.memory().numTensors
-})
-afterAll(() => {
-  expect(tf.memory().numTensors).toBe(before)
-})
+leavesNoTensors()
 
 /** ∂W = Σ_s x_s δ_sᵀ and ∂b = Σ_s δ_s, from samples and what their neurons feel. */
 function gradientOf(inputs: readonly Float64Array[], felt: readonly (readonly number[])[]): DenseGradient {

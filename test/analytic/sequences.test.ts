@@ -1,19 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { exactSequences } from '../../src/analytic'
 import { gradientsOf } from '../../src/index'
 import { nextTokenGradients, randomBert, randomGpt, type TextModel, transformerOf } from '../../src/text'
 import { WORDS } from '../../src/text/shapes'
 import { uniform } from '../oracle'
+import { leavesNoTensors } from '../tensors'
 
-let before: number
-beforeAll(async () => {
-  await tf.setBackend('cpu')
-  before = tf.memory().numTensors
-})
-afterAll(() => {
-  expect(tf.memory().numTensors).toBe(before)
-})
+leavesNoTensors()
 
 const tokens = (count: number, vocabularySize: number, seed: number): number[] =>
   Array.from(uniform(count, 0, vocabularySize, seed), Math.floor)

@@ -18,10 +18,14 @@ describe('what was shared, as files and programs give it', () => {
     const delta = new Map(
       [...map].map(([name, { shape, data }]) => [name, { shape, data: Array.from(data, (v) => -v) }]),
     )
-    const update = await deepLeakageFromGradients(model, { delta }, {
-      ...options,
-      update: { learningRate: 1 },
-    })
+    const update = await deepLeakageFromGradients(
+      model,
+      { delta },
+      {
+        ...options,
+        update: { learningRate: 1 },
+      },
+    )
     expect(update.history[0].relativeLoss).toBeCloseTo(plainly.history[0].relativeLoss, 6)
     for (const made of [leak, plainly, update]) made.dispose()
   })

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import * as g from '../../src/graph'
 import {
   adam,
@@ -19,6 +19,7 @@ import {
   type TrainingOptions,
 } from '../../src/index'
 import { meanSquaredError } from '../../src/metrics'
+import { ownership } from '../tensors'
 import { CLASSES, convNet, denseNet, functionalNet, functionalWeights, sample, spy, withUniformWeights } from './tiny'
 
 /**
@@ -29,27 +30,7 @@ const RECOVERED = 1e-6
 /** Of two samples, held back by the prior for images: 4.2e-7 measured. */
 const BATCH_RECOVERED = 1e-5
 
-let disposables: { dispose(): unknown }[]
-let numTensors: number
-
-beforeAll(async () => {
-  await tf.setBackend('cpu')
-})
-
-beforeEach(() => {
-  numTensors = tf.memory().numTensors
-  disposables = []
-})
-
-afterEach(() => {
-  for (const thing of disposables) thing.dispose()
-  expect(tf.memory().numTensors).toBe(numTensors)
-})
-
-function own<T extends { dispose(): unknown }>(thing: T): T {
-  disposables.push(thing)
-  return thing
-}
+const own = ownership()
 
 const conv = (end?: 'logits' | 'softmax') => own(convNet(end))
 const dense = (options?: Parameters<typeof denseNet>[0]) => own(denseNet(options))

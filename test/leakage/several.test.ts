@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { model as graphModel, input, type LayersModel, layers, type SymbolicTensor } from '@tensorflow/tfjs-layers'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { prepareAttack } from '../../src/attack/attack'
 import {
   deepLeakage,
@@ -16,6 +16,7 @@ import {
 import { meanSquaredError } from '../../src/metrics'
 import { leakageOptions } from '../../src/options/options'
 import { finiteDifference, relativeError, uniform } from '../oracle'
+import { ownership } from '../tensors'
 import { numbers, plain, sample, withUniformWeights } from './tiny'
 
 type Stored = Record<string, { shape: number[]; data: number[] }>
@@ -41,27 +42,7 @@ const torch: {
   }
 } = JSON.parse(readFileSync(new URL('../fixtures/several.json', import.meta.url)).toString())
 
-let disposables: { dispose(): unknown }[]
-let numTensors: number
-
-beforeAll(async () => {
-  await tf.setBackend('cpu')
-})
-
-beforeEach(() => {
-  numTensors = tf.memory().numTensors
-  disposables = []
-})
-
-afterEach(() => {
-  for (const thing of disposables) thing.dispose()
-  expect(tf.memory().numTensors).toBe(numTensors)
-})
-
-function own<T extends { dispose(): unknown }>(thing: T): T {
-  disposables.push(thing)
-  return thing
-}
+const own = ownership()
 
 const tensorOf = ({ shape, data }: { shape: number[]; data: number[] }) => own(tf.tensor(data, shape, 'float32'))
 const tensorsOf = (stored: Stored) =>

@@ -1,19 +1,13 @@
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import * as g from '../../src/graph'
 import { type Criterion, DlgError, type FunctionalModel, gradientsOf, tokenCrossEntropy } from '../../src/index'
 import { numbers } from '../leakage/tiny'
 import { relativeError } from '../oracle'
+import { leavesNoTensors } from '../tensors'
 
-let before: number
-beforeAll(async () => {
-  await tf.setBackend('cpu')
-  before = tf.memory().numTensors
-})
-afterAll(() => {
-  expect(tf.memory().numTensors).toBe(before)
-})
+leavesNoTensors()
 
 const t = (shape: number[], seed: number): tf.Tensor =>
   tf.tensor(numbers(tf.util.sizeFromShape(shape), seed, -1, 1), shape)

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type BertConfig, bert, type Head, parseBertConfig, randomBert, textGradients } from '../../src/text'
 import { encoderShapes, headShapes } from '../../src/text/shapes'
 import { relativeError, uniform } from '../oracle'
+import { leavesNoTensors } from '../tensors'
 
 /** Logits, loss and gradients by PyTorch in float64; see make_fixture.py. */
 const torch: Record<Head, { logits: number[]; loss: number; gradients: Record<string, number[]> }> = JSON.parse(
@@ -39,14 +40,7 @@ function weights(head: Head): tf.NamedTensorMap {
   )
 }
 
-let before: number
-beforeAll(async () => {
-  await tf.setBackend('cpu')
-  before = tf.memory().numTensors
-})
-afterAll(() => {
-  expect(tf.memory().numTensors).toBe(before)
-})
+leavesNoTensors()
 
 describe.each<Head>(['mean', 'first', 'mlm'])('the %s head', (head) => {
   it('gives the logits of PyTorch', () => {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import * as g from '../../src/graph'
 import { reference } from '../../src/runtime/reference'
 import {
@@ -18,20 +18,14 @@ import {
   tokensBySpan,
 } from '../../src/text'
 import { WORDS } from '../../src/text/shapes'
+import { leavesNoTensors } from '../tensors'
 
 const SIZES = { vocabularySize: 120, hidden: 24, heads: 2, layers: 1, intermediate: 32, positions: 12 }
 /** [CLS] … [SEP], with a token twice. */
 const SENTENCE = [2, 17, 41, 9, 17, 50, 33, 3]
 const MASK = 4
 
-let before: number
-beforeAll(async () => {
-  await tf.setBackend('cpu')
-  before = tf.memory().numTensors
-})
-afterAll(() => {
-  expect(tf.memory().numTensors).toBe(before)
-})
+leavesNoTensors()
 
 const tiny = (head: Head = 'mean', std = 0.1): TextModel =>
   randomBert({ ...SIZES, layers: head === 'first' ? 2 : 1, head, std, classes: 3 })

@@ -1,33 +1,13 @@
-import * as tf from '@tensorflow/tfjs-core'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { deepLeakage, gradientsOf, type LeakageOptions, type PlainTensor } from '../../src/index'
 import { meanSquaredError } from '../../src/metrics'
 import { leakageOptions } from '../../src/options/options'
 import { scaleCause } from '../../src/sharing/scale-cause'
 import { convNet, plain, sample } from '../leakage/tiny'
+import { ownership } from '../tensors'
 import { at, torch, torchNet, truth } from './client'
 
-let owned: { dispose(): unknown }[]
-let numTensors: number
-
-beforeAll(async () => {
-  await tf.setBackend('cpu')
-})
-
-beforeEach(() => {
-  numTensors = tf.memory().numTensors
-  owned = []
-})
-
-afterEach(() => {
-  for (const thing of owned) thing.dispose()
-  expect(tf.memory().numTensors).toBe(numTensors)
-})
-
-function own<T extends { dispose(): unknown }>(thing: T): T {
-  owned.push(thing)
-  return thing
-}
+const own = ownership()
 
 type Tensors = Record<string, PlainTensor>
 
@@ -74,7 +54,7 @@ describe("scale: 'auto'", () => {
 
   it('fits the factor of an update whose learning rate is not known', async () => {
     const model = torchNet()
-    owned.push(...Object.values(model.weights))
+    for (const thing of Object.values(model.weights)) own(thing)
     const shared = { after: torch.after['one step'] }
     const options: LeakageOptions = { batchSize: 5, labels: torch.labels, scale: 'auto', update: {} }
     expect(await truth(model, shared, torch.x.data, options)).toBeLessThan(1e-24)

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { layers, type Sequential, sequential } from '@tensorflow/tfjs-layers'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import {
   DlgError,
   type DlgErrorCode,
@@ -12,36 +12,20 @@ import {
   type UpdateOptions,
 } from '../../src/index'
 import { plain, sample, spy, withUniformWeights } from '../leakage/tiny'
+import { ownership } from '../tensors'
 import { at, torch, torchNet, truth } from './client'
 
 // what a caller in JavaScript can pass
 // biome-ignore lint/suspicious/noExplicitAny: that is anything
 type Anything = any
 
+const own = ownership()
 let model: FunctionalModel
-let owned: { dispose(): unknown }[]
-let numTensors: number
-
-beforeAll(async () => {
-  await tf.setBackend('cpu')
-})
 
 beforeEach(() => {
-  numTensors = tf.memory().numTensors
   model = torchNet()
-  owned = []
+  own({ dispose: () => tf.dispose(model.weights) })
 })
-
-afterEach(() => {
-  for (const thing of owned) thing.dispose()
-  tf.dispose(model.weights)
-  expect(tf.memory().numTensors).toBe(numTensors)
-})
-
-function own<T extends { dispose(): unknown }>(thing: T): T {
-  owned.push(thing)
-  return thing
-}
 
 const { before } = torch
 const after = torch.after['one step']
@@ -82,7 +66,7 @@ describe('one step is a gradient, given as', () => {
 
   it('weights before that are not the ones of the model', async () => {
     const strange = torchNet()
-    owned.push(...Object.values(strange.weights))
+    for (const thing of Object.values(strange.weights)) own(thing)
     const zero = { ...strange, weights: { ...strange.weights, w1: own(tf.zerosLike(strange.weights.w1)) } }
     expect(await truth(zero, { before, after }, torch.x.data, options)).toBeLessThan(MATCHED)
     expect(await truth(zero, { before, delta: delta() }, torch.x.data, options)).toBeLessThan(MATCHED)

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { layers, type Sequential, sequential } from '@tensorflow/tfjs-layers'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import {
   deepLeakage,
   type FunctionalModel,
@@ -12,32 +12,16 @@ import {
 import { meanSquaredError } from '../../src/metrics'
 import { convNet, functionalNet, numbers, plain, sample, withUniformWeights } from '../leakage/tiny'
 import { finiteDifference, relativeError, uniform } from '../oracle'
+import { ownership } from '../tensors'
 import { at, torch, torchNet, train, truth } from './client'
 
+const own = ownership()
 let model: FunctionalModel
-let owned: { dispose(): unknown }[]
-let numTensors: number
-
-beforeAll(async () => {
-  await tf.setBackend('cpu')
-})
 
 beforeEach(() => {
-  numTensors = tf.memory().numTensors
   model = torchNet()
-  owned = []
+  own({ dispose: () => tf.dispose(model.weights) })
 })
-
-afterEach(() => {
-  for (const thing of owned) thing.dispose()
-  tf.dispose(model.weights)
-  expect(tf.memory().numTensors).toBe(numTensors)
-})
-
-function own<T extends { dispose(): unknown }>(thing: T): T {
-  owned.push(thing)
-  return thing
-}
 
 const LABELS = { batchSize: 5, labels: torch.labels }
 const momentum = { momentum: 0.9, weightDecay: 0.05 }
@@ -181,7 +165,7 @@ describe('weights in float32', () => {
 
   async function shared(steps: number) {
     const net = functionalNet()
-    owned.push(...Object.values(net.weights))
+    for (const thing of Object.values(net.weights)) own(thing)
     const x = own(sample([1, 8]))
     const after = await train(net, x, [2], { learningRate, steps })
     return { net, x, after, update: { learningRate, localSteps: steps } }
@@ -218,7 +202,7 @@ describe('steps taken for one', () => {
   async function fall(approach: 'one-step' | 'surrogate'): Promise<number> {
     const x = own(sample([1, 8]))
     const net = functionalNet()
-    owned.push(...Object.values(net.weights))
+    for (const thing of Object.values(net.weights)) own(thing)
     const loss = async (learningRate: number) => {
       const after = await train(net, x, [2], { learningRate, steps: 4 })
       const update = { learningRate, localSteps: 4, approach }
@@ -248,7 +232,7 @@ describe('recovers the data behind local steps', () => {
   /** A client trains on images, and shares its weights. */
   async function client(update: UpdateOptions, labels: number[], options: LeakageOptions) {
     const net = functionalNet()
-    owned.push(...Object.values(net.weights))
+    for (const thing of Object.values(net.weights)) own(thing)
     const x = own(sample([labels.length, 8]))
     const { learningRate = 0, localSteps: steps = 1, batchSize } = update
     const after = await train(net, x, labels, { learningRate, steps, batchSize })
