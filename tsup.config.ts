@@ -10,15 +10,15 @@ const common = { splitting: true, target: 'node20' } as const
 /** What a user may import. */
 const entry = {
   index: 'src/index.ts',
-  metrics: 'src/metrics/index.ts',
+  metrics: 'src/metrics.ts',
   io: 'src/io/index.ts',
   'onnx-web': 'src/runtime/onnx/web.ts',
-  text: 'src/text/index.ts',
-  analytic: 'src/analytic/index.ts',
+  text: 'src/text.ts',
+  analytic: 'src/analytic.ts',
 }
 
 /** What a thread is started with, beside whatever starts it. */
-const thread = { 'search-thread': 'src/search/search-thread.ts' }
+const thread = { 'search-thread': 'src/attacks/matching/search/search-thread.ts' }
 
 const library = defineConfig({
   ...common,

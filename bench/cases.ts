@@ -4,8 +4,8 @@ import { encoder } from '../examples/models/encoder'
 import { lenet } from '../examples/models/lenet'
 import { resnet18 } from '../examples/models/resnet'
 import type { Model } from '../src'
+import { openModel } from '../src/client/model/model'
 import type { TensorToWrite } from '../src/io'
-import { openModel } from '../src/model/model'
 
 /** One thing to measure, as every peer understands it. */
 export interface Case {

@@ -1,5 +1,27 @@
-export type { Reconstruction, RecoveredTargets } from './attack/reconstruction'
-export type { FittedScale } from './attack/scale'
+export {
+  infer,
+  joint,
+  known,
+  type LabelContext,
+  type LabelDecision,
+  type LabelInference,
+  type LabelStrategy,
+} from './attacks/labels/index'
+export { type InferredLabels, inferLabels } from './attacks/matching/infer-labels'
+export { deepLeakage, deepLeakageFromGradients, type Leakage } from './attacks/matching/leakage'
+export { balanced, cosine, type Distance, l2 } from './attacks/matching/objective/distance'
+export { box, colorTotalVariation, norm, type Prior, totalVariation } from './attacks/matching/objective/prior'
+export type { LabelOption } from './attacks/matching/options/label-options'
+export type {
+  IterationEvent,
+  LeakageOptions,
+  PriorWeights,
+  Start,
+} from './attacks/matching/options/settings'
+export type { Reconstruction, RecoveredTargets } from './attacks/matching/reconstruction'
+export type { FittedScale } from './attacks/matching/scale'
+export type { HistoryEntry } from './attacks/matching/search/search'
+export type { KnownTargets } from './attacks/matching/targets/label-choices'
 export {
   type CheckedWeight,
   type CheckOptions,
@@ -11,22 +33,8 @@ export {
   type ModelCheck,
   type SecondOrder,
 } from './check'
-export { DlgError, type DlgErrorCode } from './errors'
-export { gradientsOf } from './gradients-of'
-export * as graph from './graph'
-export { type InferredLabels, inferLabels } from './infer-labels'
-export type { KnownInputs } from './inputs/known-inputs'
-export type { Data } from './inputs/read-data'
-export {
-  infer,
-  joint,
-  known,
-  type LabelContext,
-  type LabelDecision,
-  type LabelInference,
-  type LabelStrategy,
-} from './labels'
-export { deepLeakage, deepLeakageFromGradients, type Leakage } from './leakage'
+export { gradientsOf } from './client/gradients-of'
+export type { KnownInputs } from './client/known-inputs'
 export {
   binaryCrossEntropy,
   type Criterion,
@@ -42,35 +50,26 @@ export {
   type TargetKind,
   type TokenOptions,
   tokenCrossEntropy,
-} from './model/criterion'
-export type { Each } from './model/each'
-export type { LossFunction } from './model/loss'
-export type { FunctionalModel, Model, NamedFunctionalModel } from './model/model'
-export { balanced, cosine, type Distance, l2 } from './objective/distance'
-export { box, colorTotalVariation, norm, type Prior, totalVariation } from './objective/prior'
+} from './client/model/criterion'
+export type { Each } from './client/model/each'
+export type { LossFunction } from './client/model/loss'
+export type { FunctionalModel, Model, NamedFunctionalModel } from './client/model/model'
+export type { Data } from './client/read-data'
+export type { Missing } from './client/shared/missing'
+export type { NamedGradients, SharedByName, SharedGradients } from './client/shared/read-gradients'
+export type { SharedUpdate } from './client/shared/shared-update'
+export type { PlainTensor } from './client/shared/tensor-values'
+export type { UpdateApproach, UpdateOptions } from './client/shared/update-options'
+export type { OutputTargets } from './client/target-values'
+export type { CriterionName, CriterionOption, TrainingOptions } from './client/training-options'
+export { DlgError, type DlgErrorCode } from './errors/dlg-error'
+export * as graph from './graph'
+export type { Status } from './measure/verdict'
 export * from './optim'
-export type { LabelOption } from './options/label-options'
-export type {
-  CriterionName,
-  CriterionOption,
-  IterationEvent,
-  LeakageOptions,
-  PriorWeights,
-  Start,
-  TrainingOptions,
-} from './options/settings'
 export type { RuntimeName } from './runtime/choose'
 export { onnx } from './runtime/onnx/node'
-export type { OnnxOptions, PortableProgram } from './runtime/onnx/portable'
+export type { OnnxOptions } from './runtime/onnx/portable'
 export { releaseCompiled } from './runtime/onnx/sessions'
 export { reference } from './runtime/reference'
-export type { Evaluator, Executable, Program, Runtime, Values } from './runtime/runtime'
+export type { Evaluator, Executable, PortableProgram, Program, Runtime, Values } from './runtime/runtime'
 export { tfjs } from './runtime/tfjs'
-export type { HistoryEntry, Status } from './search/search'
-export type { Missing } from './sharing/missing'
-export type { NamedGradients, SharedByName, SharedGradients } from './sharing/read-gradients'
-export type { SharedUpdate } from './sharing/shared-update'
-export type { PlainTensor } from './sharing/tensor-values'
-export type { UpdateApproach, UpdateOptions } from './sharing/update-options'
-export type { KnownTargets } from './targets/label-choices'
-export type { OutputTargets } from './targets/target-values'

@@ -1,4 +1,4 @@
-import type { TracedExample } from '../attack/trace-example'
+import type { TracedExample } from '../client/trace-example'
 import { type Node, reachable, sizeOf } from '../graph'
 import { evaluate, type Values } from '../runtime/runtime'
 import type { Finding } from './report'

@@ -1,4 +1,4 @@
-import type { TracedExample } from '../attack/trace-example'
+import type { TracedExample } from '../client/trace-example'
 import { evaluate, type Values } from '../runtime/runtime'
 import { norm } from './first-order'
 import type { Finding } from './report'

@@ -1,5 +1,5 @@
+import type { TracedGradient } from '../client/model/gradient'
 import type { Node, Op } from '../graph'
-import type { TracedGradient } from '../model/gradient'
 
 const KINKS: Partial<Record<Op, string>> = {
   relu: 'ReLU',

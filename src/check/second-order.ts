@@ -1,5 +1,5 @@
-import type { TracedAttack } from '../attack/trace-attack'
-import { random } from '../random'
+import type { TracedAttack } from '../attacks/matching/trace-attack'
+import { random } from '../numbers/random'
 import { reference } from '../runtime/reference'
 import type { Evaluator, Program, Runtime, Values } from '../runtime/runtime'
 import { norm } from './first-order'

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import type { Data } from '../inputs/read-data'
-import { inOrder, uniqueNames } from '../model/each'
-import type { FunctionalModel, Model, NamedFunctionalModel } from '../model/model'
+import { inOrder, uniqueNames } from '../client/model/each'
+import type { FunctionalModel, Model, NamedFunctionalModel } from '../client/model/model'
+import type { Data } from '../client/read-data'
 
 /** ∂L/∂output for each output with a loss, by name. */
 export type Seeds = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>

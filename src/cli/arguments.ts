@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 
 /** One `--option`. */
 export interface Option {

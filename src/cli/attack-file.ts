@@ -1,17 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import { DlgError } from '../errors'
-import type { Leakage } from '../leakage'
-import type { LeakageOptions } from '../options/settings'
+import type { Leakage } from '../attacks/matching/leakage'
+import type { LeakageOptions } from '../attacks/matching/options/settings'
+import { DlgError } from '../errors/dlg-error'
+import { mean, type PairedSample, pairSamples } from '../measure/samples'
+import { ALIKE, type Verdict, verdictOf } from '../measure/verdict'
+import { checkFolder, writeFiles } from '../report/files'
+import { pictureFile, tensorFile } from '../report/found-files'
 import { attack } from './attack'
 import { useBackend } from './backend'
+import { exitCode } from './command'
 import type { FileAttack } from './file-attack-options'
-import { checkFolder, writeFiles } from './files'
-import { pictureFile, tensorFile } from './found-files'
-import { type Measured, measure, readOriginals } from './originals'
-import { ALIKE, type Outcome, outcome } from './outcome'
+import { readOriginals } from './originals'
 import { readModel } from './read-model'
-import { mean } from './samples'
 import { sharedGradient } from './shared-gradient'
 import { tensorsOf } from './tensor-files'
 import { paint, type Terminal } from './terminal'
@@ -30,7 +31,7 @@ export async function attackFile(options: FileAttack, terminal: Terminal): Promi
     const originals =
       options.original === undefined ? undefined : readOriginals(options.original, searched(model, known, options))
     leak = (await attack(model, shared, { ...leakageOptions(options), known }, options, terminal)).leak
-    const measured = originals && measure(originals, leak.data, range)
+    const measured = originals && pairSamples(originals, leak.data.dataSync() as Float32Array, range)
     return finish(leak, measured, options, terminal)
   } finally {
     leak?.dispose()
@@ -73,7 +74,7 @@ function knownInputs(path: string): Record<string, tf.Tensor> {
 }
 
 /** Writes the files and the lines. */
-function finish(leak: Leakage, measured: Measured[] | undefined, options: FileAttack, terminal: Terminal): number {
+function finish(leak: Leakage, measured: PairedSample[] | undefined, options: FileAttack, terminal: Terminal): number {
   const end = endOf(leak, measured)
   const found = {
     ...tensorFile(leak, options.format),
@@ -84,16 +85,16 @@ function finish(leak: Leakage, measured: Measured[] | undefined, options: FileAt
   writeFiles(options.out, { ...found, 'result.json': report })
   const paths = names.map((name) => `${options.out}/${name}`).join(' ')
   terminal.stdout.write(options.json ? report : `${lines(leak, measured, end, terminal)}\n${paths}\n`)
-  return end.code
+  return exitCode(end)
 }
 
 /** Without originals nobody can say more than that the gradient was matched. */
-function endOf(leak: Leakage, measured: Measured[] | undefined): Outcome {
-  const end = outcome(leak.status, measured?.every(({ psnr }) => psnr >= ALIKE) ?? true)
+function endOf(leak: Leakage, measured: PairedSample[] | undefined): Verdict {
+  const end = verdictOf(leak.status, measured?.every(({ psnr }) => psnr >= ALIKE) ?? true)
   return end.failed || measured ? end : { ...end, word: 'matched the gradient' }
 }
 
-function reportOf(leak: Leakage, measured: Measured[] | undefined, options: FileAttack) {
+function reportOf(leak: Leakage, measured: PairedSample[] | undefined, options: FileAttack) {
   const { out, json, training, ...others } = options
   const samples = measured?.map(({ slot, mse, psnr }) => ({ slot, mse, psnr }))
   return {
@@ -117,7 +118,12 @@ function reportOf(leak: Leakage, measured: Measured[] | undefined, options: File
   }
 }
 
-function lines(leak: Leakage, measured: Measured[] | undefined, { word, failed }: Outcome, terminal: Terminal): string {
+function lines(
+  leak: Leakage,
+  measured: PairedSample[] | undefined,
+  { word, failed }: Verdict,
+  terminal: Terminal,
+): string {
   const head = paint(terminal, 'stdout', failed ? 'red' : 'green', word)
   const closeness = `relative loss ${leak.relativeLoss.toExponential(1)}`
   const labels =

@@ -1,15 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { DlgError } from '../errors'
-import { gradientsOf } from '../gradients-of'
-import type { Leakage } from '../leakage'
+import type { Leakage } from '../attacks/matching/leakage'
+import { gradientsOf } from '../client/gradients-of'
+import { DlgError } from '../errors/dlg-error'
+import { mean } from '../measure/samples'
+import { ALIKE, type Verdict, verdictOf } from '../measure/verdict'
 import { lenet } from '../models/lenet'
+import { checkFolder, writeFiles } from '../report/files'
+import { galleryAndFilm, stripAndFilm } from '../report/pictures'
+import { pair, type Sample, type Secret } from '../report/samples'
 import { type AttackSettings, attack } from './attack'
 import { useBackend } from './backend'
-import { checkFolder, writeFiles } from './files'
+import { exitCode } from './command'
 import { type Network, optionsFor } from './network'
-import { ALIKE, type Outcome, outcome } from './outcome'
-import { galleryAndFilm, stripAndFilm } from './pictures'
-import { mean, pair, type Sample, type Secret } from './samples'
 import { paint, type Terminal } from './terminal'
 import { version } from './version'
 
@@ -33,7 +35,7 @@ export async function attackImages(client: Client, settings: AttackSettings, ter
   const { leak, frames } = await leakOf(client, settings, terminal)
   try {
     const samples = pair(secrets, leak.data.dataSync() as Float32Array, leak.labels)
-    const end = outcome(
+    const end = verdictOf(
       leak.status,
       samples.every((s) => s.psnr >= ALIKE),
     )
@@ -43,7 +45,7 @@ export async function attackImages(client: Client, settings: AttackSettings, ter
     writeFiles(settings.out, { ...pictures, 'result.json': report })
     const paths = names.map((name) => `${settings.out}/${name}`).join(' ')
     terminal.stdout.write(settings.json ? report : `${lines(client, leak, end, samples, terminal)}\n${paths}\n`)
-    return end.code
+    return exitCode(end)
   } finally {
     leak.dispose()
   }
@@ -101,7 +103,7 @@ function reportOf(client: Client, settings: AttackSettings, leak: Leakage, sampl
 function lines(
   client: Client,
   leak: Leakage,
-  { word, failed }: Outcome,
+  { word, failed }: Verdict,
   samples: readonly Sample[],
   terminal: Terminal,
 ): string {

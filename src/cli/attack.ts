@@ -1,8 +1,9 @@
-import { deepLeakageFromGradients, type Leakage } from '../leakage'
-import type { Model } from '../model/model'
-import type { LeakageOptions } from '../options/settings'
-import type { SharedGradients } from '../sharing/read-gradients'
-import type { SharedUpdate } from '../sharing/shared-update'
+import { deepLeakageFromGradients, type Leakage } from '../attacks/matching/leakage'
+import type { LeakageOptions } from '../attacks/matching/options/settings'
+import type { Model } from '../client/model/model'
+import type { SharedGradients } from '../client/shared/read-gradients'
+import type { SharedUpdate } from '../client/shared/shared-update'
+import type { Frame } from '../report/pictures'
 import type { Arguments, Options } from './arguments'
 import { BACKENDS } from './backend'
 import { progress } from './progress'
@@ -101,12 +102,6 @@ export const BATCH_UPDATE = {
 /** @throws DlgError `invalid-option` */
 export const batchUpdate = (args: Arguments): 'together' | 'one-by-one' =>
   args.choice('batch-update', ['together', 'one-by-one'])
-
-/** The best point when an iteration began. */
-export interface Frame {
-  readonly iteration: number
-  readonly data: Float32Array
-}
 
 /** Runs the attack with progress on stderr, and keeps what the winning restart looked like on its way. */
 export async function attack(

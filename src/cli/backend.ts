@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 
 export const BACKENDS = ['cpu', 'wasm'] as const
 

@@ -1,5 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import type { Float32Tensor, NamedTensors } from '../io'
 
 type Weights = LayersModel['weights']

@@ -1,8 +1,13 @@
+import type { Verdict } from '../measure/verdict'
 import type { Arguments, Options } from './arguments'
 import type { Terminal } from './terminal'
 
 /** How a run ended, for scripts. */
 export const EXIT = { converged: 0, failed: 1, badInput: 2, bug: 70, interrupted: 130 } as const
+
+/** The exit code of a verdict. */
+export const exitCode = ({ failed, interrupted }: Verdict): number =>
+  interrupted ? EXIT.interrupted : failed ? EXIT.failed : EXIT.converged
 
 /** A sub-command: one file in `commands/`, one line in `commands/index.ts`. */
 export interface Command {

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import { DlgError } from '../errors'
-import { random } from '../random'
-import type { OutputTargets } from '../targets/target-values'
+import type { OutputTargets } from '../client/target-values'
+import { DlgError } from '../errors/dlg-error'
+import { random } from '../numbers/random'
 import { tensorsOf } from './tensor-files'
 import type { Training } from './training'
 

@@ -1,4 +1,4 @@
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
 import { attackOptions, BATCH_UPDATE, batchUpdate, type SearchSettings, searchSettings } from './attack'
 import { GRADIENT_OPTIONS, type GradientFiles, gradientFiles } from './gradient-files'

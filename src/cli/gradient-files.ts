@@ -1,5 +1,5 @@
-import { DlgError } from '../errors'
-import type { UpdateOptions } from '../sharing/update-options'
+import type { UpdateOptions } from '../client/shared/update-options'
+import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
 
 /** Where a shared gradient lies, and how it is read. */

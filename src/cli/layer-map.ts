@@ -1,8 +1,8 @@
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import type { LayoutOptions } from '../io'
-import { parseJson } from '../io/json-tensors'
-import { readBytes } from '../io/read-bytes'
-import { isRecord } from '../io/untrusted'
+import { isRecord } from '../io/bytes/untrusted'
+import { readBytes } from '../io/files/read-bytes'
+import { parseJson } from '../io/tensors/json-tensors'
 
 const RIGHT = '{"map": {"conv1": "conv2d_Conv2D1"}, "flatten": {"fc.weight": [16, 5, 5]}}'
 

@@ -1,4 +1,4 @@
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import { nearest, readArguments } from './arguments'
 import { type Command, EXIT } from './command'
 import { commands } from './commands'

@@ -1,19 +1,6 @@
-import type { Tensor } from '@tensorflow/tfjs-core'
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import { type Image, readImage } from '../io'
-import { meanSquaredError, psnr } from '../metrics'
-import { match } from './match'
 import { tensorsOf } from './tensor-files'
-
-/** One reconstruction beside its original. */
-export interface Measured {
-  /** Which reconstruction it is: a gradient does not tell the order of a batch. */
-  readonly slot: number
-  readonly original: Float32Array
-  readonly mse: number
-  /** In dB, with the range of the data as the peak. */
-  readonly psnr: number
-}
 
 /** What a batch of one input must look like. */
 interface Batch {
@@ -74,22 +61,4 @@ function tensorRows(path: string, { shape, name }: Batch): Float32Array[] {
     )
   const size = tensor.data.length / samples
   return Array.from({ length: samples }, (_, i) => tensor.data.subarray(i * size, (i + 1) * size))
-}
-
-/** Pairs originals with reconstructions so that the sum of squared errors is least. */
-export function measure(originals: readonly Float32Array[], data: Tensor, [low, high]: Batch['range']): Measured[] {
-  const values = data.dataSync() as Float32Array
-  const size = values.length / originals.length
-  const found = originals.map((_, i) => values.subarray(i * size, (i + 1) * size))
-  const slots = match(originals.map((original) => found.map((f) => meanSquaredError(f, original))))
-  const unit = (v: Float32Array) => v.map((x) => (x - low) / (high - low))
-  return originals.map((original, i) => {
-    const reconstruction = found[slots[i]]
-    return {
-      slot: slots[i],
-      original,
-      mse: meanSquaredError(reconstruction, original),
-      psnr: psnr(unit(reconstruction), unit(original)),
-    }
-  })
 }

@@ -1,4 +1,4 @@
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import { type Image, readImage, toSquare } from '../io'
 
 /** Sizes of the network's input; below, its layers and the similarity index have nothing to work on. */

@@ -1,5 +1,5 @@
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers'
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import { modelFromFile } from '../io'
 
 /**

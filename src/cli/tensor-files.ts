@@ -1,4 +1,4 @@
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import { type NamedTensors, readTensors } from '../io'
 
 /** The tensors of a file, where every error names the file. @throws DlgError `invalid-file` */

@@ -1,4 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { type Verdict, verdictOf } from '../measure/verdict'
+import { WORDS } from '../models/bert-shapes'
+import { checkFolder, writeFiles } from '../report/files'
 import type { RuntimeName } from '../runtime/choose'
 import {
   deepLeakageFromText,
@@ -9,10 +12,8 @@ import {
   type TextLeakage,
   textGradients,
 } from '../text'
-import { WORDS } from '../text/shapes'
 import { useBackend } from './backend'
-import { checkFolder, writeFiles } from './files'
-import { type Outcome, outcome } from './outcome'
+import { exitCode } from './command'
 import { progress } from './progress'
 import { paint, type Terminal } from './terminal'
 import { type Encoder, type EncoderFiles, encoderFromFiles, smallEncoder } from './text-encoder'
@@ -48,14 +49,14 @@ export async function attackText(text: string, settings: TextSettings, terminal:
     const gradients = await textGradients(model, seen ?? { tokens, label: LABEL }, { runtime: settings.runtime })
     const { leak, readings } = await leakOf(encoder, gradients, settings, terminal).finally(() => tf.dispose(gradients))
     const right = tokens.every((token, i) => leak.tokens[i] === token)
-    const end = outcome(leak.status, right)
+    const end = verdictOf(leak.status, right)
     const shown = table(readings, leak.tokens, { text, tokens, seen: seen?.tokens }, tokenizer)
     const names = ['table.txt', 'result.json']
     const report = `${JSON.stringify({ ...reportOf(text, encoder, settings, leak), files: names }, null, 2)}\n`
     writeFiles(out, { 'table.txt': `${shown}\n`, 'result.json': report })
     const paths = names.map((name) => `${out}/${name}`).join(' ')
     terminal.stdout.write(json ? report : `${headline(leak, tokens, end, terminal)}\n${shown}\n${paths}\n`)
-    return end.code
+    return exitCode(end)
   } finally {
     model.dispose()
   }
@@ -111,7 +112,7 @@ function reportOf(text: string, { model, tokenizer, tokens }: Encoder, settings:
   }
 }
 
-function headline(leak: TextLeakage, truth: readonly number[], { word, failed }: Outcome, terminal: Terminal): string {
+function headline(leak: TextLeakage, truth: readonly number[], { word, failed }: Verdict, terminal: Terminal): string {
   const { tokenAccuracy, bagAccuracy } = accuracies(leak.tokens, truth)
   const head = paint(terminal, 'stdout', failed ? 'red' : 'green', !failed && leak.exact ? `${word}, exact` : word)
   const found = `${percent(tokenAccuracy)} of the tokens in place, ${percent(bagAccuracy)} anywhere`

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import { parseSafetensors } from '../io'
 import {
   bert,

@@ -1,5 +1,5 @@
-import { DlgError } from '../errors'
-import type { CriterionName } from '../options/settings'
+import type { CriterionName } from '../client/training-options'
+import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
 
 /** How the client trains. */

@@ -1,15 +1,7 @@
-export { writeFileAtomic } from './atomic'
-export type { FlattenOrder } from './flatten-order'
-export type { Float32Tensor, NamedTensors } from './float32-tensor'
-export { encodeGif, type GifOptions } from './gif'
-export { decodeImage, type Image, readImage } from './image'
-export { parseTensorsJson } from './json-tensors'
-export type { TensorSpec } from './layer-groups'
-export type { ReadLimits } from './limits'
-export { parseMsgpack } from './msgpack'
-export { parseNpy, writeNpy } from './npy'
-export { parseNpz, writeNpz } from './npz'
-export { encodePng } from './png'
+export type { ReadLimits } from './bytes/limits'
+export { writeFileAtomic } from './files/atomic'
+export type { FlattenOrder } from './layouts/flatten-order'
+export type { TensorSpec } from './layouts/layer-groups'
 export {
   type ConvertedTensors,
   fromPyTorch,
@@ -17,12 +9,26 @@ export {
   type LayoutOptions,
   type TensorTargets,
   toPyTorch,
-} from './pytorch'
-export { readTensors } from './read-tensors'
-export { resize, squareCrop, toSquare } from './resample'
-export { parseSafetensors, type SafetensorsFile, type SafetensorsTensor } from './safetensors'
-export type { SafetensorsData, SafetensorsDtype } from './safetensors-dtype'
-export { writeSafetensors } from './safetensors-write'
-export { gallery, type StripOptions, strip } from './strip'
-export type { TensorToWrite } from './tensor-to-write'
-export { type ModelArtifacts, type ModelHandler, modelFromFile, readTfjsWeights, type WeightSpec } from './tfjs-model'
+} from './layouts/pytorch'
+export { encodeGif, type GifOptions } from './pictures/gif'
+export { decodeImage, type Image, readImage } from './pictures/image'
+export { encodePng } from './pictures/png'
+export { resize, squareCrop, toSquare } from './pictures/resample'
+export { gallery, type StripOptions, strip } from './pictures/strip'
+export type { Float32Tensor, NamedTensors } from './tensors/float32-tensor'
+export { parseTensorsJson } from './tensors/json-tensors'
+export { parseMsgpack } from './tensors/msgpack'
+export { parseNpy, writeNpy } from './tensors/npy'
+export { parseNpz, writeNpz } from './tensors/npz'
+export { readTensors } from './tensors/read-tensors'
+export { parseSafetensors, type SafetensorsFile, type SafetensorsTensor } from './tensors/safetensors'
+export type { SafetensorsData, SafetensorsDtype } from './tensors/safetensors-dtype'
+export { writeSafetensors } from './tensors/safetensors-write'
+export type { TensorToWrite } from './tensors/tensor-to-write'
+export {
+  type ModelArtifacts,
+  type ModelHandler,
+  modelFromFile,
+  readTfjsWeights,
+  type WeightSpec,
+} from './tensors/tfjs-model'

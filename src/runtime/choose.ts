@@ -1,4 +1,4 @@
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import { onnx } from './onnx/node'
 import { reference } from './reference'
 import type { Runtime } from './runtime'

@@ -1,8 +1,7 @@
 import type { Node } from '../graph'
-import type { PortableProgram } from './onnx/portable'
+import type { Values } from '../numbers/values'
 
-/** Numbers of a tensor in row-major order. */
-export type Values = Float64Array | Float32Array
+export type { Values }
 
 /** What a runtime compiles: the outputs wanted, and in which order the inputs come. */
 export interface Program {
@@ -46,6 +45,13 @@ export interface Evaluator {
   /** The bound program as plain data, where another thread can open and run it. */
   readonly portable?: PortableProgram
   dispose(): void
+}
+
+/** A compiled and bound program as plain data, which another thread can open. Only its own runtime knows what is inside. */
+export interface PortableProgram {
+  /** The runtime that opens it. */
+  readonly runtime: string
+  readonly content: unknown
 }
 
 /** Compiles, binds and runs once. */

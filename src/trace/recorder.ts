@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { DlgError } from '../errors'
+import { DlgError } from '../errors/dlg-error'
 import type { Graph, Node } from '../graph'
 import * as g from '../graph'
 import type { Values } from '../runtime/runtime'

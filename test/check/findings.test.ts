@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { initializers, layers } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkModel, describeCheck, type Example } from '../../src'
-import { convNet, denseNet, sample } from '../leakage/tiny'
+import { convNet, denseNet, sample } from '../attacks/matching/tiny'
 import { check, conv, found, head, levels, stack } from './checked'
 
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { model as functional, initializers, input, layers } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { convNet, functionalNet, sample } from '../leakage/tiny'
+import { convNet, functionalNet, sample } from '../attacks/matching/tiny'
 import { check, conv, found, head, levels, stack } from './checked'
 
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type FunctionalModel, type Runtime, reference, tfjs, type Values } from '../../src'
-import { convNet, sample } from '../leakage/tiny'
+import { convNet, sample } from '../attacks/matching/tiny'
 import { check, levels } from './checked'
 
 beforeEach(async () => {

@@ -4,8 +4,8 @@ import { model as functional, input, type LayersModel, layers } from '@tensorflo
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { encodePng, parseNpz, parseSafetensors, readImage, writeNpz, writeSafetensors } from '../../src/io'
 import { meanSquaredError } from '../../src/metrics'
-import { convNet, sample } from '../leakage/tiny'
-import { torchConvNet, torchGradients } from '../leakage/torch-models'
+import { convNet, sample } from '../attacks/matching/tiny'
+import { torchConvNet, torchGradients } from '../attacks/matching/torch-models'
 import { gradientFile, stepped, weightsOf, writeModel } from './model-files'
 import { dlg, readJson, scratch, spawnDlg } from './terminal'
 

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { parseNpz, writeNpz, writeSafetensors } from '../../src/io'
-import { convNet, sample } from '../leakage/tiny'
+import { convNet, sample } from '../attacks/matching/tiny'
 import { gradientFile, stepped, weightsOf, writeModel } from './model-files'
 import { dlg, scratch, spawnDlg, writePhoto } from './terminal'
 

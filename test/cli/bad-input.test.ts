@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { cifar100 } from '../../src/data'
+import { cifar100 } from '../../src/cli/data/index'
 import { encodePng } from '../../src/io'
-import { cifar100Archive } from '../data/archive-files'
+import { cifar100Archive } from './data/archive-files'
 import { dlg, scratch, spawnDlg, writePhoto } from './terminal'
 
 const folder = scratch()

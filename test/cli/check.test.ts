@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { writeNpz } from '../../src/io'
-import { convNet, sample } from '../leakage/tiny'
+import { convNet, sample } from '../attacks/matching/tiny'
 import { writeModel } from './model-files'
 import { dlg, scratch, spawnDlg } from './terminal'
 

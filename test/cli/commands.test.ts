@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { readImage } from '../../src/io'
-import { cifar10Archive, cifar100Archive } from '../data/archive-files'
+import { cifar10Archive, cifar100Archive } from './data/archive-files'
 import { dlg, QUICK, readJson, scratch, writePhoto } from './terminal'
 
 const folder = scratch()

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { checkFolder, writeFiles } from '../../src/cli/files'
+import { checkFolder, writeFiles } from '../../src/report/files'
 import { scratch } from './terminal'
 
 const folder = scratch()

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { DlgError } from '../../src/errors'
-import { uniform } from './random-image'
+import { DlgError } from '../../src/errors/dlg-error'
+import { uniform } from './pictures/random-image'
 
 /** One seeded damage to a file: flipped or set bytes, a cut, a piece removed, doubled or moved, a number edited. */
 export function mutate(valid: Uint8Array, next: () => number): Uint8Array {

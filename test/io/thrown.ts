@@ -1,4 +1,4 @@
-import { DlgError } from '../../src/errors'
+import { DlgError } from '../../src/errors/dlg-error'
 
 /** The DlgError that a call throws; fails when it returns or throws anything else. */
 export function thrown(call: () => unknown): DlgError {

@@ -1,4 +1,4 @@
-import { DlgError } from '../../errors'
+import { DlgError } from '../../errors/dlg-error'
 import { BACKENDS } from '../backend'
 import type { Command } from '../command'
 import { TRAINING_OPTIONS, training } from '../training'

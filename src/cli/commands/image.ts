@@ -1,4 +1,4 @@
-import { DlgError } from '../../errors'
+import { DlgError } from '../../errors/dlg-error'
 import { attackOptions, attackSettings } from '../attack'
 import type { Command } from '../command'
 import { network, networkOptions } from '../network'

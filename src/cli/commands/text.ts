@@ -1,4 +1,4 @@
-import { DlgError } from '../../errors'
+import { DlgError } from '../../errors/dlg-error'
 import type { Arguments } from '../arguments'
 import type { Command } from '../command'
 import type { EncoderFiles } from '../text-encoder'

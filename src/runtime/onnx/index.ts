@@ -1,7 +1,7 @@
 import { type Node, reachable, sizeOf } from '../../graph'
 import { bindStatic, boundValues } from '../reference'
 import type { Evaluator, Runtime, Values } from '../runtime'
-import { createSession, evaluatorIn, type OnnxOptions, type OnnxRuntimeModule, type PortableProgram } from './portable'
+import { createSession, evaluatorIn, type OnnxOptions, type OnnxProgram, type OnnxRuntimeModule } from './portable'
 import { type LoweredProgram, lowerProgram } from './program'
 import { leaseSession } from './sessions'
 
@@ -35,7 +35,7 @@ export function onnxRuntime(
           const lease = await leaseSession(bound.model, key, () => createSession(ort, bound.model, options))
           const evaluator = {
             ...evaluatorIn(ort, lease.session, bound),
-            portable: portable ? bound : undefined,
+            portable: portable ? { runtime: 'onnx', content: bound } : undefined,
             dispose: () => lease.release(),
           }
           held.push(evaluator)
@@ -58,12 +58,12 @@ function boundProgram(
   options: OnnxOptions,
   parameters: ReadonlyMap<string, Values>,
   lasting: ReadonlySet<string> = new Set(),
-): PortableProgram {
+): OnnxProgram {
   const values = bindStatic(computed, parameters)
   const lasts = (node: Node): boolean =>
     reachable([node]).every((n) => n.op !== 'parameter' || lasting.has(n.attributes.name))
   const builtIn = new Map<string, Float32Array>()
-  const bound: Record<string, PortableProgram['bound'][string]> = {}
+  const bound: Record<string, OnnxProgram['bound'][string]> = {}
   let room = MOST_BUILT_IN
   for (const { node, name } of fed) {
     // most parameters are read as they come; only what is made of them goes through float64

@@ -1,7 +1,7 @@
-import { DlgError } from '../../errors'
-import type { Evaluator, Runtime } from '../runtime'
+import { DlgError } from '../../errors/dlg-error'
+import type { Evaluator, PortableProgram, Runtime } from '../runtime'
 import { onnxRuntime } from './index'
-import { createSession, evaluatorIn, type OnnxOptions, type OnnxRuntimeModule, type PortableProgram } from './portable'
+import { createSession, evaluatorIn, type OnnxOptions, type OnnxProgram, type OnnxRuntimeModule } from './portable'
 
 /**
  * onnxruntime-node: the fastest runtime in Node. Graphs are compiled to ONNX once and run in float32.
@@ -11,7 +11,8 @@ import { createSession, evaluatorIn, type OnnxOptions, type OnnxRuntimeModule, t
 export const onnx = (options: OnnxOptions = {}): Runtime => onnxRuntime(loadOnnxRuntimeNode, options, true)
 
 /** Opens on this thread what another one has bound. Disposing of it frees the session. */
-export async function openPortable(program: PortableProgram): Promise<Evaluator> {
+export async function openPortable({ content }: PortableProgram): Promise<Evaluator> {
+  const program = content as OnnxProgram
   const ort = await loadOnnxRuntimeNode()
   const session = await createSession(ort, program.model, program.options)
   return { ...evaluatorIn(ort, session, program), dispose: () => void session.release() }

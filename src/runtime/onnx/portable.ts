@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
-import { DlgError } from '../../errors'
+import { DlgError } from '../../errors/dlg-error'
 import { sizeOf } from '../../graph'
 import type { Evaluator, Values } from '../runtime'
 
@@ -19,7 +19,7 @@ export interface OnnxOptions {
 }
 
 /** A compiled program with its parameters bound, as plain data: what a thread needs to run it. */
-export interface PortableProgram {
+export interface OnnxProgram {
   readonly model: Uint8Array
   readonly options: OnnxOptions
   /** Bound tensors by name. */
@@ -52,7 +52,7 @@ export async function createSession(
 export function evaluatorIn(
   ort: OnnxRuntimeModule,
   session: InferenceSession,
-  { bound, inputs, outputs }: Omit<PortableProgram, 'model'>,
+  { bound, inputs, outputs }: Omit<OnnxProgram, 'model'>,
 ): Evaluator {
   const tensor = (data: Float32Array, shape: readonly number[]): Tensor => new ort.Tensor('float32', data, shape)
   const fixed: Record<string, Tensor> = Object.fromEntries(

@@ -1,4 +1,4 @@
-import { DlgError } from '../../errors'
+import { DlgError } from '../../errors/dlg-error'
 import type { Runtime } from '../runtime'
 import { onnxRuntime } from './index'
 import type { OnnxOptions, OnnxRuntimeModule } from './portable'

@@ -1,4 +1,4 @@
-import { DlgError } from '../../errors'
+import { DlgError } from '../../errors/dlg-error'
 import { type Node, reachable, sizeOf } from '../../graph'
 import type { Executable, Program, Runtime, Values } from '../runtime'
 import { convKernels } from './convolution'

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { DlgError } from '../../errors'
+import { DlgError } from '../../errors/dlg-error'
 import { type Node, sizeOf } from '../../graph'
 import { plan, type Step } from '../plan'
 import type { Executable, Program, Runtime, Values } from '../runtime'

@@ -1,0 +1,19 @@
+export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
+export { type ExactSequences, exactSequences, type SequenceOptions } from './attacks/dager/sequences'
+export type { Explained, FirstBlock, Placed, Transformer } from './attacks/dager/transformer'
+export type { DenseGradient } from './attacks/dense/dense-gradient'
+export { exactData } from './attacks/dense/exact-data'
+export { type FirstDense, firstDense } from './attacks/dense/first-dense'
+export { type DenseInput, invertDense } from './attacks/dense/invert-dense'
+export {
+  type InputCandidate,
+  type IsolatedInputs,
+  type IsolationOptions,
+  isolatedInputs,
+} from './attacks/dense/isolated-inputs'
+export { lossGradients } from './attacks/dense/loss-gradients'
+export { type GradientRank, gradientRanks, type RankOptions } from './attacks/dense/ranks'
+export { sequenceLength, type Table, tiedTokenSet, tokenSet } from './attacks/tokens/token-set'
+export { type TokensByNorm, tokensByNorm } from './attacks/tokens/tokens-by-norm'
+export type { NamedGradients, SharedByName } from './client/shared/read-gradients'
+export { type Proof, type ProofOptions, proofOf, type Recovered } from './measure/proof'

@@ -1,0 +1,50 @@
+import type { Tensor } from '@tensorflow/tfjs-core'
+import type { NamedGradients } from '../../client/shared/read-gradients'
+import type { Values } from '../../runtime/runtime'
+import type { FirstInputs } from './first-inputs'
+
+/** A token at its position. */
+export interface Placed {
+  readonly token: number
+  readonly position: number
+}
+
+/** The first block over a fixed list of placed tokens: its keys and values depend on nothing else. */
+export interface FirstBlock {
+  /**
+   * What the second block's projections read at one place of each trial, [trials, hidden].
+   *
+   * @param trials sequences as indices into the list, all of the same length
+   * @param at which element of each sequence; it attends to the whole sequence it is given
+   */
+  secondInputs(trials: readonly (readonly number[])[], at: number): Promise<Values>
+  dispose(): void
+}
+
+/** Sequences with what the client trained them on, and their gradient. */
+export interface Explained {
+  /** The sequences, with what the loss alone shows of them: a decoder's last token. */
+  readonly sequences: number[][]
+  /** Classes of the sequences, where the loss has them. */
+  readonly labels?: number[]
+  /** The gradient that a client with exactly these would share; the caller owns the tensors. */
+  readonly gradients: { readonly [name: string]: Tensor }
+}
+
+/** A transformer as far as exact recovery needs it; `transformerOf` in dlg-ts/text makes one of a model. */
+export interface Transformer {
+  readonly name: string
+  /** Whether a position sees only itself and those before it. */
+  readonly causal: boolean
+  readonly hidden: number
+  firstInputs(): Promise<FirstInputs>
+  /** Gradients of the query, key and value projections of a block, in rows of length `hidden`. */
+  projections(block: 0 | 1, shared: NamedGradients): Promise<Values[]>
+  /** Positions that the gradient of the position table shows. */
+  positions(shared: NamedGradients): Promise<number>
+  /** Tokens that the gradient of the word table leaves possible; undefined: any. */
+  allowed(shared: NamedGradients, tokens: number): Promise<readonly number[] | undefined>
+  firstBlock(candidates: readonly Placed[]): FirstBlock
+  /** What the loss made of the inputs, and the gradient to compare with the shared one. */
+  explain(inputs: readonly (readonly number[])[], shared: NamedGradients): Promise<Explained>
+}

@@ -1,0 +1,30 @@
+import { DlgError } from '../../errors/dlg-error'
+import type { Values } from '../../runtime/runtime'
+
+/** Gradient of a dense layer z = x W + b. */
+export interface DenseGradient {
+  /** ∂L/∂W, [in, out] row by row. PyTorch's [out, in] is its transpose. */
+  readonly weight: Values
+  /** ∂L/∂b, [out] */
+  readonly bias: Values
+}
+
+/** Width of the layer's input. @throws DlgError `invalid-gradients` for sizes that do not fit, or numbers that are not finite */
+export function inputWidth({ weight, bias }: DenseGradient): number {
+  if (!(bias?.length >= 1) || !(weight?.length >= 1) || weight.length % bias.length !== 0)
+    throw new DlgError(
+      'invalid-gradients',
+      `a dense layer's gradient has a bias [out] and a weight [in, out]; got ${bias?.length} and ${weight?.length} numbers`,
+    )
+  for (const [name, values] of [
+    ['weight', weight],
+    ['bias', bias],
+  ] as const)
+    for (let i = 0; i < values.length; i++)
+      if (!Number.isFinite(values[i]))
+        throw new DlgError(
+          'invalid-gradients',
+          `the ${name}'s gradient is ${values[i]} at position ${i}; it must be finite`,
+        )
+  return weight.length / bias.length
+}

@@ -1,0 +1,69 @@
+import { DlgError } from '../../errors/dlg-error'
+import { largest } from '../../numbers/norms'
+import { type DenseGradient, inputWidth } from './dense-gradient'
+
+/** The input of a dense layer with bias, out of its gradient. */
+export interface DenseInput {
+  /** [in]; undefined where the bias gradient is zero, or next to it. */
+  readonly input: Float64Array | undefined
+  /** ‖∂W − x̂ ∂bᵀ‖ / ‖∂W‖: 0 where all neurons agree on the input, Infinity where there is none. */
+  readonly deviation: number
+  /**
+   * `exact`: two neurons or more agree on the input. `unconfirmed`: only one has a gradient, which may be that of a
+   * mixture as well. `mixture`: the deviation is above the tolerance, so that it is a mean over several. `silent`: no
+   * neuron has a gradient to divide by.
+   */
+  readonly status: 'exact' | 'unconfirmed' | 'mixture' | 'silent'
+}
+
+/** Deviation up to which rounding of float32 gradients explains it: 1e-7 to 1e-6 were measured. */
+const AGREEMENT = 1e-5
+
+/** Part of the largest bias gradient from which a neuron confirms another: below, it could disagree within the tolerance. */
+const CONFIRMS = 1e-3
+
+/**
+ * The input of a dense layer, in closed form, from the gradient of one sample (Geiping et al. 2020, proposition 3.1).
+ *
+ * z = x W + b gives ∂W_i = x ∂b_i for every neuron i: each one that is not silent gives the input as ∂W_i / ∂b_i. Here
+ * they are weighed by ∂b_i², which is the least-squares solution x̂ = ∂W ∂b / ‖∂b‖². How far they disagree certifies it:
+ * with several samples every neuron gives another mixture. (Not so where all of them fire for the same samples in the same
+ * proportion: a linear layer, or a ReLU that is never 0, before one output or two classes.) One neuron alone
+ * agrees with itself, and certifies nothing.
+ *
+ * @param tolerance greatest deviation of an exact input, in (0, 1). Default 1e-5.
+ * @throws DlgError `invalid-gradients`, `invalid-option`
+ */
+export function invertDense(gradient: DenseGradient, tolerance = AGREEMENT): DenseInput {
+  if (!(tolerance > 0 && tolerance < 1))
+    throw new DlgError('invalid-option', `tolerance is ${tolerance}; it must be a number in (0, 1)`)
+  const width = inputWidth(gradient)
+  const { weight, bias } = gradient
+  const neurons = bias.length
+  const most = largest(bias) || 1
+  // a power of two near the largest entry, so that squares of tiny gradients do not vanish
+  const unit = 2 ** Math.min(1023, -Math.ceil(Math.log2(most)))
+  let squares = 0
+  for (let i = 0; i < neurons; i++) squares += (bias[i] * unit) ** 2
+  // a bias gradient next to nothing beside the weight's is no divisor
+  const divides = squares > 0 && Number.isFinite((largest(weight) / most) ** 2)
+  if (!divides) return { input: undefined, deviation: Infinity, status: 'silent' }
+  const input = new Float64Array(width)
+  for (let j = 0; j < width; j++) {
+    let sum = 0
+    for (let i = 0; i < neurons; i++) sum += weight[j * neurons + i] * unit * (bias[i] * unit)
+    input[j] = sum / squares
+  }
+  let [difference, norm] = [0, 0]
+  for (let j = 0; j < width; j++)
+    for (let i = 0; i < neurons; i++) {
+      const value = weight[j * neurons + i] * unit
+      difference += (value - input[j] * bias[i] * unit) ** 2
+      norm += value ** 2
+    }
+  // a zero input has a zero gradient, and every neuron says so
+  const deviation = norm > 0 ? Math.sqrt(difference / norm) : 0
+  if (!(deviation <= tolerance)) return { input, deviation, status: 'mixture' }
+  const confirming = bias.filter((v) => Math.abs(v) > CONFIRMS * most).length
+  return { input, deviation, status: confirming > 1 ? 'exact' : 'unconfirmed' }
+}

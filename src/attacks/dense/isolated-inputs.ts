@@ -1,0 +1,109 @@
+import { DlgError } from '../../errors/dlg-error'
+import { random } from '../../numbers/random'
+import { type DenseGradient, inputWidth } from './dense-gradient'
+
+/** What several neurons give alike: the input of a sample, or a mixture of samples that weigh the same at all of them. */
+export interface InputCandidate {
+  /** [in] */
+  readonly input: Float64Array
+  /** The neurons that support it, two at least, most certain first. */
+  readonly neurons: readonly number[]
+  /** Greatest relative distance of one of them to the first. */
+  readonly deviation: number
+}
+
+/** What the neurons of a dense layer say about the inputs of a batch. */
+export interface IsolatedInputs {
+  /** The best supported first. That one is a sample of the batch is for a proof to say. */
+  readonly candidates: readonly InputCandidate[]
+  /** Neurons whose quotient no other one supports: a mixture, or the input of a sample that reached them alone. */
+  readonly unsupported: readonly number[]
+  /** Neurons without a gradient. */
+  readonly silent: readonly number[]
+}
+
+export interface IsolationOptions {
+  /** Greatest relative distance between neurons that agree. Default 1e-6: rounding of float32 gradients leaves 1e-7. */
+  tolerance?: number
+  /** Outputs of the model that the loss reads. Default: more than two. */
+  outputs?: number
+}
+
+/** Part of the largest bias gradient below which a neuron counts as silent: float32 leaves nothing of its quotient. */
+const SILENT = 1e-6
+
+/** Relative distance of two quotients of one input: up to 9e-8 was measured of float32 gradients. */
+const ALIKE = 1e-6
+
+/**
+ * Candidates for the inputs of single samples, out of a batch's gradient, where a ReLU follows the layer (Boenisch et al.
+ * 2021, where the weights are chosen for it; here they are as they are).
+ *
+ * Every neuron gives ∂W_i / ∂b_i, the mean of the samples it fired for, weighed by their ∂z. If it fired for one only,
+ * that is the sample, and all such neurons give it alike. Neurons that fired for several give different means as far as
+ * the proportions of ∂z differ between them, so what two neurons or more give alike is a candidate.
+ *
+ * It is no more than that: this layer alone cannot tell a sample from a mixture in equal proportions. Samples of one label
+ * which a model is sure of, or sure against, have nearly proportional ∂z, and their mean may be the best supported of all.
+ * With one output or two classes, and nothing but this ReLU between, all mixtures agree, and there are no candidates. What
+ * a candidate is worth is said by a proof of the whole batch (`proofOf`).
+ *
+ * @throws DlgError `invalid-gradients`, `invalid-option`
+ */
+export function isolatedInputs(gradient: DenseGradient, options: IsolationOptions = {}): IsolatedInputs {
+  const { tolerance = ALIKE, outputs = Infinity } = options
+  if (!(tolerance > 0 && tolerance < 1))
+    throw new DlgError('invalid-option', `tolerance is ${tolerance}; it must be a number in (0, 1)`)
+  if (!(outputs >= 1)) throw new DlgError('invalid-option', `outputs is ${outputs}; it must be a number of at least 1`)
+  const width = inputWidth(gradient)
+  const { weight, bias } = gradient
+  const size = (i: number): number => Math.abs(bias[i])
+  const all = Array.from({ length: bias.length }, (_, i) => i)
+  const most = all.reduce((largest, i) => Math.max(largest, size(i)), 0)
+  const silent = all.filter((i) => size(i) <= SILENT * most)
+  // the surest first: rounding of a quotient is that of ∂W over ∂b
+  const firing = all.filter((i) => size(i) > SILENT * most).sort((a, b) => size(b) - size(a))
+  const quotient = (i: number): Float64Array =>
+    Float64Array.from({ length: width }, (_, j) => weight[j * bias.length + i] / bias[i])
+  const groups: { input: Float64Array; sketch: number; neurons: number[]; deviation: number }[] = []
+  const { normal } = random(0, 0x69736f)
+  const direction = Float64Array.from({ length: width }, normal)
+  for (const neuron of firing) {
+    const input = quotient(neuron)
+    const sketch = inner(input, direction)
+    const reach = tolerance * norm(input)
+    // |⟨a − b, r⟩| ≤ ‖a − b‖ ‖r‖: most others are far already in one projection
+    const bound = reach * norm(direction)
+    const group = groups.find((g) => Math.abs(g.sketch - sketch) <= bound && distance(g.input, input) <= reach)
+    if (!group) groups.push({ input, sketch, neurons: [neuron], deviation: 0 })
+    else {
+      group.neurons.push(neuron)
+      group.deviation = Math.max(
+        group.deviation,
+        distance(group.input, input) / Math.max(norm(input), Number.MIN_VALUE),
+      )
+    }
+  }
+  const supported = groups.filter(({ neurons }) => neurons.length > 1 && outputs > 2)
+  return {
+    candidates: supported
+      .sort((a, b) => b.neurons.length - a.neurons.length)
+      .map(({ input, neurons, deviation }) => ({ input, neurons, deviation })),
+    unsupported: groups.filter((group) => !supported.includes(group)).flatMap(({ neurons }) => neurons),
+    silent,
+  }
+}
+
+function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
+  return sum
+}
+
+const norm = (a: Float64Array): number => Math.sqrt(inner(a, a))
+
+function distance(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let j = 0; j < a.length; j++) sum += (a[j] - b[j]) ** 2
+  return Math.sqrt(sum)
+}

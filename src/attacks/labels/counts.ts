@@ -1,0 +1,126 @@
+import type { Values } from '../../runtime/runtime'
+
+/** The last dense layer: its gradient and its own values, weight [features, classes] and bias [classes]. */
+export interface DenseLayer {
+  readonly weightGradient: Values
+  readonly biasGradient: Values
+  readonly weight: Values
+  readonly bias: Values
+}
+
+/** How often each class is in a batch. */
+export interface Counts {
+  /** By class; they sum to the batch size. */
+  readonly counts: readonly number[]
+  /** ‖predicted − shared‖ / ‖shared‖ of the bias gradient: near 0 where the counts explain it. */
+  readonly residual: number
+}
+
+/**
+ * Counts of repeated labels from the gradient of the last layer, after iLRG (Ma et al., ICLR 2023):
+ *
+ * Samples of class c dominate its row, so ∂W_c / ∂b_c is their mean feature vector ĥ_c, and P_c = softmax(Wᵀĥ_c + b) what the
+ * model says of them. The counts k are those for which ∂b = Σ_c k_c (P_c − 1_c) / B. They are whole numbers: a class with a
+ * negative entry has at least one, the rest go one by one where they explain most, until no exchange explains more. A class
+ * whose few samples do not outweigh its probability has no negative entry, and the mean of the other ĥ stands in for its own.
+ *
+ * @param samples what the gradient is divided by: the batch size for a mean, 1 for a sum
+ */
+export function labelCounts(layer: DenseLayer, batchSize: number, samples: number): Counts {
+  const target = Float64Array.from(layer.biasGradient as ArrayLike<number>, (v) => v * samples)
+  const least: number[] = Array.from(layer.biasGradient, (v) => (v < 0 ? 1 : 0))
+  const fit: Fit = { shares: sharesOf(layer, least), counts: least.map(() => 0), rest: target.map((v) => -v) }
+  least.forEach((n, c) => {
+    if (n > 0) add(fit, c, 1)
+  })
+  for (let n = least.reduce((a, b) => a + b, 0); n < batchSize; n++) add(fit, bestClass(fit), 1)
+  for (let next = bestExchange(fit, least); next; next = bestExchange(fit, least)) {
+    add(fit, next.to, 1)
+    add(fit, next.from, -1)
+  }
+  return { counts: fit.counts, residual: Math.sqrt(squares(fit.rest) / squares(target)) }
+}
+
+/** Counts, and what they leave of the gradient. */
+interface Fit {
+  /** P_c − 1_c by class: what one sample adds. */
+  readonly shares: readonly Float64Array[]
+  readonly counts: number[]
+  /** Σ_c k_c (P_c − 1_c) − B ∂b */
+  readonly rest: Float64Array
+}
+
+/** @param least 1 for a class that is present for sure */
+function sharesOf(layer: DenseLayer, least: readonly number[]): Float64Array[] {
+  const present = [...least.keys()].filter((c) => least[c] > 0)
+  // all others have the same features, and so the same probabilities
+  const typical = probabilities(layer, meanFeatures(layer, present))
+  return least.map((n, c) => {
+    const share = n > 0 ? probabilities(layer, featuresOf(layer, c)) : typical.slice()
+    share[c] -= 1
+    return share
+  })
+}
+
+function add({ shares, counts, rest }: Fit, c: number, n: number): void {
+  counts[c] += n
+  for (let i = 0; i < rest.length; i++) rest[i] += n * shares[c][i]
+}
+
+/** The class of which one more sample explains most. */
+function bestClass({ shares, rest }: Fit): number {
+  const errors = shares.map((share) => squares(rest, share))
+  return errors.reduce((best, error, c) => (error < errors[best] ? c : best), 0)
+}
+
+/** The exchange of a sample that is not certain for one of another class, where one explains more than there is. */
+function bestExchange({ shares, counts, rest }: Fit, least: readonly number[]) {
+  let best: { to: number; from: number } | undefined
+  let bound = squares(rest) * (1 - 1e-9)
+  for (const from of counts.keys()) {
+    if (counts[from] <= least[from]) continue
+    const without = rest.map((v, i) => v - shares[from][i])
+    for (const to of counts.keys()) {
+      const error = to === from ? Infinity : squares(without, shares[to])
+      if (error < bound) {
+        best = { to, from }
+        bound = error
+      }
+    }
+  }
+  return best
+}
+
+/** Σ (rest + share)² */
+function squares(rest: Float64Array, share?: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < rest.length; i++) sum += (rest[i] + (share ? share[i] : 0)) ** 2
+  return sum
+}
+
+/** ĥ_c = ∂W_c / ∂b_c */
+function featuresOf({ weightGradient, biasGradient }: DenseLayer, c: number): Float64Array {
+  const classes = biasGradient.length
+  return Float64Array.from(
+    { length: weightGradient.length / classes },
+    (_, j) => weightGradient[j * classes + c] / biasGradient[c],
+  )
+}
+
+function meanFeatures(layer: DenseLayer, present: readonly number[]): Float64Array {
+  const all = present.map((c) => featuresOf(layer, c))
+  return all[0].map((_, j) => all.reduce((sum, h) => sum + h[j], 0) / all.length)
+}
+
+/** softmax(Wᵀh + b) */
+function probabilities({ weight, bias }: DenseLayer, features: Float64Array): Float64Array {
+  const classes = bias.length
+  const scores = Float64Array.from(bias)
+  features.forEach((h, j) => {
+    for (let i = 0; i < classes; i++) scores[i] += h * weight[j * classes + i]
+  })
+  const top = scores.reduce((a, b) => Math.max(a, b))
+  const powers = scores.map((v) => Math.exp(v - top))
+  const total = powers.reduce((a, b) => a + b)
+  return powers.map((v) => v / total)
+}

@@ -1,0 +1,96 @@
+import { DlgError } from '../../errors/dlg-error'
+import type { Values } from '../../runtime/runtime'
+import { labelCounts } from './counts'
+import { summedCounts } from './llg'
+import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
+
+/**
+ * Labels in closed form, from the gradient of the last layer of a cross-entropy classifier (Zhao, Mopuri, Bilen 2020).
+ *
+ * ∂L/∂b_c = mean over samples of p_c − [y = c]: only classes that are present can be negative. Without a bias, and for
+ * one sample, ∂L/∂W_c = (p_c − [y = c])·h: the row of the label has no positive product with any other row.
+ *
+ * Finds one label, or those of a batch: distinct ones from the signs alone, repeated ones by counting what explains the
+ * layer (iLRG), and without a bias by the sums of its rows (LLG), which takes features that are not negative. The labels of a
+ * batch come out in the order of the classes, so each of its samples has a place of its own.
+ */
+export const infer = (): LabelStrategy => ({
+  name: 'infer',
+  decide(context) {
+    const { head, batchSize, classes, criterion = 'crossEntropy' } = context
+    if (criterion !== 'crossEntropy')
+      throw refused(`its rules are those of a cross-entropy, and the training loss is ${criterion}`)
+    if (head.bias?.length === classes) return fromBias(head.bias, context)
+    if (head.weight && batchSize === 1) return known([fromProducts(head.weight, classes)], 'row-products', 1)
+    if (head.weight) return fromSums(head.weight, context)
+    throw refused('the model does not end in a dense layer whose gradient was shared')
+  },
+})
+
+const known = (labels: readonly number[], rule: string, confidence: number): LabelDecision => ({
+  ...{ kind: 'known', labels },
+  inferred: { rule, confidence: Math.max(0, Math.min(1, confidence)) },
+})
+
+const spelledOut = (counts: readonly number[]): number[] => counts.flatMap((n, c) => new Array<number>(n).fill(c))
+
+function fromBias(bias: Values, context: LabelContext): LabelDecision {
+  const { batchSize, classes } = context
+  const negative = [...bias].flatMap((v, c) => (v < 0 ? [c] : []))
+  if (negative.length === batchSize && negative.length < classes) return known(negative, 'bias-signs', 1)
+  if (classes > 2 && negative.length === classes - 1 && batchSize === 1)
+    throw refused(
+      'every class but one has a negative bias gradient: this looks like an update with the opposite sign, −learningRate · gradient',
+    )
+  if (negative.length < batchSize) return repeated(bias, negative, context)
+  throw refused(
+    `${negative.length} classes have a negative bias gradient for ${batchSize} samples: more samples were averaged, or the labels were soft`,
+  )
+}
+
+/** Labels of a batch in which some repeat. */
+function repeated(biasGradient: Values, present: readonly number[], context: LabelContext): LabelDecision {
+  const { batchSize, head, layer, reduction = 'mean' } = context
+  const found = `${present.length} classes have a negative bias gradient for ${batchSize} samples: labels repeat, or the loss is not a one-hot cross-entropy`
+  if (present.length === 0 || !head.weight || !layer?.weight || !layer.bias) throw refused(found)
+  const dense = { weightGradient: head.weight, biasGradient, weight: layer.weight, bias: layer.bias }
+  const { counts, residual } = labelCounts(dense, batchSize, reduction === 'mean' ? batchSize : 1)
+  if (!(residual <= EXPLAINED))
+    throw refused(`${found}, and no counts of them explain the gradient (${residual.toFixed(2)} of it is left)`)
+  return known(spelledOut(counts), 'iLRG', 1 - residual)
+}
+
+/** Labels of a batch whose last layer has no bias. */
+function fromSums(weightGradient: Values, { batchSize, classes }: LabelContext): LabelDecision {
+  const found = summedCounts(weightGradient, classes, batchSize)
+  if (!found)
+    throw refused(
+      `a batch of ${batchSize} without a bias gradient is counted by the classes whose weight gradient sums to less than 0: there are none, or more than samples`,
+    )
+  // half a sample off, a count might as well be another
+  return known(spelledOut(found.counts), 'LLG', 1 - 2 * found.residual)
+}
+
+/** Part of the bias gradient that counts may leave unexplained. */
+const EXPLAINED = 0.1
+
+/** The class whose row has no positive inner product with any other row of the [features, classes] matrix. */
+function fromProducts(weight: Values, classes: number): number {
+  const features = weight.length / classes
+  const product = (c: number, k: number): number => {
+    let sum = 0
+    for (let j = 0; j < features; j++) sum += weight[j * classes + c] * weight[j * classes + k]
+    return sum
+  }
+  // a class whose probability underflows to zero has an empty row, which is opposed to nothing
+  const rows = Array.from({ length: classes }, (_, c) => c).filter((c) => product(c, c) > 0)
+  const candidates = rows.filter((c) => rows.every((k) => k === c || product(c, k) < 0))
+  if (candidates.length === 1) return candidates[0]
+  // two classes: both rows are opposite, and only the sign of h could tell
+  throw refused(
+    `${candidates.length} classes have a weight gradient opposed to all others: the sample is not alone, or the loss is not a one-hot cross-entropy`,
+  )
+}
+
+const refused = (why: string): DlgError =>
+  new DlgError('labels', `labels: 'infer' cannot apply: ${why}; use labels: 'joint' or give the labels`)

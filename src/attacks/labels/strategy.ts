@@ -1,0 +1,59 @@
+import type { TargetKind } from '../../client/model/criterion'
+import type { Values } from '../../runtime/runtime'
+
+/** What a label strategy may look at. */
+export interface LabelContext {
+  readonly batchSize: number
+  /** Name of the output the labels belong to. */
+  readonly output?: string
+  /** Name of the training loss. */
+  readonly criterion?: string
+  /** Size of the last axis of the model's output. */
+  readonly classes: number
+  /** Gradient of the last dense layer, where the model ends in one: weight [features, classes], bias [classes]. */
+  readonly head: { readonly weight?: Values; readonly bias?: Values }
+  /** The values of that layer, in the same shapes. */
+  readonly layer?: { readonly weight?: Values; readonly bias?: Values }
+  /** How losses of the batch became one. Default `mean`. */
+  readonly reduction?: 'mean' | 'sum'
+}
+
+/** How labels were inferred from a gradient. */
+export interface LabelInference {
+  /** `bias-signs` and `row-products` (exact where a one-hot cross-entropy was trained), `iLRG`, `LLG`. */
+  readonly rule: string
+  /**
+   * From 0 to 1. `iLRG`: the part of the bias gradient that the labels explain. `LLG`: 1 where sums of rows are whole numbers
+   * of samples, 0 where one is halfway between two.
+   */
+  readonly confidence: number
+}
+
+/** Labels that are known before the search, or found in it. */
+export type LabelDecision =
+  | { readonly kind: 'known'; readonly labels: readonly number[]; readonly inferred?: LabelInference }
+  /** Targets of the shape of the output: probabilities [batchSize, classes], or numbers. */
+  | { readonly kind: 'targets'; readonly targets: Values }
+  /** Targets are optimised together with the data, as what the criterion compares them as unless said otherwise. */
+  | { readonly kind: 'joint'; readonly as?: TargetKind }
+
+/** How an attack comes by the labels of the samples. */
+export interface LabelStrategy {
+  readonly name: string
+  /** @throws DlgError `labels` when its assumptions do not hold, saying which. */
+  decide(context: LabelContext): LabelDecision
+}
+
+/**
+ * Labels are unknowns of the search: q = softmax(l) (Zhu, Liu, Han 2019), a sigmoid of each for a binary cross-entropy, and
+ * any numbers for a regression.
+ *
+ * @param as which of these, whatever the criterion
+ */
+export const joint = (as?: TargetKind): LabelStrategy => ({ name: 'joint', decide: () => ({ kind: 'joint', as }) })
+
+/** Labels the auditor knows. */
+export function known(labels: readonly number[]): LabelStrategy {
+  const own = [...labels]
+  return { name: 'known', decide: () => ({ kind: 'known', labels: own }) }
+}

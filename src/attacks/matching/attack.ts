@@ -1,0 +1,68 @@
+import type { Model } from '../../client/model/model'
+import type { SharedGradients } from '../../client/shared/read-gradients'
+import type { SharedUpdate } from '../../client/shared/shared-update'
+import { matrixProducts } from '../../runtime/products'
+import { evaluate } from '../../runtime/runtime'
+import { samplesOf } from './options/optimizers'
+import type { Settings } from './options/settings'
+import type { InputReading, TargetReading } from './point'
+import { type Layout, objectiveIn } from './search/evaluation'
+import type { Objective } from './search/search'
+import type { PortableObjective } from './search/thread-task'
+import { traceAttack } from './trace-attack'
+
+/** One traced, differentiated, compiled and bound objective over a flat vector of unknowns. */
+export interface Attack extends Objective {
+  readonly runtime: string
+  /** The objective as plain data, where another thread can open it. */
+  readonly portable: PortableObjective | undefined
+  start(restart: number): Promise<Float64Array>
+  /** The first searched input at a point. */
+  dataOf(point: Float64Array): Float32Array
+  /** Every searched input at a point. */
+  inputsOf(point: Float64Array): InputReading[]
+  /** The targets of every output with a loss at a point. */
+  targetsOf(point: Float64Array): TargetReading[]
+  /** The factor that brings the gradient at a point closest to the shared one. Compiles a program of its own. */
+  scaleAt(point: Float64Array): Promise<number>
+  dispose(): void
+}
+
+/** Everything that happens before the first number moves; every wrong input is found here. */
+export async function prepareAttack(
+  model: Model,
+  shared: SharedGradients | SharedUpdate,
+  settings: Settings,
+): Promise<Attack> {
+  const traced = await traceAttack(model, shared, settings)
+  const { program, parameters, lasting, point, start, unit, priorWeight, rounding } = traced
+  const samples = settings.batchUpdate === 'one-by-one' ? samplesOf(point.sizes, settings.batchSize) : undefined
+  const layout: Layout = { sizes: point.sizes, unit, priorWeight, rounding, samples }
+  const executable = await settings.runtime.compile(program)
+  const held: { dispose(): void }[] = [executable]
+  const dispose = () => {
+    for (const resource of held.splice(0).reverse()) resource.dispose()
+  }
+  try {
+    const evaluator = await executable.bind(parameters, lasting)
+    held.push(evaluator)
+    // products pay where handing the runtime a matrix costs nothing
+    const rows = executable.readsInPlace && !samples ? settings.productRows : 0
+    const products = rows > 0 ? await matrixProducts(settings.runtime, rows, point.size) : undefined
+    if (products) held.push(products)
+    return {
+      ...objectiveIn(evaluator, layout, products),
+      runtime: executable.runtime,
+      portable: evaluator.portable && { program: evaluator.portable, layout, productRows: rows },
+      start,
+      dataOf: (at) => Float32Array.from(at.subarray(0, point.sizes[0])),
+      inputsOf: point.inputsOf,
+      targetsOf: point.targetsOf,
+      scaleAt: async (at) => (await evaluate(settings.runtime, traced.scale, parameters, point.partsOf(at)))[0][0],
+      dispose,
+    }
+  } catch (error) {
+    dispose()
+    throw error
+  }
+}

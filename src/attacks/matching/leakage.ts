@@ -1,0 +1,97 @@
+import type { Model } from '../../client/model/model'
+import type { SharedGradients } from '../../client/shared/read-gradients'
+import type { SharedUpdate } from '../../client/shared/shared-update'
+import type { Status } from '../../measure/verdict'
+import { type Attack, prepareAttack } from './attack'
+import { leakageOptions } from './options/options'
+import type { LeakageOptions, Settings } from './options/settings'
+import { type Reconstruction, reconstruction } from './reconstruction'
+import { type FittedScale, fitScale } from './scale'
+import { newProgress, type Progress } from './search/progress'
+import { isCut, searchAll } from './search/restarts'
+import type { HistoryEntry, Trial } from './search/search'
+
+/** What came out of a shared gradient. The caller owns its tensors. */
+export interface Leakage extends Reconstruction, FittedScale {
+  /** Only `converged` means that the shared gradient was matched; anything else is a failed attack, not a safe gradient. */
+  readonly status: Status
+  /** The objective at the reconstruction. */
+  readonly loss: number
+  /** The gradient distance there in units of the shared gradient. */
+  readonly relativeLoss: number
+  /** Of the restart the reconstruction comes from. */
+  readonly history: readonly HistoryEntry[]
+  /** Of all restarts. */
+  readonly evaluations: number
+  readonly milliseconds: number
+  /** Which restart the reconstruction comes from, from 0. */
+  readonly restart: number
+  /** How every restart ended. */
+  readonly trials: readonly Pick<Trial, 'restart' | 'status' | 'relativeLoss' | 'evaluations'>[]
+  readonly seed: number
+  /** What ran the evaluations, such as `tfjs:wasm`. */
+  readonly runtime: string
+}
+
+/**
+ * Deep Leakage from Gradients: searches for data whose gradient is the shared one (Zhu, Liu, Han, NeurIPS 2019).
+ *
+ * The model is traced once and differentiated twice on a graph of its own; then only numbers move. Nothing of the
+ * caller's is changed, and the same seed gives the same result on the same runtime.
+ *
+ * @param model a built `tf.LayersModel`, or `{weights, apply, inputShape}`
+ * @param originGrad the shared gradient: a list in the order of the trained weights, or a map by their names. Or
+ * an update, `{before, after}` or `{delta}`, with the option `update` for how it came about
+ * @throws DlgError before any work starts, with a code and what would be right
+ */
+export async function deepLeakageFromGradients(
+  model: Model,
+  originGrad: SharedGradients | SharedUpdate,
+  options: LeakageOptions = {},
+): Promise<Leakage> {
+  const settings = leakageOptions(options)
+  const progress = newProgress(settings.restarts)
+  const attack = await prepareAttack(model, originGrad, settings)
+  try {
+    const trials = await searchAll(attack, settings, progress)
+    return await report(attack, settings, progress, trials)
+  } finally {
+    attack.dispose()
+  }
+}
+
+/** The same function under a short name. */
+export const deepLeakage = deepLeakageFromGradients
+
+async function report(
+  attack: Attack,
+  settings: Settings,
+  progress: Progress,
+  trials: readonly Trial[],
+): Promise<Leakage> {
+  const best = trials.reduce((a, b) => (b.relativeLoss < a.relativeLoss ? b : a))
+  // an attack that was cut short is reported as such, whichever restart was best, unless that one had converged
+  const cut = best.status === 'converged' ? undefined : trials.find(isCut)
+  const milliseconds = progress.milliseconds()
+  const { status } = cut ?? best
+  const scale = await fitScale(attack, best.point, status, settings)
+  return {
+    ...scale,
+    ...reconstruction(attack, best.point),
+    status,
+    loss: best.loss,
+    relativeLoss: best.relativeLoss,
+    history: best.history,
+    evaluations: trials.reduce((n, t) => n + t.evaluations, 0),
+    milliseconds,
+    restart: best.restart,
+    trials: trials.map(({ restart, status, relativeLoss, evaluations }) => ({
+      restart,
+      status,
+      relativeLoss,
+      evaluations,
+    })),
+    seed: settings.seed,
+    runtime: attack.runtime,
+  }
+}

@@ -1,0 +1,74 @@
+import type { Node } from '../../../graph/index'
+import * as g from '../../../graph/index'
+import { squaredNorm, type Values } from '../../../numbers/values'
+
+/** How far a candidate's gradient is from the shared one. */
+export interface Distance {
+  readonly name: string
+  /** The distance as a scalar node, from lists of tensors in the order of the weights. */
+  measure(gradients: readonly Node[], shared: readonly Node[]): Node
+  /**
+   * The distance from the shared gradient to zero: the unit in which it is reported, so that 1 means nothing was
+   * matched and 0 everything. Default 1.
+   */
+  unit?(shared: readonly Values[]): number
+}
+
+const total = (nodes: readonly Node[]): Node => nodes.reduce(g.add)
+
+/** Σ‖g − g*‖² over all tensors (Zhu, Liu, Han 2019, eq. 2). */
+export function l2(): Distance {
+  return {
+    name: 'l2',
+    measure: (gradients, shared) =>
+      total(
+        gradients.map((n, i) => {
+          const difference = g.sub(n, shared[i])
+          return g.inner(difference, difference)
+        }),
+      ),
+    unit: squaredNorm,
+  }
+}
+
+/**
+ * 1 − ⟨g, g*⟩ / (‖g‖ ‖g*‖) over all tensors together (Geiping et al. 2020, eq. 4): blind to a common factor.
+ *
+ * Computed as half the squared distance of the two unit vectors, which is the same and does not cancel: in float32,
+ * 1 − cos knows nothing below 6e-8.
+ */
+export function cosine(): Distance {
+  return {
+    name: 'cosine',
+    measure(gradients, shared) {
+      const norm = (nodes: readonly Node[]) => g.sqrt(total(nodes.map((n) => g.inner(n, n))))
+      const [size, sharedSize] = [norm(gradients), norm(shared)]
+      const squares = gradients.map((n, i) => {
+        const difference = g.sub(g.div(n, size), g.div(shared[i], sharedSize))
+        return g.inner(difference, difference)
+      })
+      return g.scale(total(squares), 0.5)
+    },
+  }
+}
+
+/**
+ * Σ_ℓ ‖g_ℓ − g*_ℓ‖² / ‖g*_ℓ‖ over the tensors: between the plain sum, where the large gradient of a last layer drowns
+ * those of the first ones, which tell the data, and the same weight for every tensor, where rounding noise of a tensor that is zero
+ * in theory (the bias of an attention's key) drowns the rest. For deep networks.
+ */
+export function balanced(): Distance {
+  return {
+    name: 'balanced',
+    measure(gradients, shared) {
+      const size = (n: Node) => g.sqrt(g.offset(g.inner(n, n), 1e-30))
+      return total(
+        gradients.map((n, i) => {
+          const difference = g.sub(n, shared[i])
+          return g.div(g.inner(difference, difference), size(shared[i]))
+        }),
+      )
+    },
+    unit: (shared) => shared.reduce((sum, values) => sum + Math.sqrt(squaredNorm([values])), 0),
+  }
+}

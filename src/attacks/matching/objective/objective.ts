@@ -1,0 +1,53 @@
+import type { TracedGradient } from '../../../client/model/gradient'
+import { DlgError } from '../../../errors/dlg-error'
+import type { Node } from '../../../graph/index'
+import * as g from '../../../graph/index'
+import type { Program } from '../../../runtime/runtime'
+import type { Distance } from './distance'
+import type { Prior } from './prior'
+
+/** Names of the parameters the objective adds to the model's. */
+export const sharedParameter = (i: number): string => `shared ${i}`
+export const DISTANCE_WEIGHT = 'distance weight'
+
+/** The shared gradient, one node for each of the candidate's. */
+export const sharedNodes = ({ graph, gradients }: Pick<TracedGradient, 'graph' | 'gradients'>): Node[] =>
+  gradients.map((n, i) => g.parameter(graph, sharedParameter(i), n.shape))
+
+/**
+ * The objective of the attack and its derivatives with respect to the unknowns:
+ *
+ * w · D(∂L/∂W(x, q), g*) + v · Σ λᵢ Pᵢ(x)
+ *
+ * The inputs are the unknowns and, where there are priors, their common weight v. The outputs are the objective, the
+ * distance D, and one gradient per unknown.
+ */
+export function objectiveProgram(
+  traced: TracedGradient,
+  unknowns: readonly Node<'input'>[],
+  distance: Distance,
+  priors: readonly Prior[],
+): Program {
+  const { graph } = traced
+  const measured = scalar(`distance '${distance.name}'`, distance.measure(traced.gradients, sharedNodes(traced)))
+  const weight = g.parameter(graph, DISTANCE_WEIGHT, [])
+  const weighted = g.mul(measured, weight)
+  const penalties = priors
+    .filter((p) => p.weight !== 0)
+    .map((p) => g.scale(scalar(`prior '${p.name}'`, p.measure(traced.data)), p.weight))
+  // the weight multiplies the few derivatives, not every tensor on the way to them: with ½D even the 2 of the square is gone
+  const twice = g.scale(weight, 2)
+  const pull = g.grad(g.scale(measured, 0.5), unknowns).map((n) => g.mul(n, twice))
+  if (penalties.length === 0) return { inputs: unknowns, outputs: [weighted, measured, ...pull] }
+  const priorWeight = g.input(graph, 'prior weight', [])
+  const penalty = penalties.reduce(g.add)
+  const push = g.grad(penalty, unknowns).map((n) => g.mul(n, priorWeight))
+  const outputs = [g.add(weighted, g.mul(penalty, priorWeight)), measured, ...pull.map((n, i) => g.add(n, push[i]))]
+  return { inputs: [...unknowns, priorWeight], outputs }
+}
+
+function scalar(what: string, node: Node): Node {
+  if (node?.shape?.length === 0) return node
+  const got = node?.shape ? `a node of shape [${node.shape}]` : String(node)
+  throw new DlgError('invalid-option', `${what} gave ${got}; measure() must give a scalar node`)
+}

@@ -1,0 +1,103 @@
+import { DlgError } from '../../../errors/dlg-error'
+import type { Node } from '../../../graph/index'
+import * as g from '../../../graph/index'
+
+/** What plausible data look like, as a penalty beside the distance. */
+export interface Prior {
+  readonly name: string
+  /** Weight relative to the distance in its unit. */
+  readonly weight: number
+  /** The penalty as a scalar node, from data [batch, …]. */
+  measure(data: Node): Node
+}
+
+/** Keeps the slope of √(d² + ε²) finite where neighbours are equal: L-BFGS needs a smooth objective. */
+const SMOOTHING = 1e-6
+
+/** A channel to measure the variation of: Σ coefficients · channels of the data, and how much it counts. */
+interface MeasuredChannel {
+  readonly coefficients: readonly number[]
+  readonly weight: number
+}
+
+/** Σ wₖ · mean √(dₖ² + ε²) over the measured channels, d the differences of neighbours along height and width. */
+function variation(name: string, data: Node, channels: readonly MeasuredChannel[]): Node {
+  const { graph, shape } = data
+  const [batch, height, width, depth] = shape
+  if (shape.length !== 4 || channels.some(({ coefficients }) => coefficients.length !== depth))
+    throw new DlgError(
+      'invalid-option',
+      `the prior ${name} needs images [batch, height, width, ${channels[0]?.coefficients.length ?? 'channels'}]; data is [${shape}]`,
+    )
+  const pixels = g.transpose(data, [0, 3, 1, 2])
+  const along = (size: readonly [number, number]): Node => {
+    const differences = batch * (height - size[0] + 1) * (width - size[1] + 1)
+    if (differences === 0) return g.scalar(graph, 0)
+    // w √(d² + ε²) = √((wd)² + w²ε²): mixing channels, weighing them and subtracting neighbours is one convolution
+    const filter = channels.flatMap(({ coefficients, weight }) =>
+      coefficients.flatMap((c) => [-c * weight, c * weight]),
+    )
+    const floor = channels.map(({ weight }) => weight ** 2 * SMOOTHING)
+    const d = g.conv(pixels, g.constant(graph, filter, [channels.length, depth, ...size]), PLAIN)
+    const smoothed = g.add(g.square(d), g.constant(graph, floor, [1, channels.length, 1, 1]))
+    return g.reshape(g.scale(g.sum(g.sqrt(smoothed)), 1 / differences), [])
+  }
+  return g.add(along([2, 1]), along([1, 2]))
+}
+
+const PLAIN = { strides: [1, 1], padLow: [0, 0], padHigh: [0, 0], dilations: [1, 1], groups: 1 }
+
+/** Mean absolute difference of neighbours along height and width, of images [batch, height, width, channels]. */
+export function totalVariation(weight: number): Prior {
+  return {
+    name: 'totalVariation',
+    weight,
+    measure(data) {
+      const depth = data.shape[3] ?? 0
+      const each = g.range(depth).map((k) => g.range(depth).map((c) => (c === k ? 1 : 0)))
+      const channels = each.map((coefficients) => ({ coefficients, weight: 1 }))
+      return g.scale(variation('totalVariation', data, channels), 1 / depth)
+    },
+  }
+}
+
+/** Orthonormal opponent colours: brightness, red against blue, green against both. */
+const OPPONENTS = [
+  [1 / Math.sqrt(3), 1 / Math.sqrt(3), 1 / Math.sqrt(3)],
+  [1 / Math.sqrt(2), 0, -1 / Math.sqrt(2)],
+  [1 / Math.sqrt(6), -2 / Math.sqrt(6), 1 / Math.sqrt(6)],
+]
+
+/**
+ * Total variation in opponent colours, where colour counts `chroma` times as much as brightness: in photographs edges are
+ * edges of brightness, and colour changes slowly. Of images [batch, height, width, 3].
+ *
+ * @throws DlgError `invalid-option` for a negative `chroma`
+ */
+export function colorTotalVariation(weight: number, chroma = 4): Prior {
+  if (!(chroma >= 0)) throw new DlgError('invalid-option', `chroma is ${chroma}; it must be a number of at least 0`)
+  const [brightness, ...colors] = OPPONENTS
+  const channels = [
+    { coefficients: brightness, weight: 1 },
+    ...colors.map((coefficients) => ({ coefficients, weight: chroma / colors.length })),
+  ]
+  return { name: 'colorTotalVariation', weight, measure: (data) => variation('colorTotalVariation', data, channels) }
+}
+
+/** Mean of x². */
+export function norm(weight: number): Prior {
+  return { name: 'norm', weight, measure: (data) => g.reshape(g.mean(g.square(data)), []) }
+}
+
+/** Mean squared distance of values to the interval [low, high]. */
+export function box(weight: number, [low, high]: readonly [number, number]): Prior {
+  return {
+    name: 'box',
+    weight,
+    measure(data) {
+      const above = g.relu(g.offset(data, -high))
+      const below = g.relu(g.offset(g.neg(data), low))
+      return g.reshape(g.mean(g.add(g.square(above), g.square(below))), [])
+    },
+  }
+}

@@ -1,0 +1,45 @@
+import { adam, type Group, lbfgs, type MatrixProducts, type Optimizer, oneByOne, recover } from '../../../optim/index'
+
+/** Pairs of the built-in L-BFGS, as in the paper. */
+export const HISTORY = 100
+
+/** A built-in optimizer by name, so that another thread can make the same one. */
+export interface OptimizerChoice {
+  readonly name: 'lbfgs' | 'adam'
+  readonly preset: 'robust' | 'paper'
+}
+
+/** The optimizer, given products in the runtime where that has them. */
+function builtInOptimizer({ name, preset }: OptimizerChoice, products?: MatrixProducts): Optimizer {
+  if (preset === 'paper') return name === 'adam' ? adam() : lbfgs()
+  if (name === 'adam') return recover(adam())
+  const options = { lineSearch: 'strong-wolfe', historySize: HISTORY } as const
+  return recover(products ? lbfgs({ ...options, products }) : lbfgs(options))
+}
+
+/**
+ * The coordinates of each sample of a batch, where samples are updated one by one.
+ *
+ * @param sizes numbers of each unknown in the flat point; samples are its first axis
+ */
+export function samplesOf(sizes: readonly number[], batchSize: number): Group[] {
+  const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))
+  return Array.from({ length: batchSize }, (_, sample) =>
+    sizes.map((size, i) => {
+      const each = size / batchSize
+      return [starts[i] + sample * each, starts[i] + (sample + 1) * each] as const
+    }),
+  )
+}
+
+/** The optimizer of a search: the caller's or a built-in one, over everything or sample by sample. */
+export function searchOptimizer(
+  // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business
+  chosen: Optimizer<any> | OptimizerChoice,
+  samples: readonly Group[] | undefined,
+  products: MatrixProducts | undefined,
+): Optimizer {
+  // the products are over the whole point
+  const optimizer = 'init' in chosen ? chosen : builtInOptimizer(chosen, samples ? undefined : products)
+  return samples ? oneByOne(optimizer, samples) : optimizer
+}

@@ -1,0 +1,66 @@
+import type { TargetKind } from '../../client/model/criterion'
+import { type Node, type Shape, sizeOf } from '../../graph/index'
+import type { LabelInference } from '../labels/index'
+import type { Targets } from './targets/targets'
+
+/** A part of a point: an input, or the numbers behind the targets of an output. */
+export interface Part {
+  readonly name: string
+  readonly shape: Shape
+}
+
+/** What a point says of an input. */
+export interface InputReading extends Part {
+  readonly values: Float32Array
+}
+
+/** What a point says of an output's targets; known ones are the same at every point. */
+export interface TargetReading extends InputReading {
+  readonly kind: TargetKind
+  readonly inferred?: LabelInference
+}
+
+/** How a flat vector of unknowns is laid out: searched inputs first, then unknown targets. */
+export interface Point {
+  readonly unknowns: readonly Node<'input'>[]
+  readonly sizes: readonly number[]
+  /** Their sum. */
+  readonly size: number
+  readonly inputs: readonly Part[]
+  /** The unknown ones. */
+  readonly targets: readonly Part[]
+  /** The point in parts, one for each unknown. */
+  partsOf(point: Float64Array): Float64Array[]
+  inputsOf(point: Float64Array): InputReading[]
+  targetsOf(point: Float64Array): TargetReading[]
+}
+
+/** @param names of the searched inputs, in the order of their nodes */
+export function pointOf(nodes: readonly Node<'input'>[], names: readonly string[], targets: readonly Targets[]): Point {
+  const searched = targets.flatMap((t) => t.input ?? [])
+  const unknowns = [...nodes, ...searched]
+  const sizes = unknowns.map(({ shape }) => sizeOf(shape))
+  const partAt = (point: Float64Array, at: number): Float64Array => {
+    const start = sizes.slice(0, at).reduce((a, b) => a + b, 0)
+    return point.subarray(start, start + sizes[at])
+  }
+  const partOf = (point: Float64Array, node: Node<'input'>) => partAt(point, unknowns.indexOf(node))
+  const inputs = nodes.map((node, i) => ({ name: names[i], shape: node.shape }))
+  return {
+    unknowns,
+    sizes,
+    size: sizes.reduce((a, b) => a + b),
+    inputs,
+    targets: targets.flatMap(({ input, output }) => (input ? [{ name: output.name, shape: input.shape }] : [])),
+    partsOf: (point) => sizes.map((_, at) => partAt(point, at)),
+    inputsOf: (point) => inputs.map((part, i) => ({ ...part, values: Float32Array.from(partOf(point, nodes[i])) })),
+    targetsOf: (point) =>
+      targets.map(({ output, kind, node, input, inferred, read }) => ({
+        name: output.name,
+        shape: node.shape,
+        kind,
+        inferred,
+        values: read(input ? partOf(point, input) : new Float64Array(0)),
+      })),
+  }
+}

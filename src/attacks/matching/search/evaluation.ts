@@ -1,0 +1,45 @@
+import type { Evaluation, Group, MatrixProducts } from '../../../optim/index'
+import type { Evaluator, Values } from '../../../runtime/runtime'
+import type { Objective } from './search'
+
+/** The objective at a point, with the distance in its unit beside it. */
+export interface AttackEvaluation extends Evaluation {
+  readonly relativeLoss: number
+}
+
+/** How a flat point is laid out over the inputs of the objective's program, and what its numbers mean. Plain data. */
+export interface Layout {
+  /** Numbers of each unknown, in order. */
+  readonly sizes: readonly number[]
+  /** Of the distance. */
+  readonly unit: number
+  /** Common weight of the priors at easing 1; undefined where there are none. */
+  readonly priorWeight: number | undefined
+  /** Relative loss that rounding leaves of the true data. */
+  readonly rounding: number
+  /** The coordinates of each sample, where samples are updated one by one. */
+  readonly samples: readonly Group[] | undefined
+}
+
+/** The objective over one flat vector of unknowns, as an evaluator of its program computes it. */
+export function objectiveIn(
+  evaluator: Evaluator,
+  { sizes, unit, priorWeight, rounding, samples }: Layout,
+  products: MatrixProducts | undefined,
+): Objective {
+  const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))
+  return {
+    hasPriors: priorWeight !== undefined,
+    rounding,
+    products,
+    samples,
+    async evaluate(point, easing = 1) {
+      const inputs: Values[] = sizes.map((size, i) => point.subarray(starts[i], starts[i] + size))
+      if (priorWeight !== undefined) inputs.push(Float64Array.of(priorWeight * easing))
+      const [value, distance, ...derivatives] = await evaluator.run(inputs)
+      const gradient = new Float64Array(point.length)
+      for (const [i, derivative] of derivatives.entries()) gradient.set(derivative, starts[i])
+      return { value: value[0], gradient, relativeLoss: distance[0] / unit }
+    },
+  }
+}

@@ -1,0 +1,31 @@
+import type { DlgErrorCode } from '../../../errors/dlg-error'
+import type { PortableProgram } from '../../../runtime/runtime'
+import type { Layout } from './evaluation'
+import type { Progress } from './progress'
+import type { Best, HistoryEntry, SearchSettings, Trial } from './search'
+
+/** An attack's objective as plain data. */
+export interface PortableObjective {
+  readonly program: PortableProgram
+  readonly layout: Layout
+  /** Rows of the products the optimizer can use; 0 when it has no use for them. */
+  readonly productRows: number
+}
+
+/** What a thread is given when it starts. */
+export interface ThreadTask {
+  readonly objective: PortableObjective
+  readonly settings: SearchSettings
+  readonly progress: Pick<Progress, 'started' | 'memory'>
+  /** Whether anybody listens to iterations. */
+  readonly listened: boolean
+}
+
+/** One restart asked for; null ends the thread. */
+export type ThreadRequest = { readonly restart: number; readonly start: Float64Array } | null
+
+/** What a thread answers: iterations as they begin, and then the outcome. */
+export type ThreadAnswer =
+  | { readonly kind: 'iteration'; readonly entry: HistoryEntry; readonly best: Best }
+  | { readonly kind: 'trial'; readonly trial: Trial }
+  | { readonly kind: 'error'; readonly code?: DlgErrorCode; readonly message: string }

@@ -1,0 +1,79 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { requireNames } from '../../client/model/each'
+import { DlgError } from '../../errors/dlg-error'
+import { type Shape, sizeOf } from '../../graph/index'
+import { random } from '../../numbers/random'
+import type { Settings, Start } from './options/settings'
+import type { Part } from './point'
+
+/** Spread of the noise around mid-gray, in units of the data's range. */
+const GRAY_NOISE = 0.1
+
+/** Where each restart begins: the searched inputs first, then the numbers behind unknown targets. */
+export async function startPoint(
+  settings: Settings,
+  inputs: readonly Part[],
+  targets: readonly Part[],
+): Promise<(restart: number) => Promise<Float64Array>> {
+  const { init } = settings
+  const given = typeof init === 'object' ? await givenParts(init, inputs, targets) : undefined
+  return async (restart) => {
+    const from = random(settings.seed, restart)
+    const [low, high] = settings.dataRange
+    const draw: () => number = {
+      gray: () => (low + high) / 2 + GRAY_NOISE * (high - low) * from.normal(),
+      normal: () => from.normal(),
+      uniform: () => low + (high - low) * from.uniform(),
+    }[typeof init === 'string' ? init : 'gray']
+    const parts = [
+      ...inputs.map(({ shape }) => Float64Array.from({ length: sizeOf(shape) }, draw)),
+      ...targets.map(({ shape }) => Float64Array.from({ length: sizeOf(shape) }, () => from.normal())),
+    ]
+    return join(parts.map((part, i) => (restart === 0 && given?.[i]) || part))
+  }
+}
+
+/** The parts of a given start, in the order of the point; undefined where one is drawn. */
+async function givenParts(init: Start, inputs: readonly Part[], targets: readonly Part[]) {
+  if (init.labels && targets.length === 0) throw new DlgError('invalid-option', "init.labels needs labels: 'joint'")
+  return [...(await partsOf('init.data', init.data, inputs)), ...(await partsOf('init.labels', init.labels, targets))]
+}
+
+async function partsOf(what: string, given: Start['data'] | undefined, parts: readonly Part[]) {
+  if (given === undefined) return parts.map(() => undefined)
+  // one tensor is the first part
+  if (!isMap(given))
+    return Promise.all(parts.map((part, i) => (i === 0 ? numbers(what, given, part.shape) : undefined)))
+  const names = parts.map(({ name }) => name)
+  requireNames(what, Object.keys(given), names, 'invalid-option')
+  return Promise.all(
+    parts.map(({ name, shape }) =>
+      Object.hasOwn(given, name) ? numbers(`${what}.${name}`, given[name], shape) : undefined,
+    ),
+  )
+}
+
+type Numbers = Tensor | ArrayLike<number>
+
+const isMap = (given: Start['data']): given is { readonly [name: string]: Numbers } =>
+  typeof given === 'object' && !(given instanceof Tensor) && typeof (given as ArrayLike<number>).length !== 'number'
+
+async function numbers(name: string, values: Numbers, shape: Shape): Promise<Float64Array> {
+  if (values instanceof Tensor && values.isDisposed)
+    throw new DlgError('invalid-option', `${name} is a disposed tensor`)
+  const out = Float64Array.from(values instanceof Tensor ? await values.data() : values)
+  if (out.length !== sizeOf(shape))
+    throw new DlgError('invalid-option', `${name} has ${out.length} numbers; [${shape}] needs ${sizeOf(shape)}`)
+  if (!out.every(Number.isFinite)) throw new DlgError('invalid-option', `${name} must be finite`)
+  return out
+}
+
+function join(parts: readonly Float64Array[]): Float64Array {
+  const out = new Float64Array(parts.reduce((n, part) => n + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}

@@ -1,0 +1,95 @@
+import { knownParameter, type TracedGradient } from '../../client/model/gradient'
+import type { Model, OpenModel } from '../../client/model/model'
+import type { SharedGradients } from '../../client/shared/read-gradients'
+import type { SharedUpdate } from '../../client/shared/shared-update'
+import { DlgError } from '../../errors/dlg-error'
+import * as g from '../../graph/index'
+import type { Program, Values } from '../../runtime/runtime'
+import { withClosedForm } from './closed-form'
+import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective/objective'
+import { colorTotalVariation, type Prior, totalVariation } from './objective/prior'
+import { fittingScale } from './objective/scale'
+import type { Settings } from './options/settings'
+import type { Point } from './point'
+import { startPoint } from './start'
+import { traceShared } from './trace-shared'
+
+/** The objective of an attack before anything runs it. */
+export interface TracedAttack {
+  readonly program: Program
+  /** Of the unknowns: the factor that brings their gradient closest to the shared one. */
+  readonly scale: Program
+  /** What the programs are bound with. */
+  readonly parameters: ReadonlyMap<string, Values>
+  /** The parameters that are the model's own: the same for every gradient of it. */
+  readonly lasting: ReadonlySet<string>
+  readonly point: Point
+  start(restart: number): Promise<Float64Array>
+  /** Of the distance. */
+  readonly unit: number
+  /** Common weight of the priors before it is eased; undefined where there are none. */
+  readonly priorWeight: number | undefined
+  /** Relative loss that rounding leaves of the client's own data. */
+  readonly rounding: number
+}
+
+/** Model → trace → targets → objective. @throws DlgError for every wrong input there can be */
+export async function traceAttack(
+  model: Model,
+  given: SharedGradients | SharedUpdate,
+  settings: Settings,
+): Promise<TracedAttack> {
+  const { opened, gradients, weights, rounding, knownInputs, targets, traced, names, point } = await traceShared(
+    model,
+    given,
+    settings,
+  )
+  const priors = settings.priors ?? defaultPriors(traced)
+  const program = objectiveProgram(traced, point.unknowns, settings.distance, priors)
+  requireSmooth(opened, names, program)
+
+  const unit = settings.distance.unit?.(gradients) ?? 1
+  if (!(unit > 0 && Number.isFinite(unit)))
+    throw new DlgError(
+      'invalid-option',
+      `the unit of distance '${settings.distance.name}' is ${unit}; it must be above 0`,
+    )
+  const weight = settings.objectiveScale === undefined ? 1 : settings.objectiveScale / unit
+  const parameters = new Map<string, Values>([
+    ...traced.captured,
+    ...weights,
+    ...gradients.map((values, i) => [sharedParameter(i), values] as const),
+    [DISTANCE_WEIGHT, Float64Array.of(weight)],
+    ...knownInputs.map((input) => [knownParameter(input), input.values] as const),
+    ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
+  ])
+  const start = await startPoint(withClosedForm(settings, traced, gradients), point.inputs, point.targets)
+  const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
+  const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
+  const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
+  return { program, scale, parameters, lasting, point, start, unit, priorWeight, rounding }
+}
+
+/** What the gradient does not depend on cannot be searched. The derivatives follow objective and distance in the program. */
+function requireSmooth(model: OpenModel, inputs: readonly string[], program: Program): void {
+  const rough = inputs.findIndex((_, i) => g.uniformValue(program.outputs[2 + i]) === 0)
+  if (rough < 0) return
+  const [which, instead] =
+    model.inputs.length === 1
+      ? ['its input', 'attack the embedding output instead']
+      : [`its input '${inputs[rough]}'`, 'give it as known, or attack the embedding output instead']
+  throw new DlgError(
+    'invalid-model',
+    `the gradient of model '${model.name}' does not depend on ${which} smoothly, as with token ids; ${instead}`,
+  )
+}
+
+/** Images have a prior: it is what tells the samples of a batch apart, and one image comes out cleaner for it. */
+function defaultPriors({ data }: TracedGradient): readonly Prior[] {
+  const [, height, width, channels] = data.shape
+  if (data.shape.length !== 4 || height < 2 || width < 2) return []
+  return [channels === 3 ? colorTotalVariation(PRIOR) : totalVariation(PRIOR)]
+}
+
+/** Weight of the default prior before it is eased. */
+const PRIOR = 1e-4

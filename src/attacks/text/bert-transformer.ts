@@ -1,0 +1,122 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { gradientsOf } from '../../client/gradients-of'
+import type { NamedGradients } from '../../client/shared/read-gradients'
+import { DlgError } from '../../errors/dlg-error'
+import { activations, dense, layerNorm } from '../../models/bert'
+import { POSITIONS, WORDS } from '../../models/bert-shapes'
+import type { TextModel } from '../../models/text-model'
+import type { Explained, FirstBlock, Placed, Transformer } from '../dager/transformer'
+import { lossGradients, targetOf } from '../dense/loss-gradients'
+import { attendedBy } from './attended'
+import { firstInputs, gradientOf, lengthOf, tokensOf } from './shared-text'
+
+/** An encoder with a classification head as exact recovery sees it. */
+export function bertTransformer(model: TextModel): Transformer {
+  const { config, head } = model
+  if (head === 'mlm')
+    throw new DlgError('invalid-model', "exact sequences need a classification head; for 'mlm' use deepLeakageFromText")
+  if (config.layers < 2)
+    throw new DlgError('invalid-model', 'the encoder has one block; exact recovery reads the gradients of two')
+  return {
+    name: `bert (${head})`,
+    causal: false,
+    hidden: config.hidden,
+    firstInputs: () => firstInputs(model),
+    projections: (block, shared) =>
+      Promise.all(
+        ['query', 'key', 'value'].map((part) =>
+          gradientOf(shared, `encoder.layer.${block}.attention.self.${part}.weight`, config.hidden ** 2),
+        ),
+      ),
+    positions: (shared) => lengthOf(model, shared),
+    allowed: (shared, tokens) => tokensOf(model, shared, tokens),
+    firstBlock: (candidates) => firstBlock(model, candidates),
+    explain: (inputs, shared) => explainClasses(model, inputs, shared),
+  }
+}
+
+function firstBlock({ config, weights }: TextModel, candidates: readonly Placed[]): FirstBlock {
+  const { heads, epsilon } = config
+  const at = 'encoder.layer.0'
+  const [x, query, key, value] = tf.tidy(() => {
+    const words = tf.gather(
+      weights[WORDS],
+      tf.tensor1d(
+        candidates.map((c) => c.token),
+        'int32',
+      ),
+    )
+    const places = tf.gather(
+      weights[POSITIONS],
+      tf.tensor1d(
+        candidates.map((c) => c.position),
+        'int32',
+      ),
+    )
+    const type = tf.slice(weights['embeddings.token_type_embeddings.weight'], [0, 0], [1, config.hidden])
+    const summed = tf.add(tf.add(words, places), type) as tf.Tensor2D
+    const entry = layerNorm(summed, weights, 'embeddings.LayerNorm', epsilon)
+    return [entry, ...['query', 'key', 'value'].map((part) => dense(entry, weights, `${at}.attention.self.${part}`))]
+  })
+  return {
+    async secondInputs(trials, place) {
+      const out = tf.tidy(() => {
+        const mixed = dense(
+          attendedBy({ query, key, value }, trials, place, heads),
+          weights,
+          `${at}.attention.output.dense`,
+        )
+        const own = tf.gather(
+          x,
+          tf.tensor1d(
+            trials.map((trial) => trial[place]),
+            'int32',
+          ),
+        )
+        const after = layerNorm(tf.add(own, mixed), weights, `${at}.attention.output.LayerNorm`, epsilon)
+        const wide = activations[config.activation](dense(after, weights, `${at}.intermediate.dense`))
+        return layerNorm(
+          tf.add(after, dense(wide, weights, `${at}.output.dense`)),
+          weights,
+          `${at}.output.LayerNorm`,
+          epsilon,
+        )
+      })
+      try {
+        return (await out.data()) as Float32Array
+      } finally {
+        out.dispose()
+      }
+    },
+    dispose: () => tf.dispose([x, query, key, value]),
+  }
+}
+
+/** The class of each sequence, from the gradient of the last layer and the features it reads of each. */
+async function explainClasses(
+  model: TextModel,
+  inputs: readonly (readonly number[])[],
+  shared: NamedGradients,
+): Promise<Explained> {
+  const { hidden } = model.config
+  const client = model.overTokens(inputs[0].length)
+  const ids = tf.tensor2d(inputs.map((sequence) => [...sequence]))
+  // a classifier of the identity gives what it reads
+  const features = tf.tidy(() =>
+    client.apply(ids, {
+      ...client.weights,
+      'classifier.weight': tf.eye(hidden),
+      'classifier.bias': tf.zeros([hidden]),
+    }),
+  )
+  try {
+    const data = (await features.data()) as Float32Array
+    const rows = inputs.map((_, s) => data.subarray(s * hidden, (s + 1) * hidden))
+    const labels = lossGradients(await gradientOf(shared, 'classifier.weight', model.classes * hidden), rows).map(
+      targetOf,
+    )
+    return { sequences: inputs.map((s) => [...s]), labels, gradients: await gradientsOf(client, ids, labels) }
+  } finally {
+    tf.dispose([ids, features])
+  }
+}

@@ -1,0 +1,92 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { DlgError } from '../../errors/dlg-error'
+import { layerNorm } from '../../models/bert'
+import { feedForward, type GptModel, project } from '../../models/gpt'
+import { PLACES, TOKENS } from '../../models/gpt-shapes'
+import { transposed } from '../../numbers/norms'
+import type { FirstBlock, Placed, Transformer } from '../dager/transformer'
+import { sequenceLength } from '../tokens/token-set'
+import { attendedBy } from './attended'
+import { explainNextTokens } from './gpt-targets'
+import { gradientOf } from './shared-text'
+
+const values = async (tensor: tf.Tensor): Promise<Float32Array> => (await tensor.data()) as Float32Array
+
+/** A decoder as exact recovery sees it. */
+export function gptTransformer(model: GptModel): Transformer {
+  const { config, weights } = model
+  const { hidden, epsilon } = config
+  if (config.layers < 2)
+    throw new DlgError('invalid-model', 'the decoder has one block; exact recovery reads the gradients of two')
+  return {
+    name: 'gpt',
+    causal: true,
+    hidden,
+    async firstInputs() {
+      return {
+        words: { data: await values(weights[TOKENS]), width: hidden },
+        positions: { data: await values(weights[PLACES]), width: hidden },
+        gamma: await values(weights['h.0.ln_1.weight']),
+        beta: await values(weights['h.0.ln_1.bias']),
+        epsilon,
+      }
+    },
+    async projections(block, shared) {
+      const gradient = await gradientOf(shared, `h.${block}.attn.c_attn.weight`, 3 * hidden ** 2)
+      // [hidden, 3 hidden] of GPT-2's files: its columns are the rows of queries, keys and values
+      const rows = transposed(gradient, hidden, 3 * hidden)
+      return [0, 1, 2].map((part) => rows.subarray(part * hidden ** 2, (part + 1) * hidden ** 2))
+    },
+    positions: async (shared) =>
+      sequenceLength({ data: await gradientOf(shared, PLACES, config.positions * hidden), width: hidden }),
+    // the table is the output matrix too, and every row has a gradient
+    allowed: async () => undefined,
+    firstBlock: (candidates) => firstBlock(model, candidates),
+    explain: (inputs, shared) => explainNextTokens(model, inputs, shared),
+  }
+}
+
+function firstBlock({ config, weights }: GptModel, candidates: readonly Placed[]): FirstBlock {
+  const { heads, epsilon } = config
+  const [x, ...parts] = tf.tidy(() => {
+    const words = tf.gather(
+      weights[TOKENS],
+      tf.tensor1d(
+        candidates.map((c) => c.token),
+        'int32',
+      ),
+    )
+    const places = tf.gather(
+      weights[PLACES],
+      tf.tensor1d(
+        candidates.map((c) => c.position),
+        'int32',
+      ),
+    )
+    const entry = tf.add(words, places) as tf.Tensor2D
+    const projected = project(layerNorm(entry, weights, 'h.0.ln_1', epsilon), weights, 'h.0.attn.c_attn')
+    return [entry, ...tf.split(projected, 3, 1)] as tf.Tensor2D[]
+  })
+  return {
+    async secondInputs(trials, at) {
+      const out = tf.tidy(() => {
+        const mixed = attendedBy({ query: parts[0], key: parts[1], value: parts[2] }, trials, at, heads)
+        const own = tf.gather(
+          x,
+          tf.tensor1d(
+            trials.map((trial) => trial[at]),
+            'int32',
+          ),
+        )
+        const after = tf.add(own, project(mixed, weights, 'h.0.attn.c_proj')) as tf.Tensor2D
+        return layerNorm(feedForward(after, weights, 'h.0', config), weights, 'h.1.ln_1', epsilon)
+      })
+      try {
+        return await values(out)
+      } finally {
+        out.dispose()
+      }
+    },
+    dispose: () => tf.dispose([x, ...parts]),
+  }
+}

@@ -1,0 +1,66 @@
+import type { Table } from '../tokens/token-set'
+
+/** The last position of a sequence. */
+export interface Ending {
+  /** Of its loss in the batch's. */
+  readonly weight: number
+  /** x̂: its features before scale and shift of the last layer norm. */
+  readonly normalised: Float64Array
+}
+
+/** Rounds over the sequences; two or three were enough. */
+const ROUNDS = 10
+
+/**
+ * The tokens y with −Σ_s w_s E_y = `rest[0]` and −Σ_s w_s E_y ⊙ x̂_s = `rest[1]`: what the gradients of the last layer
+ * norm's shift and scale have left when everything but the last predictions is taken off. One sequence after the other
+ * takes the token that leaves least, until none changes.
+ *
+ * @param likely where to begin
+ */
+export function lastTokens(
+  table: Table,
+  endings: readonly Ending[],
+  rest: readonly Float64Array[],
+  likely: readonly number[],
+): number[] {
+  const { data, width } = table
+  const tokens = [...likely]
+  const left = rest.map((values) => values.slice())
+  const put = (s: number, sign: number): void => {
+    const { weight, normalised } = endings[s]
+    for (let j = 0; j < width; j++) {
+      const part = sign * weight * data[tokens[s] * width + j]
+      left[0][j] += part
+      left[1][j] += part * normalised[j]
+    }
+  }
+  for (const s of endings.keys()) put(s, 1)
+  for (let round = 0, changed = true; changed && round < ROUNDS; round++) {
+    changed = false
+    for (const s of endings.keys()) {
+      const before = tokens[s]
+      put(s, -1)
+      tokens[s] = leastLeft(table, endings[s], left)
+      put(s, 1)
+      changed ||= tokens[s] !== before
+    }
+  }
+  return tokens
+}
+
+/** The v with the least ‖left₀ + w E_v‖² + ‖left₁ + w E_v ⊙ x̂‖². */
+function leastLeft({ data, width }: Table, { weight, normalised }: Ending, left: readonly Float64Array[]): number {
+  const linear = left[0].map((v, j) => 2 * weight * (v + left[1][j] * normalised[j]))
+  const square = normalised.map((v) => weight ** 2 * (1 + v * v))
+  let [best, least] = [0, Infinity]
+  for (let v = 0; v * width < data.length; v++) {
+    let sum = 0
+    for (let j = 0; j < width; j++) {
+      const e = data[v * width + j]
+      sum += e * (linear[j] + e * square[j])
+    }
+    if (sum < least) [best, least] = [v, sum]
+  }
+  return best
+}

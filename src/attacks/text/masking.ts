@@ -1,0 +1,36 @@
+import type { Criterion } from '../../client/model/criterion'
+import { DlgError } from '../../errors/dlg-error'
+import * as g from '../../graph/index'
+import { random } from '../../numbers/random'
+
+/** A sentence of a masked language model: some tokens are hidden and have to be said. */
+export interface MaskedSentence {
+  /** What the model sees. */
+  readonly tokens: readonly number[]
+  /** What it has to say, by position. */
+  readonly targets: readonly { readonly position: number; readonly token: number }[]
+}
+
+/**
+ * Hides tokens between the first and the last one.
+ *
+ * @param share of the tokens; at least one is hidden. Default 0.15, as BERT trains.
+ */
+export function maskTokens(tokens: readonly number[], mask: number, seed: number, share = 0.15): MaskedSentence {
+  const inside = tokens.length - 2
+  if (inside < 1) throw new DlgError('invalid-data', 'there is no token to mask')
+  const from = random(seed)
+  const order = Array.from({ length: inside }, (_, i) => ({ position: i + 1, key: from.uniform() }))
+  order.sort((a, b) => a.key - b.key)
+  const hidden = new Set(order.slice(0, Math.max(1, Math.round(share * inside))).map(({ position }) => position))
+  return {
+    tokens: tokens.map((token, i) => (hidden.has(i) ? mask : token)),
+    targets: tokens.flatMap((token, position) => (hidden.has(position) ? [{ position, token }] : [])),
+  }
+}
+
+/** The loss itself is what the model gives. */
+export const lossOfModel = (): Criterion => ({
+  name: 'lossOfModel',
+  loss: (output) => g.reshape(output, [output.shape[0]]),
+})

@@ -1,0 +1,77 @@
+import type { NamedGradients } from '../../client/shared/read-gradients'
+import { tensorValues } from '../../client/shared/tensor-values'
+import { DlgError } from '../../errors/dlg-error'
+import { POSITIONS, TOKEN_BIAS, WORDS } from '../../models/bert-shapes'
+import type { TextModel } from '../../models/text-model'
+import type { Values } from '../../runtime/runtime'
+import { type FirstInputs, spanTokens } from '../dager/first-inputs'
+import { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from '../tokens/token-set'
+
+/**
+ * @param size how many numbers it must have; default any
+ * @throws DlgError `invalid-gradients` when it was not shared, has another size, or is not finite
+ */
+export async function gradientOf(shared: NamedGradients, name: string, size?: number): Promise<Values> {
+  if (!Object.hasOwn(shared, name))
+    throw new DlgError('invalid-gradients', `there is no gradient of '${name}', which is needed here`)
+  const values = await tensorValues(shared[name], `gradient of '${name}'`, Float32Array)
+  if (size === undefined || values.length === size) return values
+  throw new DlgError(
+    'invalid-gradients',
+    `the gradient of '${name}' has ${values.length} numbers; its weight has ${size}`,
+  )
+}
+
+/** Rows of a tied table that are kept for each token of the sentence: which ones it touches is an estimate there. */
+const GENEROUS = 4
+
+/** How many tokens the sentence has, from the gradient of the position table. */
+export async function lengthOf(model: TextModel, shared: NamedGradients): Promise<number> {
+  const length = sequenceLength({ data: await gradientOf(shared, POSITIONS), width: model.config.hidden })
+  if (length > 0) return length
+  throw new DlgError('invalid-gradients', `the gradient of '${POSITIONS}' is zero everywhere; give the length`)
+}
+
+/** The tokens the word-embedding table's gradient gives away, when it was shared. */
+export async function tokensOf(
+  model: TextModel,
+  shared: NamedGradients,
+  length: number,
+): Promise<number[] | undefined> {
+  if (!Object.hasOwn(shared, WORDS)) return undefined
+  const table = { data: await gradientOf(shared, WORDS), width: model.config.hidden }
+  return model.head === 'mlm'
+    ? tiedTokenSet(table, await gradientOf(shared, TOKEN_BIAS), GENEROUS * length)
+    : tokenSet(table)
+}
+
+export async function wordTable(model: TextModel): Promise<Table> {
+  return { data: (await model.words.data()) as Float32Array, width: model.config.hidden }
+}
+
+/** What the first block of an encoder reads. */
+export async function firstInputs(model: TextModel): Promise<FirstInputs> {
+  const { weights, config } = model
+  const read = async (name: string) => (await weights[`embeddings.${name}`].data()) as Float32Array
+  const type = await read('token_type_embeddings.weight')
+  const positions = (await read('position_embeddings.weight')).map((v, i) => v + type[i % config.hidden])
+  return {
+    words: await wordTable(model),
+    positions: { data: positions, width: config.hidden },
+    gamma: await read('LayerNorm.weight'),
+    beta: await read('LayerNorm.bias'),
+    epsilon: config.epsilon,
+  }
+}
+
+/** The tokens the encoder saw, in closed form from its first block; see {@link spanTokens}. */
+export async function tokensBySpan(
+  model: TextModel,
+  shared: NamedGradients,
+  length: number,
+  allowed?: readonly number[],
+): Promise<DecodedToken[]> {
+  const attention = ['query', 'key', 'value'].map((part) => `encoder.layer.0.attention.self.${part}.weight`)
+  const gradients = await Promise.all(attention.map((name) => gradientOf(shared, name)))
+  return spanTokens(await firstInputs(model), gradients, length, allowed)
+}

@@ -1,0 +1,53 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { gradientsOf } from '../../client/gradients-of'
+import { tokenCrossEntropy } from '../../client/model/criterion-token'
+import type { TrainingOptions } from '../../client/training-options'
+import { DlgError } from '../../errors/dlg-error'
+import type { TextModel } from '../../models/text-model'
+import type { MaskedSentence } from './masking'
+
+/** One sentence as a client trains on it: with its class, or with the tokens that were hidden. */
+export type TextSample = { readonly tokens: readonly number[]; readonly label: number } | MaskedSentence
+
+/**
+ * What a client would share after one sentence: the gradient of every weight, the word-embedding table included.
+ *
+ * @returns tensors by Hugging Face name; the caller owns them
+ * @throws DlgError `invalid-data` for tokens or labels that the model does not have
+ */
+export async function textGradients(
+  model: TextModel,
+  sample: TextSample,
+  options: Pick<TrainingOptions, 'runtime'> = {},
+): Promise<tf.NamedTensorMap> {
+  const { tokens } = sample
+  const { vocabularySize } = model.config
+  const isToken = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < vocabularySize
+  const stranger = tokens.find((id) => !isToken(id))
+  if (stranger !== undefined)
+    throw new DlgError('invalid-data', `token ${stranger} is not in the vocabulary of ${vocabularySize}`)
+  const client = model.overTokens(tokens.length)
+  const ids = tf.tensor([[...tokens]], [1, tokens.length], 'float32')
+  try {
+    if ('label' in sample) {
+      if (model.head === 'mlm') throw new DlgError('invalid-data', 'a masked LM needs targets: the hidden tokens')
+      return await gradientsOf(client, ids, [sample.label], options)
+    }
+    if (model.head !== 'mlm') throw new DlgError('invalid-data', `the head '${model.head}' needs a label`)
+    const rows = new Float32Array(tokens.length * vocabularySize)
+    for (const { position, token } of sample.targets) {
+      if (!(position in tokens) || !isToken(token))
+        throw new DlgError('invalid-data', `there is no token ${token} at position ${position} to predict`)
+      rows[position * vocabularySize + token] = 1
+    }
+    if (sample.targets.length === 0) throw new DlgError('invalid-data', 'no token is hidden: nothing to predict')
+    const target = tf.tensor(rows, [1, tokens.length, vocabularySize])
+    try {
+      return await gradientsOf(client, ids, target, { ...options, criterion: tokenCrossEntropy({ output: 'logits' }) })
+    } finally {
+      target.dispose()
+    }
+  } finally {
+    ids.dispose()
+  }
+}

@@ -1,0 +1,79 @@
+import { DlgError } from '../../errors/dlg-error'
+import type { Values } from '../../runtime/runtime'
+
+/** One position, decoded. */
+export interface DecodedToken {
+  readonly token: number
+  /** Cosine to its row of the table: 1 is certain. */
+  readonly similarity: number
+  /** Cosine to the best other row. */
+  readonly runnerUp: number
+}
+
+/** A table of vectors, row by row. */
+export interface Table {
+  readonly data: Values
+  readonly width: number
+}
+
+const rows = ({ data, width }: Table): number => data.length / width
+
+/** Euclidean norm of each row. */
+export function rowNorms(table: Table): Float64Array {
+  const { data, width } = table
+  return Float64Array.from({ length: rows(table) }, (_, i) => {
+    let sum = 0
+    for (let j = i * width; j < (i + 1) * width; j++) sum += data[j] ** 2
+    return Math.sqrt(sum)
+  })
+}
+
+/**
+ * The tokens of the sentence, from the gradient of the embedding table alone: only their rows are touched.
+ *
+ * @param threshold least norm of a row that counts
+ */
+export function tokenSet(embeddingGradient: Table, threshold = 0): number[] {
+  return [...rowNorms(embeddingGradient)].flatMap((norm, id) => (norm > threshold ? [id] : []))
+}
+
+/**
+ * As {@link tokenSet}, where the masked-LM decoder shares the table and every row has a gradient: for a token v that is
+ * neither in the sentence nor hidden it is p_v h, with p_v the gradient of the output bias. The `count` rows which that
+ * explains least hold, with the hidden tokens, those of the sentence.
+ *
+ * @throws DlgError `invalid-gradients` for a bias that does not fit the table, or has no positive gradient
+ */
+export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, count: number): number[] {
+  const { data, width } = embeddingGradient
+  if (data.length !== biasGradient.length * width)
+    throw new DlgError(
+      'invalid-gradients',
+      `an output bias of ${biasGradient.length} tokens needs a table of as many rows of ${width}; it has ${data.length} numbers`,
+    )
+  const features = new Float64Array(width)
+  let squares = 0
+  biasGradient.forEach((p, v) => {
+    if (p <= 0) return
+    squares += p * p
+    for (let j = 0; j < width; j++) features[j] += p * data[v * width + j]
+  })
+  if (!(squares > 0))
+    throw new DlgError(
+      'invalid-gradients',
+      "the output bias's gradient is positive for no token, as a soft-max's is for all that are not hidden: it tells nothing",
+    )
+  const rest = Float64Array.from(data, (x, i) => {
+    const v = Math.floor(i / width)
+    return x - (biasGradient[v] * features[i % width]) / squares
+  })
+  const norms = rowNorms({ data: rest, width })
+  const hidden = [...biasGradient.keys()].filter((v) => biasGradient[v] < 0)
+  const others = [...biasGradient.keys()].filter((v) => biasGradient[v] >= 0).sort((a, b) => norms[b] - norms[a])
+  return [...hidden, ...others.slice(0, count)].sort((a, b) => a - b)
+}
+
+/** How long the sentence was: position rows beyond it have no gradient. */
+export function sequenceLength(positionGradient: Table): number {
+  return rowNorms(positionGradient).findLastIndex((norm) => norm > 0) + 1
+}

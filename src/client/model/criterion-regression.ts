@@ -1,0 +1,48 @@
+import { DlgError } from '../../errors/dlg-error'
+import type { Node } from '../../graph/index'
+import * as g from '../../graph/index'
+import type { Criterion, Reduction } from './criterion'
+import { perSample } from './per-sample'
+
+export interface ElementOptions {
+  /**
+   * How the elements of one sample become its loss; how samples become one is the option `reduction`. PyTorch's
+   * `reduction='sum'` is `sum` in both places. Default `mean`.
+   */
+  readonly within?: Reduction
+}
+
+export interface HuberOptions extends ElementOptions {
+  /** Where the loss turns from a parabola into a line; above 0, default 1. */
+  readonly delta?: number
+}
+
+/** (y − t)² of every element. */
+export const meanSquaredError = ({ within }: ElementOptions = {}): Criterion =>
+  elementwise('meanSquaredError', g.square, within)
+
+/** |y − t| of every element. */
+export const meanAbsoluteError = ({ within }: ElementOptions = {}): Criterion =>
+  elementwise('meanAbsoluteError', g.abs, within)
+
+/**
+ * d² / 2 where |d| < δ, else δ (|d| − δ / 2), of every element's d = y − t (Huber 1964).
+ *
+ * @throws DlgError `invalid-option` for a δ that is not above 0
+ */
+export function huber({ delta = 1, within }: HuberOptions = {}): Criterion {
+  if (!(delta > 0 && Number.isFinite(delta)))
+    throw new DlgError('invalid-option', `delta is ${delta}; it must be a number above 0`)
+  const measure = (d: Node): Node => {
+    const size = g.abs(d)
+    const line = g.scale(g.offset(size, -delta / 2), delta)
+    return g.select(g.less(size, g.scalar(d.graph, delta)), g.scale(g.square(d), 0.5), line)
+  }
+  return elementwise('huber', measure, within)
+}
+
+const elementwise = (name: string, measure: (difference: Node) => Node, within?: Reduction): Criterion => ({
+  name,
+  targets: 'numbers',
+  loss: (output, target) => perSample(measure(g.sub(output, target)), within),
+})

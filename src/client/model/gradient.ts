@@ -1,0 +1,129 @@
+import type { DataType } from '@tensorflow/tfjs-core'
+import { DlgError } from '../../errors/dlg-error'
+import type { Graph, Node } from '../../graph/index'
+import * as g from '../../graph/index'
+import { type Captured, record } from '../../trace/index'
+import type { Reduction } from './criterion'
+import type { Each } from './each'
+import { lossOf } from './loss'
+import type { ModelInput, OpenModel, Weight } from './model'
+import { type Criteria, type TrainedOutput, trainedOutputs } from './outputs'
+
+/** How a client computes its gradient. */
+export interface Training {
+  readonly batchSize: number
+  readonly criterion: Criteria
+  /** Of the outputs that have a loss. Default 1 each. */
+  readonly lossWeights?: Each<number>
+  readonly reduction: Reduction
+  /** Whether the forward pass runs in training mode: batch statistics, dropout masks. */
+  readonly training: boolean
+}
+
+/** What is told of a model's inputs before a trace, by name. */
+export interface InputKinds {
+  /** What dtype the model sees. Default float32. */
+  readonly types?: ReadonlyMap<string, DataType>
+  /** Inputs that are bound as parameters; the others move. */
+  readonly known?: ReadonlySet<string>
+}
+
+/** A client's gradient as a graph. */
+export interface TracedGradient {
+  readonly graph: Graph
+  /** The searched inputs, [batchSize, ...shape of a sample]. */
+  readonly inputs: readonly Node<'input'>[]
+  /** The first of them. */
+  readonly data: Node<'input'>
+  /** All inputs in the model's order, known ones too. */
+  readonly inputNodes: readonly Node[]
+  /** The outputs with a loss. */
+  readonly outputs: readonly TrainedOutput[]
+  /** The first of them. */
+  readonly output: Node
+  /** What each is compared with. */
+  readonly targets: readonly Node[]
+  /** Σ weight · loss after reduction, a scalar. */
+  readonly loss: Node
+  readonly gradients: readonly Node[]
+  /** Nodes of all weights, in the model's order. */
+  readonly weightNodes: readonly Node<'parameter'>[]
+  readonly trained: readonly Weight[]
+  /** Their nodes. */
+  readonly trainedNodes: readonly Node<'parameter'>[]
+  readonly captured: Captured
+}
+
+/** The name under which a weight is bound. */
+export const weightParameter = (weight: Weight): string => `weight ${weight.name}`
+
+/** The name under which a known input is bound. */
+export const knownParameter = (input: ModelInput): string => `known ${input.name}`
+
+/** Where a trace goes: a graph, and the values that traces of it brought along. */
+export type Traced = Pick<TracedGradient, 'graph' | 'captured'>
+
+/** The target of an output, of its shape; all outputs with a loss are there to choose by. */
+export type TargetOf = (output: Node, trained: TrainedOutput, all: readonly TrainedOutput[]) => Node
+
+/**
+ * Traces the model once, forward only, and differentiates the loss on the graph: ∂L/∂W, in the order of the weights.
+ *
+ * @throws DlgError `invalid-model`, `invalid-option`, `untraceable`
+ */
+export function traceGradient(
+  model: OpenModel,
+  training: Training,
+  targetOf: TargetOf,
+  { types = new Map(), known = new Set() }: InputKinds = {},
+  { graph, captured }: Traced = { graph: g.createGraph(), captured: new Map() },
+): TracedGradient {
+  const nodes = model.inputs.map((input, i) => {
+    const shape = [training.batchSize, ...input.shape]
+    if (known.has(input.name)) return g.parameter(graph, knownParameter(input), shape)
+    return g.input(graph, i === 0 ? 'data' : `data ${input.name}`, shape)
+  })
+  const weightNodes = model.weights.map((w) => g.parameter(graph, weightParameter(w), w.shape))
+  const produced = record(graph, captured, (recorder) => {
+    const tensors = nodes.map((node, i) => recorder.tensorOf(node, types.get(model.inputs[i].name)))
+    return model.forward(recorder, tensors, weightNodes, training.training)
+  })
+  const outputs = trainedOutputs(produced, training.criterion, training.lossWeights)
+  const targets: Node[] = []
+  const losses = outputs.map((output) => {
+    requireBatch(model, output.node, training.batchSize)
+    const target = targetOf(output.node, output, outputs)
+    targets.push(target)
+    const loss = lossOf(output.criterion, output.node, target, training.reduction, captured)
+    return output.weight === 1 ? loss : g.scale(loss, output.weight)
+  })
+  const loss = losses.reduce(g.add)
+  const inputs = nodes.filter((node): node is Node<'input'> => node.op === 'input')
+  const trained = model.weights.filter((w) => w.trainable)
+  const trainedNodes = weightNodes.filter((_, i) => model.weights[i].trainable)
+  requireReach(model, trainedNodes, loss)
+  const gradients = g.grad(loss, trainedNodes)
+  const [data, output] = [inputs[0], outputs[0].node]
+  return {
+    ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained, trainedNodes },
+    ...{ outputs, output, targets, loss, gradients },
+  }
+}
+
+/** A gradient that is zero whatever the data says nothing about them. */
+function requireReach({ name }: OpenModel, trained: readonly Node[], loss: Node): void {
+  const reached = new Set(g.reachable([loss]))
+  if (trained.some((node) => reached.has(node))) return
+  throw new DlgError(
+    'invalid-model',
+    `no trained weight of model '${name}' reaches the loss, so that every gradient is zero; the outputs in the loss must be computed from them, and apply() of a functional model must use the weights it is given`,
+  )
+}
+
+function requireBatch({ name }: OpenModel, output: Node, batchSize: number): void {
+  if (output.shape[0] !== batchSize)
+    throw new DlgError(
+      'invalid-model',
+      `the output of model '${name}' is [${output.shape}]; for ${batchSize} samples it must be [${batchSize}, …]`,
+    )
+}

@@ -1,0 +1,33 @@
+import { type Node, unshaped } from '../../graph/index'
+
+/** The dense layer that makes the class scores: logits = features · weight + bias. Positions among the trained weights. */
+export interface Head {
+  /** Of the [features, classes] matrix; undefined where the model keeps it as [classes, features]. */
+  readonly weight?: number
+  readonly bias?: number
+}
+
+/** Recognises the last dense layer from the shape of the graph, whatever the layers are called. */
+export function findHead(logits: Node, trained: readonly Node[]): Head {
+  const position = (node: Node): number | undefined => {
+    const at = trained.indexOf(unshaped(node))
+    return at >= 0 ? at : undefined
+  }
+  const factor = (node: Node): Node | undefined => {
+    const inner = unshaped(node)
+    return inner.op === 'matMul' ? unshaped(inner.inputs[1]) : undefined
+  }
+  const isProduct = (node: Node): boolean => {
+    const w = factor(node)
+    return w !== undefined && position(w.op === 'transpose' ? w.inputs[0] : w) !== undefined
+  }
+  const weight = (node: Node): number | undefined => {
+    const w = factor(node)
+    return w && position(w)
+  }
+  const end = unshaped(logits)
+  if (end.op !== 'add') return { weight: weight(end) }
+  const [a, b] = end.inputs
+  if (isProduct(a)) return { weight: weight(a), bias: position(b) }
+  return isProduct(b) ? { weight: weight(b), bias: position(a) } : {}
+}

@@ -1,0 +1,82 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { DlgError } from '../../errors/dlg-error'
+import type { Node } from '../../graph/index'
+import * as g from '../../graph/index'
+import { type Captured, record } from '../../trace/index'
+import type { Criterion, Reduction } from './criterion'
+
+/**
+ * A loss of the caller's own in tfjs operations: of output and target, of the same shape, to one loss per sample [batch],
+ * which are then reduced, or to a scalar, which is the loss of the batch as it stands.
+ */
+export type LossFunction = (output: Tensor, target: Tensor) => Tensor
+
+/**
+ * The losses of a batch as one scalar.
+ *
+ * @throws DlgError `invalid-option` when a criterion fails, or its losses or weights have another shape than [batch]
+ */
+export function lossOf(
+  criterion: Criterion | LossFunction,
+  output: Node,
+  target: Node,
+  reduction: Reduction,
+  captured: Captured,
+): Node {
+  const own = typeof criterion === 'function'
+  const losses = own
+    ? recorded(criterion, output, target, captured)
+    : asked(criterion, 'loss', () => criterion.loss(output, target))
+  if (own && losses.shape.length === 0) return losses
+  requirePerSample(
+    losses,
+    output,
+    `criterion '${criterion.name}'`,
+    own ? 'it must give a scalar or' : 'loss() must give',
+  )
+  if (reduction === 'sum') return g.reshape(g.sum(losses), [])
+  const weights = own ? undefined : weightsOf(criterion, output, target)
+  return g.reshape(weights ? g.div(g.sum(losses), g.sum(weights)) : g.mean(losses), [])
+}
+
+/** What every sample counts, [batch]; undefined where each counts 1. @throws DlgError `invalid-option` as {@link lossOf} */
+export function weightsOf(criterion: Criterion, output: Node, target: Node): Node | undefined {
+  if (!criterion.weights) return undefined
+  const weights = asked(criterion, 'weights', () => criterion.weights!(output, target))
+  requirePerSample(weights, output, `weights() of criterion '${criterion.name}'`, 'it must give')
+  return weights
+}
+
+/** What a criterion's method gives; whatever it throws becomes an error that names it. */
+function asked(criterion: Criterion, method: 'loss' | 'weights', ask: () => Node): Node {
+  try {
+    return ask()
+  } catch (cause) {
+    if (cause instanceof DlgError) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new DlgError(
+      'invalid-option',
+      `${method}() of criterion '${criterion.name}' threw: ${reason}; it must give a node [batch] of output and target`,
+      { cause },
+    )
+  }
+}
+
+function requirePerSample(values: Node | undefined, { graph, shape }: Node, what: string, right: string): void {
+  const batch = shape[0]
+  if (values?.graph === graph && g.sameShape(values.shape, [batch])) return
+  const stranger = values?.graph === graph ? '' : ' of another graph'
+  const got = Array.isArray(values?.shape) ? `a node of shape [${values.shape}]${stranger}` : String(values)
+  throw new DlgError('invalid-option', `${what} gave ${got}; ${right} [batch]: [${batch}]`)
+}
+
+function recorded(loss: LossFunction, output: Node, target: Node, captured: Captured): Node {
+  return record(output.graph, captured, (recorder) => {
+    const leave = recorder.enter(`criterion ${loss.name}`.trim())
+    const value = loss(recorder.tensorOf(output), recorder.tensorOf(target))
+    if (!(value instanceof Tensor))
+      throw new DlgError('invalid-option', `criterion '${loss.name}' gave ${value}; it must give a tensor, at once`)
+    leave()
+    return recorder.nodeOf(value)
+  })
+}

@@ -1,0 +1,95 @@
+import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
+import type { LayersModel } from '@tensorflow/tfjs-layers'
+import { DlgError } from '../../errors/dlg-error'
+import type { Node, Shape } from '../../graph/index'
+import type { Recorder } from '../../trace/index'
+import { openFunctional } from './open-functional'
+import { openLayers } from './open-layers'
+
+/** A model written as a function of its weights, in functional tfjs. */
+export interface FunctionalModel {
+  readonly name?: string
+  /** Shape of one sample, without the batch axis. */
+  readonly inputShape: readonly number[]
+  /** Trained weights by name; their order is the order of the gradients. */
+  readonly weights: NamedTensorMap
+  /** Output [batch, …] for an input [batch, ...inputShape]. Pure: tfjs operations on its arguments. */
+  apply(input: Tensor, weights: NamedTensorMap): Tensor
+}
+
+/** A functional model whose inputs have names, and whose outputs have too where there are several. */
+export interface NamedFunctionalModel {
+  readonly name?: string
+  /** Shape of one sample of each input. */
+  readonly inputShape: { readonly [input: string]: readonly number[] }
+  /** Trained weights by name; their order is the order of the gradients. */
+  readonly weights: NamedTensorMap
+  /** Output [batch, …], or outputs by name, for inputs [batch, …]. Pure: tfjs operations on its arguments. */
+  apply(inputs: NamedTensorMap, weights: NamedTensorMap): Tensor | NamedTensorMap
+}
+
+/** What can be attacked. */
+export type Model = LayersModel | FunctionalModel | NamedFunctionalModel
+
+/** One weight tensor of a model. */
+export interface Weight {
+  readonly name: string
+  readonly shape: Shape
+  /** Whether the client's gradient has an entry for it. */
+  readonly trainable: boolean
+  /** The caller's own tensor; throws when it is disposed. */
+  tensor(): Tensor
+}
+
+/** An input of a model, with the shape of one sample. */
+export interface ModelInput {
+  readonly name: string
+  readonly shape: Shape
+}
+
+/** An output of a traced model, [batch, …]. */
+export interface ModelOutput {
+  readonly name: string
+  readonly node: Node
+}
+
+/** A model seen through what an attack needs of it. */
+export interface OpenModel {
+  readonly name: string
+  readonly inputs: readonly ModelInput[]
+  readonly weights: readonly Weight[]
+  /** Runs the forward pass under a recorder, on recorded tensors; `nodes` are the weights' nodes, in order. */
+  forward(recorder: Recorder, inputs: readonly Tensor[], nodes: readonly Node[], training: boolean): ModelOutput[]
+}
+
+/** @throws DlgError `invalid-model` when the model is not built, or has no trained weights */
+export function openModel(model: Model): OpenModel {
+  const opened = isLayersModel(model) ? openLayers(model) : openFunctional(model)
+  if (!opened.weights.some((w) => w.trainable))
+    throw new DlgError(
+      'invalid-model',
+      `model '${opened.name}' has no trainable weights, so nothing is shared that could leak`,
+    )
+  for (const weight of opened.weights) {
+    if (disposed(weight))
+      throw new DlgError('invalid-model', `weight '${weight.name}' of model '${opened.name}' is disposed`)
+  }
+  return opened
+}
+
+const isLayersModel = (model: Model): model is LayersModel => {
+  if (typeof model !== 'object' || model === null)
+    throw new DlgError(
+      'invalid-model',
+      `model must be a tf.LayersModel or {weights, apply, inputShape}, got ${String(model)}`,
+    )
+  return 'layers' in model
+}
+
+function disposed(weight: Weight): boolean {
+  try {
+    return weight.tensor().isDisposed
+  } catch {
+    return true
+  }
+}

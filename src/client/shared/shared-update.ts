@@ -1,0 +1,126 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { knownNames } from '../../errors/checks'
+import { DlgError } from '../../errors/dlg-error'
+import { requireNames } from '../model/each'
+import type { OpenModel, Weight } from '../model/model'
+import { readTensors, type SharedGradients, type WeightTensors } from './read-gradients'
+import { isFloat32 } from './rounding'
+
+/**
+ * What a client of federated averaging shares: its weights after training, or their difference `delta` from the weights before.
+ *
+ * Each is a list in the order of the trained weights or of all weights, or a map by their names; in float32, or as numbers in
+ * float64. Of `before`, the model's own weights are the default for each tensor. Moving statistics and other weights that are
+ * not trained are taken from `before` and ignored elsewhere.
+ */
+export type SharedUpdate =
+  | { readonly before?: SharedGradients; readonly after: SharedGradients }
+  | { readonly before?: SharedGradients; readonly delta: SharedGradients }
+
+/** An update whose parts are lists or objects. */
+export type WeightUpdate =
+  | { readonly before?: WeightTensors; readonly after: WeightTensors }
+  | { readonly before?: WeightTensors; readonly delta: WeightTensors }
+
+/** The weights the client began with, and how far they moved. */
+export interface Movement {
+  /** By name; as given, or else missing. */
+  readonly before: ReadonlyMap<string, Float64Array>
+  /** θ after − θ before, in the order of the trained weights. */
+  readonly delta: readonly Float64Array[]
+  /** Whether what was shared is in float32. */
+  readonly rounded: boolean
+}
+
+const NAMES = ['before', 'after', 'delta']
+
+/** Whether this is an update, and not gradients of weights with such names. */
+export function isUpdate(shared: WeightTensors | WeightUpdate): shared is WeightUpdate {
+  if (typeof shared !== 'object' || shared === null || Array.isArray(shared) || shared instanceof Tensor) return false
+  return Object.entries(shared).some(([name, value]) => NAMES.includes(name) && !isTensor(value))
+}
+
+const isTensor = (value: unknown): boolean =>
+  value instanceof Tensor ||
+  (typeof value === 'object' &&
+    value !== null &&
+    'data' in value &&
+    Array.isArray((value as { shape?: unknown }).shape))
+
+/** The part that says how the weights moved. @throws DlgError `invalid-gradients` unless there is exactly one */
+export function movedPart(update: WeightUpdate, { weights }: OpenModel): WeightTensors {
+  knownNames('the update', update, NAMES)
+  const { after, delta } = update as { readonly after?: WeightTensors; readonly delta?: WeightTensors }
+  if ((after === undefined) === (delta === undefined))
+    throw new DlgError(
+      'invalid-gradients',
+      `the update has ${after === undefined ? 'neither' : 'both'} after ${after === undefined ? 'nor' : 'and'} delta; give {before, after} or {delta}`,
+    )
+  return named((after ?? delta)!, weights)
+}
+
+/**
+ * @param own the model's own weights
+ * @param sign which way a delta points
+ * @throws DlgError `invalid-gradients`, naming the first tensor that does not fit and what would
+ */
+export async function readMovement(
+  update: WeightUpdate,
+  { weights }: OpenModel,
+  own: (weight: Weight) => ArrayLike<number>,
+  sign: 1 | -1,
+): Promise<Movement> {
+  const trained = weights.filter((w) => w.trainable)
+  const before = await readBefore(update.before, weights)
+  if ('delta' in update && update.delta !== undefined) {
+    const delta = await readTrained("'delta' tensor", update.delta, weights)
+    const signed = sign > 0 ? delta : delta.map((values) => values.map((v) => -v))
+    return { before, delta: signed, rounded: isFloat32(delta) }
+  }
+  const after = await readTrained("'after' tensor", (update as { after: WeightTensors }).after, weights)
+  const delta = after.map((values, i) => {
+    const from = before.get(trained[i].name) ?? own(trained[i])
+    return values.map((v, at) => v - from[at])
+  })
+  return { before, delta, rounded: isFloat32(after) }
+}
+
+function readTrained(noun: string, given: WeightTensors, weights: readonly Weight[]): Promise<Float64Array[]> {
+  const trained = weights.filter((w) => w.trainable)
+  return readTensors(only(noun, named(given, weights), weights, trained), trained, noun, Float64Array)
+}
+
+async function readBefore(
+  given: WeightTensors | undefined,
+  weights: readonly Weight[],
+): Promise<Map<string, Float64Array>> {
+  if (given === undefined) return new Map()
+  const map = named(given, weights)
+  const there = Array.isArray(map) || !isMap(map) ? undefined : weights.filter(({ name }) => Object.hasOwn(map, name))
+  const read = there ?? weights.filter((w) => w.trainable)
+  const tensors = await readTensors(only("'before' tensor", map, weights, read), read, "'before' tensor", Float64Array)
+  return new Map(read.map(({ name }, i) => [name, tensors[i]]))
+}
+
+const isMap = (given: WeightTensors): given is Exclude<WeightTensors, readonly unknown[]> =>
+  typeof given === 'object' && given !== null && !Array.isArray(given) && !(given instanceof Tensor)
+
+/** A list of all weights as a map. */
+function named(given: WeightTensors, weights: readonly Weight[]): WeightTensors {
+  if (!Array.isArray(given) || given.length !== weights.length) return given
+  return Object.fromEntries(weights.map(({ name }, i) => [name, given[i]]))
+}
+
+/** The tensors of a map that are wanted; the others must be weights of the model. */
+function only(
+  noun: string,
+  given: WeightTensors,
+  weights: readonly Weight[],
+  wanted: readonly Weight[],
+): WeightTensors {
+  if (!isMap(given)) return given
+  const names = weights.map(({ name }) => name)
+  requireNames(`${noun}s`, Object.keys(given), names, 'invalid-gradients')
+  const there = wanted.filter(({ name }) => Object.hasOwn(given, name))
+  return Object.fromEntries(there.map(({ name }) => [name, given[name]]))
+}

@@ -1,0 +1,61 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { DlgError } from '../../errors/dlg-error'
+import { type Shape, sameShape, sizeOf } from '../../graph/index'
+import type { Values } from '../../runtime/runtime'
+
+/** A tensor as plain data: numbers in row-major order. */
+export interface PlainTensor {
+  readonly shape: readonly number[]
+  readonly data: ArrayLike<number>
+}
+
+/** Precision numbers are kept in. */
+export type Precision<T> = { from(values: ArrayLike<number>, turn?: (v: number) => number): T }
+
+const describe = (shape: Shape): string => `[${shape.join(', ')}]`
+const invalid = (message: string): DlgError => new DlgError('invalid-gradients', message)
+
+/**
+ * The numbers of a shared tensor. Nothing of the caller's is changed or kept.
+ *
+ * @param name in error messages, such as `gradient of 'dense/kernel'`
+ * @param shape of the weight it belongs to, where there is one
+ * @throws DlgError `invalid-gradients` for what is no tensor, disposed, not finite, of another type or size than it should be
+ */
+export async function tensorValues<T extends Values>(
+  tensor: Tensor | PlainTensor,
+  name: string,
+  precision: Precision<T>,
+  shape?: Shape,
+): Promise<T> {
+  if (typeof tensor !== 'object' || tensor === null || !Array.isArray(tensor.shape))
+    throw invalid(`${name} must be a tensor or {shape, data}`)
+  if (shape && !sameShape(tensor.shape, shape))
+    throw invalid(`${name} has shape ${describe(tensor.shape)}; the weight has ${describe(shape)}`)
+  const values = tensor instanceof Tensor ? await readTfjs(tensor, name, precision) : readPlain(tensor, name, precision)
+  if (values.length !== sizeOf(tensor.shape))
+    throw invalid(`${name} has ${values.length} numbers; shape ${describe(tensor.shape)} needs ${sizeOf(tensor.shape)}`)
+  const bad = firstNotFinite(values)
+  if (bad >= 0) throw invalid(`${name} is ${values[bad]} at position ${bad}; every number must be finite`)
+  return values
+}
+
+async function readTfjs<T extends Values>(tensor: Tensor, name: string, precision: Precision<T>): Promise<T> {
+  if (tensor.isDisposed) throw invalid(`${name} is a disposed tensor`)
+  if (tensor.dtype !== 'float32') throw invalid(`${name} has dtype ${tensor.dtype}; float32 is needed`)
+  return precision.from(await tensor.data<'float32'>())
+}
+
+function readPlain<T extends Values>({ data }: PlainTensor, name: string, precision: Precision<T>): T {
+  const integers = ArrayBuffer.isView(data) && !(data instanceof Float32Array || data instanceof Float64Array)
+  if (integers)
+    throw invalid(`${name} has data of ${data.constructor.name}; Float32Array, Float64Array or number[] is needed`)
+  if (typeof data?.length !== 'number') throw invalid(`${name} has no data; it must be a tensor or {shape, data}`)
+  return precision.from(data as ArrayLike<number>, (v) => (typeof v === 'number' ? v : Number.NaN))
+}
+
+/** Position of the first NaN or infinity, −1 if there is none. A plain loop: models have millions of weights. */
+export function firstNotFinite(values: Values): number {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i
+  return -1
+}

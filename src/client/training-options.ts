@@ -1,0 +1,118 @@
+import { choice, hasMethod, invalid, knownNames, number, show } from '../errors/checks'
+import { chooseRuntime, type RuntimeName } from '../runtime/choose'
+import type { Runtime } from '../runtime/runtime'
+import {
+  binaryCrossEntropy,
+  type Criterion,
+  crossEntropy,
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+  type OutputKind,
+  type Reduction,
+} from './model/criterion'
+import type { Each } from './model/each'
+import type { LossFunction } from './model/loss'
+import type { AnyCriterion, Criteria } from './model/outputs'
+
+/** Criteria that need no further options. */
+export type CriterionName = 'crossEntropy' | 'binaryCrossEntropy' | 'meanSquaredError' | 'meanAbsoluteError' | 'huber'
+
+/** The training loss of one output. */
+export type CriterionOption = CriterionName | Criterion | LossFunction
+
+/** How the client trains: what a gradient of its loss depends on beside model and data. */
+export interface TrainingOptions {
+  /**
+   * The training loss: a name, one of the criteria for what else they can, or a function of output and target in tfjs
+   * operations. Of several outputs a list, or a map by name, in which an output without a loss is left out. Default
+   * `crossEntropy`.
+   */
+  criterion?: CriterionOption | Each<CriterionOption>
+  /** What the losses of several outputs count in their sum, each above 0: a list or a map by output. Default 1 each. */
+  lossWeights?: Each<number>
+  /** What the output is to a cross-entropy given by name; `auto` (default) recognises a soft-max or sigmoid at the end of the model. */
+  output?: OutputKind
+  /** How losses of a batch become one. Default `mean`. */
+  reduction?: Reduction
+  /** Whether the client's forward pass runs in training mode (batch statistics, dropout). Default false. */
+  training?: boolean
+  /** What runs the computation. Default `auto`. */
+  runtime?: RuntimeName | Runtime
+}
+
+export const TRAINING_NAMES = ['criterion', 'lossWeights', 'output', 'reduction', 'training', 'runtime']
+
+/** How the client trains, with everything decided and checked. */
+export interface TrainingSettings {
+  readonly criterion: Criteria
+  readonly lossWeights: Each<number> | undefined
+  readonly reduction: Reduction
+  readonly training: boolean
+  readonly runtime: Runtime
+}
+
+/** Checks everything a gradient depends on. @throws DlgError `invalid-option` */
+export function trainingOptions(options: TrainingOptions): TrainingSettings {
+  knownNames('options', options, TRAINING_NAMES)
+  return trainingSettings(options)
+}
+
+/** The same, of options that have others beside these. */
+export function trainingSettings(options: TrainingOptions): TrainingSettings {
+  const {
+    reduction = 'mean',
+    training = false,
+    runtime = 'auto',
+    criterion = 'crossEntropy',
+    output = 'auto',
+  } = options
+  if (typeof training !== 'boolean') throw invalid(`training is ${show(training)}; it must be true or false`)
+  if (typeof runtime !== 'string' && !hasMethod(runtime, 'compile'))
+    throw invalid(`runtime is ${show(runtime)}; it must be a name or an object with compile()`)
+  const kind = choice('output', output, ['auto', 'logits', 'probabilities'])
+  return {
+    reduction: choice('reduction', reduction, ['mean', 'sum']),
+    training,
+    runtime:
+      typeof runtime === 'string'
+        ? chooseRuntime(choice('runtime', runtime, ['auto', 'onnx', 'tfjs', 'reference'], 'a Runtime'))
+        : runtime,
+    criterion: criteriaOption(criterion, kind),
+    lossWeights: lossWeightsOption(options.lossWeights),
+  }
+}
+
+const CRITERIA: Readonly<Record<CriterionName, (output: OutputKind) => Criterion>> = {
+  crossEntropy,
+  binaryCrossEntropy: (output) => binaryCrossEntropy({ output }),
+  meanSquaredError: () => meanSquaredError(),
+  meanAbsoluteError: () => meanAbsoluteError(),
+  huber: () => huber(),
+}
+
+function criteriaOption(criterion: CriterionOption | Each<CriterionOption>, output: OutputKind): Criteria {
+  if (Array.isArray(criterion)) return criterion.map((one, i) => criterionOption(`criterion[${i}]`, one, output))
+  if (typeof criterion !== 'object' || criterion === null || hasMethod(criterion, 'loss') || isEmpty(criterion))
+    return criterionOption('criterion', criterion as CriterionOption, output)
+  const entries = Object.entries(criterion as { readonly [output: string]: CriterionOption })
+  return Object.fromEntries(entries.map(([name, one]) => [name, criterionOption(`criterion.${name}`, one, output)]))
+}
+
+const isEmpty = (map: object): boolean => Object.keys(map).length === 0
+
+function criterionOption(what: string, criterion: CriterionOption, output: OutputKind): AnyCriterion {
+  if (typeof criterion === 'function') return criterion
+  if (typeof criterion !== 'string' && hasMethod(criterion, 'loss')) return criterion
+  const names = Object.keys(CRITERIA) as CriterionName[]
+  return CRITERIA[choice(what, criterion, names, 'an object with loss() or a function of output and target')](output)
+}
+
+function lossWeightsOption(weights: TrainingOptions['lossWeights']): TrainingSettings['lossWeights'] {
+  if (weights === undefined) return undefined
+  if (typeof weights !== 'object' || weights === null)
+    throw invalid(`lossWeights is ${show(weights)}; it must be a list or a map of numbers, one for each output`)
+  for (const [name, weight] of Object.entries(weights))
+    number(`lossWeights.${name}`, weight, (v) => v > 0 && v < Infinity, 'a number above 0')
+  return weights
+}

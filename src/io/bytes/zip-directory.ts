@@ -1,0 +1,89 @@
+import { DlgError } from '../../errors/dlg-error'
+import { quote } from './untrusted'
+
+const LOCAL_SIGNATURE = 0x04034b50
+const CENTRAL_SIGNATURE = 0x02014b50
+const END_SIGNATURE = 0x06054b50
+const LOCAL_BYTES = 30
+const CENTRAL_BYTES = 46
+const END_BYTES = 22
+/** The end record is last, but for a comment of at most this length. */
+const MAX_COMMENT_BYTES = 0xffff
+
+/** A member of a zip archive, as the directory at the archive's end describes it. */
+export interface ZipMember {
+  readonly name: string
+  /** 0 stored, 8 deflated. */
+  readonly method: number
+  readonly encrypted: boolean
+  readonly crc: number
+  /** As it is said to be once inflated. */
+  readonly size: number
+  /** As it lies in the archive. */
+  readonly packed: Uint8Array
+}
+
+/**
+ * Lists a zip archive without unpacking anything.
+ *
+ * Sizes come from the central directory: the local headers of a streamed archive, and those of numpy, leave them out.
+ *
+ * @throws DlgError `invalid-file` when a record is missing, damaged or points outside the archive.
+ */
+export function readZipDirectory(bytes: Uint8Array, name: string): ZipMember[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const end = findEnd(view, name)
+  const count = view.getUint16(end + 10, true)
+  let offset = view.getUint32(end + 16, true)
+  if (count === 0xffff || offset === 0xffffffff) {
+    throw invalid(name, 'is a zip64 archive, should be below 4 GiB with fewer than 65535 members')
+  }
+  const members: ZipMember[] = []
+  for (let i = 0; i < count; i++) {
+    if (offset + CENTRAL_BYTES > end || view.getUint32(offset, true) !== CENTRAL_SIGNATURE) {
+      throw invalid(name, `corrupt zip, its directory lists ${count} members but has no entry ${i}`)
+    }
+    const nameBytes = view.getUint16(offset + 28, true)
+    const next =
+      offset + CENTRAL_BYTES + nameBytes + view.getUint16(offset + 30, true) + view.getUint16(offset + 32, true)
+    if (next > end) throw invalid(name, `corrupt zip, entry ${i} of its directory ends outside it`)
+    members.push(readMember(view, offset, nameBytes, name))
+    offset = next
+  }
+  return members
+}
+
+function findEnd(view: DataView, name: string): number {
+  const last = view.byteLength - END_BYTES
+  for (let at = last; at >= Math.max(0, last - MAX_COMMENT_BYTES); at--) {
+    // The comment must reach to the end of the file, or the signature is part of a comment.
+    if (view.getUint32(at, true) === END_SIGNATURE && view.getUint16(at + 20, true) === last - at) return at
+  }
+  throw invalid(name, 'truncated zip, its directory at the end is missing')
+}
+
+function readMember(view: DataView, entry: number, nameBytes: number, name: string): ZipMember {
+  const text = new Uint8Array(view.buffer, view.byteOffset + entry + CENTRAL_BYTES, nameBytes)
+  const member = new TextDecoder().decode(text)
+  const packedBytes = view.getUint32(entry + 20, true)
+  const local = view.getUint32(entry + 42, true)
+  if (local + LOCAL_BYTES > view.byteLength || view.getUint32(local, true) !== LOCAL_SIGNATURE) {
+    throw invalid(name, `corrupt zip, member ${quote(member)} is not where the directory says`)
+  }
+  const start = local + LOCAL_BYTES + view.getUint16(local + 26, true) + view.getUint16(local + 28, true)
+  if (start + packedBytes > view.byteLength) {
+    throw invalid(name, `truncated zip, member ${quote(member)} ends outside it`)
+  }
+  return {
+    name: member,
+    method: view.getUint16(entry + 10, true),
+    encrypted: (view.getUint16(entry + 8, true) & 1) === 1,
+    crc: view.getUint32(entry + 16, true),
+    size: view.getUint32(entry + 24, true),
+    packed: new Uint8Array(view.buffer, view.byteOffset + start, packedBytes),
+  }
+}
+
+function invalid(name: string, message: string): DlgError {
+  return new DlgError('invalid-file', `${name}: ${message}`)
+}

@@ -1,0 +1,114 @@
+import { DlgError } from '../../errors/dlg-error'
+import type { Layer } from './layer-groups'
+import { type Link, layerLinks } from './layer-links'
+
+interface Pair {
+  readonly torch: Layer
+  readonly tfjs: Layer
+  readonly links: readonly Link[]
+}
+
+/**
+ * Pairs the layers of PyTorch and tfjs, in tfjs's order.
+ *
+ * Those in `map` are paired as it says. Of the rest, layers of one kind and shape are paired in order, where nothing else
+ * would fit them.
+ *
+ * @throws DlgError `invalid-gradients` naming the layers that cannot be paired, or that could be in several ways.
+ */
+export function matchLayers(
+  torch: readonly Layer[],
+  tfjs: readonly Layer[],
+  map: Readonly<Record<string, string>>,
+  sorted: boolean,
+): Pair[] {
+  const mapped = Object.entries(map).map(([from, to]) => pairByName(torch, tfjs, from, to))
+  const open = {
+    torch: kindsOf(torch.filter((layer) => !mapped.some((pair) => pair.torch === layer))),
+    tfjs: kindsOf(tfjs.filter((layer) => !mapped.some((pair) => pair.tfjs === layer))),
+  }
+  const pairs = [...mapped]
+  for (const targets of open.tfjs) {
+    const sources = open.torch.filter((kind) => layerLinks(kind[0], targets[0]))
+    if (sources.length === 0) throw unmatched(targets[0], open.torch.flat())
+    const rivals = open.tfjs.filter((kind) => layerLinks(sources[0][0], kind[0]))
+    if (sources.length > 1 || rivals.length > 1) throw ambiguous(sources.flat(), rivals.flat())
+    if (sources[0].length !== targets.length) throw uneven(sources[0], targets)
+    const ordered = inModelOrder(sources[0], sorted)
+    if (!ordered) throw ambiguous(sources[0], targets)
+    targets.forEach((target, i) => {
+      pairs.push({ torch: ordered[i], tfjs: target, links: layerLinks(ordered[i], target) ?? [] })
+    })
+  }
+  const left = torch.find((layer) => !pairs.some((pair) => pair.torch === layer))
+  if (left) throw strange(left, tfjs)
+  return pairs.sort((a, b) => tfjs.indexOf(a.tfjs) - tfjs.indexOf(b.tfjs))
+}
+
+/** Layers that nothing but their place and their name tells apart: the same roles and shapes. */
+function kindsOf(layers: readonly Layer[]): Layer[][] {
+  const kinds = new Map<string, Layer[]>()
+  for (const layer of layers) {
+    const kind = JSON.stringify([...layer.roles].map(([role, { shape }]) => [role, shape]).sort())
+    kinds.set(kind, [...(kinds.get(kind) ?? []), layer])
+  }
+  return [...kinds.values()]
+}
+
+/**
+ * safetensors sorts tensors by name, so there the file's order is the model's only for names that count: `conv2` before
+ * `conv10`. Undefined where names differ in more than numbers.
+ */
+function inModelOrder(layers: readonly Layer[], sorted: boolean): readonly Layer[] | undefined {
+  if (!sorted || layers.length === 1) return layers
+  const patterns = new Set(layers.map(({ name }) => name.replace(/\d+/g, '0')))
+  if (patterns.size > 1) return undefined
+  return layers.toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+}
+
+function pairByName(torch: readonly Layer[], tfjs: readonly Layer[], from: string, to: string): Pair {
+  const [source, target] = [torch.find(({ name }) => name === from), tfjs.find(({ name }) => name === to)]
+  if (!source)
+    throw new DlgError('invalid-option', `map names the PyTorch layer '${from}', should be one of ${names(torch)}`)
+  if (!target) throw new DlgError('invalid-option', `map names the tfjs layer '${to}', should be one of ${names(tfjs)}`)
+  const links = layerLinks(source, target)
+  if (links) return { torch: source, tfjs: target, links }
+  throw new DlgError('invalid-option', `map pairs ${describe(source)} with ${describe(target)}, which do not fit`)
+}
+
+function unmatched(target: Layer, left: readonly Layer[]): DlgError {
+  return new DlgError(
+    'invalid-gradients',
+    `no PyTorch layer fits ${describe(target)} of tfjs; there are left ${left.slice(0, 8).map(describe).join(', ') || 'none'}`,
+  )
+}
+
+function ambiguous(torch: readonly Layer[], tfjs: readonly Layer[]): DlgError {
+  return new DlgError(
+    'invalid-gradients',
+    `PyTorch's ${names(torch)} could be tfjs's ${names(tfjs)} in more than one way, and the file does not keep the model's order; say which with map: {'${torch[0].name}': '${tfjs[0].name}', …}`,
+  )
+}
+
+function uneven(torch: readonly Layer[], tfjs: readonly Layer[]): DlgError {
+  return new DlgError(
+    'invalid-gradients',
+    `${torch.length} PyTorch layers (${names(torch)}) for ${tfjs.length} of tfjs (${names(tfjs)}), all like ${describe(tfjs[0])}; should be as many`,
+  )
+}
+
+function strange(layer: Layer, tfjs: readonly Layer[]): DlgError {
+  return new DlgError(
+    'invalid-gradients',
+    `no tfjs layer fits PyTorch's ${describe(layer)}; the model has ${names(tfjs)}`,
+  )
+}
+
+function describe({ name, roles }: Layer): string {
+  return `'${name}' (${[...roles].map(([role, { shape }]) => `${role} [${shape}]`).join(', ')})`
+}
+
+function names(layers: readonly Layer[]): string {
+  const shown = layers.slice(0, 8).map(({ name }) => `'${name}'`)
+  return `${shown.join(', ')}${layers.length > 8 ? ', …' : ''}`
+}

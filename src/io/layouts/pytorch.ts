@@ -1,0 +1,146 @@
+import { DlgError } from '../../errors/dlg-error'
+import { isRecord } from '../bytes/untrusted'
+import type { NamedTensors } from '../tensors/float32-tensor'
+import { checkTensor, type TensorToWrite } from '../tensors/tensor-to-write'
+import { type FlattenOrder, orderFlattened } from './flatten-order'
+import { type TensorSpec, tfjsLayers, torchLayers } from './layer-groups'
+import type { Link } from './layer-links'
+import { linkToTfjs, linkToTorch } from './link-values'
+import { matchLayers } from './match-layers'
+
+export interface LayoutOptions {
+  /**
+   * PyTorch's layers to tfjs's, such as `{ 'features.0': 'conv2d_Conv2D1' }`: names without `.weight` and `/kernel`. A
+   * recurrent module's cells are `lstm.l0`, `lstm.l0_reverse`. What is left out is paired by kind, shape and order.
+   */
+  readonly map?: Readonly<Record<string, string>>
+  /** What PyTorch flattens before a layer, as `{ 'fc.weight': [channels, height, width] }`. */
+  readonly flatten?: FlattenOrder
+  /**
+   * What the tensors are. It matters to the two biases of an LSTM or RNN in PyTorch, of which tfjs has the sum: weights
+   * add, while gradients, and updates made of them, are equal. Default `gradients`.
+   */
+  readonly values?: 'gradients' | 'weights'
+}
+
+/** What became of one tensor. */
+export interface LayoutDecision {
+  readonly from: readonly string[]
+  readonly to: readonly string[]
+  /** How its values were moved, from PyTorch's axes to tfjs's. */
+  readonly layout: string
+}
+
+export interface ConvertedTensors {
+  /** By the targets' names, in the targets' order. */
+  readonly tensors: NamedTensors
+  /** Every decision that was made, in tfjs's order. */
+  readonly mapping: readonly LayoutDecision[]
+}
+
+/** A tf.LayersModel, or its weights' names and shapes in order. */
+export type TensorTargets = { readonly weights: readonly TensorSpec[] } | readonly TensorSpec[]
+
+/**
+ * PyTorch's tensors as those of a tfjs model.
+ *
+ * Layers are paired by kind and shape, and those of one kind and shape in order; names tell what a tensor is, never its
+ * shape alone. Convolutions (plain, transposed, grouped, depthwise, of 1 to 3 axes), dense and embedding layers, batch and
+ * layer norms, RNN and LSTM convert exactly. GRU does where the target has `reset_after`'s bias `[2, 3·units]`, which tfjs
+ * itself lacks. `num_batches_tracked` is ignored.
+ *
+ * @param tensors by name, as in `state_dict` or `named_parameters`.
+ * @param targets the tfjs model; for gradients its trained weights alone: `model.trainableWeights`.
+ * @throws DlgError `invalid-gradients` when layers cannot be paired, or could be in several ways, or two biases' gradients
+ * differ; `invalid-option` for a wrong `map` or `flatten`; `invalid-data` for a malformed tensor.
+ */
+export function fromPyTorch(
+  tensors: ReadonlyMap<string, TensorToWrite>,
+  targets: TensorTargets,
+  options: LayoutOptions = {},
+): ConvertedTensors {
+  const values = valuesOf(options)
+  const links = linksBetween(specsOf(tensors), targetSpecs(targets), options)
+  const converted = new Map(
+    links.map((link) => [link.tfjs, { shape: link.tfjsShape, data: linkToTfjs(link, tensors, values) }]),
+  )
+  return {
+    tensors: inOrder(converted, targetSpecs(targets)),
+    mapping: links.map((link) => ({ from: link.torch, to: [link.tfjs], layout: describe(link, values) })),
+  }
+}
+
+/**
+ * The inverse of {@link fromPyTorch}: a tfjs model's tensors as those of a PyTorch module.
+ *
+ * Of an LSTM's or RNN's two biases, the first takes the weights and the second zeros; gradients go to both.
+ * `num_batches_tracked` is left out.
+ *
+ * @param tensors by name, in the model's order.
+ * @param targets names and shapes of PyTorch's tensors, in order.
+ * @throws DlgError as {@link fromPyTorch}.
+ */
+export function toPyTorch(
+  tensors: ReadonlyMap<string, TensorToWrite>,
+  targets: readonly TensorSpec[],
+  options: LayoutOptions = {},
+): ConvertedTensors {
+  const values = valuesOf(options)
+  const links = linksBetween(targetSpecs(targets), specsOf(tensors), options)
+  const shapes = new Map(targets.map(({ name, shape }) => [name, shape as readonly number[]]))
+  const converted = new Map(
+    links.flatMap((link) =>
+      linkToTorch(link, tensors, values).map((data, i) => [
+        link.torch[i],
+        { shape: shapes.get(link.torch[i]) ?? [], data },
+      ]),
+    ),
+  )
+  return {
+    tensors: inOrder(converted, targets),
+    mapping: links.map((link) => ({ from: [link.tfjs], to: link.torch, layout: describe(link, values) })),
+  }
+}
+
+function linksBetween(torch: readonly TensorSpec[], tfjs: readonly TensorSpec[], options: LayoutOptions): Link[] {
+  const pairs = matchLayers(torchLayers(torch), tfjsLayers(tfjs), options.map ?? {}, isSorted(torch))
+  return orderFlattened(pairs, options.flatten ?? {})
+}
+
+/** In the order of the names, as safetensors writes a file: then it says nothing about the model's order. */
+function isSorted(specs: readonly TensorSpec[]): boolean {
+  return specs.every(({ name }, i) => i === 0 || specs[i - 1].name < name)
+}
+
+function valuesOf({ values = 'gradients' }: LayoutOptions): 'gradients' | 'weights' {
+  if (values === 'gradients' || values === 'weights') return values
+  throw new DlgError('invalid-option', `values is ${String(values)}, should be 'gradients' or 'weights'`)
+}
+
+function specsOf(tensors: ReadonlyMap<string, TensorToWrite>): TensorSpec[] {
+  if (!(tensors instanceof Map)) {
+    throw new DlgError('invalid-data', 'tensors should be a Map from name to {shape, data}, as readTensors gives')
+  }
+  return [...tensors].map(([name, { shape, data }]) => {
+    checkTensor(`tensor '${name}'`, shape, data)
+    return { name, shape }
+  })
+}
+
+function targetSpecs(targets: TensorTargets): readonly TensorSpec[] {
+  const specs = Array.isArray(targets) ? targets : isRecord(targets) ? targets.weights : undefined
+  const sound = Array.isArray(specs) && specs.every((s) => typeof s?.name === 'string' && Array.isArray(s.shape))
+  if (sound) return specs
+  throw new DlgError('invalid-data', 'targets should be a tf.LayersModel, or a list of {name, shape} in order')
+}
+
+function inOrder(converted: NamedTensors, targets: readonly TensorSpec[]): NamedTensors {
+  const names = targets.map(({ name }) => name).filter((name) => converted.has(name))
+  return new Map(names.map((name) => [name, converted.get(name) as NonNullable<ReturnType<NamedTensors['get']>>]))
+}
+
+function describe({ layouts, biases }: Link, values: 'gradients' | 'weights'): string {
+  if (biases === 'rows') return `[bias_ih, bias_hh] as rows, ${layouts[0].name}`
+  if (biases === undefined) return layouts[0].name
+  return values === 'weights' ? 'bias_ih + bias_hh' : 'either bias: their gradients are equal'
+}

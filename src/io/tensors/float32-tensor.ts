@@ -1,0 +1,52 @@
+import { DlgError } from '../../errors/dlg-error'
+
+/** A tensor as plain data, the form in which shared gradients are handed to the attack. */
+export interface Float32Tensor {
+  readonly shape: readonly number[]
+  /** Row-major, `shape`'s product long. */
+  readonly data: Float32Array
+}
+
+/** Tensors by name, in the order of the file. As gradients: the Map itself, or `[...tensors.values()]`. */
+export type NamedTensors = Map<string, Float32Tensor>
+
+/** Up to here every whole number is a float32. */
+const LARGEST_WHOLE = 2 ** 24
+
+/**
+ * A stored value as float32, rounded to the nearest.
+ *
+ * Whole numbers must be exact: a rounded label or index would be another one.
+ *
+ * @param subject what the error message calls the tensor.
+ * @param position of the value in it.
+ * @throws DlgError `invalid-file` when float32 cannot hold it. NaN and infinities pass.
+ */
+export function toFloat32(value: number | bigint, whole: boolean, subject: string, position: number): number {
+  const number = Number(value)
+  const rounded = Math.fround(number)
+  if (whole) {
+    if (Math.abs(number) <= LARGEST_WHOLE || (Number.isSafeInteger(number) && rounded === number)) return rounded
+    throw new DlgError(
+      'invalid-file',
+      `${subject} holds ${value} at ${position}, which float32 would round; whole numbers should be within ±2^24, or be saved as floats`,
+    )
+  }
+  if (Number.isFinite(rounded) || !Number.isFinite(number)) return rounded
+  throw new DlgError('invalid-file', `${subject} holds ${value} at ${position}, should be within float32's ±3.4e38`)
+}
+
+/**
+ * The number of values in a shape; undefined when a length is no whole number from 0, or the product exceeds 2^53.
+ *
+ * Checked at each step, so that a product beyond 2^53 cannot round to the right number or come back to 0.
+ */
+export function valuesIn(shape: readonly unknown[]): number | undefined {
+  let product = 1
+  for (const length of shape) {
+    if (!Number.isSafeInteger(length) || (length as number) < 0) return undefined
+    product *= length as number
+    if (!Number.isSafeInteger(product)) return undefined
+  }
+  return product
+}

@@ -1,0 +1,34 @@
+import { DlgError } from '../../errors/dlg-error'
+import { valuesIn } from './float32-tensor'
+
+/** Values to store as float32: `data` is row-major and as long as `shape`'s product. */
+export interface TensorToWrite {
+  readonly shape: readonly number[]
+  readonly data: ArrayLike<number>
+}
+
+/** @throws DlgError `invalid-data` unless these are tensors in a Map by name */
+export function requireTensorMap(format: string, tensors: unknown): void {
+  if (tensors instanceof Map) return
+  throw new DlgError(
+    'invalid-data',
+    `${format}: tensors must be a Map from name to {shape, data}; of tfjs tensors: new Map(Object.entries(tensors).map(([name, t]) => [name, { shape: t.shape, data: t.dataSync() }]))`,
+  )
+}
+
+/**
+ * @param subject what the error message calls the tensor.
+ * @throws DlgError `invalid-data` when the shape is malformed or does not fit the data.
+ */
+export function checkTensor(subject: string, shape: readonly number[], data: ArrayLike<number>): void {
+  const values = Array.isArray(shape) ? valuesIn(shape) : undefined
+  if (values === undefined) {
+    throw new DlgError('invalid-data', `${subject} has shape [${shape}], should be whole numbers`)
+  }
+  if (values !== data?.length) {
+    throw new DlgError(
+      'invalid-data',
+      `${subject} has shape [${shape}], ${values} values, but data has ${data?.length}`,
+    )
+  }
+}

@@ -1,0 +1,118 @@
+import { DlgError } from '../../errors/dlg-error'
+import { isRecord, quote } from '../bytes/untrusted'
+import { valuesIn } from './float32-tensor'
+
+/** Bytes per stored element, by the name that the manifest gives it. */
+export const STORED_SIZES = { float32: 4, float16: 2, int32: 4, bool: 1, uint8: 1, uint16: 2 } as const
+export type StoredDtype = keyof typeof STORED_SIZES
+
+/** One weight of a manifest. */
+export interface TfjsWeight {
+  readonly name: string
+  readonly shape: number[]
+  /** Of the weight in the model. */
+  readonly dtype: 'float32' | 'int32' | 'bool'
+  /** Of the elements in the shards. */
+  readonly stored: StoredDtype
+  /** value = stored · scale + min, for the quantised types. */
+  readonly scale: number
+  readonly min: number
+  readonly bytes: number
+}
+
+/** Weights that lie one after the other in the shards, joined. */
+export interface TfjsGroup {
+  /** Relative to the folder of `model.json`, below it. */
+  readonly paths: string[]
+  readonly weights: TfjsWeight[]
+}
+
+/** @throws DlgError `invalid-file` when the manifest is malformed or a shard would lie outside its folder. */
+export function readManifest(manifest: unknown, name: string): TfjsGroup[] {
+  if (!Array.isArray(manifest)) {
+    throw new DlgError('invalid-file', `${name}: weightsManifest is ${quote(manifest)}, should be a list of groups`)
+  }
+  const names = new Set<string>()
+  const shards = new Set<string>()
+  return manifest.map((group, i) => {
+    if (!isRecord(group) || !Array.isArray(group.paths) || !Array.isArray(group.weights)) {
+      throw new DlgError('invalid-file', `${name}: group ${i} of the manifest should be {paths: […], weights: […]}`)
+    }
+    const weights = group.weights.map((weight) => readWeight(weight, name))
+    for (const weight of weights) {
+      if (names.has(weight.name))
+        throw new DlgError('invalid-file', `${name}: has two weights named ${quote(weight.name)}`)
+      names.add(weight.name)
+    }
+    const paths = group.paths.map((path) => checkShardPath(path, name))
+    for (const path of paths) {
+      // One large file named a thousand times would be read as often.
+      if (shards.has(path)) throw new DlgError('invalid-file', `${name}: the manifest names ${quote(path)} twice`)
+      shards.add(path)
+    }
+    return { paths, weights }
+  })
+}
+
+/** A manifest comes with a model from elsewhere, and must not name other files of the machine. */
+function checkShardPath(path: unknown, name: string): string {
+  const inside =
+    typeof path === 'string' &&
+    path !== '' &&
+    // On Windows a backslash separates too, and a colon follows a drive or names a stream.
+    !/[\\:\0]/.test(path) &&
+    path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  if (inside) return path
+  throw new DlgError(
+    'invalid-file',
+    `${name}: the manifest names the shard ${quote(path)}, should be a file in the folder of model.json`,
+  )
+}
+
+function readWeight(weight: unknown, name: string): TfjsWeight {
+  if (!isRecord(weight) || typeof weight.name !== 'string') {
+    throw new DlgError('invalid-file', `${name}: a weight of the manifest is ${quote(weight)}, should have a name`)
+  }
+  const subject = `${name}: weight ${quote(weight.name)}`
+  const { shape, dtype } = weight
+  const values = Array.isArray(shape) ? valuesIn(shape) : undefined
+  if (values === undefined) {
+    throw new DlgError('invalid-file', `${subject} has shape ${quote(shape)}, should be a list of whole numbers from 0`)
+  }
+  if (dtype !== 'float32' && dtype !== 'float16' && dtype !== 'int32' && dtype !== 'bool') {
+    throw new DlgError(
+      'invalid-file',
+      `${subject} has dtype ${quote(dtype)}, should be float32, float16, int32 or bool`,
+    )
+  }
+  if (dtype === 'float16') {
+    const stored = { dtype: 'float32', stored: 'float16', scale: 1, min: 0 } as const
+    return { name: weight.name, shape: shape as number[], ...stored, bytes: values * STORED_SIZES.float16 }
+  }
+  const { stored = dtype, scale, min } = readQuantization(weight.quantization, dtype, subject)
+  const bytes = values * STORED_SIZES[stored]
+  return { name: weight.name, shape: shape as number[], dtype, stored, scale, min, bytes }
+}
+
+function readQuantization(
+  quantization: unknown,
+  dtype: TfjsWeight['dtype'],
+  subject: string,
+): { stored?: StoredDtype; scale: number; min: number } {
+  if (quantization === undefined) return { scale: 1, min: 0 }
+  const { dtype: stored, scale, min } = isRecord(quantization) ? quantization : {}
+  if (stored === 'float16' && dtype === 'float32') return { stored, scale: 1, min: 0 }
+  if ((stored !== 'uint8' && stored !== 'uint16') || (dtype !== 'float32' && dtype !== 'int32')) {
+    throw new DlgError(
+      'invalid-file',
+      `${subject} is ${dtype} quantised to ${quote(stored)}, should be float32 to float16, or float32 or int32 to uint8 or uint16`,
+    )
+  }
+  if (typeof scale !== 'number' || typeof min !== 'number' || !Number.isFinite(scale) || !Number.isFinite(min)) {
+    throw new DlgError(
+      'invalid-file',
+      `${subject} is quantised with scale ${quote(scale)} and min ${quote(min)}, should be numbers`,
+    )
+  }
+  return { stored, scale, min }
+}

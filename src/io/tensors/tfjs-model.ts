@@ -1,0 +1,110 @@
+import { dirname, join } from 'node:path'
+import { DlgError } from '../../errors/dlg-error'
+import { isRecord, quote } from '../bytes/untrusted'
+import { readBytes } from '../files/read-bytes'
+import type { NamedTensors } from './float32-tensor'
+import { parseJson } from './json-tensors'
+import { readManifest, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
+import { checkGroup, decodeGroup } from './tfjs-weights'
+
+/** What `tf.loadLayersModel` asks of a handler. */
+export interface ModelHandler {
+  load(): Promise<ModelArtifacts>
+}
+
+/** How a weight lies in `weightData`. */
+export interface WeightSpec {
+  name: string
+  shape: number[]
+  dtype: 'float32' | 'int32' | 'bool'
+  quantization?: { dtype: 'uint8' | 'uint16' | 'float16'; scale?: number; min?: number }
+}
+
+/** The part of tfjs's `io.ModelArtifacts` that a layers model needs. */
+export interface ModelArtifacts {
+  modelTopology: object
+  weightSpecs: WeightSpec[]
+  weightData: ArrayBuffer
+  format?: string
+  generatedBy?: string
+  convertedBy?: string | null
+}
+
+/**
+ * Reads the weights beside a tfjs `model.json`: float32, int32 and bool, also quantised to float16, uint8 or uint16.
+ *
+ * Integers must fit float32 exactly. Shards are read from the folder of `model.json` and below it, from nowhere else.
+ *
+ * @returns the weights by name, in the manifest's order.
+ * @throws DlgError `invalid-file` naming the path when a file is missing or malformed, the manifest names a file
+ * elsewhere, or the shards do not hold exactly its weights.
+ */
+export function readTfjsWeights(path: string): NamedTensors {
+  const tensors: NamedTensors = new Map()
+  for (const { group, bytes } of readGroups(readModelJson(path), path)) {
+    for (const [name, tensor] of decodeGroup(group, bytes, path)) tensors.set(name, tensor)
+  }
+  return tensors
+}
+
+/**
+ * A handler for `tf.loadLayersModel` that reads `model.json` and its shards from disk, so that Node needs no tfjs-node:
+ * `await tf.loadLayersModel(modelFromFile('model/model.json'))`.
+ *
+ * Shards are confined as in {@link readTfjsWeights}. Nothing is read before `load`, which rejects with DlgError
+ * `invalid-file` where that throws, and when the file holds no layers model.
+ */
+export function modelFromFile(path: string): ModelHandler {
+  return { load: async () => readArtifacts(path) }
+}
+
+function readArtifacts(path: string): ModelArtifacts {
+  const json = readModelJson(path)
+  const { modelTopology, format, generatedBy, convertedBy } = json
+  if (!isRecord(modelTopology) || (format !== undefined && format !== 'layers-model')) {
+    throw new DlgError(
+      'invalid-file',
+      `${path}: holds ${isRecord(modelTopology) ? `a ${quote(format)}` : 'no topology'}, should be a layers model: tensorflowjs_converter --output_format=tfjs_layers_model, or model.save`,
+    )
+  }
+  const groups = readGroups(json, path)
+  return {
+    modelTopology,
+    weightSpecs: groups.flatMap(({ group }) => group.weights.map(specOf)),
+    weightData: joined(groups.map(({ bytes }) => bytes)).buffer,
+    ...(typeof format === 'string' && { format }),
+    ...(typeof generatedBy === 'string' && { generatedBy }),
+    ...(typeof convertedBy === 'string' && { convertedBy }),
+  }
+}
+
+function specOf({ name, shape, dtype, stored, scale, min }: TfjsWeight): WeightSpec {
+  if (stored === 'uint8' || stored === 'uint16')
+    return { name, shape, dtype, quantization: { dtype: stored, scale, min } }
+  if (stored === 'float16') return { name, shape, dtype, quantization: { dtype: stored } }
+  return { name, shape, dtype }
+}
+
+function readModelJson(path: string): Record<string, unknown> {
+  const json = parseJson(readBytes(path), path)
+  if (isRecord(json) && 'weightsManifest' in json) return json
+  throw new DlgError('invalid-file', `${path}: has no weightsManifest, should be a model.json of TensorFlow.js`)
+}
+
+function readGroups(json: Record<string, unknown>, path: string): { group: TfjsGroup; bytes: Uint8Array }[] {
+  return readManifest(json.weightsManifest, path).map((group) => {
+    const bytes = joined(group.paths.map((shard) => readBytes(join(dirname(path), shard))))
+    checkGroup(group, bytes, path)
+    return { group, bytes }
+  })
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    whole.set(part, offset)
+    offset += part.length
+  }
+  return whole
+}

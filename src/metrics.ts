@@ -1,0 +1,3 @@
+export { meanSquaredError } from './measure/mse'
+export { psnr } from './measure/psnr'
+export { ssim } from './measure/ssim'

@@ -1,3 +1,0 @@
-export { meanSquaredError } from './mse'
-export { psnr } from './psnr'
-export { ssim } from './ssim'

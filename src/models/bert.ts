@@ -1,0 +1,91 @@
+import * as tf from '@tensorflow/tfjs-core'
+import type { BertConfig } from './bert-config'
+import type { Head } from './bert-shapes'
+
+type Weights = tf.NamedTensorMap
+
+/** x · Wᵀ + b, with PyTorch's W [out, in]. */
+export const dense = (x: tf.Tensor2D, weights: Weights, name: string): tf.Tensor2D =>
+  tf.add(tf.matMul(x, weights[`${name}.weight`] as tf.Tensor2D, false, true), weights[`${name}.bias`])
+
+/** The first rows of a table. */
+const rows = (table: tf.Tensor, count: number): tf.Tensor => tf.slice(table, [0, 0], [count, table.shape[1]!])
+
+/** (x − mean) / √(variance + ε) · γ + β, over the last axis. */
+export function layerNorm(x: tf.Tensor2D, weights: Weights, name: string, epsilon: number): tf.Tensor2D {
+  const centered = tf.sub(x, tf.mean(x, -1, true))
+  const variance = tf.mean(tf.square(centered), -1, true)
+  const normalized = tf.div(centered, tf.sqrt(tf.add(variance, epsilon)))
+  return tf.add(tf.mul(normalized, weights[`${name}.weight`]), weights[`${name}.bias`])
+}
+
+export const activations: Record<BertConfig['activation'], (x: tf.Tensor2D) => tf.Tensor2D> = {
+  // x Φ(x)
+  gelu: (x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)),
+  gelu_new: (x) => {
+    const cubed = tf.mul(tf.mul(tf.square(x), x), 0.044715)
+    return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(tf.mul(tf.add(x, cubed), Math.sqrt(2 / Math.PI))), 1))
+  },
+  relu: (x) => tf.relu(x),
+}
+
+/** softmax(Q Kᵀ / √d) V in every head; every position sees every other. */
+function attention(x: tf.Tensor2D, weights: Weights, name: string, heads: number, tokens: number): tf.Tensor2D {
+  const [total, hidden] = x.shape
+  const size = hidden / heads
+  const split = (part: string): tf.Tensor4D =>
+    tf.transpose(tf.reshape(dense(x, weights, `${name}.${part}`), [total / tokens, tokens, heads, size]), [0, 2, 1, 3])
+  const scores = tf.mul(tf.matMul(split('query'), split('key'), false, true), 1 / Math.sqrt(size))
+  const mixed = tf.matMul(tf.softmax(scores), split('value'))
+  return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [total, hidden])
+}
+
+/**
+ * The encoder of BERT (Devlin et al. 2019) over word embeddings: positions, types and every block, post-norm.
+ *
+ * @param words what the embedding table gives for each token, [batch, tokens, hidden]
+ * @returns one row per token, [batch · tokens, hidden]
+ */
+export function encode(words: tf.Tensor3D, weights: Weights, config: BertConfig): tf.Tensor2D {
+  const [batch, tokens, hidden] = words.shape
+  const { heads, epsilon } = config
+  const positions = rows(weights['embeddings.position_embeddings.weight'], tokens)
+  const type = rows(weights['embeddings.token_type_embeddings.weight'], 1)
+  const summed = tf.reshape(tf.add(tf.add(words, positions), type), [batch * tokens, hidden]) as tf.Tensor2D
+  let x = layerNorm(summed, weights, 'embeddings.LayerNorm', epsilon)
+  for (let i = 0; i < config.layers; i++) {
+    const at = `encoder.layer.${i}`
+    const mixed = dense(
+      attention(x, weights, `${at}.attention.self`, heads, tokens),
+      weights,
+      `${at}.attention.output.dense`,
+    )
+    x = layerNorm(tf.add(x, mixed), weights, `${at}.attention.output.LayerNorm`, epsilon)
+    const wide = activations[config.activation](dense(x, weights, `${at}.intermediate.dense`))
+    x = layerNorm(tf.add(x, dense(wide, weights, `${at}.output.dense`)), weights, `${at}.output.LayerNorm`, epsilon)
+  }
+  return x
+}
+
+/** Logits of a head: [batch, classes], or [batch, tokens, vocabulary] of the masked LM. */
+export function applyHead(
+  head: Head,
+  x: tf.Tensor2D,
+  batch: number,
+  weights: Weights,
+  table: tf.Tensor,
+  config: BertConfig,
+): tf.Tensor {
+  const [total, hidden] = x.shape
+  const tokens = total / batch
+  if (head === 'mlm') {
+    const features = activations[config.activation](dense(x, weights, 'cls.predictions.transform.dense'))
+    const normalized = layerNorm(features, weights, 'cls.predictions.transform.LayerNorm', config.epsilon)
+    const logits = tf.matMul(normalized, table as tf.Tensor2D, false, true)
+    return tf.reshape(tf.add(logits, weights['cls.predictions.bias']), [batch, tokens, config.vocabularySize])
+  }
+  const sequence = tf.reshape(x, [batch, tokens, hidden]) as tf.Tensor3D
+  if (head === 'mean') return dense(tf.mean(sequence, 1), weights, 'classifier')
+  const first = tf.reshape(tf.slice(sequence, [0, 0, 0], [batch, 1, hidden]), [batch, hidden]) as tf.Tensor2D
+  return dense(tf.tanh(dense(first, weights, 'pooler.dense')), weights, 'classifier')
+}

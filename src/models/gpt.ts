@@ -1,0 +1,113 @@
+import * as tf from '@tensorflow/tfjs-core'
+import type { FunctionalModel } from '../client/model/model'
+import { DlgError } from '../errors/dlg-error'
+import { activations, layerNorm } from './bert'
+import { checkGptConfig, type GptConfig, gptShapes, TOKENS } from './gpt-shapes'
+
+type Weights = tf.NamedTensorMap
+
+/** A GPT-2 decoder that trains to say the next token; its output matrix is its word table. */
+export interface GptModel {
+  readonly config: GptConfig
+  /** Every trained weight by its Hugging Face name, without a `transformer.` in front. */
+  readonly weights: Weights
+  /** The word-embedding table [vocabulary, hidden]. */
+  readonly words: tf.Tensor2D
+  /** What a client trains: token ids [batch, tokens] in, logits [batch, tokens, vocabulary] out. */
+  overTokens(tokens: number): FunctionalModel
+  /** Frees the weights. */
+  dispose(): void
+}
+
+/** x · W + b, with the W [in, out] of GPT-2's files. */
+export const project = (x: tf.Tensor2D, weights: Weights, name: string): tf.Tensor2D =>
+  tf.add(tf.matMul(x, weights[`${name}.weight`] as tf.Tensor2D), weights[`${name}.bias`])
+
+/** softmax(Q Kᵀ / √d + mask) V in every head; a position sees itself and those before it. */
+function causalAttention(x: tf.Tensor2D, weights: Weights, at: string, heads: number, tokens: number): tf.Tensor2D {
+  const [total, hidden] = x.shape
+  const size = hidden / heads
+  const [query, key, value] = tf
+    .split(project(x, weights, `${at}.attn.c_attn`), 3, 1)
+    .map((part) => tf.transpose(tf.reshape(part, [total / tokens, tokens, heads, size]), [0, 2, 1, 3]))
+  const scores = tf.mul(tf.matMul(query, key, false, true), 1 / Math.sqrt(size))
+  const mixed = tf.matMul(tf.softmax(tf.add(scores, futureMask(tokens))), value)
+  return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [total, hidden])
+}
+
+/** 0 where the column is not after the row, else a score whose exponential is 0. */
+const futureMask = (tokens: number): tf.Tensor2D =>
+  tf.tensor2d(
+    Array.from({ length: tokens }, (_, row) =>
+      Array.from({ length: tokens }, (_, column) => (column > row ? -1e9 : 0)),
+    ),
+  )
+
+/** x + W₂ gelu(W₁ LN(x)): the second half of block `at`. */
+export function feedForward(x: tf.Tensor2D, weights: Weights, at: string, config: GptConfig): tf.Tensor2D {
+  const normalized = layerNorm(x, weights, `${at}.ln_2`, config.epsilon)
+  const wide = activations.gelu_new(project(normalized, weights, `${at}.mlp.c_fc`))
+  return tf.add(x, project(wide, weights, `${at}.mlp.c_proj`))
+}
+
+/**
+ * The decoder of GPT-2 (Radford et al. 2019) over token ids: positions, every pre-norm block, the last layer norm.
+ *
+ * @param ids [batch, tokens]
+ * @returns features [batch · tokens, hidden]
+ */
+export function decode(ids: tf.Tensor, weights: Weights, config: GptConfig): tf.Tensor2D {
+  const [batch, tokens] = ids.shape
+  const positions = tf.slice(weights['wpe.weight'], [0, 0], [tokens, config.hidden])
+  const words = tf.gather(weights[TOKENS], tf.cast(ids, 'int32'))
+  let x = tf.reshape(tf.add(words, positions), [batch * tokens, config.hidden]) as tf.Tensor2D
+  for (let i = 0; i < config.layers; i++) {
+    const at = `h.${i}`
+    const normalized = layerNorm(x, weights, `${at}.ln_1`, config.epsilon)
+    const mixed = causalAttention(normalized, weights, at, config.heads, tokens)
+    x = feedForward(tf.add(x, project(mixed, weights, `${at}.attn.c_proj`)), weights, at, config)
+  }
+  return layerNorm(x, weights, 'ln_f', config.epsilon)
+}
+
+/**
+ * A GPT-2 decoder.
+ *
+ * @param weights by Hugging Face name; further ones are left alone. The model keeps the tensors and disposes of them.
+ * @throws DlgError `invalid-model` naming the first weight that is missing or has another shape
+ */
+export function gpt(config: GptConfig, weights: Weights): GptModel {
+  checkGptConfig(config)
+  const given = Object.fromEntries(
+    Object.entries(weights).map(([name, tensor]) => [name.replace(/^transformer\./, ''), tensor]),
+  )
+  const shapes = gptShapes(config)
+  for (const [name, shape] of shapes) {
+    if (!(given[name] instanceof tf.Tensor))
+      throw new DlgError('invalid-model', `the decoder has no weight '${name}' [${shape}]`)
+    if (String(given[name].shape) !== String(shape))
+      throw new DlgError('invalid-model', `weight '${name}' is [${given[name].shape}]; the decoder needs [${shape}]`)
+  }
+  const own = Object.fromEntries(shapes.map(([name]) => [name, given[name]]))
+  return {
+    config,
+    weights: own,
+    words: own[TOKENS] as tf.Tensor2D,
+    overTokens(tokens) {
+      if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= config.positions))
+        throw new DlgError('invalid-data', `${tokens} tokens; the decoder takes 1 to ${config.positions}`)
+      return {
+        name: 'gpt',
+        inputShape: [tokens],
+        weights: own,
+        apply: (ids, w) =>
+          tf.reshape(tf.matMul(decode(ids, w, config), w[TOKENS] as tf.Tensor2D, false, true), [
+            ids.shape[0],
+            tokens,
+            config.vocabularySize,
+          ]),
+      }
+    },
+    dispose: () => tf.dispose(Object.values(weights)),
+  }
+}

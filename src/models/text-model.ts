@@ -1,0 +1,84 @@
+import * as tf from '@tensorflow/tfjs-core'
+import type { FunctionalModel } from '../client/model/model'
+import { DlgError } from '../errors/dlg-error'
+import { applyHead, encode } from './bert'
+import { type BertConfig, checkConfig } from './bert-config'
+import { encoderShapes, type Head, headShapes, WORDS } from './bert-shapes'
+
+/** A BERT encoder with a head, which can be entered with token ids or with word embeddings. */
+export interface TextModel {
+  readonly config: BertConfig
+  readonly head: Head
+  /** Of the classification heads. */
+  readonly classes: number
+  /** Every trained weight by its Hugging Face name, without a `bert.` in front. */
+  readonly weights: tf.NamedTensorMap
+  /** The word-embedding table [vocabulary, hidden]. */
+  readonly words: tf.Tensor2D
+  /** What a client trains: token ids [batch, tokens] in, logits out, all weights trained. */
+  overTokens(tokens: number): FunctionalModel
+  /** What an attack searches: word embeddings [batch, tokens, hidden] in; the table itself is not among the weights. */
+  overEmbeddings(tokens: number): FunctionalModel
+  /** Frees the weights. */
+  dispose(): void
+}
+
+/**
+ * A BERT encoder with its head.
+ *
+ * @param weights by Hugging Face name; further ones are left alone. The model keeps the tensors and disposes of them.
+ * @throws DlgError `invalid-model` naming the first weight that is missing or has another shape
+ */
+export function bert(config: BertConfig, weights: tf.NamedTensorMap, head: Head = 'mean'): TextModel {
+  checkConfig(config)
+  const given = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [canonical(name), tensor]))
+  const classes = given['classifier.bias']?.shape[0] ?? 2
+  const shapes = [...encoderShapes(config), ...headShapes(config, head, classes)]
+  for (const [name, shape] of shapes) {
+    if (!(given[name] instanceof tf.Tensor))
+      throw new DlgError('invalid-model', `the encoder has no weight '${name}' [${shape}]`)
+    if (String(given[name].shape) !== String(shape))
+      throw new DlgError('invalid-model', `weight '${name}' is [${given[name].shape}]; the encoder needs [${shape}]`)
+  }
+  const own = Object.fromEntries(shapes.map(([name]) => [name, given[name]]))
+  const { [WORDS]: words, ...rest } = own
+  const forward = (embedded: tf.Tensor, w: tf.NamedTensorMap, table: tf.Tensor): tf.Tensor =>
+    applyHead(head, encode(embedded as tf.Tensor3D, w, config), embedded.shape[0], w, table, config)
+  const requireLength = (tokens: number): void => {
+    if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= config.positions))
+      throw new DlgError('invalid-data', `${tokens} tokens; the encoder takes 1 to ${config.positions}`)
+  }
+  return {
+    config,
+    head,
+    classes,
+    weights: own,
+    words: words as tf.Tensor2D,
+    overTokens(tokens) {
+      requireLength(tokens)
+      return {
+        name: `bert (${head})`,
+        inputShape: [tokens],
+        weights: own,
+        apply: (ids, w) => forward(tf.gather(w[WORDS], tf.cast(ids, 'int32')), w, w[WORDS]),
+      }
+    },
+    overEmbeddings(tokens) {
+      requireLength(tokens)
+      return {
+        name: `bert (${head}) over embeddings`,
+        inputShape: [tokens, config.hidden],
+        weights: rest,
+        apply: (embedded, w) => forward(embedded, w, words),
+      }
+    },
+    dispose: () => tf.dispose(Object.values(weights)),
+  }
+}
+
+/** Older files call the scale of a layer norm gamma, and models with a head call the encoder bert. */
+export const canonical = (name: string): string =>
+  name
+    .replace(/^bert\./, '')
+    .replace(/LayerNorm\.gamma$/, 'LayerNorm.weight')
+    .replace(/LayerNorm\.beta$/, 'LayerNorm.bias')

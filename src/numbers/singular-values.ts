@@ -1,0 +1,76 @@
+import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
+import { largest } from './norms'
+import type { Values } from './values'
+
+/** Rounding of float32 numbers. */
+const FLOAT32 = 2 ** -23
+
+/** The singular values of a matrix of low rank, as far as float32 shows them. */
+export interface Spectrum {
+  /** Descending, relative to the largest; at most `limit`. */
+  readonly values: Float64Array
+  /** Where rounding begins, relative to the largest: ε₃₂ √max(rows, columns). */
+  readonly tolerance: number
+  /** Values above the tolerance. */
+  readonly rank: number
+  /** Whether there may be more than were computed. */
+  readonly truncated: boolean
+}
+
+/**
+ * Row-pivoted Gram–Schmidt, W ≈ C Q with orthonormal rows Q, as far as the rest is above rounding; then the eigenvalues of
+ * the small CᵀC. A rank r costs rows · columns · r, where a whole decomposition costs rows · columns².
+ *
+ * @param values [rows, columns]; an order of magnitude more rows than columns or the reverse is fine
+ * @param limit most singular values that are computed
+ */
+export function spectrum(values: Values, rows: number, columns: number, limit: number): Spectrum {
+  const tolerance = FLOAT32 * Math.sqrt(Math.max(rows, columns))
+  // relative to the largest entry, so that squares neither overflow nor vanish
+  const unit = largest(values) || 1
+  const rest: Float64Array[] = []
+  for (let i = 0; i < rows; i++) {
+    const row = Float64Array.from(values.subarray(i * columns, (i + 1) * columns), (v) => v / unit)
+    if (row.some((v) => v !== 0)) rest.push(row)
+  }
+  const norms = Float64Array.from(rest, squares)
+  const total = norms.reduce((a, b) => a + b, 0)
+  if (total === 0) return { values: new Float64Array(0), tolerance, rank: 0, truncated: false }
+  const coefficients: Float64Array[] = []
+  // the rest's norm bounds every further singular value; the largest one is at least √(total / count)
+  const isRounding = (): boolean =>
+    norms.reduce((a, b) => a + b, 0) <= (tolerance / 4) ** 2 * (total / Math.max(1, coefficients.length))
+  const most = Math.min(limit, rest.length, columns)
+  while (coefficients.length < most && !isRounding()) {
+    const pivot = norms.reduce((best, v, i) => (v > norms[best] ? i : best), 0)
+    const length = Math.sqrt(squares(rest[pivot]))
+    if (length === 0) break
+    const direction = rest[pivot].map((v) => v / length)
+    coefficients.push(
+      Float64Array.from(rest, (row, i) => {
+        const product = inner(row, direction)
+        for (let j = 0; j < columns; j++) row[j] -= product * direction[j]
+        norms[i] = squares(row)
+        return product
+      }),
+    )
+  }
+  const gram = new Matrix(coefficients.map((a) => coefficients.map((b) => inner(a, b))))
+  const { realEigenvalues } = new EigenvalueDecomposition(gram, { assumeSymmetric: true })
+  const found = Float64Array.from(realEigenvalues, (v) => Math.sqrt(Math.max(v, 0))).sort((a, b) => b - a)
+  const relative = found.map((v) => v / found[0])
+  return {
+    values: relative,
+    tolerance,
+    rank: relative.filter((v) => v > tolerance).length,
+    truncated: coefficients.length < Math.min(rest.length, columns) && !isRounding(),
+  }
+}
+
+const squares = (x: Float64Array): number => inner(x, x)
+
+function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
+  return sum
+}

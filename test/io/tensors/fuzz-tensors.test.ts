@@ -1,0 +1,142 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ExtensionCodec, encode } from '@msgpack/msgpack'
+import { unzipSync, zipSync } from 'fflate'
+import { describe, expect, it } from 'vitest'
+import { DlgError } from '../../../src/errors/dlg-error'
+import { type NamedTensors, readTensors, writeNpy, writeNpz, writeSafetensors } from '../../../src/io'
+import { mutate, survive } from '../mutations'
+import { uniform } from '../pictures/random-image'
+
+const next = uniform(1)
+const tensor = (...shape: number[]) => ({
+  shape,
+  data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => next() - 0.5),
+})
+const tensors = new Map([
+  ['conv.weight', tensor(3, 2, 5)],
+  ['10', tensor()],
+  ['none', tensor(0, 3)],
+  ['large', tensor(100, 30)],
+])
+const list = [...tensors.values()]
+const numbers = list.map(({ shape, data }) => ({ shape, data: [...data] }))
+const extensionCodec = new ExtensionCodec()
+extensionCodec.register({
+  type: 0x17,
+  encode: (value) =>
+    value instanceof Float32Array ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : null,
+  decode: () => undefined,
+})
+
+/** What is accepted is consistent, and no larger than four times the file. */
+function sound(read: NamedTensors, fileBytes: number): void {
+  let stored = 0
+  for (const { shape, data } of read.values()) {
+    expect(data).toBeInstanceOf(Float32Array)
+    expect(data.length).toBe(shape.reduce((a, b) => a * b, 1))
+    stored += data.byteLength
+  }
+  expect(stored).toBeLessThanOrEqual(4 * fileBytes)
+}
+
+/** A zip around mutated members is sound itself, so that damage reaches the arrays. */
+function readRezipped(bytes: Uint8Array, level: 0 | 6, random: () => number): void {
+  const members = Object.entries(unzipSync(bytes)).map(([name, content]) => [
+    name,
+    random() < 0.5 ? mutate(content, random) : content,
+  ])
+  const file = zipSync(Object.fromEntries(members), { level })
+  sound(readTensors(file), file.length)
+}
+
+/** How many files of each kind, 21,500 in all, and how many at least are to be accepted and refused. */
+const kinds: [name: string, valid: Uint8Array, times: number, accepted: number, refused: number][] = [
+  ['safetensors', writeSafetensors(tensors), 5000, 500, 100],
+  // Nearly all damage to an archive shows in a checksum.
+  ['npz, stored', writeNpz(tensors), 3000, 5, 2500],
+  ['npz, deflated', writeNpz(tensors, { compress: true }), 3000, 5, 2500],
+  ['npy', writeNpy(tensor(6, 7)), 3000, 500, 500],
+  ['msgpack with numbers', encode(numbers), 3000, 500, 500],
+  ['msgpack with float32', encode(list, { extensionCodec }), 3000, 500, 100],
+  ['json', Buffer.from(JSON.stringify(numbers.slice(0, 3))), 1500, 100, 500],
+]
+
+describe('damaged files of tensors give tensors or a DlgError, in time and memory', () => {
+  it.each(kinds)('%s', (_, valid, times, accepted, refused) => {
+    const read = (bytes: Uint8Array) => sound(readTensors(bytes), bytes.length)
+    read(valid)
+    const count = survive(valid, times, 7, read, 4)
+    expect(count.accepted).toBeGreaterThan(accepted)
+    expect(count.refused).toBeGreaterThan(refused)
+  })
+
+  it.each([0, 6] as const)('npz of sound zips around damaged arrays (level %i)', (level) => {
+    const valid = writeNpz(tensors)
+    const random = uniform(8)
+    const count = { accepted: 0, refused: 0 }
+    for (let i = 0; i < 1000; i++) {
+      try {
+        readRezipped(valid, level, random)
+        count.accepted++
+      } catch (error) {
+        if (!(error instanceof DlgError)) throw new Error(`mutation ${i}`, { cause: error })
+        count.refused++
+      }
+    }
+    expect(count.accepted).toBeGreaterThan(50)
+    expect(count.refused).toBeGreaterThan(100)
+  })
+
+  it('model.json', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dlg-fuzz-'))
+    try {
+      const weights = [
+        { name: 'd/kernel', shape: [3, 2], dtype: 'float32' },
+        { name: 'd/bias', shape: [4], dtype: 'float32', quantization: { dtype: 'uint8', scale: 0.5, min: -1 } },
+      ]
+      writeFileSync(join(folder, 'w.bin'), new Uint8Array(28))
+      const valid = Buffer.from(JSON.stringify({ modelTopology: {}, weightsManifest: [{ paths: ['w.bin'], weights }] }))
+      const count = survive(valid, 1000, 9, (bytes) => {
+        writeFileSync(join(folder, 'model.json'), bytes)
+        sound(readTensors(join(folder, 'model.json')), bytes.length + 28)
+      })
+      expect(count.accepted).toBeGreaterThan(20)
+      expect(count.refused).toBeGreaterThan(500)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  const u32 = (value: number) => [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff)
+  /** Files of a megabyte at most that would be far more if they were believed. */
+  const hostile: [string, Uint8Array][] = [
+    ['msgpack: lists in lists, each claiming what is left', claims(0xdd)],
+    ['msgpack: maps in maps, each claiming what is left', claims(0xdf)],
+    ['msgpack: a million empty maps', Buffer.concat([Buffer.from([0xdd, ...u32(1e6)]), Buffer.alloc(1e6, 0x80)])],
+    ['msgpack: a million lists in one', Buffer.alloc(1e6, 0x91)],
+    ['json: a million lists in one', Buffer.from('['.repeat(5e5) + ']'.repeat(5e5))],
+    ['json: half a million empty lists', Buffer.from(`[${'[],'.repeat(3e5)}[]]`)],
+    ['npz: fifty megabytes of zeros', bomb()],
+  ]
+  function claims(first: number): Uint8Array {
+    const levels = Array.from({ length: 2e5 }, (_, i) => [first, ...u32((2e5 - i - 1) * 2)])
+    return Uint8Array.from(levels.flat())
+  }
+  function bomb(): Uint8Array {
+    const zeros = writeNpy({ shape: [250_000], data: new Float32Array(250_000) })
+    return zipSync(Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}.npy`, [zeros, { level: 9 }]])))
+  }
+
+  it.each(hostile)('%s', (_, bytes) => {
+    const before = process.memoryUsage()
+    const began = performance.now()
+    expect(() => readTensors(bytes)).toThrow(DlgError)
+    const after = process.memoryUsage()
+    expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(4 * bytes.length + 64 * 1024)
+    // A list or map of JavaScript is tens of bytes where the file has one or two.
+    expect(after.heapUsed - before.heapUsed).toBeLessThan(64 * bytes.length + 2 ** 23)
+    expect(performance.now() - began).toBeLessThan(2000)
+  })
+})

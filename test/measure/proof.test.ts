@@ -1,0 +1,125 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { proofOf } from '../../src/analytic'
+import { DlgError, type FunctionalModel, gradientsOf, type Model, type SharedGradients } from '../../src/index'
+import { denseNet, numbers, plain, sample } from '../attacks/matching/tiny'
+
+type Shared = ReturnType<typeof plain>
+
+let model: ReturnType<typeof denseNet>
+let data: tf.Tensor
+let shared: Shared
+let kernel: string
+
+beforeEach(async () => {
+  await tf.setBackend('cpu')
+  model = denseNet()
+  data = sample([1, 8])
+  shared = plain(await gradientsOf(model, data, [2], { runtime: 'reference' }))
+  kernel = Object.keys(shared)[0]
+})
+afterEach(() => {
+  data.dispose()
+  model.dispose()
+})
+
+const proof = (gradients: SharedGradients, tolerance?: number, of: Model = model) =>
+  proofOf(of, { data, labels: [2] }, gradients, { runtime: 'reference', tolerance })
+
+/** The same gradient and data at another scale, in float64. */
+const scaled = ({ shape, data }: Shared[string], scale: number) => ({
+  shape,
+  data: Float64Array.from(data as Float32Array, (v) => v * scale),
+})
+
+describe('a proof', () => {
+  it('holds for all gradients, for some, and for a list', async () => {
+    const alone = { [kernel]: shared[kernel] }
+    for (const given of [shared, alone, Object.values(shared)])
+      expect(await proof(given)).toEqual({ residual: 0, proven: true })
+  })
+
+  it.each([1e200, 1e-200])('at a scale of %s is refused by its residual, not by its squares', async (scale) => {
+    const { residual, proven } = await proof({ [kernel]: scaled(shared[kernel], scale) })
+    expect(proven).toBe(false)
+    // ‖g − s g‖ / ‖s g‖ = |1 / s − 1|
+    expect(residual / Math.abs(1 / scale - 1)).toBeCloseTo(1, 10)
+  })
+
+  it('takes a list in the order of the weights, whatever an object does to their names', async () => {
+    const weights = {
+      b: tf.tensor(numbers(3, 1), [3]),
+      10: tf.tensor(numbers(24, 2), [8, 3]),
+    }
+    const functional: FunctionalModel = {
+      inputShape: [8],
+      weights,
+      apply: (x, w) => tf.add(tf.matMul(x as tf.Tensor2D, w[10] as tf.Tensor2D), w.b),
+    }
+    const own = plain(await gradientsOf(functional, data, [2], { runtime: 'reference' }))
+    expect(await proof({ b: own.b, 10: own[10] }, undefined, functional)).toMatchObject({ proven: true })
+    expect(
+      await proof(
+        Object.keys(weights).map((name) => own[name]),
+        undefined,
+        functional,
+      ),
+    ).toMatchObject({ proven: true })
+    tf.dispose(weights)
+  })
+})
+
+describe('what cannot be proven is refused', () => {
+  const wrong: [string, string, () => unknown][] = [
+    ['invalid-gradients', 'is of no trained weight', () => ({ other: shared[kernel] })],
+    ['invalid-gradients', 'has shape [1]; the weight has [8, 12]', () => ({ [kernel]: { shape: [1], data: [0] } })],
+    [
+      'invalid-gradients',
+      'has shape [12, 8]; the weight has [8, 12]',
+      () => ({ [kernel]: { ...shared[kernel], shape: [12, 8] } }),
+    ],
+    ['invalid-gradients', 'has no data', () => ({ [kernel]: { shape: [8, 12] } })],
+    [
+      'invalid-gradients',
+      'has 2 numbers; shape [8, 12] needs 96',
+      () => ({ [kernel]: { shape: [8, 12], data: [1, 2] } }),
+    ],
+    ['invalid-gradients', 'must be a tensor or {shape, data}', () => ({ [kernel]: undefined })],
+    [
+      'invalid-gradients',
+      'is NaN at position 0',
+      () => ({ [kernel]: { shape: [8, 12], data: new Float32Array(96).fill(NaN) } }),
+    ],
+    [
+      'invalid-gradients',
+      'every shared gradient is zero',
+      () => ({ [kernel]: { shape: [8, 12], data: new Float32Array(96) } }),
+    ],
+    ['invalid-gradients', 'no gradient was shared', () => ({})],
+    ['invalid-gradients', '1 gradients for 4 trained weights', () => [shared[kernel]]],
+    ['invalid-gradients', 'must be a list or a map', () => null],
+    [
+      'invalid-gradients',
+      'is a disposed tensor',
+      () => {
+        const tensor = tf.zeros([8, 12])
+        tensor.dispose()
+        return { [kernel]: tensor }
+      },
+    ],
+  ]
+  it.each(wrong)('%s: %s', async (code, words, make) => {
+    const tensors = tf.memory().numTensors
+    const error = await proof(make() as SharedGradients).catch((thrown) => thrown)
+    expect(error).toBeInstanceOf(DlgError)
+    expect(error).toMatchObject({ code, message: expect.stringContaining(words) })
+    expect(tf.memory().numTensors).toBe(tensors)
+  })
+
+  it('a tolerance out of range', async () => {
+    await expect(proof(shared, 2)).rejects.toMatchObject({
+      code: 'invalid-option',
+      message: expect.stringContaining('tolerance is 2'),
+    })
+  })
+})

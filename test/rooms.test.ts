@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest'
+import { circles, importsOf, roomOf, sources } from './imports'
+
+/**
+ * What each room may import, of ours and of packages; behind the bar: types alone. Rooms stand from the bottom to the top, so
+ * that the table itself shows the one-way flow. docs/architecture.md has the same table in words.
+ */
+const table: Record<string, string> = {
+  errors: '|',
+  graph: '|',
+  numbers: 'ml-matrix pure-rand/generator/xoroshiro128plus |',
+  optim: '|',
+  runtime: 'graph errors @tensorflow/tfjs-core onnxruntime-web | numbers optim onnxruntime-common',
+  trace: 'graph errors @tensorflow/tfjs-core | runtime @tensorflow/tfjs-layers',
+  client: 'graph numbers runtime trace errors @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
+  'io/bytes': 'errors |',
+  'io/files': 'errors |',
+  'io/pictures': 'errors io/bytes io/files fast-png gifenc jpeg-js |',
+  'io/tensors': 'errors io/bytes io/files @msgpack/msgpack fflate |',
+  'io/layouts': 'errors io/bytes io/tensors |',
+  io: 'io/files io/layouts io/pictures io/tensors | io/bytes',
+  measure: 'client graph numbers errors io/pictures @tensorflow/tfjs-core ssim.js |',
+  models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
+  'attacks/tokens': 'errors | runtime',
+  'attacks/labels': 'errors | client runtime',
+  'attacks/dense': 'client graph numbers errors ml-matrix | runtime',
+  'attacks/dager': 'client measure numbers errors @tensorflow/tfjs-core ml-matrix | attacks/tokens runtime',
+  'attacks/matching':
+    'client graph numbers optim runtime errors attacks/dense attacks/labels @tensorflow/tfjs-core | measure',
+  'attacks/text':
+    'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
+  check:
+    'client graph numbers runtime errors attacks/dense attacks/matching @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
+  report: 'io measure errors | attacks/matching @tensorflow/tfjs-core',
+  entries:
+    'attacks/dager attacks/dense attacks/labels attacks/matching attacks/text attacks/tokens check client errors graph measure models optim runtime |',
+  cli: 'entries attacks/matching check client errors io io/bytes io/files io/tensors measure models numbers report @tensorflow/tfjs-core @tensorflow/tfjs-layers | runtime',
+}
+
+const rooms = Object.keys(table)
+
+/** What a room imports, without itself and Node. */
+function doors(room: string, typeOnly: boolean): string[] {
+  const imports = sources.filter((file) => roomOf(file) === room).flatMap(importsOf)
+  const found = imports.filter((i) => i.typeOnly === typeOnly).map(({ from }) => (isOurs(from) ? roomOf(from) : from))
+  return [...new Set(found)].filter((name) => name !== room && !name.startsWith('node:')).sort()
+}
+
+const isOurs = (from: string): boolean => from.startsWith('src/')
+
+describe('rooms are entered through one-way doors', () => {
+  it('every file belongs to a room with a row, and every row has files', () => {
+    expect([...new Set(sources.map(roomOf))].sort()).toEqual([...rooms].sort())
+  })
+
+  it.each(rooms)('%s', (room) => {
+    const [values, types] = table[room].split('|').map((words) => words.trim().split(/\s+/))
+    expect(values).toEqual(expect.arrayContaining(doors(room, false)))
+    expect([...values, ...types]).toEqual(expect.arrayContaining(doors(room, true)))
+  })
+
+  it('there is no circle between rooms, of values or of types', () => {
+    const reached = (room: string) => [...doors(room, false), ...doors(room, true)].filter((n) => rooms.includes(n))
+    expect(circles(rooms, reached)).toEqual([])
+  })
+
+  it('circles are found where there are some', () => {
+    const reached: Record<string, string[]> = { a: ['b'], b: ['c'], c: ['b', 'd'], d: [] }
+    expect(circles(Object.keys(reached), (name) => reached[name]).map((group) => group.sort())).toEqual([['b', 'c']])
+  })
+
+  it('the attack and the metrics read no files, so that they run in a browser', () => {
+    const visited = new Set<string>()
+    const visit = (file: string): void => {
+      if (visited.has(file)) return
+      visited.add(file)
+      for (const { from, typeOnly, dynamic } of importsOf(file)) {
+        if (typeOnly || dynamic) continue
+        expect(from, file).not.toMatch(/^node:/)
+        if (isOurs(from)) visit(from)
+      }
+    }
+    visit('src/index.ts')
+    visit('src/metrics.ts')
+    expect(visited.size).toBeGreaterThan(50)
+  })
+})
