@@ -26,7 +26,7 @@ export {
   type LabelInference,
   type LabelStrategy,
 } from './labels'
-export { deepLeakage, deepLeakageFromGradients, type Leakage } from './leakage'
+export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './leakage'
 export {
   binaryCrossEntropy,
   type Criterion,

@@ -109,7 +109,7 @@ function reportOf(leak: Leakage, measured: Measured[] | undefined, options: File
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
-    trials: leak.trials,
+    trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,
     options: { ...others, ...training },
