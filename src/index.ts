@@ -8,7 +8,7 @@ export {
   type LabelStrategy,
 } from './attacks/labels/index'
 export { type InferredLabels, inferLabels } from './attacks/matching/infer-labels'
-export { deepLeakage, deepLeakageFromGradients, type Leakage } from './attacks/matching/leakage'
+export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
 export { balanced, cosine, type Distance, l2 } from './attacks/matching/objective/distance'
 export { box, colorTotalVariation, norm, type Prior, totalVariation } from './attacks/matching/objective/prior'
 export type { LabelOption } from './attacks/matching/options/label-options'

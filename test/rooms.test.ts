@@ -9,7 +9,7 @@ const table: Record<string, string> = {
   errors: '|',
   graph: '|',
   numbers: 'ml-matrix pure-rand/generator/xoroshiro128plus |',
-  optim: '|',
+  optim: 'errors |',
   runtime: 'graph errors @tensorflow/tfjs-core onnxruntime-web | numbers optim onnxruntime-common',
   trace: 'graph errors @tensorflow/tfjs-core | runtime @tensorflow/tfjs-layers',
   client: 'graph numbers runtime trace errors @tensorflow/tfjs-core | @tensorflow/tfjs-layers',

@@ -110,7 +110,7 @@ function reportOf(leak: Leakage, measured: PairedSample[] | undefined, options: 
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
-    trials: leak.trials,
+    trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,
     options: { ...others, ...training },

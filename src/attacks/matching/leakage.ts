@@ -1,3 +1,4 @@
+import { dispose as disposeTensors, type Tensor } from '@tensorflow/tfjs-core'
 import type { Model } from '../../client/model/model'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
@@ -5,7 +6,7 @@ import type { Status } from '../../measure/verdict'
 import { type Attack, prepareAttack } from './attack'
 import { leakageOptions } from './options/options'
 import type { LeakageOptions, Settings } from './options/settings'
-import { type Reconstruction, reconstruction } from './reconstruction'
+import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
 import { type FittedScale, fitScale } from './scale'
 import { newProgress, type Progress } from './search/progress'
 import { isCut, searchAll } from './search/restarts'
@@ -26,11 +27,17 @@ export interface Leakage extends Reconstruction, FittedScale {
   readonly milliseconds: number
   /** Which restart the reconstruction comes from, from 0. */
   readonly restart: number
-  /** How every restart ended. */
-  readonly trials: readonly Pick<Trial, 'restart' | 'status' | 'relativeLoss' | 'evaluations'>[]
+  /** How every restart ended, in order. */
+  readonly trials: readonly LeakageTrial[]
   readonly seed: number
   /** What ran the evaluations, such as `tfjs:wasm`. */
   readonly runtime: string
+}
+
+/** How one restart ended. */
+export interface LeakageTrial extends Pick<Trial, 'restart' | 'status' | 'relativeLoss' | 'evaluations'> {
+  /** The first searched input at the restart's best point, [batchSize, ...inputShape]. The leak's `dispose()` frees it. */
+  readonly data: Tensor
 }
 
 /**
@@ -75,9 +82,19 @@ async function report(
   const milliseconds = progress.milliseconds()
   const { status } = cut ?? best
   const scale = await fitScale(attack, best.point, status, settings)
+  const found = reconstruction(attack, best.point)
+  const ended = trials.map(
+    (trial): LeakageTrial => ({
+      restart: trial.restart,
+      status: trial.status,
+      relativeLoss: trial.relativeLoss,
+      evaluations: trial.evaluations,
+      data: trial === best ? found.data : dataTensor(attack, trial.point),
+    }),
+  )
   return {
     ...scale,
-    ...reconstruction(attack, best.point),
+    ...found,
     status,
     loss: best.loss,
     relativeLoss: best.relativeLoss,
@@ -85,13 +102,12 @@ async function report(
     evaluations: trials.reduce((n, t) => n + t.evaluations, 0),
     milliseconds,
     restart: best.restart,
-    trials: trials.map(({ restart, status, relativeLoss, evaluations }) => ({
-      restart,
-      status,
-      relativeLoss,
-      evaluations,
-    })),
+    trials: ended,
     seed: settings.seed,
     runtime: attack.runtime,
+    dispose() {
+      found.dispose()
+      disposeTensors(ended.map(({ data }) => data))
+    },
   }
 }

@@ -20,6 +20,7 @@ const NAMES = [
     'batchUpdate',
     'preset',
     'iterations',
+    'patience',
     'restarts',
     'concurrency',
     'seed',
@@ -67,6 +68,10 @@ export function leakageOptions(options: LeakageOptions): Settings {
     productRows: paper || optimizer !== 'lbfgs' ? 0 : 2 * HISTORY,
     objectiveScale: paper ? undefined : 1e6,
     iterations: count('iterations', iterations),
+    patience: patienceOption(
+      'patience',
+      options.patience === undefined && paper ? Number.POSITIVE_INFINITY : options.patience,
+    ),
     restarts: count('restarts', restarts),
     concurrency: count('concurrency', options.concurrency ?? 1),
     seed: number('seed', seed, Number.isSafeInteger, 'a whole number'),
@@ -117,8 +122,17 @@ function optimizerOption(
   optimizer: NonNullable<LeakageOptions['optimizer']>,
   preset: Settings['preset'],
 ): Settings['optimizer'] {
-  if (typeof optimizer !== 'string' && hasMethod(optimizer, 'init', 'step')) return optimizer
+  if (typeof optimizer !== 'string' && hasMethod(optimizer, 'init', 'step')) {
+    patienceOption('optimizer.patience', optimizer.patience)
+    if (optimizer.restart === undefined || hasMethod(optimizer, 'restart')) return optimizer
+    throw invalid(`optimizer.restart is ${show(optimizer.restart)}; it must be a function or be left out`)
+  }
   return { name: choice('optimizer', optimizer, ['lbfgs', 'adam'], 'an object with init() and step()'), preset }
+}
+
+function patienceOption(name: string, patience: number | undefined): number | undefined {
+  if (patience === undefined || patience === Number.POSITIVE_INFINITY) return patience
+  return number(name, patience, (v) => Number.isInteger(v) && v >= 1, 'a whole number of at least 1 or Infinity')
 }
 
 function initOption(init: NonNullable<LeakageOptions['init']>): Settings['init'] {

@@ -27,7 +27,7 @@ export interface PriorWeights {
   box?: number
 }
 
-/** An iteration of a search begins. */
+/** An iteration of a search begins, or is still under way 50 ms after the last event: such an event has the same `iteration`. */
 export interface IterationEvent {
   /** Which restart, from 0. */
   readonly restart: number
@@ -35,7 +35,7 @@ export interface IterationEvent {
   readonly iteration: number
   /** Evaluations of all restarts so far. */
   readonly evaluations: number
-  /** The objective where this iteration began. */
+  /** The objective where this iteration began; it stays the same while the iteration is under way. */
   readonly loss: number
   /** The distance there in units of the shared gradient: 1 matches nothing, 0 everything. */
   readonly relativeLoss: number
@@ -71,7 +71,11 @@ export interface LeakageOptions extends TrainingOptions {
   scale?: 'auto' | number
   /** Default `l2`; `balanced` for deep networks. */
   distance?: 'l2' | 'cosine' | 'balanced' | Distance
-  /** Default `lbfgs`. */
+  /**
+   * `lbfgs` (default), or `adam` for networks with kinks. The learning rate of `adam` is 0.1 and falls along a cosine, to zero
+   * after `iterations`; after a value that is not finite it goes back to the best point at a tenth of the rate. Or any
+   * `{ name, init, step }`, such as `adam({ gradientSign: 'sign', decay: 'step', steps })`.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business
   optimizer?: 'lbfgs' | 'adam' | Optimizer<any>
   /**
@@ -81,8 +85,14 @@ export interface LeakageOptions extends TrainingOptions {
   batchUpdate?: 'together' | 'one-by-one'
   /** `robust` (default), or `paper`: the recipe as published, which fails where the published recipe fails. */
   preset?: 'robust' | 'paper'
-  /** Most iterations of one restart; an L-BFGS iteration has up to 20 inner ones. Default 300. */
+  /** Most iterations of one restart; an L-BFGS iteration has up to 20 inner ones, one of Adam is one step. Default 300. */
   iterations?: number
+  /**
+   * Iterations in a row without an improvement of 1 % after which a search has `stalled`: a whole number of at least 1, or
+   * Infinity for never. Default: what the optimizer says, which is 20 for L-BFGS and Infinity for Adam (`paper`: Infinity).
+   * An optimizer of the caller's that says nothing never stalls.
+   */
+  patience?: number
   /** Most searches from different starts; the first that converges ends them. Default 4 (`paper`: 1). */
   restarts?: number
   /**
@@ -101,7 +111,8 @@ export interface LeakageOptions extends TrainingOptions {
   priors?: PriorWeights | readonly Prior[]
   /**
    * The factor by which the priors' weight falls whenever a search comes to rest, for as long as the gradient then comes
-   * closer. 1 keeps the weight. Default 0.1 (`paper`: 1).
+   * closer. 1 keeps the weight. Default 0.1 (`paper`: 1). An optimizer that comes to rest by itself gets a third of the
+   * iterations at most for one weight. One that does not, such as Adam, keeps the weight to the end unless `patience` is given.
    */
   priorEasing?: number
   /** Range of the data's values. Default [0, 1]. */
@@ -112,6 +123,10 @@ export interface LeakageOptions extends TrainingOptions {
   budget?: { evaluations?: number; milliseconds?: number }
   /** Ends the attack with the best point so far. */
   signal?: AbortSignal
+  /**
+   * Told when an iteration begins, and every 50 ms while one is under way (or after each evaluation, where one takes longer).
+   * What it throws ends the attack.
+   */
   onIteration?: (event: IterationEvent) => void
 }
 
@@ -134,6 +149,8 @@ export interface Settings extends TrainingSettings {
   /** The objective is `objectiveScale` times the relative loss; undefined leaves the distance as it is. */
   readonly objectiveScale: number | undefined
   readonly iterations: number
+  /** Undefined: what the optimizer says. */
+  readonly patience: number | undefined
   readonly restarts: number
   readonly concurrency: number
   readonly seed: number
