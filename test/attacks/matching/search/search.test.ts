@@ -181,7 +181,6 @@ describe('the weight of the priors', () => {
   })
 
   it('falls after a third of the iterations at the latest, where the optimizer knows rest', async () => {
-    const steady = objective((_point, _easing, n) => ({ relativeLoss: 0.5 ** n }), { hasPriors: true })
     const easings: number[] = []
     const seen = {
       ...steady,
