@@ -9,10 +9,11 @@ const table: Record<string, string> = {
   errors: '|',
   graph: '|',
   numbers: 'ml-matrix pure-rand/generator/xoroshiro128plus |',
+  options: 'errors |',
   optim: 'errors |',
   runtime: 'graph errors @tensorflow/tfjs-core onnxruntime-web | numbers optim onnxruntime-common',
   trace: 'graph errors @tensorflow/tfjs-core | runtime @tensorflow/tfjs-layers',
-  client: 'graph numbers runtime trace errors @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
+  client: 'graph numbers options runtime trace errors @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
   'io/bytes': 'errors |',
   'io/files': 'errors |',
   'io/pictures': 'errors io/bytes io/files fast-png gifenc jpeg-js |',
@@ -22,11 +23,11 @@ const table: Record<string, string> = {
   measure: 'client graph numbers errors io/pictures @tensorflow/tfjs-core ssim.js |',
   models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/tokens': 'errors | runtime',
-  'attacks/labels': 'errors | client runtime',
+  'attacks/labels': 'client graph errors | runtime',
   'attacks/dense': 'client graph numbers errors ml-matrix | runtime',
   'attacks/dager': 'client measure numbers errors @tensorflow/tfjs-core ml-matrix | attacks/tokens runtime',
   'attacks/matching':
-    'client graph numbers optim runtime errors attacks/dense attacks/labels @tensorflow/tfjs-core | measure',
+    'client graph numbers optim options runtime errors attacks/dense attacks/labels @tensorflow/tfjs-core | measure',
   'attacks/text':
     'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   check:

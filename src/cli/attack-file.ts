@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { Leakage } from '../attacks/matching/leakage'
-import type { LeakageOptions } from '../attacks/matching/options/settings'
+import type { LeakageOptions } from '../attacks/matching/options'
 import { DlgError } from '../errors/dlg-error'
 import { mean, type PairedSample, pairSamples } from '../measure/samples'
 import { ALIKE, type Verdict, verdictOf } from '../measure/verdict'

@@ -1,4 +1,4 @@
-import type { IterationEvent } from '../attacks/matching/options/settings'
+import type { IterationEvent } from '../attacks/matching/search/options'
 import type { Terminal } from './terminal'
 
 /** Between two redraws in a terminal, and between two lines in a file. */

@@ -1,10 +1,11 @@
 import { threadId } from 'node:worker_threads'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { prepareAttack } from '../../../src/attacks/matching/attack'
-import { leakageOptions } from '../../../src/attacks/matching/options/options'
+import { prepareAttack } from '../../../src/attacks/matching/leakage'
+import { leakageOptions } from '../../../src/attacks/matching/options'
 import { newProgress } from '../../../src/attacks/matching/search/progress'
 import { openThreads } from '../../../src/attacks/matching/search/threads'
+import { openTarget } from '../../../src/client/target'
 import {
   deepLeakageFromGradients,
   gradientsOf,
@@ -69,7 +70,7 @@ describe('restarts on threads of their own, onnxruntime-node', () => {
 
   it('run on several threads', async () => {
     const settings = leakageOptions({ ...short, concurrency: 2 })
-    const prepared = await prepareAttack(model, shared, settings)
+    const prepared = await prepareAttack(await openTarget(model, shared, settings), settings)
     const progress = newProgress(4)
     const threads = await openThreads(prepared.portable, settings, progress, 2)
     expect(threads).toHaveLength(2)
@@ -129,7 +130,7 @@ describe('restarts on threads of their own, onnxruntime-node', () => {
 
   it('say that the objective could not be opened, and end', async () => {
     const settings = leakageOptions({ ...short, concurrency: 2 })
-    const prepared = await prepareAttack(model, shared, settings)
+    const prepared = await prepareAttack(await openTarget(model, shared, settings), settings)
     const { program } = prepared.portable!
     const broken = {
       ...prepared.portable!,
@@ -144,7 +145,7 @@ describe('restarts on threads of their own, onnxruntime-node', () => {
 
   it('that ended say so', async () => {
     const settings = leakageOptions({ ...short, concurrency: 2 })
-    const prepared = await prepareAttack(model, shared, settings)
+    const prepared = await prepareAttack(await openTarget(model, shared, settings), settings)
     const [thread] = (await openThreads(prepared.portable, settings, newProgress(4), 1))!
     await thread.close()
     const late = thread.search(0, await prepared.start(0), undefined)

@@ -1,8 +1,8 @@
 import { DlgError } from '../../../errors/dlg-error'
 import type { Status } from '../../../measure/verdict'
 import type { Group, MatrixProducts, OptimizerState } from '../../../optim/index'
-import { searchOptimizer } from '../options/optimizers'
-import type { Settings } from '../options/settings'
+import type { Settings } from '../options'
+import { searchOptimizer } from '../search/optimizers'
 import type { AttackEvaluation } from './evaluation'
 import type { Progress } from './progress'
 

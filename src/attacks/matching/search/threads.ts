@@ -1,5 +1,5 @@
 import { DlgError } from '../../../errors/dlg-error'
-import type { Settings } from '../options/settings'
+import type { Settings } from '../options'
 import type { Progress } from './progress'
 import type { Listener, Trial } from './search'
 import type { PortableObjective, ThreadAnswer, ThreadRequest, ThreadTask } from './thread-task'

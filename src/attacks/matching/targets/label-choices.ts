@@ -3,12 +3,10 @@ import { type Each, inOrder, mapEach } from '../../../client/model/each'
 import type { TrainedOutput } from '../../../client/model/outputs'
 import { requireFinite } from '../../../client/read-data'
 import type { PlainTensor } from '../../../client/shared/tensor-values'
-import { unrolls } from '../../../client/shared/unroll'
 import { type PlainTargets, readTargets, targetKind } from '../../../client/target-values'
 import { DlgError } from '../../../errors/dlg-error'
 import { sizeOf } from '../../../graph/index'
 import { joint, type LabelStrategy } from '../../labels/index'
-import type { Settings } from '../options/settings'
 
 /** Targets of one output that are known: of its shape, or class indices of positions without its last axis. */
 export interface KnownTargets {
@@ -62,14 +60,4 @@ async function readChoice(choice: LabelChoice): Promise<ReadChoice> {
   requireFinite('targets', values)
   if (sizeOf(shape) === values.length) return { shape, values }
   throw new DlgError('invalid-data', `targets have ${values.length} numbers for the shape [${shape}]`)
-}
-
-/** Inferred labels have no order, and which of them a local step has read matters. @throws DlgError `labels` */
-export function requireOrder(choice: ReadChoice, { update, batchSize }: Pick<Settings, 'update' | 'batchSize'>): void {
-  const inferred = 'decide' in choice && choice.name === 'infer'
-  if (!inferred || !unrolls(update) || update.steps[0].size === batchSize) return
-  throw new DlgError(
-    'labels',
-    "labels: 'infer' says which classes there are, not which local batch they were in; give the labels in the order in which the client read them, search them with 'joint', or take the approach 'surrogate' or 'one-step'",
-  )
 }

@@ -182,13 +182,13 @@ describe('the weight of the priors', () => {
 
   it('falls after a third of the iterations at the latest, where the optimizer knows rest', async () => {
     const easings: number[] = []
-    const seen = {
-      ...steady,
-      evaluate: (p: Float64Array, e?: number) => {
-        easings.push(e!)
-        return steady.evaluate(p, e)
+    const seen = objective(
+      (_point, easing, n) => {
+        easings.push(easing)
+        return { relativeLoss: 0.5 ** n }
       },
-    }
+      { hasPriors: true },
+    )
     const trial = await searchWith(seen, { optimizer: walk({ patience: 20 }), iterations: 30, tolerance: 0 })
     expect(trial).toMatchObject({ status: 'max-iterations', evaluations: 30 })
     expect([1, 0.1, 0.01].map((w) => easings.filter((e) => Math.abs(e / w - 1) < 1e-9).length)).toEqual([10, 10, 10])

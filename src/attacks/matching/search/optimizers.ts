@@ -1,11 +1,16 @@
-import { adam, type Group, lbfgs, type MatrixProducts, type Optimizer, oneByOne, recover } from '../../../optim/index'
+import { adam, type Group, lbfgs, type MatrixProducts, type Optimizer, oneByOne, recover } from '../../../optim'
 
 /** Pairs of the built-in L-BFGS, as in the paper. */
 export const HISTORY = 100
 
+/** The built-in optimizers. */
+export const OPTIMIZER_NAMES = ['lbfgs', 'adam'] as const
+
+export type OptimizerName = (typeof OPTIMIZER_NAMES)[number]
+
 /** A built-in optimizer by name, so that another thread can make the same one. */
 export interface OptimizerChoice {
-  readonly name: 'lbfgs' | 'adam'
+  readonly name: OptimizerName
   readonly preset: 'robust' | 'paper'
 }
 
