@@ -1,4 +1,4 @@
-import { choice, hasMethod, invalid, knownNames, number, show } from '../errors/checks'
+import { choice, hasMethod, invalid, number, show } from '../errors/checks'
 
 /**
  * One option, with all that is said of it in one place: the call, the command line with its help, and the guide's table of
@@ -53,21 +53,11 @@ export type Decisions<Records> = {
 type AnyRecords = { readonly [name: string]: Option<any, unknown> }
 
 /**
- * Checks every option that is given and takes the defaults of the others.
+ * Checks the options that have a record, of an object that may have others beside them, and takes the defaults of those that
+ * are not given.
  *
- * @param owner what the options are of, for messages
- * @throws DlgError `invalid-option` for an unknown name or a wrong value
+ * @throws DlgError `invalid-option` for a wrong value
  */
-export function readOptions<Records extends AnyRecords>(
-  records: Records,
-  options: object,
-  owner = 'options',
-): Decisions<Records> {
-  knownNames(owner, options, Object.keys(records))
-  return pickOptions(records, options)
-}
-
-/** Reads the options that have a record, of an object that may have others beside them. */
 export function pickOptions<Records extends AnyRecords>(records: Records, options: object): Decisions<Records> {
   const given = options as { readonly [name: string]: unknown }
   const decided = Object.entries(records).map(([name, option]) => {
