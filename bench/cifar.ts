@@ -11,7 +11,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { lenet } from '../examples/models/lenet'
 import { deepLeakageFromGradients, gradientsOf, type Status } from '../src'
 import { readImage, toSquare, writeFileAtomic } from '../src/io'
-import { meanSquaredError } from '../src/metrics'
+import { measureSamples, type VerdictName, verdictOf } from '../src/metrics'
 import { short, table } from './table'
 import { median } from './timing'
 
@@ -25,6 +25,7 @@ interface Outcome {
   /** Whether the label was found, and not only a picture. */
   readonly label: boolean
   readonly status: Status
+  readonly verdict: VerdictName
   readonly relativeLoss: number
   readonly evaluations: number
   readonly restarts: number
@@ -73,10 +74,11 @@ async function attackOne(file: string, index: number, labels: Outcome['labels'])
   const x = tf.tensor(picture, [1, SIZE, SIZE, 3])
   const shared = await gradientsOf(model, x, [label])
   const leak = await deepLeakageFromGradients(model, shared, { labels, seed: index })
-  const data = (await leak.data.data()) as Float32Array
+  const { mse, samples } = measureSamples([picture], await leak.data.data(), { shape: [SIZE, SIZE, 3] })
   const { status, relativeLoss, evaluations } = leak
   const outcome = {
-    ...{ labels, mse: meanSquaredError(data, picture), label: leak.labels[0] === label, status, relativeLoss },
+    ...{ labels, mse, label: leak.labels[0] === label, status, relativeLoss },
+    verdict: verdictOf(status, samples).name,
     ...{ evaluations, restarts: leak.trials.length, seconds: leak.milliseconds / 1000 },
   }
   leak.dispose()
@@ -105,8 +107,8 @@ async function main(): Promise<void> {
     for (const strategy of labels) {
       const outcome = { image, ...(await attackOne(join(folder, image), i, strategy)) }
       outcomes.push(outcome)
-      const { mse, label, status, evaluations, seconds } = outcome
-      const words = [image.padEnd(20), strategy, mse.toExponential(2), label ? 'label' : '–', status]
+      const { mse, label, verdict, evaluations, seconds } = outcome
+      const words = [image.padEnd(20), strategy, mse.toExponential(2), label ? 'label' : '–', verdict]
       console.log([...words, `${evaluations} evaluations`, `${short(seconds)} s`].join('  '))
     }
   }

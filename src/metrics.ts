@@ -1,3 +1,20 @@
-export { meanSquaredError } from './measure/mse'
+export { type Baseline, baselines, type MeasureOptions } from './measure/baselines'
+export { meanSquaredError, mse } from './measure/mse'
 export { psnr } from './measure/psnr'
-export { ssim } from './measure/ssim'
+export {
+  type MeasuredBatch,
+  type MeasuredSample,
+  measureSamples,
+  type PairedSample,
+  pairSamples,
+} from './measure/samples'
+export { type Image, ssim } from './measure/ssim'
+export {
+  ALIKE,
+  type Closeness,
+  MARGIN,
+  type Status,
+  type Verdict,
+  type VerdictName,
+  verdictOf,
+} from './measure/verdict'

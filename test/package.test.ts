@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, vi } from 'vitest'
-import { meanSquaredError } from '../src/metrics'
+import { mse } from '../src/metrics'
 import { importsOf, sources } from './imports'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -72,8 +72,7 @@ describe('the README', () => {
       const { leak, again, secret } = await import(file)
       expect(log).toHaveBeenCalledWith('converged', [7])
       expect(again.runtime).toBe('tfjs:cpu')
-      for (const { data } of [leak, again])
-        expect(meanSquaredError(data.dataSync(), secret.dataSync())).toBeLessThan(1e-3)
+      for (const { data } of [leak, again]) expect(mse(data.dataSync(), secret.dataSync())).toBeLessThan(1e-3)
       leak.dispose()
       again.dispose()
     } finally {

@@ -20,7 +20,7 @@ const table: Record<string, string> = {
   'io/tensors': 'errors io/bytes io/files @msgpack/msgpack fflate |',
   'io/layouts': 'errors io/bytes io/tensors |',
   io: 'io/files io/layouts io/pictures io/tensors | io/bytes',
-  measure: 'client graph numbers errors io/pictures @tensorflow/tfjs-core ssim.js |',
+  measure: 'client graph numbers errors io/pictures @tensorflow/tfjs-core munkres ssim.js |',
   models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/tokens': 'errors | runtime',
   'attacks/labels': 'client graph errors | runtime',

@@ -10,6 +10,7 @@ import { newProgress } from '../../src/attacks/matching/search/progress'
 import { searchAll } from '../../src/attacks/matching/search/restarts'
 import { openTarget } from '../../src/client/target'
 import { writeFileAtomic, writeSafetensors } from '../../src/io'
+import * as metrics from '../../src/metrics'
 import { onnx } from '../../src/runtime/onnx/node'
 import { buildModel, findCase, type Problem, problemOf, tensorsOf } from '../cases'
 import { photograph } from '../photograph'
@@ -140,7 +141,7 @@ await serve({
     writeFileAtomic(file, writeSafetensors(await tensorsOf(model, { x, labels, start })))
     const shared = await gradientsOf(model, x, labels)
     const original = await x.data()
-    const error = (data: Float32Array) => data.reduce((sum, v, i) => sum + (v - original[i]) ** 2, 0) / data.length
+    const error = (data: ArrayLike<number>) => metrics.mse(data, original)
     const enough = new AbortController()
     let reached: number | undefined
     const began = performance.now()
@@ -152,7 +153,7 @@ await serve({
         enough.abort()
       },
     })
-    const final = error((await leak.data.data()) as Float32Array)
+    const final = error(await leak.data.data())
     if (final < mse) reached ??= performance.now() - began
     leak.dispose()
     return { ms: reached, mse: final, evaluations: leak.evaluations }

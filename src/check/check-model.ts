@@ -7,9 +7,10 @@ import type { TrainingOptions } from '../client/training-options'
 import { number } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { reachable, sizeOf } from '../graph'
+import { normOf } from '../numbers/norms'
 import { checkActivations } from './activations'
 import { checkCoupling } from './coupling'
-import { checkFirstOrder, norm } from './first-order'
+import { checkFirstOrder } from './first-order'
 import type { CheckedWeight, Finding, ModelCheck } from './report'
 import { checkSearch } from './search'
 import { checkStructure } from './structure'
@@ -101,7 +102,7 @@ function weightsOf(
     const at = traced.trained.indexOf(weight)
     if (at < 0) return { ...described(weight), trainable: false }
     const difference = differences && { difference: differences[at] }
-    return { ...described(weight), trainable: true, gradientNorm: norm(gradients[at]), ...difference }
+    return { ...described(weight), trainable: true, gradientNorm: normOf([gradients[at]]), ...difference }
   })
 }
 

@@ -1,6 +1,6 @@
 import type { TracedExample } from '../client/trace-example'
+import { normOf } from '../numbers/norms'
 import { evaluate, type Values } from '../runtime/runtime'
-import { norm } from './first-order'
 import type { Finding } from './report'
 
 /** Relative change of an output that is more than rounding. */
@@ -19,7 +19,7 @@ export async function checkCoupling(example: TracedExample): Promise<Finding[]> 
   const after = await evaluate(settings.runtime, program, parameters, copied)
   const coupled = before.some((v, i) => {
     const first = v.subarray(0, v.length / batchSize)
-    return norm(first.map((x, j) => x - after[i][j])) > ROUNDING * norm(first)
+    return normOf([first.map((x, j) => x - after[i][j])]) > ROUNDING * normOf([first])
   })
   const message =
     'the samples of a batch depend on each other, as under a batch norm in training mode: closed forms for single samples do not hold, and the batch must be searched together'

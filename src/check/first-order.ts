@@ -4,6 +4,7 @@ import type { Model } from '../client/model/model'
 import type { Data } from '../client/read-data'
 import type { TracedExample } from '../client/trace-example'
 import * as g from '../graph'
+import { normOf } from '../numbers/norms'
 import { evaluate, type Values } from '../runtime/runtime'
 import { knownCauses } from './known-causes'
 import { isRandom } from './random-layers'
@@ -49,8 +50,10 @@ export async function checkFirstOrder(model: Model, x: Data, example: TracedExam
     const message = `tfjs cannot differentiate this model (${(cause as Error).message.replace(/\.$/, '')}${hint}); the traced gradient can be attacked all the same`
     return { gradients, findings: [{ level: 'note', code: 'tfjs-cannot-differentiate', message }] }
   }
-  const whole = norm(gradients.flatMap((v) => norm(v)))
-  const differences = gradients.map((ours, i) => distance(theirs[i], ours) / Math.max(norm(ours), FLOOR * whole, TINY))
+  const whole = normOf(gradients)
+  const differences = gradients.map(
+    (ours, i) => distance(theirs[i], ours) / Math.max(normOf([ours]), FLOOR * whole, TINY),
+  )
   return { gradients, differences, findings: [await verdict(model, x, traced, differences)] }
 }
 
@@ -101,13 +104,6 @@ function seedNodes({ loss, outputs }: TracedGradient): g.Node[] {
     const slope = node.op === 'softmax' ? node : g.mul(node, g.offset(g.neg(node), 1))
     return g.div(scores, g.maximum(slope, g.scalar(node.graph, TINY)))
   })
-}
-
-/** ‖v‖. */
-export function norm(v: ArrayLike<number>): number {
-  let sum = 0
-  for (let i = 0; i < v.length; i++) sum += v[i] ** 2
-  return Math.sqrt(sum)
 }
 
 function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -1,8 +1,8 @@
 import type { AttackObjective } from '../attacks/matching/objective/attack-objective'
+import { normOf } from '../numbers/norms'
 import { random } from '../numbers/random'
 import { reference } from '../runtime/reference'
 import type { Evaluator, Program, Runtime, Values } from '../runtime/runtime'
-import { norm } from './first-order'
 import type { Finding, SecondOrder } from './report'
 import { workOf } from './work'
 
@@ -37,7 +37,7 @@ export async function checkSecondOrder(
   const at = (await start(0)).map((v) => v + 0.3 * draw.normal())
   const parts = (x: Float64Array): Values[] => point.partsOf(x)
   const derivative = concatenated((await evaluator.run(parts(at))).slice(2))
-  const slope = norm(derivative)
+  const slope = normOf([derivative])
   const objective = await (small ? reference() : runtime).compile(value)
   try {
     const bound = await objective.bind(parameters)

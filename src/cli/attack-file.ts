@@ -3,11 +3,11 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { Leakage } from '../attacks/matching/leakage'
 import type { LeakageOptions } from '../attacks/matching/options'
 import { DlgError } from '../errors/dlg-error'
-import { mean, type PairedSample, pairSamples } from '../measure/samples'
-import { ALIKE, type Verdict, verdictOf } from '../measure/verdict'
+import { type MeasuredBatch, measureSamples } from '../measure/samples'
+import { type Verdict, verdictOf } from '../measure/verdict'
 import { checkFolder, writeFiles } from '../report/files'
 import { pictureFile, tensorFile } from '../report/found-files'
-import { attack } from './attack'
+import { runAttack } from './attack'
 import { useBackend } from './backend'
 import { exitCode } from './command'
 import type { FileAttack } from './file-attack-options'
@@ -30,8 +30,9 @@ export async function attackFile(options: FileAttack, terminal: Terminal): Promi
     const { range } = options.training
     const originals =
       options.original === undefined ? undefined : readOriginals(options.original, searched(model, known, options))
-    leak = (await attack(model, shared, { ...leakageOptions(options), known }, options, terminal)).leak
-    const measured = originals && pairSamples(originals, leak.data.dataSync() as Float32Array, range)
+    leak = (await runAttack(model, shared, { ...leakageOptions(options), known }, options, terminal)).leak
+    const [, ...shape] = leak.data.shape
+    const measured = originals && measureSamples(originals, leak.data.dataSync(), { range, shape })
     return finish(leak, measured, options, terminal)
   } finally {
     leak?.dispose()
@@ -74,11 +75,11 @@ function knownInputs(path: string): Record<string, tf.Tensor> {
 }
 
 /** Writes the files and the lines. */
-function finish(leak: Leakage, measured: PairedSample[] | undefined, options: FileAttack, terminal: Terminal): number {
-  const end = endOf(leak, measured)
+function finish(leak: Leakage, measured: MeasuredBatch | undefined, options: FileAttack, terminal: Terminal): number {
+  const end = verdictOf(leak.status, measured?.samples)
   const found = {
     ...tensorFile(leak, options.format),
-    ...pictureFile(leak, measured, options.training.range, end.failed),
+    ...pictureFile(leak, measured?.samples, options.training.range, end.failed),
   }
   const names = [...Object.keys(found), 'result.json']
   const report = `${JSON.stringify({ ...reportOf(leak, measured, options), files: names }, null, 2)}\n`
@@ -88,15 +89,9 @@ function finish(leak: Leakage, measured: PairedSample[] | undefined, options: Fi
   return exitCode(end)
 }
 
-/** Without originals nobody can say more than that the gradient was matched. */
-function endOf(leak: Leakage, measured: PairedSample[] | undefined): Verdict {
-  const end = verdictOf(leak.status, measured?.every(({ psnr }) => psnr >= ALIKE) ?? true)
-  return end.failed || measured ? end : { ...end, word: 'matched the gradient' }
-}
-
-function reportOf(leak: Leakage, measured: PairedSample[] | undefined, options: FileAttack) {
+function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: FileAttack) {
   const { out, json, training, ...others } = options
-  const samples = measured?.map(({ slot, mse, psnr }) => ({ slot, mse, psnr }))
+  const samples = measured?.samples.map(({ original, reconstruction, ...sample }) => sample)
   return {
     command: 'attack',
     status: leak.status,
@@ -106,7 +101,8 @@ function reportOf(leak: Leakage, measured: PairedSample[] | undefined, options: 
     groups: leak.groups,
     scale: leak.scale,
     scaleHint: leak.scaleHint,
-    ...(samples && { mse: mean(samples.map((s) => s.mse)), psnr: mean(samples.map((s) => s.psnr)), samples }),
+    ...measured,
+    ...(samples && { samples }),
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
@@ -120,7 +116,7 @@ function reportOf(leak: Leakage, measured: PairedSample[] | undefined, options: 
 
 function lines(
   leak: Leakage,
-  measured: PairedSample[] | undefined,
+  measured: MeasuredBatch | undefined,
   { word, failed }: Verdict,
   terminal: Terminal,
 ): string {
@@ -129,7 +125,7 @@ function lines(
   const labels =
     leak.labels.length > 0 ? `, ${leak.labels.length > 1 ? 'labels' : 'label'} ${leak.labels.join(' ')}` : ''
   const work = `${leak.evaluations} evaluations in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
-  const rows = measured?.map(
+  const rows = measured?.samples.map(
     ({ psnr, slot }, i) => `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}`,
   )
   const hint = leak.scaleHint ? [leak.scaleHint] : []

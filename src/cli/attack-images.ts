@@ -3,12 +3,12 @@ import type { Leakage } from '../attacks/matching/leakage'
 import { gradientsOf } from '../client/gradients-of'
 import { DlgError } from '../errors/dlg-error'
 import { mean } from '../measure/samples'
-import { ALIKE, type Verdict, verdictOf } from '../measure/verdict'
+import { type Verdict, verdictOf } from '../measure/verdict'
 import { lenet } from '../models/lenet'
 import { checkFolder, writeFiles } from '../report/files'
 import { galleryAndFilm, stripAndFilm } from '../report/pictures'
 import { pair, type Sample, type Secret } from '../report/samples'
-import { type AttackSettings, attack } from './attack'
+import { type AttackSettings, runAttack } from './attack'
 import { useBackend } from './backend'
 import { exitCode } from './command'
 import { type Network, optionsFor } from './network'
@@ -35,10 +35,7 @@ export async function attackImages(client: Client, settings: AttackSettings, ter
   const { leak, frames } = await leakOf(client, settings, terminal)
   try {
     const samples = pair(secrets, leak.data.dataSync() as Float32Array, leak.labels)
-    const end = verdictOf(
-      leak.status,
-      samples.every((s) => s.psnr >= ALIKE),
-    )
+    const end = verdictOf(leak.status, samples)
     const pictures = (client.command === 'batch' ? galleryAndFilm : stripAndFilm)(samples, frames, end.failed)
     const names = [...Object.keys(pictures), 'result.json']
     const report = `${JSON.stringify({ ...reportOf(client, settings, leak, samples), files: names }, null, 2)}\n`
@@ -61,7 +58,7 @@ async function leakOf({ secrets, network }: Client, settings: AttackSettings, te
     const shared = await gradientsOf(model, x, truth, { runtime: settings.runtime })
     const labels = settings.labels === 'known' ? truth : settings.labels
     const options = { ...optionsFor(network), batchSize: secrets.length, labels }
-    return await attack(model, shared, options, settings, terminal).finally(() => tf.dispose(shared))
+    return await runAttack(model, shared, options, settings, terminal).finally(() => tf.dispose(shared))
   } finally {
     tf.dispose(x)
     model.dispose()

@@ -48,7 +48,7 @@ export const attackOptions = (command: string) =>
   }) satisfies Options
 
 /** What every attack is told, however it comes by the labels. */
-export interface SearchSettings {
+export interface CommonSettings {
   readonly out: string
   readonly seed: number
   readonly runtime: 'auto' | 'onnx' | 'tfjs' | 'reference'
@@ -62,18 +62,18 @@ export interface SearchSettings {
   readonly concurrency: number
 }
 
-export interface AttackSettings extends SearchSettings {
+export interface AttackSettings extends CommonSettings {
   readonly labels: 'joint' | 'infer' | 'known'
 }
 
 /** @throws DlgError `invalid-option` */
 export const attackSettings = (args: Arguments): AttackSettings => ({
-  ...searchSettings(args),
+  ...commonSettings(args),
   labels: args.choice('labels', ['joint', 'infer', 'known']),
 })
 
 /** @throws DlgError `invalid-option` */
-export function searchSettings(args: Arguments): SearchSettings {
+export function commonSettings(args: Arguments): CommonSettings {
   const preset = args.choice('preset', ['robust', 'paper'])
   return {
     out: args.text('out')!,
@@ -104,11 +104,11 @@ export const batchUpdate = (args: Arguments): 'together' | 'one-by-one' =>
   args.choice('batch-update', ['together', 'one-by-one'])
 
 /** Runs the attack with progress on stderr, and keeps what the winning restart looked like on its way. */
-export async function attack(
+export async function runAttack(
   model: Model,
   shared: SharedGradients | SharedUpdate,
   options: LeakageOptions,
-  settings: SearchSettings,
+  settings: CommonSettings,
   terminal: Terminal,
 ): Promise<{ leak: Leakage; frames: Frame[] }> {
   const frames: Frame[][] = []

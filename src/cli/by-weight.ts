@@ -5,7 +5,9 @@ import type { Float32Tensor, NamedTensors } from '../io'
 type Weights = LayersModel['weights']
 
 /** The tensors of a file that belong to weights, by the names under which the attack knows them. */
-export type WeightTensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
+export type TensorsByWeight = Readonly<
+  Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>
+>
 
 /** How names and order are treated. */
 interface Matching {
@@ -29,7 +31,7 @@ export function byWeight(
   model: LayersModel,
   path: string,
   { ordered, partial, frozen }: Matching,
-): WeightTensors {
+): TensorsByWeight {
   const names = [...tensors.keys()]
   const trained = new Set(model.trainableWeights)
   const pairs =

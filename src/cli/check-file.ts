@@ -6,14 +6,14 @@ import { EXIT } from './command'
 import { type Batch, exampleBatch } from './example-batch'
 import { readModel } from './read-model'
 import { paint, type Terminal } from './terminal'
-import type { Training } from './training'
+import type { ClientTraining } from './training'
 
 /** A check of a model out of a file. */
 export interface FileCheck {
   readonly model: string
   readonly data: string | undefined
   readonly labels: readonly number[] | undefined
-  readonly training: Training
+  readonly training: ClientTraining
   readonly seed: number
   readonly runtime: RuntimeName
   readonly backend: (typeof BACKENDS)[number]

@@ -4,7 +4,7 @@ import type { OutputTargets } from '../client/target-values'
 import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
 import { tensorsOf } from './tensor-files'
-import type { Training } from './training'
+import type { ClientTraining } from './training'
 
 /** A batch for each input, and targets for each output. */
 export interface Batch {
@@ -17,7 +17,7 @@ export interface Batch {
 interface Source {
   readonly data: string | undefined
   readonly labels: readonly number[] | undefined
-  readonly training: Training
+  readonly training: ClientTraining
   readonly seed: number
 }
 
@@ -61,7 +61,7 @@ function inputsOf({ inputNames }: LayersModel, path: string) {
 }
 
 /** Random classes, or random numbers where the loss compares numbers. */
-function targets(shape: number[], criterion: Training['criterion'], uniform: () => number): tf.Tensor {
+function targets(shape: number[], criterion: ClientTraining['criterion'], uniform: () => number): tf.Tensor {
   const classes = shape[shape.length - 1]
   const values = new Float32Array(tf.util.sizeFromShape(shape))
   if (criterion !== 'crossEntropy') return tf.tensor(values.map(uniform), shape)

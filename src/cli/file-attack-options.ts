@@ -1,17 +1,17 @@
 import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
-import { attackOptions, BATCH_UPDATE, batchUpdate, type SearchSettings, searchSettings } from './attack'
+import { attackOptions, BATCH_UPDATE, batchUpdate, type CommonSettings, commonSettings } from './attack'
 import { GRADIENT_OPTIONS, type GradientFiles, gradientFiles } from './gradient-files'
-import { TRAINING_OPTIONS, type Training, training } from './training'
+import { type ClientTraining, TRAINING_OPTIONS, training } from './training'
 
 /** An attack on a gradient out of files. */
-export interface FileAttack extends SearchSettings {
+export interface FileAttack extends CommonSettings {
   readonly model: string
   readonly files: GradientFiles
   readonly known: string | undefined
   readonly original: string | undefined
   readonly format: 'npz' | 'safetensors'
-  readonly training: Training
+  readonly training: ClientTraining
   readonly labels: 'joint' | 'infer' | readonly number[]
   readonly batchUpdate: 'together' | 'one-by-one'
   readonly init: 'gray' | 'normal' | 'uniform'
@@ -49,7 +49,7 @@ export function fileAttack(args: Arguments): FileAttack {
   const model = args.text('model')
   if (model === undefined) throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs')
   return {
-    ...searchSettings(args),
+    ...commonSettings(args),
     model,
     files: gradientFiles(args),
     known: args.text('known'),

@@ -2,7 +2,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { SharedUpdate } from '../client/shared/shared-update'
 import { DlgError } from '../errors/dlg-error'
 import { fromPyTorch, type NamedTensors } from '../io'
-import { byWeight, type WeightTensors } from './by-weight'
+import { byWeight, type TensorsByWeight } from './by-weight'
 import type { GradientFiles } from './gradient-files'
 import { readLayerMap } from './layer-map'
 import { naming, tensorsOf } from './tensor-files'
@@ -12,7 +12,7 @@ import { naming, tensorsOf } from './tensor-files'
  *
  * @throws DlgError `invalid-file`, `invalid-gradients` naming the file and the tensor
  */
-export function sharedGradient(model: LayersModel, files: GradientFiles): WeightTensors | SharedUpdate {
+export function sharedGradient(model: LayersModel, files: GradientFiles): TensorsByWeight | SharedUpdate {
   const { source } = files
   if ('gradients' in source) return inModel(tensorsOf(source.gradients), model, source.gradients, files, 'gradients')
   const before = tensorsOf(source.before)
@@ -31,7 +31,7 @@ function inModel(
   path: string,
   { source, layout, map, ordered, partial }: GradientFiles,
   values: 'gradients' | 'weights',
-): WeightTensors {
+): TensorsByWeight {
   const how = { ordered, partial, frozen: values === 'weights' }
   if (layout === 'tfjs') return byWeight(tensors, model, path, how)
   const options = map === undefined ? {} : readLayerMap(map)

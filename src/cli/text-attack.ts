@@ -49,7 +49,7 @@ export async function attackText(text: string, settings: TextSettings, terminal:
     const gradients = await textGradients(model, seen ?? { tokens, label: LABEL }, { runtime: settings.runtime })
     const { leak, readings } = await leakOf(encoder, gradients, settings, terminal).finally(() => tf.dispose(gradients))
     const right = tokens.every((token, i) => leak.tokens[i] === token)
-    const end = verdictOf(leak.status, right)
+    const end = verdictOf(leak.status, [{ alike: right }])
     const shown = table(readings, leak.tokens, { text, tokens, seen: seen?.tokens }, tokenizer)
     const names = ['table.txt', 'result.json']
     const report = `${JSON.stringify({ ...reportOf(text, encoder, settings, leak), files: names }, null, 2)}\n`

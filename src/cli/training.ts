@@ -3,7 +3,7 @@ import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
 
 /** How the client trains. */
-export interface Training {
+export interface ClientTraining {
   readonly batchSize: number
   readonly criterion: CriterionName
   readonly output: 'auto' | 'logits' | 'probabilities'
@@ -29,7 +29,7 @@ export const TRAINING_OPTIONS = {
 } as const satisfies Options
 
 /** @throws DlgError `invalid-option` */
-export const training = (args: Arguments): Training => ({
+export const training = (args: Arguments): ClientTraining => ({
   batchSize: args.whole('batch-size', 1, 1024),
   criterion: args.choice('criterion', CRITERIA),
   output: args.choice('output', ['auto', 'logits', 'probabilities']),

@@ -1,4 +1,4 @@
-import { checkLengths } from './mse'
+import { checkLengths } from './numbers'
 
 /**
  * The peak signal-to-noise ratio, -10 log₁₀ MSE, in decibels, of pixel values whose peak is 1.
@@ -6,7 +6,7 @@ import { checkLengths } from './mse'
  * Both are clamped to [0, 1] first, since what lies outside cannot be seen. Infinity when they are equal; NaN in, NaN
  * out.
  *
- * @throws DlgError `invalid-data` when the lengths differ or are 0.
+ * @throws DlgError `invalid-data` for what is no list of numbers, or when the lengths differ or are 0.
  */
 export function psnr(a: ArrayLike<number>, b: ArrayLike<number>): number {
   checkLengths('psnr', a, b)

@@ -1,6 +1,6 @@
 import type { Image } from '../io'
-import { pairSamples } from '../measure/samples'
-import { ssim } from '../measure/ssim'
+import { measureSamples } from '../measure/samples'
+import type { Closeness } from '../measure/verdict'
 
 /** What the client trained on. */
 export interface Secret {
@@ -11,7 +11,7 @@ export interface Secret {
 }
 
 /** An original with its reconstruction. */
-export interface Sample {
+export interface Sample extends Closeness {
   readonly source: string
   readonly original: Image
   readonly reconstruction: Image
@@ -27,17 +27,19 @@ export interface Sample {
 export function pair(secrets: readonly Secret[], data: Float32Array, labels: readonly number[]): Sample[] {
   const { width } = secrets[0].image
   const seen = clamped(data, width).data
-  const pairs = pairSamples(
+  const { samples } = measureSamples(
     secrets.map(({ image }) => image.data),
     seen,
+    { shape: [width, width, 3] },
   )
-  return pairs.map(({ slot, reconstruction, mse, psnr }, i) => {
+  return samples.map(({ slot, reconstruction, mse, psnr, ssim, alike, closer }, i) => {
     const { source, image, label } = secrets[i]
     const picture = { width, height: width, data: reconstruction }
     return {
-      ...{ source, original: image, reconstruction: picture, slot, mse, psnr },
+      ...{ source, original: image, reconstruction: picture, slot, mse, psnr, alike, closer },
       label: { original: label, recovered: labels[slot] },
-      ssim: ssim(picture, image),
+      // NaN for pictures of less than 11x11 pixels, which have none
+      ssim: ssim ?? Number.NaN,
     }
   })
 }

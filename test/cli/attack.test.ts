@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { model as functional, input, type LayersModel, layers } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { encodePng, parseNpz, parseSafetensors, readImage, writeNpz, writeSafetensors } from '../../src/io'
-import { meanSquaredError } from '../../src/metrics'
+import * as metrics from '../../src/metrics'
 import { convNet, sample } from '../attacks/matching/tiny'
 import { torchConvNet, torchGradients } from '../attacks/matching/torch-models'
 import { gradientFile, stepped, weightsOf, writeModel } from './model-files'
@@ -29,7 +29,7 @@ describe('dlg attack', () => {
   })
 
   const attack = (...argv: string[]) => dlg(['attack', '--model', folder.at('model.json'), ...quick(), ...argv])
-  const error = (data: ArrayLike<number>) => meanSquaredError(data, x.dataSync())
+  const error = (data: ArrayLike<number>) => metrics.mse(data, x.dataSync())
 
   it('recovers what the gradient of a file was computed from', async () => {
     writeFileSync(folder.at('g.safetensors'), writeSafetensors(await gradientFile(model, x, [2])))
@@ -134,7 +134,7 @@ describe('dlg attack', () => {
     const original = swapped.dataSync()
     for (const [i, { slot, mse }] of samples.entries())
       expect(mse).toBeCloseTo(
-        meanSquaredError(found.subarray(36 * slot, 36 * slot + 36), original.subarray(36 * i, 36 * i + 36)),
+        metrics.mse(found.subarray(36 * slot, 36 * slot + 36), original.subarray(36 * i, 36 * i + 36)),
         9,
       )
     expect(psnr).toBeCloseTo((samples[0].psnr + samples[1].psnr) / 2, 9)
@@ -169,7 +169,7 @@ describe('dlg attack', () => {
     expect(code).toBe(0)
     const found = parseNpz(readFileSync(folder.at('out/data.npz')))
     expect([...found.keys()]).toEqual(['data', 'targets'])
-    expect(meanSquaredError(found.get('data')!.data, secret.dataSync())).toBeLessThan(1e-3)
+    expect(metrics.mse(found.get('data')!.data, secret.dataSync())).toBeLessThan(1e-3)
     expect(folder.names()).toContain('out')
     tf.dispose([secret, given])
     two.dispose()

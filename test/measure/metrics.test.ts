@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import type { Image } from '../../src/io'
-import { meanSquaredError, psnr, ssim } from '../../src/metrics'
+import { meanSquaredError, mse, psnr, ssim } from '../../src/metrics'
 import { image, randomImage, uniform } from '../io/pictures/random-image'
 import { thrown } from '../io/thrown'
 
-describe('meanSquaredError', () => {
+describe('mse', () => {
+  it('has its first name still', () => expect(meanSquaredError).toBe(mse))
+
   it('is the mean of squares, not clamped', () => {
-    expect(meanSquaredError([1, 2, 3], new Float64Array([1, 0, 6]))).toBeCloseTo(13 / 3, 14)
-    expect(meanSquaredError(new Float32Array([5]), [5])).toBe(0)
-    expect(meanSquaredError([Number.NaN], [0])).toBeNaN()
+    expect(mse([1, 2, 3], new Float64Array([1, 0, 6]))).toBeCloseTo(13 / 3, 14)
+    expect(mse(new Float32Array([5]), [5])).toBe(0)
+    expect(mse([Number.NaN], [0])).toBeNaN()
   })
 })
 
@@ -28,16 +30,16 @@ describe('psnr', () => {
 })
 
 it.each([
-  ['mse', meanSquaredError],
+  ['mse', mse],
   ['psnr', psnr],
 ])('%s refuses lists of different or no length', (name, metric) => {
   const different = thrown(() => metric([1, 2], [1]))
   expect([different.code, different.message]).toEqual([
     'invalid-data',
-    `${name}: lengths 2 and 1 should be equal and above 0`,
+    `${name}: lengths 2 and 1 must be equal and above 0`,
   ])
   const empty = thrown(() => metric([], []))
-  expect([empty.code, empty.message]).toEqual(['invalid-data', `${name}: lengths 0 and 0 should be equal and above 0`])
+  expect([empty.code, empty.message]).toEqual(['invalid-data', `${name}: lengths 0 and 0 must be equal and above 0`])
 })
 
 /** Wang et al. (2004), equations 13 to 17, as written: weighted moments about the mean in each 11x11 window. */
@@ -108,8 +110,8 @@ describe('ssim', () => {
   })
 
   it.each<[string, Image, Image, RegExp]>([
-    ['two sizes', image(12, 13, () => 0), image(13, 12, () => 0), /12x13 and 13x12 should be images of one size/],
-    ['a side below 11', image(10, 32, () => 0), image(10, 32, () => 0), /10x32 should be at least 11x11/],
+    ['two sizes', image(12, 13, () => 0), image(13, 12, () => 0), /12x13 and 13x12 must be images of one size/],
+    ['a side below 11', image(10, 32, () => 0), image(10, 32, () => 0), /10x32 must be at least 11x11/],
     ['a malformed first image', { ...smooth, width: 1 }, smooth, /ssim: first image: data is 2304 values/],
     ['a malformed second image', smooth, { ...smooth, width: 1 }, /ssim: second image: data is 2304 values/],
   ])('refuses %s', (_, a, b, message) => {

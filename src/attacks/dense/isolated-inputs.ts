@@ -1,4 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
+import { normOf } from '../../numbers/norms'
 import { random } from '../../numbers/random'
 import { type DenseGradient, inputWidth } from './dense-gradient'
 
@@ -71,16 +72,16 @@ export function isolatedInputs(gradient: DenseGradient, options: IsolationOption
   for (const neuron of firing) {
     const input = quotient(neuron)
     const sketch = inner(input, direction)
-    const reach = tolerance * norm(input)
+    const reach = tolerance * normOf([input])
     // |⟨a − b, r⟩| ≤ ‖a − b‖ ‖r‖: most others are far already in one projection
-    const bound = reach * norm(direction)
+    const bound = reach * normOf([direction])
     const group = groups.find((g) => Math.abs(g.sketch - sketch) <= bound && distance(g.input, input) <= reach)
     if (!group) groups.push({ input, sketch, neurons: [neuron], deviation: 0 })
     else {
       group.neurons.push(neuron)
       group.deviation = Math.max(
         group.deviation,
-        distance(group.input, input) / Math.max(norm(input), Number.MIN_VALUE),
+        distance(group.input, input) / Math.max(normOf([input]), Number.MIN_VALUE),
       )
     }
   }
@@ -99,8 +100,6 @@ function inner(a: Float64Array, b: Float64Array): number {
   for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
   return sum
 }
-
-const norm = (a: Float64Array): number => Math.sqrt(inner(a, a))
 
 function distance(a: Float64Array, b: Float64Array): number {
   let sum = 0

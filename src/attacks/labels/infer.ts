@@ -21,13 +21,13 @@ export const infer = (): LabelStrategy => ({
     if (criterion !== 'crossEntropy')
       throw refused(`its rules are those of a cross-entropy, and the training loss is ${criterion}`)
     if (head.bias?.length === classes) return fromBias(head.bias, context)
-    if (head.weight && batchSize === 1) return known([fromProducts(head.weight, classes)], 'row-products', 1)
+    if (head.weight && batchSize === 1) return certain([fromProducts(head.weight, classes)], 'row-products', 1)
     if (head.weight) return fromSums(head.weight, context)
     throw refused('the model does not end in a dense layer whose gradient was shared')
   },
 })
 
-const known = (labels: readonly number[], rule: string, confidence: number): LabelDecision => ({
+const certain = (labels: readonly number[], rule: string, confidence: number): LabelDecision => ({
   ...{ kind: 'known', labels },
   inferred: { rule, confidence: Math.max(0, Math.min(1, confidence)) },
 })
@@ -37,7 +37,7 @@ const spelledOut = (counts: readonly number[]): number[] => counts.flatMap((n, c
 function fromBias(bias: Values, context: LabelContext): LabelDecision {
   const { batchSize, classes } = context
   const negative = [...bias].flatMap((v, c) => (v < 0 ? [c] : []))
-  if (negative.length === batchSize && negative.length < classes) return known(negative, 'bias-signs', 1)
+  if (negative.length === batchSize && negative.length < classes) return certain(negative, 'bias-signs', 1)
   if (classes > 2 && negative.length === classes - 1 && batchSize === 1)
     throw refused(
       'every class but one has a negative bias gradient: this looks like an update with the opposite sign, −learningRate · gradient',
@@ -57,7 +57,7 @@ function repeated(biasGradient: Values, present: readonly number[], context: Lab
   const { counts, residual } = labelCounts(dense, batchSize, reduction === 'mean' ? batchSize : 1)
   if (!(residual <= EXPLAINED))
     throw refused(`${found}, and no counts of them explain the gradient (${residual.toFixed(2)} of it is left)`)
-  return known(spelledOut(counts), 'iLRG', 1 - residual)
+  return certain(spelledOut(counts), 'iLRG', 1 - residual)
 }
 
 /** Labels of a batch whose last layer has no bias. */
@@ -68,7 +68,7 @@ function fromSums(weightGradient: Values, { batchSize, classes }: LabelContext):
       `a batch of ${batchSize} without a bias gradient is counted by the classes whose weight gradient sums to less than 0: there are none, or more than samples`,
     )
   // half a sample off, a count might as well be another
-  return known(spelledOut(found.counts), 'LLG', 1 - 2 * found.residual)
+  return certain(spelledOut(found.counts), 'LLG', 1 - 2 * found.residual)
 }
 
 /** Part of the bias gradient that counts may leave unexplained. */

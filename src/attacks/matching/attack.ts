@@ -3,7 +3,7 @@ import { evaluate } from '../../runtime/runtime'
 import type { AttackObjective } from './objective/attack-objective'
 import type { Settings } from './options'
 import type { InputReading, TargetReading } from './point'
-import { type Layout, objectiveIn } from './search/evaluation'
+import { objectiveIn, type PointLayout } from './search/evaluation'
 import { samplesOf } from './search/optimizers'
 import type { Objective } from './search/search'
 import type { PortableObjective } from './search/thread-task'
@@ -29,7 +29,7 @@ export interface Attack extends Objective {
 export async function compileAttack(objective: AttackObjective, settings: Settings): Promise<Attack> {
   const { program, parameters, lasting, point, start, unit, priorWeight, rounding } = objective
   const samples = settings.batchUpdate === 'one-by-one' ? samplesOf(point.sizes, settings.batchSize) : undefined
-  const layout: Layout = { sizes: point.sizes, unit, priorWeight, rounding, samples }
+  const layout: PointLayout = { sizes: point.sizes, unit, priorWeight, rounding, samples }
   const executable = await settings.runtime.compile(program)
   const held: { dispose(): void }[] = [executable]
   const dispose = () => {

@@ -12,7 +12,7 @@ import { dataTensor, type Reconstruction, reconstruction } from './reconstructio
 import { type FittedScale, fitScale } from './scale'
 import { newProgress, type Progress } from './search/progress'
 import { isCut, searchAll } from './search/restarts'
-import type { HistoryEntry, Trial } from './search/search'
+import type { HistoryEntry, RestartOutcome } from './search/search'
 import { traceTarget } from './trace-target'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
@@ -38,7 +38,13 @@ export interface Leakage extends Reconstruction, FittedScale {
 }
 
 /** How one restart ended. */
-export interface LeakageTrial extends Pick<Trial, 'restart' | 'status' | 'relativeLoss' | 'evaluations'> {
+export interface LeakageTrial {
+  /** Which restart, from 0. */
+  readonly restart: number
+  readonly status: Status
+  /** Of the best point of this restart. */
+  readonly relativeLoss: number
+  readonly evaluations: number
   /** The first searched input at the restart's best point, [batchSize, ...inputShape]. The leak's `dispose()` frees it. */
   readonly data: Tensor
 }
@@ -95,7 +101,7 @@ async function report(
   attack: Attack,
   settings: Settings,
   progress: Progress,
-  trials: readonly Trial[],
+  trials: readonly RestartOutcome[],
 ): Promise<Leakage> {
   const best = trials.reduce((a, b) => (b.relativeLoss < a.relativeLoss ? b : a))
   // an attack that was cut short is reported as such, whichever restart was best, unless that one had converged

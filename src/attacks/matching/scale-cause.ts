@@ -1,7 +1,7 @@
 import { approximates } from '../../client/shared/update-options'
 import type { Settings } from './options'
 
-type Training = Pick<Settings, 'batchSize' | 'reduction' | 'update' | 'scale'>
+type ScaleSettings = Pick<Settings, 'batchSize' | 'reduction' | 'update' | 'scale'>
 
 /** A factor, and how it comes about. */
 interface Cause {
@@ -19,7 +19,7 @@ const near = (factor: number, other: number): boolean => Math.abs(factor / other
  *
  * A factor that was not fitted in the search comes from a point that matches nothing: it tells that there is one, and not which.
  */
-export function scaleCause(factor: number, training: Training): string | undefined {
+export function scaleCause(factor: number, training: ScaleSettings): string | undefined {
   if (near(factor, 1) || approximates(training.update)) return undefined
   const turned = factor < 0 ? turnedSign(factor, training) : undefined
   if (training.scale !== 'auto') return `${turned ? `${turned}; ` : ''}scale: 'auto' fits a factor that is not known`
@@ -27,7 +27,7 @@ export function scaleCause(factor: number, training: Training): string | undefin
   return [turned, size].filter((words) => words !== undefined).join('; ') || undefined
 }
 
-function causes({ batchSize, reduction, update }: Training): Cause[] {
+function causes({ batchSize, reduction, update }: ScaleSettings): Cause[] {
   const local = update?.steps[0].size ?? batchSize
   const steps = update?.steps.length ?? 1
   const sum = { factor: local, words: "the client's loss is a sum over its samples: reduction: 'sum'" }
@@ -41,7 +41,7 @@ function causes({ batchSize, reduction, update }: Training): Cause[] {
 }
 
 /** Down the loss instead of up. */
-function turnedSign(factor: number, { update, scale }: Training): string {
+function turnedSign(factor: number, { update, scale }: ScaleSettings): string {
   if (update) return 'the sign is turned: delta points the other way (update.sign), or before and after are mixed up'
   if (scale !== 'auto' || near(factor, -1)) return 'the sign is turned, as in an update: scale: -1, or { delta }'
   const rate = Number((-factor).toPrecision(3))

@@ -1,12 +1,6 @@
 import * as g from '../../graph/index'
-import type { Values } from '../../runtime/runtime'
+import { normOf } from '../../numbers/norms'
 import type { Distance } from '../matching/objective/distance'
-
-const norm = (values: Values): number => {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i] ** 2
-  return Math.sqrt(sum)
-}
 
 /** Keeps the slope of √(d² + ε²) finite where the gradients agree; relative to the shared tensor's typical number. */
 const SMOOTHING = 1e-3
@@ -36,7 +30,7 @@ export function tag(alpha = 1e-2): Distance {
     unit: (shared) =>
       shared.reduce((sum, values, i) => {
         const l1 = (values as Float32Array).reduce((total, v) => total + Math.abs(v), 0)
-        return sum + norm(values) ** 2 + weight(i, shared.length) * l1
+        return sum + normOf([values]) ** 2 + weight(i, shared.length) * l1
       }, 0),
   }
 }

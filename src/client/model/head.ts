@@ -1,14 +1,14 @@
 import { type Node, unshaped } from '../../graph/index'
 
 /** The dense layer that makes the class scores: logits = features · weight + bias. Positions among the trained weights. */
-export interface Head {
+export interface ScoreLayer {
   /** Of the [features, classes] matrix; undefined where the model keeps it as [classes, features]. */
   readonly weight?: number
   readonly bias?: number
 }
 
 /** Recognises the last dense layer from the shape of the graph, whatever the layers are called. */
-export function findHead(logits: Node, trained: readonly Node[]): Head {
+export function findHead(logits: Node, trained: readonly Node[]): ScoreLayer {
   const position = (node: Node): number | undefined => {
     const at = trained.indexOf(unshaped(node))
     return at >= 0 ? at : undefined

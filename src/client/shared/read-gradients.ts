@@ -42,10 +42,10 @@ const invalid = (message: string): DlgError => new DlgError('invalid-gradients',
  * @throws DlgError `invalid-gradients`, naming the first tensor that does not fit and what would.
  */
 export const readGradients = (shared: WeightTensors, trained: readonly Weight[]): Promise<Float32Array[]> =>
-  readTensors(shared, trained, 'gradient', Float32Array)
+  readWeightTensors(shared, trained, 'gradient', Float32Array)
 
 /** The same of whatever comes one tensor a weight. */
-export async function readTensors<T extends Values>(
+export async function readWeightTensors<T extends Values>(
   shared: WeightTensors,
   trained: readonly Weight[],
   noun: Noun,

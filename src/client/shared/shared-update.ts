@@ -3,7 +3,7 @@ import { knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { requireNames } from '../model/each'
 import type { OpenModel, Weight } from '../model/model'
-import { readTensors, type SharedGradients, type WeightTensors } from './read-gradients'
+import { readWeightTensors, type SharedGradients, type WeightTensors } from './read-gradients'
 import { isFloat32 } from './rounding'
 
 /**
@@ -87,7 +87,7 @@ export async function readMovement(
 
 function readTrained(noun: string, given: WeightTensors, weights: readonly Weight[]): Promise<Float64Array[]> {
   const trained = weights.filter((w) => w.trainable)
-  return readTensors(only(noun, named(given, weights), weights, trained), trained, noun, Float64Array)
+  return readWeightTensors(only(noun, named(given, weights), weights, trained), trained, noun, Float64Array)
 }
 
 async function readBefore(
@@ -98,7 +98,12 @@ async function readBefore(
   const map = named(given, weights)
   const there = Array.isArray(map) || !isMap(map) ? undefined : weights.filter(({ name }) => Object.hasOwn(map, name))
   const read = there ?? weights.filter((w) => w.trainable)
-  const tensors = await readTensors(only("'before' tensor", map, weights, read), read, "'before' tensor", Float64Array)
+  const tensors = await readWeightTensors(
+    only("'before' tensor", map, weights, read),
+    read,
+    "'before' tensor",
+    Float64Array,
+  )
   return new Map(read.map(({ name }, i) => [name, tensors[i]]))
 }
 

@@ -8,7 +8,7 @@ const MAX_DEPTH = 3
 const MAX_PARTS = 6 * MAX_TENSORS
 
 /** What follows the first byte of a value: bytes of a length, bytes of content, or values in a container. */
-interface Layout {
+interface ValueLayout {
   readonly kind: 'number' | 'string' | 'other' | 'list' | 'map'
   /** Content after the length, or values, where the first byte tells. */
   readonly size: number
@@ -62,14 +62,18 @@ export function checkMsgpack(bytes: Uint8Array, name: string): void {
   if (offset < bytes.length) throw invalid(name, `has ${bytes.length - offset} trailing bytes after its value`)
 }
 
-function checkKey(keys: Set<string>, kind: Layout['kind'], text: Uint8Array, name: string): void {
+function checkKey(keys: Set<string>, kind: ValueLayout['kind'], text: Uint8Array, name: string): void {
   const key = new TextDecoder().decode(text)
   if (kind !== 'string') throw invalid(name, 'has a map with a name that is not a string')
   if (keys.has(key)) throw invalid(name, `has the name ${quote(key)} twice in one map`)
   keys.add(key)
 }
 
-function readHead(view: DataView, offset: number, name: string): { kind: Layout['kind']; size: number; start: number } {
+function readHead(
+  view: DataView,
+  offset: number,
+  name: string,
+): { kind: ValueLayout['kind']; size: number; start: number } {
   const first = view.getUint8(offset)
   const { kind, size, lengthBytes } = layoutOf(first)
   if (first === 0xc1) throw invalid(name, `has the byte 0xc1 at ${offset}, which msgpack never uses`)
@@ -86,7 +90,7 @@ function readHead(view: DataView, offset: number, name: string): { kind: Layout[
 }
 
 /** The first bytes of the msgpack specification; the content of an extension is led by a byte for its type. */
-function layoutOf(first: number): Layout {
+function layoutOf(first: number): ValueLayout {
   if (first <= 0x7f || first >= 0xe0) return { kind: 'number', size: 0 }
   if (first <= 0x8f) return { kind: 'map', size: first & 0x0f }
   if (first <= 0x9f) return { kind: 'list', size: first & 0x0f }

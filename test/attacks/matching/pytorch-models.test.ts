@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { deepLeakage, gradientsOf, type LeakageOptions } from '../../../src/index'
-import { meanSquaredError } from '../../../src/metrics'
+import * as metrics from '../../../src/metrics'
 import { relativeError } from '../../oracle'
 import { type TorchModel, torchConvNet, torchLstm, torchTransformer } from './torch-models'
 
@@ -66,7 +66,7 @@ describe.each(cases)('$name that PyTorch trained', ({ make, options, mse, seen =
     const { numTensors } = tf.memory()
     const leak = await deepLeakage(model, gradients, { labels, runtime: 'tfjs', seed: 3, ...options })
     expect([leak.status, leak.labels]).toEqual(['converged', [label]])
-    const error = tf.tidy(() => meanSquaredError(seen(leak.data).dataSync(), seen(x).dataSync()))
+    const error = tf.tidy(() => metrics.mse(seen(leak.data).dataSync(), seen(x).dataSync()))
     expect(error).toBeLessThan(mse)
     leak.dispose()
     expect(tf.memory().numTensors).toBe(numTensors)

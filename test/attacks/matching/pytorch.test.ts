@@ -13,7 +13,7 @@ import {
   reference,
   tfjs,
 } from '../../../src/index'
-import { meanSquaredError } from '../../../src/metrics'
+import { mse } from '../../../src/metrics'
 import { type TorchFixture, torchFixture, traces } from '../../fixtures/torch'
 import { relativeError } from '../../oracle'
 
@@ -102,7 +102,7 @@ describe("with preset 'paper', the attack is torch's", () => {
     }
     expect(leak.status).toBe('max-iterations')
     expect(leak.labels).toEqual(fixture.labels)
-    expect(meanSquaredError(leak.data.dataSync(), fixture.x.dataSync())).toBeLessThan(1e-3)
+    expect(mse(leak.data.dataSync(), fixture.x.dataSync())).toBeLessThan(1e-3)
     leak.dispose()
   })
 })

@@ -18,7 +18,7 @@ import {
   type Prior,
   type TrainingOptions,
 } from '../../../src/index'
-import { meanSquaredError } from '../../../src/metrics'
+import * as metrics from '../../../src/metrics'
 import { ownership } from '../../tensors'
 import { CLASSES, convNet, denseNet, functionalNet, functionalWeights, sample, spy, withUniformWeights } from './tiny'
 
@@ -60,7 +60,7 @@ async function attack(
       ...options,
     }),
   )
-  const mse = meanSquaredError(leak.data.dataSync(), x.dataSync())
+  const mse = metrics.mse(leak.data.dataSync(), x.dataSync())
   return { ...leak, mse, x, shared }
 }
 
@@ -305,7 +305,7 @@ describe("the caller's own", () => {
     const light = await attack(conv(), [2], { priors: [gray(1e-9)] })
     expect(light.mse).toBeLessThan(RECOVERED)
     const heavy = await attack(conv(), [2], { priors: [gray(1e3)], iterations: 20 })
-    expect(meanSquaredError(heavy.data.dataSync(), new Float32Array(36).fill(0.5))).toBeLessThan(1e-3)
+    expect(metrics.mse(heavy.data.dataSync(), new Float32Array(36).fill(0.5))).toBeLessThan(1e-3)
   })
 
   it('runtime', async () => {

@@ -15,7 +15,7 @@ import {
   type PlainTensor,
   tokenCrossEntropy,
 } from '../../../src/index'
-import { meanSquaredError } from '../../../src/metrics'
+import { mse } from '../../../src/metrics'
 import { finiteDifference, relativeError, uniform } from '../../oracle'
 import { ownership } from '../../tensors'
 import { numbers, plain, sample, withUniformWeights } from './tiny'
@@ -179,7 +179,7 @@ async function attack(outputs: readonly ('class' | 'age' | 'bits')[], options: L
   const { criterion, lossWeights } = options
   const shared = plain(await gradientsOf(model, x, y, { criterion, lossWeights, runtime: 'tfjs' }))
   const leak = own(await deepLeakage(model, shared, { runtime: 'tfjs', ...options }))
-  const error = (name: 'image' | 'vector') => meanSquaredError(leak.inputs[name].dataSync(), x[name].dataSync())
+  const error = (name: 'image' | 'vector') => mse(leak.inputs[name].dataSync(), x[name].dataSync())
   return { leak, shared, model, x, error }
 }
 
@@ -233,7 +233,7 @@ describe('recovers', () => {
     expect(leak.status).toBe('converged')
     expect(Object.keys(leak.inputs)).toEqual(['vector'])
     expect(leak.data.shape).toEqual([1, 4])
-    expect(meanSquaredError(leak.data.dataSync(), x.vector.dataSync())).toBeLessThan(RECOVERED)
+    expect(mse(leak.data.dataSync(), x.vector.dataSync())).toBeLessThan(RECOVERED)
   })
 
   it('from where it is told to start', async () => {
@@ -264,7 +264,7 @@ describe('recovers', () => {
     const shared = plain(await gradientsOf(model, x, [1], { runtime: 'reference' }))
     const leak = own(await deepLeakage(model, shared, { runtime: 'reference', known: { types: x.types } }))
     expect({ status: leak.status, labels: leak.labels }).toEqual({ status: 'converged', labels: [1] })
-    expect(meanSquaredError(leak.data.dataSync(), x.words.dataSync())).toBeLessThan(RECOVERED)
+    expect(mse(leak.data.dataSync(), x.words.dataSync())).toBeLessThan(RECOVERED)
   })
 })
 
@@ -280,8 +280,8 @@ describe('a batch of several inputs', () => {
     const labels = { class: [2, 0], age: { targets: { shape: [2], data: y.age } } }
     const leak = own(await deepLeakage(model, shared, { ...options, labels }))
     expect(leak.status).toBe('converged')
-    expect(meanSquaredError(leak.data.dataSync(), x.image.dataSync())).toBeLessThan(RECOVERED)
-    expect(meanSquaredError(leak.inputs.vector.dataSync(), x.vector.dataSync())).toBeLessThan(RECOVERED)
+    expect(mse(leak.data.dataSync(), x.image.dataSync())).toBeLessThan(RECOVERED)
+    expect(mse(leak.inputs.vector.dataSync(), x.vector.dataSync())).toBeLessThan(RECOVERED)
   })
 })
 
@@ -298,7 +298,7 @@ it('an Embedding of a LayersModel reads known whole numbers', async () => {
   const shared = plain(await gradientsOf(model, x, [1], { runtime: 'tfjs' }))
   const leak = own(await deepLeakage(model, shared, { runtime: 'tfjs', known: { types: x[1] } }))
   expect({ status: leak.status, labels: leak.labels }).toEqual({ status: 'converged', labels: [1] })
-  expect(meanSquaredError(leak.data.dataSync(), x[0].dataSync())).toBeLessThan(RECOVERED)
+  expect(mse(leak.data.dataSync(), x[0].dataSync())).toBeLessThan(RECOVERED)
   await expect(deepLeakage(model, shared, { runtime: 'tfjs' })).rejects.toMatchObject({
     code: 'invalid-model',
     message: expect.stringMatching(/its input 'types' smoothly.*give it as known/),
@@ -321,7 +321,7 @@ describe('gradients that were not shared', () => {
       }),
     )
     expect(leak.status).toBe('converged')
-    expect(meanSquaredError(leak.data.dataSync(), x.vector.dataSync())).toBeLessThan(RECOVERED)
+    expect(mse(leak.data.dataSync(), x.vector.dataSync())).toBeLessThan(RECOVERED)
   })
 
   it('and a list lacks them in its order', async () => {

@@ -10,7 +10,7 @@ import {
   type NamedFunctionalModel,
   tokenCrossEntropy,
 } from '../../../src/index'
-import { meanSquaredError } from '../../../src/metrics'
+import { mse } from '../../../src/metrics'
 import { denseNet, numbers, plain, sample } from '../../attacks/matching/tiny'
 
 beforeAll(async () => {
@@ -59,7 +59,7 @@ describe('recovers one sample and its targets under', () => {
       const shared = plain(await gradientsOf(model, x, y, { criterion, runtime: 'tfjs' }))
       const leak = await deepLeakage(model, shared, { criterion, runtime: 'tfjs', ...options })
       expect(leak.status).toBe('converged')
-      expect(meanSquaredError(leak.data.dataSync(), x.dataSync())).toBeLessThan(RECOVERED)
+      expect(mse(leak.data.dataSync(), x.dataSync())).toBeLessThan(RECOVERED)
       leak.labelProbabilities.dataSync().forEach((v, i) => {
         expect(v).toBeCloseTo(row[i], 2)
       })
@@ -88,7 +88,7 @@ it('recovers what a language model saw, embeddings and next tokens', () =>
     const leak = await deepLeakage(model, shared, { criterion, runtime: 'tfjs', labels: { targets: y } })
     expect(leak.status).toBe('converged')
     // the last position has no loss, and so what it saw is not in the gradient
-    expect(meanSquaredError(leak.data.dataSync().slice(0, 12), x.dataSync().slice(0, 12))).toBeLessThan(RECOVERED)
+    expect(mse(leak.data.dataSync().slice(0, 12), x.dataSync().slice(0, 12))).toBeLessThan(RECOVERED)
     expect(leak.labelProbabilities.shape).toEqual([1, 3, 5])
     expect(leak.labels.slice(0, 2)).toEqual([4, 1])
     expect(leak.groups).toEqual([])

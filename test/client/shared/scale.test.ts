@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { leakageOptions } from '../../../src/attacks/matching/options'
 import { scaleCause } from '../../../src/attacks/matching/scale-cause'
 import { deepLeakage, gradientsOf, type LeakageOptions, type PlainTensor } from '../../../src/index'
-import { meanSquaredError } from '../../../src/metrics'
+import { mse } from '../../../src/metrics'
 import { convNet, plain, sample } from '../../attacks/matching/tiny'
 import { ownership } from '../../tensors'
 import { at, torch, torchNet, truth } from './client'
@@ -49,7 +49,7 @@ describe("scale: 'auto'", () => {
     const { status, scale, data } = await leak()
     expect(status).toBe('converged')
     expect(scale! / factor).toBeCloseTo(1, 3)
-    expect(meanSquaredError(data.dataSync(), x.dataSync())).toBeLessThan(1e-4)
+    expect(mse(data.dataSync(), x.dataSync())).toBeLessThan(1e-4)
   })
 
   it('fits the factor of an update whose learning rate is not known', async () => {

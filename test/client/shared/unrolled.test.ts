@@ -9,7 +9,7 @@ import {
   type NamedFunctionalModel,
   type UpdateOptions,
 } from '../../../src/index'
-import { meanSquaredError } from '../../../src/metrics'
+import * as metrics from '../../../src/metrics'
 import { convNet, functionalNet, numbers, plain, sample, withUniformWeights } from '../../attacks/matching/tiny'
 import { finiteDifference, relativeError, uniform } from '../../oracle'
 import { ownership } from '../../tensors'
@@ -239,7 +239,7 @@ describe('recovers the data behind local steps', () => {
     const leak = own(
       await deepLeakage(net, { after }, { runtime: 'tfjs', batchSize: labels.length, update, ...options }),
     )
-    return { leak, mse: meanSquaredError(leak.data.dataSync(), x.dataSync()) }
+    return { leak, mse: metrics.mse(leak.data.dataSync(), x.dataSync()) }
   }
 
   it.each<[string, LeakageOptions['labels']]>([

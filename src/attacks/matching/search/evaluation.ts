@@ -8,7 +8,7 @@ export interface AttackEvaluation extends Evaluation {
 }
 
 /** How a flat point is laid out over the inputs of the objective's program, and what its numbers mean. Plain data. */
-export interface Layout {
+export interface PointLayout {
   /** Numbers of each unknown, in order. */
   readonly sizes: readonly number[]
   /** Of the distance. */
@@ -24,7 +24,7 @@ export interface Layout {
 /** The objective over one flat vector of unknowns, as an evaluator of its program computes it. */
 export function objectiveIn(
   evaluator: Evaluator,
-  { sizes, unit, priorWeight, rounding, samples }: Layout,
+  { sizes, unit, priorWeight, rounding, samples }: PointLayout,
   products: MatrixProducts | undefined,
 ): Objective {
   const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))

@@ -1,11 +1,12 @@
 import type { Attack } from '../attack'
 import type { Settings } from '../options'
 import type { Progress } from './progress'
-import { type Listener, search, type Trial } from './search'
+import { type Listener, type RestartOutcome, search } from './search'
 import { openThreads } from './threads'
 
 /** Whether the work was cut short from outside, for all restarts. */
-export const isCut = ({ status }: Pick<Trial, 'status'>): boolean => status === 'aborted' || status === 'budget'
+export const isCut = ({ status }: Pick<RestartOutcome, 'status'>): boolean =>
+  status === 'aborted' || status === 'budget'
 
 /**
  * Searches from one start after the other until one converges, several at a time when asked.
@@ -13,7 +14,7 @@ export const isCut = ({ status }: Pick<Trial, 'status'>): boolean => status === 
  * The trials are those that would have run one by one: a restart after the first that converged does not count, even if
  * it was quicker. So the result is the same for every concurrency, save when the work was cut short from outside.
  */
-export async function searchAll(attack: Attack, settings: Settings, progress: Progress): Promise<Trial[]> {
+export async function searchAll(attack: Attack, settings: Settings, progress: Progress): Promise<RestartOutcome[]> {
   const count = Math.min(settings.concurrency, settings.restarts)
   const threads = count > 1 ? await openThreads(attack.portable, settings, progress, count) : undefined
   let failure: { readonly error: unknown } | undefined
@@ -23,7 +24,7 @@ export async function searchAll(attack: Attack, settings: Settings, progress: Pr
     progress.end = 0
   }
   const listener = listenerOf(attack, settings, progress, fail)
-  const trials: Trial[] = []
+  const trials: RestartOutcome[] = []
   let next = 0
   const worker = async (at: number): Promise<void> => {
     while (next < progress.end) {

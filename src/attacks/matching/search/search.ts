@@ -17,7 +17,7 @@ export interface HistoryEntry {
 }
 
 /** One restart's outcome. */
-export interface Trial {
+export interface RestartOutcome {
   readonly restart: number
   readonly status: Status
   readonly point: Float64Array
@@ -96,7 +96,7 @@ export async function search(
   restart: number,
   start: Float64Array,
   listener?: Listener,
-): Promise<Trial> {
+): Promise<RestartOutcome> {
   const run: Run = { objective, settings, progress, restart, listener, history: [], iteration: 0, evaluations: 0 }
   const eased = objective.hasPriors && settings.priorEasing < 1
   let { status, best } = await descend(run, start, 1, eased)

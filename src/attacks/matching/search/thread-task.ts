@@ -1,13 +1,13 @@
 import type { DlgErrorCode } from '../../../errors/dlg-error'
 import type { PortableProgram } from '../../../runtime/runtime'
-import type { Layout } from './evaluation'
+import type { PointLayout } from './evaluation'
 import type { Progress } from './progress'
-import type { Best, HistoryEntry, SearchSettings, Trial } from './search'
+import type { Best, HistoryEntry, RestartOutcome, SearchSettings } from './search'
 
 /** An attack's objective as plain data. */
 export interface PortableObjective {
   readonly program: PortableProgram
-  readonly layout: Layout
+  readonly layout: PointLayout
   /** Rows of the products the optimizer can use; 0 when it has no use for them. */
   readonly productRows: number
 }
@@ -27,5 +27,5 @@ export type ThreadRequest = { readonly restart: number; readonly start: Float64A
 /** What a thread answers: iterations as they begin, and then the outcome. */
 export type ThreadAnswer =
   | { readonly kind: 'iteration'; readonly entry: HistoryEntry; readonly best: Best }
-  | { readonly kind: 'trial'; readonly trial: Trial }
+  | { readonly kind: 'trial'; readonly trial: RestartOutcome }
   | { readonly kind: 'error'; readonly code?: DlgErrorCode; readonly message: string }

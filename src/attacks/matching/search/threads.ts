@@ -1,12 +1,12 @@
 import { DlgError } from '../../../errors/dlg-error'
 import type { Settings } from '../options'
 import type { Progress } from './progress'
-import type { Listener, Trial } from './search'
+import type { Listener, RestartOutcome } from './search'
 import type { PortableObjective, ThreadAnswer, ThreadRequest, ThreadTask } from './thread-task'
 
 /** Runs searches on a thread of its own, one after the other. */
 export interface SearchThread {
-  search(restart: number, start: Float64Array, listener: Listener | undefined): Promise<Trial>
+  search(restart: number, start: Float64Array, listener: Listener | undefined): Promise<RestartOutcome>
   close(): Promise<void>
 }
 
@@ -87,7 +87,7 @@ function searchThread(worker: Worker): SearchThread {
 /** The outcome of the restart under way; iterations are told as they come. */
 function answersOf(worker: Worker, restart: number, listener: Listener | undefined) {
   let stop = (): void => {}
-  const trial = new Promise<Trial>((resolve, reject) => {
+  const trial = new Promise<RestartOutcome>((resolve, reject) => {
     const onAnswer = (answer: ThreadAnswer): void => {
       if (answer.kind === 'trial') resolve(answer.trial)
       else if (answer.kind === 'error') reject(errorOf(answer))

@@ -2,9 +2,9 @@ import { newProgress, type Progress } from '../../../../src/attacks/matching/sea
 import {
   type Listener,
   type Objective,
+  type RestartOutcome,
   type SearchSettings,
   search,
-  type Trial,
 } from '../../../../src/attacks/matching/search/search'
 import type { Evaluation, Optimizer, OptimizerState } from '../../../../src/optim'
 
@@ -67,7 +67,7 @@ export function searchWith(
   minimised: Objective,
   options: Partial<SearchSettings> = {},
   more: { progress?: Progress; listener?: Listener; restart?: number; start?: Float64Array } = {},
-): Promise<Trial> {
+): Promise<RestartOutcome> {
   const { progress = newProgress(4), listener, restart = 0, start = Float64Array.of(0) } = more
   return search(minimised, { ...settings, ...options }, progress, restart, start, listener)
 }
