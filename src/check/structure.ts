@@ -1,4 +1,4 @@
-import { firstDense } from '../attacks/dense/first-dense'
+import { denseLayerIn } from '../attacks/dense/first-dense'
 import { logitsOf } from '../client/model/criterion'
 import { type TracedGradient, traceGradient } from '../client/model/gradient'
 import { findHead } from '../client/model/head'
@@ -20,7 +20,7 @@ export const checkStructure = (example: TracedExample): Finding[] => [
 function closedForm({ opened, settings, batchSize }: TracedExample): Finding[] {
   if (opened.inputs.length !== 1) return []
   const single = traceSingle(opened, settings)
-  const layer = single && firstDense(single.data, single.trainedNodes, [single.loss])
+  const layer = single && denseLayerIn(single)
   if (!layer) return []
   const name = single.trained[layer.weight].name
   const message =

@@ -36,12 +36,15 @@ describe('dlg image', () => {
     expect(folder.names()).toEqual(['deep', 'photo.png'])
   })
 
-  it('calls a failure a failure, on every surface', async () => {
+  it.each([
+    ['1', /^FAILED \(max-iterations\), best so far: /],
+    ['2', /^PARTIAL \(max-iterations\), closer than every baseline, best so far: /],
+  ])('calls a failure after %s iterations a failure, on every surface', async (iterations, headline) => {
     const photo = writePhoto(folder.at('photo.png'))
-    const argv = ['image', photo, ...QUICK, '--iterations', '2', '--restarts', '2', '--out', folder.at('out')]
+    const argv = ['image', photo, ...QUICK, '--iterations', iterations, '--restarts', '2', '--out', folder.at('out')]
     const { code, stdout } = await dlg(argv)
     expect(code).toBe(1)
-    expect(stdout).toMatch(/^FAILED \(max-iterations\), best so far: /)
+    expect(stdout).toMatch(headline)
     expect(readJson(folder.at('out/result.json'))).toMatchObject({ status: 'max-iterations' })
     // two lines of caption
     const failed = readImage(folder.at('out/strip.png'))

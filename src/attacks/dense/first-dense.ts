@@ -1,24 +1,56 @@
+import { type TracedGradient, type Training, traceGradient } from '../../client/model/gradient'
+import { type Model, type OpenModel, openModel } from '../../client/model/model'
+import { type TrainingOptions, trainingOptions } from '../../client/training-options'
+import * as g from '../../graph/index'
 import { type Node, reachable, unshaped } from '../../graph/index'
 
-/** A dense layer with bias that reads the data themselves: positions among the trained weights. */
+/** A dense layer with bias that reads the data themselves. */
 export interface FirstDense {
-  readonly weight: number
-  readonly bias: number
+  /** Name of its weight. */
+  readonly weight: string
+  /** Name of its bias. */
+  readonly bias: string
   /** Whether the weight is kept as [out, in]. */
   readonly transposed: boolean
 }
 
+/** The layer as positions among the trained weights. */
+export interface DenseLayer {
+  readonly weight: number
+  readonly bias: number
+  readonly transposed: boolean
+}
+
 /**
- * Recognises, in a traced graph, a dense layer with bias over one flat row of data: data · W + b, whatever the layers are
- * called, with nothing but reshapes between. There x̂ = ∂W ∂b / ‖∂b‖² is the data of one sample.
+ * Recognises a dense layer with bias over one flat row of data at the beginning of a model: data · W + b with nothing but
+ * reshapes between, whatever the layers are called. There `exactData` reads the data of one sample in closed form.
  *
- * @param data of one sample, [1, ...inputShape]
- * @param outputs where to look: the model's output, or its loss
+ * @param options how the client trains
+ * @returns the layer; undefined where there is none, and for models with several inputs
+ * @throws DlgError `invalid-model`, `invalid-option`, `untraceable`
  */
-export function firstDense(data: Node, trained: readonly Node[], outputs: readonly Node[]): FirstDense | undefined {
+export function firstDense(model: Model, options: TrainingOptions = {}): FirstDense | undefined {
+  const settings = trainingOptions(options)
+  const opened = openModel(model)
+  if (opened.inputs.length !== 1) return undefined
+  const traced = traceOfOne(opened, settings)
+  const layer = denseLayerIn(traced)
+  if (!layer) return undefined
+  const name = (position: number): string => traced.trained[position].name
+  return { weight: name(layer.weight), bias: name(layer.bias), transposed: layer.transposed }
+}
+
+/** The trace of a batch of one, whose targets do not matter. */
+export const traceOfOne = (model: OpenModel, settings: Omit<Training, 'batchSize'>): TracedGradient =>
+  traceGradient(model, { ...settings, batchSize: 1 }, (output, { name }) =>
+    g.input(output.graph, `target ${name}`, output.shape),
+  )
+
+/** The layer in a traced model of one input; undefined where the batch is not 1. */
+export function denseLayerIn({ data, trainedNodes, loss }: TracedGradient): DenseLayer | undefined {
   if (data.shape[0] !== 1) return undefined
-  const position = (node: Node): number => trained.indexOf(unshaped(node))
-  for (const sum of reachable(outputs)) {
+  const position = (node: Node): number => (trainedNodes as readonly Node[]).indexOf(unshaped(node))
+  for (const sum of reachable([loss])) {
     if (sum.op !== 'add') continue
     const [a, b] = sum.inputs
     for (const [product, term] of [

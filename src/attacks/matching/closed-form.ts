@@ -1,6 +1,6 @@
 import type { TracedGradient } from '../../client/model/gradient'
 import type { Values } from '../../runtime/runtime'
-import { exactData } from '../dense/exact-data'
+import { exactDataIn } from '../dense/exact-data'
 import type { Settings } from './options'
 
 /**
@@ -11,6 +11,6 @@ import type { Settings } from './options'
 export function withClosedForm(settings: Settings, traced: TracedGradient, gradients: readonly Values[]): Settings {
   const free = typeof settings.init === 'string' && settings.preset === 'robust'
   if (!free || settings.batchSize !== 1 || traced.inputs.length !== 1) return settings
-  const found = exactData(traced.data, traced.trainedNodes, [traced.loss], gradients)
+  const found = exactDataIn(traced, gradients)
   return found ? { ...settings, init: { data: found.input } } : settings
 }

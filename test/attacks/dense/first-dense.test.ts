@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { layers, type Sequential, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
 import { exactData, firstDense } from '../../../src/analytic'
+import { denseLayerIn } from '../../../src/attacks/dense/first-dense'
 import { crossEntropy } from '../../../src/client/model/criterion'
 import { traceGradient } from '../../../src/client/model/gradient'
 import { type Model, openModel } from '../../../src/client/model/model'
@@ -10,16 +11,12 @@ import { deepLeakage, gradientsOf } from '../../../src/index'
 import { relativeError } from '../../oracle'
 import { convNet, denseNet, functionalNet, functionalWeights, sample } from '../matching/tiny'
 
-/** What is recognised in a model, as names of its weights. */
-function recognise(model: Model, batchSize = 1) {
-  const traced = traceGradient(
-    openModel(model),
-    { batchSize, criterion: crossEntropy(), reduction: 'mean', training: false },
-    (output) => g.parameter(output.graph, 'target', output.shape),
-  )
-  const nodes = traced.weightNodes.slice(0, traced.trained.length)
-  const found = firstDense(traced.data, nodes, [traced.output])
-  return found && [traced.trained[found.weight].shape, traced.trained[found.bias].shape, found.transposed]
+/** What is recognised in a model, as shapes of its weights. */
+function recognise(model: Model) {
+  const found = firstDense(model)
+  const { weights } = openModel(model)
+  const shapeOf = (name: string) => weights.find((w) => w.name === name)!.shape
+  return found && [shapeOf(found.weight), shapeOf(found.bias), found.transposed]
 }
 
 function withSpare(model: Sequential | ReturnType<typeof functionalNet>, check: () => void): void {
@@ -74,9 +71,15 @@ describe('nothing is recognised', () => {
     withSpare(model, () => expect(recognise(model)).toBeUndefined())
   })
 
-  it('in a batch', () => {
+  it('in the trace of a batch, whose samples a layer mixes', () => {
     const model = denseNet()
-    withSpare(model, () => expect(recognise(model, 2)).toBeUndefined())
+    const training = { criterion: crossEntropy(), reduction: 'mean', training: false } as const
+    const traced = (batchSize: number) =>
+      traceGradient(openModel(model), { ...training, batchSize }, (o) => g.parameter(o.graph, 'target', o.shape))
+    withSpare(model, () => {
+      expect(denseLayerIn(traced(1))).toEqual({ weight: 0, bias: 1, transposed: false })
+      expect(denseLayerIn(traced(2))).toBeUndefined()
+    })
   })
 
   it('where the layer runs over many places of one sample', () => {
@@ -96,19 +99,27 @@ describe('nothing is recognised', () => {
 })
 
 describe('the data behind it', () => {
-  /** Traces, shares the gradient of a sample, and reads the data off both. */
+  /** Shares the gradient of a sample, and reads the data off it. */
   async function leak(model: Model, x: tf.Tensor) {
-    const opened = openModel(model)
-    const traced = traceGradient(
-      opened,
-      { batchSize: x.shape[0], criterion: crossEntropy(), reduction: 'mean', training: false },
-      (output) => g.parameter(output.graph, 'target', output.shape),
-    )
-    const shared = await gradientsOf(model, x, new Array(x.shape[0]).fill(1), { runtime: 'reference' })
-    const gradients = Object.values(shared).map((t) => t.dataSync() as Float32Array)
-    tf.dispose(shared)
-    return exactData(traced.data, traced.weightNodes.slice(0, traced.trained.length), [traced.loss], gradients)
+    const shared = await gradientsOf(model, x, [1], { runtime: 'reference' })
+    return exactData(model, shared).finally(() => tf.dispose(shared))
   }
+
+  it('are those of an update too, and of none that takes larger batches', async () => {
+    const model = denseNet()
+    const x = sample([1, 8])
+    const shared = await gradientsOf(model, x, [1], { runtime: 'reference' })
+    const delta = Object.entries(shared).map(([name, t]) => [
+      name,
+      { shape: t.shape, data: t.dataSync().map((v) => -0.1 * v) },
+    ])
+    const found = await exactData(model, { delta: Object.fromEntries(delta) }, { update: { learningRate: 0.1 } })
+    expect(relativeError(found!.input, x.dataSync())).toBeLessThan(1e-6)
+    await expect(exactData(model, shared, { batchSize: 2 })).rejects.toMatchObject({ code: 'invalid-option' })
+    await expect(exactData(model, Object.values(shared).slice(1))).rejects.toMatchObject({ code: 'invalid-gradients' })
+    tf.dispose([shared, x])
+    model.dispose()
+  })
 
   it.each([false, true])('come out exactly, weight turned: %s', async (isTurned) => {
     const weights = functionalWeights()
