@@ -3,8 +3,8 @@ import type { Command } from './command'
 import { paint, type Terminal } from './terminal'
 
 const EXIT_CODES = `  0    converged: the gradient was matched, by data like the original where there is one; check: all is well
-  1    failed, and called so everywhere: the gradient was not matched, or by other data; PARTIAL if something came out that
-       is closer to the original than a guess; check: something is wrong
+  1    failed, and called so everywhere: the gradient was not matched, or by other data; check: something is wrong
+       (PARTIAL is a failure that came closer to the original than every guess)
   2    bad input: one line says what, nothing is written
   130  interrupted: Ctrl-C keeps the best so far; a second one quits at once and writes nothing`
 
