@@ -7,7 +7,7 @@ import { circles, importsOf, roomOf, sources } from './imports'
  */
 const table: Record<string, string> = {
   errors: '|',
-  graph: '|',
+  graph: 'errors |',
   numbers: 'ml-matrix pure-rand/generator/xoroshiro128plus |',
   options: 'errors |',
   optim: 'errors |',

@@ -10,6 +10,8 @@ export type DlgErrorCode =
   | 'invalid-data'
   /** The model uses an operation the tracer does not know or cannot record. */
   | 'untraceable'
+  /** A node of a graph cannot be built of what it was given: shapes that do not fit, axes that are not there, nodes of two graphs. */
+  | 'invalid-graph'
   /** The label strategy's assumptions do not hold for these gradients. */
   | 'labels'
   /** A runtime is missing, or cannot run the traced graph. */
@@ -20,6 +22,9 @@ export type DlgErrorCode =
   | 'aborted'
   /** The caller's budget was spent before any work started. */
   | 'budget'
+
+/** Marks errors of every copy of the package: of the ES and the CommonJS build, and of two versions. */
+const BRAND = Symbol.for('dlg-ts.DlgError')
 
 /**
  * Every wrong input ends in one of these, before any work starts.
@@ -34,4 +39,17 @@ export class DlgError extends Error {
     super(message, options)
     this.code = code
   }
+
+  /** Whether an error is one of these, whichever copy of the package threw it. As `instanceof`, for `catch (error: unknown)`. */
+  static is(error: unknown): error is DlgError {
+    return typeof error === 'object' && error !== null && (error as { [BRAND]?: unknown })[BRAND] === true
+  }
+
+  /** `instanceof` holds for errors of the other build too: a program may load the ES module and the CommonJS one. */
+  static override [Symbol.hasInstance](error: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: a subclass has its own prototype, and no mark
+    return this === DlgError ? DlgError.is(error) : Function.prototype[Symbol.hasInstance].call(this, error)
+  }
 }
+
+Object.defineProperty(DlgError.prototype, BRAND, { value: true })

@@ -1,3 +1,4 @@
+import { invalid, requireNodes, requireNumber } from './checks'
 import { fill, scalar, uniformValue } from './leaves'
 import type { BinaryOp, Node, UnaryOp } from './node'
 import * as numbers from './scalar'
@@ -7,15 +8,27 @@ import { alignPermutation, broadcast, reshape, transpose } from './structure'
 
 type ElementwiseOp = UnaryOp | BinaryOp | 'select'
 
-/** A function of one number, applied to every element. */
+/**
+ * A function of one number, applied to every element.
+ *
+ * @throws DlgError `invalid-graph` for what is no node or no such function, as every operation here
+ */
 export function unary(op: UnaryOp, x: Node): Node {
+  requireOperation(op, numbers.unary)
+  requireNodes(op, x)
   const value = uniformValue(x)
   if (value !== undefined) return fill(x.graph, numbers.unary[op](value), x.shape)
   return simplifyUnary(op, x) ?? elementwise(op, [x])
 }
 
-/** A function of two numbers under NumPy broadcasting. */
+/**
+ * A function of two numbers under NumPy broadcasting.
+ *
+ * @throws DlgError `invalid-graph` for shapes that do not broadcast, and for nodes of two graphs
+ */
 export function binary(op: BinaryOp, a: Node, b: Node): Node {
+  requireOperation(op, numbers.binary)
+  requireNodes(op, a, b)
   const [x, y] = [uniformValue(a), uniformValue(b)]
   const shape = broadcastShapes(a.shape, b.shape)
   if (x !== undefined && y !== undefined) return fill(a.graph, numbers.binary[op](x, y), shape)
@@ -25,6 +38,7 @@ export function binary(op: BinaryOp, a: Node, b: Node): Node {
 
 /** a where the mask is not 0, else b. */
 export function select(mask: Node, a: Node, b: Node): Node {
+  requireNodes('select', mask, a, b)
   const shape = broadcastShapes(mask.shape, a.shape, b.shape)
   const value = uniformValue(mask)
   if (value !== undefined) return broadcast(value !== 0 ? a : b, shape)
@@ -86,7 +100,22 @@ export const less = (a: Node, b: Node): Node => binary('less', a, b)
 /** 1 where a = b, else 0. */
 export const equal = (a: Node, b: Node): Node => binary('equal', a, b)
 export const square = (x: Node): Node => mul(x, x)
+
 /** x · factor. */
-export const scale = (x: Node, factor: number): Node => mul(x, scalar(x.graph, factor))
+export function scale(x: Node, factor: number): Node {
+  requireNodes('scale', x)
+  requireNumber('scale', 'factor', factor)
+  return mul(x, scalar(x.graph, factor))
+}
+
 /** x + term. */
-export const offset = (x: Node, term: number): Node => add(x, scalar(x.graph, term))
+export function offset(x: Node, term: number): Node {
+  requireNodes('offset', x)
+  requireNumber('offset', 'term', term)
+  return add(x, scalar(x.graph, term))
+}
+
+function requireOperation(op: string, known: object): void {
+  if (typeof op !== 'string' || !Object.hasOwn(known, op))
+    throw invalid(String(op), `there is no such operation; it must be one of ${Object.keys(known).join(', ')}`)
+}

@@ -1,3 +1,4 @@
+import { invalid, requireNodeList, requireNodes } from './checks'
 import { add } from './elementwise'
 import { fill } from './leaves'
 import { type Node, type Op, reachable } from './node'
@@ -9,10 +10,16 @@ import { type VjpRule, vjp } from './vjp'
  *
  * Every rule is written in primitives that have rules themselves, so a gradient can be differentiated again, to any
  * order.
+ *
+ * @throws DlgError `invalid-graph` for a y that is no scalar without a seed, and for a seed of another shape
  */
 export function grad(y: Node, xs: readonly Node[], seed?: Node): Node[] {
-  if (!seed && sizeOf(y.shape) !== 1) throw new Error(`grad: y has shape [${y.shape}]; give a seed or make it a scalar`)
-  if (seed && !sameShape(seed.shape, y.shape)) throw new Error(`grad: seed [${seed.shape}] for y [${y.shape}]`)
+  requireNodeList('grad', xs)
+  requireNodes('grad', y, ...xs, ...(seed === undefined ? [] : [seed]))
+  if (!seed && sizeOf(y.shape) !== 1)
+    throw invalid('grad', `y has shape [${y.shape}]; it must be a scalar, or have a seed of its shape`)
+  if (seed && !sameShape(seed.shape, y.shape))
+    throw invalid('grad', `the seed has shape [${seed.shape}]; it must have that of y, [${y.shape}]`)
   const nodes = reachable([y])
   const active = new Set<Node>(xs)
   for (const node of nodes) if (node.inputs.some((n) => active.has(n))) active.add(node)

@@ -1,13 +1,16 @@
+import { invalid, requireCounts, requireNodes, requireShape } from './checks'
 import { fill, uniformValue } from './leaves'
 import type { ConvGeometry, Node, Shape } from './node'
-import { broadcastShapes, sizeOf } from './shape'
+import { broadcastShapes, sameShape, sizeOf } from './shape'
 import { reshape, reverse, transpose } from './structure'
 
 /** Product of the last two axes, [..., m, k] · [..., k, n], with NumPy broadcasting over the others. */
 export function matMul(a: Node, b: Node): Node {
+  requireNodes('matMul', a, b)
   const [m, k] = a.shape.slice(-2)
   const [rows, n] = b.shape.slice(-2)
-  if (a.shape.length < 2 || b.shape.length < 2 || k !== rows) throw new Error(`matMul: [${a.shape}] · [${b.shape}]`)
+  if (a.shape.length < 2 || b.shape.length < 2 || k !== rows)
+    throw invalid('matMul', `[${a.shape}] · [${b.shape}]; shapes must be [..., m, k] · [..., k, n]`)
   const shape = [...broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)), m, n]
   if (uniformValue(a) === 0 || uniformValue(b) === 0) return fill(a.graph, 0, shape)
   // one right factor for all: the batch is more rows of the same product
@@ -17,11 +20,48 @@ export function matMul(a: Node, b: Node): Node {
 }
 
 /** Size along each spatial axis of the result of a convolution. */
-export const convOutputSize = (input: Shape, filter: Shape, g: ConvGeometry): number[] =>
-  input.map((n, i) => {
+export function convOutputSize(input: Shape, filter: Shape, g: ConvGeometry): number[] {
+  requireShape('conv', input)
+  requireShape('conv', filter)
+  requireGeometry('conv', g, input.length)
+  if (filter.length !== input.length)
+    throw invalid('conv', `a filter of [${filter}] over [${input}]; both must have as many spatial axes`)
+  return input.map((n, i) => {
     const extent = (filter[i] - 1) * g.dilations[i] + 1
     return Math.floor((n + g.padLow[i] + g.padHigh[i] - extent) / g.strides[i]) + 1
   })
+}
+
+/** One entry for each spatial axis. @throws DlgError `invalid-graph` */
+function requireGeometry(operation: string, g: ConvGeometry, axes: number): void {
+  if (typeof g !== 'object' || g === null)
+    throw invalid(operation, 'the geometry must be {strides, padLow, padHigh, dilations, groups}')
+  requireCounts(operation, 'strides', g.strides, axes, 1)
+  requireCounts(operation, 'padLow', g.padLow, axes)
+  requireCounts(operation, 'padHigh', g.padHigh, axes)
+  requireCounts(operation, 'dilations', g.dilations, axes, 1)
+  requireCounts(operation, 'groups', [g.groups], 1, 1)
+}
+
+/** Two operands of a convolution, of as many axes. @throws DlgError `invalid-graph` */
+function requireConvolution(operation: string, a: Node, b: Node, g: ConvGeometry): void {
+  requireNodes(operation, a, b)
+  if (a.shape.length < 3 || a.shape.length !== b.shape.length)
+    throw invalid(operation, `[${a.shape}] and [${b.shape}] must both be [_, channels, …], of as many spatial axes`)
+  requireGeometry(operation, g, a.shape.length - 2)
+}
+
+/** What a derivative of a convolution must be shaped like. @throws DlgError `invalid-graph` */
+function requireShapes(operation: string, x: Shape, w: Shape, y: Shape, g: ConvGeometry): void {
+  requireShape(operation, x)
+  requireShape(operation, w)
+  const fits =
+    x.length === y.length &&
+    w.length === y.length &&
+    x[1] === w[1] * g.groups &&
+    sameShape([x[0], w[0], ...convOutputSize(x.slice(2), w.slice(2), g)], y)
+  if (!fits) throw invalid(operation, `[${x}] with filter [${w}] in ${g.groups} groups must give [${y}]`)
+}
 
 const geometry = (g: ConvGeometry): ConvGeometry => ({
   strides: [...g.strides],
@@ -52,11 +92,15 @@ function withoutPad(x: Node, g: ConvGeometry): [Node, ConvGeometry] {
 
 /** Cross-correlation of x [N, C, …] with the filter w [O, C / groups, …]. */
 export function conv(x: Node, w: Node, g: ConvGeometry): Node {
+  requireConvolution('conv', x, w, g)
   const [batch, channels, ...space] = x.shape
   const [outputs, perGroup, ...filter] = w.shape
   const size = convOutputSize(space, filter, g)
   if (channels !== perGroup * g.groups || outputs % g.groups !== 0 || size.some((n) => n < 1))
-    throw new Error(`conv: [${x.shape}] with filter [${w.shape}] in ${g.groups} groups`)
+    throw invalid(
+      'conv',
+      `[${x.shape}] with filter [${w.shape}] in ${g.groups} groups: the channels must be those of the filter times the groups, and the filter must fit`,
+    )
   const shape = [batch, outputs, ...size]
   if (uniformValue(x) === 0 || uniformValue(w) === 0) return fill(x.graph, 0, shape)
   const [source, whole] = withoutPad(x, g)
@@ -65,6 +109,8 @@ export function conv(x: Node, w: Node, g: ConvGeometry): Node {
 
 /** ∂⟨y, conv(x, w)⟩/∂x for x of `shape`. */
 export function convInputGrad(y: Node, w: Node, g: ConvGeometry, shape: Shape): Node {
+  requireConvolution('convInputGrad', y, w, g)
+  requireShapes('convInputGrad', shape, w.shape, y.shape, g)
   if (uniformValue(y) === 0 || uniformValue(w) === 0) return fill(y.graph, 0, shape)
   return asConv(y, w, g, shape) ?? y.graph.intern('convInputGrad', [y, w], geometry(g), [...shape])
 }
@@ -84,6 +130,8 @@ function asConv(y: Node, w: Node, g: ConvGeometry, shape: Shape): Node | undefin
 
 /** ∂⟨y, conv(x, w)⟩/∂w for w of `shape`. */
 export function convFilterGrad(x: Node, y: Node, g: ConvGeometry, shape: Shape): Node {
+  requireConvolution('convFilterGrad', x, y, g)
+  requireShapes('convFilterGrad', x.shape, shape, y.shape, g)
   if (uniformValue(x) === 0 || uniformValue(y) === 0) return fill(x.graph, 0, shape)
   const [source, whole] = withoutPad(x, g)
   return x.graph.intern('convFilterGrad', [source, y], geometry(whole), [...shape])

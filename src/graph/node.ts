@@ -1,3 +1,5 @@
+import { invalid, requireNodeList, requireNodes, requireShape } from './checks'
+
 /** Static tensor shape; `[]` is a scalar. */
 export type Shape = readonly number[]
 
@@ -112,7 +114,7 @@ export type Node<K extends Op = Op> = { [P in K]: NodeOf<P> }[K]
 
 /** The nodes built so far, by structure. */
 export interface Graph {
-  /** The node with this structure, made at the first request. */
+  /** The node with this structure, made at the first request. @throws DlgError `invalid-graph` for inputs of another graph */
   intern<K extends Op>(op: K, inputs: readonly Node[], attributes: Attributes[K], shape: Shape): Node<K>
   /** Number of nodes built. */
   readonly size: number
@@ -123,10 +125,15 @@ export function createGraph(): Graph {
   const nodes = new Map<string, Node>()
   const graph: Graph = {
     intern(op, inputs, attributes, shape) {
+      requireNodeList(op, inputs)
+      requireShape(op, shape)
+      if (typeof op !== 'string' || typeof attributes !== 'object' || attributes === null)
+        throw invalid(String(op), 'a node must have the name of an operation and an object of attributes')
       const key = `${op}(${inputs.map((n) => n.id)})${shape}${JSON.stringify(attributes)}`
       let node = nodes.get(key)
       if (!node) {
-        if (inputs.some((n) => n.graph !== graph)) throw new Error(`${op}: inputs belong to different graphs`)
+        if (inputs.some((n) => n.graph !== graph))
+          throw invalid(op, 'inputs belong to different graphs; all of them must be of this one')
         const varying = op === 'input' || inputs.some((n) => n.varying)
         node = Object.freeze({ id: nodes.size, graph, op, inputs, attributes, shape, varying }) as Node
         nodes.set(key, node)
@@ -142,6 +149,8 @@ export function createGraph(): Graph {
 
 /** All nodes that the outputs need, inputs before users. */
 export function reachable(outputs: readonly Node[]): Node[] {
+  if (!Array.isArray(outputs)) throw invalid('reachable', 'outputs must be a list of nodes')
+  for (const output of outputs) requireNodes('reachable', output)
   const found = new Set<Node>()
   const stack = [...outputs]
   while (stack.length > 0) {

@@ -1,11 +1,24 @@
+import { invalid, requireAxes, requireAxis, requireNodes, requireShape } from './checks'
 import { binary, equal, mul, neg, scale, sub } from './elementwise'
 import { fill, iota, uniformValue } from './leaves'
 import type { Node, Shape } from './node'
-import { normalizeAxes, padRank, range, sizeOf } from './shape'
+import { broadcastShapes, normalizeAxes, padRank, range, sameShape, sizeOf } from './shape'
 import { broadcast, reshape, transpose } from './structure'
 
-/** Sum over axes, which stay with size 1. */
-export function sum(x: Node, over: readonly number[] = range(x.shape.length)): Node {
+/** Sum over axes, which stay with size 1; default all. */
+export function sum(x: Node, over?: readonly number[]): Node {
+  return sumOver(x, checkedAxes('sum', x, over))
+}
+
+/** The axes to reduce. @throws DlgError `invalid-graph` */
+function checkedAxes(operation: string, x: Node, axes: readonly number[] | undefined): readonly number[] {
+  requireNodes(operation, x)
+  if (axes === undefined) return range(x.shape.length)
+  requireAxes(operation, axes, x.shape.length)
+  return axes
+}
+
+function sumOver(x: Node, over: readonly number[]): Node {
   const axes = normalizeAxes(over, x.shape.length).filter((axis) => x.shape[axis] !== 1)
   if (axes.length === 0) return x
   const shape = x.shape.map((n, i) => (axes.includes(i) ? 1 : n))
@@ -65,6 +78,10 @@ const constantAlong = (x: Node, axes: readonly number[]): boolean => axes.every(
 
 /** The adjoint of broadcasting: sums down to `shape`. */
 export function sumTo(x: Node, shape: Shape): Node {
+  requireNodes('sumTo', x)
+  requireShape('sumTo', shape)
+  if (!sameShape(broadcastShapes(shape, x.shape), x.shape))
+    throw invalid('sumTo', `[${shape}] must broadcast to [${x.shape}]`)
   const aligned = padRank(shape, x.shape.length)
   return reshape(
     sum(
@@ -75,18 +92,18 @@ export function sumTo(x: Node, shape: Shape): Node {
   )
 }
 
-/** Mean over axes, which stay with size 1. */
-export function mean(x: Node, axes: readonly number[] = range(x.shape.length)): Node {
-  const total = sum(x, axes)
+/** Mean over axes, which stay with size 1; default all. */
+export function mean(x: Node, axes?: readonly number[]): Node {
+  const total = sumOver(x, checkedAxes('mean', x, axes))
   return scale(total, sizeOf(total.shape) / sizeOf(x.shape))
 }
 
 /** Σ a·b over everything: the inner product, a scalar. */
 export const inner = (a: Node, b: Node): Node => reshape(sum(mul(a, b)), [])
 
-/** Maximum over axes, which stay with size 1. */
-export function max(x: Node, over: readonly number[] = range(x.shape.length)): Node {
-  return normalizeAxes(over, x.shape.length).reduce((y, axis) => {
+/** Maximum over axes, which stay with size 1; default all. */
+export function max(x: Node, over?: readonly number[]): Node {
+  return normalizeAxes(checkedAxes('max', x, over), x.shape.length).reduce((y, axis) => {
     if (y.shape[axis] === 1 || uniformValue(y) !== undefined) return sliceToOne(y, axis)
     const shape = y.shape.map((n, i) => (i === axis ? 1 : n))
     return y.graph.intern('max', [y], { axis }, shape)
@@ -107,6 +124,8 @@ export const min = (x: Node, axes?: readonly number[]): Node => neg(max(neg(x), 
 
 /** Index of the first maximum along one axis, which stays with size 1. Its derivative is 0. */
 export function argmax(x: Node, axis: number): Node {
+  requireNodes('argmax', x)
+  requireAxis('argmax', axis, x.shape.length)
   const shape = x.shape.map((n, i) => (i === axis ? 1 : n))
   if (x.shape[axis] === 1) return fill(x.graph, 0, shape)
   return x.graph.intern('argmax', [x], { axis }, shape)
@@ -114,6 +133,9 @@ export function argmax(x: Node, axis: number): Node {
 
 /** 1 where the index along `axis` equals `index`, else 0; `index` has size 1 along the axis. */
 export function oneHot(index: Node, axis: number, size: number): Node {
+  requireNodes('oneHot', index)
+  requireAxis('oneHot', axis, index.shape.length)
+  if (index.shape[axis] !== 1) throw invalid('oneHot', `index [${index.shape}] must have size 1 along axis ${axis}`)
   const counts = reshape(
     iota(index.graph, size),
     index.shape.map((_, i) => (i === axis ? size : 1)),
@@ -122,13 +144,21 @@ export function oneHot(index: Node, axis: number, size: number): Node {
 }
 
 /** e^x / Σ e^x over the last axis. */
-export const softmax = (x: Node): Node => x.graph.intern('softmax', [x], {}, x.shape)
+export const softmax = (x: Node): Node => overLast('softmax', x)
 
 /** x − log Σ e^x over the last axis. */
-export const logSoftmax = (x: Node): Node => x.graph.intern('logSoftmax', [x], {}, x.shape)
+export const logSoftmax = (x: Node): Node => overLast('logSoftmax', x)
+
+function overLast(op: 'softmax' | 'logSoftmax', x: Node): Node {
+  requireNodes(op, x)
+  if (x.shape.length === 0) throw invalid(op, 'a scalar has no axis; x must have one')
+  return x.graph.intern(op, [x], {}, x.shape)
+}
 
 /** Mean and variance (divided by n) over axes, which stay with size 1. */
 export function moments(x: Node, axes: readonly number[]): { mean: Node; variance: Node } {
+  requireNodes('moments', x)
+  requireAxes('moments', axes, x.shape.length)
   const centre = mean(x, axes)
   const deviation = sub(x, centre)
   return { mean: centre, variance: mean(mul(deviation, deviation), axes) }

@@ -1,4 +1,8 @@
+import { invalid } from './checks'
 import type { Shape } from './node'
+
+/** Most axes of a tensor: what tfjs and ONNX have is far below. */
+export const MAX_RANK = 64
 
 /** Number of elements. */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
@@ -28,7 +32,11 @@ export function broadcastShapes(...shapes: Shape[]): Shape {
     const aligned = padRank(shape, rank)
     for (let i = 0; i < rank; i++) {
       if (aligned[i] === 1 || aligned[i] === out[i]) continue
-      if (out[i] !== 1) throw new Error(`shapes ${shapes.map((s) => `[${s}]`).join(', ')} do not broadcast`)
+      if (out[i] !== 1)
+        throw invalid(
+          'broadcast',
+          `shapes ${shapes.map((s) => `[${s}]`).join(', ')} do not broadcast; sizes must be equal or 1, counted from the last axis`,
+        )
       out[i] = aligned[i]
     }
   }

@@ -1,10 +1,22 @@
+import {
+  invalid,
+  requireAxis,
+  requireCounts,
+  requireNodeList,
+  requireNodes,
+  requirePermutation,
+  requireShape,
+} from './checks'
 import { fill, uniformValue } from './leaves'
 import type { Node, Shape } from './node'
-import { broadcastShapes, inversePermutation, keepsOrder, padRank, range, sameShape, sizeOf } from './shape'
+import { broadcastShapes, inversePermutation, keepsOrder, MAX_RANK, padRank, range, sameShape, sizeOf } from './shape'
 
 /** The same elements in row-major order under another shape. */
 export function reshape(x: Node, shape: Shape): Node {
-  if (sizeOf(shape) !== sizeOf(x.shape)) throw new Error(`reshape: [${x.shape}] does not fit [${shape}]`)
+  requireNodes('reshape', x)
+  requireShape('reshape', shape)
+  if (sizeOf(shape) !== sizeOf(x.shape))
+    throw invalid('reshape', `[${x.shape}] does not fit [${shape}]; both must have as many elements`)
   if (sameShape(x.shape, shape)) return x
   const value = uniformValue(x)
   if (value !== undefined) return fill(x.graph, value, shape)
@@ -14,7 +26,10 @@ export function reshape(x: Node, shape: Shape): Node {
 
 /** Axis i of the result is axis `permutation[i]` of x. */
 export function transpose(x: Node, permutation: readonly number[]): Node {
-  if (permutation.length !== x.shape.length) throw new Error(`transpose: [${permutation}] does not fit [${x.shape}]`)
+  requireNodes('transpose', x)
+  requirePermutation('transpose', permutation)
+  if (permutation.length !== x.shape.length)
+    throw invalid('transpose', `permutation [${permutation}] must have as many axes as [${x.shape}]`)
   const shape = permutation.map((axis) => x.shape[axis])
   if (keepsOrder(x.shape, permutation)) return reshape(x, shape)
   const value = uniformValue(x)
@@ -36,14 +51,19 @@ export function transpose(x: Node, permutation: readonly number[]): Node {
 
 /** Swaps the last two axes. */
 export function swapLast(x: Node): Node {
+  requireNodes('swapLast', x)
+  if (x.shape.length < 2) throw invalid('swapLast', `[${x.shape}] must have two axes at least`)
   const rank = x.shape.length
   return transpose(x, [...range(rank - 2), rank - 1, rank - 2])
 }
 
 /** x repeated to a larger shape under NumPy's rule. */
 export function broadcast(x: Node, shape: Shape): Node {
+  requireNodes('broadcast', x)
+  requireShape('broadcast', shape)
   if (sameShape(x.shape, shape)) return x
-  if (!sameShape(broadcastShapes(x.shape, shape), shape)) throw new Error(`broadcast: [${x.shape}] to [${shape}]`)
+  if (!sameShape(broadcastShapes(x.shape, shape), shape))
+    throw invalid('broadcast', `[${x.shape}] to [${shape}]; each axis must be 1 or as large, counted from the last`)
   if (x.op === 'broadcast') return broadcast(x.inputs[0], shape)
   if (sizeOf(x.shape) === sizeOf(shape) && uniformValue(x) === undefined) return reshape(x, shape)
   if (x.op === 'transpose') {
@@ -69,6 +89,9 @@ function beneath(x: Node<'transpose'>, ...perAxis: (readonly number[])[]): numbe
 
 /** A permutation of the last axes as one of `rank` axes. */
 export function alignPermutation(permutation: readonly number[], rank: number): number[] {
+  requirePermutation('alignPermutation', permutation)
+  requireCounts('alignPermutation', 'rank', [rank], 1, permutation.length)
+  if (rank > MAX_RANK) throw invalid('alignPermutation', `rank is ${rank}; it must be at most ${MAX_RANK}`)
   const lead = rank - permutation.length
   return [...range(lead), ...permutation.map((axis) => axis + lead)]
 }
@@ -78,11 +101,14 @@ export function slice(
   x: Node,
   start: readonly number[],
   size: Shape,
-  step: readonly number[] = size.map(() => 1),
+  step: readonly number[] = Array.isArray(size) ? size.map(() => 1) : [],
 ): Node {
-  const fits = size.every((n, i) => start[i] >= 0 && n > 0 && start[i] + (n - 1) * step[i] < x.shape[i])
-  if (!fits || size.length !== x.shape.length)
-    throw new Error(`slice: start [${start}], size [${size}], step [${step}] of [${x.shape}]`)
+  requireNodes('slice', x)
+  requireCounts('slice', 'start', start, x.shape.length)
+  requireCounts('slice', 'size', size, x.shape.length, 1)
+  requireCounts('slice', 'step', step, x.shape.length, 1)
+  const fits = size.every((n, i) => start[i] + (n - 1) * step[i] < x.shape[i])
+  if (!fits) throw invalid('slice', `start [${start}], size [${size}], step [${step}] must lie within [${x.shape}]`)
   if (sameShape(size, x.shape)) return x
   const value = uniformValue(x)
   if (value !== undefined) return fill(x.graph, value, size)
@@ -95,6 +121,8 @@ export function slice(
 
 /** Elements begin … begin + size − 1 of one axis. */
 export function sliceAxis(x: Node, axis: number, begin: number, size: number): Node {
+  requireNodes('sliceAxis', x)
+  requireAxis('sliceAxis', axis, x.shape.length)
   const start = x.shape.map((_, i) => (i === axis ? begin : 0))
   return slice(
     x,
@@ -108,8 +136,12 @@ export function pad(
   x: Node,
   low: readonly number[],
   high: readonly number[],
-  interior: readonly number[] = low.map(() => 0),
+  interior: readonly number[] = Array.isArray(low) ? low.map(() => 0) : [],
 ): Node {
+  requireNodes('pad', x)
+  requireCounts('pad', 'low', low, x.shape.length)
+  requireCounts('pad', 'high', high, x.shape.length)
+  requireCounts('pad', 'interior', interior, x.shape.length)
   const shape = x.shape.map((n, i) => low[i] + n + (n - 1) * interior[i] + high[i])
   if (sameShape(shape, x.shape)) return x
   if (uniformValue(x) === 0) return fill(x.graph, 0, shape)
@@ -122,6 +154,9 @@ export function pad(
 
 /** Elements in the opposite order along some axes. */
 export function reverse(x: Node, axes: readonly number[]): Node {
+  requireNodes('reverse', x)
+  if (!Array.isArray(axes)) throw invalid('reverse', 'axes must be a list of whole numbers')
+  for (const axis of axes) requireAxis('reverse', axis, x.shape.length)
   const moving = axes.filter((axis) => x.shape[axis] > 1)
   if (moving.length === 0 || uniformValue(x) !== undefined) return x
   if (x.op === 'reverse' && sameShape(x.attributes.axes, moving)) return x.inputs[0]
@@ -140,12 +175,18 @@ export function reverse(x: Node, axes: readonly number[]): Node {
 
 /** Nodes one after the other along an axis. */
 export function concat(inputs: readonly Node[], axis: number): Node {
+  requireNodeList('concat', inputs, 1)
+  requireAxis('concat', axis, inputs[0].shape.length)
   if (inputs.length === 1) return inputs[0]
   const [first] = inputs
   const agree = inputs.every(
     (n) => n.shape.length === first.shape.length && n.shape.every((d, i) => i === axis || d === first.shape[i]),
   )
-  if (!agree) throw new Error(`concat: ${inputs.map((n) => `[${n.shape}]`).join(', ')} along axis ${axis}`)
+  if (!agree)
+    throw invalid(
+      'concat',
+      `${inputs.map((n) => `[${n.shape}]`).join(', ')} along axis ${axis}; all other axes must agree`,
+    )
   const shape = first.shape.map((d, i) => (i === axis ? inputs.reduce((sum, n) => sum + n.shape[axis], 0) : d))
   if (
     first.op === 'transpose' &&
@@ -164,5 +205,7 @@ export function concat(inputs: readonly Node[], axis: number): Node {
 }
 
 /** What a node is beneath reshapes and broadcasts: the same numbers. */
-export const unshaped = (node: Node): Node =>
-  node.op === 'reshape' || node.op === 'broadcast' ? unshaped(node.inputs[0]) : node
+export function unshaped(node: Node): Node {
+  requireNodes('unshaped', node)
+  return node.op === 'reshape' || node.op === 'broadcast' ? unshaped(node.inputs[0]) : node
+}

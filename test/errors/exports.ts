@@ -1,0 +1,285 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs-core'
+import * as analytic from '../../src/analytic'
+import * as main from '../../src/index'
+import * as io from '../../src/io/index'
+import * as metrics from '../../src/metrics'
+import * as web from '../../src/runtime/onnx/web'
+import * as text from '../../src/text'
+import { functionalNet, sample } from '../attacks/matching/tiny'
+
+/** Everything that a user can import, by entry. `graph` is a namespace of the first. */
+export const entries = {
+  'dlg-ts': main,
+  'dlg-ts graph': main.graph,
+  'dlg-ts/analytic': analytic,
+  'dlg-ts/metrics': metrics,
+  'dlg-ts/text': text,
+  'dlg-ts/io': io,
+  'dlg-ts/onnx-web': web,
+} as const
+
+/** Right arguments of one export. */
+export type Right = () => readonly unknown[] | Promise<readonly unknown[]>
+
+const model = functionalNet()
+const x = sample([1, 8])
+const shared = await main.gradientsOf(model, x, [1], { runtime: 'reference' })
+const quick = { runtime: 'reference', iterations: 1, restarts: 1, budget: { evaluations: 2 } } as const
+
+const sizes = { vocabularySize: 20, hidden: 8, layers: 2, heads: 2, intermediate: 8, positions: 6 } as const
+const encoder = text.randomBert(sizes)
+const decoder = text.randomGpt(sizes)
+const sentence = { tokens: [1, 5, 7, 2], label: 1 }
+const textShared = await text.textGradients(encoder, sentence, { runtime: 'reference' })
+const decoderShared = await text.nextTokenGradients(decoder, [[1, 5, 7, 2]], { runtime: 'reference' })
+const table = { data: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), width: 8 }
+const vocabulary = text.wordPieceVocabulary('a man saw a cat', 40)
+const tokenizer = text.wordPiece(vocabulary)
+const firstInputs = {
+  words: table,
+  positions: table,
+  gamma: new Float32Array(8).fill(1),
+  beta: new Float32Array(8),
+  epsilon: 1e-5,
+}
+const dense = { weight: Float32Array.from([1, 2, 3, 4, 5, 6]), bias: Float32Array.from([1, 2]) }
+
+const { graph: g } = main
+const graph = g.createGraph()
+const node = g.input(graph, 'x', [2, 3])
+const square = g.input(graph, 'square', [3, 3])
+const picture = g.input(graph, 'picture', [1, 2, 5, 5])
+const filter = g.parameter(graph, 'filter', [3, 2, 3, 3])
+const geometry = { strides: [1, 1], padLow: [0, 0], padHigh: [0, 0], dilations: [1, 1], groups: 1 }
+const convolved = g.conv(picture, filter, geometry)
+const indices = g.constant(graph, [0, 1], [2])
+const one: Right = () => [node]
+const two: Right = () => [node, node]
+const none: Right = () => []
+
+const image = { width: 12, height: 12, data: new Float32Array(432).fill(0.5) }
+const tensors = new Map([['w', { shape: [2], data: [1, 2] }]])
+const folder = mkdtempSync(join(tmpdir(), 'dlg-errors-'))
+const at = (name: string, content: Uint8Array | string): string => {
+  writeFileSync(join(folder, name), content)
+  return join(folder, name)
+}
+const tensorFile = at('w.npz', io.writeNpz(tensors))
+const pictureFile = at('p.png', io.encodePng(image))
+const modelFile = at('model.json', '{"modelTopology": {}, "weightsManifest": []}')
+const specs = [{ name: 'dense/kernel', shape: [3, 2] }]
+const torch = new Map([['fc.weight', { shape: [2, 3], data: [1, 2, 3, 4, 5, 6] }]])
+const keras = new Map([['dense/kernel', { shape: [3, 2], data: [1, 2, 3, 4, 5, 6] }]])
+const torchSpecs = [{ name: 'fc.weight', shape: [2, 3] }]
+
+/** Right arguments of every export that is a function. */
+export const rows: { readonly [entry in keyof typeof entries]: { readonly [name: string]: Right } } = {
+  'dlg-ts': {
+    DlgError: () => ['invalid-data', 'message', {}],
+    adam: () => [{}],
+    balanced: none,
+    binaryCrossEntropy: () => [{}],
+    box: () => [1, [0, 1]],
+    checkModel: () => [model, { x, y: [1] }, { runtime: 'reference' }],
+    colorTotalVariation: () => [1, 4],
+    cosine: none,
+    crossEntropy: () => [{}],
+    deepLeakage: () => [model, shared, quick],
+    deepLeakageFromGradients: () => [model, shared, quick],
+    describeCheck: async () => [await main.checkModel(model, { x, y: [1] }, { runtime: 'reference' })],
+    gradientsOf: () => [model, x, [1], { runtime: 'reference' }],
+    huber: () => [{}],
+    infer: none,
+    inferLabels: () => [model, shared, { batchSize: 1 }],
+    joint: () => ['classes'],
+    known: () => [[1]],
+    l2: none,
+    lbfgs: () => [{}],
+    meanAbsoluteError: () => [{}],
+    meanSquaredError: () => [{}],
+    norm: () => [1],
+    oneByOne: () => [() => main.adam(), [{ coordinates: [0] }]],
+    onnx: () => [{}],
+    recover: () => [main.adam(), {}],
+    reference: none,
+    releaseCompiled: none,
+    strongWolfe: () => [{}],
+    tfjs: none,
+    tokenCrossEntropy: () => [{}],
+    totalVariation: () => [1],
+  },
+  'dlg-ts graph': {
+    ...Object.fromEntries(
+      ['abs', 'exp', 'log', 'logSoftmax', 'neg', 'relu', 'sigmoid', 'softmax', 'sqrt', 'square', 'swapLast', 'tanh']
+        .concat(['uniformValue', 'unshaped'])
+        .map((name) => [name, one]),
+    ),
+    ...Object.fromEntries(
+      ['add', 'div', 'equal', 'inner', 'less', 'maximum', 'minimum', 'mul', 'pow', 'sub'].map((name) => [name, two]),
+    ),
+    alignPermutation: () => [[1, 0], 3],
+    argmax: () => [node, 1],
+    binary: () => ['add', node, node],
+    broadcast: () => [node, [4, 2, 3]],
+    broadcastShapes: () => [[2, 3], [3]],
+    concat: () => [[node, node], 0],
+    constant: () => [graph, [1, 2], [2]],
+    conv: () => [picture, filter, geometry],
+    convFilterGrad: () => [picture, convolved, geometry, [3, 2, 3, 3]],
+    convInputGrad: () => [convolved, filter, geometry, [1, 2, 5, 5]],
+    convOutputSize: () => [[5, 5], [3, 3], geometry],
+    createGraph: none,
+    fill: () => [graph, 1, [2]],
+    gather: () => [square, indices],
+    grad: () => [g.sum(node), [node], g.sum(node)],
+    input: () => [graph, 'y', [2]],
+    inversePermutation: () => [[1, 0]],
+    iota: () => [graph, 3],
+    keepsOrder: () => [
+      [2, 3],
+      [1, 0],
+    ],
+    matMul: () => [node, square],
+    max: () => [node, [1]],
+    mean: () => [node, [1]],
+    min: () => [node, [1]],
+    moments: () => [node, [1]],
+    normalizeAxes: () => [[-1], 2],
+    offset: () => [node, 1],
+    oneHot: () => [g.argmax(node, 1), 1, 3],
+    pad: () => [node, [0, 0], [0, 1], [0, 0]],
+    padRank: () => [[2], 3],
+    parameter: () => [graph, 'p', [2]],
+    range: () => [3],
+    reachable: () => [[node]],
+    reshape: () => [node, [3, 2]],
+    reverse: () => [node, [1]],
+    sameShape: () => [[2], [2]],
+    scalar: () => [graph, 1],
+    scale: () => [node, 2],
+    scatterAdd: () => [g.gather(square, indices), indices, [3, 3]],
+    select: () => [node, node, node],
+    sizeOf: () => [[2, 3]],
+    slice: () => [node, [0, 0], [1, 2], [1, 1]],
+    sliceAxis: () => [node, 1, 0, 2],
+    stridesOf: () => [[2, 3]],
+    substitute: () => [[g.exp(node)], new Map([[node, g.neg(node)]])],
+    sum: () => [node, [1]],
+    sumTo: () => [node, [1, 3]],
+    transpose: () => [node, [1, 0]],
+    unary: () => ['exp', node],
+  },
+  'dlg-ts/analytic': {
+    exactData: () => [model, shared, { runtime: 'reference' }],
+    exactSequences: () => [text.transformerOf(decoder), decoderShared, {}],
+    firstDense: () => [model, {}],
+    gradientRanks: () => [shared, {}],
+    invertDense: () => [dense, 1e-5],
+    isolatedInputs: () => [dense, {}],
+    lossGradients: () => [new Float32Array(6), [Float32Array.from([1, 2, 3])], [0]],
+    proofOf: () => [model, { data: x, labels: [1] }, shared, { runtime: 'reference' }],
+    sequenceLength: () => [table],
+    spanTokens: () => [firstInputs, [table.data], 2, [0, 1]],
+    tiedTokenSet: () => [table, Float32Array.from([1, -1, 1, 1, 1]), 2],
+    tokenSet: () => [table, 0],
+    tokensByNorm: () => [table, 0.01],
+  },
+  'dlg-ts/metrics': {
+    baselines: () => [[1, 2], {}],
+    meanSquaredError: () => [[1], [2]],
+    measureSamples: () => [[[1, 2]], [1, 2], {}],
+    mse: () => [[1], [2]],
+    pairSamples: () => [[[1, 2]], [1, 2], {}],
+    psnr: () => [[1], [2]],
+    ssim: () => [image, image],
+    verdictOf: () => ['converged', [{ alike: true }]],
+  },
+  'dlg-ts/text': {
+    bagAccuracy: () => [[1], [1]],
+    balanced: none,
+    bert: () => [encoder.config, { ...encoder.weights }, 'mean'],
+    deepLeakageFromText: () => [encoder, textShared, quick],
+    encodeFor: () => [{ config: { ...encoder.config, vocabularySize: vocabulary.length } }, tokenizer, 'a man'],
+    gpt: () => [decoder.config, { ...decoder.weights }],
+    maskTokens: () => [[1, 5, 7, 2], 3, 1, 0.15],
+    nearestTokens: () => [table, table, [0, 1]],
+    nextTokenGradients: () => [decoder, [[1, 5, 2]], { runtime: 'reference' }],
+    parseBertConfig: () => [
+      '{"vocab_size":20,"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":8,"max_position_embeddings":6,"type_vocab_size":2}',
+    ],
+    parseTokenizer: () => ['{"model":{}}'],
+    randomBert: () => [sizes],
+    randomGpt: () => [sizes],
+    randomHead: () => [encoder.config, 'mean', {}],
+    sequenceLength: () => [table],
+    spanTokens: () => [firstInputs, [table.data], 2, [0, 1]],
+    tag: () => [0.01],
+    textGradients: () => [encoder, sentence, { runtime: 'reference' }],
+    tiedTokenSet: () => [table, Float32Array.from([1, -1, 1, 1, 1]), 2],
+    tokenAccuracy: () => [[1], [1]],
+    tokenSet: () => [table, 0],
+    tokensBySpan: () => [encoder, textShared, 4, [1, 5, 7, 2]],
+    transformerOf: () => [decoder],
+    wordPiece: () => [vocabulary],
+    wordPieceVocabulary: () => ['a man saw a cat', 40],
+  },
+  'dlg-ts/io': {
+    decodeImage: () => [io.encodePng(image), 'picture'],
+    encodeGif: () => [[image], {}],
+    encodePng: () => [image],
+    fromPyTorch: () => [torch, specs, {}],
+    gallery: () => [[[image]], {}],
+    modelFromFile: () => [modelFile],
+    parseMsgpack: () => [Uint8Array.from([0x80]), 'msgpack'],
+    parseNpy: () => [io.writeNpy({ shape: [1], data: [1] }), 'npy'],
+    parseNpz: () => [io.writeNpz(tensors), {}, 'npz'],
+    parseSafetensors: () => [io.writeSafetensors(tensors)],
+    parseTensorsJson: () => [new TextEncoder().encode('[[1]]'), 'json'],
+    readImage: () => [pictureFile],
+    readTensors: () => [tensorFile, {}],
+    readTfjsWeights: () => [modelFile],
+    resize: () => [image, 4, 4],
+    squareCrop: () => [image],
+    strip: () => [[image], {}],
+    toPyTorch: () => [keras, torchSpecs, {}],
+    toSquare: () => [image, 4],
+    writeFileAtomic: () => [join(folder, 'out.bin'), new Uint8Array(2)],
+    writeNpy: () => [{ shape: [1], data: [1] }, 'npy'],
+    writeNpz: () => [tensors, {}],
+    writeSafetensors: () => [tensors, {}],
+  },
+  'dlg-ts/onnx-web': {
+    onnxWeb: () => [{}],
+  },
+}
+
+const disposed = tf.scalar(1)
+disposed.dispose()
+const stranger = g.input(g.createGraph(), 'x', [2, 3])
+
+/** What may be wrong in any position. */
+export const wrongs: readonly (readonly [name: string, value: unknown])[] = [
+  ['undefined', undefined],
+  ['null', null],
+  ['{}', {}],
+  ['[]', []],
+  ['a word', 'word'],
+  ['NaN', Number.NaN],
+  ['-1', -1],
+  ['1e9', 1e9],
+  ['true', true],
+  ['a function', () => undefined],
+  ['[null]', [null]],
+  ['[{}]', [{}]],
+  ['[NaN]', [Number.NaN]],
+  ['{shape: null}', { shape: null, data: null, config: null, weights: null, width: null, words: null }],
+  ['{width: 0}', { data: new Float32Array(8), width: 0, height: 0, shape: [0] }],
+  ['a disposed tensor', disposed],
+  ['a Promise', Promise.resolve({})],
+  ['a node of another graph', stranger],
+  ['a near node', { op: 'input', inputs: [], shape: [2, 3], graph: {}, attributes: {} }],
+  ['an object without a prototype', Object.create(null)],
+]
