@@ -3,8 +3,8 @@ import { type Model, openModel } from '../client/model/model'
 import type { Data } from '../client/read-data'
 import type { OutputTargets } from '../client/target-values'
 import { type TracedExample, traceExample } from '../client/trace-example'
-import type { TrainingOptions } from '../client/training-options'
-import { number } from '../errors/checks'
+import { TRAINING, type TrainingOptions } from '../client/training-options'
+import { knownNames, number } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { reachable, sizeOf } from '../graph'
 import { normOf } from '../numbers/norms'
@@ -42,6 +42,7 @@ const FAINT = 1e-6
  * @throws DlgError `invalid-model`, `invalid-data`, `invalid-option` as `gradientsOf`, `runtime`
  */
 export async function checkModel(model: Model, example: Example, options: CheckOptions = {}): Promise<ModelCheck> {
+  knownNames('options', options, ['seed', ...Object.keys(TRAINING)])
   const { seed = 1234, ...training } = options
   number('seed', seed, Number.isSafeInteger, 'a whole number')
   let traced: TracedExample

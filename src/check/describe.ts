@@ -1,9 +1,34 @@
+import { requireObject } from '../errors/checks'
+import { DlgError } from '../errors/dlg-error'
 import type { ModelCheck } from './report'
 
 const WIDTH = 100
 
-/** What was found, in lines of at most 100 characters for a terminal. */
+/** Whether everything that is put into words is there. */
+function isWhole({ model, batchSize, parameters, unknowns, graph, time, findings }: ModelCheck): boolean {
+  const numbers = [batchSize, unknowns, parameters?.count, parameters?.trained]
+  if (graph !== undefined) numbers.push(graph?.gradient, graph?.objective ?? 0)
+  if (time !== undefined) numbers.push(time?.evaluation, time?.attack, time?.compile)
+  const lists = [parameters?.weights, findings] as readonly unknown[]
+  return (
+    typeof model === 'string' &&
+    numbers.every((value) => typeof value === 'number') &&
+    lists.every((list) => Array.isArray(list) && list.every((item) => typeof item === 'object' && item !== null)) &&
+    findings.every(({ level, message }) => typeof level === 'string' && typeof message === 'string') &&
+    (time === undefined || typeof time.runtime === 'string')
+  )
+}
+
+const RIGHT = 'what checkModel gave; await it first'
+
+/**
+ * What was found, in lines of at most 100 characters for a terminal.
+ *
+ * @throws DlgError `invalid-data` for what `checkModel` did not give
+ */
 export function describeCheck(check: ModelCheck): string {
+  requireObject('the check', check, RIGHT)
+  if (!isWhole(check)) throw new DlgError('invalid-data', `the check is not whole; it must be ${RIGHT}`)
   const { model, batchSize, parameters, unknowns, graph, time, findings } = check
   const frozen = parameters.count - parameters.trained
   const facts: [string, string][] = [

@@ -1,3 +1,5 @@
+import { DlgError } from '../errors/dlg-error'
+import { sizeOf } from '../graph/index'
 import { readKnown } from './known-inputs'
 import type { InputKinds } from './model/gradient'
 import { type Model, type OpenModel, openModel, type Weight } from './model/model'
@@ -29,6 +31,19 @@ export interface Target extends Shared {
   readonly kinds: InputKinds
 }
 
+/** Most numbers that a batch's inputs may have: 256 MB as float32, of which a search holds dozens. */
+const MOST_NUMBERS = 2 ** 26
+
+/** Refuses a batch that fits no memory before anything of its size is made. @throws DlgError `invalid-option` */
+function requireRoom({ inputs }: OpenModel, batchSize: number): void {
+  const each = inputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  if (batchSize * each > MOST_NUMBERS)
+    throw new DlgError(
+      'invalid-option',
+      `batchSize is ${batchSize}; with ${each} numbers a sample it must be at most ${Math.floor(MOST_NUMBERS / each)}`,
+    )
+}
+
 /** Reads everything an attacker has. @throws DlgError for what is wrong with the model, what was shared or the known inputs */
 export async function openTarget(
   model: Model,
@@ -36,6 +51,7 @@ export async function openTarget(
   settings: TargetSettings,
 ): Promise<Target> {
   const whole = openModel(model)
+  requireRoom(whole, settings.batchSize)
   const shared = recogniseShared(given, whole, settings)
   const opened = withoutMissing(whole, shared.tensors, settings.missing)
   const { gradients, weights, rounding } = await shared.read(opened)

@@ -1,4 +1,4 @@
-import { DlgError } from './dlg-error'
+import { DlgError, type DlgErrorCode } from './dlg-error'
 
 /** An error about an option. */
 export const invalid = (message: string): DlgError => new DlgError('invalid-option', message)
@@ -7,6 +7,7 @@ export const invalid = (message: string): DlgError => new DlgError('invalid-opti
 export function show(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
   if (Array.isArray(value)) return value.length > 8 ? `a list of ${value.length}` : `[${value.map(show).join(', ')}]`
+  if (typeof value === 'function') return 'a function'
   return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }
 
@@ -30,8 +31,33 @@ export const hasMethod = (value: unknown, ...methods: string[]): boolean =>
   value !== null &&
   methods.every((m) => typeof (value as Record<string, unknown>)[m] === 'function')
 
+/** A list or a typed array of numbers. @throws DlgError */
+export function numberList(name: string, values: ArrayLike<number>, code: DlgErrorCode = 'invalid-data'): void {
+  const typed = ArrayBuffer.isView(values) && typeof (values as unknown as Float32Array)[0] !== 'bigint'
+  if (!Array.isArray(values) && !(typed && !(values instanceof DataView)))
+    throw new DlgError(code, `${name} is ${show(values)}; it must be an array of numbers`)
+  // the numbers of a typed array are numbers
+  const wrong = Array.isArray(values) ? values.findIndex((v) => typeof v !== 'number') : -1
+  if (wrong >= 0)
+    throw new DlgError(code, `${name} has ${show(values[wrong])} at position ${wrong}; it must be a number`)
+}
+
+/** A list of whole numbers of at least 0, such as classes or token ids. @throws DlgError */
+export function idList(name: string, ids: readonly number[], code: DlgErrorCode = 'invalid-data'): void {
+  numberList(name, ids, code)
+  const wrong = ids.findIndex((id) => !Number.isInteger(id) || id < 0)
+  if (wrong >= 0)
+    throw new DlgError(code, `${name} has ${ids[wrong]} at position ${wrong}; it must be a whole number of at least 0`)
+}
+
+/** An object that is no list. @throws DlgError */
+export function requireObject(name: string, value: object, right: string, code: DlgErrorCode = 'invalid-data'): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Promise)) return
+  throw new DlgError(code, `${name} is ${value instanceof Promise ? 'a Promise' : show(value)}; it must be ${right}`)
+}
+
 export function knownNames(owner: string, value: object, names: readonly string[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Promise)
     throw invalid(`${owner} is ${show(value)}; it must be an object with any of ${names.join(', ')}`)
   const stranger = Object.keys(value).find((name) => !names.includes(name))
   if (stranger !== undefined) throw invalid(`there is no '${stranger}' in ${owner}; there are ${names.join(', ')}`)

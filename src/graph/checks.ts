@@ -18,7 +18,8 @@ export function requireGraph(operation: string, graph: Graph): void {
 /** Nodes of one graph. @throws DlgError `invalid-graph` for what is no node, and for nodes of two graphs */
 export function requireNodes(operation: string, ...nodes: readonly Node[]): void {
   for (const node of nodes) {
-    if (!isObject(node) || !isGraph(node.graph) || !Array.isArray(node.shape) || !Array.isArray(node.inputs))
+    // every node is frozen when it is made: a copy of one is none
+    if (!isObject(node) || !Object.isFrozen(node) || !isGraph(node.graph) || !Array.isArray(node.shape))
       throw invalid(operation, `${show(node)} is no node; operands must be nodes of a graph`)
     if (node.graph !== nodes[0].graph)
       throw invalid(operation, 'inputs belong to different graphs; all of them must be of one')

@@ -1,3 +1,4 @@
+import { show } from '../errors/checks'
 import { invalid, requireNodes, requireNumber } from './checks'
 import { fill, scalar, uniformValue } from './leaves'
 import type { BinaryOp, Node, UnaryOp } from './node'
@@ -117,5 +118,5 @@ export function offset(x: Node, term: number): Node {
 
 function requireOperation(op: string, known: object): void {
   if (typeof op !== 'string' || !Object.hasOwn(known, op))
-    throw invalid(String(op), `there is no such operation; it must be one of ${Object.keys(known).join(', ')}`)
+    throw invalid(show(op), `there is no such operation; it must be one of ${Object.keys(known).join(', ')}`)
 }

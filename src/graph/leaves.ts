@@ -1,3 +1,4 @@
+import { show } from '../errors/checks'
 import { invalid, requireGraph, requireName, requireNodes, requireNumber, requireShape } from './checks'
 import type { Graph, Node, Shape } from './node'
 import { sizeOf } from './shape'
@@ -41,7 +42,7 @@ export function constant(graph: Graph, values: readonly number[], shape: Shape):
     )
   if (values.every((v) => v === values[0])) return fill(graph, values[0], shape)
   const wrong = values.findIndex((v) => !Number.isFinite(v))
-  if (wrong >= 0) throw invalid('constant', `value ${wrong} is ${String(values[wrong])}; it must be a finite number`)
+  if (wrong >= 0) throw invalid('constant', `value ${wrong} is ${show(values[wrong])}; it must be a finite number`)
   return graph.intern('constant', [], { values: [...values] }, [...shape])
 }
 
@@ -55,7 +56,7 @@ export function fill(graph: Graph, value: number, shape: Shape): Node {
 export function iota(graph: Graph, size: number): Node {
   requireGraph('iota', graph)
   if (!Number.isSafeInteger(size) || size < 1)
-    throw invalid('iota', `size is ${String(size)}; it must be a whole number of at least 1`)
+    throw invalid('iota', `size is ${show(size)}; it must be a whole number of at least 1`)
   return size === 1 ? fill(graph, 0, [1]) : graph.intern('iota', [], { size }, [size])
 }
 

@@ -1,3 +1,4 @@
+import { show } from '../errors/checks'
 import { invalid, requireNodeList, requireNodes, requireShape } from './checks'
 
 /** Static tensor shape; `[]` is a scalar. */
@@ -128,7 +129,7 @@ export function createGraph(): Graph {
       requireNodeList(op, inputs)
       requireShape(op, shape)
       if (typeof op !== 'string' || typeof attributes !== 'object' || attributes === null)
-        throw invalid(String(op), 'a node must have the name of an operation and an object of attributes')
+        throw invalid(show(op), 'a node must have the name of an operation and an object of attributes')
       const key = `${op}(${inputs.map((n) => n.id)})${shape}${JSON.stringify(attributes)}`
       let node = nodes.get(key)
       if (!node) {

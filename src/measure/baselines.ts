@@ -1,7 +1,6 @@
-import { show } from '../errors/checks'
+import { knownNames, numberList, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { mse } from './mse'
-import { checkNumbers } from './numbers'
 import { psnr } from './psnr'
 
 /** What measures need to know of the data. */
@@ -36,7 +35,7 @@ export interface Baseline {
  * `invalid-option`
  */
 export function baselines(original: ArrayLike<number>, options: MeasureOptions = {}): Baseline[] {
-  checkNumbers('original', original)
+  numberList('original', original)
   if (original.length === 0) throw new DlgError('invalid-data', 'original has no numbers; it must have one at least')
   const { range, channels } = measureOptions(options, original.length)
   return baselinesOf(Float32Array.from(original), range, channels)
@@ -74,8 +73,7 @@ export function measureOptions(
   options: MeasureOptions,
   size: number,
 ): Required<MeasureOptions> & { readonly channels: number } {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw new DlgError('invalid-option', `options is ${show(options)}; it must be an object with any of range, shape`)
+  knownNames('options', options, ['range', 'shape'])
   const { range = [0, 1], shape = [size] } = options
   if (!Array.isArray(range) || range.length !== 2 || !range.every(Number.isFinite) || !(range[0] < range[1]))
     throw new DlgError('invalid-option', `range is ${show(range)}; it must be two finite numbers, the lower first`)

@@ -4,6 +4,7 @@ import type { Model } from '../client/model/model'
 import { type NamedGradients, type SharedGradients, weightTensors } from '../client/shared/read-gradients'
 import { tensorValues } from '../client/shared/tensor-values'
 import type { TrainingOptions } from '../client/training-options'
+import { number, requireObject } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { sameShape } from '../graph/index'
 import { normOf } from '../numbers/norms'
@@ -43,10 +44,14 @@ export const TOLERANCE = 1e-4
  */
 export async function proofOf(
   model: Model,
-  { data, labels }: Recovered,
+  recovered: Recovered,
   shared: SharedGradients,
-  { tolerance, ...training }: ProofOptions = {},
+  options: ProofOptions = {},
 ): Promise<Proof> {
+  requireObject('what was recovered', recovered, '{data, labels}')
+  requireObject('options', options, 'an object', 'invalid-option')
+  const { data, labels } = recovered
+  const { tolerance, ...training } = options
   const found = await gradientList(model, data, labels, training)
   try {
     const names = found.map(([name]) => name)
@@ -71,8 +76,7 @@ function byName(given: SharedGradients, names: readonly string[]): NamedGradient
  * where all of them are zero; `invalid-option`
  */
 export async function compare(found: tf.NamedTensorMap, shared: NamedGradients, tolerance = TOLERANCE): Promise<Proof> {
-  if (!(tolerance > 0 && tolerance < 1))
-    throw new DlgError('invalid-option', `tolerance is ${tolerance}; it must be a number in (0, 1)`)
+  number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
   if (typeof shared !== 'object' || shared === null || shared instanceof tf.Tensor)
     throw new DlgError('invalid-gradients', 'gradients must be a list or a map of tensors')
   const pairs = await Promise.all(

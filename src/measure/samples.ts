@@ -1,9 +1,8 @@
-import { show } from '../errors/checks'
+import { numberList, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { type Baseline, baselinesOf, type MeasureOptions, measureOptions, psnrIn } from './baselines'
 import { match } from './match'
 import { mse } from './mse'
-import { checkNumbers } from './numbers'
 import { pictureSsim } from './ssim'
 import { type Closeness, closenessOf } from './verdict'
 
@@ -98,7 +97,7 @@ function readOriginals(originals: readonly ArrayLike<number>[]): Float32Array[] 
       `originals is ${show(originals)}; it must be a list with one array of numbers for each sample`,
     )
   return originals.map((original, i) => {
-    checkNumbers(`original ${i}`, original)
+    numberList(`original ${i}`, original)
     if (original.length === 0 || original.length !== originals[0].length)
       throw new DlgError(
         'invalid-data',
@@ -116,7 +115,7 @@ function readReconstructions(
   const listed = Array.isArray(given) && typeof given[0] === 'object'
   const parts = (listed ? given : [given]) as readonly ArrayLike<number>[]
   const all = parts.map((part, i) => {
-    checkNumbers(listed ? `reconstruction ${i}` : 'reconstructions', part)
+    numberList(listed ? `reconstruction ${i}` : 'reconstructions', part)
     return float32(part)
   })
   const count = all.reduce((sum, part) => sum + part.length, 0)

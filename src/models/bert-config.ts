@@ -1,3 +1,4 @@
+import { requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 
 /** Sizes of a BERT encoder. */
@@ -18,6 +19,13 @@ export interface BertConfig {
 }
 
 const SIZES = ['vocabularySize', 'hidden', 'layers', 'heads', 'intermediate', 'positions', 'typeVocabulary'] as const
+
+/** The largest size that is believed, before anything of it is allocated. */
+export const MOST = 10_000_000
+
+/** The same of one size: a model has far fewer blocks than tokens. */
+export const mostOf = (size: string): number => (size === 'layers' || size === 'heads' ? 1000 : MOST)
+
 const ACTIVATIONS = { gelu: 'gelu', gelu_new: 'gelu_new', gelu_pytorch_tanh: 'gelu_new', relu: 'relu' } as const
 
 /**
@@ -26,6 +34,8 @@ const ACTIVATIONS = { gelu: 'gelu', gelu_new: 'gelu_new', gelu_pytorch_tanh: 'ge
  * @throws DlgError `invalid-file` for an encoder that is not BERT's, or sizes that are missing
  */
 export function parseBertConfig(json: string): BertConfig {
+  if (typeof json !== 'string')
+    throw new DlgError('invalid-file', `config.json is ${show(json)}; it must be the text of the file`)
   let file: Record<string, unknown>
   try {
     file = JSON.parse(json)
@@ -60,11 +70,21 @@ export function parseBertConfig(json: string): BertConfig {
 
 /** @throws DlgError naming the first size that is not one */
 export function checkConfig(config: BertConfig, code: 'invalid-file' | 'invalid-model' = 'invalid-model'): BertConfig {
+  requireObject('the config', config, `an object with ${SIZES.join(', ')}`, code)
   for (const name of SIZES)
-    if (!(Number.isInteger(config[name]) && config[name] >= 1))
-      throw new DlgError(code, `${name} of the encoder is ${config[name]}; it must be a whole number of at least 1`)
+    if (!(Number.isInteger(config[name]) && config[name] >= 1 && config[name] <= mostOf(name)))
+      throw new DlgError(
+        code,
+        `${name} of the encoder is ${show(config[name])}; it must be a whole number from 1 to ${mostOf(name)}`,
+      )
+  if (!Object.values(ACTIVATIONS).includes(config.activation))
+    throw new DlgError(
+      code,
+      `activation of the encoder is ${show(config.activation)}; it must be gelu, gelu_new or relu`,
+    )
   if (config.hidden % config.heads !== 0)
     throw new DlgError(code, `hidden size ${config.hidden} does not split into ${config.heads} heads`)
-  if (!(config.epsilon > 0)) throw new DlgError(code, `epsilon of the encoder is ${config.epsilon}; it must be above 0`)
+  if (typeof config.epsilon !== 'number' || !(config.epsilon > 0))
+    throw new DlgError(code, `epsilon of the encoder is ${show(config.epsilon)}; it must be above 0`)
   return config
 }

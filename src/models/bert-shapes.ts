@@ -1,7 +1,13 @@
+import { choice } from '../errors/checks'
 import type { BertConfig } from './bert-config'
 
 /** What turns the encoder's output into the training loss's input. */
 export type Head = 'mean' | 'first' | 'mlm'
+
+const HEADS: readonly Head[] = ['mean', 'first', 'mlm']
+
+/** @throws DlgError `invalid-option` */
+export const checkHead = (head: Head): Head => choice('head', head, HEADS)
 
 /** Name of the word-embedding table. */
 export const WORDS = 'embeddings.word_embeddings.weight'

@@ -1,4 +1,6 @@
+import { requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
+import { mostOf } from './bert-config'
 
 /** Sizes of a GPT-2 decoder. */
 export interface GptConfig {
@@ -25,16 +27,17 @@ const SIZES = ['vocabularySize', 'hidden', 'layers', 'heads', 'intermediate', 'p
 
 /** @throws DlgError `invalid-model` naming the first size that is not one */
 export function checkGptConfig(config: GptConfig): GptConfig {
+  requireObject('the config', config, `an object with ${SIZES.join(', ')}`, 'invalid-model')
   for (const name of SIZES)
-    if (!(Number.isInteger(config[name]) && config[name] >= 1))
+    if (!(Number.isInteger(config[name]) && config[name] >= 1 && config[name] <= mostOf(name)))
       throw new DlgError(
         'invalid-model',
-        `${name} of the decoder is ${config[name]}; it must be a whole number of at least 1`,
+        `${name} of the decoder is ${show(config[name])}; it must be a whole number from 1 to ${mostOf(name)}`,
       )
   if (config.hidden % config.heads !== 0)
     throw new DlgError('invalid-model', `hidden size ${config.hidden} does not split into ${config.heads} heads`)
-  if (!(config.epsilon > 0))
-    throw new DlgError('invalid-model', `epsilon of the decoder is ${config.epsilon}; it must be above 0`)
+  if (typeof config.epsilon !== 'number' || !(config.epsilon > 0))
+    throw new DlgError('invalid-model', `epsilon of the decoder is ${show(config.epsilon)}; it must be above 0`)
   return config
 }
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { FunctionalModel } from '../client/model/model'
+import { requireObject } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { activations, layerNorm } from './bert'
 import { checkGptConfig, type GptConfig, gptShapes, TOKENS } from './gpt-shapes'
@@ -78,6 +79,7 @@ export function decode(ids: tf.Tensor, weights: Weights, config: GptConfig): tf.
  */
 export function gpt(config: GptConfig, weights: Weights): GptModel {
   checkGptConfig(config)
+  requireObject('weights', weights, 'tensors by name', 'invalid-model')
   const given = Object.fromEntries(
     Object.entries(weights).map(([name, tensor]) => [name.replace(/^transformer\./, ''), tensor]),
   )

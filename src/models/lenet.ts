@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { layers, type Sequential, sequential } from '@tensorflow/tfjs-layers'
+import { choice, knownNames, number } from '../errors/checks'
 
 /** Options of the network. */
 export interface LeNetOptions {
@@ -16,9 +17,19 @@ export interface LeNetOptions {
 /**
  * The network of the paper: three 5×5 convolutions with sigmoids, strides 2, 2, 1, symmetric padding of 2, and a dense
  * layer. Weights and biases are drawn alike.
+ *
+ * @throws DlgError `invalid-option`
  */
 export function lenet(options: LeNetOptions = {}): Sequential {
+  knownNames('options', options, ['size', 'channels', 'classes', 'seed', 'init'])
   const { size = 32, channels = 3, classes = 100, seed = 1, init = 'uniform' } = options
+  const count = (name: string, value: number, most: number): number =>
+    number(name, value, (n) => Number.isInteger(n) && n >= 1 && n <= most, `a whole number from 1 to ${most}`)
+  count('size', size, 4096)
+  count('channels', channels, 1024)
+  count('classes', classes, 1_000_000)
+  number('seed', seed, Number.isSafeInteger, 'a whole number')
+  choice('init', init, ['uniform', 'default'])
   let draws = 0
   const model = sequential({ name: 'lenet' })
   ;[2, 2, 1].forEach((strides, i) => {

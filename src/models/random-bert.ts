@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { knownNames, number, requireObject } from '../errors/checks'
+import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
-import { type BertConfig, checkConfig } from './bert-config'
-import { encoderShapes, type Head, headShapes } from './bert-shapes'
+import { type BertConfig, checkConfig, MOST } from './bert-config'
+import { checkHead, encoderShapes, type Head, headShapes } from './bert-shapes'
 import { bert, type TextModel } from './text-model'
 
 export interface RandomBertOptions extends Partial<BertConfig> {
@@ -16,6 +18,19 @@ export interface RandomBertOptions extends Partial<BertConfig> {
 }
 
 type Shapes = ReturnType<typeof headShapes>
+
+/** Most numbers of a model with random weights: 1 GB. */
+const MOST_WEIGHTS = 2 ** 28
+
+/** Refuses sizes before anything of them is allocated. @throws DlgError `invalid-model` */
+export function requireRoom(shapes: Shapes): void {
+  const weights = shapes.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  if (weights > MOST_WEIGHTS)
+    throw new DlgError(
+      'invalid-model',
+      `a model of these sizes has ${weights} weights; it must have at most ${MOST_WEIGHTS}`,
+    )
+}
 
 /** Matrices N(0, std²), biases 0, layer norms 1 and 0: as BERT is initialised. The same seed gives the same weights. */
 function initialise(shapes: Shapes, std: number, seed: number, stream: number): tf.NamedTensorMap {
@@ -35,16 +50,37 @@ function initialise(shapes: Shapes, std: number, seed: number, stream: number): 
   )
 }
 
-/** Weights of a head alone, for an encoder that was loaded. */
-export const randomHead = (
+/** Weights of a head alone, for an encoder that was loaded. @throws DlgError `invalid-model`, `invalid-option` */
+export function randomHead(
   config: BertConfig,
   head: Head,
-  { classes = 2, std = 0.02, seed = 1234 }: Pick<RandomBertOptions, 'classes' | 'std' | 'seed'> = {},
-): tf.NamedTensorMap => initialise(headShapes(config, head, classes), std, seed, 1)
+  options: Pick<RandomBertOptions, 'classes' | 'std' | 'seed'> = {},
+): tf.NamedTensorMap {
+  checkConfig(config)
+  checkHead(head)
+  knownNames('options', options, ['classes', 'std', 'seed'])
+  const { classes = 2, std = 0.02, seed = 1234 } = options
+  number('classes', classes, (n) => Number.isInteger(n) && n >= 1 && n <= MOST, `a whole number from 1 to ${MOST}`)
+  checkRandom(std, seed)
+  return initialise(headShapes(config, head, classes), std, seed, 1)
+}
 
-/** A small encoder with random weights: two layers of width 64 unless told otherwise. */
+/** @throws DlgError `invalid-option` */
+export function checkRandom(std: number, seed: number): void {
+  number('std', std, (v) => v >= 0 && v < Infinity, 'a number of at least 0')
+  number('seed', seed, Number.isSafeInteger, 'a whole number')
+}
+
+/**
+ * A small encoder with random weights: two layers of width 64 unless told otherwise.
+ *
+ * @throws DlgError `invalid-option`; `invalid-model` for a size that is no whole number, or more than 2²⁸ weights
+ */
 export function randomBert(options: RandomBertOptions): TextModel {
+  requireObject('options', options, 'an object with a vocabularySize', 'invalid-option')
   const { head = 'mean', classes, std = 0.02, seed = 1234, ...sizes } = options
+  checkHead(head)
+  checkRandom(std, seed)
   const config: BertConfig = checkConfig({
     hidden: 64,
     layers: 2,
@@ -56,6 +92,7 @@ export function randomBert(options: RandomBertOptions): TextModel {
     activation: 'gelu',
     ...sizes,
   })
+  requireRoom([...encoderShapes(config), ...headShapes(config, head, classes ?? 2)])
   const encoder = initialise(encoderShapes(config), std, seed, 0)
   return bert(config, { ...encoder, ...randomHead(config, head, { classes, std, seed }) }, head)
 }

@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { number, requireObject } from '../errors/checks'
 import { random } from '../numbers/random'
 import { type GptModel, gpt } from './gpt'
 import { checkGptConfig, type GptConfig, gptShapes } from './gpt-shapes'
+import { checkRandom, requireRoom } from './random-bert'
 
 export interface RandomGptOptions extends Partial<GptConfig> {
   readonly vocabularySize: number
@@ -13,8 +15,11 @@ export interface RandomGptOptions extends Partial<GptConfig> {
 
 /** A small decoder with random weights, two layers of width 64 unless told otherwise: matrices N(0, std²), biases 0, layer norms 1 and 0. */
 export function randomGpt(options: RandomGptOptions): GptModel {
+  requireObject('options', options, 'an object with a vocabularySize', 'invalid-option')
   const { std = 0.02, seed = 1234, ...sizes } = options
+  checkRandom(std, seed)
   const hidden = sizes.hidden ?? 64
+  number('hidden', hidden, (n) => Number.isInteger(n) && n >= 1, 'a whole number of at least 1')
   const config: GptConfig = checkGptConfig({
     hidden,
     layers: 2,
@@ -24,6 +29,7 @@ export function randomGpt(options: RandomGptOptions): GptModel {
     epsilon: 1e-5,
     ...sizes,
   })
+  requireRoom(gptShapes(config))
   // a stream apart from those of the searches
   const { normal } = random(seed, 0x677074)
   const values = (name: string, size: number): Float32Array =>

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { FunctionalModel } from '../client/model/model'
+import { requireObject } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { applyHead, encode } from './bert'
 import { type BertConfig, checkConfig } from './bert-config'
-import { encoderShapes, type Head, headShapes, WORDS } from './bert-shapes'
+import { checkHead, encoderShapes, type Head, headShapes, WORDS } from './bert-shapes'
 
 /** A BERT encoder with a head, which can be entered with token ids or with word embeddings. */
 export interface TextModel {
@@ -31,8 +32,10 @@ export interface TextModel {
  */
 export function bert(config: BertConfig, weights: tf.NamedTensorMap, head: Head = 'mean'): TextModel {
   checkConfig(config)
+  requireObject('weights', weights, 'tensors by name', 'invalid-model')
+  checkHead(head)
   const given = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [canonical(name), tensor]))
-  const classes = given['classifier.bias']?.shape[0] ?? 2
+  const classes = given['classifier.bias']?.shape?.[0] ?? 2
   const shapes = [...encoderShapes(config), ...headShapes(config, head, classes)]
   for (const [name, shape] of shapes) {
     if (!(given[name] instanceof tf.Tensor))

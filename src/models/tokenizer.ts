@@ -1,3 +1,4 @@
+import { hasMethod, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import type { BertConfig } from './bert-config'
 
@@ -21,11 +22,15 @@ export interface TextTokenizer {
  *
  * @throws DlgError `invalid-data` for text that is empty or too long, `invalid-model` for a tokenizer of another encoder
  */
-export function encodeFor(
-  { config }: { readonly config: BertConfig },
-  tokenizer: TextTokenizer,
-  text: string,
-): number[] {
+export function encodeFor(model: { readonly config: BertConfig }, tokenizer: TextTokenizer, text: string): number[] {
+  requireObject('the model', model, 'an encoder, as bert makes', 'invalid-model')
+  const { config } = model
+  requireObject("the model's config", config, 'the sizes of an encoder', 'invalid-model')
+  if (!hasMethod(tokenizer, 'encode') || typeof tokenizer.size !== 'number')
+    throw new DlgError(
+      'invalid-model',
+      `the tokenizer is ${show(tokenizer)}; it must be what parseTokenizer or wordPiece makes; await it first`,
+    )
   if (typeof text !== 'string' || text.trim() === '')
     throw new DlgError('invalid-data', 'the text is empty; give a sentence')
   if (tokenizer.size !== config.vocabularySize)

@@ -1,3 +1,4 @@
+import { show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import type { TextTokenizer } from './tokenizer'
 
@@ -19,14 +20,19 @@ export function words(text: string): string[] {
  * can be written; then whole words and endings, the most frequent first, ties in alphabetical order.
  *
  * @param size most tokens, the five special ones included
+ * @throws DlgError `invalid-data` for text without words, `invalid-option`
  */
 export function wordPieceVocabulary(text: string, size = 3000): string[] {
+  if (typeof text !== 'string') throw new DlgError('invalid-data', `text is ${show(text)}; it must be a string`)
   const found = words(text)
   const characters = [...new Set(found.flatMap((word) => [...word]))].sort()
   const least = SPECIAL.length + 2 * characters.length
   if (found.length === 0) throw new DlgError('invalid-data', 'the vocabulary needs text; it has no words')
   if (!(Number.isInteger(size) && size >= least))
-    throw new DlgError('invalid-option', `a vocabulary of this text has at least ${least} tokens; size is ${size}`)
+    throw new DlgError(
+      'invalid-option',
+      `size is ${show(size)}; it must be a whole number of at least ${least} for this text`,
+    )
   const counts = new Map<string, number>()
   const count = (piece: string): void => void counts.set(piece, (counts.get(piece) ?? 0) + 1)
   for (const word of found) {
@@ -38,8 +44,14 @@ export function wordPieceVocabulary(text: string, size = 3000): string[] {
   return [...SPECIAL, ...characters, ...characters.map((c) => `##${c}`), ...frequent].slice(0, size)
 }
 
-/** A tokenizer over a WordPiece vocabulary: each word is the longest pieces from the left (Wu et al. 2016). */
+/**
+ * A tokenizer over a WordPiece vocabulary: each word is the longest pieces from the left (Wu et al. 2016).
+ *
+ * @throws DlgError `invalid-data` for a vocabulary that is no list of strings, or lacks one of the five special tokens
+ */
 export function wordPiece(vocabulary: readonly string[]): TextTokenizer {
+  if (!Array.isArray(vocabulary) || !vocabulary.every((token) => typeof token === 'string'))
+    throw new DlgError('invalid-data', `the vocabulary is ${show(vocabulary)}; it must be a list of strings`)
   const ids = new Map(vocabulary.map((token, id) => [token, id]))
   const missing = SPECIAL.find((token) => !ids.has(token))
   if (missing) throw new DlgError('invalid-data', `the vocabulary has no ${missing}`)

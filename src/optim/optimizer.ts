@@ -74,8 +74,10 @@ export interface SynchronousOptimizer<S extends OptimizerState = OptimizerState>
 
 /** @throws DlgError `invalid-option` unless `optimizer` has the methods of one. */
 export function requireOptimizer(owner: string, optimizer: unknown): void {
-  if (hasMethod(optimizer, 'init', 'step')) return
-  throw invalid(`${owner}: the optimizer is ${show(optimizer)}; it must be an object with init() and step()`)
+  if (!hasMethod(optimizer, 'init', 'step'))
+    throw invalid(`${owner}: the optimizer is ${show(optimizer)}; it must be an object with init() and step()`)
+  const { name } = optimizer as { name?: unknown }
+  if (typeof name !== 'string') throw invalid(`${owner}: the optimizer's name is ${show(name)}; it must be a string`)
 }
 
 /** @throws DlgError `invalid-data` unless `point` is a Float64Array; its values may be anything. */

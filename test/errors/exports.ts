@@ -38,6 +38,19 @@ const decoderShared = await text.nextTokenGradients(decoder, [[1, 5, 7, 2]], { r
 const table = { data: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), width: 8 }
 const vocabulary = text.wordPieceVocabulary('a man saw a cat', 40)
 const tokenizer = text.wordPiece(vocabulary)
+const special = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
+const tokenizerFile = JSON.stringify({
+  version: '1.0',
+  added_tokens: special.map((content, id) => ({ id, content, special: true })),
+  normalizer: null,
+  pre_tokenizer: { type: 'BertPreTokenizer' },
+  post_processor: null,
+  decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+  model: {
+    ...{ type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 100 },
+    vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])),
+  },
+})
 const firstInputs = {
   words: table,
   positions: table,
@@ -78,7 +91,8 @@ const torchSpecs = [{ name: 'fc.weight', shape: [2, 3] }]
 /** Right arguments of every export that is a function. */
 export const rows: { readonly [entry in keyof typeof entries]: { readonly [name: string]: Right } } = {
   'dlg-ts': {
-    DlgError: () => ['invalid-data', 'message', {}],
+    // takes whatever it is told: it is what is thrown
+    DlgError: () => [],
     adam: () => [{}],
     balanced: none,
     binaryCrossEntropy: () => [{}],
@@ -101,7 +115,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     meanAbsoluteError: () => [{}],
     meanSquaredError: () => [{}],
     norm: () => [1],
-    oneByOne: () => [() => main.adam(), [{ coordinates: [0] }]],
+    oneByOne: () => [main.adam(), [[[0, 2]]]],
     onnx: () => [{}],
     recover: () => [main.adam(), {}],
     reference: none,
@@ -210,7 +224,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     parseBertConfig: () => [
       '{"vocab_size":20,"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":8,"max_position_embeddings":6,"type_vocab_size":2}',
     ],
-    parseTokenizer: () => ['{"model":{}}'],
+    parseTokenizer: () => [tokenizerFile],
     randomBert: () => [sizes],
     randomGpt: () => [sizes],
     randomHead: () => [encoder.config, 'mean', {}],
@@ -283,3 +297,46 @@ export const wrongs: readonly (readonly [name: string, value: unknown])[] = [
   ['a near node', { op: 'input', inputs: [], shape: [2, 3], graph: {}, attributes: {} }],
   ['an object without a prototype', Object.create(null)],
 ]
+
+/** Wrong values for a part of a right argument. */
+const PARTS = [
+  'undefined',
+  'null',
+  '{}',
+  '[]',
+  'a word',
+  'NaN',
+  '-1',
+  '1e9',
+  'a disposed tensor',
+  'an object without a prototype',
+]
+
+const isPlain = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value))
+
+/** A right argument with one part wrong: each field of an object, the first element of a list, the first entry of a Map. */
+export function nearMisses(value: unknown): [name: string, value: unknown][] {
+  const parts = wrongs.filter(([name]) => PARTS.includes(name))
+  if (Array.isArray(value) && value.length > 0)
+    return [
+      ...parts.map(([name, wrong]): [string, unknown] => [`[${name}, …]`, [wrong, ...value.slice(1)]]),
+      ...nearMisses(value[0]).map(([name, wrong]): [string, unknown] => [`[${name}, …]`, [wrong, ...value.slice(1)]]),
+      ['one more', [...value, value[0]]],
+      ['one less', value.slice(1)],
+    ]
+  if (value instanceof Map && value.size > 0) {
+    const [[key, first], ...rest] = [...value]
+    return [
+      ...[...parts, ...nearMisses(first)].map(([name, wrong]): [string, unknown] => [
+        `Map {${name}, …}`,
+        new Map([[key, wrong], ...rest]),
+      ]),
+      ['Map {another key}', new Map([[7, first], ...rest])],
+    ]
+  }
+  if (!isPlain(value)) return []
+  return Object.keys(value).flatMap((key) =>
+    parts.map(([name, wrong]): [string, unknown] => [`${key}: ${name}`, { ...value, [key]: wrong }]),
+  )
+}

@@ -1,5 +1,7 @@
+import { idList, number, numberList, requireObject, show } from '../../errors/checks'
+import { DlgError } from '../../errors/dlg-error'
 import type { Values } from '../../runtime/runtime'
-import type { DecodedToken, Table } from '../tokens/token-set'
+import { type DecodedToken, requireTable, type Table } from '../tokens/token-set'
 import { directions, outside, type Span, spanOf } from './span'
 
 /** What the first block reads: u(v, p) = LN(E_v + P_p) for token v at position p. */
@@ -35,6 +37,9 @@ const WORTH_A_LOOK = 0.2
  * and there is one block, the gradients have a rank of about twice the heads, and longer sentences do not show.
  *
  * @param gradients of the query, key and value matrices of the first block, [hidden, hidden]
+ * @param tokens how many the sentence has, as `sequenceLength` says
+ * @param allowed ids of the tokens that may stand there; default all of the table
+ * @throws DlgError `invalid-data` for tables or tokens that do not fit, `invalid-gradients`
  */
 export function spanTokens(
   inputs: FirstInputs,
@@ -42,6 +47,7 @@ export function spanTokens(
   tokens: number,
   allowed?: readonly number[],
 ): DecodedToken[] {
+  checkInputs(inputs, gradients, tokens, allowed)
   const { width } = inputs.words
   return scan(inputs, spanOf(gradients, width), tokens, allowed).map(({ ids, residuals }) => {
     let [best, residual, runnerUp] = [ids[0], Infinity, Infinity]
@@ -51,6 +57,47 @@ export function spanTokens(
     })
     return { token: best, similarity: 1 - Math.sqrt(residual / width), runnerUp: 1 - Math.sqrt(runnerUp / width) }
   })
+}
+
+const isEpsilon = (epsilon: number): boolean => typeof epsilon === 'number' && epsilon >= 0
+
+/** @throws DlgError */
+function checkInputs(
+  inputs: FirstInputs,
+  gradients: readonly Values[],
+  tokens: number,
+  allowed: readonly number[] | undefined,
+): void {
+  requireObject('inputs', inputs, '{words, positions, gamma, beta, epsilon}')
+  requireTable('inputs.words', inputs.words, 'invalid-data')
+  requireTable('inputs.positions', inputs.positions, 'invalid-data')
+  numberList('inputs.gamma', inputs.gamma)
+  numberList('inputs.beta', inputs.beta)
+  const { words, positions, gamma, beta, epsilon } = inputs
+  const { width } = words
+  if (positions.width !== width || gamma.length !== width || beta.length !== width || !isEpsilon(epsilon))
+    throw new DlgError(
+      'invalid-data',
+      `words have rows of ${width}, positions of ${positions.width}, gamma ${gamma.length} and beta ${beta.length} numbers, epsilon is ${show(epsilon)}; all must be of one width, and epsilon at least 0`,
+    )
+  if (!Array.isArray(gradients) || gradients.length === 0)
+    throw new DlgError(
+      'invalid-gradients',
+      `gradients is ${show(gradients)}; it must be a list of matrices of rows of ${width}`,
+    )
+  for (const [i, gradient] of gradients.entries()) requireTable(`gradient ${i}`, { data: gradient, width })
+  const most = positions.data.length / width
+  number(
+    'tokens',
+    tokens,
+    (n) => Number.isInteger(n) && n >= 1 && n <= most,
+    `a whole number from 1 to ${most}, the positions there are`,
+  )
+  if (allowed === undefined) return
+  idList('allowed', allowed)
+  const known = words.data.length / width
+  if (allowed.length === 0 || allowed.some((id) => id >= known))
+    throw new DlgError('invalid-data', `allowed must be one token at least, and each one of the ${known} of the table`)
 }
 
 /**

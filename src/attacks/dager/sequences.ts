@@ -1,5 +1,6 @@
 import { dispose } from '@tensorflow/tfjs-core'
 import { namedGradients, type SharedByName } from '../../client/shared/read-gradients'
+import { count, hasMethod, knownNames, number, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { compare, type Proof, TOLERANCE } from '../../measure/proof'
 import { decoderSequences } from './decoder-sequences'
@@ -53,7 +54,7 @@ export interface ExactSequences {
  * left, an encoder's are put together by descent.
  *
  * @param given gradients by the weights' names: those of the first two blocks' projections, of the position table and of the last layer at least
- * @throws DlgError `invalid-option`, `invalid-gradients`
+ * @throws DlgError `invalid-model`, `invalid-option`, `invalid-gradients`
  */
 export async function exactSequences(
   transformer: Transformer,
@@ -61,14 +62,26 @@ export async function exactSequences(
   options: SequenceOptions = {},
 ): Promise<ExactSequences> {
   const started = performance.now()
-  const { batchSize = 1, spanTolerance = 1e-3, tolerance = TOLERANCE } = options
-  if (!(Number.isInteger(batchSize) && batchSize >= 1))
-    throw new DlgError('invalid-option', `batchSize is ${batchSize}; it must be a whole number of at least 1`)
-  if (!(spanTolerance > 0 && spanTolerance < 1))
-    throw new DlgError('invalid-option', `spanTolerance is ${spanTolerance}; it must be a number in (0, 1)`)
+  if (!hasMethod(transformer, 'firstInputs', 'projections', 'positions', 'allowed', 'firstBlock', 'explain'))
+    throw new DlgError(
+      'invalid-model',
+      `the transformer is ${show(transformer)}; it must be what transformerOf of dlg-ts/text makes of a model`,
+    )
+  knownNames('options', options, ['batchSize', 'spanTolerance', 'tolerance'])
+  const { spanTolerance = 1e-3, tolerance = TOLERANCE } = options
+  const batchSize = count('batchSize', options.batchSize ?? 1)
+  number('spanTolerance', spanTolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
+  number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
   const shared = namedGradients(given)
   const { hidden } = transformer
   const projections = await transformer.projections(0, shared)
+  const fits =
+    Number.isInteger(hidden) && hidden >= 1 && projections.every((p) => p.length >= hidden && p.length % hidden === 0)
+  if (!fits)
+    throw new DlgError(
+      'invalid-model',
+      `the transformer's hidden size is ${show(hidden)}; it must be the length of the rows of its projections`,
+    )
   const rank = spanRank(projections, hidden)
   const report = (rest: Pick<ExactSequences, 'status' | 'sequences' | 'candidates'> & Partial<ExactSequences>) => ({
     rank,

@@ -1,3 +1,4 @@
+import { numberList, requireObject } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import type { Values } from '../../runtime/runtime'
 
@@ -10,7 +11,11 @@ export interface DenseGradient {
 }
 
 /** Width of the layer's input. @throws DlgError `invalid-gradients` for sizes that do not fit, or numbers that are not finite */
-export function inputWidth({ weight, bias }: DenseGradient): number {
+export function inputWidth(gradient: DenseGradient): number {
+  requireObject('the gradient', gradient, '{weight, bias}', 'invalid-gradients')
+  const { weight, bias } = gradient
+  numberList('the weight', weight, 'invalid-gradients')
+  numberList('the bias', bias, 'invalid-gradients')
   if (!(bias?.length >= 1) || !(weight?.length >= 1) || weight.length % bias.length !== 0)
     throw new DlgError(
       'invalid-gradients',

@@ -1,4 +1,4 @@
-import { DlgError } from '../../errors/dlg-error'
+import { number } from '../../errors/checks'
 import { largest } from '../../numbers/norms'
 import { type DenseGradient, inputWidth } from './dense-gradient'
 
@@ -35,8 +35,7 @@ const CONFIRMS = 1e-3
  * @throws DlgError `invalid-gradients`, `invalid-option`
  */
 export function invertDense(gradient: DenseGradient, tolerance = AGREEMENT): DenseInput {
-  if (!(tolerance > 0 && tolerance < 1))
-    throw new DlgError('invalid-option', `tolerance is ${tolerance}; it must be a number in (0, 1)`)
+  number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
   const width = inputWidth(gradient)
   const { weight, bias } = gradient
   const neurons = bias.length

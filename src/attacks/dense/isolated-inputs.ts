@@ -1,4 +1,4 @@
-import { DlgError } from '../../errors/dlg-error'
+import { knownNames, number } from '../../errors/checks'
 import { normOf } from '../../numbers/norms'
 import { random } from '../../numbers/random'
 import { type DenseGradient, inputWidth } from './dense-gradient'
@@ -52,10 +52,10 @@ const ALIKE = 1e-6
  * @throws DlgError `invalid-gradients`, `invalid-option`
  */
 export function isolatedInputs(gradient: DenseGradient, options: IsolationOptions = {}): IsolatedInputs {
+  knownNames('options', options, ['tolerance', 'outputs'])
   const { tolerance = ALIKE, outputs = Infinity } = options
-  if (!(tolerance > 0 && tolerance < 1))
-    throw new DlgError('invalid-option', `tolerance is ${tolerance}; it must be a number in (0, 1)`)
-  if (!(outputs >= 1)) throw new DlgError('invalid-option', `outputs is ${outputs}; it must be a number of at least 1`)
+  number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
+  number('outputs', outputs, (v) => v >= 1, 'a number of at least 1')
   const width = inputWidth(gradient)
   const { weight, bias } = gradient
   const size = (i: number): number => Math.abs(bias[i])

@@ -1,4 +1,6 @@
 import { Matrix, pseudoInverse } from 'ml-matrix'
+import { idList, numberList, show } from '../../errors/checks'
+import { DlgError } from '../../errors/dlg-error'
 import type { Values } from '../../runtime/runtime'
 
 /**
@@ -10,14 +12,35 @@ import type { Values } from '../../runtime/runtime'
  * @param weightGradient [classes, width]
  * @param features [samples, width], at most `width` samples
  * @param wanted the samples whose ∂z is wanted; default all
+ * @throws DlgError `invalid-gradients`, `invalid-data` for sizes that do not fit
  * @returns rows of ∂L/∂z, one of length `classes` for each sample wanted
  */
 export function lossGradients(
   weightGradient: Values,
   features: readonly Values[],
-  wanted: readonly number[] = features.map((_, s) => s),
+  wanted: readonly number[] = Array.isArray(features) ? features.map((_, s) => s) : [],
 ): Float64Array[] {
+  numberList('weightGradient', weightGradient, 'invalid-gradients')
+  if (!Array.isArray(features) || features.length === 0)
+    throw new DlgError(
+      'invalid-data',
+      `features is ${show(features)}; it must be a list with the features of each sample`,
+    )
+  for (const [s, feature] of features.entries()) numberList(`the features of sample ${s}`, feature)
   const width = features[0].length
+  const fits = width > 0 && features.every((f) => f.length === width) && weightGradient.length % width === 0
+  if (!fits || weightGradient.length === 0)
+    throw new DlgError(
+      'invalid-gradients',
+      `features have ${features.map((f) => f.length)} numbers and the gradient ${weightGradient.length}; it must be [classes, width] with the width of the features`,
+    )
+  idList('wanted', wanted)
+  const strange = wanted.find((s) => s >= features.length)
+  if (strange !== undefined)
+    throw new DlgError(
+      'invalid-data',
+      `sample ${strange} is wanted; it must be one of the ${features.length} there are`,
+    )
   const classes = weightGradient.length / width
   const inverse = pseudoInverse(new Matrix(features.map((f) => Array.from(f as ArrayLike<number>))))
   return wanted.map((s) => {

@@ -1,5 +1,6 @@
 import { namedGradients, type SharedByName } from '../../client/shared/read-gradients'
 import { tensorValues } from '../../client/shared/tensor-values'
+import { count, knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { spectrum } from '../../numbers/singular-values'
 import type { Values } from '../../runtime/runtime'
@@ -38,19 +39,21 @@ export interface RankOptions {
  * @throws DlgError `invalid-gradients` for one that is disposed, not finite or of another size than its shape says, `invalid-option`
  */
 export async function gradientRanks(gradients: SharedByName, options: RankOptions = {}): Promise<GradientRank[]> {
-  const { limit = 256 } = options
-  if (!(Number.isInteger(limit) && limit >= 1))
-    throw new DlgError('invalid-option', `limit is ${limit}; it must be a whole number of at least 1`)
+  knownNames('options', options, ['limit'])
+  const limit = count('limit', options.limit ?? 256)
   const named = Object.entries(namedGradients(gradients))
   for (const [name, tensor] of named)
     if (!Array.isArray(tensor?.shape))
       throw new DlgError('invalid-gradients', `gradient '${name}' must be a tensor or {shape, data}`)
-  const matrices = named.filter(([, { shape }]) => shape.length >= 2)
-  return Promise.all(
-    matrices.map(async ([name, tensor]) =>
-      rankOf(name, tensor.shape, await tensorValues(tensor, `gradient '${name}'`, Float64Array), limit),
-    ),
+  const read = await Promise.all(
+    named.map(async ([name, tensor]) => ({
+      ...{ name, shape: tensor.shape },
+      values: await tensorValues(tensor, `gradient '${name}'`, Float64Array),
+    })),
   )
+  return read
+    .filter(({ shape }) => shape.length >= 2)
+    .map(({ name, shape, values }) => rankOf(name, shape, values, limit))
 }
 
 function rankOf(name: string, shape: readonly number[], values: Values, limit: number): GradientRank {

@@ -1,4 +1,5 @@
 import type { TargetKind } from '../../client/model/criterion'
+import { choice, idList, invalid } from '../../errors/checks'
 import type { Values } from '../../runtime/runtime'
 
 /** What a label strategy may look at. */
@@ -49,11 +50,17 @@ export interface LabelStrategy {
  * any numbers for a regression.
  *
  * @param as which of these, whatever the criterion
+ * @throws DlgError `invalid-option` for another word
  */
-export const joint = (as?: TargetKind): LabelStrategy => ({ name: 'joint', decide: () => ({ kind: 'joint', as }) })
+export function joint(as?: TargetKind): LabelStrategy {
+  if (as !== undefined) choice('as', as, ['classes', 'bits', 'numbers'])
+  return { name: 'joint', decide: () => ({ kind: 'joint', as }) }
+}
 
-/** Labels the auditor knows. */
+/** Labels the auditor knows: a class for each sample. @throws DlgError `invalid-option` for what is no list of classes */
 export function known(labels: readonly number[]): LabelStrategy {
+  idList('labels', labels, 'invalid-option')
+  if (labels.length === 0) throw invalid('labels is []; it must have a class for each sample')
   const own = [...labels]
   return { name: 'known', decide: () => ({ kind: 'known', labels: own }) }
 }

@@ -1,5 +1,5 @@
 import { type NamedGradients, namedGradients, type SharedByName } from '../../client/shared/read-gradients'
-import { DlgError } from '../../errors/dlg-error'
+import { choice, invalid, knownNames, number } from '../../errors/checks'
 import { CLASS_BIAS, TOKEN_BIAS, WORDS } from '../../models/bert-shapes'
 import type { TextModel } from '../../models/text-model'
 import { lbfgs, recover } from '../../optim/index'
@@ -13,6 +13,7 @@ import { hiddenTokens } from './masked-attack'
 import { classifierProblem, maskedProblem, type Problem, type Sentence } from './problem'
 import { gradientOf, lengthOf, tokensBySpan, tokensOf, wordTable } from './shared-text'
 import { snapping } from './snapping'
+import { requireModel } from './text-gradients'
 
 type Inherited = 'runtime' | 'iterations' | 'restarts' | 'seed' | 'tolerance' | 'budget' | 'signal'
 
@@ -53,6 +54,12 @@ export interface TextLeakage extends Pick<Leakage, Outcome> {
   readonly tokenSet?: number[]
 }
 
+/** What a caller may say; the rest is decided by the sentence. */
+const OPTIONS: readonly (keyof TextLeakageOptions)[] = [
+  ...(['label', 'distance', 'length', 'start', 'onIteration'] as const),
+  ...(['runtime', 'iterations', 'restarts', 'seed', 'tolerance', 'budget', 'signal'] as const),
+]
+
 /** Steps of an iteration. */
 export const STEPS = 10
 
@@ -73,9 +80,27 @@ export async function deepLeakageFromText(
   given: SharedByName,
   options: TextLeakageOptions = {},
 ): Promise<TextLeakage> {
+  requireModel(model, 'encoder')
+  knownNames('options', options, OPTIONS)
   const { label, distance = 'balanced', length: said, start = 'normal', onIteration, ...rest } = options
-  if (start !== 'normal' && start !== 'span')
-    throw new DlgError('invalid-option', `start is '${start}'; it must be 'normal' or 'span'`)
+  choice('start', start, ['normal', 'span'])
+  const most = model.config.positions
+  if (said !== undefined)
+    number(
+      'length',
+      said,
+      (n) => Number.isInteger(n) && n >= 1 && n <= most,
+      `a whole number from 1 to ${most}, the model's positions`,
+    )
+  if (typeof label === 'number')
+    number(
+      'label',
+      label,
+      (c) => Number.isInteger(c) && c >= 0 && c < model.classes,
+      `a class in [0, ${model.classes})`,
+    )
+  else if (label !== undefined) choice('label', label, ['infer', 'joint'], 'a class')
+  if (onIteration !== undefined && typeof onIteration !== 'function') throw invalid('onIteration must be a function')
   const shared = namedGradients(given)
   const length = said ?? (await lengthOf(model, shared))
   const allowed = await tokensOf(model, shared, length)

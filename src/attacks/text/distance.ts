@@ -1,3 +1,4 @@
+import { number } from '../../errors/checks'
 import * as g from '../../graph/index'
 import { normOf } from '../../numbers/norms'
 import type { Distance } from '../matching/objective/distance'
@@ -13,6 +14,7 @@ const SMOOTHING = 1e-3
  * units of the gradients, as published.
  */
 export function tag(alpha = 1e-2): Distance {
+  number('alpha', alpha, (v) => v >= 0 && v < Infinity, 'a number of at least 0')
   const weight = (i: number, count: number): number => (alpha * (count - i)) / count
   return {
     name: 'tag',

@@ -1,4 +1,5 @@
 import type { Criterion } from '../../client/model/criterion'
+import { idList, number } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import * as g from '../../graph/index'
 import { random } from '../../numbers/random'
@@ -11,14 +12,22 @@ export interface MaskedSentence {
   readonly targets: readonly { readonly position: number; readonly token: number }[]
 }
 
+const isId = (id: number): boolean => Number.isInteger(id) && id >= 0
+
 /**
  * Hides tokens between the first and the last one.
  *
- * @param share of the tokens; at least one is hidden. Default 0.15, as BERT trains.
+ * @param share of the tokens, in (0, 1]; at least one is hidden. Default 0.15, as BERT trains.
+ * @throws DlgError `invalid-data`, `invalid-option`
  */
 export function maskTokens(tokens: readonly number[], mask: number, seed: number, share = 0.15): MaskedSentence {
+  idList('tokens', tokens)
+  number('mask', mask, isId, 'the id of the mask token')
+  number('seed', seed, Number.isSafeInteger, 'a whole number')
+  number('share', share, (v) => v > 0 && v <= 1, 'a number in (0, 1]')
   const inside = tokens.length - 2
-  if (inside < 1) throw new DlgError('invalid-data', 'there is no token to mask')
+  if (inside < 1)
+    throw new DlgError('invalid-data', 'there is no token to mask; there must be one between the first and the last')
   const from = random(seed)
   const order = Array.from({ length: inside }, (_, i) => ({ position: i + 1, key: from.uniform() }))
   order.sort((a, b) => a.key - b.key)

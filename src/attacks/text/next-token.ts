@@ -2,8 +2,10 @@ import * as tf from '@tensorflow/tfjs-core'
 import { gradientsOf } from '../../client/gradients-of'
 import { tokenCrossEntropy } from '../../client/model/criterion-token'
 import type { TrainingOptions } from '../../client/training-options'
+import { idList } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import type { GptModel } from '../../models/gpt'
+import { requireModel, runtimeOption } from './text-gradients'
 
 /** A batch of sentences as a decoder trains on it. */
 interface NextTokenBatch {
@@ -44,10 +46,13 @@ export async function nextTokenGradients(
   sentences: readonly (readonly number[])[],
   options: Pick<TrainingOptions, 'runtime'> = {},
 ): Promise<tf.NamedTensorMap> {
+  requireModel(model, 'decoder')
+  runtimeOption(options)
   const { vocabularySize, positions } = model.config
   if (!Array.isArray(sentences) || sentences.length === 0)
     throw new DlgError('invalid-data', 'there is no sentence; give a list of lists of token ids')
-  for (const sentence of sentences) {
+  for (const [i, sentence] of sentences.entries()) {
+    idList(`sentence ${i}`, sentence)
     if (!(sentence.length >= 2 && sentence.length <= positions + 1))
       throw new DlgError('invalid-data', `a sentence has ${sentence.length} tokens; it must have 2 to ${positions + 1}`)
     const stranger = sentence.find((id: number) => !(Number.isInteger(id) && id >= 0 && id < vocabularySize))

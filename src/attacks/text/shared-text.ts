@@ -1,4 +1,5 @@
-import type { NamedGradients } from '../../client/shared/read-gradients'
+import { Tensor } from '@tensorflow/tfjs-core'
+import { type NamedGradients, namedGradients, type SharedByName } from '../../client/shared/read-gradients'
 import { tensorValues } from '../../client/shared/tensor-values'
 import { DlgError } from '../../errors/dlg-error'
 import { POSITIONS, TOKEN_BIAS, WORDS } from '../../models/bert-shapes'
@@ -6,6 +7,7 @@ import type { TextModel } from '../../models/text-model'
 import type { Values } from '../../runtime/runtime'
 import { type FirstInputs, spanTokens } from '../dager/first-inputs'
 import { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from '../tokens/token-set'
+import { requireModel } from './text-gradients'
 
 /**
  * @param size how many numbers it must have; default any
@@ -52,7 +54,14 @@ export async function wordTable(model: TextModel): Promise<Table> {
 /** What the first block of an encoder reads. */
 export async function firstInputs(model: TextModel): Promise<FirstInputs> {
   const { weights, config } = model
-  const read = async (name: string) => (await weights[`embeddings.${name}`].data()) as Float32Array
+  const read = async (name: string) => {
+    const weight: unknown = weights[`embeddings.${name}`]
+    if (weight instanceof Tensor && !weight.isDisposed) return (await weight.data()) as Float32Array
+    throw new DlgError(
+      'invalid-model',
+      `the encoder has no weight 'embeddings.${name}', or it is disposed; it must have it`,
+    )
+  }
   const type = await read('token_type_embeddings.weight')
   const positions = (await read('position_embeddings.weight')).map((v, i) => v + type[i % config.hidden])
   return {
@@ -64,14 +73,20 @@ export async function firstInputs(model: TextModel): Promise<FirstInputs> {
   }
 }
 
-/** The tokens the encoder saw, in closed form from its first block; see {@link spanTokens}. */
+/**
+ * The tokens the encoder saw, in closed form from its first block; see {@link spanTokens}.
+ *
+ * @throws DlgError `invalid-model`, and as {@link spanTokens}
+ */
 export async function tokensBySpan(
   model: TextModel,
-  shared: NamedGradients,
+  shared: SharedByName,
   length: number,
   allowed?: readonly number[],
 ): Promise<DecodedToken[]> {
+  requireModel(model, 'encoder')
+  const named = namedGradients(shared)
   const attention = ['query', 'key', 'value'].map((part) => `encoder.layer.0.attention.self.${part}.weight`)
-  const gradients = await Promise.all(attention.map((name) => gradientOf(shared, name)))
+  const gradients = await Promise.all(attention.map((name) => gradientOf(named, name)))
   return spanTokens(await firstInputs(model), gradients, length, allowed)
 }

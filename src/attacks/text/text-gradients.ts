@@ -2,12 +2,36 @@ import * as tf from '@tensorflow/tfjs-core'
 import { gradientsOf } from '../../client/gradients-of'
 import { tokenCrossEntropy } from '../../client/model/criterion-token'
 import type { TrainingOptions } from '../../client/training-options'
+import { hasMethod, idList, knownNames, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import type { GptModel } from '../../models/gpt'
 import type { TextModel } from '../../models/text-model'
 import type { MaskedSentence } from './masking'
 
 /** One sentence as a client trains on it: with its class, or with the tokens that were hidden. */
 export type TextSample = { readonly tokens: readonly number[]; readonly label: number } | MaskedSentence
+
+/**
+ * Checks that a caller's model is one of ours.
+ *
+ * @throws DlgError `invalid-model`
+ */
+export function requireModel(model: TextModel | GptModel, kind: 'encoder' | 'decoder' | 'encoder or decoder'): void {
+  const encoder = hasMethod(model, 'overTokens', 'overEmbeddings')
+  const decoder = !encoder && hasMethod(model, 'overTokens')
+  const right = (encoder && kind.includes('encoder')) || (decoder && kind.includes('decoder'))
+  const whole = right && [model.config, model.weights].every((part) => typeof part === 'object' && part !== null)
+  if (whole && (model.words as unknown) instanceof tf.Tensor && !model.words.isDisposed) return
+  const makers = kind === 'encoder' ? 'bert or randomBert' : kind === 'decoder' ? 'gpt or randomGpt' : 'bert or gpt'
+  throw new DlgError(
+    'invalid-model',
+    `the model is ${show(model)}; it must be an ${kind}, as ${makers} makes`.replace('an decoder', 'a decoder'),
+  )
+}
+
+/** The one option that gradients of sentences have. @throws DlgError `invalid-option` */
+export const runtimeOption = (options: Pick<TrainingOptions, 'runtime'>): void =>
+  knownNames('options', options, ['runtime'])
 
 /**
  * What a client would share after one sentence: the gradient of every weight, the word-embedding table included.
@@ -20,7 +44,11 @@ export async function textGradients(
   sample: TextSample,
   options: Pick<TrainingOptions, 'runtime'> = {},
 ): Promise<tf.NamedTensorMap> {
+  requireModel(model, 'encoder')
+  requireObject('the sample', sample, '{tokens, label} or {tokens, targets}')
+  runtimeOption(options)
   const { tokens } = sample
+  idList('tokens', tokens)
   const { vocabularySize } = model.config
   const isToken = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < vocabularySize
   const stranger = tokens.find((id) => !isToken(id))
@@ -35,6 +63,8 @@ export async function textGradients(
     }
     if (model.head !== 'mlm') throw new DlgError('invalid-data', `the head '${model.head}' needs a label`)
     const rows = new Float32Array(tokens.length * vocabularySize)
+    if (!Array.isArray(sample.targets) || sample.targets.some((t) => typeof t !== 'object' || t === null))
+      throw new DlgError('invalid-data', `targets is ${show(sample.targets)}; it must be a list of {position, token}`)
     for (const { position, token } of sample.targets) {
       if (!(position in tokens) || !isToken(token))
         throw new DlgError('invalid-data', `there is no token ${token} at position ${position} to predict`)

@@ -1,8 +1,25 @@
-import { type DecodedToken, rowNorms, type Table } from '../tokens/token-set'
+import { idList } from '../../errors/checks'
+import { DlgError } from '../../errors/dlg-error'
+import { type DecodedToken, requireTable, rowNorms, type Table } from '../tokens/token-set'
 
-/** The nearest row by cosine for each embedding, among the allowed tokens. */
+/**
+ * The nearest row by cosine for each embedding, among the allowed tokens.
+ *
+ * @throws DlgError `invalid-data` for tables of two widths, or tokens that the table does not have
+ */
 export function nearestTokens(embeddings: Table, table: Table, allowed?: readonly number[]): DecodedToken[] {
+  requireTable('embeddings', embeddings, 'invalid-data')
+  requireTable('table', table, 'invalid-data')
   const { width } = table
+  if (embeddings.width !== width)
+    throw new DlgError(
+      'invalid-data',
+      `embeddings have a width of ${embeddings.width}, the table ${width}; they must be one`,
+    )
+  if (allowed !== undefined) idList('allowed', allowed)
+  const known = table.data.length / width
+  if (allowed?.length === 0 || allowed?.some((id) => id >= known) || known === 0)
+    throw new DlgError('invalid-data', `allowed must be one token at least, and each one of the ${known} of the table`)
   const candidates = allowed ?? Array.from({ length: table.data.length / width }, (_, i) => i)
   const norms = rowNorms(table)
   return Array.from(rowNorms(embeddings), (norm, at) => {
@@ -18,13 +35,17 @@ export function nearestTokens(embeddings: Table, table: Table, allowed?: readonl
   })
 }
 
-/** Fraction of positions with the right token. */
+/** Fraction of positions with the right token; NaN of none. @throws DlgError `invalid-data` for what are no token ids */
 export function tokenAccuracy(found: readonly number[], truth: readonly number[]): number {
+  idList('found', found)
+  idList('truth', truth)
   return truth.filter((token, i) => found[i] === token).length / truth.length
 }
 
-/** Fraction of the tokens that were found, wherever they were put. */
+/** Fraction of the tokens that were found, wherever they were put; NaN of none. @throws DlgError `invalid-data` for what are no token ids */
 export function bagAccuracy(found: readonly number[], truth: readonly number[]): number {
+  idList('found', found)
+  idList('truth', truth)
   const left = new Map<number, number>()
   for (const token of found) left.set(token, (left.get(token) ?? 0) + 1)
   const hits = truth.filter((token) => {

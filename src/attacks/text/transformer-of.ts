@@ -3,6 +3,7 @@ import type { TextModel } from '../../models/text-model'
 import type { Transformer } from '../dager/transformer'
 import { bertTransformer } from './bert-transformer'
 import { gptTransformer } from './gpt-transformer'
+import { requireModel } from './text-gradients'
 
 /**
  * A model as `exactSequences` of dlg-ts/analytic takes it. Its weights are read when they are needed; keep the model until then.
@@ -10,5 +11,7 @@ import { gptTransformer } from './gpt-transformer'
  * @param model a decoder, or an encoder with a classification head, of two blocks at least
  * @throws DlgError `invalid-model` for another head, or a single block
  */
-export const transformerOf = (model: TextModel | GptModel): Transformer =>
-  'head' in model ? bertTransformer(model) : gptTransformer(model)
+export function transformerOf(model: TextModel | GptModel): Transformer {
+  requireModel(model, 'encoder or decoder')
+  return 'head' in model ? bertTransformer(model) : gptTransformer(model)
+}

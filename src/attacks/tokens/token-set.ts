@@ -1,3 +1,4 @@
+import { number, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import type { Values } from '../../runtime/runtime'
 
@@ -16,6 +17,27 @@ export interface Table {
   readonly width: number
 }
 
+/**
+ * Checks a table of the caller's: whole rows of at least one number.
+ *
+ * @throws DlgError `invalid-gradients` of a gradient, else the code given
+ */
+export function requireTable(
+  name: string,
+  table: Table,
+  code: 'invalid-gradients' | 'invalid-data' = 'invalid-gradients',
+): void {
+  requireObject(name, table, '{data, width}', code)
+  const { data, width } = table
+  if (!(data instanceof Float32Array || data instanceof Float64Array))
+    throw new DlgError(code, `${name} has data of ${show(data)}; it must be a Float32Array or a Float64Array`)
+  if (!(Number.isInteger(width) && width >= 1 && data.length % width === 0))
+    throw new DlgError(
+      code,
+      `${name}: a table of ${data.length} numbers has no rows of ${show(width)}; the width must be a whole number of at least 1 that divides them`,
+    )
+}
+
 const rows = ({ data, width }: Table): number => data.length / width
 
 /** Euclidean norm of each row. */
@@ -31,9 +53,12 @@ export function rowNorms(table: Table): Float64Array {
 /**
  * The tokens of the sentence, from the gradient of the embedding table alone: only their rows are touched.
  *
- * @param threshold least norm of a row that counts
+ * @param threshold norm above which a row counts
+ * @throws DlgError `invalid-gradients` for a table without whole rows, `invalid-option`
  */
 export function tokenSet(embeddingGradient: Table, threshold = 0): number[] {
+  requireTable('embeddingGradient', embeddingGradient)
+  number('threshold', threshold, (v) => v >= 0, 'a number of at least 0')
   return [...rowNorms(embeddingGradient)].flatMap((norm, id) => (norm > threshold ? [id] : []))
 }
 
@@ -45,6 +70,13 @@ export function tokenSet(embeddingGradient: Table, threshold = 0): number[] {
  * @throws DlgError `invalid-gradients` for a bias that does not fit the table, or has no positive gradient
  */
 export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, count: number): number[] {
+  requireTable('embeddingGradient', embeddingGradient)
+  if (!(biasGradient instanceof Float32Array || biasGradient instanceof Float64Array))
+    throw new DlgError(
+      'invalid-gradients',
+      `biasGradient is ${show(biasGradient)}; it must be a Float32Array or a Float64Array`,
+    )
+  number('count', count, (n) => Number.isSafeInteger(n) && n >= 0, 'a whole number of at least 0')
   const { data, width } = embeddingGradient
   if (data.length !== biasGradient.length * width)
     throw new DlgError(
@@ -73,7 +105,8 @@ export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, cou
   return [...hidden, ...others.slice(0, count)].sort((a, b) => a - b)
 }
 
-/** How long the sentence was: position rows beyond it have no gradient. */
+/** How long the sentence was: position rows beyond it have no gradient. @throws DlgError `invalid-gradients` */
 export function sequenceLength(positionGradient: Table): number {
+  requireTable('positionGradient', positionGradient)
   return rowNorms(positionGradient).findLastIndex((norm) => norm > 0) + 1
 }

@@ -1,5 +1,5 @@
-import { DlgError } from '../../errors/dlg-error'
-import { rowNorms, type Table } from './token-set'
+import { number } from '../../errors/checks'
+import { requireTable, rowNorms, type Table } from './token-set'
 
 /** Tokens of a batch, told by the size of their rows. */
 export interface TokensByNorm {
@@ -27,11 +27,8 @@ const MAD = 1.4826
  * @throws DlgError `invalid-gradients` for a table without whole rows, `invalid-option` for a number that is not above 0
  */
 export function tokensByNorm(embeddingGradient: Table, expectedStrangers = 0.01): TokensByNorm {
-  const { data, width } = embeddingGradient
-  if (!(Number.isInteger(width) && width >= 1 && data.length % width === 0))
-    throw new DlgError('invalid-gradients', `a table of ${data.length} numbers has no rows of ${width}`)
-  if (!(expectedStrangers > 0))
-    throw new DlgError('invalid-option', `expectedStrangers is ${expectedStrangers}; it must be above 0`)
+  requireTable('embeddingGradient', embeddingGradient)
+  number('expectedStrangers', expectedStrangers, (v) => v > 0 && v < Infinity, 'a number above 0')
   const logs = rowNorms(embeddingGradient).map(Math.log)
   const finite = logs.filter(Number.isFinite)
   if (finite.length === 0) return { tokens: [], threshold: Infinity, expectedStrangers: 0 }

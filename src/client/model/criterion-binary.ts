@@ -2,7 +2,7 @@ import type { Node } from '../../graph/index'
 import * as g from '../../graph/index'
 import type { Criterion } from './criterion'
 import type { ElementOptions } from './criterion-regression'
-import { perSample } from './per-sample'
+import { criterionOptions, perSample } from './per-sample'
 import { type OutputKind, scoresOf } from './scores'
 import { stableLog } from './stable-log'
 
@@ -12,9 +12,13 @@ import { stableLog } from './stable-log'
  * A sigmoid at the model's end is computed with the logarithm, as log(1 + e^z) − t z, which neither overflows nor cancels.
  *
  * @param options what the output is, and how the elements of a sample become its loss
+ * @throws DlgError `invalid-option`
  */
 export function binaryCrossEntropy(options: ElementOptions & { readonly output?: OutputKind } = {}): Criterion {
-  const { output: kind = 'auto', within = 'mean' } = options
+  const { output: kind = 'auto', within = 'mean' } = criterionOptions('binaryCrossEntropy', options, [
+    'output',
+    'within',
+  ])
   return {
     name: 'binaryCrossEntropy',
     targets: 'bits',

@@ -1,8 +1,9 @@
+import { show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import type { Node } from '../../graph/index'
 import * as g from '../../graph/index'
 import type { Criterion } from './criterion'
-import { perSample } from './per-sample'
+import { criterionOptions, perSample } from './per-sample'
 import { type OutputKind, scoresOf } from './scores'
 import { stableLog } from './stable-log'
 
@@ -22,7 +23,11 @@ export interface CrossEntropyOptions {
  * @throws DlgError `invalid-option` for a label smoothing outside [0, 1)
  */
 export function crossEntropy(options: OutputKind | CrossEntropyOptions = {}): Criterion {
-  const { output: kind = 'auto', labelSmoothing = 0 } = typeof options === 'string' ? { output: options } : options
+  const { output: kind = 'auto', labelSmoothing = 0 } = criterionOptions(
+    'crossEntropy',
+    typeof options === 'string' ? { output: options } : options,
+    ['output', 'labelSmoothing'],
+  )
   requireSmoothing(labelSmoothing)
   return {
     // what is true of hard labels' gradients is not true of smoothed ones'
@@ -47,8 +52,8 @@ export function smoothed(target: Node, share: number): Node {
 }
 
 export function requireSmoothing(share: number): void {
-  if (!(share >= 0 && share < 1))
-    throw new DlgError('invalid-option', `labelSmoothing is ${share}; it must be a number in [0, 1)`)
+  if (typeof share !== 'number' || !(share >= 0 && share < 1))
+    throw new DlgError('invalid-option', `labelSmoothing is ${show(share)}; it must be a number in [0, 1)`)
 }
 
 /** The pre-soft-max scores [batch, …, classes], when the output has them. */

@@ -1,8 +1,8 @@
-import { DlgError } from '../../errors/dlg-error'
+import { number } from '../../errors/checks'
 import type { Node } from '../../graph/index'
 import * as g from '../../graph/index'
 import type { Criterion, Reduction } from './criterion'
-import { perSample } from './per-sample'
+import { criterionOptions, perSample } from './per-sample'
 
 export interface ElementOptions {
   /**
@@ -18,31 +18,30 @@ export interface HuberOptions extends ElementOptions {
 }
 
 /** (y − t)² of every element. */
-export const meanSquaredError = ({ within }: ElementOptions = {}): Criterion =>
-  elementwise('meanSquaredError', g.square, within)
+export const meanSquaredError = (options: ElementOptions = {}): Criterion =>
+  elementwise('meanSquaredError', g.square, options)
 
 /** |y − t| of every element. */
-export const meanAbsoluteError = ({ within }: ElementOptions = {}): Criterion =>
-  elementwise('meanAbsoluteError', g.abs, within)
+export const meanAbsoluteError = (options: ElementOptions = {}): Criterion =>
+  elementwise('meanAbsoluteError', g.abs, options)
 
 /**
  * d² / 2 where |d| < δ, else δ (|d| − δ / 2), of every element's d = y − t (Huber 1964).
  *
  * @throws DlgError `invalid-option` for a δ that is not above 0
  */
-export function huber({ delta = 1, within }: HuberOptions = {}): Criterion {
-  if (!(delta > 0 && Number.isFinite(delta)))
-    throw new DlgError('invalid-option', `delta is ${delta}; it must be a number above 0`)
+export function huber(options: HuberOptions = {}): Criterion {
+  const { delta = 1, ...element } = criterionOptions('huber', options, ['delta', 'within'])
+  number('delta', delta, (v) => v > 0 && v < Infinity, 'a number above 0')
   const measure = (d: Node): Node => {
     const size = g.abs(d)
     const line = g.scale(g.offset(size, -delta / 2), delta)
     return g.select(g.less(size, g.scalar(d.graph, delta)), g.scale(g.square(d), 0.5), line)
   }
-  return elementwise('huber', measure, within)
+  return elementwise('huber', measure, element)
 }
 
-const elementwise = (name: string, measure: (difference: Node) => Node, within?: Reduction): Criterion => ({
-  name,
-  targets: 'numbers',
-  loss: (output, target) => perSample(measure(g.sub(output, target)), within),
-})
+function elementwise(name: string, measure: (difference: Node) => Node, options: ElementOptions): Criterion {
+  const { within } = criterionOptions(name, options, ['within'])
+  return { name, targets: 'numbers', loss: (output, target) => perSample(measure(g.sub(output, target)), within) }
+}

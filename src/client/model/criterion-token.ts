@@ -3,7 +3,7 @@ import type { Graph, Node, Shape } from '../../graph/index'
 import * as g from '../../graph/index'
 import type { Criterion } from './criterion'
 import { type CrossEntropyOptions, requireSmoothing, smoothed, surprise } from './criterion-class'
-import { perSample } from './per-sample'
+import { criterionOptions, perSample } from './per-sample'
 
 export interface TokenOptions extends CrossEntropyOptions {
   /** Weight of each position, [batch][positions], at least 0. Default 1 each. */
@@ -22,7 +22,12 @@ export interface TokenOptions extends CrossEntropyOptions {
  * @throws DlgError `invalid-option` for a mask of negative numbers or zeros only
  */
 export function tokenCrossEntropy(options: TokenOptions = {}): Criterion {
-  const { output: kind = 'auto', labelSmoothing = 0, mask, ignoreIndex = -100 } = options
+  const {
+    output: kind = 'auto',
+    labelSmoothing = 0,
+    mask,
+    ignoreIndex = -100,
+  } = criterionOptions('tokenCrossEntropy', options, ['output', 'labelSmoothing', 'mask', 'ignoreIndex'])
   requireSmoothing(labelSmoothing)
   if (!Number.isInteger(ignoreIndex))
     throw new DlgError('invalid-option', `ignoreIndex is ${ignoreIndex}; it must be a whole number`)

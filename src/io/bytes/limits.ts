@@ -1,3 +1,4 @@
+import { knownNames, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 
 export interface ReadLimits {
@@ -13,10 +14,12 @@ export interface ReadLimits {
 const DEFAULT_GROWTH = 4
 
 /** @throws DlgError `invalid-option` */
-export function maximumBytes(fileBytes: number, { maximumBytes }: ReadLimits): number {
+export function maximumBytes(fileBytes: number, limits: ReadLimits): number {
+  knownNames('limits', limits, ['maximumBytes'])
+  const { maximumBytes } = limits
   if (maximumBytes === undefined) return fileBytes * DEFAULT_GROWTH
   if (Number.isSafeInteger(maximumBytes) && maximumBytes > 0) return maximumBytes
-  throw new DlgError('invalid-option', `maximumBytes is ${maximumBytes}, should be a positive whole number`)
+  throw new DlgError('invalid-option', `maximumBytes is ${show(maximumBytes)}, should be a positive whole number`)
 }
 
 /**

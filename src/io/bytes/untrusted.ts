@@ -1,3 +1,4 @@
+import { show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 
 export function startsWith(bytes: Uint8Array, signature: readonly number[]): boolean {
@@ -23,8 +24,14 @@ export function quote(value: unknown): string {
   return value === undefined ? 'missing' : String(value)
 }
 
+/** What the error messages call a file. @throws DlgError `invalid-option` unless it is a string. */
+export function checkName(name: string): void {
+  if (typeof name !== 'string') throw new DlgError('invalid-option', `name is ${show(name)}; it must be a string`)
+}
+
 /** @throws DlgError `invalid-data` unless the caller gave bytes. */
 export function checkBytes(bytes: Uint8Array, name: string): void {
+  checkName(name)
   if (bytes instanceof Uint8Array) return
   throw new DlgError('invalid-data', `${name}: bytes is ${typeof bytes}, should be a Uint8Array`)
 }

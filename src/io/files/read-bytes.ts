@@ -1,5 +1,12 @@
 import { readFileSync, statSync } from 'node:fs'
+import { show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+
+/** @throws DlgError `invalid-data` for what is no path */
+export function checkPath(path: string): void {
+  if (typeof path === 'string' && path !== '') return
+  throw new DlgError('invalid-data', `path is ${show(path)}; it must be the path of a file`)
+}
 
 /**
  * Reads a file whole.
@@ -7,6 +14,7 @@ import { DlgError } from '../../errors/dlg-error'
  * @throws DlgError `invalid-file` naming the path when it is missing, not a file, above `maximumBytes`, or unreadable.
  */
 export function readBytes(path: string, maximumBytes = Number.POSITIVE_INFINITY): Uint8Array {
+  checkPath(path)
   try {
     const stat = statSync(path)
     // Before reading: a pipe would block, and a device may never end.

@@ -1,7 +1,8 @@
+import { knownNames, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { isRecord } from '../bytes/untrusted'
 import type { NamedTensors } from '../tensors/float32-tensor'
-import { checkTensor, type TensorToWrite } from '../tensors/tensor-to-write'
+import { checkTensor, requireTensorMap, type TensorToWrite } from '../tensors/tensor-to-write'
 import { type FlattenOrder, orderFlattened } from './flatten-order'
 import { type TensorSpec, tfjsLayers, torchLayers } from './layer-groups'
 import type { Link } from './layer-links'
@@ -87,7 +88,7 @@ export function toPyTorch(
 ): ConvertedTensors {
   const values = valuesOf(options)
   const links = linksBetween(targetSpecs(targets), specsOf(tensors), options)
-  const shapes = new Map(targets.map(({ name, shape }) => [name, shape as readonly number[]]))
+  const shapes = new Map(targetSpecs(targets).map(({ name, shape }) => [name, shape as readonly number[]]))
   const converted = new Map(
     links.flatMap((link) =>
       linkToTorch(link, tensors, values).map((data, i) => [
@@ -112,15 +113,26 @@ function isSorted(specs: readonly TensorSpec[]): boolean {
   return specs.every(({ name }, i) => i === 0 || specs[i - 1].name < name)
 }
 
-function valuesOf({ values = 'gradients' }: LayoutOptions): 'gradients' | 'weights' {
+function valuesOf(options: LayoutOptions): 'gradients' | 'weights' {
+  knownNames('options', options, ['map', 'flatten', 'values'])
+  const { values = 'gradients', map = {}, flatten = {} } = options
+  requireObject('map', map, 'names of layers by name', 'invalid-option')
+  requireObject('flatten', flatten, 'shapes by name', 'invalid-option')
+  for (const [name, order] of Object.entries(flatten))
+    if (order !== 'channels-last' && !(Array.isArray(order) && order.every((n) => Number.isSafeInteger(n) && n >= 1)))
+      throw new DlgError(
+        'invalid-option',
+        `flatten has ${show(order)} for '${name}'; it must be a list of whole numbers or 'channels-last'`,
+      )
   if (values === 'gradients' || values === 'weights') return values
-  throw new DlgError('invalid-option', `values is ${String(values)}, should be 'gradients' or 'weights'`)
+  throw new DlgError('invalid-option', `values is ${show(values)}, should be 'gradients' or 'weights'`)
 }
 
 function specsOf(tensors: ReadonlyMap<string, TensorToWrite>): TensorSpec[] {
   if (!(tensors instanceof Map)) {
     throw new DlgError('invalid-data', 'tensors should be a Map from name to {shape, data}, as readTensors gives')
   }
+  requireTensorMap('tensors', tensors)
   return [...tensors].map(([name, { shape, data }]) => {
     checkTensor(`tensor '${name}'`, shape, data)
     return { name, shape }

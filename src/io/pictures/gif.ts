@@ -1,5 +1,6 @@
 /// <reference path="./gifenc.d.ts" />
 import * as gifencModule from 'gifenc'
+import { knownNames, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { checkImage, type Image, isLength, toByte } from './raster'
 
@@ -15,6 +16,9 @@ export interface GifOptions {
   readonly scale?: number
 }
 
+/** Of all frames together: what is encoded is held whole. */
+const MOST_PIXELS = 500_000_000
+
 /** The format stores sizes and delays (in hundredths of a second) as 16-bit numbers. */
 const MAX_UINT16 = 65535
 
@@ -24,19 +28,28 @@ const MAX_UINT16 = 65535
  * Frames with at most 256 colours keep them exactly; others are reduced to 256, each frame with a palette of its own.
  * Values are clamped to [0, 1] and rounded to 8 bits; NaN is black.
  *
- * @throws DlgError `invalid-data` when there is no frame, sizes differ or exceed 65535 once scaled, or an option is out
- * of range.
+ * @throws DlgError `invalid-data` when there is no frame, sizes differ or exceed 65535 once scaled, all frames together exceed
+ * 500 megapixels, or an option is out of range; `invalid-option` for an unknown one.
  */
 export function encodeGif(frames: readonly Image[], options: GifOptions = {}): Uint8Array {
+  knownNames('gif options', options, ['delayMs', 'holdMs', 'scale'])
   const { delayMs = 100, scale = 1 } = options
   const { holdMs = Math.max(2000, delayMs) } = options
-  if (frames.length === 0) throw new DlgError('invalid-data', 'gif: there are no frames, should be at least one')
+  if (!Array.isArray(frames) || frames.length === 0)
+    throw new DlgError('invalid-data', `gif: frames is ${show(frames)}; there are no frames, should be at least one`)
   checkDelay('delayMs', delayMs)
   checkDelay('holdMs', holdMs)
-  if (!isLength(scale)) throw new DlgError('invalid-data', `gif: scale ${scale} should be a positive whole number`)
+  if (!isLength(scale))
+    throw new DlgError('invalid-data', `gif: scale ${show(scale)} should be a positive whole number`)
   frames.forEach((frame, i) => {
     checkFrame(frame, i, frames[0], scale)
   })
+  const pixels = frames[0].width * frames[0].height * scale ** 2 * frames.length
+  if (pixels > MOST_PIXELS)
+    throw new DlgError(
+      'invalid-data',
+      `gif: ${frames.length} frames of ${frames[0].width * scale}x${frames[0].height * scale} should be at most ${MOST_PIXELS / 1e6} megapixels together`,
+    )
 
   const encoder = gifenc.GIFEncoder()
   frames.forEach((frame, i) => {
@@ -51,8 +64,8 @@ export function encodeGif(frames: readonly Image[], options: GifOptions = {}): U
 }
 
 function checkDelay(name: string, value: number): void {
-  if (value >= 10 && value <= MAX_UINT16 * 10) return
-  throw new DlgError('invalid-data', `gif: ${name} ${value} should be from 10 to ${MAX_UINT16 * 10} milliseconds`)
+  if (typeof value === 'number' && value >= 10 && value <= MAX_UINT16 * 10) return
+  throw new DlgError('invalid-data', `gif: ${name} ${show(value)} should be from 10 to ${MAX_UINT16 * 10} milliseconds`)
 }
 
 function checkFrame(frame: Image, index: number, first: Image, scale: number): void {

@@ -1,3 +1,4 @@
+import { show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 
 /** An RGB picture held as numbers: row-major HWC, three channels, values in [0, 1]. */
@@ -19,7 +20,10 @@ export const MAX_PIXELS = 50_000_000
 export function checkImage(image: Image, name = 'image'): void {
   const { width, height, data } = (image ?? {}) as Partial<Image>
   if (!isLength(width) || !isLength(height)) {
-    throw new DlgError('invalid-data', `${name}: size ${width}x${height} should be two positive whole numbers`)
+    throw new DlgError(
+      'invalid-data',
+      `${name}: size ${show(width)}x${show(height)} should be two positive whole numbers`,
+    )
   }
   if (!(data instanceof Float32Array) || data.length !== width * height * 3) {
     const found = data instanceof Float32Array ? `${data.length} values` : typeof data

@@ -1,3 +1,4 @@
+import { knownNames, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { ADVANCE, GLYPH_HEIGHT, GLYPH_WIDTH, hasInk, LINE_HEIGHT } from './font'
 import { checkImage, type Image, isLength, MAX_PIXELS } from './raster'
@@ -20,6 +21,8 @@ export interface StripOptions {
  * @throws DlgError `invalid-data` as {@link gallery}.
  */
 export function strip(images: readonly Image[], options: StripOptions = {}): Image {
+  if (!Array.isArray(images))
+    throw new DlgError('invalid-data', `strip: images is ${show(images)}; it must be a list of images`)
   return gallery([images], options)
 }
 
@@ -32,7 +35,10 @@ export function strip(images: readonly Image[], options: StripOptions = {}): Ima
  * an option is out of range, or the result would exceed 50 megapixels.
  */
 export function gallery(rows: readonly (readonly Image[])[], options: StripOptions = {}): Image {
+  knownNames('strip options', options, ['scale', 'gap', 'captions'])
   const { scale = 6, gap = 4, captions = [] } = options
+  if (!Array.isArray(rows) || !rows.every((row) => Array.isArray(row)))
+    throw new DlgError('invalid-data', `strip: rows is ${show(rows)}; it must be a list of lists of images`)
   const columns = Math.max(0, ...rows.map((row) => row.length))
   checkLayout(rows, columns, { scale, gap, captions })
 
@@ -79,10 +85,13 @@ function checkLayout(
   { scale, gap, captions }: Required<StripOptions>,
 ): void {
   if (columns === 0) throw new DlgError('invalid-data', 'strip: there are no images, should be at least one')
-  if (!isLength(scale)) throw new DlgError('invalid-data', `strip: scale ${scale} should be a positive whole number`)
+  if (!isLength(scale))
+    throw new DlgError('invalid-data', `strip: scale ${show(scale)} should be a positive whole number`)
   if (gap !== 0 && !isLength(gap)) {
-    throw new DlgError('invalid-data', `strip: gap ${gap} should be a whole number from 0`)
+    throw new DlgError('invalid-data', `strip: gap ${show(gap)} should be a whole number from 0`)
   }
+  if (!Array.isArray(captions) || !captions.every((caption) => typeof caption === 'string'))
+    throw new DlgError('invalid-data', `strip: captions is ${show(captions)}; it must be a list of strings`)
   if (captions.length > columns) {
     throw new DlgError(
       'invalid-data',

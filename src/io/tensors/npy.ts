@@ -1,5 +1,6 @@
+import { requireObject } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import { checkBytes } from '../bytes/untrusted'
+import { checkBytes, checkName } from '../bytes/untrusted'
 import { rowMajorStrides, walk } from '../bytes/walk'
 import { type Float32Tensor, toFloat32 } from './float32-tensor'
 import { npyDtype } from './npy-dtype'
@@ -56,7 +57,10 @@ const ALIGNMENT = 64
  *
  * @throws DlgError `invalid-data` when the shape is malformed or does not fit the data.
  */
-export function writeNpy({ shape, data }: TensorToWrite, name = 'npy'): Uint8Array {
+export function writeNpy(tensor: TensorToWrite, name = 'npy'): Uint8Array {
+  checkName(name)
+  requireObject(name, tensor, '{shape, data}')
+  const { shape, data } = tensor
   checkTensor(name, shape, data)
   if (shape.length > MAX_RANK) {
     throw new DlgError('invalid-data', `${name}: has ${shape.length} axes, should have at most ${MAX_RANK}`)

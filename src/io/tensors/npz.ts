@@ -1,4 +1,5 @@
 import { zipSync } from 'fflate'
+import { knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { unpackMember } from '../bytes/inflate'
 import { checkSize, maximumBytes, type ReadLimits } from '../bytes/limits'
@@ -56,7 +57,12 @@ const MODIFIED = new Date(1980, 0, 1)
  *
  * @throws DlgError `invalid-data` when a shape is malformed or does not fit its data.
  */
-export function writeNpz(tensors: ReadonlyMap<string, TensorToWrite>, { compress = false } = {}): Uint8Array {
+export function writeNpz(
+  tensors: ReadonlyMap<string, TensorToWrite>,
+  options: { readonly compress?: boolean } = {},
+): Uint8Array {
+  knownNames('npz options', options, ['compress'])
+  const { compress = false } = options
   requireTensorMap('npz', tensors)
   // With .npy no name looks like a number, so an object keeps the order; fromEntries makes even __proto__ its own.
   const files = [...tensors].map(([name, tensor]) => [`${name}.npy`, writeNpy(tensor, `npz: array ${quote(name)}`)])

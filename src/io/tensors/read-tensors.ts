@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { DlgError } from '../../errors/dlg-error'
-import type { ReadLimits } from '../bytes/limits'
+import { maximumBytes, type ReadLimits } from '../bytes/limits'
 import { checkBytes, isRecord, quote } from '../bytes/untrusted'
 import { readBytes } from '../files/read-bytes'
 import { type NamedTensors, toFloat32 } from './float32-tensor'
@@ -28,6 +28,7 @@ import { readTfjsWeights } from './tfjs-model'
  * `invalid-option` for a wrong `maximumBytes`.
  */
 export function readTensors(source: string | Uint8Array, limits: ReadLimits = {}): NamedTensors {
+  maximumBytes(0, limits)
   const path = typeof source === 'string' ? source : undefined
   const bytes = typeof source === 'string' ? readBytes(source) : source
   const name = path ?? 'tensors'

@@ -1,3 +1,4 @@
+import { requireObject } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { checkTensor, requireTensorMap, type TensorToWrite } from './tensor-to-write'
 
@@ -15,6 +16,7 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   requireTensorMap('safetensors', tensors)
+  requireObject('safetensors: metadata', metadata, 'an object of strings')
   const entries: string[] = []
   const pairs = Object.entries(metadata)
   for (const [key, value] of pairs) {

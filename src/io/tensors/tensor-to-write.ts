@@ -1,4 +1,6 @@
+import { numberList, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { checkName } from '../bytes/untrusted'
 import { valuesIn } from './float32-tensor'
 
 /** Values to store as float32: `data` is row-major and as long as `shape`'s product. */
@@ -9,7 +11,13 @@ export interface TensorToWrite {
 
 /** @throws DlgError `invalid-data` unless these are tensors in a Map by name */
 export function requireTensorMap(format: string, tensors: unknown): void {
-  if (tensors instanceof Map) return
+  if (tensors instanceof Map) {
+    for (const [name, tensor] of tensors) {
+      checkName(name)
+      requireObject(`${format}: tensor '${name}'`, tensor, '{shape, data}')
+    }
+    return
+  }
   throw new DlgError(
     'invalid-data',
     `${format}: tensors must be a Map from name to {shape, data}; of tfjs tensors: new Map(Object.entries(tensors).map(([name, t]) => [name, { shape: t.shape, data: t.dataSync() }]))`,
@@ -21,10 +29,12 @@ export function requireTensorMap(format: string, tensors: unknown): void {
  * @throws DlgError `invalid-data` when the shape is malformed or does not fit the data.
  */
 export function checkTensor(subject: string, shape: readonly number[], data: ArrayLike<number>): void {
+  checkName(subject)
   const values = Array.isArray(shape) ? valuesIn(shape) : undefined
   if (values === undefined) {
-    throw new DlgError('invalid-data', `${subject} has shape [${shape}], should be whole numbers`)
+    throw new DlgError('invalid-data', `${subject} has shape ${show(shape)}, should be whole numbers`)
   }
+  if (typeof data === 'object' && data !== null && typeof data.length === 'number') numberList(`${subject}: data`, data)
   if (values !== data?.length) {
     throw new DlgError(
       'invalid-data',

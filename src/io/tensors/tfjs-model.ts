@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import { DlgError } from '../../errors/dlg-error'
 import { isRecord, quote } from '../bytes/untrusted'
-import { readBytes } from '../files/read-bytes'
+import { checkPath, readBytes } from '../files/read-bytes'
 import type { NamedTensors } from './float32-tensor'
 import { parseJson } from './json-tensors'
 import { readManifest, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
@@ -55,6 +55,7 @@ export function readTfjsWeights(path: string): NamedTensors {
  * `invalid-file` where that throws, and when the file holds no layers model.
  */
 export function modelFromFile(path: string): ModelHandler {
+  checkPath(path)
   return { load: async () => readArtifacts(path) }
 }
 

@@ -1,7 +1,14 @@
 import { type Node, reachable, sizeOf } from '../../graph'
 import { bindStatic, boundValues } from '../reference'
 import type { Evaluator, Runtime, Values } from '../runtime'
-import { createSession, evaluatorIn, type OnnxOptions, type OnnxProgram, type OnnxRuntimeModule } from './portable'
+import {
+  checkOnnxOptions,
+  createSession,
+  evaluatorIn,
+  type OnnxOptions,
+  type OnnxProgram,
+  type OnnxRuntimeModule,
+} from './portable'
 import { type LoweredProgram, lowerProgram } from './program'
 import { leaseSession } from './sessions'
 
@@ -18,6 +25,7 @@ export function onnxRuntime(
   options: OnnxOptions = {},
   portable = false,
 ): Runtime {
+  checkOnnxOptions(options)
   const provider = options.executionProviders?.[0] ?? 'cpu'
   const key = JSON.stringify([load.name, options])
   return {

@@ -6,7 +6,7 @@ import { createSession, evaluatorIn, type OnnxOptions, type OnnxProgram, type On
 /**
  * onnxruntime-node: the fastest runtime in Node. Graphs are compiled to ONNX once and run in float32.
  *
- * @throws DlgError `runtime` when the package is missing or cannot be loaded.
+ * @throws DlgError `invalid-option`; `runtime`, when a program is compiled, where the package is missing or cannot be loaded.
  */
 export const onnx = (options: OnnxOptions = {}): Runtime => onnxRuntime(loadOnnxRuntimeNode, options, true)
 

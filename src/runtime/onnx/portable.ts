@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
+import { knownNames, number, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { sizeOf } from '../../graph'
 import type { Evaluator, Values } from '../runtime'
@@ -16,6 +17,21 @@ export interface OnnxOptions {
   executionProviders?: readonly (string | { readonly name: string })[]
   /** Threads within one operation. Default 1, the fastest for small models. */
   threads?: number
+}
+
+/** @throws DlgError `invalid-option` */
+export function checkOnnxOptions(options: OnnxOptions): void {
+  knownNames('the options of onnxruntime', options, ['executionProviders', 'threads'])
+  const { executionProviders: providers, threads } = options
+  const isProvider = (p: unknown) =>
+    typeof (typeof p === 'object' && p !== null ? (p as { name?: unknown }).name : p) === 'string'
+  if (providers !== undefined && !(Array.isArray(providers) && providers.length > 0 && providers.every(isProvider)))
+    throw new DlgError(
+      'invalid-option',
+      `executionProviders is ${show(providers)}; it must be a list of names, or of objects with one`,
+    )
+  if (threads !== undefined)
+    number('threads', threads, (n) => Number.isSafeInteger(n) && n >= 1, 'a whole number of at least 1')
 }
 
 /** A compiled program with its parameters bound, as plain data: what a thread needs to run it. */

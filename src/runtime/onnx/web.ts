@@ -1,15 +1,17 @@
 import { DlgError } from '../../errors/dlg-error'
 import type { Runtime } from '../runtime'
 import { onnxRuntime } from './index'
-import type { OnnxOptions, OnnxRuntimeModule } from './portable'
+import { checkOnnxOptions, type OnnxOptions, type OnnxRuntimeModule } from './portable'
 
 /**
  * onnxruntime-web: the same compiled graphs in a browser (or in Node, as WebAssembly).
  *
- * @throws DlgError `runtime` when the package is missing or cannot be loaded.
+ * @throws DlgError `invalid-option`; `runtime`, when a program is compiled, where the package is missing or cannot be loaded.
  */
-export const onnxWeb = ({ executionProviders = ['wasm'], ...options }: OnnxOptions = {}): Runtime =>
-  onnxRuntime(loadOnnxRuntimeWeb, { ...options, executionProviders })
+export function onnxWeb(options: OnnxOptions = {}): Runtime {
+  checkOnnxOptions(options)
+  return onnxRuntime(loadOnnxRuntimeWeb, { ...options, executionProviders: options.executionProviders ?? ['wasm'] })
+}
 
 async function loadOnnxRuntimeWeb(): Promise<OnnxRuntimeModule> {
   try {

@@ -1,3 +1,4 @@
+import { number, show } from '../../../errors/checks'
 import { DlgError } from '../../../errors/dlg-error'
 import type { Node } from '../../../graph/index'
 import * as g from '../../../graph/index'
@@ -47,8 +48,13 @@ function variation(name: string, data: Node, channels: readonly MeasuredChannel[
 
 const PLAIN = { strides: [1, 1], padLow: [0, 0], padHigh: [0, 0], dilations: [1, 1], groups: 1 }
 
+/** @throws DlgError `invalid-option` */
+const requireWeight = (weight: number): number =>
+  number('weight', weight, (v) => v >= 0 && v < Infinity, 'a number of at least 0')
+
 /** Mean absolute difference of neighbours along height and width, of images [batch, height, width, channels]. */
 export function totalVariation(weight: number): Prior {
+  requireWeight(weight)
   return {
     name: 'totalVariation',
     weight,
@@ -75,7 +81,8 @@ const OPPONENTS = [
  * @throws DlgError `invalid-option` for a negative `chroma`
  */
 export function colorTotalVariation(weight: number, chroma = 4): Prior {
-  if (!(chroma >= 0)) throw new DlgError('invalid-option', `chroma is ${chroma}; it must be a number of at least 0`)
+  requireWeight(weight)
+  number('chroma', chroma, (v) => v >= 0 && v < Infinity, 'a number of at least 0')
   const [brightness, ...colors] = OPPONENTS
   const channels = [
     { coefficients: brightness, weight: 1 },
@@ -86,11 +93,21 @@ export function colorTotalVariation(weight: number, chroma = 4): Prior {
 
 /** Mean of x². */
 export function norm(weight: number): Prior {
+  requireWeight(weight)
   return { name: 'norm', weight, measure: (data) => g.reshape(g.mean(g.square(data)), []) }
 }
 
 /** Mean squared distance of values to the interval [low, high]. */
-export function box(weight: number, [low, high]: readonly [number, number]): Prior {
+export function box(weight: number, interval: readonly [number, number]): Prior {
+  requireWeight(weight)
+  if (
+    !Array.isArray(interval) ||
+    interval.length !== 2 ||
+    !interval.every(Number.isFinite) ||
+    interval[0] > interval[1]
+  )
+    throw new DlgError('invalid-option', `the interval is ${show(interval)}; it must be two numbers, the lower first`)
+  const [low, high] = interval
   return {
     name: 'box',
     weight,
