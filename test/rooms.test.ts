@@ -25,7 +25,7 @@ const table: Record<string, string> = {
   'attacks/tokens': 'errors | runtime',
   'attacks/labels': 'client graph errors | runtime',
   'attacks/dense': 'client graph numbers errors ml-matrix | runtime',
-  'attacks/dager': 'client measure numbers errors @tensorflow/tfjs-core ml-matrix | attacks/tokens runtime',
+  'attacks/dager': 'client measure numbers errors attacks/tokens @tensorflow/tfjs-core ml-matrix | runtime',
   'attacks/matching':
     'client graph numbers optim options runtime errors attacks/dense attacks/labels @tensorflow/tfjs-core | measure',
   'attacks/text':

@@ -54,7 +54,7 @@ describe('a vocabulary built from text', () => {
 
   it('needs words and room for their characters', () => {
     expect(() => wordPieceVocabulary('  ')).toThrow('it has no words')
-    expect(() => wordPieceVocabulary('abc', 10)).toThrow('at least 11 tokens; size is 10')
+    expect(() => wordPieceVocabulary('abc', 10)).toThrow('size is 10; it must be a whole number of at least 11')
   })
 })
 

@@ -259,7 +259,7 @@ describe('which layer is which', () => {
     [
       'flatten with a number',
       { flatten: { 'f.weight': 12 as never } },
-      /flatten says that 'f.weight' reads \[12\], should be/,
+      /flatten has 12 for 'f.weight'; it must be a list of whole numbers or 'channels-last'/,
     ],
     [
       'flatten of a convolution',
@@ -274,7 +274,7 @@ describe('which layer is which', () => {
       { map: { f: 'c' } },
       /map pairs 'f' \(weight \[2,12\], bias \[2\]\) with 'c' \(kernel \[2,2,1,3\], bias \[3\]\), which do not fit/,
     ],
-    ['other values', { values: 'deltas' as 'weights' }, /values is deltas, should be 'gradients' or 'weights'/],
+    ['other values', { values: 'deltas' as 'weights' }, /values is 'deltas', should be 'gradients' or 'weights'/],
   ])('refuses %s', (_, options, message) => {
     const error = thrown(() => pairs(cnn, cnnTfjs, options))
     expect(error.code).toBe('invalid-option')

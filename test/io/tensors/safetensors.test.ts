@@ -246,7 +246,7 @@ describe('writeSafetensors', () => {
       /"t" has shape \[2,2\], 4 values, but data has 3/,
     ],
     ['a fractional shape', { shape: [1.5], data: [1] }, /shape \[1.5\], should be whole numbers/],
-    ['a negative shape', { shape: [-1, -1], data: [1] }, /shape \[-1,-1\], should be whole numbers/],
+    ['a negative shape', { shape: [-1, -1], data: [1] }, /shape \[-1, -1\], should be whole numbers/],
   ])('refuses %s', (_, tensor, message) => {
     const error = thrown(() => writeSafetensors(new Map([['t', tensor]])))
     expect(error.code).toBe('invalid-data')
