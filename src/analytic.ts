@@ -13,7 +13,7 @@ export {
 } from './attacks/dense/isolated-inputs'
 export { lossGradients } from './attacks/dense/loss-gradients'
 export { type GradientRank, gradientRanks, type RankOptions } from './attacks/dense/ranks'
-export { sequenceLength, type Table, tiedTokenSet, tokenSet } from './attacks/tokens/token-set'
+export { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from './attacks/tokens/token-set'
 export { type TokensByNorm, tokensByNorm } from './attacks/tokens/tokens-by-norm'
 export type { NamedGradients, SharedByName } from './client/shared/read-gradients'
 export { type Proof, type ProofOptions, proofOf, type Recovered } from './measure/proof'

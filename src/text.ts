@@ -1,4 +1,5 @@
 export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
+export type { Explained, FirstBlock, Placed, Transformer } from './attacks/dager/transformer'
 export { balanced } from './attacks/matching/objective/distance'
 export {
   deepLeakageFromText,

@@ -46,10 +46,11 @@ export interface ConvGeometry {
   readonly groups: number
 }
 
-type Nothing = Record<never, never>
+/** What a node carries that has nothing beside its inputs. */
+export type NoAttributes = Record<never, never>
 
 /** What a node of each operation carries beside its inputs. */
-export interface Attributes extends Record<UnaryOp | BinaryOp, Nothing> {
+export interface Attributes extends Record<UnaryOp | BinaryOp, NoAttributes> {
   /** A tensor that changes with every evaluation: the unknowns of an attack. */
   input: { readonly name: string }
   /** A tensor bound once for many evaluations: weights, shared gradients, large constants. */
@@ -59,10 +60,10 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, Nothing> {
   /** 0, 1, …, size − 1. */
   iota: { readonly size: number }
   /** `select(mask, a, b)`: a where the mask is not 0, else b. */
-  select: Nothing
-  reshape: Nothing
+  select: NoAttributes
+  reshape: NoAttributes
   transpose: { readonly permutation: readonly number[] }
-  broadcast: Nothing
+  broadcast: NoAttributes
   /** Elements start, start + step, … of each axis; the node's shape says how many. */
   slice: { readonly start: readonly number[]; readonly step: readonly number[] }
   /** Zeros before, after and between the elements of each axis. */
@@ -76,11 +77,11 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, Nothing> {
   /** Index of the first maximum over one axis, which stays with size 1. */
   argmax: { readonly axis: number }
   /** Over the last axis. */
-  softmax: Nothing
+  softmax: NoAttributes
   /** Over the last axis. */
-  logSoftmax: Nothing
+  logSoftmax: NoAttributes
   /** Product of the last two axes, NumPy broadcasting over the others. */
-  matMul: Nothing
+  matMul: NoAttributes
   /** y of the trilinear form ⟨y, conv(x, w)⟩: x is [N, C, …], w is [O, C / groups, …]. */
   conv: ConvGeometry
   /** Gradient of ⟨y, conv(x, w)⟩ with respect to x, from (y, w). */
@@ -88,14 +89,15 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, Nothing> {
   /** Gradient of ⟨y, conv(x, w)⟩ with respect to w, from (x, y). */
   convFilterGrad: ConvGeometry
   /** Rows of a table [V, …] at whole-number indices. */
-  gather: Nothing
+  gather: NoAttributes
   /** Adds rows into a table of zeros at whole-number indices: the adjoint of `gather`. */
-  scatterAdd: Nothing
+  scatterAdd: NoAttributes
 }
 
 export type Op = keyof Attributes
 
-interface NodeOf<K extends Op> {
+/** A node of one operation. */
+export interface NodeOf<K extends Op> {
   /** Position in the order of construction: inputs always have smaller ids. */
   readonly id: number
   readonly graph: Graph

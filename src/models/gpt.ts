@@ -11,7 +11,7 @@ type Weights = tf.NamedTensorMap
 export interface GptModel {
   readonly config: GptConfig
   /** Every trained weight by its Hugging Face name, without a `transformer.` in front. */
-  readonly weights: Weights
+  readonly weights: tf.NamedTensorMap
   /** The word-embedding table [vocabulary, hidden]. */
   readonly words: tf.Tensor2D
   /** What a client trains: token ids [batch, tokens] in, logits [batch, tokens, vocabulary] out. */
@@ -77,7 +77,7 @@ export function decode(ids: tf.Tensor, weights: Weights, config: GptConfig): tf.
  * @param weights by Hugging Face name; further ones are left alone. The model keeps the tensors and disposes of them.
  * @throws DlgError `invalid-model` naming the first weight that is missing or has another shape
  */
-export function gpt(config: GptConfig, weights: Weights): GptModel {
+export function gpt(config: GptConfig, weights: tf.NamedTensorMap): GptModel {
   checkGptConfig(config)
   requireObject('weights', weights, 'tensors by name', 'invalid-model')
   const given = Object.fromEntries(

@@ -41,7 +41,7 @@ export interface LbfgsState extends OptimizerState {
   /** What the memory knows. */
   readonly curvature: unknown
   /** The newest step t·d, and the value and gradient it started from; undefined before the first. */
-  readonly last?: Step
+  readonly last?: LbfgsStep
   /** Multiplies the length of the first step. */
   readonly firstStep: number
   /** Of the outer iteration under way: where it began, its steps and its evaluations. */
@@ -52,7 +52,8 @@ export interface LbfgsState extends OptimizerState {
   readonly search?: { readonly origin: Float64Array; readonly state: LineSearchState }
 }
 
-interface Step {
+/** The step a state took last. */
+export interface LbfgsStep {
   readonly direction: Float64Array
   /** t */
   readonly length: number

@@ -5,9 +5,9 @@ import type { Runtime } from './runtime'
 import { tfjs } from './tfjs'
 
 /** `auto` takes onnxruntime-node where it is installed and can run the graph, else the active tfjs backend. */
-export type RuntimeName = (typeof RUNTIME_NAMES)[number]
+export type RuntimeName = 'auto' | 'onnx' | 'tfjs' | 'reference'
 
-export const RUNTIME_NAMES = ['auto', 'onnx', 'tfjs', 'reference'] as const
+export const RUNTIME_NAMES: readonly RuntimeName[] = ['auto', 'onnx', 'tfjs', 'reference']
 
 const runtimes: Record<RuntimeName, () => Runtime> = { auto, onnx, tfjs, reference }
 

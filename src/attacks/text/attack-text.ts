@@ -15,9 +15,8 @@ import { gradientOf, lengthOf, tokensBySpan, tokensOf, wordTable } from './share
 import { snapping } from './snapping'
 import { requireModel } from './text-gradients'
 
-type Inherited = 'runtime' | 'iterations' | 'restarts' | 'seed' | 'tolerance' | 'budget' | 'signal'
-
-export interface TextLeakageOptions extends Pick<LeakageOptions, Inherited> {
+export interface TextLeakageOptions
+  extends Pick<LeakageOptions, 'runtime' | 'iterations' | 'restarts' | 'seed' | 'tolerance' | 'budget' | 'signal'> {
   /** Of a classifier: `infer` from the gradient of its bias (default), `joint`, or the class. */
   label?: 'infer' | 'joint' | number
   /** Default `balanced`. */
@@ -38,10 +37,12 @@ export interface TextIterationEvent extends Omit<IterationEvent, 'data'> {
   tokens(): DecodedToken[]
 }
 
-type Outcome = 'status' | 'relativeLoss' | 'history' | 'evaluations' | 'milliseconds' | 'restart' | 'seed' | 'runtime'
-
 /** A sentence out of a shared gradient. */
-export interface TextLeakage extends Pick<Leakage, Outcome> {
+export interface TextLeakage
+  extends Pick<
+    Leakage,
+    'status' | 'relativeLoss' | 'history' | 'evaluations' | 'milliseconds' | 'restart' | 'seed' | 'runtime'
+  > {
   /** With the first and the last token of a sentence, and the hidden tokens of a masked LM filled in. */
   readonly tokens: number[]
   /** How sure each one is. */

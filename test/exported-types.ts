@@ -1,0 +1,71 @@
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Files whose exports a user can import. */
+export const entryFiles = ['index', 'analytic', 'metrics', 'text', 'io/index', 'runtime/onnx/web'].map(
+  (name) => `src/${name}.ts`,
+)
+
+/** What an entry exports, with everything in the namespaces among it. */
+function exportsOf(checker: ts.TypeChecker, module: ts.Symbol): ts.Symbol[] {
+  return checker.getExportsOfModule(module).flatMap((symbol) => {
+    const own = resolved(checker, symbol)
+    const isNamespace = (own.flags & ts.SymbolFlags.ValueModule) !== 0
+    return isNamespace ? exportsOf(checker, own) : [own]
+  })
+}
+
+const resolved = (checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol =>
+  symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+
+/** Parts of a declaration that a caller sees: not the body of a function, nor the value of a constant with a type. */
+function visible(node: ts.Node): ts.Node[] {
+  const parts: ts.Node[] = []
+  node.forEachChild((child) => {
+    const hidden = ts.isBlock(child) || (ts.isVariableDeclaration(node) && child === node.initializer && node.type)
+    if (!hidden) parts.push(child)
+  })
+  return parts
+}
+
+/** Names of the package's own types in a declaration, with their symbols. */
+function mentioned(checker: ts.TypeChecker, node: ts.Node): ts.Symbol[] {
+  const name = ts.isTypeReferenceNode(node)
+    ? node.typeName
+    : ts.isExpressionWithTypeArguments(node)
+      ? node.expression
+      : undefined
+  const symbol = name && checker.getSymbolAtLocation(name)
+  const own = symbol && resolved(checker, symbol)
+  return [...(own ? [own] : []), ...visible(node).flatMap((child) => mentioned(checker, child))]
+}
+
+const isOurs = (symbol: ts.Symbol): boolean =>
+  (symbol.declarations ?? []).some((d) => d.getSourceFile().fileName.startsWith(`${root}src/`)) &&
+  (symbol.flags & ts.SymbolFlags.TypeParameter) === 0
+
+/** Types that stand in what an entry exports and that neither it nor the main entry exports: `entry: type, in export`. */
+export function unexportedTypes(): string[] {
+  const program = ts.createProgram(
+    entryFiles.map((file) => root + file),
+    {
+      ...ts.parseJsonConfigFileContent(ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile).config, ts.sys, root)
+        .options,
+    },
+  )
+  const checker = program.getTypeChecker()
+  const moduleOf = (file: string): ts.Symbol => checker.getSymbolAtLocation(program.getSourceFile(root + file)!)!
+  const main = new Set(exportsOf(checker, moduleOf(entryFiles[0])))
+  return entryFiles.flatMap((file) => {
+    const own = exportsOf(checker, moduleOf(file))
+    const known = new Set([...own, ...main])
+    return own.flatMap((symbol) =>
+      (symbol.declarations ?? [])
+        .flatMap((declaration) => mentioned(checker, declaration))
+        .filter((type) => isOurs(type) && !known.has(type))
+        .map((type) => `${file}: ${type.name}, in ${symbol.name}`),
+    )
+  })
+}
