@@ -63,8 +63,10 @@ class RecordingBackend extends tf.KernelBackend {
   capture(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Node {
     if (dtype === 'string' || dtype === 'complex64') throw this.failure(`a tensor of dtype ${dtype}`)
     const numbers = Float64Array.from(values as Float32Array)
-    if (numbers.every((v) => v === numbers[0]) && numbers.length > 0) return g.fill(this.graph, numbers[0], shape)
-    if (numbers.length <= LARGEST_CONSTANT && numbers.every(Number.isFinite))
+    // tfjs makes tensors of lists that hold tensors, with no number in them, and refuses them later
+    const whole = numbers.length > 0 && numbers.length === g.sizeOf(shape)
+    if (whole && numbers.every((v) => v === numbers[0])) return g.fill(this.graph, numbers[0], shape)
+    if (whole && numbers.length <= LARGEST_CONSTANT && numbers.every(Number.isFinite))
       return g.constant(this.graph, [...numbers], shape)
     const name = `captured ${this.captured.size}`
     this.captured.set(name, numbers)
@@ -73,7 +75,7 @@ class RecordingBackend extends tf.KernelBackend {
 
   /** Remembers the first failure: tfjs or the model may catch or rewrap what is thrown. */
   failure(what: string | Error): DlgError {
-    if (what instanceof DlgError) return what
+    if (isRefusal(what)) return what
     const layer = this.layers.at(-1)
     const cause = what instanceof Error ? what : undefined
     const message = `cannot trace ${cause ? reason(cause) : what}${layer ? ` in layer '${layer}'` : ''}`
@@ -125,6 +127,9 @@ class RecordingBackend extends tf.KernelBackend {
   override dispose(): void {}
 }
 
+/** An error that says what cannot be traced. What a node cannot be built of is for the recorder to name the kernel and the layer of. */
+const isRefusal = (error: unknown): error is DlgError => error instanceof DlgError && error.code !== 'invalid-graph'
+
 /** What a foreign error says; tfjs names a kernel that neither the user's backend nor the tracer has. */
 function reason({ message }: Error): string {
   const missing = /^Kernel '(\w+)' not registered/.exec(message)
@@ -147,7 +152,7 @@ function kernelConfigs(backendName: string, userBackend: string): tf.KernelConfi
         const out = kernel(nodes, attrs ?? {}, recording.graph)
         return Array.isArray(out) ? out.map(info) : info(out)
       } catch (cause) {
-        throw cause instanceof DlgError ? cause : recording.failure(`${kernelName} (${(cause as Error).message})`)
+        throw isRefusal(cause) ? cause : recording.failure(`${kernelName} (${(cause as Error).message})`)
       }
     }
   // what the user's backend has and the tracer has not becomes an error that names it

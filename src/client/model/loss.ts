@@ -52,7 +52,7 @@ function asked(criterion: Criterion, method: 'loss' | 'weights', ask: () => Node
   try {
     return ask()
   } catch (cause) {
-    if (cause instanceof DlgError) throw cause
+    if (cause instanceof DlgError && cause.code !== 'invalid-graph') throw cause
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new DlgError(
       'invalid-option',
