@@ -17,8 +17,7 @@ export type { Reconstruction, RecoveredTargets } from './attacks/matching/recons
 export type { FittedScale } from './attacks/matching/scale'
 export type { IterationEvent, Start } from './attacks/matching/search/options'
 export type { HistoryEntry } from './attacks/matching/search/search'
-export type { KnownTargets } from './attacks/matching/targets/label-choices'
-export type { LabelOption } from './attacks/matching/targets/label-options'
+export type { LabelOption } from './attacks/matching/targets/label-choices'
 export {
   type CheckedWeight,
   type CheckOptions,
@@ -58,7 +57,7 @@ export type { SharedUpdate } from './client/shared/shared-update'
 export type { PlainTensor } from './client/shared/tensor-values'
 export type { UpdateApproach, UpdateOptions } from './client/shared/update-options'
 export type { TargetOptions } from './client/target-options'
-export type { OutputTargets } from './client/target-values'
+export type { ClassIndices, KnownTargets, OutputTargets } from './client/target-values'
 export type { CriterionName, CriterionOption, TrainingOptions } from './client/training-options'
 export { DlgError, type DlgErrorCode } from './errors/dlg-error'
 export * as graph from './graph'
