@@ -5,7 +5,7 @@ import { type BACKENDS, useBackend } from './backend'
 import { EXIT } from './command'
 import { type Batch, exampleBatch } from './example-batch'
 import { readModel } from './read-model'
-import { paint, type Terminal } from './terminal'
+import { paint, type Terminal, visible } from './terminal'
 import type { Training } from './training'
 
 /** A check of a model out of a file. */
@@ -30,10 +30,10 @@ export async function checkFile(options: FileCheck, terminal: Terminal): Promise
     const { batchSize, range, ...client } = options.training
     const { seed, runtime } = options
     const check = await checkModel(model, { x: one(batch.x), y: one(batch.y) }, { ...client, seed, runtime })
-    const text = describeCheck(check).replace(/^ {2}(ok|warning|error) /gm, (line, level) =>
+    const text = visible(describeCheck(check)).replace(/^ {2}(ok|warning|error) /gm, (line, level) =>
       paint(terminal, 'stdout', level === 'ok' ? 'green' : 'red', line),
     )
-    terminal.stdout.write(options.json ? `${JSON.stringify(check, null, 2)}\n` : `${text}\n`)
+    terminal.stdout.write(options.json ? visible(`${JSON.stringify(check, null, 2)}\n`) : `${text}\n`)
     return check.findings.some(({ level }) => level === 'error') ? EXIT.failed : EXIT.converged
   } finally {
     tf.dispose([...(batch?.x ?? []), ...(batch?.drawn ?? [])])

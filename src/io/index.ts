@@ -1,4 +1,4 @@
-export type { ReadLimits } from './bytes/limits'
+export type { ReadLimits, ReadOptions } from './bytes/limits'
 export { writeFileAtomic } from './files/atomic'
 export type { FlattenOrder } from './layouts/flatten-order'
 export type { TensorSpec } from './layouts/layer-groups'
@@ -10,20 +10,30 @@ export {
   type TensorTargets,
   toPyTorch,
 } from './layouts/pytorch'
+export type { ImageLimits } from './pictures/dimensions'
 export { encodeGif, type GifOptions } from './pictures/gif'
 export { decodeImage, type Image, readImage } from './pictures/image'
 export { encodePng } from './pictures/png'
 export { resize, squareCrop, toSquare } from './pictures/resample'
 export { gallery, type StripOptions, strip } from './pictures/strip'
 export type { Float32Tensor, NamedTensors } from './tensors/float32-tensor'
+export type { Ignore } from './tensors/ignore'
 export { parseTensorsJson } from './tensors/json-tensors'
 export { parseMsgpack } from './tensors/msgpack'
 export { parseNpy, writeNpy } from './tensors/npy'
 export { parseNpz, writeNpz } from './tensors/npz'
-export { readTensors } from './tensors/read-tensors'
+export { type LeftOut, readFloatTensors, readTensors } from './tensors/read-tensors'
 export { parseSafetensors, type SafetensorsFile, type SafetensorsTensor } from './tensors/safetensors'
 export type { SafetensorsData, SafetensorsDtype } from './tensors/safetensors-dtype'
 export { writeSafetensors } from './tensors/safetensors-write'
+export {
+  coarser,
+  isWhole,
+  type Quantization,
+  SIGNIFICAND_BITS,
+  type StoredAs,
+  type StoredDtype,
+} from './tensors/stored-dtype'
 export type { TensorToWrite } from './tensors/tensor-to-write'
 export {
   type ModelArtifacts,

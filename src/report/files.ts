@@ -1,37 +1,48 @@
-import { randomUUID } from 'node:crypto'
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DlgError } from '../errors/dlg-error'
-import { writeFileAtomic } from '../io'
+import { makeFolder, removeStale, temporaryName } from '../io/files/atomic'
 
 export type Files = Readonly<Record<string, Uint8Array | string>>
 
 /**
- * Refuses, before any work, a folder that cannot be written.
+ * Refuses, before any work, a folder that cannot be written. The folder stays as it was, or missing.
+ *
+ * Nothing but making something there tells: permissions do not know of file systems that are read-only, full, or no place
+ * for files.
  *
  * @throws DlgError `invalid-file`
  */
 export function checkFolder(folder: string): void {
-  for (let path = resolve(folder); ; path = dirname(path)) {
-    if (isFolder(path) || path === dirname(path)) return
-    if (existsSync(path)) throw new DlgError('invalid-file', `--out ${folder}: ${path} is a file; give a folder`)
+  let path = resolve(folder)
+  while (!existsSync(path) && path !== dirname(path)) path = dirname(path)
+  if (!isFolder(path)) throw new DlgError('invalid-file', `--out ${folder}: ${path} is a file; give a folder`)
+  try {
+    rmdirSync(mkdtempSync(join(path, '.dlg-')))
+  } catch (cause) {
+    throw unwritable(folder, cause)
   }
 }
 
 /**
  * Puts all files of a run into a folder, or none.
  *
- * They are written into a temporary folder beside it. If there is no such folder yet, one rename puts it in place. If
- * there is, its other files stay, and ours are renamed over their predecessors one after the other: signals are not
- * served between synchronous calls, so only a kill -9 or a power cut within those microseconds could come in between.
+ * If there is no such folder yet, they are written into a temporary folder beside it, which one rename puts in place. If
+ * there is, they are written into a temporary folder in it, its other files stay, and ours are renamed over their
+ * predecessors one after the other: signals are not served between synchronous calls, so only a kill -9 or a power cut
+ * within those microseconds could come in between. What such a kill left behind is removed once it is an hour old.
  *
  * @throws DlgError `invalid-file` when it cannot be written; the folder is then as it was
  */
 export function writeFiles(folder: string, files: Files): void {
   const target = resolve(folder)
-  const temporary = `${target}.${randomUUID()}.tmp`
+  const own = existsSync(target) ? join(target, '.dlg') : target
+  const temporary = temporaryName(own)
   try {
-    for (const [name, content] of Object.entries(files)) writeFileAtomic(join(temporary, name), content)
+    makeFolder(dirname(own))
+    removeStale(own)
+    mkdirSync(temporary)
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(temporary, name), content)
     if (existsSync(target)) {
       const taken = Object.keys(files).find((name) => isFolder(join(target, name)))
       if (taken !== undefined)
@@ -40,11 +51,14 @@ export function writeFiles(folder: string, files: Files): void {
     } else renameSync(temporary, target)
   } catch (cause) {
     if (cause instanceof DlgError) throw cause
-    throw new DlgError('invalid-file', `--out ${folder}: cannot be written: ${(cause as Error).message}`, { cause })
+    throw unwritable(folder, cause)
   } finally {
     removeQuietly(temporary)
   }
 }
+
+const unwritable = (folder: string, cause: unknown): DlgError =>
+  new DlgError('invalid-file', `--out ${folder}: cannot be written: ${(cause as Error).message}`, { cause })
 
 function removeQuietly(folder: string): void {
   try {

@@ -1,4 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
+import type { Ignore } from '../tensors/ignore'
 
 export interface ReadLimits {
   /**
@@ -7,6 +8,11 @@ export interface ReadLimits {
    * Gradients that are mostly zero shrink further, down to a thousandth: raise it for those.
    */
   readonly maximumBytes?: number
+}
+
+export interface ReadOptions extends ReadLimits {
+  /** Tensors that are left out: they are not unpacked, and nothing in them can refuse the file. */
+  readonly ignore?: Ignore
 }
 
 /** The largest growth from an element in a file to float32, that of a byte. */
