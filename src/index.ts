@@ -6,7 +6,7 @@ export {
   type LabelDecision,
   type LabelInference,
   type LabelStrategy,
-} from './attacks/labels/index'
+} from './attacks/labels'
 export { type InferredLabels, inferLabels } from './attacks/labels/infer-labels'
 export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
 export { balanced, cosine, type Distance, l2 } from './attacks/matching/objective/distance'

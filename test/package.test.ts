@@ -63,10 +63,7 @@ describe('the README', () => {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
     const file = join(folder, 'example.ts')
-    writeFileSync(
-      file,
-      `${code.replaceAll("from 'dlg-ts'", "from '../../src/index'")}\nexport { leak, again, secret }\n`,
-    )
+    writeFileSync(file, `${code.replaceAll("from 'dlg-ts'", "from '../../src/index.ts'")}\nexport { leak, again, secret }\n`)
     const log = vi.spyOn(console, 'log').mockImplementation(() => {})
     try {
       const { leak, again, secret } = await import(file)

@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors/dlg-error'
 import type { Float32Tensor, LeftOut, NamedTensors } from '../io'
-import { isList } from '../io/tensors/list-layers'
+import { isList } from '../io/layouts/list-layers'
 
 type Weights = LayersModel['weights']
 

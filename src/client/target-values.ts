@@ -1,7 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { show } from '../errors/checks'
 import { DlgError, type DlgErrorCode } from '../errors/dlg-error'
-import { type Shape, sameShape, sizeOf } from '../graph/index'
+import { type Shape, sameShape, sizeOf } from '../graph'
 import type { Values } from '../runtime/runtime'
 import type { TargetKind } from './model/criterion'
 import { type Each, inOrder } from './model/each'

@@ -1,4 +1,4 @@
-import * as g from '../graph/index'
+import * as g from '../graph'
 import type { Program, Values } from '../runtime/runtime'
 import { type Each, mapEach } from './model/each'
 import { type TracedGradient, traceGradient, weightParameter } from './model/gradient'

@@ -1,3 +1,12 @@
+export {
+  coarser,
+  isWhole,
+  type Quantization,
+  SIGNIFICAND_BITS,
+  type StoredAs,
+  type StoredDtype,
+} from '../numbers/stored-dtype'
+export type { Ignore } from './bytes/ignore'
 export type { ReadLimits, ReadOptions } from './bytes/limits'
 export { writeFileAtomic } from './files/atomic'
 export type { FlattenOrder } from './layouts/flatten-order'
@@ -17,7 +26,6 @@ export { encodePng } from './pictures/png'
 export { resize, squareCrop, toSquare } from './pictures/resample'
 export { gallery, type StripOptions, strip } from './pictures/strip'
 export type { Float32Tensor, NamedTensors } from './tensors/float32-tensor'
-export type { Ignore } from './tensors/ignore'
 export { parseTensorsJson } from './tensors/json-tensors'
 export { parseMsgpack } from './tensors/msgpack'
 export { parseNpy, writeNpy } from './tensors/npy'
@@ -26,14 +34,6 @@ export { type LeftOut, readFloatTensors, readTensors } from './tensors/read-tens
 export { parseSafetensors, type SafetensorsFile, type SafetensorsTensor } from './tensors/safetensors'
 export type { SafetensorsData, SafetensorsDtype } from './tensors/safetensors-dtype'
 export { writeSafetensors } from './tensors/safetensors-write'
-export {
-  coarser,
-  isWhole,
-  type Quantization,
-  SIGNIFICAND_BITS,
-  type StoredAs,
-  type StoredDtype,
-} from './tensors/stored-dtype'
 export type { TensorToWrite } from './tensors/tensor-to-write'
 export {
   type ModelArtifacts,

@@ -5,7 +5,7 @@ import { type NamedGradients, type SharedGradients, weightTensors } from '../cli
 import { tensorValues } from '../client/shared/tensor-values'
 import type { TrainingOptions } from '../client/training-options'
 import { DlgError } from '../errors/dlg-error'
-import { sameShape } from '../graph/index'
+import { sameShape } from '../graph'
 import { normOf } from '../numbers/norms'
 
 /** Whether what was recovered has the shared gradient. */

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { deepLeakage, gradientsOf, type LabelOption, type OutputTargets } from '../../src'
 import { proofOf } from '../../src/analytic'
-import { deepLeakage, gradientsOf, type LabelOption, type OutputTargets } from '../../src/index'
 import { convNet, plain, sample } from '../attacks/matching/tiny'
 import { leavesNoTensors } from '../tensors'
 

@@ -2,7 +2,7 @@ import { type NamedGradients, namedGradients, type SharedByName } from '../../cl
 import { DlgError } from '../../errors/dlg-error'
 import { CLASS_BIAS, TOKEN_BIAS, WORDS } from '../../models/bert-shapes'
 import type { TextModel } from '../../models/text-model'
-import { lbfgs, recover } from '../../optim/index'
+import { lbfgs, recover } from '../../optim'
 import type { Values } from '../../runtime/runtime'
 import { deepLeakageFromGradients, type Leakage } from '../matching/leakage'
 import type { LeakageOptions } from '../matching/options'

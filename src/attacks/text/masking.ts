@@ -1,6 +1,6 @@
 import type { Criterion } from '../../client/model/criterion'
 import { DlgError } from '../../errors/dlg-error'
-import * as g from '../../graph/index'
+import * as g from '../../graph'
 import { random } from '../../numbers/random'
 
 /** A sentence of a masked language model: some tokens are hidden and have to be said. */

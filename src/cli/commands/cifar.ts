@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { DlgError } from '../../errors/dlg-error'
 import { attackOptions, attackSettings } from '../attack'
 import type { Command } from '../command'
-import { type CifarSet, cifar10, cifar100, cifarSample, readArchive } from '../data/index'
+import { type CifarSet, cifar10, cifar100, cifarSample, readArchive } from '../data'
 import { network, networkOptions } from '../network'
 import type { Terminal } from '../terminal'
 

@@ -1,6 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
 import type { Criterion } from './criterion'
 import { perSample } from './per-sample'
 import { type OutputKind, scoresOf } from './scores'

@@ -1,6 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
-import type { Graph, Node, Shape } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Graph, Node, Shape } from '../../graph'
+import * as g from '../../graph'
 import type { Criterion } from './criterion'
 import { type CrossEntropyOptions, requireSmoothing, smoothed, surprise } from './criterion-class'
 import { perSample } from './per-sample'

@@ -1,8 +1,8 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../../errors/dlg-error'
-import type { Node, Shape } from '../../graph/index'
-import type { Recorder } from '../../trace/index'
+import type { Node, Shape } from '../../graph'
+import type { Recorder } from '../../trace'
 import { openFunctional } from './open-functional'
 import { openLayers } from './open-layers'
 

@@ -1,6 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../../errors/dlg-error'
-import { applyLayers } from '../../trace/index'
+import { applyLayers } from '../../trace'
 import { uniqueNames } from './each'
 import type { OpenModel } from './model'
 

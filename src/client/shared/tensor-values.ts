@@ -1,7 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
 import { type Shape, sameShape, sizeOf } from '../../graph'
-import { isWhole, type StoredAs, storedAs } from '../../io/tensors/stored-dtype'
+import { isWhole, type StoredAs, storedAs } from '../../numbers/stored-dtype'
 import type { Values } from '../../runtime/runtime'
 
 /**

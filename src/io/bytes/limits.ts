@@ -1,5 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
-import type { Ignore } from '../tensors/ignore'
+import type { Ignore } from './ignore'
 
 export interface ReadLimits {
   /**

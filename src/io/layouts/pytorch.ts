@@ -1,14 +1,14 @@
 import { DlgError } from '../../errors/dlg-error'
+import { coarser, isWhole, storedAs } from '../../numbers/stored-dtype'
+import { type Ignore, ignores } from '../bytes/ignore'
 import { isRecord } from '../bytes/untrusted'
 import type { NamedTensors } from '../tensors/float32-tensor'
-import { type Ignore, ignores } from '../tensors/ignore'
-import { isList, pairInOrder } from '../tensors/list-layers'
-import { coarser, isWhole, storedAs } from '../tensors/stored-dtype'
 import { checkTensor, type TensorToWrite } from '../tensors/tensor-to-write'
 import { type FlattenOrder, orderFlattened } from './flatten-order'
 import { type TensorSpec, tfjsLayers, torchLayers } from './layer-groups'
 import type { Link } from './layer-links'
 import { linkToTfjs, linkToTorch } from './link-values'
+import { isList, pairInOrder } from './list-layers'
 import { matchLayers } from './match-layers'
 
 export interface LayoutOptions {

@@ -1,5 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
-import type { StoredAs } from './stored-dtype'
+import type { StoredAs } from '../../numbers/stored-dtype'
 
 /**
  * A tensor as plain data, the form in which shared gradients are handed to the attack.

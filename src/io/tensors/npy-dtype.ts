@@ -1,7 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
+import type { StoredDtype } from '../../numbers/stored-dtype'
 import { quote } from '../bytes/untrusted'
 import { halfToNumber } from './safetensors-dtype'
-import type { StoredDtype } from './stored-dtype'
 
 export interface NpyDtype {
   /** Bytes per element. */

@@ -1,5 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
-import type { StoredDtype } from './stored-dtype'
+import type { StoredDtype } from '../../numbers/stored-dtype'
 
 /** The element types that are read. */
 export type SafetensorsDtype =

@@ -1,6 +1,6 @@
 import type { DlgError } from '../../errors/dlg-error'
+import type { StoredAs } from '../../numbers/stored-dtype'
 import type { Float32Tensor, NamedTensors } from './float32-tensor'
-import type { StoredAs } from './stored-dtype'
 
 /** A tensor of a file that is open: what it is, before its values are read. */
 export interface StoredTensor extends StoredAs {

@@ -1,6 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
+import type { StoredAs } from '../../numbers/stored-dtype'
 import { valuesIn } from './float32-tensor'
-import type { StoredAs } from './stored-dtype'
 
 /**
  * Values to store as float32: `data` is row-major and as long as `shape`'s product. How a file held them before is kept by

@@ -1,8 +1,8 @@
 import { DlgError } from '../../errors/dlg-error'
+import type { StoredAs } from '../../numbers/stored-dtype'
 import { quote } from '../bytes/untrusted'
 import { type Float32Tensor, toFloat32 } from './float32-tensor'
 import { halfToNumber } from './safetensors-dtype'
-import type { StoredAs } from './stored-dtype'
 import type { StoredTensor } from './stored-tensor'
 import { type ShardDtype, STORED_SIZES, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
 

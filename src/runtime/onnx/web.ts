@@ -1,6 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 import type { Runtime } from '../runtime'
-import { onnxRuntime } from './index'
+import { onnxRuntime } from '.'
 import type { OnnxOptions, OnnxRuntimeModule } from './portable'
 
 /**

@@ -14,7 +14,7 @@ import {
   readTensors,
   writeNpy,
 } from '../../../src/io'
-import { ignores } from '../../../src/io/tensors/ignore'
+import { ignores } from '../../../src/io/bytes/ignore'
 import { thrown } from '../thrown'
 import { buildSafetensors, bytesOf } from './safetensors-builder'
 

@@ -13,7 +13,7 @@ import {
   targetKind,
 } from '../../../client/target-values'
 import { choice, hasMethod, invalid, show } from '../../../errors/checks'
-import { infer, joint, type LabelStrategy } from '../../labels/index'
+import { infer, joint, type LabelStrategy } from '../../labels'
 /** How the targets of one output are obtained. Class indices are in a record, so that a list of choices is not taken for them. */
 export type LabelChoice = LabelStrategy | KnownTargets | { readonly labels: readonly number[] }
 

@@ -1,6 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
-import type { Layer, TensorSpec } from '../layouts/layer-groups'
-import { type Link, layerLinks } from '../layouts/layer-links'
+import type { Layer, TensorSpec } from './layer-groups'
+import { type Link, layerLinks } from './layer-links'
 
 /** How archives and lists call tensors that nobody named. */
 const UNNAMED = /^(arr_)?\d+$/

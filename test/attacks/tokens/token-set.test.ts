@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { sequenceLength, tiedTokenSet, tokenSet } from '../../src/analytic'
-import { thrown } from '../io/thrown'
+import { sequenceLength, tiedTokenSet, tokenSet } from '../../../src/analytic'
+import { thrown } from '../../io/thrown'
 
 const table = (...rows: number[][]) => ({ data: Float64Array.from(rows.flat()), width: rows[0].length })
 
