@@ -33,15 +33,16 @@ extensionCodec.register({
   decode: () => undefined,
 })
 
-/** What is accepted is consistent, and no larger than four times the file. */
+/** What is accepted is consistent, and no larger than four times the file. Plain comparisons, as there are many. */
 function sound(read: NamedTensors, fileBytes: number): void {
   let stored = 0
-  for (const { shape, data } of read.values()) {
-    expect(data).toBeInstanceOf(Float32Array)
-    expect(data.length).toBe(shape.reduce((a, b) => a * b, 1))
+  for (const [name, { shape, data }] of read) {
+    const values = shape.reduce((a, b) => a * b, 1)
+    if (!(data instanceof Float32Array) || data.length !== values)
+      throw new Error(`'${name}' is [${shape}] and has ${data.length} values in a ${data.constructor.name}`)
     stored += data.byteLength
   }
-  expect(stored).toBeLessThanOrEqual(4 * fileBytes)
+  if (stored > 4 * fileBytes) throw new Error(`${stored} bytes out of ${fileBytes}`)
 }
 
 /** A zip around mutated members is sound itself, so that damage reaches the arrays. */
@@ -64,9 +65,9 @@ const kinds: Kind[] = [
   ['npz, stored', writeNpz(tensors), 5000, 5, 4000],
   ['npz, deflated', writeNpz(tensors, { compress: true }), 5000, 5, 4000],
   ['npy', writeNpy(tensor(6, 7)), 5000, 800, 800],
-  ['msgpack with numbers', encode(numbers), 4000, 400, 400],
+  ['msgpack with numbers', encode(numbers), 2500, 250, 250],
   ['msgpack with float32', encode(list, { extensionCodec }), 4000, 600, 150],
-  ['json', Buffer.from(JSON.stringify(numbers.slice(0, 3))), 2000, 150, 700],
+  ['json', Buffer.from(JSON.stringify(numbers.slice(0, 3))), 3500, 250, 1200],
 ]
 
 describe('damaged files of tensors give tensors or a DlgError, in work and memory', () => {
@@ -162,8 +163,14 @@ describe('damaged files of tensors give tensors or a DlgError, in work and memor
     expect(after.heapUsed - before.heapUsed).toBeLessThan(64 * bytes.length + 2 ** 23)
     expect(inflated).toMatchObject({ packed: 0, produced: 0 })
     // Each byte is looked at a few times at most, by the scan of msgpack and by the walk over a tree.
-    expect(callsOf(DataView.prototype, 'getUint8', refuse)).toBeLessThanOrEqual(2 * bytes.length)
-    expect(callsOf(DataView.prototype, 'getUint32', refuse)).toBeLessThanOrEqual(bytes.length)
-    expect(callsOf(Array, 'isArray', refuse)).toBeLessThanOrEqual(4 * bytes.length)
+    let [looks, lengths] = [0, 0]
+    const visits = callsOf(Array, 'isArray', () => {
+      lengths = callsOf(DataView.prototype, 'getUint32', () => {
+        looks = callsOf(DataView.prototype, 'getUint8', refuse)
+      })
+    })
+    expect(looks).toBeLessThanOrEqual(2 * bytes.length)
+    expect(lengths).toBeLessThanOrEqual(bytes.length)
+    expect(visits).toBeLessThanOrEqual(4 * bytes.length)
   })
 })
