@@ -1,5 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 
+/** How much memory a reader of files may use. */
 export interface ReadLimits {
   /**
    * The most bytes that a file's parts may have once inflated, in all, and the most that its tensors may have as
