@@ -47,6 +47,7 @@ export interface IterationEvent {
   data(): Float32Array
 }
 
+/** Options of `deepLeakageFromGradients`. The options of the client's training are among them. */
 export interface LeakageOptions extends TrainingOptions {
   /** How many samples the gradient averages. Default 1. */
   batchSize?: number
