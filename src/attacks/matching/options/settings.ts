@@ -113,6 +113,7 @@ export interface LeakageOptions extends TrainingOptions {
   budget?: { evaluations?: number; milliseconds?: number }
   /** Ends the attack with the best point so far. */
   signal?: AbortSignal
+  /** Called as each iteration begins. */
   onIteration?: (event: IterationEvent) => void
 }
 
