@@ -1,3 +1,10 @@
+/**
+ * Deep Leakage from Gradients: the data behind a shared gradient, found by a search. The client, the labels, the losses, the
+ * optimizers, the runtimes and the graph are here too.
+ *
+ * @module dlg-ts
+ */
+
 export {
   infer,
   joint,
@@ -63,6 +70,7 @@ export type { UpdateApproach, UpdateOptions } from './client/shared/update-optio
 export type { OutputTargets } from './client/target-values'
 export type { CriterionName, CriterionOption, TrainingOptions } from './client/training-options'
 export { DlgError, type DlgErrorCode } from './errors/dlg-error'
+/** The dataflow graph: its nodes, the operations on them, and their derivatives. */
 export * as graph from './graph'
 export type { Status } from './measure/verdict'
 export * from './optim'

@@ -1,3 +1,9 @@
+/**
+ * Files of tensors and pictures, and the layouts of PyTorch and tfjs. For Node.
+ *
+ * @module dlg-ts/io
+ */
+
 export type { ReadLimits } from './bytes/limits'
 export { writeFileAtomic } from './files/atomic'
 export type { FlattenOrder } from './layouts/flatten-order'

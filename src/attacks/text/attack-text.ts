@@ -28,6 +28,7 @@ export interface TextLeakageOptions extends Pick<LeakageOptions, Inherited> {
    * of the first block gives in closed form, of which the search is then the proof.
    */
   start?: 'normal' | 'span'
+  /** Called as each iteration begins. */
   onIteration?: (event: TextIterationEvent) => void
 }
 
