@@ -9,7 +9,7 @@ import { checkGroup, decodeGroup } from './tfjs-weights'
 
 /** What `tf.loadLayersModel` asks of a handler. */
 export interface ModelHandler {
-    /** Reads the topology and the weights. tfjs calls this. @throws DlgError `invalid-file` */
+  /** Reads the topology and the weights. tfjs calls this. @throws DlgError `invalid-file` */
   load(): Promise<ModelArtifacts>
 }
 
