@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { gradientsOf } from '../src'
-import { prepareAttack } from '../src/attacks/matching/attack'
-import { leakageOptions } from '../src/attacks/matching/options/options'
+import { prepareAttack } from '../src/attacks/matching/leakage'
+import { leakageOptions } from '../src/attacks/matching/options'
+import { openTarget } from '../src/client/target'
 import { onnx } from '../src/runtime/onnx/node'
 import { buildModel, findCase, problemOf } from './cases'
 
@@ -32,7 +33,7 @@ async function main(): Promise<void> {
   const shared = await gradientsOf(model, problem.x, problem.labels)
   const tensors = tf.memory().numTensors
   const settings = leakageOptions({ batchSize: c.batch, init: problem.start, runtime: onnx() })
-  const attack = await prepareAttack(model, shared, settings)
+  const attack = await prepareAttack(await openTarget(model, shared, settings), settings)
   const point = await attack.start(0)
 
   for (let i = 0; i < WARM_UP; i++) await attack.evaluate(point)

@@ -11,8 +11,9 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import type { InferenceSession } from 'onnxruntime-common'
 import { gradientsOf } from '../src'
-import { prepareAttack } from '../src/attacks/matching/attack'
-import { leakageOptions } from '../src/attacks/matching/options/options'
+import { prepareAttack } from '../src/attacks/matching/leakage'
+import { leakageOptions } from '../src/attacks/matching/options'
+import { openTarget } from '../src/client/target'
 import { onnxRuntime } from '../src/runtime/onnx'
 import { loadOnnxRuntimeNode } from '../src/runtime/onnx/node'
 import type { OnnxRuntimeModule } from '../src/runtime/onnx/portable'
@@ -105,7 +106,7 @@ async function main(): Promise<void> {
   const settings = leakageOptions({
     ...{ preset: 'paper', batchSize: c.batch, init: problem.start, runtime: onnxRuntime(profiling, { threads }) },
   })
-  const attack = await prepareAttack(model, shared, settings)
+  const attack = await prepareAttack(await openTarget(model, shared, settings), settings)
   const point = await attack.start(0)
   for (let i = 0; i < count + 3; i++) await attack.evaluate(point)
   for (const session of sessions) session.endProfiling()

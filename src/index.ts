@@ -14,21 +14,17 @@ export {
   type LabelInference,
   type LabelStrategy,
 } from './attacks/labels/index'
-export { type InferredLabels, inferLabels } from './attacks/matching/infer-labels'
-export { deepLeakage, deepLeakageFromGradients, type Leakage } from './attacks/matching/leakage'
+export { type InferredLabels, inferLabels } from './attacks/labels/infer-labels'
+export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
 export { balanced, cosine, type Distance, l2 } from './attacks/matching/objective/distance'
+export type { PriorWeights } from './attacks/matching/objective/options'
 export { box, colorTotalVariation, norm, type Prior, totalVariation } from './attacks/matching/objective/prior'
-export type { LabelOption } from './attacks/matching/options/label-options'
-export type {
-  IterationEvent,
-  LeakageOptions,
-  PriorWeights,
-  Start,
-} from './attacks/matching/options/settings'
+export type { LeakageOptions } from './attacks/matching/options'
 export type { Reconstruction, RecoveredTargets } from './attacks/matching/reconstruction'
 export type { FittedScale } from './attacks/matching/scale'
+export type { IterationEvent, Start } from './attacks/matching/search/options'
 export type { HistoryEntry } from './attacks/matching/search/search'
-export type { KnownTargets } from './attacks/matching/targets/label-choices'
+export type { LabelOption } from './attacks/matching/targets/label-choices'
 export {
   type CheckedWeight,
   type CheckOptions,
@@ -67,7 +63,8 @@ export type { NamedGradients, SharedByName, SharedGradients } from './client/sha
 export type { SharedUpdate } from './client/shared/shared-update'
 export type { PlainTensor } from './client/shared/tensor-values'
 export type { UpdateApproach, UpdateOptions } from './client/shared/update-options'
-export type { OutputTargets } from './client/target-values'
+export type { TargetOptions } from './client/target-options'
+export type { ClassIndices, KnownTargets, OutputTargets } from './client/target-values'
 export type { CriterionName, CriterionOption, TrainingOptions } from './client/training-options'
 export { DlgError, type DlgErrorCode } from './errors/dlg-error'
 /** The dataflow graph: its nodes, the operations on them, and their derivatives. */

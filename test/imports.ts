@@ -21,7 +21,11 @@ export const sources: readonly string[] = readdirSync(join(root, 'src'), { recur
 export function importsOf(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8')
   const statements = [...text.matchAll(/^(?:import|export) ([^'"]*? from )?'([^']+)'/gm)]
-  const dynamic = [...text.matchAll(/import\('([^']+)'\)/g)].map(([, from]) => ({ from, typeOnly: false, dynamic: true }))
+  const dynamic = [...text.matchAll(/import\('([^']+)'\)/g)].map(([, from]) => ({
+    from,
+    typeOnly: false,
+    dynamic: true,
+  }))
   const found = statements.map(([, clause = '', from]) => {
     const names =
       /^\{([^}]*)\}/

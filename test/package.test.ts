@@ -63,7 +63,7 @@ describe('the README', () => {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
     const file = join(folder, 'example.ts')
-    writeFileSync(file, `${code.replaceAll("from 'dlg-ts'", "from '../../src'")}\nexport { leak, secret }\n`)
+    writeFileSync(file, `${code.replaceAll("from 'dlg-ts'", "from '../../src/index'")}\nexport { leak, secret }\n`)
     const log = vi.spyOn(console, 'log').mockImplementation(() => {})
     try {
       const { leak, secret } = await import(file)

@@ -3,10 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { deepLeakageFromGradients, gradientsOf, type Model } from '../../src'
-import { type Attack, prepareAttack } from '../../src/attacks/matching/attack'
-import { leakageOptions } from '../../src/attacks/matching/options/options'
+import type { Attack } from '../../src/attacks/matching/attack'
+import { prepareAttack } from '../../src/attacks/matching/leakage'
+import { leakageOptions } from '../../src/attacks/matching/options'
 import { newProgress } from '../../src/attacks/matching/search/progress'
 import { searchAll } from '../../src/attacks/matching/search/restarts'
+import { openTarget } from '../../src/client/target'
 import { writeFileAtomic, writeSafetensors } from '../../src/io'
 import { onnx } from '../../src/runtime/onnx/node'
 import { buildModel, findCase, type Problem, problemOf, tensorsOf } from '../cases'
@@ -53,7 +55,7 @@ await serve({
       ...{ preset: 'paper', batchSize: c.batch, init: problem.start, runtime: runtime(threads) },
     })
     const began = performance.now()
-    const attack = await prepareAttack(model, shared, settings)
+    const attack = await prepareAttack(await openTarget(model, shared, settings), settings)
     const point = await attack.start(0)
     await attack.evaluate(point)
     open = { model, problem, shared, attack, point, threads }
@@ -87,7 +89,7 @@ await serve({
         marks.push({ restart, evaluations, ms, evaluating, own: evaluations - before })
       },
     })
-    const attack = await prepareAttack(model, shared, settings)
+    const attack = await prepareAttack(await openTarget(model, shared, settings), settings)
     const progress = newProgress(settings.restarts)
     const timedAttack: Attack = {
       ...attack,

@@ -1,9 +1,11 @@
 import { Tensor } from '@tensorflow/tfjs-core'
-import { leakageOptions } from '../attacks/matching/options/options'
-import { type TracedAttack, traceAttack } from '../attacks/matching/trace-attack'
+import { type AttackObjective, objectiveOf } from '../attacks/matching/objective/attack-objective'
+import { leakageOptions } from '../attacks/matching/options'
+import { traceTarget } from '../attacks/matching/trace-target'
 import { inOrder } from '../client/model/each'
 import type { Model } from '../client/model/model'
 import type { Data } from '../client/read-data'
+import { openTarget } from '../client/target'
 import type { TracedExample } from '../client/trace-example'
 import type { TrainingOptions } from '../client/training-options'
 import { DlgError } from '../errors/dlg-error'
@@ -36,9 +38,11 @@ export async function checkSearch(
   const { batchSize, traced, settings } = example
   const shared = traced.trained.map(({ shape }, i) => ({ shape, data: gradients[i] }))
   const attack = leakageOptions({ ...options, batchSize, seed, priors: [], known: wholeInputs(x, example) })
-  let prepared: TracedAttack
+  let prepared: AttackObjective
   try {
-    prepared = await traceAttack(model, shared, { ...attack, runtime: settings.runtime })
+    const own = { ...attack, runtime: settings.runtime }
+    const target = await openTarget(model, shared, own)
+    prepared = await objectiveOf(target, await traceTarget(target, own), own)
   } catch (error) {
     if (!(error instanceof DlgError)) throw error
     return { findings: [{ level: 'warning', code: 'no-search', message: `no search applies: ${error.message}` }] }
@@ -75,7 +79,7 @@ function wholeInputs(x: Data, { data }: TracedExample): Record<string, Tensor> {
 }
 
 /** The quickest of a few evaluations after a first one, in milliseconds. */
-async function timed(evaluator: Evaluator, { point, start }: TracedAttack): Promise<number> {
+async function timed(evaluator: Evaluator, { point, start }: AttackObjective): Promise<number> {
   const inputs = point.partsOf(await start(0))
   await evaluator.run(inputs)
   let best = Number.POSITIVE_INFINITY

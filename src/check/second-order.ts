@@ -1,4 +1,4 @@
-import type { TracedAttack } from '../attacks/matching/trace-attack'
+import type { AttackObjective } from '../attacks/matching/objective/attack-objective'
 import { random } from '../numbers/random'
 import { reference } from '../runtime/reference'
 import type { Evaluator, Program, Runtime, Values } from '../runtime/runtime'
@@ -24,7 +24,7 @@ const FLOAT32 = { precision: 'float32', steps: [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e
  * directions at a random point. The objective contains the client's gradient, so this is a check of second derivatives.
  */
 export async function checkSecondOrder(
-  { program, parameters, point, start }: TracedAttack,
+  { program, parameters, point, start }: AttackObjective,
   evaluator: Evaluator,
   runtime: Runtime,
   { seed, kinked }: { seed: number; kinked: boolean },

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { Leakage } from '../attacks/matching/leakage'
-import type { LeakageOptions } from '../attacks/matching/options/settings'
+import type { LeakageOptions } from '../attacks/matching/options'
 import { DlgError } from '../errors/dlg-error'
 import { mean, type PairedSample, pairSamples } from '../measure/samples'
 import { ALIKE, type Verdict, verdictOf } from '../measure/verdict'
@@ -110,7 +110,7 @@ function reportOf(leak: Leakage, measured: PairedSample[] | undefined, options: 
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
-    trials: leak.trials,
+    trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,
     options: { ...others, ...training },

@@ -1,5 +1,5 @@
 import { deepLeakageFromGradients, type Leakage } from '../attacks/matching/leakage'
-import type { LeakageOptions } from '../attacks/matching/options/settings'
+import type { LeakageOptions } from '../attacks/matching/options'
 import type { Model } from '../client/model/model'
 import type { SharedGradients } from '../client/shared/read-gradients'
 import type { SharedUpdate } from '../client/shared/shared-update'

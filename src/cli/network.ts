@@ -1,4 +1,4 @@
-import type { LeakageOptions } from '../attacks/matching/options/settings'
+import type { LeakageOptions } from '../attacks/matching/options'
 import type { Arguments, Options } from './arguments'
 
 /** The network that is attacked, and what the attack needs for it beside the options of every attack. */

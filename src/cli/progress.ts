@@ -1,4 +1,4 @@
-import type { IterationEvent } from '../attacks/matching/options/settings'
+import type { IterationEvent } from '../attacks/matching/search/options'
 import type { Terminal } from './terminal'
 
 /** Between two redraws in a terminal, and between two lines in a file. */
@@ -9,12 +9,16 @@ const LINE_STEPS = 25
 export function progress({ stderr }: Terminal, limits: { iterations: number; restarts: number }) {
   let drawn = Number.NEGATIVE_INFINITY
   let began = 0
+  let written = ''
   return {
     show(e: IterationEvent): void {
       if (e.iteration === 0) began = e.milliseconds
       const line = describe(e, e.milliseconds - began, limits)
       if (!stderr.isTTY) {
-        if (e.iteration % LINE_STEPS === 0) stderr.write(`${line}\n`)
+        // an iteration that takes long is told of several times
+        const step = `${e.restart} ${e.iteration}`
+        if (e.iteration % LINE_STEPS === 0 && step !== written) stderr.write(`${line}\n`)
+        written = step
       } else if (performance.now() - drawn >= REDRAW_MS) {
         drawn = performance.now()
         stderr.write(`\r\x1b[K${line.slice(0, (stderr.columns ?? 80) - 1)}`)

@@ -79,7 +79,9 @@ async function leakOf(
       signal: terminal.signal,
       onIteration(e) {
         const step = STEPS * e.iteration
-        readings.push({ step, tokens: e.tokens().map(({ token }) => token) })
+        // an iteration that takes long is told of several times
+        if (readings[readings.length - 1]?.step !== step)
+          readings.push({ step, tokens: e.tokens().map(({ token }) => token) })
         shown.show({ ...e, iteration: step, data: () => new Float32Array() })
       },
     })

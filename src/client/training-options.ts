@@ -1,5 +1,6 @@
 import { choice, hasMethod, invalid, knownNames, number, show } from '../errors/checks'
-import { chooseRuntime, type RuntimeName } from '../runtime/choose'
+import { nameFlag, nameOption, type OptionRecords, pickOptions, switchOption } from '../options/option'
+import { chooseRuntime, RUNTIME_NAMES, type RuntimeName } from '../runtime/choose'
 import type { Runtime } from '../runtime/runtime'
 import {
   binaryCrossEntropy,
@@ -41,8 +42,6 @@ export interface TrainingOptions {
   runtime?: RuntimeName | Runtime
 }
 
-export const TRAINING_NAMES = ['criterion', 'lossWeights', 'output', 'reduction', 'training', 'runtime']
-
 /** How the client trains, with everything decided and checked. */
 export interface TrainingSettings {
   readonly criterion: Criteria
@@ -52,43 +51,60 @@ export interface TrainingSettings {
   readonly runtime: Runtime
 }
 
-/** Checks everything a gradient depends on. @throws DlgError `invalid-option` */
-export function trainingOptions(options: TrainingOptions): TrainingSettings {
-  knownNames('options', options, TRAINING_NAMES)
-  return trainingSettings(options)
-}
-
-/** The same, of options that have others beside these. */
-export function trainingSettings(options: TrainingOptions): TrainingSettings {
-  const {
-    reduction = 'mean',
-    training = false,
-    runtime = 'auto',
-    criterion = 'crossEntropy',
-    output = 'auto',
-  } = options
-  if (typeof training !== 'boolean') throw invalid(`training is ${show(training)}; it must be true or false`)
-  if (typeof runtime !== 'string' && !hasMethod(runtime, 'compile'))
-    throw invalid(`runtime is ${show(runtime)}; it must be a name or an object with compile()`)
-  const kind = choice('output', output, ['auto', 'logits', 'probabilities'])
-  return {
-    reduction: choice('reduction', reduction, ['mean', 'sum']),
-    training,
-    runtime:
-      typeof runtime === 'string'
-        ? chooseRuntime(choice('runtime', runtime, ['auto', 'onnx', 'tfjs', 'reference'], 'a Runtime'))
-        : runtime,
-    criterion: criteriaOption(criterion, kind),
-    lossWeights: lossWeightsOption(options.lossWeights),
-  }
-}
-
 const CRITERIA: Readonly<Record<CriterionName, (output: OutputKind) => Criterion>> = {
   crossEntropy,
   binaryCrossEntropy: (output) => binaryCrossEntropy({ output }),
   meanSquaredError: () => meanSquaredError(),
   meanAbsoluteError: () => meanAbsoluteError(),
   huber: () => huber(),
+}
+
+const criterionNames = Object.keys(CRITERIA) as CriterionName[]
+
+/** One record an option. */
+export const TRAINING = {
+  criterion: {
+    help: `the client's loss: ${criterionNames.join(', ')}, or a function; of several outputs a list or a map`,
+    default: 'crossEntropy' as CriterionOption | Each<CriterionOption>,
+    check: (criterion: CriterionOption | Each<CriterionOption>) => criterion,
+    flag: nameFlag<CriterionName>(criterionNames),
+  },
+  lossWeights: {
+    help: 'what the losses of several outputs count in their sum: a list or a map by output',
+    otherwise: '1 each',
+    check: lossWeightsOption,
+  },
+  output: nameOption<OutputKind>(
+    ['auto', 'logits', 'probabilities'],
+    'auto',
+    "what the model's output is to a cross-entropy: auto, logits, probabilities",
+  ),
+  reduction: nameOption<Reduction>(['mean', 'sum'], 'mean', 'how the losses of a batch became one: mean, sum'),
+  training: switchOption('the client runs the model in training mode: batch statistics'),
+  runtime: {
+    help: 'auto, onnx (fast; needs onnxruntime-node), tfjs, reference (float64, slow)',
+    default: 'auto' as RuntimeName | Runtime,
+    check(runtime: RuntimeName | Runtime): Runtime {
+      if (typeof runtime !== 'string' && !hasMethod(runtime, 'compile'))
+        throw invalid(`runtime is ${show(runtime)}; it must be a name or an object with compile()`)
+      return typeof runtime === 'string'
+        ? chooseRuntime(choice('runtime', runtime, RUNTIME_NAMES, 'a Runtime'))
+        : runtime
+    },
+    flag: nameFlag<RuntimeName>(RUNTIME_NAMES),
+  },
+} as const satisfies OptionRecords<TrainingOptions>
+
+/** Checks everything a gradient depends on. @throws DlgError `invalid-option` */
+export function trainingOptions(options: TrainingOptions): TrainingSettings {
+  knownNames('options', options, Object.keys(TRAINING))
+  return trainingSettings(options)
+}
+
+/** Checks the options of the training among others. @throws DlgError `invalid-option` */
+export function trainingSettings(options: TrainingOptions): TrainingSettings {
+  const { output, criterion, ...settings } = pickOptions(TRAINING, options)
+  return { ...settings, criterion: criteriaOption(criterion, output) }
 }
 
 function criteriaOption(criterion: CriterionOption | Each<CriterionOption>, output: OutputKind): Criteria {
@@ -104,12 +120,12 @@ const isEmpty = (map: object): boolean => Object.keys(map).length === 0
 function criterionOption(what: string, criterion: CriterionOption, output: OutputKind): AnyCriterion {
   if (typeof criterion === 'function') return criterion
   if (typeof criterion !== 'string' && hasMethod(criterion, 'loss')) return criterion
-  const names = Object.keys(CRITERIA) as CriterionName[]
-  return CRITERIA[choice(what, criterion, names, 'an object with loss() or a function of output and target')](output)
+  return CRITERIA[choice(what, criterion, criterionNames, 'an object with loss() or a function of output and target')](
+    output,
+  )
 }
 
-function lossWeightsOption(weights: TrainingOptions['lossWeights']): TrainingSettings['lossWeights'] {
-  if (weights === undefined) return undefined
+function lossWeightsOption(weights: Each<number>): Each<number> {
   if (typeof weights !== 'object' || weights === null)
     throw invalid(`lossWeights is ${show(weights)}; it must be a list or a map of numbers, one for each output`)
   for (const [name, weight] of Object.entries(weights))

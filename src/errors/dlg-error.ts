@@ -6,7 +6,7 @@ export type DlgErrorCode =
   | 'invalid-gradients'
   /** The model cannot be attacked as it is: not built, disposed, no trainable weights, not finite. */
   | 'invalid-model'
-  /** Sample data or labels do not fit the model. */
+  /** Sample data or labels do not fit the model, or a point or an evaluation does not fit the optimizer. */
   | 'invalid-data'
   /** The model uses an operation the tracer does not know or cannot record. */
   | 'untraceable'

@@ -1,6 +1,7 @@
-import { type OptimizerState, requireSameLength, type SynchronousOptimizer } from './optimizer'
-import { requireNumber, requireOneOf, withDefaults } from './options'
-import { type Schedule, scheduledRate } from './schedule'
+import { invalid } from '../errors/checks'
+import { type OptimizerState, requirePoint, requireStep, type SynchronousOptimizer } from './optimizer'
+import { requireNumber, requireOneOf, withDefaults, wrong } from './options'
+import { DECAYS, type Schedule, scheduledRate } from './schedule'
 import { allFinite, dot, times } from './vectors'
 
 /** Options of {@link adam}. */
@@ -57,7 +58,10 @@ const defaults: AdamOptions = {
  *
  * m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², x ← (1 − ηλ)x − η · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε).
  *
- * One evaluation per iteration. It stops only when a linear decay has reached zero, or on a non-finite gradient.
+ * One evaluation per iteration. It stops only when a linear or cosine decay has reached zero, or on a non-finite gradient;
+ * it never comes to rest before that.
+ *
+ * @throws DlgError `invalid-option` for an unknown name, or a value out of its range
  */
 export function adam(options: Partial<AdamOptions> = {}): SynchronousOptimizer<AdamState> {
   const settings = withDefaults('adam', defaults, options)
@@ -74,10 +78,18 @@ export function adam(options: Partial<AdamOptions> = {}): SynchronousOptimizer<A
 
   return {
     name: 'adam',
-    init: (point) => ({ iteration: 0, evaluations: 0, ...begin(point.slice(), 1) }),
-    restart: ({ iteration, evaluations }, point, scale) => ({ iteration, evaluations, ...begin(point.slice(), scale) }),
+    patience: Number.POSITIVE_INFINITY,
+    init(point) {
+      requirePoint('adam', point)
+      return { iteration: 0, evaluations: 0, ...begin(point.slice(), 1) }
+    },
+    restart({ iteration, evaluations }, point, scale) {
+      requirePoint('adam', point)
+      requireNumber('adam', 'scale', scale, { atLeast: 0 })
+      return { iteration, evaluations, ...begin(point.slice(), scale) }
+    },
     step(state, evaluation) {
-      requireSameLength('adam', state.point, evaluation.gradient)
+      requireStep('adam', state, evaluation)
       const rate = learningRate * state.scale * scheduledRate(settings, state.iteration)
       const counted: AdamState = { ...state, iteration: state.iteration + 1, evaluations: state.evaluations + 1 }
       if (!allFinite(evaluation.gradient)) return { ...counted, stopped: 'diverged' }
@@ -95,11 +107,17 @@ export function adam(options: Partial<AdamOptions> = {}): SynchronousOptimizer<A
         const kept = state.point[i] * (1 - rate * weightDecay)
         next[i] = kept - (rateOfMean * mean[i]) / (Math.sqrt(square[i]) / rootOfSquare + epsilon)
       }
-      // Copied, because a projection may answer with a buffer of its own.
-      const point = project ? project(next).slice() : next
-      return { ...counted, point, mean, square, age }
+      return { ...counted, point: project ? projected(project, next) : next, mean, square, age }
     },
   }
+}
+
+/** A copy, because a projection may answer with a buffer of its own. */
+function projected(project: (point: Float64Array) => Float64Array, point: Float64Array): Float64Array {
+  const { length } = point
+  const answer = project(point)
+  if (answer instanceof Float64Array && answer.length === length) return answer.slice()
+  throw invalid(`adam: project() must return a Float64Array of ${length} numbers`)
 }
 
 /** The gradient clipped, then signed. */
@@ -121,18 +139,15 @@ function validate(options: AdamOptions): void {
   requireNumber('adam', 'weightDecay', options.weightDecay, { atLeast: 0 })
   requireNumber('adam', 'warmup', options.warmup, { atLeast: 0, integer: true })
   requireOneOf('adam', 'gradientSign', options.gradientSign, ['none', 'sign', 'soft'])
-  requireOneOf('adam', 'decay', options.decay, ['none', 'step', 'linear'])
+  requireOneOf('adam', 'decay', options.decay, DECAYS)
   if (options.gradientClip !== undefined) requireNumber('adam', 'gradientClip', options.gradientClip, { above: 0 })
-  if (options.project !== undefined && typeof options.project !== 'function') {
-    throw new TypeError(`adam: project must be a function, not ${typeof options.project}`)
-  }
+  const { project } = options
+  if (project !== undefined && typeof project !== 'function') throw wrong('adam', 'project', project, 'a function')
   if (options.steps === undefined) {
     const needed = options.gradientSign === 'soft' ? "gradientSign 'soft'" : `decay '${options.decay}'`
-    if (needed !== "decay 'none'") throw new TypeError(`adam: ${needed} needs steps`)
+    if (needed !== "decay 'none'") throw invalid(`adam: ${needed} needs steps, the planned number of iterations`)
     return
   }
   requireNumber('adam', 'steps', options.steps, { atLeast: 1, integer: true })
-  if (options.warmup >= options.steps) {
-    throw new RangeError(`adam: warmup must be below steps (${options.steps}), not ${options.warmup}`)
-  }
+  if (options.warmup >= options.steps) throw wrong('adam', 'warmup', options.warmup, `below steps (${options.steps})`)
 }

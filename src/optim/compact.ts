@@ -1,3 +1,4 @@
+import { invalid } from '../errors/checks'
 import type { CurvatureMemory, MemoryLimits, Observation } from './memory'
 import { dot, dotFrom, times } from './vectors'
 
@@ -56,7 +57,7 @@ export function compact(
 ): CurvatureMemory<CompactCurvature> {
   const m = historySize
   if (products.rows !== 2 * m)
-    throw new RangeError(`compact: products over ${products.rows} rows for ${m} pairs; ${2 * m} are needed`)
+    throw invalid(`lbfgs: products has ${products.rows} rows; a historySize of ${m} needs ${2 * m}`)
 
   const stride = 2 * m
   const square = () => new Float64Array(stride * stride)

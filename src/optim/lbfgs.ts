@@ -1,3 +1,4 @@
+import { hasMethod, invalid } from '../errors/checks'
 import { compact, type MatrixProducts } from './compact'
 import type { LineSearch, LineSearchState, Trial } from './line-search'
 import type { CurvatureMemory, Descent } from './memory'
@@ -5,11 +6,12 @@ import {
   type Evaluation,
   type Optimizer,
   type OptimizerState,
-  requireSameLength,
+  requirePoint,
+  requireStep,
   type StopReason,
   type SynchronousOptimizer,
 } from './optimizer'
-import { requireNumber, requireOneOf, withDefaults } from './options'
+import { requireNumber, requireOneOf, withDefaults, wrong } from './options'
 import { strongWolfe } from './strong-wolfe'
 import { twoLoop } from './two-loop'
 import { absoluteMaximum, absoluteSum, allFinite, dot, equal, exceeds, plus, times } from './vectors'
@@ -58,6 +60,9 @@ interface Step {
   readonly gradient: Float64Array
 }
 
+/** Iterations that do not improve by one part in a hundred after which more of them do not help: 400 evaluations. */
+const PATIENCE = 20
+
 const defaults: LbfgsOptions = {
   learningRate: 1,
   innerIterations: 20,
@@ -77,6 +82,9 @@ const defaults: LbfgsOptions = {
  * The first step ever has t = min(1, 1/‖∇f‖₁)·learningRate, later ones t = learningRate; the memory outlives the
  * iterations. Beyond PyTorch, `stopped` is set where it would repeat itself for ever: at a stationary point, on a
  * direction that does not lead down, after two iterations in a row that did not move, on non-finite gradients.
+ * Its patience is 20 iterations.
+ *
+ * @throws DlgError `invalid-option` for an unknown name, or a value out of its range
  */
 export function lbfgs(options: Partial<LbfgsOptions> & { readonly products: MatrixProducts }): Optimizer<LbfgsState>
 export function lbfgs(options?: Partial<LbfgsOptions>): SynchronousOptimizer<LbfgsState>
@@ -121,7 +129,7 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
     }
     if (search) {
       const ray = { start: { step: 0, value, slope, gradient }, step: length, reach: absoluteMaximum(direction) }
-      const searching = search.init(ray)
+      const searching = checkedSearch(search, search.init(ray))
       const point = plus(origin, searching.step, direction)
       return { ...next, point, trial: true, search: { origin, state: searching } }
     }
@@ -160,7 +168,7 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
     const { origin, state: searching } = state.search!
     const { direction } = state.last!
     const trial: Trial = { step: searching.step, value, slope: dot(gradient, direction), gradient }
-    const searched = search!.step(searching, trial)
+    const searched = checkedSearch(search!, search!.step(searching, trial))
     if (!searched.accepted) {
       return { ...state, point: plus(origin, searched.step, direction), search: { origin, state: searched } }
     }
@@ -180,10 +188,18 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
 
   return {
     name: 'lbfgs',
-    init: (point) => ({ iteration: 0, evaluations: 0, ...begin(point.slice(), 1) }),
-    restart: ({ iteration, evaluations }, point, scale) => ({ iteration, evaluations, ...begin(point.slice(), scale) }),
+    patience: PATIENCE,
+    init(point) {
+      requirePoint('lbfgs', point)
+      return { iteration: 0, evaluations: 0, ...begin(point.slice(), 1) }
+    },
+    restart({ iteration, evaluations }, point, scale) {
+      requirePoint('lbfgs', point)
+      requireNumber('lbfgs', 'scale', scale, { atLeast: 0 })
+      return { iteration, evaluations, ...begin(point.slice(), scale) }
+    },
     step(state: LbfgsState, evaluation: Evaluation): MaybePromise<LbfgsState> {
-      requireSameLength('lbfgs', state.point, evaluation.gradient)
+      requireStep('lbfgs', state, evaluation)
       const { value } = evaluation
       const gradient = evaluation.gradient.slice()
       const outer = { ...state.outer, evaluations: state.outer.evaluations + 1 }
@@ -212,11 +228,23 @@ function validated(options: LbfgsOptions): LbfgsOptions {
   requireNumber('lbfgs', 'gradientTolerance', options.gradientTolerance, { atLeast: 0 })
   requireNumber('lbfgs', 'changeTolerance', options.changeTolerance, { atLeast: 0 })
   requireNumber('lbfgs', 'curvature', options.curvature, { atLeast: 0 })
-  const { lineSearch } = options
-  if (typeof lineSearch !== 'object') {
-    requireOneOf('lbfgs', 'lineSearch', lineSearch, ['none', 'strong-wolfe'])
-  } else if (typeof lineSearch?.init !== 'function' || typeof lineSearch.step !== 'function') {
-    throw new TypeError('lbfgs: a lineSearch must have init and step')
-  }
+  const { lineSearch, products } = options
+  if (typeof lineSearch === 'string') requireOneOf('lbfgs', 'lineSearch', lineSearch, ['none', 'strong-wolfe'])
+  else if (!hasMethod(lineSearch, 'init', 'step'))
+    throw wrong('lbfgs', 'lineSearch', lineSearch, "'none' or 'strong-wolfe' or an object with init() and step()")
+  if (products !== undefined && !hasMethod(products, 'multiply', 'combine'))
+    throw wrong('lbfgs', 'products', products, 'an object with rows, multiply() and combine()')
   return options
+}
+
+/** A line search of the caller's may be wrong: its states are looked at before they are used. */
+function checkedSearch({ name }: LineSearch, state: LineSearchState): LineSearchState {
+  const accepted = state?.accepted
+  const right = accepted
+    ? typeof accepted.step === 'number' &&
+      typeof accepted.value === 'number' &&
+      accepted.gradient instanceof Float64Array
+    : typeof state?.step === 'number'
+  if (right) return state
+  throw invalid(`lbfgs: init() and step() of lineSearch '${name}' must return a state with a step or an accepted trial`)
 }

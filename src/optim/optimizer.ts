@@ -1,3 +1,6 @@
+import { hasMethod, invalid, show } from '../errors/checks'
+import { DlgError } from '../errors/dlg-error'
+
 /** An objective evaluated at a point. */
 export interface Evaluation {
   /** f(x) */
@@ -42,6 +45,15 @@ export interface OptimizerState {
  */
 export interface Optimizer<S extends OptimizerState = OptimizerState> {
   readonly name: string
+  /**
+   * Iterations without an improvement of one part in a hundred after which a search with this optimizer has come to rest.
+   * A whole number of at least 1, or Infinity for an optimizer that never rests, such as one on a schedule.
+   *
+   * Default Infinity: only an optimizer knows how much one of its iterations does. An iteration of L-BFGS takes some 20
+   * evaluations, one of gradient descent takes one. An optimizer that says nothing runs until it sets `stopped` or its
+   * iterations are used up. One that wraps another hands on the other's patience.
+   */
+  readonly patience?: number
   /** The first state; `point` is copied. */
   init(point: Float64Array): S
   /** The objective's value and gradient at `state.point` in, the next state out. Never changes its arguments. */
@@ -60,9 +72,25 @@ export interface SynchronousOptimizer<S extends OptimizerState = OptimizerState>
   step(state: S, evaluation: Evaluation): S
 }
 
-/** @throws RangeError unless the gradient is as long as the point. */
-export function requireSameLength(name: string, point: Float64Array, gradient: Float64Array): void {
-  if (gradient.length !== point.length) {
-    throw new RangeError(`${name}: the gradient has ${gradient.length} elements, the point has ${point.length}`)
-  }
+/** @throws DlgError `invalid-option` unless `optimizer` has the methods of one. */
+export function requireOptimizer(owner: string, optimizer: unknown): void {
+  if (hasMethod(optimizer, 'init', 'step')) return
+  throw invalid(`${owner}: the optimizer is ${show(optimizer)}; it must be an object with init() and step()`)
+}
+
+/** @throws DlgError `invalid-data` unless `point` is a Float64Array; its values may be anything. */
+export function requirePoint(name: string, point: unknown): void {
+  if (point instanceof Float64Array) return
+  throw new DlgError('invalid-data', `${name}: the point is ${show(point)}; it must be a Float64Array`)
+}
+
+/** @throws DlgError `invalid-data` unless the state has a point, and the evaluation a value and a gradient as long. */
+export function requireStep(name: string, state: OptimizerState, evaluation: Evaluation): void {
+  requirePoint(name, state?.point)
+  const { value, gradient } = evaluation ?? {}
+  if (typeof value !== 'number' || !(gradient instanceof Float64Array))
+    throw new DlgError('invalid-data', `${name}: the evaluation must be { value: a number, gradient: a Float64Array }`)
+  const { length } = state.point
+  if (gradient.length !== length)
+    throw new DlgError('invalid-data', `${name}: the gradient has ${gradient.length} numbers; the point has ${length}`)
 }

@@ -1,14 +1,21 @@
-import type { Evaluation, Optimizer, OptimizerState } from './optimizer'
+import {
+  type Evaluation,
+  type Optimizer,
+  type OptimizerState,
+  requireOptimizer,
+  requirePoint,
+  requireStep,
+} from './optimizer'
 import { requireNumber, withDefaults } from './options'
 import { allFinite } from './vectors'
 
 /** Options of {@link recover}. */
 export interface RecoverOptions {
   /**
-   * A value above `factor` × best is a failure, > 1; Infinity leaves only non-finite ones. Default 10.
+   * A value above `factor` × best is a failure, > 1. With Infinity only values that are not finite are. Default 10.
    *
-   * The heuristic of the lot: it takes an objective for which the ratio of two values means something. Where the
-   * minimum is zero and steps do not shrink with it, as Adam's, noise around the minimum exceeds any ratio.
+   * A heuristic: it assumes that the ratio of two values of the objective is meaningful. For Adam it is not, since its steps
+   * do not shrink as the minimum of zero comes near: the noise there exceeds any ratio. Give Infinity with Adam.
    */
   readonly factor: number
   /** Recoveries in a row without a new best value, ≥ 0, before it stops as 'diverged'. Default 5. */
@@ -39,38 +46,52 @@ const defaults: RecoverOptions = { factor: 10, attempts: 5, shrink: 0.1 }
  * L-BFGS begins with t = shrinkᵏ · min(1, 1/‖∇f‖₁) · learningRate, Adam goes on with its learning rate × shrinkᵏ.
  * An optimizer without `restart` is started anew with `init`, at full length.
  *
- * `iteration` and `evaluations` count on over recoveries. When it gives up, `point` is the best point.
+ * `iteration` and `evaluations` count on over recoveries. When it gives up, `point` is the best point. Its patience is that of
+ * the optimizer it wraps.
+ *
+ * @throws DlgError `invalid-option` for an unknown name, a value out of its range, or what is no optimizer
  */
 export function recover<S extends OptimizerState>(
   optimizer: Optimizer<S>,
   options: Partial<RecoverOptions> = {},
 ): Optimizer<RecoverState<S>> {
+  requireOptimizer('recover', optimizer)
   const { factor, attempts, shrink } = withDefaults('recover', defaults, options)
   requireNumber('recover', 'factor', factor, { above: 1, infinite: true })
   requireNumber('recover', 'attempts', attempts, { atLeast: 0, integer: true })
   requireNumber('recover', 'shrink', shrink, { above: 0, below: 1 })
 
-  function restart(state: RecoverState<S>): RecoverState<S> {
+  const again = (inner: S, point: Float64Array, scale: number): S =>
+    optimizer.restart?.(inner, point, scale) ?? optimizer.init(point)
+
+  function goBack(state: RecoverState<S>): RecoverState<S> {
     const { point } = state.best
     const failures = state.failures + 1
     if (failures > attempts || state.best.value === Number.POSITIVE_INFINITY) {
       return { ...state, point, stopped: 'diverged' }
     }
-    const inner = optimizer.restart?.(state.inner, point, shrink ** failures) ?? optimizer.init(point)
+    const inner = again(state.inner, point, shrink ** failures)
     return { ...state, ...shown(inner), inner, failures, recoveries: state.recoveries + 1 }
   }
 
   return {
     name: `recover(${optimizer.name})`,
+    patience: optimizer.patience,
     init(point) {
+      requirePoint('recover', point)
       const inner = optimizer.init(point)
-      const best = { point: inner.point, value: Number.POSITIVE_INFINITY }
-      return { ...shown(inner), inner, iteration: 0, evaluations: 0, best, recoveries: 0, failures: 0 }
+      return { ...shown(inner), inner, iteration: 0, evaluations: 0, ...unknown(inner), recoveries: 0 }
+    },
+    restart(state, point, scale) {
+      requirePoint('recover', point)
+      const inner = again(state.inner, point, scale)
+      return { ...state, ...shown(inner), inner, ...unknown(inner) }
     },
     step(state, evaluation) {
+      requireStep('recover', state, evaluation)
       const counted = { ...state, evaluations: state.evaluations + 1 }
       const finite = Number.isFinite(evaluation.value) && allFinite(evaluation.gradient)
-      if (!state.trial && (!finite || exceeds(evaluation, state.best.value, factor))) return restart(counted)
+      if (!state.trial && (!finite || exceeds(evaluation, state.best.value, factor))) return goBack(counted)
       const better = finite && evaluation.value < state.best.value
       const seen = better ? { ...counted, best: { point: state.point, value: evaluation.value }, failures: 0 } : counted
       const advance = (inner: S): RecoverState<S> => {
@@ -82,6 +103,12 @@ export function recover<S extends OptimizerState>(
     },
   }
 }
+
+/** Nothing is evaluated yet. */
+const unknown = ({ point }: OptimizerState): Pick<RecoverState, 'best' | 'failures'> => ({
+  best: { point, value: Number.POSITIVE_INFINITY },
+  failures: 0,
+})
 
 /** What the wrapper shows of the state it wraps. */
 function shown({ point, stopped, trial }: OptimizerState): Pick<OptimizerState, 'point' | 'stopped' | 'trial'> {

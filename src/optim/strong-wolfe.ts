@@ -1,3 +1,4 @@
+import { DlgError } from '../errors/dlg-error'
 import { cubicMinimizer } from './cubic'
 import type { LineSearch, LineSearchState, Ray, Trial } from './line-search'
 import { requireNumber, withDefaults } from './options'
@@ -44,6 +45,8 @@ const defaults: StrongWolfeOptions = {
  * When it gives up, the best trial so far is accepted, which may be the start.
  *
  * A non-finite trial counts as φ = +∞: it fails the first condition, so the bracket ends there and is bisected.
+ *
+ * @throws DlgError `invalid-option` for an unknown name, or a value out of its range
  */
 export function strongWolfe(options: Partial<StrongWolfeOptions> = {}): LineSearch<StrongWolfeState> {
   const owner = 'strongWolfe'
@@ -105,13 +108,28 @@ export function strongWolfe(options: Partial<StrongWolfeOptions> = {}): LineSear
 
   return {
     name: 'strong-wolfe',
-    init: (ray) => ({ ray, step: ray.step, iteration: 0, previous: ray.start, crowded: false }),
+    init(ray) {
+      requireTrial(ray?.start)
+      if (!(typeof ray.step === 'number' && ray.step > 0 && typeof ray.reach === 'number' && ray.reach >= 0))
+        throw new DlgError('invalid-data', 'strongWolfe: a ray must have a step above 0 and a reach of at least 0')
+      return { ray, step: ray.step, iteration: 0, previous: ray.start, crowded: false }
+    },
     step(state, trial) {
+      requireTrial(trial)
       const finite = Number.isFinite(trial.value) && Number.isFinite(trial.slope)
       const seen = finite ? trial : { ...trial, value: Number.POSITIVE_INFINITY }
       return state.bracket ? shrink(state, state.bracket, seen) : grow(state, seen)
     },
   }
+}
+
+/** @throws DlgError `invalid-data` unless there are numbers, of any size. */
+function requireTrial(trial: Trial): void {
+  if (typeof trial?.step === 'number' && typeof trial.value === 'number' && typeof trial.slope === 'number') return
+  throw new DlgError(
+    'invalid-data',
+    'strongWolfe: a trial must be { step, value, slope, gradient }, the first three numbers',
+  )
 }
 
 /** The index of the lower end; the first where they are level. */

@@ -5,7 +5,9 @@ import type { Runtime } from './runtime'
 import { tfjs } from './tfjs'
 
 /** `auto` takes onnxruntime-node where it is installed and can run the graph, else the active tfjs backend. */
-export type RuntimeName = 'auto' | 'onnx' | 'tfjs' | 'reference'
+export type RuntimeName = (typeof RUNTIME_NAMES)[number]
+
+export const RUNTIME_NAMES = ['auto', 'onnx', 'tfjs', 'reference'] as const
 
 const runtimes: Record<RuntimeName, () => Runtime> = { auto, onnx, tfjs, reference }
 

@@ -29,6 +29,11 @@ it('writes a line every 25 steps into a file', () => {
   ])
 })
 
+it('writes one line for a step that it is told of several times', () => {
+  const lines = show(false, undefined, [0, 0, 0, 24, 25, 25]).trim().split('\n')
+  expect(lines.map((line) => line.split(' · ')[1])).toEqual(['step 0/300', 'step 25/300'])
+})
+
 it('rewrites one line in a terminal, no wider than that, and clears it', () => {
   const out = show(true, 40, [0, 1, 2])
   expect(out).toBe('\r\x1b[Krestart 2/4 · step 0/300 · objective 4.\r\x1b[K')

@@ -93,6 +93,18 @@ describe('adam', () => {
     expect(run(adam(options), linear(1), Float64Array.of(0)).at(-1)).toMatchObject({ stopped: 'step', evaluations: 7 })
   })
 
+  it('decays along half a cosine to zero, after the warm-up', () => {
+    const options = { decay: 'cosine', steps: 10, warmup: 2, epsilon: 1e-12 } as const
+    const taken = steps(options, 100)
+    const expected = Array.from({ length: 11 }, (_, t) =>
+      t < 2 ? 0.05 * (t + 1) : 0.05 * (1 + Math.cos((Math.PI * (t - 2)) / 8)),
+    )
+    taken.forEach((step, t) => {
+      expect(step).toBeCloseTo(expected[t], 9)
+    })
+    expect(run(adam(options), linear(1), Float64Array.of(0)).at(-1)).toMatchObject({ stopped: 'step', evaluations: 11 })
+  })
+
   it('projects every new point, into a copy', () => {
     const buffer = new Float64Array(2)
     const box = (point: Float64Array) => {

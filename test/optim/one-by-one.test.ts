@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { adam, type Group, lbfgs, type OptimizerState, oneByOne } from '../../src/optim'
+import { adam, type Group, lbfgs, type OptimizerState, oneByOne, recover } from '../../src/optim'
 
 /** f(x) = ½ Σ aᵢ xᵢ² + c (Σ xᵢ)² / 2, convex and coupled; its minimum is 0 at the origin. */
 const a = [1, 3, 2, 5, 4, 7]
@@ -69,6 +69,13 @@ describe('oneByOne', () => {
     expect(state.stopped).toBe('step')
     // ten each, and one in which there was nothing left to step
     expect(state.iteration).toBe(22)
+  })
+
+  it("keeps a recovering optimizer's schedule over the turns as well", async () => {
+    const optimizer = oneByOne(recover(adam({ steps: 10, decay: 'cosine' })), groups)
+    let state: OptimizerState = optimizer.init(start)
+    for (let i = 0; i < 40 && !state.stopped; i++) state = await optimizer.step(state as never, evaluate(state.point))
+    expect(state).toMatchObject({ stopped: 'step', iteration: 22 })
   })
 
   it('does not change its arguments', async () => {

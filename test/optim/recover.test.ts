@@ -110,6 +110,31 @@ describe('recover', () => {
     expect(recoveries).toEqual([0, 0, 1])
   })
 
+  it('with an infinite factor goes back from what is not finite alone', () => {
+    const values = [1, 1e9, 0.5, 1e300, Number.POSITIVE_INFINITY, 2, 0, 1e-300, Number.NaN]
+    const optimizer = recover(adam(), { factor: Number.POSITIVE_INFINITY })
+    let state = optimizer.init(Float64Array.of(0))
+    const recoveries = values.map((value) => {
+      state = optimizer.step(state, { value, gradient: Float64Array.of(1) }) as typeof state
+      return state.recoveries
+    })
+    expect(recoveries).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 2])
+    expect(state).toMatchObject({ best: { value: 0 }, inner: { scale: 0.1 } })
+  })
+
+  it('can itself be restarted: it forgets the best, and the schedule goes on', () => {
+    const optimizer = recover(adam({ steps: 10, decay: 'linear', epsilon: 1e-12 }))
+    const slope: Objective = (x) => ({ value: 7 + x[0], gradient: Float64Array.of(1) })
+    const half = run(optimizer, slope, Float64Array.of(0), 5).at(-1)!
+    const again = optimizer.restart!(half, Float64Array.of(3), 0.5)
+    expect(again).toMatchObject({ iteration: 5, evaluations: 5, failures: 0, best: { value: Infinity } })
+    expect([...again.point]).toEqual([3])
+    const next = optimizer.step(again, slope(again.point)) as typeof again
+    // a rate of 0.1 halved by the schedule and once more by the scale
+    expect(next.point[0]).toBeCloseTo(3 - 0.025, 9)
+    expect(next).toMatchObject({ iteration: 6, best: { value: 10 } })
+  })
+
   it('wraps an asynchronous optimizer without restart', async () => {
     const optimizer = recover(descent(1.5), { attempts: 2 })
     let state = optimizer.init(Float64Array.of(1, 2))

@@ -1,15 +1,13 @@
-import type { Model } from '../../client/model/model'
-import type { SharedGradients } from '../../client/shared/read-gradients'
-import type { SharedUpdate } from '../../client/shared/shared-update'
 import { matrixProducts } from '../../runtime/products'
 import { evaluate } from '../../runtime/runtime'
-import { samplesOf } from './options/optimizers'
-import type { Settings } from './options/settings'
+import { isTrusted, verify } from '../../runtime/verify'
+import type { AttackObjective } from './objective/attack-objective'
+import type { Settings } from './options'
 import type { InputReading, TargetReading } from './point'
-import { type Layout, objectiveIn } from './search/evaluation'
+import { type Layout, layoutInputs, objectiveIn } from './search/evaluation'
+import { samplesOf } from './search/optimizers'
 import type { Objective } from './search/search'
 import type { PortableObjective } from './search/thread-task'
-import { traceAttack } from './trace-attack'
 
 /** One traced, differentiated, compiled and bound objective over a flat vector of unknowns. */
 export interface Attack extends Objective {
@@ -28,14 +26,9 @@ export interface Attack extends Objective {
   dispose(): void
 }
 
-/** Everything that happens before the first number moves; every wrong input is found here. */
-export async function prepareAttack(
-  model: Model,
-  shared: SharedGradients | SharedUpdate,
-  settings: Settings,
-): Promise<Attack> {
-  const traced = await traceAttack(model, shared, settings)
-  const { program, parameters, lasting, point, start, unit, priorWeight, rounding } = traced
+/** Compiles the objective and binds it: from here on only numbers move. @throws DlgError `runtime` */
+export async function compileAttack(objective: AttackObjective, settings: Settings): Promise<Attack> {
+  const { program, parameters, lasting, point, start, unit, priorWeight, rounding } = objective
   const samples = settings.batchUpdate === 'one-by-one' ? samplesOf(point.sizes, settings.batchSize) : undefined
   const layout: Layout = { sizes: point.sizes, unit, priorWeight, rounding, samples }
   const executable = await settings.runtime.compile(program)
@@ -46,6 +39,8 @@ export async function prepareAttack(
   try {
     const evaluator = await executable.bind(parameters, lasting)
     held.push(evaluator)
+    if (settings.verifyRuntime && !isTrusted(executable.runtime))
+      await verify(executable.runtime, evaluator, program, parameters, layoutInputs(layout, await start(0)))
     // products pay where handing the runtime a matrix costs nothing
     const rows = executable.readsInPlace && !samples ? settings.productRows : 0
     const products = rows > 0 ? await matrixProducts(settings.runtime, rows, point.size) : undefined
@@ -58,7 +53,7 @@ export async function prepareAttack(
       dataOf: (at) => Float32Array.from(at.subarray(0, point.sizes[0])),
       inputsOf: point.inputsOf,
       targetsOf: point.targetsOf,
-      scaleAt: async (at) => (await evaluate(settings.runtime, traced.scale, parameters, point.partsOf(at)))[0][0],
+      scaleAt: async (at) => (await evaluate(settings.runtime, objective.scale, parameters, point.partsOf(at)))[0][0],
       dispose,
     }
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { TracedGradient } from '../../client/model/gradient'
 import type { Values } from '../../runtime/runtime'
 import { exactData } from '../dense/exact-data'
-import type { Settings } from './options/settings'
+import type { Settings } from './options'
 
 /**
  * Starts where the data stand in the gradient themselves: one sample whose model begins with a dense layer with bias. The

@@ -1,15 +1,19 @@
+import { dispose as disposeTensors, type Tensor } from '@tensorflow/tfjs-core'
 import type { Model } from '../../client/model/model'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
+import { openTarget, type Target } from '../../client/target'
 import type { Status } from '../../measure/verdict'
-import { type Attack, prepareAttack } from './attack'
-import { leakageOptions } from './options/options'
-import type { LeakageOptions, Settings } from './options/settings'
-import { type Reconstruction, reconstruction } from './reconstruction'
+import { type Attack, compileAttack } from './attack'
+import { objectiveOf } from './objective/attack-objective'
+import type { LeakageOptions, Settings } from './options'
+import { leakageOptions } from './options'
+import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
 import { type FittedScale, fitScale } from './scale'
 import { newProgress, type Progress } from './search/progress'
 import { isCut, searchAll } from './search/restarts'
 import type { HistoryEntry, Trial } from './search/search'
+import { traceTarget } from './trace-target'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
 export interface Leakage extends Reconstruction, FittedScale {
@@ -26,11 +30,17 @@ export interface Leakage extends Reconstruction, FittedScale {
   readonly milliseconds: number
   /** Which restart the reconstruction comes from, from 0. */
   readonly restart: number
-  /** How every restart ended. */
-  readonly trials: readonly Pick<Trial, 'restart' | 'status' | 'relativeLoss' | 'evaluations'>[]
+  /** How every restart ended, in order. */
+  readonly trials: readonly LeakageTrial[]
   readonly seed: number
   /** What ran the evaluations, such as `tfjs:wasm`. */
   readonly runtime: string
+}
+
+/** How one restart ended. */
+export interface LeakageTrial extends Pick<Trial, 'restart' | 'status' | 'relativeLoss' | 'evaluations'> {
+  /** The first searched input at the restart's best point, [batchSize, ...inputShape]. The leak's `dispose()` frees it. */
+  readonly data: Tensor
 }
 
 /**
@@ -50,9 +60,21 @@ export async function deepLeakageFromGradients(
   options: LeakageOptions = {},
 ): Promise<Leakage> {
   const settings = leakageOptions(options)
+  return leakage(await openTarget(model, originGrad, settings), settings)
+}
+
+/** `deepLeakageFromGradients` under a short name. */
+export const deepLeakage = deepLeakageFromGradients
+
+/**
+ * The paper (Zhu, Liu, Han 2019, algorithm 1): from dummy data x′ and dummy labels y′, follow the derivative of the distance
+ * between their gradient and the shared one.
+ */
+export async function leakage(target: Target, settings: Settings): Promise<Leakage> {
   const progress = newProgress(settings.restarts)
-  const attack = await prepareAttack(model, originGrad, settings)
+  const attack = await prepareAttack(target, settings)
   try {
+    // (x′, y′) ← a step of the optimizer along −∂J, from every start, until one matches
     const trials = await searchAll(attack, settings, progress)
     return await report(attack, settings, progress, trials)
   } finally {
@@ -60,8 +82,14 @@ export async function deepLeakageFromGradients(
   }
 }
 
-/** The same function under a short name. */
-export const deepLeakage = deepLeakageFromGradients
+/** Everything that happens before the first number moves; every wrong input is found here. */
+export async function prepareAttack(target: Target, settings: Settings): Promise<Attack> {
+  // ∇W′ = ∂L(F(x′, W), y′) / ∂W, a graph over the unknowns x′ and y′
+  const client = await traceTarget(target, settings)
+  // J = D(∇W′, ∇W) + priors of x′, with ∂J/∂x′ and ∂J/∂y′
+  const objective = await objectiveOf(target, client, settings)
+  return compileAttack(objective, settings)
+}
 
 async function report(
   attack: Attack,
@@ -75,9 +103,19 @@ async function report(
   const milliseconds = progress.milliseconds()
   const { status } = cut ?? best
   const scale = await fitScale(attack, best.point, status, settings)
+  const found = reconstruction(attack, best.point)
+  const ended = trials.map(
+    (trial): LeakageTrial => ({
+      restart: trial.restart,
+      status: trial.status,
+      relativeLoss: trial.relativeLoss,
+      evaluations: trial.evaluations,
+      data: trial === best ? found.data : dataTensor(attack, trial.point),
+    }),
+  )
   return {
     ...scale,
-    ...reconstruction(attack, best.point),
+    ...found,
     status,
     loss: best.loss,
     relativeLoss: best.relativeLoss,
@@ -85,13 +123,12 @@ async function report(
     evaluations: trials.reduce((n, t) => n + t.evaluations, 0),
     milliseconds,
     restart: best.restart,
-    trials: trials.map(({ restart, status, relativeLoss, evaluations }) => ({
-      restart,
-      status,
-      relativeLoss,
-      evaluations,
-    })),
+    trials: ended,
     seed: settings.seed,
     runtime: attack.runtime,
+    dispose() {
+      found.dispose()
+      disposeTensors(ended.map(({ data }) => data))
+    },
   }
 }

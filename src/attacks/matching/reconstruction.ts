@@ -56,6 +56,9 @@ export function reconstruction(attack: Attack, point: Float64Array): Reconstruct
   }
 }
 
+/** The first searched input at a point, as a tensor that the caller owns. */
+export const dataTensor = (attack: Attack, point: Float64Array): tf.Tensor => tensorOf(attack.inputsOf(point)[0])
+
 const tensorOf = ({ values, shape }: InputReading): tf.Tensor => tf.tensor(values, [...shape], 'float32')
 
 /** Positions of equal labels, where there are several. */

@@ -1,5 +1,5 @@
 import { approximates } from '../../client/shared/update-options'
-import type { Settings } from './options/settings'
+import type { Settings } from './options'
 
 type Training = Pick<Settings, 'batchSize' | 'reduction' | 'update' | 'scale'>
 

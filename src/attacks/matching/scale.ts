@@ -1,6 +1,6 @@
 import type { Status } from '../../measure/verdict'
 import type { Attack } from './attack'
-import type { Settings } from './options/settings'
+import type { Settings } from './options'
 import { scaleCause } from './scale-cause'
 import { isCut } from './search/restarts'
 

@@ -3,8 +3,9 @@ import { requireNames } from '../../client/model/each'
 import { DlgError } from '../../errors/dlg-error'
 import { type Shape, sizeOf } from '../../graph/index'
 import { random } from '../../numbers/random'
-import type { Settings, Start } from './options/settings'
+import type { Settings } from './options'
 import type { Part } from './point'
+import type { Start } from './search/options'
 
 /** Spread of the noise around mid-gray, in units of the data's range. */
 const GRAY_NOISE = 0.1

@@ -33,6 +33,7 @@ export function snapping<S extends OptimizerState>(
   }
   return {
     name: `snapping(${optimizer.name})`,
+    patience: optimizer.patience,
     init(point) {
       const inner = optimizer.init(point)
       return { ...shown(inner), evaluations: 0, inner, trying: false }

@@ -3,9 +3,9 @@ import { squaredNorm, type Values } from '../../numbers/values'
 import { weightParameter } from '../model/gradient'
 import type { OpenModel } from '../model/model'
 import { gradientsIn, meanPosition } from './local-steps'
-import { readGradients, readWeights, type WeightTensors } from './read-gradients'
+import { readGradients, readWeights, type SharedGradients, type WeightTensors, weightTensors } from './read-gradients'
 import { roundingNorm } from './rounding'
-import { isUpdate, movedPart, readMovement, type WeightUpdate } from './shared-update'
+import { isUpdate, movedPart, readMovement, type SharedUpdate, type WeightUpdate } from './shared-update'
 import type { UpdateSettings } from './update-options'
 
 /** What an attack matches, and at which weights. */
@@ -27,42 +27,68 @@ interface Sharing {
   readonly reduction: 'mean' | 'sum'
 }
 
-/** The tensors that say which weights are shared. @throws DlgError when update and options contradict each other */
-export function sharedPart(shared: WeightTensors | WeightUpdate, model: OpenModel, { update }: Sharing): WeightTensors {
-  if (!isUpdate(shared)) {
-    if (!update) return shared
+/** What a client shared, recognised as gradients or as an update. Nothing after this asks which of them it was. */
+export interface RecognisedShared {
+  /** The tensors that say which weights were shared: the gradients, or how the weights moved. */
+  readonly tensors: WeightTensors
+  /**
+   * Gradients as they are; an update as the gradient per step that it amounts to:
+   *
+   * (−Δ/η − C λ θ) / n, n gradients of all samples, C of them with the decay, θ the weights where they are taken
+   *
+   * This is the client's gradient for one step, and near it for several. A factor that is known to be in what was shared is
+   * taken out.
+   *
+   * @param model the model in which a weight whose gradient is missing is frozen
+   * @throws DlgError `invalid-gradients`, naming the first tensor that does not fit and what would
+   */
+  read(model: OpenModel): Promise<Shared>
+}
+
+/**
+ * Recognises what was shared: a list, an object or a Map of gradients, or an update with such parts.
+ *
+ * @throws DlgError `invalid-gradients`, `invalid-option` when what was given and the option `update` contradict each other
+ */
+export function recogniseShared(
+  given: SharedGradients | SharedUpdate,
+  model: OpenModel,
+  settings: Sharing,
+): RecognisedShared {
+  const { update } = settings
+  const shared: WeightTensors | WeightUpdate = weightTensors(given as SharedGradients)
+  if (isUpdate(shared)) {
+    if (!update)
+      throw new DlgError(
+        'invalid-option',
+        'an update was given; say how it came about: update: { learningRate: 0.01, … }',
+      )
+    const parts = Object.entries(shared as object as { readonly [part: string]: SharedGradients }).map(
+      ([name, part]) => [name, weightTensors(part, `'${name}' of the update`)],
+    )
+    const moved: WeightUpdate = Object.fromEntries(parts)
+    return {
+      tensors: movedPart(moved, model),
+      read: async (opened) => withoutFactor(await readUpdate(moved, opened, settings, update), settings),
+    }
+  }
+  if (update)
     throw new DlgError(
       'invalid-gradients',
       'the option update says how weights moved, and gradients were given; give {before, after} or {delta}, or leave update out',
     )
+  return {
+    tensors: shared,
+    async read({ weights }) {
+      const trained = weights.filter((w) => w.trainable)
+      const gradients = await readGradients(shared, trained)
+      return withoutFactor({ gradients, weights: await readWeights(weights, weightParameter), rounding: 0 }, settings)
+    },
   }
-  if (update) return movedPart(shared, model)
-  throw new DlgError('invalid-option', 'an update was given; say how it came about: update: { learningRate: 0.01, … }')
 }
 
-/**
- * Gradients as they are; an update as the gradient per step that it amounts to:
- *
- * (−Δ/η − C λ θ) / n, n gradients of all samples, C of them with the decay, θ the weights where they are taken
- *
- * This is the client's gradient for one step, and near it for several. A factor that is known to be in what was shared is
- * taken out.
- */
-export async function readShared(
-  shared: WeightTensors | WeightUpdate,
-  model: OpenModel,
-  settings: Sharing,
-): Promise<Shared> {
-  const { update, scale } = settings
-  const trained = model.weights.filter((w) => w.trainable)
-  const { gradients, weights, rounding } =
-    isUpdate(shared) && update
-      ? await readUpdate(shared, model, settings, update)
-      : {
-          rounding: 0,
-          gradients: await readGradients(shared as WeightTensors, trained),
-          weights: await readWeights(model.weights, weightParameter),
-        }
+/** Takes a known factor out. @throws DlgError `invalid-gradients` where everything is zero */
+function withoutFactor({ gradients, weights, rounding }: Shared, { update, scale }: Sharing): Shared {
   if (squaredNorm(gradients) === 0)
     throw new DlgError(
       'invalid-gradients',

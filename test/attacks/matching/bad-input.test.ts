@@ -413,6 +413,14 @@ describe('options', () => {
     [{ optimizer: 'sgd' }, "optimizer is 'sgd'", "'lbfgs' or 'adam' or an object with init() and step()"],
     [{ optimizer: adam }, 'optimizer is', 'init() and step()'],
     [{ optimizer: { init() {} } }, 'optimizer is an object', 'init() and step()'],
+    ...[0, -1, 1.5, Number.NaN, Number.NEGATIVE_INFINITY, '20', null, {}].flatMap(
+      (patience): [Anything, ...string[]][] => [
+        [{ patience }, 'patience is ', 'a whole number of at least 1 or Infinity'],
+        [{ preset: 'paper', patience }, 'patience is ', 'a whole number of at least 1 or Infinity'],
+        [{ optimizer: { ...adam(), patience } }, 'optimizer.patience is ', 'a whole number of at least 1 or Infinity'],
+      ],
+    ),
+    [{ optimizer: { ...adam(), restart: 5 } }, 'optimizer.restart is 5', 'a function'],
     [{ preset: 'fast' }, "preset is 'fast'", "'robust' or 'paper'"],
     [{ preset: null }, 'preset is null'],
     [{ init: 'zeros' }, "init is 'zeros'", "'gray' or 'normal' or 'uniform' or {data, labels}"],
@@ -480,8 +488,18 @@ describe('options', () => {
     refused('aborted', ['aborted before the attack began'], { options: { signal: AbortSignal.abort() } }))
 
   it('undefined keeps every default', async () => {
-    const names = ['batchSize', 'labels', 'distance', 'optimizer', 'preset', 'seed', 'init', 'priors', 'dataRange']
-    const more = ['tolerance', 'budget', 'signal', 'onIteration', 'criterion', 'output', 'reduction', 'training']
+    const names = ['batchSize', 'labels', 'distance', 'optimizer', 'preset', 'seed', 'init', 'priors', 'patience']
+    const more = [
+      'dataRange',
+      'tolerance',
+      'budget',
+      'signal',
+      'onIteration',
+      'criterion',
+      'output',
+      'reduction',
+      'training',
+    ]
     const nothing = Object.fromEntries([...names, ...more].map((name) => [name, undefined]))
     const options = { runtime, iterations: 1, restarts: 1 }
     const [with_, without] = [

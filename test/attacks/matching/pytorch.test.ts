@@ -1,8 +1,9 @@
 import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { prepareAttack } from '../../../src/attacks/matching/attack'
-import { leakageOptions } from '../../../src/attacks/matching/options/options'
+import { prepareAttack } from '../../../src/attacks/matching/leakage'
+import { leakageOptions } from '../../../src/attacks/matching/options'
+import { openTarget } from '../../../src/client/target'
 import {
   deepLeakageFromGradients,
   gradientsOf,
@@ -53,7 +54,7 @@ describe.each(['lenet-b1', 'lenet-b2'] as const)('%s', (name) => {
 
     it("gives torch's objective and its derivatives at the start", async () => {
       const settings = leakageOptions(recipe(fixture, { runtime: runtime() }))
-      const attack = await prepareAttack(fixture.model, fixture.gradients, settings)
+      const attack = await prepareAttack(await openTarget(fixture.model, fixture.gradients, settings), settings)
       const { value, gradient } = await attack.evaluate(await attack.start(0))
       attack.dispose()
       const { objective } = fixture

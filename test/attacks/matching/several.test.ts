@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { model as graphModel, input, type LayersModel, layers, type SymbolicTensor } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
-import { prepareAttack } from '../../../src/attacks/matching/attack'
-import { leakageOptions } from '../../../src/attacks/matching/options/options'
+import { prepareAttack } from '../../../src/attacks/matching/leakage'
+import { leakageOptions } from '../../../src/attacks/matching/options'
+import { openTarget } from '../../../src/client/target'
 import {
   deepLeakage,
   gradientsOf,
@@ -149,7 +150,8 @@ describe('the objective of an attack', () => {
     const lossWeights = { class: 0.5, age: 2, bits: 1.5 }
     const training = { criterion, lossWeights, runtime: 'reference' } as const
     const shared = plain(await gradientsOf(model, x, y, training))
-    const attack = await prepareAttack(model, shared, leakageOptions({ ...training, batchSize: 2, priors: {} }))
+    const settings = leakageOptions({ ...training, batchSize: 2, priors: {} })
+    const attack = await prepareAttack(await openTarget(model, shared, settings), settings)
     // two images, two vectors, and the targets: 8 of classes, 2 numbers, 6 bits
     const point = uniform(2 * 25 + 2 * 4 + 8 + 2 + 6, -1, 1, 5)
     const { gradient } = await attack.evaluate(point)

@@ -85,7 +85,9 @@ describe('a sentence comes back token for token', () => {
     expect(tokens).toEqual(SENTENCE)
     expect(events[0]).toMatchObject({ event: { iteration: 0 } })
     expect(events[0].accuracy).toBeLessThan(0.5)
-    expect(events.map(({ event }) => event.iteration)).toEqual(events.map((_, i) => i))
+    // an iteration that takes long is told of several times
+    const iterations = [...new Set(events.map(({ event }) => event.iteration))]
+    expect(iterations).toEqual(iterations.map((_, i) => i))
   })
 
   it('the same for the same seed', async () => {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
-import { type Attack, prepareAttack } from '../../../src/attacks/matching/attack'
-import { leakageOptions } from '../../../src/attacks/matching/options/options'
+import type { Attack } from '../../../src/attacks/matching/attack'
+import { prepareAttack } from '../../../src/attacks/matching/leakage'
+import { leakageOptions } from '../../../src/attacks/matching/options'
+import { openTarget } from '../../../src/client/target'
 import {
   type FunctionalModel,
   gradientsOf,
@@ -45,7 +47,8 @@ export async function at<T>(
   options: LeakageOptions,
   look: (attack: Attack) => Promise<T>,
 ): Promise<T> {
-  const attack = await prepareAttack(model, shared, leakageOptions({ runtime: 'reference', priors: {}, ...options }))
+  const settings = leakageOptions({ runtime: 'reference', priors: {}, ...options })
+  const attack = await prepareAttack(await openTarget(model, shared, settings), settings)
   try {
     return await look(attack)
   } finally {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { leakageOptions } from '../../../src/attacks/matching/options/options'
+import { leakageOptions } from '../../../src/attacks/matching/options'
 import { scaleCause } from '../../../src/attacks/matching/scale-cause'
 import { deepLeakage, gradientsOf, type LeakageOptions, type PlainTensor } from '../../../src/index'
 import { meanSquaredError } from '../../../src/metrics'

@@ -72,3 +72,8 @@ export function balanced(): Distance {
     unit: (shared) => shared.reduce((sum, values) => sum + Math.sqrt(squaredNorm([values])), 0),
   }
 }
+
+/** The distances that a name stands for. */
+export const DISTANCES = { l2, cosine, balanced } as const satisfies Readonly<Record<string, () => Distance>>
+
+export type DistanceName = keyof typeof DISTANCES

@@ -1,5 +1,5 @@
 import type { Attack } from '../attack'
-import type { Settings } from '../options/settings'
+import type { Settings } from '../options'
 import type { Progress } from './progress'
 import { type Listener, search, type Trial } from './search'
 import { openThreads } from './threads'

@@ -1,8 +1,8 @@
 import { DlgError } from '../../../errors/dlg-error'
 import type { Status } from '../../../measure/verdict'
 import type { Group, MatrixProducts, OptimizerState } from '../../../optim/index'
-import { searchOptimizer } from '../options/optimizers'
-import type { Settings } from '../options/settings'
+import type { Settings } from '../options'
+import { searchOptimizer } from '../search/optimizers'
 import type { AttackEvaluation } from './evaluation'
 import type { Progress } from './progress'
 
@@ -27,8 +27,7 @@ export interface Trial {
   readonly history: readonly HistoryEntry[]
 }
 
-/** Iterations without an improvement of one part in a hundred after which a search has stalled. */
-const PATIENCE = 20
+/** What counts as an improvement: one part in a hundred. */
 const IMPROVEMENT = 0.99
 
 /** Relative loss below which a search that has ended has matched the gradient: ‖g − g*‖ is 3e-4 of ‖g*‖. */
@@ -38,7 +37,7 @@ const MATCHED = 1e-7
 const ROUNDING = 4
 const ROUNDED = 1e-4
 
-/** Part of the iterations that one weight of the priors gets at most. */
+/** Part of the iterations that one weight of the priors gets at most, where the optimizer comes to rest by itself. */
 const STAGE = 1 / 3
 
 /** What a search minimises. */
@@ -58,10 +57,10 @@ export interface Objective {
 /** What drives a search and what ends it. */
 export type SearchSettings = Pick<
   Settings,
-  'optimizer' | 'preset' | 'iterations' | 'tolerance' | 'priorEasing' | 'budget'
+  'optimizer' | 'preset' | 'iterations' | 'patience' | 'tolerance' | 'priorEasing' | 'budget'
 >
 
-/** Told of every iteration as it begins, with the best point so far. */
+/** Told of every iteration as it begins, and again while it is under way, with the best point so far. */
 export type Listener = (restart: number, entry: HistoryEntry, best: Best) => void
 
 /** The best point of a descent. */
@@ -87,7 +86,8 @@ interface Run {
  * Minimises the objective from one start.
  *
  * Priors choose among the data that explain the gradient, and stand in the way of explaining it exactly. So their weight
- * is eased from one descent to the next, until that twice brings the gradient no closer.
+ * is eased from one descent to the next, until that twice brings the gradient no closer. A descent ends where the optimizer
+ * comes to rest; only the optimizer knows when that is.
  */
 export async function search(
   objective: Objective,
@@ -124,8 +124,13 @@ async function descend(
 ): Promise<{ status: Status; best: Best }> {
   const { objective, settings, progress, restart, history } = run
   const { budget } = settings
-  const optimizer = searchOptimizer(settings.optimizer, objective.samples, objective.products)
   const begin = run.iteration
+  const left = settings.iterations - begin
+  const optimizer = searchOptimizer(settings.optimizer, objective.samples, objective.products, left)
+  const ownPatience = optimizer.patience ?? Number.POSITIVE_INFINITY
+  const patience = settings.patience ?? ownPatience
+  // a schedule is not cut short
+  const stage = eased && ownPatience < Number.POSITIVE_INFINITY ? settings.iterations * STAGE : Number.POSITIVE_INFINITY
   let state = checkedState(optimizer.init(start), start.length)
   let best: Best = { point: start, loss: Number.POSITIVE_INFINITY, relativeLoss: Number.POSITIVE_INFINITY }
   let mark = { relativeLoss: Number.POSITIVE_INFINITY, iteration: begin }
@@ -137,9 +142,14 @@ async function descend(
     if (run.iteration >= settings.iterations) return 'max-iterations'
     if (state.stopped) return state.stopped === 'diverged' ? 'diverged' : 'stalled'
     if (settings.preset === 'paper' && !Number.isFinite(evaluation.value)) return 'diverged'
-    if (eased && run.iteration - begin >= settings.iterations * STAGE) return 'stalled'
-    const stalled = run.iteration - mark.iteration >= PATIENCE && settings.preset !== 'paper'
-    return stalled ? 'stalled' : undefined
+    if (run.iteration - begin >= stage) return 'stalled'
+    return run.iteration - mark.iteration >= patience ? 'stalled' : undefined
+  }
+
+  let told = 0
+  const tell = (): void => {
+    told = performance.now()
+    run.listener?.(restart, history[history.length - 1], best)
   }
 
   const breathe = breather()
@@ -155,10 +165,10 @@ async function descend(
     if (iteration > begun) {
       begun = iteration
       history.push({ iteration: run.iteration, evaluations: run.evaluations - 1, loss, relativeLoss })
-      run.listener?.(restart, history[history.length - 1], best)
-    }
+      tell()
+    } else if (performance.now() - told >= BREATH) tell()
     await breathe()
-    state = checkedState(await optimizer.step(state, evaluation), point.length)
+    state = checkedState(await optimizer.step(state, evaluation), point.length, iteration)
     run.iteration = begin + state.iteration
     const status = stop(evaluation)
     if (status) return { status, best }
@@ -166,15 +176,16 @@ async function descend(
 }
 
 /** A user's optimizer may be wrong: its states are looked at before they are used. */
-function checkedState(state: OptimizerState, size: number): OptimizerState {
-  if (state?.point instanceof Float64Array && state.point.length === size) return state
-  throw new DlgError(
-    'invalid-option',
-    `the optimizer's init() and step() must return a state whose point is a Float64Array of ${size} numbers`,
-  )
+function checkedState(state: OptimizerState, size: number, iteration = 0): OptimizerState {
+  const returned = "the optimizer's init() and step() must return a state whose"
+  if (!(state?.point instanceof Float64Array && state.point.length === size))
+    throw new DlgError('invalid-option', `${returned} point is a Float64Array of ${size} numbers`)
+  if (!(Number.isSafeInteger(state.iteration) && state.iteration >= iteration))
+    throw new DlgError('invalid-option', `${returned} iteration is a whole number from 0 on that never falls`)
+  return state
 }
 
-/** Longest time, in milliseconds, in which timers and signals do not run. */
+/** Longest time, in milliseconds, in which the listener hears nothing and no timers run, but for that of one evaluation. */
 const BREATH = 50
 
 /** Lets timers and signals run now and then: evaluations on a synchronous backend never leave the microtask queue. */

@@ -1,14 +1,12 @@
-import { logitsOf, type TargetKind } from '../../../client/model/criterion'
-import { weightParameter } from '../../../client/model/gradient'
-import { findHead } from '../../../client/model/head'
-import type { Weight } from '../../../client/model/model'
+import type { TargetKind } from '../../../client/model/criterion'
 import type { TrainedOutput } from '../../../client/model/outputs'
+import type { Target } from '../../../client/target'
 import { targetKind, targetRows } from '../../../client/target-values'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph/index'
 import type { Values } from '../../../runtime/runtime'
-import type { LabelDecision, LabelInference, LabelStrategy } from '../../labels/index'
-import type { Settings } from '../options/settings'
+import { decideLabels } from '../../labels/decide'
+import type { LabelInference } from '../../labels/index'
 import type { ReadChoice } from './label-choices'
 import { searchedTargets } from './searched-targets'
 
@@ -28,23 +26,10 @@ export interface Targets {
   read(part: Float64Array): Float32Array
 }
 
-/** What label strategies look at beside the output. */
-export interface Evidence {
-  readonly trained: readonly Weight[]
-  readonly gradients: readonly Values[]
-  /** By parameter name. */
-  readonly weights: ReadonlyMap<string, Values>
-}
-
 /** Known targets as they are, or what the label strategy decides. @throws DlgError `labels`, `invalid-data` */
-export function chooseTargets(
-  output: TrainedOutput,
-  choice: ReadChoice,
-  evidence: Evidence,
-  settings: Settings,
-): Targets {
+export function chooseTargets(output: TrainedOutput, choice: ReadChoice, target: Target): Targets {
   if (!('decide' in choice)) return knownTargets(output, targetRows(choice, output))
-  const decision = decide(choice, output, evidence, settings)
+  const decision = decideLabels(choice, output, target)
   switch (decision?.kind) {
     case 'joint': {
       const kind = decision.as ?? targetKind(output)
@@ -66,30 +51,6 @@ function knownTargets(output: TrainedOutput, values: Float32Array): Targets {
   const name = `targets ${output.name}`
   const node = g.parameter(output.node.graph, name, output.node.shape)
   return { output, kind: targetKind(output), node, bound: [name, values], read: () => values.slice() }
-}
-
-function decide(
-  strategy: LabelStrategy,
-  { name, node: output, criterion, weight }: TrainedOutput,
-  { trained, gradients, weights }: Evidence,
-  { batchSize, reduction }: Settings,
-): LabelDecision {
-  const nodes = trained.map((w) => g.parameter(output.graph, weightParameter(w), w.shape))
-  const head = findHead(logitsOf(output) ?? output, nodes)
-  const valuesOf = (at: number | undefined) =>
-    at === undefined ? undefined : weights.get(weightParameter(trained[at]))
-  /** The gradient as if this output's loss were the only one. */
-  const gradientOf = (at: number | undefined) =>
-    at === undefined || weight === 1 ? gradients[at ?? -1] : gradients[at].map((v) => v / weight)
-  return strategy.decide({
-    batchSize,
-    output: name,
-    reduction,
-    layer: { weight: valuesOf(head.weight), bias: valuesOf(head.bias) },
-    criterion: criterion.name || 'a function',
-    classes: output.shape[output.shape.length - 1],
-    head: { weight: gradientOf(head.weight), bias: gradientOf(head.bias) },
-  })
 }
 
 function checked(targets: Values, shape: readonly number[]): Float32Array {

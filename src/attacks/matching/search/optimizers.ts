@@ -1,18 +1,28 @@
-import { adam, type Group, lbfgs, type MatrixProducts, type Optimizer, oneByOne, recover } from '../../../optim/index'
+import { adam, type Group, lbfgs, type MatrixProducts, type Optimizer, oneByOne, recover } from '../../../optim'
 
 /** Pairs of the built-in L-BFGS, as in the paper. */
 export const HISTORY = 100
 
+/** The built-in optimizers. */
+export const OPTIMIZER_NAMES = ['lbfgs', 'adam'] as const
+
+export type OptimizerName = (typeof OPTIMIZER_NAMES)[number]
+
 /** A built-in optimizer by name, so that another thread can make the same one. */
 export interface OptimizerChoice {
-  readonly name: 'lbfgs' | 'adam'
+  readonly name: OptimizerName
   readonly preset: 'robust' | 'paper'
 }
 
-/** The optimizer, given products in the runtime where that has them. */
-function builtInOptimizer({ name, preset }: OptimizerChoice, products?: MatrixProducts): Optimizer {
+/**
+ * The optimizer, given products in the runtime where that has them.
+ *
+ * @param steps the most iterations of one coordinate, which are what Adam's schedule is planned for
+ */
+function builtInOptimizer({ name, preset }: OptimizerChoice, steps: number, products?: MatrixProducts): Optimizer {
   if (preset === 'paper') return name === 'adam' ? adam() : lbfgs()
-  if (name === 'adam') return recover(adam())
+  // the ratio of two values says nothing about Adam: only values that are not finite send it back
+  if (name === 'adam') return recover(adam({ steps, decay: 'cosine' }), { factor: Number.POSITIVE_INFINITY })
   const options = { lineSearch: 'strong-wolfe', historySize: HISTORY } as const
   return recover(products ? lbfgs({ ...options, products }) : lbfgs(options))
 }
@@ -32,14 +42,20 @@ export function samplesOf(sizes: readonly number[], batchSize: number): Group[] 
   )
 }
 
-/** The optimizer of a search: the caller's or a built-in one, over everything or sample by sample. */
+/**
+ * The optimizer of a search: the caller's or a built-in one, over everything or sample by sample.
+ *
+ * @param iterations the most that the search takes, all samples together
+ */
 export function searchOptimizer(
   // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business
   chosen: Optimizer<any> | OptimizerChoice,
   samples: readonly Group[] | undefined,
   products: MatrixProducts | undefined,
+  iterations: number,
 ): Optimizer {
+  const steps = Math.ceil(iterations / (samples?.length ?? 1))
   // the products are over the whole point
-  const optimizer = 'init' in chosen ? chosen : builtInOptimizer(chosen, samples ? undefined : products)
+  const optimizer = 'init' in chosen ? chosen : builtInOptimizer(chosen, steps, samples ? undefined : products)
   return samples ? oneByOne(optimizer, samples) : optimizer
 }

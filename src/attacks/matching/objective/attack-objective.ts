@@ -1,21 +1,20 @@
-import { knownParameter, type TracedGradient } from '../../client/model/gradient'
-import type { Model, OpenModel } from '../../client/model/model'
-import type { SharedGradients } from '../../client/shared/read-gradients'
-import type { SharedUpdate } from '../../client/shared/shared-update'
-import { DlgError } from '../../errors/dlg-error'
-import * as g from '../../graph/index'
-import type { Program, Values } from '../../runtime/runtime'
-import { withClosedForm } from './closed-form'
-import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective/objective'
-import { colorTotalVariation, type Prior, totalVariation } from './objective/prior'
-import { fittingScale } from './objective/scale'
-import type { Settings } from './options/settings'
-import type { Point } from './point'
-import { startPoint } from './start'
-import { traceShared } from './trace-shared'
+import { knownParameter, type TracedGradient } from '../../../client/model/gradient'
+import type { OpenModel } from '../../../client/model/model'
+import type { Target } from '../../../client/target'
+import { DlgError } from '../../../errors/dlg-error'
+import * as g from '../../../graph/index'
+import type { Program, Values } from '../../../runtime/runtime'
+import { withClosedForm } from '../closed-form'
+import type { Settings } from '../options'
+import type { Point } from '../point'
+import { startPoint } from '../start'
+import type { TracedTarget } from '../trace-target'
+import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective'
+import { colorTotalVariation, type Prior, totalVariation } from './prior'
+import { fittingScale } from './scale'
 
 /** The objective of an attack before anything runs it. */
-export interface TracedAttack {
+export interface AttackObjective {
   readonly program: Program
   /** Of the unknowns: the factor that brings their gradient closest to the shared one. */
   readonly scale: Program
@@ -33,20 +32,20 @@ export interface TracedAttack {
   readonly rounding: number
 }
 
-/** Model → trace → targets → objective. @throws DlgError for every wrong input there can be */
-export async function traceAttack(
-  model: Model,
-  given: SharedGradients | SharedUpdate,
+/**
+ * J(x′, y′) = w · D(∂L/∂W(x′, y′), g*) + v · Σ λᵢ Pᵢ(x′), its derivatives, and every number that they are bound with.
+ *
+ * @throws DlgError `invalid-model` for inputs that the gradient does not depend on smoothly, `invalid-option`
+ */
+export async function objectiveOf(
+  target: Target,
+  { targets, traced, point }: TracedTarget,
   settings: Settings,
-): Promise<TracedAttack> {
-  const { opened, gradients, weights, rounding, knownInputs, targets, traced, names, point } = await traceShared(
-    model,
-    given,
-    settings,
-  )
+): Promise<AttackObjective> {
+  const { model, gradients, weights, rounding, known, searched } = target
   const priors = settings.priors ?? defaultPriors(traced)
   const program = objectiveProgram(traced, point.unknowns, settings.distance, priors)
-  requireSmooth(opened, names, program)
+  requireSmooth(model, searched, program)
 
   const unit = settings.distance.unit?.(gradients) ?? 1
   if (!(unit > 0 && Number.isFinite(unit)))
@@ -60,7 +59,7 @@ export async function traceAttack(
     ...weights,
     ...gradients.map((values, i) => [sharedParameter(i), values] as const),
     [DISTANCE_WEIGHT, Float64Array.of(weight)],
-    ...knownInputs.map((input) => [knownParameter(input), input.values] as const),
+    ...known.map((input) => [knownParameter(input), input.values] as const),
     ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
   ])
   const start = await startPoint(withClosedForm(settings, traced, gradients), point.inputs, point.targets)

@@ -1,0 +1,115 @@
+import { hasMethod, invalid, knownNames, number, show } from '../../../errors/checks'
+import { checkObjectOrName, nameFlag, numberOption, type OptionRecords } from '../../../options/option'
+import { DISTANCES, type Distance, type DistanceName } from './distance'
+import { box, colorTotalVariation, norm, type Prior, totalVariation } from './prior'
+
+/** Weights of the priors, relative to the distance in its unit. */
+export interface PriorWeights {
+  totalVariation?: number
+  colorTotalVariation?: number
+  norm?: number
+  box?: number
+}
+
+/** What is minimised. */
+export interface ObjectiveOptions {
+  /** Default `l2`; `balanced` for deep networks. */
+  distance?: 'l2' | 'cosine' | 'balanced' | Distance
+  /**
+   * What plausible data look like, of the first searched input. Default: total variation for images (in colour where there are three channels) with
+   * the built-in L-BFGS, else none.
+   */
+  priors?: PriorWeights | readonly Prior[]
+  /**
+   * The factor by which the priors' weight falls whenever a search comes to rest, for as long as the gradient then comes
+   * closer. 1 keeps the weight. Default 0.1 (`paper`: 1). An optimizer that comes to rest by itself gets a third of the
+   * iterations at most for one weight. One that does not, such as Adam, keeps the weight to the end unless `patience` is given.
+   */
+  priorEasing?: number
+  /** Range of the data's values. Default [0, 1]. */
+  dataRange?: readonly [number, number]
+}
+
+const distanceNames = Object.keys(DISTANCES) as DistanceName[]
+
+type Range = readonly [number, number]
+
+/** One record an option. */
+export const OBJECTIVE = {
+  distance: {
+    help: `between gradients: ${distanceNames.join(', ')}; balanced for deep networks`,
+    default: 'l2' as DistanceName | Distance,
+    check: (distance: DistanceName | Distance): Distance =>
+      checkObjectOrName<Distance, DistanceName>(
+        distance,
+        'distance',
+        DISTANCES,
+        ['measure'],
+        'an object with measure()',
+      ),
+    flag: nameFlag<DistanceName>(distanceNames),
+  },
+  priors: {
+    help: 'what plausible data look like: weights of totalVariation, colorTotalVariation, norm, box',
+    otherwise: 'total variation for images with lbfgs, else none',
+    check: (priors: PriorWeights | readonly Prior[]) => priors,
+    flag: {
+      value: 'NAME=X,...',
+      read: readPriors,
+      right: 'names and weights such as totalVariation=1e-4,box=1e-3, or none',
+    },
+  },
+  priorEasing: numberOption(
+    0.1,
+    (v) => v > 0 && v <= 1,
+    'a number above 0 and at most 1',
+    "the factor by which the priors' weight falls whenever a search rests; 1 keeps it",
+  ),
+  dataRange: {
+    help: 'lowest and highest value of the data',
+    default: [0, 1] as Range,
+    check(range: Range): Range {
+      if (Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] < range[1])
+        return range as unknown as Range
+      throw invalid(`dataRange is ${show(range)}; it must be [low, high] with low < high`)
+    },
+  },
+} as const satisfies OptionRecords<ObjectiveOptions>
+
+const PRIORS = {
+  totalVariation: (weight) => totalVariation(weight),
+  colorTotalVariation: (weight) => colorTotalVariation(weight),
+  norm: (weight) => norm(weight),
+  box,
+} as const satisfies Record<keyof PriorWeights, (weight: number, range: Range) => Prior>
+
+const priorNames = Object.keys(PRIORS) as (keyof PriorWeights)[]
+
+const isWeight = (v: number): boolean => v >= 0 && v < Infinity
+
+/** The priors of weights by name, or the caller's own. @throws DlgError `invalid-option` */
+export function readPriorOption(priors: PriorWeights | readonly Prior[], range: Range): readonly Prior[] {
+  if (Array.isArray(priors)) {
+    const wrong = priors.findIndex((p) => !hasMethod(p, 'measure') || !isWeight(p.weight))
+    if (wrong < 0) return priors
+    throw invalid(`priors[${wrong}] is ${show(priors[wrong])}; it must have measure() and a weight of at least 0`)
+  }
+  knownNames('priors', priors, priorNames)
+  const weights = priors as PriorWeights
+  const all = priorNames.map((name) => {
+    const weight = weights[name] === undefined ? 0 : weights[name]
+    return PRIORS[name](number(`priors.${name}`, weight, isWeight, 'a number of at least 0'), range)
+  })
+  return all.filter((p) => p.weight > 0)
+}
+
+/** `totalVariation=1e-4,box=1e-3`, or `none`. */
+function readPriors(word: string): PriorWeights | undefined {
+  if (word === 'none') return {}
+  const pairs = word.split(',').map((pair) => pair.split('='))
+  const right = pairs.every(
+    ([name, weight, ...more]) =>
+      priorNames.includes(name as keyof PriorWeights) && weight && isWeight(Number(weight)) && more.length === 0,
+  )
+  return right ? Object.fromEntries(pairs.map(([name, weight]) => [name, Number(weight)])) : undefined
+}

@@ -1,0 +1,98 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { count, invalid, knownNames, number, show } from '../errors/checks'
+import { countOption, type OptionRecords, pickOptions } from '../options/option'
+import type { KnownInputs } from './known-inputs'
+import type { Missing } from './shared/missing'
+import { approximates, type UpdateOptions, type UpdateSettings, updateOption } from './shared/update-options'
+import { TRAINING, type TrainingOptions, type TrainingSettings, trainingSettings } from './training-options'
+
+/** What an attacker is told of what was shared, beside how the client trains. */
+export interface TargetOptions extends TrainingOptions {
+  /** How many samples the gradient averages. Default 1. */
+  batchSize?: number
+  /** Inputs that the auditor has, such as a mask: the others alone are searched. */
+  known?: KnownInputs
+  /**
+   * Gradients that were not shared, by the names of their weights; `allowed` leaves out whatever a map does not have. They are
+   * left out of the matching. Default: every trained weight must have its gradient.
+   */
+  missing?: Missing
+  /** How the weights moved, when what was shared is an update. */
+  update?: UpdateOptions
+  /**
+   * A factor in what was shared: it is this many times the gradient. `auto` fits the factor, of either sign, at every point of
+   * the search. Default 1.
+   */
+  scale?: 'auto' | number
+}
+
+/** What an attacker is told, with everything decided and checked. */
+export interface TargetSettings extends TrainingSettings {
+  readonly batchSize: number
+  readonly known: KnownInputs
+  readonly missing: Missing | undefined
+  readonly update: UpdateSettings | undefined
+  readonly scale: 'auto' | number
+}
+
+/** One record an option. */
+export const TARGET = {
+  batchSize: {
+    ...countOption(1, 'how many samples the gradient is of'),
+    check: (size: number): number => count('batchSize', size),
+  },
+  known: {
+    help: 'inputs that the attacker has, such as masks: tensors by input name',
+    default: {} as KnownInputs,
+    check(known: KnownInputs): KnownInputs {
+      if (typeof known === 'object' && known !== null && !Array.isArray(known) && !(known instanceof Tensor))
+        return known
+      throw invalid(
+        `known is ${known instanceof Tensor ? 'a tensor' : show(known)}; it must be a map of tensors by input`,
+      )
+    },
+  },
+  missing: {
+    help: 'gradients that were not shared: names of weights, or allowed for whatever a map does not have',
+    otherwise: 'none',
+    check(missing: Missing): Missing {
+      if (missing === 'allowed') return missing
+      if (Array.isArray(missing) && missing.every((name) => typeof name === 'string')) return missing
+      throw invalid(`missing is ${show(missing)}; it must be 'allowed' or a list of names of weights`)
+    },
+  },
+  update: {
+    help: 'how the weights moved, where an update was shared: learning rate, local steps, momentum, approach',
+    otherwise: 'a gradient was shared',
+    check: (update: UpdateOptions): UpdateOptions => update,
+  },
+  scale: {
+    help: 'what was shared is this many times the gradient; auto fits the factor, of either sign',
+    default: 1 as 'auto' | number,
+    check(scale: 'auto' | number): 'auto' | number {
+      if (scale === 'auto') return scale
+      return number('scale', scale, (v) => v !== 0 && Number.isFinite(v), "'auto' or a number other than 0")
+    },
+    flag: {
+      value: 'X|auto',
+      read: (word: string): 'auto' | number | undefined =>
+        word === 'auto' ? word : Number.isFinite(Number(word)) && Number(word) !== 0 ? Number(word) : undefined,
+      right: 'auto or a number other than 0',
+    },
+  },
+} as const satisfies OptionRecords<Omit<TargetOptions, keyof TrainingOptions>>
+
+/** Checks what an attacker is told. @throws DlgError `invalid-option` */
+export function targetOptions(options: TargetOptions): TargetSettings {
+  knownNames('options', options, [...Object.keys(TRAINING), ...Object.keys(TARGET)])
+  return targetSettings(options)
+}
+
+/** Checks what an attacker is told, of options that have others beside it. @throws DlgError `invalid-option` */
+export function targetSettings(options: TargetOptions): TargetSettings {
+  const picked = pickOptions(TARGET, options)
+  const update = updateOption(picked.update, picked.batchSize, options.scale === 'auto')
+  // several steps taken for one have its direction at best: the gradient shrinks on the way
+  const scale = approximates(update) ? 'auto' : picked.scale
+  return { ...trainingSettings(options), ...picked, update, scale }
+}

@@ -1,0 +1,67 @@
+import { readKnown } from './known-inputs'
+import { type InputKinds, type TargetOf, type TracedGradient, traceGradient } from './model/gradient'
+import { type Model, type OpenModel, openModel, type Weight } from './model/model'
+import type { InputData } from './read-data'
+import { withoutMissing } from './shared/missing'
+import type { SharedGradients } from './shared/read-gradients'
+import { recogniseShared, type Shared } from './shared/read-shared'
+import type { SharedUpdate } from './shared/shared-update'
+import { unrolled, unrolls } from './shared/unroll'
+import type { TargetSettings } from './target-options'
+
+/**
+ * Everything an attacker has: the model at the weights of the gradient, what was shared, how the client trains, and the inputs
+ * that are known. It is read, checked and normalised once; attacks take it whole. All of it is numbers of our own: nothing of
+ * the caller's is kept.
+ */
+export interface Target extends Shared {
+  /** The model; a weight whose gradient is missing is frozen. */
+  readonly model: OpenModel
+  /** The model as the client trains it, with every trained weight. */
+  readonly whole: OpenModel
+  /** The weights whose gradients were shared, in the order of `gradients`. */
+  readonly trained: readonly Weight[]
+  readonly settings: TargetSettings
+  /** The inputs that are known. */
+  readonly known: readonly InputData[]
+  /** Names of the inputs that are searched, in the model's order. */
+  readonly searched: readonly string[]
+  /** How a trace must treat the inputs. */
+  readonly kinds: InputKinds
+}
+
+/** Reads everything an attacker has. @throws DlgError for what is wrong with the model, what was shared or the known inputs */
+export async function openTarget(
+  model: Model,
+  given: SharedGradients | SharedUpdate,
+  settings: TargetSettings,
+): Promise<Target> {
+  const whole = openModel(model)
+  const shared = recogniseShared(given, whole, settings)
+  const opened = withoutMissing(whole, shared.tensors, settings.missing)
+  const { gradients, weights, rounding } = await shared.read(opened)
+  const known = await readKnown(settings.known, opened, settings.batchSize)
+  return {
+    ...{ model: opened, whole, settings, gradients, weights, rounding, known },
+    trained: opened.weights.filter((w) => w.trainable),
+    searched: opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name)),
+    kinds: {
+      types: new Map(known.map(({ name, dtype }) => [name, dtype])),
+      known: new Set(known.map(({ name }) => name)),
+    },
+  }
+}
+
+/**
+ * The gradient of what the client computed, as a graph over its data: of one step, or of all its local steps as it took them.
+ *
+ * @param targetOf the node that an output is compared with
+ * @throws DlgError `untraceable`, `invalid-option`
+ */
+export function traceClient(target: Target, targetOf: TargetOf): TracedGradient {
+  const { model, whole, trained, kinds, settings } = target
+  if (!unrolls(settings.update)) return traceGradient(model, settings, targetOf, kinds)
+  // a weight whose share is missing moves with the others all the same
+  const one = traceGradient(whole, settings, targetOf, kinds)
+  return unrolled(whole, trained, settings, one, kinds, settings.update)
+}
