@@ -1,3 +1,10 @@
+/**
+ * Deep Leakage from Gradients: the data behind a shared gradient, found by a search. The client, the labels, the losses, the
+ * optimizers, the runtimes and the graph are here too.
+ *
+ * @module dlg-ts
+ */
+
 export {
   infer,
   joint,
@@ -60,6 +67,7 @@ export type { TargetOptions } from './client/target-options'
 export type { ClassIndices, KnownTargets, OutputTargets } from './client/target-values'
 export type { CriterionName, CriterionOption, TrainingOptions } from './client/training-options'
 export { DlgError, type DlgErrorCode } from './errors/dlg-error'
+/** The dataflow graph: its nodes, the operations on them, and their derivatives. */
 export * as graph from './graph'
 export type { Status } from './measure/verdict'
 export * from './optim'

@@ -66,25 +66,41 @@ function withoutTranspose(n: Node, permutation: readonly number[]): Node | undef
   return undefined
 }
 
+/** −x, element by element. */
 export const neg = (x: Node): Node => unary('neg', x)
+/** eˣ, element by element. */
 export const exp = (x: Node): Node => unary('exp', x)
+/** Natural logarithm, element by element. */
 export const log = (x: Node): Node => unary('log', x)
+/** √x, element by element. */
 export const sqrt = (x: Node): Node => unary('sqrt', x)
+/** 1 / (1 + e⁻ˣ), element by element. */
 export const sigmoid = (x: Node): Node => unary('sigmoid', x)
+/** Hyperbolic tangent, element by element. */
 export const tanh = (x: Node): Node => unary('tanh', x)
+/** max(x, 0), element by element. */
 export const relu = (x: Node): Node => unary('relu', x)
+/** |x|, element by element. */
 export const abs = (x: Node): Node => unary('abs', x)
+/** a + b, under NumPy broadcasting. */
 export const add = (a: Node, b: Node): Node => binary('add', a, b)
+/** a − b, under NumPy broadcasting. */
 export const sub = (a: Node, b: Node): Node => binary('sub', a, b)
+/** a · b, element by element, under NumPy broadcasting. */
 export const mul = (a: Node, b: Node): Node => binary('mul', a, b)
+/** a / b, under NumPy broadcasting. */
 export const div = (a: Node, b: Node): Node => binary('div', a, b)
+/** aᵇ, under NumPy broadcasting. */
 export const pow = (a: Node, b: Node): Node => binary('pow', a, b)
+/** The larger of a and b, under NumPy broadcasting. */
 export const maximum = (a: Node, b: Node): Node => binary('maximum', a, b)
+/** The smaller of a and b, under NumPy broadcasting. */
 export const minimum = (a: Node, b: Node): Node => binary('minimum', a, b)
 /** 1 where a < b, else 0. */
 export const less = (a: Node, b: Node): Node => binary('less', a, b)
 /** 1 where a = b, else 0. */
 export const equal = (a: Node, b: Node): Node => binary('equal', a, b)
+/** x², element by element. */
 export const square = (x: Node): Node => mul(x, x)
 /** x · factor. */
 export const scale = (x: Node, factor: number): Node => mul(x, scalar(x.graph, factor))

@@ -5,6 +5,7 @@ export * from './leaves'
 export * from './linear'
 export * from './node'
 export * from './reduction'
+/** The elementwise operations on plain numbers, in float64. */
 export * as numbers from './scalar'
 export * from './shape'
 export * from './structure'

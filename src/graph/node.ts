@@ -90,6 +90,7 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, Nothing> {
   scatterAdd: Nothing
 }
 
+/** Name of an operation. */
 export type Op = keyof Attributes
 
 interface NodeOf<K extends Op> {

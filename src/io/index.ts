@@ -1,3 +1,9 @@
+/**
+ * Files of tensors and pictures, and the layouts of PyTorch and tfjs. For Node.
+ *
+ * @module dlg-ts/io
+ */
+
 export {
   coarser,
   isWhole,

@@ -24,6 +24,7 @@ export interface Recovered {
   readonly labels: Parameters<typeof gradientsOf>[2]
 }
 
+/** Options of `proofOf`. The options of the client's training are among them. */
 export interface ProofOptions extends TrainingOptions {
   /** Default 1e-4: float32 gradients of the same data differ by about 1e-6. */
   tolerance?: number

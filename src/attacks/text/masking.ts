@@ -5,9 +5,9 @@ import { random } from '../../numbers/random'
 
 /** A sentence of a masked language model: some tokens are hidden and have to be said. */
 export interface MaskedSentence {
-  /** What the model sees. */
+  /** Token ids that the model sees, with the mask in the place of hidden ones. */
   readonly tokens: readonly number[]
-  /** What it has to say, by position. */
+  /** The hidden tokens, by position: the model is trained to predict them. */
   readonly targets: readonly { readonly position: number; readonly token: number }[]
 }
 

@@ -6,6 +6,7 @@ import { perSample } from './per-sample'
 import { type OutputKind, scoresOf } from './scores'
 import { stableLog } from './stable-log'
 
+/** Options of a cross-entropy over classes. */
 export interface CrossEntropyOptions {
   /** Default `auto`. */
   readonly output?: OutputKind

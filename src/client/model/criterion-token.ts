@@ -5,6 +5,7 @@ import type { Criterion } from './criterion'
 import { type CrossEntropyOptions, requireSmoothing, smoothed, surprise } from './criterion-class'
 import { perSample } from './per-sample'
 
+/** Options of a cross-entropy over the positions of a sequence. */
 export interface TokenOptions extends CrossEntropyOptions {
   /** Weight of each position, [batch][positions], at least 0. Default 1 each. */
   readonly mask?: readonly (readonly number[])[]

@@ -2,7 +2,6 @@ import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
 import { isWhole, type StoredAs } from '../../numbers/stored-dtype'
 import type { Values } from '../../runtime/runtime'
-import { isWhole, type StoredAs } from '../../stored-dtype'
 import type { Weight } from '../model/model'
 import { firstNotFinite, type PlainTensor, type Precision, precisionOf, tensorValues } from './tensor-values'
 

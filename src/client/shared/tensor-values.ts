@@ -3,7 +3,6 @@ import { DlgError } from '../../errors/dlg-error'
 import { type Shape, sameShape, sizeOf } from '../../graph'
 import { isWhole, type StoredAs, storedAs } from '../../numbers/stored-dtype'
 import type { Values } from '../../runtime/runtime'
-import { isWhole, type StoredAs, storedAs } from '../../stored-dtype'
 
 /**
  * A tensor as plain data: numbers in row-major order.

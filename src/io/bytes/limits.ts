@@ -1,6 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
 import type { Ignore } from './ignore'
 
+/** How much memory a reader of files may use. */
 export interface ReadLimits {
   /**
    * The most bytes that a file's parts may have once inflated, in all, and the most that its tensors may have as

@@ -11,6 +11,7 @@ import { linkToTfjs, linkToTorch } from './link-values'
 import { isList, pairInOrder } from './list-layers'
 import { matchLayers } from './match-layers'
 
+/** How tensors of PyTorch are paired with weights of tfjs, where their names and shapes do not say it. */
 export interface LayoutOptions {
   /**
    * PyTorch's layers to tfjs's, such as `{ 'features.0': 'conv2d_Conv2D1' }`: names without `.weight` and `/kernel`. A
@@ -39,6 +40,7 @@ export interface LayoutDecision {
   readonly layout: string
 }
 
+/** Tensors in the layout of the other framework, and how they got there. */
 export interface ConvertedTensors {
   /** By the targets' names, in the targets' order. */
   readonly tensors: NamedTensors

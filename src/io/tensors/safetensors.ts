@@ -3,6 +3,7 @@ import { checkBytes, isRecord, isSize, quote } from '../bytes/untrusted'
 import { duplicateKey } from './json-keys'
 import { dtypes, type SafetensorsData, type SafetensorsDtype } from './safetensors-dtype'
 
+/** One tensor of a safetensors file, in the dtype of the file. */
 export interface SafetensorsTensor {
   /** As stored in the file. */
   readonly dtype: SafetensorsDtype
@@ -11,6 +12,7 @@ export interface SafetensorsTensor {
   readonly data: SafetensorsData
 }
 
+/** The content of a safetensors file. */
 export interface SafetensorsFile {
   /** By name, in the order of their bytes. */
   readonly tensors: Map<string, SafetensorsTensor>

@@ -1,9 +1,7 @@
 import type { DlgError } from '../../errors/dlg-error'
-<<<<<<< HEAD
+
 import type { StoredAs } from '../../numbers/stored-dtype'
-=======
-import type { StoredAs } from '../../stored-dtype'
->>>>>>> b9a2546 (Files: what was found on the second reading)
+
 import type { Float32Tensor, NamedTensors } from './float32-tensor'
 
 /** A tensor of a file that is open: what it is, before its values are read. */

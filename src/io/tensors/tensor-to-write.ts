@@ -1,9 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
-<<<<<<< HEAD
+
 import type { StoredAs } from '../../numbers/stored-dtype'
-=======
-import type { StoredAs } from '../../stored-dtype'
->>>>>>> b9a2546 (Files: what was found on the second reading)
+
 import { valuesIn } from './float32-tensor'
 
 /**

@@ -13,6 +13,7 @@ import { checkGroup, openGroup } from './tfjs-weights'
 
 /** What `tf.loadLayersModel` asks of a handler. */
 export interface ModelHandler {
+  /** Reads the topology and the weights. tfjs calls this. @throws DlgError `invalid-file` */
   load(): Promise<ModelArtifacts>
 }
 

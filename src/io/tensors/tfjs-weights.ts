@@ -1,9 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
-<<<<<<< HEAD
+
 import type { StoredAs } from '../../numbers/stored-dtype'
-=======
-import type { StoredAs } from '../../stored-dtype'
->>>>>>> b9a2546 (Files: what was found on the second reading)
+
 import { quote } from '../bytes/untrusted'
 import { type Float32Tensor, toFloat32 } from './float32-tensor'
 import { halfToNumber } from './safetensors-dtype'

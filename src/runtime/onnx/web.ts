@@ -1,3 +1,9 @@
+/**
+ * Runs the compiled graphs on onnxruntime-web, in a browser or in Node.
+ *
+ * @module dlg-ts/onnx-web
+ */
+
 import { DlgError } from '../../errors/dlg-error'
 import type { Runtime } from '../runtime'
 import { onnxRuntime } from '.'
