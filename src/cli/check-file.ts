@@ -1,21 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { checkModel, describeCheck } from '../check'
-import type { RuntimeName } from '../runtime/choose'
 import { type BACKENDS, useBackend } from './backend'
 import { EXIT } from './command'
 import { type Batch, exampleBatch } from './example-batch'
+import { inFlags } from './in-flags'
 import { readModel } from './read-model'
 import { paint, type Terminal } from './terminal'
-import type { Training } from './training'
+import type { Checked } from './training'
 
 /** A check of a model out of a file. */
 export interface FileCheck {
   readonly model: string
   readonly data: string | undefined
   readonly labels: readonly number[] | undefined
-  readonly training: Training
-  readonly seed: number
-  readonly runtime: RuntimeName
+  readonly given: Checked
   readonly backend: (typeof BACKENDS)[number]
   readonly json: boolean
 }
@@ -27,13 +25,13 @@ export async function checkFile(options: FileCheck, terminal: Terminal): Promise
   let batch: Batch | undefined
   try {
     batch = exampleBatch(model, options)
-    const { batchSize, range, ...client } = options.training
-    const { seed, runtime } = options
-    const check = await checkModel(model, { x: one(batch.x), y: one(batch.y) }, { ...client, seed, runtime })
-    const text = describeCheck(check).replace(/^ {2}(ok|warning|error) /gm, (line, level) =>
+    const { batchSize, dataRange, ...client } = options.given
+    const check = await checkModel(model, { x: one(batch.x), y: one(batch.y) }, client)
+    const findings = check.findings.map((finding) => ({ ...finding, message: inFlags(finding.message) }))
+    const text = describeCheck({ ...check, findings }).replace(/^ {2}(ok|warning|error) /gm, (line, level) =>
       paint(terminal, 'stdout', level === 'ok' ? 'green' : 'red', line),
     )
-    terminal.stdout.write(options.json ? `${JSON.stringify(check, null, 2)}\n` : `${text}\n`)
+    terminal.stdout.write(options.json ? `${JSON.stringify({ ...check, findings }, null, 2)}\n` : `${text}\n`)
     return check.findings.some(({ level }) => level === 'error') ? EXIT.failed : EXIT.converged
   } finally {
     tf.dispose([...(batch?.x ?? []), ...(batch?.drawn ?? [])])

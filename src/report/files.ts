@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DlgError } from '../errors/dlg-error'
 import { writeFileAtomic } from '../io'
@@ -7,15 +7,43 @@ import { writeFileAtomic } from '../io'
 export type Files = Readonly<Record<string, Uint8Array | string>>
 
 /**
- * Refuses, before any work, a folder that cannot be written.
+ * Refuses, before any work, a folder that cannot be written: writes a file beside it, as `writeFiles` does, and one in it where
+ * it is there already, and takes them and the folders that this needed away again.
  *
+ * @param names of the files that are to go there; a folder of such a name is refused too
  * @throws DlgError `invalid-file`
  */
-export function checkFolder(folder: string): void {
-  for (let path = resolve(folder); ; path = dirname(path)) {
-    if (isFolder(path) || path === dirname(path)) return
+export function checkFolder(folder: string, names: readonly string[] = []): void {
+  const target = resolve(folder)
+  for (let path = target; !isFolder(path) && path !== dirname(path); path = dirname(path))
     if (existsSync(path)) throw new DlgError('invalid-file', `--out ${folder}: ${path} is a file; give a folder`)
+  probe(folder, `${target}.${randomUUID()}.tmp`)
+  if (isFolder(target)) probe(folder, join(target, randomUUID()))
+  refuseFolders(folder, names)
+}
+
+/** Makes a folder with a file in it, and removes both, with the folders around them that were not there. */
+function probe(folder: string, place: string): void {
+  const missing: string[] = []
+  for (let path = place; !existsSync(path); path = dirname(path)) missing.push(path)
+  try {
+    mkdirSync(place, { recursive: true })
+    writeFileSync(join(place, 'probe'), 'probe')
+  } catch (cause) {
+    throw unwritable(folder, cause)
+  } finally {
+    removeQuietly(join(place, 'probe'))
+    for (const path of missing) removeEmpty(path)
   }
+}
+
+const unwritable = (folder: string, cause: unknown): DlgError =>
+  new DlgError('invalid-file', `--out ${folder}: cannot be written: ${(cause as Error).message}`, { cause })
+
+function refuseFolders(folder: string, names: readonly string[]): void {
+  const taken = names.find((name) => isFolder(join(folder, name)))
+  if (taken !== undefined)
+    throw new DlgError('invalid-file', `${join(folder, taken)}: is a folder, where a file must go`)
 }
 
 /**
@@ -33,16 +61,23 @@ export function writeFiles(folder: string, files: Files): void {
   try {
     for (const [name, content] of Object.entries(files)) writeFileAtomic(join(temporary, name), content)
     if (existsSync(target)) {
-      const taken = Object.keys(files).find((name) => isFolder(join(target, name)))
-      if (taken !== undefined)
-        throw new DlgError('invalid-file', `${join(folder, taken)}: is a folder, where a file must go`)
+      refuseFolders(folder, Object.keys(files))
       for (const name of Object.keys(files)) renameSync(join(temporary, name), join(target, name))
     } else renameSync(temporary, target)
   } catch (cause) {
     if (cause instanceof DlgError) throw cause
-    throw new DlgError('invalid-file', `--out ${folder}: cannot be written: ${(cause as Error).message}`, { cause })
+    throw unwritable(folder, cause)
   } finally {
     removeQuietly(temporary)
+  }
+}
+
+/** Removes a folder that was made for a moment, unless somebody else has put something there since. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    // it is in use, or was never made
   }
 }
 
