@@ -1,3 +1,5 @@
+import type { AttackName } from '../attacks'
+
 /** One thing that a check found. */
 export interface Finding {
   /** `ok`: checked and fine. `note`: worth knowing. `warning`: an attack suffers from it. `error`: something is wrong. */
@@ -5,6 +7,8 @@ export interface Finding {
   /** A stable word that a program can test. */
   readonly code: FindingCode
   readonly message: string
+  /** The attack of the registry that the finding invites. */
+  readonly attack?: AttackName
 }
 
 /** What a check can find. */

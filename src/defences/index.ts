@@ -1,0 +1,1 @@
+export { type Defence, defended } from './defence'
