@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { checkModel, describeCheck } from '../check'
+import { checkModel, describeCheck, describeFinding, type Finding } from '../check'
 import { type BACKENDS, useBackend } from './backend'
 import { EXIT } from './command'
 import { type Batch, exampleBatch } from './example-batch'
 import { inFlags } from './in-flags'
+import { nextCommand } from './next-command'
 import { readModel } from './read-model'
 import { paint, type Terminal } from './terminal'
 import type { Checked } from './training'
@@ -27,10 +28,15 @@ export async function checkFile(options: FileCheck, terminal: Terminal): Promise
     batch = exampleBatch(model, options)
     const { batchSize, dataRange, ...client } = options.given
     const check = await checkModel(model, { x: one(batch.x), y: one(batch.y) }, client)
-    const findings = check.findings.map((finding) => ({ ...finding, message: inFlags(finding.message) }))
-    const text = describeCheck({ ...check, findings }).replace(/^ {2}(ok|warning|error) /gm, (line, level) =>
-      paint(terminal, 'stdout', level === 'ok' ? 'green' : 'red', line),
-    )
+    const findings = check.findings.map((finding) => {
+      const command = finding.attack && nextCommand(finding.attack, options.model, options.given)
+      return { ...finding, message: inFlags(finding.message), ...(command && { command }) }
+    })
+    const lines = findings.flatMap(({ command = [], ...finding }) => [
+      painted(describeFinding(finding), finding, terminal),
+      ...command.map((line) => `${' '.repeat(11)}${line}`),
+    ])
+    const text = [describeCheck({ ...check, findings: [] }).trimEnd(), '', ...lines].join('\n')
     terminal.stdout.write(options.json ? `${JSON.stringify({ ...check, findings }, null, 2)}\n` : `${text}\n`)
     return check.findings.some(({ level }) => level === 'error') ? EXIT.failed : EXIT.converged
   } finally {
@@ -38,6 +44,12 @@ export async function checkFile(options: FileCheck, terminal: Terminal): Promise
     model.dispose()
   }
 }
+
+/** Colours the level of a finding, which stands at the beginning. */
+const painted = (line: string, { level }: Finding, terminal: Terminal): string =>
+  level === 'note'
+    ? line
+    : line.replace(/^ {2}\w+ /, (word) => paint(terminal, 'stdout', level === 'ok' ? 'green' : 'red', word))
 
 /** A model with one input, or one output, takes one thing, and no list of it. */
 const one = <T>(things: readonly T[]): T | readonly T[] => (things.length === 1 ? things[0] : things)

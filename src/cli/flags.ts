@@ -55,6 +55,14 @@ export function readFlags<All extends Records>(records: All, args: Arguments): G
   return Object.fromEntries(read.filter(([, value]) => value !== undefined)) as Given<All>
 }
 
+/** The flags that give these options, as one types them. */
+export const wordsOf = (records: Records, given: { readonly [name: string]: unknown }): string[] =>
+  flagged(records)
+    .filter(([name]) => given[name] !== undefined)
+    .map(([name, record]) => {
+      return `--${flagName(name, record)}${inWords(given[name]) ?? ''}`
+    })
+
 /** A whole number that the command line takes up to a bound. */
 export const upTo = <Record extends Records[string]>(record: Record, most: number) => ({
   ...record,

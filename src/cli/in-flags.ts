@@ -32,7 +32,7 @@ const FLAGS: Readonly<Record<string, string>> = {
 const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/missing: \['[^']*'\], or missing: 'allowed'/g, '--partial'],
   [/the option update says/g, '--before and --after say'],
-  [/update: \{ ?([^}]*?)(, …)? ?\}/g, '$1'],
+  [/update: \{ ?(\w+:[^}]*?)(, …)? ?\}/g, '$1'],
   [/\{before, after\} or \{delta\}|\{ ?before, after ?\}|\{ ?delta ?\}/g, '--before/--after'],
   [/\bdelta\b(?= points| or)/g, 'the update'],
   [/both epochs and localSteps/g, 'both --epochs and --local-steps'],
@@ -44,7 +44,7 @@ const NAMES = Object.keys(FLAGS).sort((a, b) => b.length - a.length)
 const any = NAMES.map((name) => name.replace('.', '\\.')).join('|')
 
 /** `scale: -1`, `reduction: 'sum'` */
-const WITH_VALUE = new RegExp(`(?<![\\w.'-])(${any}): (?:'([^']*)'|(-?\\d[\\d.e+-]*\\d|\\d))`, 'g')
+const WITH_VALUE = new RegExp(`(?<![\\w.'-])(${any}): (?:'([^']*)'|(-?\\d(?:[\\d.e+-]*\\d)?))`, 'g')
 
 /** `batchSize is 0; …`, at the beginning. */
 const SUBJECT = new RegExp(`^(${any})(?= (?:is|has|must|needs|names)\\b)`)

@@ -27,7 +27,8 @@ function probe(folder: string, place: string): void {
   const missing: string[] = []
   for (let path = place; !existsSync(path); path = dirname(path)) missing.push(path)
   try {
-    mkdirSync(place, { recursive: true })
+    // one by one: where a system refuses with ENOENT, as /proc does, Node's recursive mkdir never returns
+    for (const path of [...missing].reverse()) mkdirSync(path)
     writeFileSync(join(place, 'probe'), 'probe')
   } catch (cause) {
     throw unwritable(folder, cause)
