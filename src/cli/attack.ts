@@ -46,7 +46,7 @@ export const FROM_FILES = { ...CLIENT, ...SEARCH } as const satisfies Records
 const SMOOTHNESS = {
   tv: {
     value: 'WEIGHT',
-    help: 'of the total variation, which prefers smooth pictures; instead of --priors, and 0 for none',
+    help: 'weight of the total variation, which prefers smooth pictures; it takes the place of --priors, and 0 is none',
   },
 } as const satisfies Options
 

@@ -37,13 +37,13 @@ export const GRADIENT_OPTIONS = {
     help: 'plus, or minus: --gradients holds the negative, such as after - before; --before and --after change places',
   },
   epochs: { value: 'N', help: 'of the local training (default 1)' },
-  'local-steps': { value: 'N', help: 'of the local training, instead of --epochs' },
+  'local-steps': { value: 'N', help: 'how many local steps, instead of --epochs' },
   'local-batch-size': { value: 'N', help: 'samples of each local step (default: all, which is one step an epoch)' },
   momentum: { value: 'X', help: 'of the local SGD (default 0)' },
   'weight-decay': { value: 'X', help: 'of the local SGD (default 0)' },
   approach: {
     value: 'NAME',
-    help: 'to several local steps: unrolled (the default: as they were), or at the cost of one gradient surrogate, one-step',
+    help: 'how several local steps are compared: unrolled (the default), or for the cost of one gradient surrogate, one-step',
   },
   layout: { value: 'NAME', default: 'tfjs', help: "of the tensors' axes: tfjs, pytorch" },
   map: {
