@@ -17,9 +17,9 @@ const table: Record<string, string> = {
   'io/bytes': 'errors |',
   'io/files': 'errors |',
   'io/pictures': 'errors io/bytes io/files fast-png gifenc jpeg-js |',
-  'io/tensors': 'errors io/bytes io/files @msgpack/msgpack fflate |',
-  'io/layouts': 'errors io/bytes io/tensors |',
-  io: 'io/files io/layouts io/pictures io/tensors | io/bytes',
+  'io/tensors': 'errors numbers io/bytes io/files @msgpack/msgpack fflate |',
+  'io/layouts': 'errors numbers io/bytes io/tensors |',
+  io: 'io/files io/layouts io/pictures io/tensors numbers | io/bytes',
   measure: 'client graph numbers runtime errors io/pictures @tensorflow/tfjs-core ssim.js |',
   models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/contract': 'errors @tensorflow/tfjs-core | client',
@@ -38,10 +38,10 @@ const table: Record<string, string> = {
   defences: 'numbers | client',
   check:
     'client graph numbers runtime errors attacks/dense attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
-  report: 'io measure errors | attacks/matching @tensorflow/tfjs-core',
+  report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
     'attacks/dager attacks/dense attacks/labels attacks/matching attacks/text attacks/tokens check client errors graph measure models optim runtime |',
-  cli: 'entries attacks/matching check client errors io io/bytes io/files io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers | attacks',
+  cli: 'entries attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers | attacks',
 }
 
 const rooms = Object.keys(table)

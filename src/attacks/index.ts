@@ -1,3 +1,9 @@
+/**
+ * Every attack under one contract: what it assumes, how it runs on a target, and what it found with which evidence.
+ *
+ * @module dlg-ts/attacks
+ */
+
 import type { Model } from '../client/model/model'
 import type { SharedGradients } from '../client/shared/read-gradients'
 import type { SharedUpdate } from '../client/shared/shared-update'

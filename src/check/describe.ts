@@ -2,7 +2,7 @@ import type { Finding, ModelCheck } from './report'
 
 const WIDTH = 100
 
-/** What was found, in lines of at most 100 characters for a terminal. */
+/** The findings of a check as text for a terminal, in lines of at most 100 characters. */
 export function describeCheck(check: ModelCheck): string {
   const { model, batchSize, parameters, unknowns, graph, time, findings } = check
   const frozen = parameters.count - parameters.trained

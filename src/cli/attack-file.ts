@@ -17,7 +17,7 @@ import { readOriginals } from './originals'
 import { readModel } from './read-model'
 import { sharedGradient } from './shared-gradient'
 import { tensorsOf } from './tensor-files'
-import { paint, type Terminal } from './terminal'
+import { paint, type Terminal, visible } from './terminal'
 import { version } from './version'
 
 /** Searches for the data behind a gradient that somebody shared. @returns the exit code */
@@ -28,7 +28,7 @@ export async function attackFile(options: FileAttack, terminal: Terminal): Promi
   const known = options.known === undefined ? {} : knownInputs(options.known)
   let leak: Leakage | undefined
   try {
-    const shared = sharedGradient(model, options.files)
+    const shared = sharedGradient(model, options.files, (line) => terminal.stderr.write(`dlg: ${visible(line)}\n`))
     const originals =
       options.original === undefined
         ? undefined
@@ -86,10 +86,10 @@ function finish(leak: Leakage, measured: PairedSample[] | undefined, options: Fi
     ...pictureFile(leak, measured, rangeOf(options.options.dataRange), end.failed),
   }
   const names = [...Object.keys(found), 'result.json']
-  const report = `${JSON.stringify({ ...reportOf(leak, measured, options), files: names }, null, 2)}\n`
+  const report = visible(`${JSON.stringify({ ...reportOf(leak, measured, options), files: names }, null, 2)}\n`)
   writeFiles(options.out, { ...found, 'result.json': report })
   const paths = names.map((name) => `${options.out}/${name}`).join(' ')
-  terminal.stdout.write(options.json ? report : `${lines(leak, measured, end, terminal)}\n${paths}\n`)
+  terminal.stdout.write(options.json ? report : `${lines(leak, measured, end, terminal)}\n${visible(paths)}\n`)
   return exitCode(end)
 }
 
@@ -138,5 +138,5 @@ function lines(
     ({ psnr, slot }, i) => `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}`,
   )
   const hint = leak.scaleHint ? [inFlags(leak.scaleHint)] : []
-  return [`${head}: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n')
+  return `${head}${visible([`: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n'))}`
 }

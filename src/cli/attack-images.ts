@@ -14,7 +14,7 @@ import { useBackend } from './backend'
 import { exitCode } from './command'
 import { inForce } from './flags'
 import { defaultsFor, type Network } from './network'
-import { paint, type Terminal } from './terminal'
+import { paint, type Terminal, visible } from './terminal'
 import { version } from './version'
 
 /** A batch of square images of one size that a client trains the paper's network on, in one step. */
@@ -43,10 +43,14 @@ export async function attackImages(client: Client, settings: PlayedSettings, ter
     )
     const pictures = (client.command === 'batch' ? galleryAndFilm : stripAndFilm)(samples, frames, end.failed)
     const names = [...Object.keys(pictures), 'result.json']
-    const report = `${JSON.stringify({ ...reportOf(client, settings, leak, samples), files: names }, null, 2)}\n`
+    const report = visible(
+      `${JSON.stringify({ ...reportOf(client, settings, leak, samples), files: names }, null, 2)}\n`,
+    )
     writeFiles(settings.out, { ...pictures, 'result.json': report })
     const paths = names.map((name) => `${settings.out}/${name}`).join(' ')
-    terminal.stdout.write(settings.json ? report : `${lines(client, leak, end, samples, terminal)}\n${paths}\n`)
+    terminal.stdout.write(
+      settings.json ? report : `${lines(client, leak, end, samples, terminal)}\n${visible(paths)}\n`,
+    )
     return exitCode(end)
   } finally {
     leak.dispose()
@@ -128,6 +132,6 @@ function lines(
   const label = ({ label: { recovered, original } }: Sample) => `label ${recovered} (was ${original})`
   const head = paint(terminal, 'stdout', failed ? 'red' : 'green', word)
   if (client.command !== 'batch') return `${head}: ${samples[0].psnr.toFixed(1)} dB, ${label(samples[0])}, ${work}`
-  const rows = samples.map((s) => `  ${s.psnr.toFixed(1).padStart(5)} dB  ${label(s)}  ${s.source}`)
+  const rows = samples.map((s) => `  ${s.psnr.toFixed(1).padStart(5)} dB  ${label(s)}  ${visible(s.source)}`)
   return [`${head}: ${mean(samples.map((s) => s.psnr)).toFixed(1)} dB on average, ${work}`, ...rows].join('\n')
 }

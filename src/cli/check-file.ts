@@ -6,7 +6,7 @@ import { type Batch, exampleBatch } from './example-batch'
 import { inFlags } from './in-flags'
 import { nextCommand } from './next-command'
 import { readModel } from './read-model'
-import { paint, type Terminal } from './terminal'
+import { paint, type Terminal, visible } from './terminal'
 import type { Checked } from './training'
 
 /** A check of a model out of a file. */
@@ -33,11 +33,11 @@ export async function checkFile(options: FileCheck, terminal: Terminal): Promise
       return { ...finding, message: inFlags(finding.message), ...(command && { command }) }
     })
     const lines = findings.flatMap(({ command = [], ...finding }) => [
-      painted(describeFinding(finding), finding, terminal),
+      painted(visible(describeFinding(finding)), finding, terminal),
       ...command.map((line) => `${' '.repeat(11)}${line}`),
     ])
-    const text = [describeCheck({ ...check, findings: [] }).trimEnd(), '', ...lines].join('\n')
-    terminal.stdout.write(options.json ? `${JSON.stringify({ ...check, findings }, null, 2)}\n` : `${text}\n`)
+    const text = [visible(describeCheck({ ...check, findings: [] }).trimEnd()), '', ...lines].join('\n')
+    terminal.stdout.write(options.json ? visible(`${JSON.stringify({ ...check, findings }, null, 2)}\n`) : `${text}\n`)
     return check.findings.some(({ level }) => level === 'error') ? EXIT.failed : EXIT.converged
   } finally {
     tf.dispose([...(batch?.x ?? []), ...(batch?.drawn ?? [])])

@@ -17,6 +17,8 @@ export interface GradientFiles {
   readonly ordered: boolean
   /** Whether trained weights may be without a gradient. */
   readonly partial: boolean
+  /** Tensors of the files that are left out, by name or pattern. */
+  readonly ignore: readonly string[]
 }
 
 export const GRADIENT_OPTIONS = {
@@ -51,6 +53,10 @@ export const GRADIENT_OPTIONS = {
     help: 'JSON for --layout pytorch: {"map": {"conv1": "conv2d_Conv2D1"}, "flatten": {"fc.weight": [16, 5, 5]}}',
   },
   partial: { help: 'trained weights without a gradient in the file are left out of the matching' },
+  ignore: {
+    value: 'NAME,NAME',
+    help: "tensors of the file to leave out, such as masks; * stands for any characters: '*.attn.bias'",
+  },
   'by-order': { help: "tensors are in the order of the model's weights, whatever their names" },
 } as const satisfies Options
 
@@ -76,7 +82,14 @@ export function gradientFiles(args: Arguments): GradientFiles {
   const scale = 'gradients' in source ? (negative ? -1 : 1) * (rate ?? 1) : 1
   if ('gradients' in source && args.has('scale') && scale !== 1)
     throw new DlgError('invalid-option', '--scale says of --gradients what --learning-rate and --sign say; give one')
-  return { source, update, scale, layout, map, ordered, partial }
+  const ignore =
+    args
+      .text('ignore')
+      ?.split(',')
+      .map((name) => name.trim()) ?? []
+  if (ignore.includes(''))
+    throw new DlgError('invalid-option', `--ignore is '${args.text('ignore')}'; it must be names separated by commas`)
+  return { source, update, scale, layout, map, ordered, partial, ignore }
 }
 
 const APPROACHES = ['unrolled', 'one-step', 'surrogate'] as const

@@ -16,7 +16,7 @@ import { exitCode } from './command'
 import { inForce, OWN_DEFAULTS } from './flags'
 import { progress } from './progress'
 import { onnxAdvice } from './runtime-advice'
-import { paint, type Terminal } from './terminal'
+import { paint, type Terminal, visible } from './terminal'
 import { type Encoder, type EncoderFiles, encoderFromFiles, smallEncoder } from './text-encoder'
 import { TEXT, type TextOptions } from './text-options'
 import { accuracies, percent, type Reading, table } from './text-table'
@@ -52,10 +52,12 @@ export async function attackText(text: string, settings: TextSettings, terminal:
     const end = verdictOf(leak.status, right)
     const shown = table(readings, leak.tokens, { text, tokens, seen: seen?.tokens }, tokenizer)
     const names = ['table.txt', 'result.json']
-    const report = `${JSON.stringify({ ...reportOf(text, encoder, settings, leak), files: names }, null, 2)}\n`
+    const report = visible(`${JSON.stringify({ ...reportOf(text, encoder, settings, leak), files: names }, null, 2)}\n`)
     writeFiles(out, { 'table.txt': `${shown}\n`, 'result.json': report })
     const paths = names.map((name) => `${out}/${name}`).join(' ')
-    terminal.stdout.write(json ? report : `${headline(leak, tokens, end, terminal)}\n${shown}\n${paths}\n`)
+    terminal.stdout.write(
+      json ? report : `${headline(leak, tokens, end, terminal)}\n${visible(shown)}\n${visible(paths)}\n`,
+    )
     return exitCode(end)
   } finally {
     model.dispose()

@@ -1,14 +1,13 @@
-import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DlgError } from '../errors/dlg-error'
-import { writeFileAtomic } from '../io'
+import { makeFolder, removeStale, temporaryName } from '../io/files/atomic'
 
 export type Files = Readonly<Record<string, Uint8Array | string>>
 
 /**
- * Refuses, before any work, a folder that cannot be written: writes a file beside it, as `writeFiles` does, and one in it where
- * it is there already, and takes them and the folders that this needed away again.
+ * Refuses, before any work, a folder that cannot be written. It makes the folder, or a folder in it, with a file, and takes all of
+ * that away again: nothing else tells, since permissions do not know of file systems that are read-only or no place for files.
  *
  * @param names of the files that are to go there; a folder of such a name is refused too
  * @throws DlgError `invalid-file`
@@ -17,8 +16,8 @@ export function checkFolder(folder: string, names: readonly string[] = []): void
   const target = resolve(folder)
   for (let path = target; !isFolder(path) && path !== dirname(path); path = dirname(path))
     if (existsSync(path)) throw new DlgError('invalid-file', `--out ${folder}: ${path} is a file; give a folder`)
-  probe(folder, `${target}.${randomUUID()}.tmp`)
-  if (isFolder(target)) probe(folder, join(target, randomUUID()))
+  // where `writeFiles` puts it, whose name is longer
+  probe(folder, temporaryName(isFolder(target) ? join(target, '.dlg') : target))
   refuseFolders(folder, names)
 }
 
@@ -50,17 +49,22 @@ function refuseFolders(folder: string, names: readonly string[]): void {
 /**
  * Puts all files of a run into a folder, or none.
  *
- * They are written into a temporary folder beside it. If there is no such folder yet, one rename puts it in place. If
- * there is, its other files stay, and ours are renamed over their predecessors one after the other: signals are not
- * served between synchronous calls, so only a kill -9 or a power cut within those microseconds could come in between.
+ * If there is no such folder yet, they are written into a temporary folder beside it, which one rename puts in place. If
+ * there is, they are written into a temporary folder in it, its other files stay, and ours are renamed over their
+ * predecessors one after the other: signals are not served between synchronous calls, so only a kill -9 or a power cut
+ * within those microseconds could come in between. What such a kill left behind is removed once it is an hour old.
  *
  * @throws DlgError `invalid-file` when it cannot be written; the folder is then as it was
  */
 export function writeFiles(folder: string, files: Files): void {
   const target = resolve(folder)
-  const temporary = `${target}.${randomUUID()}.tmp`
+  const own = existsSync(target) ? join(target, '.dlg') : target
+  const temporary = temporaryName(own)
   try {
-    for (const [name, content] of Object.entries(files)) writeFileAtomic(join(temporary, name), content)
+    makeFolder(dirname(own))
+    removeStale(own)
+    mkdirSync(temporary)
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(temporary, name), content)
     if (existsSync(target)) {
       refuseFolders(folder, Object.keys(files))
       for (const name of Object.keys(files)) renameSync(join(temporary, name), join(target, name))

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { gradientsOf } from '../../src'
 import { type Attack, attack, outcome, targetOf } from '../../src/attacks'
-import { gradientsOf } from '../../src/index'
 import { contractTests } from './contract'
 import { denseNet, plain, sample } from './matching/tiny'
 

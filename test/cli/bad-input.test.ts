@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { cifar100 } from '../../src/cli/data/index'
+import { cifar100 } from '../../src/cli/data'
 import { encodePng } from '../../src/io'
 import { cifar100Archive } from './data/archive-files'
 import { dlg, scratch, spawnDlg, writePhoto } from './terminal'

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { gradientsOf } from '../../src'
 import { attack, targetOf } from '../../src/attacks'
 import { type Defence, defended } from '../../src/defences/defence'
-import { gradientsOf } from '../../src/index'
 import { convNet, plain, sample } from '../attacks/matching/tiny'
 
 /** A defence of a caller's own: the gradient is shared at half its size, which an attacker who knows of it fits. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { deepLeakage, gradientsOf, type Runtime, reference } from '../../src/index'
+import { deepLeakage, gradientsOf, type Runtime, reference } from '../../src'
 import { convNet, plain, sample } from '../attacks/matching/tiny'
 import { leavesNoTensors } from '../tensors'
 

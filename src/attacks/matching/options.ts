@@ -10,8 +10,7 @@ import type { Prior } from './objective/prior'
 import { scaleFree } from './objective/scale'
 import { HISTORY, type OptimizerChoice } from './search/optimizers'
 import { SEARCH, type SearchOptions } from './search/options'
-import type { LabelChoice } from './targets/label-choices'
-import { type LabelOption, labelsOption } from './targets/label-options'
+import { type LabelChoice, type LabelOption, labelsOption } from './targets/label-choices'
 
 /** Options of `deepLeakageFromGradients`; every one has a default. */
 export interface LeakageOptions extends TargetOptions, ObjectiveOptions, SearchOptions {

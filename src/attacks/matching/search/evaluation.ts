@@ -1,4 +1,4 @@
-import type { Evaluation, Group, MatrixProducts } from '../../../optim/index'
+import type { Evaluation, Group, MatrixProducts } from '../../../optim'
 import type { Evaluator, Values } from '../../../runtime/runtime'
 import type { Objective } from './search'
 
