@@ -7,6 +7,7 @@ import { type Factors, factorsOf, LIMIT } from './factors'
 import { pauses } from './pause'
 import { type Found, type SpearProgress, searched } from './search'
 
+/** What bounds the search for the rows of a batch. */
 export interface DenseRowsOptions {
   /** Samples in the batch, if known. A batch that shows another rank is refused. Default: the rank. */
   batchSize?: number
@@ -16,6 +17,7 @@ export interface DenseRowsOptions {
   budget?: { readonly draws?: number; readonly milliseconds?: number }
   /** Ends the search with the best choice so far, within 200 ms. */
   signal?: AbortSignal
+  /** Told after every rest, about every 50 ms, how many directions are found. */
   onProgress?: (progress: SpearProgress) => void
 }
 

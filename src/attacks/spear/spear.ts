@@ -17,6 +17,7 @@ import { pauses } from './pause'
 import { type ReluLayer, reluLayer } from './relu-layer'
 import { type RowTargets, rowTargets } from './row-targets'
 
+/** How the client trains, what bounds the search, and when a proof holds. */
 export interface SpearOptions extends Omit<TargetOptions, 'batchSize' | 'known'>, DenseRowsOptions {
   /** Residual up to which the recomputed gradient is the shared one, in (0, 1). Default 1e-4, and more where weights of an update were rounded. */
   tolerance?: number
