@@ -1,6 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 import { checkBytes, startsWith } from '../bytes/untrusted'
-import { readBytes } from '../files/read-bytes'
+import { readBytes } from '../files/disk'
 import type { ImageLimits } from './dimensions'
 import { decodeJpeg } from './jpeg'
 import { decodePng } from './png'

@@ -1,10 +1,9 @@
-import { basename } from 'node:path'
 import { DlgError } from '../../errors/dlg-error'
 import { isWhole } from '../../numbers/stored-dtype'
 import { ignores } from '../bytes/ignore'
 import type { ReadOptions } from '../bytes/limits'
 import { checkBytes, isRecord, quote } from '../bytes/untrusted'
-import { readBytes } from '../files/read-bytes'
+import { nameOf, readBytes } from '../files/disk'
 import { type NamedTensors, toFloat32 } from './float32-tensor'
 import { parseJson } from './json-tensors'
 import { openMsgpack } from './msgpack'
@@ -100,7 +99,9 @@ interface Source {
 
 const openers: Readonly<Record<TensorFormat, (source: Source) => Iterable<StoredTensor>>> = {
   safetensors: floatsOfSafetensors,
-  npy: ({ bytes, name, path = 'array' }) => [{ name: basename(path).replace(/\.npy$/i, ''), ...openNpy(bytes, name) }],
+  npy: ({ bytes, name, path }) => [
+    { name: path === undefined ? 'array' : nameOf(path).replace(/\.npy$/i, ''), ...openNpy(bytes, name) },
+  ],
   npz: ({ bytes, name, options, ignored }) => openNpz(bytes, options, name, ignored),
   json: openJson,
   msgpack: ({ bytes, name }) => openMsgpack(bytes, name),
