@@ -26,7 +26,7 @@ import { openTfjsWeights } from './tfjs-model'
  * names it. Python pickles, among them PyTorch's `.pt`, `.pth` and `.bin`, are never read; the message tells how to
  * convert them.
  *
- * @param source a path, or a file's bytes.
+ * @param source a file's bytes, or in Node its path.
  * @returns the tensors by name, in the file's order. As gradients: the Map itself, or `[...tensors.values()]`
  * in the order of the weights.
  * @throws DlgError `invalid-file` naming what is wrong and what would be right; `invalid-data` when `source` is neither;
@@ -146,6 +146,6 @@ function openJson({ bytes, name, path }: Source): StoredTensor[] {
   if (path !== undefined) return openTfjsWeights(path)
   throw new DlgError(
     'invalid-file',
-    `${name}: is a tfjs model.json, should be given by its path: the weights lie beside it`,
+    `${name}: is a tfjs model.json, should be given by its path, in Node: the weights lie beside it`,
   )
 }

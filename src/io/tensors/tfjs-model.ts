@@ -37,7 +37,8 @@ export interface ModelArtifacts {
 /**
  * Reads the weights beside a tfjs `model.json`: float32, int32 and bool, also quantised to float16, uint8 or uint16.
  *
- * Integers must fit float32 exactly. Shards are read from the folder of `model.json` and below it, from nowhere else.
+ * It needs Node. Integers must fit float32 exactly. Shards are read from the folder of `model.json` and below it, from nowhere
+ * else.
  *
  * @returns the weights by name, in the manifest's order.
  * @throws DlgError `invalid-file` naming the path when a file is missing or malformed, the manifest names a file

@@ -56,6 +56,34 @@ describe('inflating in a browser', () => {
   afterEach(() => vi.restoreAllMocks())
 
   it.each([
+    ['inflateRaw', node.inflateRaw, browser.inflateRaw, deflateRawSync],
+    ['inflateZlib', node.inflateZlib, browser.inflateZlib, deflateSync],
+  ] as const)(
+    '%s gives what Node gives of damaged streams that Node takes, and never more than the limit',
+    (_, ofNode, ofBrowsers, pack) => {
+      let taken = 0
+      const damage = fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { minLength: 1, maxLength: 2 })
+      const data = fc.oneof(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.array(fc.nat(3), { maxLength: 400 }).map((v) => Uint8Array.from(v)),
+      )
+      fc.assert(
+        fc.property(data, damage, fc.nat(500), (bytes, edits, most) => {
+          const packed = Uint8Array.from(pack(bytes))
+          for (const [at, value] of edits) if (at < packed.length) packed[at] = value
+          const [expected, found] = [ofNode, ofBrowsers].map((inflate) => outcome(() => inflate(packed, most)))
+          if (found instanceof Uint8Array) expect(found.length).toBeLessThanOrEqual(most)
+          if (!(expected instanceof Uint8Array)) return
+          taken++
+          expect(found instanceof Uint8Array && Buffer.compare(found, expected)).toBe(0)
+        }),
+        { numRuns: 2000, seed: 2 },
+      )
+      expect(taken).toBeGreaterThan(100)
+    },
+  )
+
+  it.each([
     ['inflateRaw', browser.inflateRaw, deflateRawSync, Inflate],
     ['inflateZlib', browser.inflateZlib, deflateSync, Unzlib],
   ] as const)('%s stops within a pass: a bomb is not unpacked', (_, inflate, pack, stream) => {
@@ -72,3 +100,12 @@ describe('inflating in a browser', () => {
     expect(read).toBe(4096)
   })
 })
+
+/** What a call returns; `error` when it throws. */
+function outcome(call: () => Uint8Array | undefined): Uint8Array | undefined | 'error' {
+  try {
+    return call()
+  } catch {
+    return 'error'
+  }
+}
