@@ -27,6 +27,8 @@ const table: Record<string, string> = {
   'attacks/labels': 'attacks/contract client graph errors | runtime',
   'attacks/dense':
     'attacks/contract attacks/labels client graph measure numbers errors ml-matrix @tensorflow/tfjs-core | runtime',
+  'attacks/spear':
+    'attacks/contract attacks/dense client graph measure numbers runtime errors @tensorflow/tfjs-core ml-matrix |',
   'attacks/dager':
     'attacks/contract client measure numbers errors @tensorflow/tfjs-core ml-matrix | attacks/tokens runtime',
   'attacks/matching':
@@ -34,14 +36,14 @@ const table: Record<string, string> = {
   'attacks/text':
     'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   attacks:
-    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens client errors |',
+    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/spear attacks/tokens client errors |',
   defences: 'numbers | client',
   check:
     'client graph numbers runtime errors attacks/dense attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
-    'attacks/dager attacks/dense attacks/labels attacks/matching attacks/text attacks/tokens check client errors graph measure models optim runtime |',
-  cli: 'entries attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers report @tensorflow/tfjs-core @tensorflow/tfjs-layers | runtime',
+    'attacks/dager attacks/dense attacks/labels attacks/matching attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime |',
+  cli: 'entries attacks attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers |',
 }
 
 const rooms = Object.keys(table)

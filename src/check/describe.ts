@@ -1,4 +1,4 @@
-import type { ModelCheck } from './report'
+import type { Finding, ModelCheck } from './report'
 
 const WIDTH = 100
 
@@ -27,9 +27,12 @@ export function describeCheck(check: ModelCheck): string {
     `model '${model}'`,
     ...facts.map(([name, text]) => row(name, text)),
     '',
-    ...findings.map(({ level, message }) => row(level, message)),
+    ...findings.map(describeFinding),
   ].join('\n')
 }
+
+/** One finding, in lines as above. */
+export const describeFinding = ({ level, message }: Finding): string => row(level, message)
 
 const n = (value: number): string => value.toLocaleString('en')
 

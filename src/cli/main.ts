@@ -3,6 +3,7 @@ import { nearest, readArguments } from './arguments'
 import { type Command, EXIT } from './command'
 import { commands } from './commands'
 import { helpOf, overview } from './help'
+import { inFlags } from './in-flags'
 import { type Terminal, visible } from './terminal'
 import { version } from './version'
 
@@ -32,7 +33,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       return EXIT.interrupted
     }
     if (error instanceof DlgError) {
-      terminal.stderr.write(`dlg: ${visible(oneLine(error.message))}\n`)
+      terminal.stderr.write(`dlg: ${visible(oneLine(inFlags(error.message)))}\n`)
       return EXIT.badInput
     }
     terminal.stderr.write(

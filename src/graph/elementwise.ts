@@ -1,7 +1,7 @@
 import { fill, scalar, uniformValue } from './leaves'
-import type { BinaryOp, Node, UnaryOp } from './node'
+import type { BinaryOp, Node, Shape, UnaryOp } from './node'
 import * as numbers from './scalar'
-import { broadcastShapes, inversePermutation, keepsOrder, padRank, sameShape } from './shape'
+import { broadcastShapes, inversePermutation, keepsOrder, padRank, sameShape, sizeOf } from './shape'
 import { simplifyBinary, simplifyUnary } from './simplify'
 import { alignPermutation, broadcast, reshape, transpose } from './structure'
 
@@ -46,7 +46,28 @@ function elementwise(op: ElementwiseOp, inputs: readonly Node[]): Node {
     const straight = inputs.map((n) => withoutTranspose(n, permutation))
     if (straight.every((n) => n !== undefined)) return transpose(rebuild(op, straight), permutation)
   }
-  return graph.intern(op, [...inputs], {}, shape)
+  const flat = withoutReshapes(op, inputs, shape)
+  return flat ? reshape(rebuild(op, flat), shape) : graph.intern(op, [...inputs], {}, shape)
+}
+
+const masking: ReadonlySet<ElementwiseOp> = new Set(['less', 'equal', 'select'])
+
+/**
+ * Operands of the same elements under the shape that one of them has beneath a reshape, when that is free: reshapes, too,
+ * move towards the outputs, where a sum over everything drops them.
+ */
+function withoutReshapes(op: ElementwiseOp, inputs: readonly Node[], shape: Shape): Node[] | undefined {
+  const reshaped = inputs.find((n) => n.op === 'reshape' && n.varying && sameShape(n.shape, shape))
+  // masks stay what they are, booleans, until arithmetic reads them
+  if (!reshaped || inputs.length === 1 || sizeOf(shape) === 1 || masking.has(op)) return undefined
+  const beneath = reshaped.inputs[0].shape
+  const straight = inputs.map((n) => {
+    if (uniformValue(n) !== undefined && sizeOf(n.shape) === 1) return n
+    if (!sameShape(n.shape, shape)) return undefined
+    if (n.op === 'reshape' && sameShape(n.inputs[0].shape, beneath)) return n.inputs[0]
+    return n.varying ? undefined : reshape(n, beneath)
+  })
+  return straight.every((n) => n !== undefined) ? straight : undefined
 }
 
 function rebuild(op: ElementwiseOp, inputs: readonly Node[]): Node {

@@ -8,5 +8,6 @@ export * from './reduction'
 /** The elementwise operations on plain numbers, in float64. */
 export * as numbers from './scalar'
 export * from './shape'
+export * from './slicing'
 export * from './structure'
 export * from './substitute'

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DlgError } from '../errors/dlg-error'
 import { makeFolder, removeStale, temporaryName } from '../io/files/atomic'
@@ -6,22 +6,44 @@ import { makeFolder, removeStale, temporaryName } from '../io/files/atomic'
 export type Files = Readonly<Record<string, Uint8Array | string>>
 
 /**
- * Refuses, before any work, a folder that cannot be written. The folder stays as it was, or missing.
+ * Refuses, before any work, a folder that cannot be written. It makes the folder, or a folder in it, with a file, and takes all of
+ * that away again: nothing else tells, since permissions do not know of file systems that are read-only or no place for files.
  *
- * Nothing but making something there tells: permissions do not know of file systems that are read-only, full, or no place
- * for files.
- *
+ * @param names of the files that are to go there; a folder of such a name is refused too
  * @throws DlgError `invalid-file`
  */
-export function checkFolder(folder: string): void {
-  let path = resolve(folder)
-  while (!existsSync(path) && path !== dirname(path)) path = dirname(path)
-  if (!isFolder(path)) throw new DlgError('invalid-file', `--out ${folder}: ${path} is a file; give a folder`)
+export function checkFolder(folder: string, names: readonly string[] = []): void {
+  const target = resolve(folder)
+  for (let path = target; !isFolder(path) && path !== dirname(path); path = dirname(path))
+    if (existsSync(path)) throw new DlgError('invalid-file', `--out ${folder}: ${path} is a file; give a folder`)
+  // where `writeFiles` puts it, whose name is longer
+  probe(folder, temporaryName(isFolder(target) ? join(target, '.dlg') : target))
+  refuseFolders(folder, names)
+}
+
+/** Makes a folder with a file in it, and removes both, with the folders around them that were not there. */
+function probe(folder: string, place: string): void {
+  const missing: string[] = []
+  for (let path = place; !existsSync(path); path = dirname(path)) missing.push(path)
   try {
-    rmdirSync(mkdtempSync(join(path, '.dlg-')))
+    // one by one: where a system refuses with ENOENT, as /proc does, Node's recursive mkdir never returns
+    for (const path of [...missing].reverse()) mkdirSync(path)
+    writeFileSync(join(place, 'probe'), 'probe')
   } catch (cause) {
     throw unwritable(folder, cause)
+  } finally {
+    removeQuietly(join(place, 'probe'))
+    for (const path of missing) removeEmpty(path)
   }
+}
+
+const unwritable = (folder: string, cause: unknown): DlgError =>
+  new DlgError('invalid-file', `--out ${folder}: cannot be written: ${(cause as Error).message}`, { cause })
+
+function refuseFolders(folder: string, names: readonly string[]): void {
+  const taken = names.find((name) => isFolder(join(folder, name)))
+  if (taken !== undefined)
+    throw new DlgError('invalid-file', `${join(folder, taken)}: is a folder, where a file must go`)
 }
 
 /**
@@ -44,9 +66,7 @@ export function writeFiles(folder: string, files: Files): void {
     mkdirSync(temporary)
     for (const [name, content] of Object.entries(files)) writeFileSync(join(temporary, name), content)
     if (existsSync(target)) {
-      const taken = Object.keys(files).find((name) => isFolder(join(target, name)))
-      if (taken !== undefined)
-        throw new DlgError('invalid-file', `${join(folder, taken)}: is a folder, where a file must go`)
+      refuseFolders(folder, Object.keys(files))
       for (const name of Object.keys(files)) renameSync(join(temporary, name), join(target, name))
     } else renameSync(temporary, target)
   } catch (cause) {
@@ -57,8 +77,14 @@ export function writeFiles(folder: string, files: Files): void {
   }
 }
 
-const unwritable = (folder: string, cause: unknown): DlgError =>
-  new DlgError('invalid-file', `--out ${folder}: cannot be written: ${(cause as Error).message}`, { cause })
+/** Removes a folder that was made for a moment, unless somebody else has put something there since. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    // it is in use, or was never made
+  }
+}
 
 function removeQuietly(folder: string): void {
   try {
