@@ -14,7 +14,7 @@ const table: Record<string, string> = {
   runtime: 'graph errors @tensorflow/tfjs-core onnxruntime-web | numbers optim onnxruntime-common',
   trace: 'graph errors @tensorflow/tfjs-core | runtime @tensorflow/tfjs-layers',
   client: 'graph numbers options runtime trace errors @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
-  'io/bytes': 'errors |',
+  'io/bytes': 'errors fflate |',
   'io/files': 'errors |',
   'io/pictures': 'errors io/bytes io/files fast-png gifenc jpeg-js |',
   'io/tensors': 'errors numbers io/bytes io/files @msgpack/msgpack fflate |',
@@ -55,6 +55,24 @@ function doors(room: string, typeOnly: boolean): string[] {
   return [...new Set(found)].filter((name) => name !== room && !name.startsWith('node:')).sort()
 }
 
+/** What a user may import. */
+const entries = [
+  'src/index.ts',
+  'src/metrics.ts',
+  'src/text.ts',
+  'src/analytic.ts',
+  'src/io/index.ts',
+  'src/attacks/index.ts',
+  'src/defences/index.ts',
+  'src/runtime/onnx/web.ts',
+]
+
+/** The build for browsers takes NAME.browser.ts in place of NAME.ts. */
+const browserVersion = (file: string): string => {
+  const own = file.replace(/\.ts$/, '.browser.ts')
+  return sources.includes(own) ? own : file
+}
+
 const isOurs = (from: string): boolean => from.startsWith('src/')
 
 describe('rooms are entered through one-way doors', () => {
@@ -92,5 +110,33 @@ describe('rooms are entered through one-way doors', () => {
     visit('src/index.ts')
     visit('src/metrics.ts')
     expect(visited.size).toBeGreaterThan(50)
+  })
+
+  it.each(entries)('%s, as it is built for browsers, imports nothing of Node, not even late', (entry) => {
+    const visited = new Set<string>()
+    const visit = (file: string): void => {
+      const own = browserVersion(file)
+      if (visited.has(own)) return
+      visited.add(own)
+      for (const { from, typeOnly } of importsOf(own)) {
+        if (typeOnly) continue
+        expect(from, own).not.toMatch(/^node:|^worker_threads$/)
+        if (isOurs(from)) visit(from)
+      }
+    }
+    visit(entry)
+    expect([...visited].filter((file) => /atomic|read-bytes|search-thread/.test(file))).toEqual([])
+  })
+
+  it('a file for browsers has every value of the file that it replaces, except those for threads of Node', async () => {
+    const replaced = sources.filter((file) => browserVersion(file) !== file)
+    expect(replaced.length).toBeGreaterThan(3)
+    for (const file of replaced) {
+      const [ofNode, ofBrowsers] = await Promise.all(
+        [file, browserVersion(file)].map((path) => import(/* @vite-ignore */ `../${path}`)),
+      )
+      const missing = Object.keys(ofNode).filter((name) => !(name in ofBrowsers))
+      expect(missing, file).toEqual(file === 'src/runtime/onnx/node.ts' ? ['openPortable'] : [])
+    }
   })
 })
