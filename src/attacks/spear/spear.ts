@@ -104,7 +104,7 @@ export async function spearTarget(
       ...{ rowAgreement: [], deviations: [], draws: 0 },
     })
   const values = sample.trained.map((w) => target.weights.get(weightParameter(w))!)
-  const found = await denseRows(layerIn(target.gradients, sample.layer), layerIn(values, sample.layer), search)
+  const found = await denseRows(layerIn(target.dataGradients, sample.layer), layerIn(values, sample.layer), search)
   const { felt, rows, ...rest } = found
   if (!rows || !felt) return report({ ...rest, ...nothing })
   const batch = search.batchSize === found.rank ? sample.traced : traced(model, settings, found.rank)

@@ -62,7 +62,7 @@ export async function objectiveOf(
     ...known.map((input) => [knownParameter(input), input.values] as const),
     ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
   ])
-  const start = await startPoint(withClosedForm(settings, traced, gradients), point.inputs, point.targets)
+  const start = await startPoint(withClosedForm(settings, traced, target.dataGradients), point.inputs, point.targets)
   const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
