@@ -11,7 +11,7 @@ import type { TrainingOptions } from '../client/training-options'
 import { DlgError } from '../errors/dlg-error'
 import { reachable } from '../graph'
 import type { Evaluator, Values } from '../runtime/runtime'
-import { kinksOf } from './kinks'
+import { kinksOf } from '../client/model/kinks'
 import type { Finding, ModelCheck } from './report'
 import { checkSecondOrder } from './second-order'
 

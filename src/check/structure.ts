@@ -5,7 +5,7 @@ import { findHead } from '../client/model/head'
 import type { TracedExample } from '../client/trace-example'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
-import { kinksOf } from './kinks'
+import { kinksOf } from '../client/model/kinks'
 import type { Finding } from './report'
 
 /** Which attacks the shape of the model invites, beside a search. */
