@@ -15,6 +15,8 @@ const entry = {
   'onnx-web': 'src/runtime/onnx/web.ts',
   text: 'src/text.ts',
   analytic: 'src/analytic.ts',
+  attacks: 'src/attacks/index.ts',
+  defences: 'src/defences/index.ts',
 }
 
 /** What a thread is started with, beside whatever starts it. */

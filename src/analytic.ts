@@ -1,3 +1,9 @@
+/**
+ * Attacks that need no search: they read the data off the gradient with linear algebra, and prove what they found.
+ *
+ * @module dlg-ts/analytic
+ */
+
 export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
 export { type ExactSequences, exactSequences, type SequenceOptions } from './attacks/dager/sequences'
 export type { Explained, FirstBlock, Placed, Transformer } from './attacks/dager/transformer'

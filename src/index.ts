@@ -1,3 +1,10 @@
+/**
+ * Deep Leakage from Gradients: the data behind a shared gradient, found by a search. The client, the labels, the losses, the
+ * optimizers, the runtimes and the graph are here too.
+ *
+ * @module dlg-ts
+ */
+
 export {
   infer,
   joint,
@@ -6,7 +13,7 @@ export {
   type LabelDecision,
   type LabelInference,
   type LabelStrategy,
-} from './attacks/labels/index'
+} from './attacks/labels'
 export { type InferredLabels, inferLabels } from './attacks/labels/infer-labels'
 export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
 export { balanced, cosine, type Distance, l2 } from './attacks/matching/objective/distance'
@@ -17,8 +24,7 @@ export type { Reconstruction, RecoveredTargets } from './attacks/matching/recons
 export type { FittedScale } from './attacks/matching/scale'
 export type { IterationEvent, Start } from './attacks/matching/search/options'
 export type { HistoryEntry } from './attacks/matching/search/search'
-export type { KnownTargets } from './attacks/matching/targets/label-choices'
-export type { LabelOption } from './attacks/matching/targets/label-options'
+export type { LabelOption } from './attacks/matching/targets/label-choices'
 export {
   type CheckedWeight,
   type CheckOptions,
@@ -58,9 +64,10 @@ export type { SharedUpdate } from './client/shared/shared-update'
 export type { PlainTensor } from './client/shared/tensor-values'
 export type { UpdateApproach, UpdateOptions } from './client/shared/update-options'
 export type { TargetOptions } from './client/target-options'
-export type { OutputTargets } from './client/target-values'
+export type { ClassIndices, KnownTargets, OutputTargets } from './client/target-values'
 export type { CriterionName, CriterionOption, TrainingOptions } from './client/training-options'
 export { DlgError, type DlgErrorCode } from './errors/dlg-error'
+/** The dataflow graph: its nodes, the operations on them, and their derivatives. */
 export * as graph from './graph'
 export type { Status } from './measure/verdict'
 export * from './optim'

@@ -17,25 +17,31 @@ const table: Record<string, string> = {
   'io/bytes': 'errors |',
   'io/files': 'errors |',
   'io/pictures': 'errors io/bytes io/files fast-png gifenc jpeg-js |',
-  'io/tensors': 'errors io/bytes io/files @msgpack/msgpack fflate |',
-  'io/layouts': 'errors io/bytes io/tensors |',
-  io: 'io/files io/layouts io/pictures io/tensors | io/bytes',
-  measure: 'client graph numbers errors io/pictures @tensorflow/tfjs-core ssim.js |',
+  'io/tensors': 'errors numbers io/bytes io/files @msgpack/msgpack fflate |',
+  'io/layouts': 'errors numbers io/bytes io/tensors |',
+  io: 'io/files io/layouts io/pictures io/tensors numbers | io/bytes',
+  measure: 'client graph numbers runtime errors io/pictures @tensorflow/tfjs-core ssim.js |',
   models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
-  'attacks/tokens': 'errors | runtime',
-  'attacks/labels': 'client graph errors | runtime',
-  'attacks/dense': 'client graph numbers errors ml-matrix | runtime',
-  'attacks/dager': 'client measure numbers errors @tensorflow/tfjs-core ml-matrix | attacks/tokens runtime',
+  'attacks/contract': 'errors @tensorflow/tfjs-core | client',
+  'attacks/tokens': 'attacks/contract client graph errors | runtime',
+  'attacks/labels': 'attacks/contract client graph errors | runtime',
+  'attacks/dense':
+    'attacks/contract attacks/labels client graph measure numbers errors ml-matrix @tensorflow/tfjs-core | runtime',
+  'attacks/dager':
+    'attacks/contract client measure numbers errors @tensorflow/tfjs-core ml-matrix | attacks/tokens runtime',
   'attacks/matching':
-    'client graph numbers optim options runtime errors attacks/dense attacks/labels @tensorflow/tfjs-core | measure',
+    'attacks/contract client graph numbers optim options runtime errors attacks/dense attacks/labels @tensorflow/tfjs-core | measure',
   'attacks/text':
     'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
+  attacks:
+    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens client errors |',
+  defences: 'numbers | client',
   check:
-    'client graph numbers runtime errors attacks/dense attacks/matching @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
-  report: 'io measure errors | attacks/matching @tensorflow/tfjs-core',
+    'client graph numbers runtime errors attacks/dense attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
+  report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
     'attacks/dager attacks/dense attacks/labels attacks/matching attacks/text attacks/tokens check client errors graph measure models optim runtime |',
-  cli: 'entries attacks/matching check client errors io io/bytes io/files io/tensors measure models numbers report @tensorflow/tfjs-core @tensorflow/tfjs-layers | runtime',
+  cli: 'entries attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers | attacks',
 }
 
 const rooms = Object.keys(table)

@@ -1,8 +1,8 @@
-import type { ModelCheck } from './report'
+import type { Finding, ModelCheck } from './report'
 
 const WIDTH = 100
 
-/** What was found, in lines of at most 100 characters for a terminal. */
+/** The findings of a check as text for a terminal, in lines of at most 100 characters. */
 export function describeCheck(check: ModelCheck): string {
   const { model, batchSize, parameters, unknowns, graph, time, findings } = check
   const frozen = parameters.count - parameters.trained
@@ -27,9 +27,12 @@ export function describeCheck(check: ModelCheck): string {
     `model '${model}'`,
     ...facts.map(([name, text]) => row(name, text)),
     '',
-    ...findings.map(({ level, message }) => row(level, message)),
+    ...findings.map(describeFinding),
   ].join('\n')
 }
+
+/** One finding, in lines as above. */
+export const describeFinding = ({ level, message }: Finding): string => row(level, message)
 
 const n = (value: number): string => value.toLocaleString('en')
 

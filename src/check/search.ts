@@ -15,7 +15,7 @@ import { kinksOf } from '../client/model/kinks'
 import type { Finding, ModelCheck } from './report'
 import { checkSecondOrder } from './second-order'
 
-/** What an attack of this size takes; the paper's LeNet took some 2,000 in the middle. */
+/** Evaluations assumed for an attack. The median on the paper's LeNet was about 2,000. */
 const EVALUATIONS = 2000
 /** How often, and for how many milliseconds at most, evaluations are timed. */
 const [MOST_RUNS, MOST_MILLISECONDS] = [5, 1000]

@@ -1,37 +1,42 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { Leakage } from '../attacks/matching/leakage'
-import type { LeakageOptions } from '../attacks/matching/options'
+import { type LeakageOptions, MATCHING } from '../attacks/matching/options'
 import { DlgError } from '../errors/dlg-error'
 import { mean, type PairedSample, pairSamples } from '../measure/samples'
 import { ALIKE, type Verdict, verdictOf } from '../measure/verdict'
 import { checkFolder, writeFiles } from '../report/files'
 import { pictureFile, tensorFile } from '../report/found-files'
-import { attack } from './attack'
+import { attack, FROM_FILES } from './attack'
 import { useBackend } from './backend'
 import { exitCode } from './command'
 import type { FileAttack } from './file-attack-options'
+import { inForce } from './flags'
+import { inFlags } from './in-flags'
 import { readOriginals } from './originals'
 import { readModel } from './read-model'
 import { sharedGradient } from './shared-gradient'
 import { tensorsOf } from './tensor-files'
-import { paint, type Terminal } from './terminal'
+import { paint, type Terminal, visible } from './terminal'
 import { version } from './version'
 
 /** Searches for the data behind a gradient that somebody shared. @returns the exit code */
 export async function attackFile(options: FileAttack, terminal: Terminal): Promise<number> {
-  checkFolder(options.out)
+  checkFolder(options.out, [`data.${options.format}`, 'gallery.png', 'result.json'])
   await useBackend(options.backend)
   const model = await readModel(options.model)
   const known = options.known === undefined ? {} : knownInputs(options.known)
   let leak: Leakage | undefined
   try {
-    const shared = sharedGradient(model, options.files)
-    const { range } = options.training
+    const shared = sharedGradient(model, options.files, (line) => terminal.stderr.write(`dlg: ${visible(line)}\n`))
     const originals =
-      options.original === undefined ? undefined : readOriginals(options.original, searched(model, known, options))
-    leak = (await attack(model, shared, { ...leakageOptions(options), known }, options, terminal)).leak
-    const measured = originals && pairSamples(originals, leak.data.dataSync() as Float32Array, range)
+      options.original === undefined
+        ? undefined
+        : readOriginals(options.original, searched(model, known, options.options))
+    const search = { ...options.options, ...smoothness(model, known, options), known }
+    leak = (await attack(model, shared, search, terminal)).leak
+    const data = leak.data.dataSync() as Float32Array
+    const measured = originals && pairSamples(originals, data, rangeOf(search.dataRange))
     return finish(leak, measured, options, terminal)
   } finally {
     leak?.dispose()
@@ -41,29 +46,29 @@ export async function attackFile(options: FileAttack, terminal: Terminal): Promi
 }
 
 /** The first input that is searched. */
-function searched(model: LayersModel, known: object, { training: { batchSize, range } }: FileAttack) {
+function searchedInput({ inputNames, inputs }: LayersModel, known: object) {
   // where all are known, the attack itself refuses
   const first = Math.max(
     0,
-    model.inputNames.findIndex((name) => !Object.hasOwn(known, name)),
+    inputNames.findIndex((name) => !Object.hasOwn(known, name)),
   )
-  const [, ...shape] = model.inputs[first].shape
-  return { name: model.inputNames[first], shape: [batchSize, ...(shape as number[])], range }
+  return { name: inputNames[first], shape: inputs[first].shape }
 }
 
-const leakageOptions = ({ training, labels, batchUpdate, init, tolerance, files }: FileAttack): LeakageOptions => {
-  const { range, ...client } = training
-  return {
-    ...client,
-    labels,
-    batchUpdate,
-    init,
-    dataRange: range,
-    scale: files.scale,
-    ...(files.update && { update: files.update }),
-    ...(files.partial && { missing: 'allowed' }),
-    ...(tolerance !== undefined && { tolerance }),
-  }
+/** What originals must look like. */
+function searched(model: LayersModel, known: object, { batchSize, dataRange }: LeakageOptions) {
+  const { name, shape } = searchedInput(model, known)
+  const [, ...sample] = shape as number[]
+  return { name, shape: [batchSize ?? 1, ...sample], range: rangeOf(dataRange) }
+}
+
+const rangeOf = (range: LeakageOptions['dataRange']) => range ?? MATCHING.dataRange.default
+
+/** The weight of the total variation, in colour where there are colours, of the first input that is searched. */
+function smoothness(model: LayersModel, known: object, { tv }: FileAttack): LeakageOptions {
+  if (tv === undefined) return {}
+  const channels = searchedInput(model, known).shape[3]
+  return { priors: channels === 3 ? { colorTotalVariation: tv } : { totalVariation: tv } }
 }
 
 function knownInputs(path: string): Record<string, tf.Tensor> {
@@ -78,13 +83,13 @@ function finish(leak: Leakage, measured: PairedSample[] | undefined, options: Fi
   const end = endOf(leak, measured)
   const found = {
     ...tensorFile(leak, options.format),
-    ...pictureFile(leak, measured, options.training.range, end.failed),
+    ...pictureFile(leak, measured, rangeOf(options.options.dataRange), end.failed),
   }
   const names = [...Object.keys(found), 'result.json']
-  const report = `${JSON.stringify({ ...reportOf(leak, measured, options), files: names }, null, 2)}\n`
+  const report = visible(`${JSON.stringify({ ...reportOf(leak, measured, options), files: names }, null, 2)}\n`)
   writeFiles(options.out, { ...found, 'result.json': report })
   const paths = names.map((name) => `${options.out}/${name}`).join(' ')
-  terminal.stdout.write(options.json ? report : `${lines(leak, measured, end, terminal)}\n${paths}\n`)
+  terminal.stdout.write(options.json ? report : `${lines(leak, measured, end, terminal)}\n${visible(paths)}\n`)
   return exitCode(end)
 }
 
@@ -95,7 +100,7 @@ function endOf(leak: Leakage, measured: PairedSample[] | undefined): Verdict {
 }
 
 function reportOf(leak: Leakage, measured: PairedSample[] | undefined, options: FileAttack) {
-  const { out, json, training, ...others } = options
+  const { out, json, options: given, ...others } = options
   const samples = measured?.map(({ slot, mse, psnr }) => ({ slot, mse, psnr }))
   return {
     command: 'attack',
@@ -105,7 +110,7 @@ function reportOf(leak: Leakage, measured: PairedSample[] | undefined, options: 
     inferred: leak.inferred,
     groups: leak.groups,
     scale: leak.scale,
-    scaleHint: leak.scaleHint,
+    scaleHint: leak.scaleHint && inFlags(leak.scaleHint),
     ...(samples && { mse: mean(samples.map((s) => s.mse)), psnr: mean(samples.map((s) => s.psnr)), samples }),
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
@@ -113,7 +118,7 @@ function reportOf(leak: Leakage, measured: PairedSample[] | undefined, options: 
     trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,
-    options: { ...others, ...training },
+    options: { ...others, ...inForce(FROM_FILES, given) },
     versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
   }
 }
@@ -132,6 +137,6 @@ function lines(
   const rows = measured?.map(
     ({ psnr, slot }, i) => `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}`,
   )
-  const hint = leak.scaleHint ? [leak.scaleHint] : []
-  return [`${head}: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n')
+  const hint = leak.scaleHint ? [inFlags(leak.scaleHint)] : []
+  return `${head}${visible([`: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n'))}`
 }

@@ -1,11 +1,12 @@
 import { readKnown } from './known-inputs'
-import type { InputKinds } from './model/gradient'
+import { type InputKinds, type TargetOf, type TracedGradient, traceGradient } from './model/gradient'
 import { type Model, type OpenModel, openModel, type Weight } from './model/model'
 import type { InputData } from './read-data'
 import { withoutMissing } from './shared/missing'
 import type { SharedGradients } from './shared/read-gradients'
 import { recogniseShared, type Shared } from './shared/read-shared'
 import type { SharedUpdate } from './shared/shared-update'
+import { unrolled, unrolls } from './shared/unroll'
 import type { TargetSettings } from './target-options'
 
 /**
@@ -49,4 +50,18 @@ export async function openTarget(
       known: new Set(known.map(({ name }) => name)),
     },
   }
+}
+
+/**
+ * The gradient of what the client computed, as a graph over its data: of one step, or of all its local steps as it took them.
+ *
+ * @param targetOf the node that an output is compared with
+ * @throws DlgError `untraceable`, `invalid-option`
+ */
+export function traceClient(target: Target, targetOf: TargetOf): TracedGradient {
+  const { model, whole, trained, kinds, settings } = target
+  if (!unrolls(settings.update)) return traceGradient(model, settings, targetOf, kinds)
+  // a weight whose share is missing moves with the others all the same
+  const one = traceGradient(whole, settings, targetOf, kinds)
+  return unrolled(whole, trained, settings, one, kinds, settings.update)
 }

@@ -9,6 +9,7 @@ export const input = (graph: Graph, name: string, shape: Shape): Node<'input'> =
 export const parameter = (graph: Graph, name: string, shape: Shape): Node<'parameter'> =>
   graph.intern('parameter', [], { name }, [...shape])
 
+/** One number, of shape []. */
 export const scalar = (graph: Graph, value: number): Node =>
   // JSON has no NaN, infinity or −0: the key of such a constant needs its name
   graph.intern('constant', [], { values: [value], ...(exotic(value) && { name: nameOf(value) }) }, [])

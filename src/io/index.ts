@@ -1,4 +1,19 @@
-export type { ReadLimits } from './bytes/limits'
+/**
+ * Files of tensors and pictures, and the layouts of PyTorch and tfjs. For Node.
+ *
+ * @module dlg-ts/io
+ */
+
+export {
+  coarser,
+  isWhole,
+  type Quantization,
+  SIGNIFICAND_BITS,
+  type StoredAs,
+  type StoredDtype,
+} from '../numbers/stored-dtype'
+export type { Ignore } from './bytes/ignore'
+export type { ReadLimits, ReadOptions } from './bytes/limits'
 export { writeFileAtomic } from './files/atomic'
 export type { FlattenOrder } from './layouts/flatten-order'
 export type { TensorSpec } from './layouts/layer-groups'
@@ -10,6 +25,7 @@ export {
   type TensorTargets,
   toPyTorch,
 } from './layouts/pytorch'
+export type { ImageLimits } from './pictures/dimensions'
 export { encodeGif, type GifOptions } from './pictures/gif'
 export { decodeImage, type Image, readImage } from './pictures/image'
 export { encodePng } from './pictures/png'
@@ -20,7 +36,7 @@ export { parseTensorsJson } from './tensors/json-tensors'
 export { parseMsgpack } from './tensors/msgpack'
 export { parseNpy, writeNpy } from './tensors/npy'
 export { parseNpz, writeNpz } from './tensors/npz'
-export { readTensors } from './tensors/read-tensors'
+export { type LeftOut, readFloatTensors, readTensors } from './tensors/read-tensors'
 export { parseSafetensors, type SafetensorsFile, type SafetensorsTensor } from './tensors/safetensors'
 export type { SafetensorsData, SafetensorsDtype } from './tensors/safetensors-dtype'
 export { writeSafetensors } from './tensors/safetensors-write'

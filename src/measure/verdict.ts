@@ -8,7 +8,7 @@ export type Status = 'converged' | 'max-iterations' | 'diverged' | 'stalled' | '
 /** PSNR in dB from which data can be taken for the original; noise that has its colours gets to some 15. */
 export const ALIKE = 20
 
-/** What a run is called; a failure never has a success's name. */
+/** The name of an outcome. A failure never has the name of a success. */
 export interface Verdict {
   readonly word: string
   readonly failed: boolean

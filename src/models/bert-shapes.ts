@@ -1,6 +1,6 @@
 import type { BertConfig } from './bert-config'
 
-/** What turns the encoder's output into the training loss's input. */
+/** The part between the encoder's output and the training loss. */
 export type Head = 'mean' | 'first' | 'mlm'
 
 /** Name of the word-embedding table. */

@@ -3,6 +3,7 @@ import { random } from '../numbers/random'
 import { type GptModel, gpt } from './gpt'
 import { checkGptConfig, type GptConfig, gptShapes } from './gpt-shapes'
 
+/** Sizes and seed of a random decoder. */
 export interface RandomGptOptions extends Partial<GptConfig> {
   readonly vocabularySize: number
   /** Standard deviation of the matrices. Default 0.02, as GPT-2 begins its training. */

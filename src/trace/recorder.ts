@@ -13,7 +13,7 @@ const LARGEST_CONSTANT = 64
 type DataId = tf.TensorInfo['dataId']
 type Recorded = tf.Tensor
 
-/** What code under a trace works with. */
+/** The recorder as code under a trace sees it. */
 export interface Recorder {
   /** A tfjs tensor that stands for a node while the trace runs. */
   tensorOf(node: Node, dtype?: tf.DataType): Recorded
@@ -125,7 +125,7 @@ class RecordingBackend extends tf.KernelBackend {
   override dispose(): void {}
 }
 
-/** What a foreign error says; tfjs names a kernel that neither the user's backend nor the tracer has. */
+/** The message for an error from outside. tfjs names a kernel that neither the user's backend nor the tracer has. */
 function reason({ message }: Error): string {
   const missing = /^Kernel '(\w+)' not registered/.exec(message)
   return missing ? `the operation ${missing[1]}` : `the forward pass: ${message}`

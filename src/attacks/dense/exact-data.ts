@@ -1,4 +1,4 @@
-import type { Node } from '../../graph/index'
+import type { Node } from '../../graph'
 import { transposed } from '../../numbers/norms'
 import type { Values } from '../../runtime/runtime'
 import { firstDense } from './first-dense'

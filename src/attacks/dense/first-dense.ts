@@ -1,4 +1,4 @@
-import { type Node, reachable, unshaped } from '../../graph/index'
+import { type Node, reachable, unshaped } from '../../graph'
 
 /** A dense layer with bias that reads the data themselves: positions among the trained weights. */
 export interface FirstDense {

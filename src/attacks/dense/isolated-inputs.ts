@@ -2,7 +2,7 @@ import { DlgError } from '../../errors/dlg-error'
 import { random } from '../../numbers/random'
 import { type DenseGradient, inputWidth } from './dense-gradient'
 
-/** What several neurons give alike: the input of a sample, or a mixture of samples that weigh the same at all of them. */
+/** A vector on which several neurons agree: the input of one sample, or a mixture with equal weights at all these neurons. */
 export interface InputCandidate {
   /** [in] */
   readonly input: Float64Array
@@ -12,9 +12,9 @@ export interface InputCandidate {
   readonly deviation: number
 }
 
-/** What the neurons of a dense layer say about the inputs of a batch. */
+/** Candidates for the inputs of a batch, read from the neurons of a dense layer. */
 export interface IsolatedInputs {
-  /** The best supported first. That one is a sample of the batch is for a proof to say. */
+  /** The best supported candidate comes first. Only a proof decides whether a candidate is a sample of the batch. */
   readonly candidates: readonly InputCandidate[]
   /** Neurons whose quotient no other one supports: a mixture, or the input of a sample that reached them alone. */
   readonly unsupported: readonly number[]
@@ -22,6 +22,7 @@ export interface IsolatedInputs {
   readonly silent: readonly number[]
 }
 
+/** Options of `isolatedInputs`. */
 export interface IsolationOptions {
   /** Greatest relative distance between neurons that agree. Default 1e-6: rounding of float32 gradients leaves 1e-7. */
   tolerance?: number

@@ -1,9 +1,10 @@
 import { matrixProducts } from '../../runtime/products'
 import { evaluate } from '../../runtime/runtime'
+import { isTrusted, verify } from '../../runtime/verify'
 import type { AttackObjective } from './objective/attack-objective'
 import type { Settings } from './options'
 import type { InputReading, TargetReading } from './point'
-import { type Layout, objectiveIn } from './search/evaluation'
+import { type Layout, layoutInputs, objectiveIn } from './search/evaluation'
 import { samplesOf } from './search/optimizers'
 import type { Objective } from './search/search'
 import type { PortableObjective } from './search/thread-task'
@@ -38,6 +39,8 @@ export async function compileAttack(objective: AttackObjective, settings: Settin
   try {
     const evaluator = await executable.bind(parameters, lasting)
     held.push(evaluator)
+    if (settings.verifyRuntime && !isTrusted(executable.runtime))
+      await verify(executable.runtime, evaluator, program, parameters, layoutInputs(layout, await start(0)))
     // products pay where handing the runtime a matrix costs nothing
     const rows = executable.readsInPlace && !samples ? settings.productRows : 0
     const products = rows > 0 ? await matrixProducts(settings.runtime, rows, point.size) : undefined

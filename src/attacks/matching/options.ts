@@ -10,8 +10,7 @@ import type { Prior } from './objective/prior'
 import { scaleFree } from './objective/scale'
 import { HISTORY, type OptimizerChoice } from './search/optimizers'
 import { SEARCH, type SearchOptions } from './search/options'
-import type { LabelChoice } from './targets/label-choices'
-import { type LabelOption, labelsOption } from './targets/label-options'
+import { type LabelChoice, type LabelOption, labelsOption } from './targets/label-choices'
 
 /** Options of `deepLeakageFromGradients`; every one has a default. */
 export interface LeakageOptions extends TargetOptions, ObjectiveOptions, SearchOptions {
@@ -95,12 +94,18 @@ export interface Settings
   readonly priors: readonly Prior[] | undefined
 }
 
+/** The options that are given, and those that their preset gives. @throws DlgError `invalid-option` for its name */
+export function withPreset(options: LeakageOptions): LeakageOptions & { readonly preset: PresetName } {
+  const preset = choice('preset', options.preset ?? 'robust', presetNames)
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  return { ...PRESETS[preset].options, ...given, preset }
+}
+
 /** Checks every option and fills in the preset's. @throws DlgError `invalid-option` */
 export function leakageOptions(options: LeakageOptions): Settings {
   knownNames('options', options, Object.keys(MATCHING))
-  const preset = choice('preset', options.preset ?? 'robust', presetNames)
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const whole: LeakageOptions = { ...PRESETS[preset].options, ...given }
+  const whole = withPreset(options)
+  const { preset } = whole
   const target = targetSettings(whole)
   const { distance, priors, ...objective } = pickOptions(OBJECTIVE, whole)
   const { optimizer, ...search } = pickOptions(SEARCH, whole)

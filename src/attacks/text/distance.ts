@@ -1,4 +1,4 @@
-import * as g from '../../graph/index'
+import * as g from '../../graph'
 import type { Values } from '../../runtime/runtime'
 import type { Distance } from '../matching/objective/distance'
 

@@ -13,8 +13,8 @@ const KINKS: Partial<Record<Op, string>> = {
 }
 
 /**
- * What has no derivative everywhere between the data and the outputs. Token ids are no numbers to move: behind an embedding
- * everything begins at its rows.
+ * The operations between data and outputs that are not smooth. Token ids cannot be moved: behind an embedding the path begins
+ * at the rows of its table.
  */
 export function kinksOf({ outputs }: Pick<TracedGradient, 'outputs'>): { kinks: string[]; from: string } {
   const kinks = new Set<string>()

@@ -1,5 +1,5 @@
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
 import type { Reduction } from './criterion'
 
 /** Values [batch, …] reduced to one per sample, [batch]. */

@@ -1,5 +1,5 @@
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
 import { type InputKinds, type TracedGradient, type Training, traceGradient } from '../model/gradient'
 import type { OpenModel, Weight } from '../model/model'
 import { gradientsIn } from './local-steps'

@@ -1,5 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
+import type { Ignore } from './ignore'
 
+/** How much memory a reader of files may use. */
 export interface ReadLimits {
   /**
    * The most bytes that a file's parts may have once inflated, in all, and the most that its tensors may have as
@@ -7,6 +9,11 @@ export interface ReadLimits {
    * Gradients that are mostly zero shrink further, down to a thousandth: raise it for those.
    */
   readonly maximumBytes?: number
+}
+
+export interface ReadOptions extends ReadLimits {
+  /** Tensors that are left out: they are not unpacked, and nothing in them can refuse the file. */
+  readonly ignore?: Ignore
 }
 
 /** The largest growth from an element in a file to float32, that of a byte. */

@@ -1,7 +1,7 @@
 import { inflateSync } from 'node:zlib'
 import { type DecodedPng, decode, encode } from 'fast-png'
 import { DlgError } from '../../errors/dlg-error'
-import { checkDimensions } from './dimensions'
+import { checkDimensions, type ImageLimits } from './dimensions'
 import { compositeOnWhite } from './png-pixels'
 import { checkImage, type Image, toByte } from './raster'
 
@@ -27,9 +27,10 @@ interface Header {
 }
 
 /** Decodes a PNG that starts with the signature; see `decodeImage`. */
-export function decodePng(bytes: Uint8Array, name: string): Image {
+export function decodePng(bytes: Uint8Array, name: string, limits: ImageLimits): Image {
   const chunks = splitChunks(bytes, name)
   const header = readHeader(chunks[0].data, name)
+  checkDimensions({ ...header, fileBytes: bytes.length }, limits, name)
   checkImageData(chunks, header, name)
   let png: DecodedPng
   try {
@@ -84,7 +85,6 @@ function joinChunks(bytes: Uint8Array, chunks: readonly Chunk[]): Uint8Array {
 function readHeader(data: Uint8Array, name: string): Header {
   const view = new DataView(data.buffer, data.byteOffset, data.length)
   const [width, height] = [view.getUint32(0), view.getUint32(4)]
-  checkDimensions(width, height, name)
   const [depth, colourType, , , interlace] = data.subarray(8)
   if (!COLOUR_TYPES[colourType]?.depths.includes(depth)) {
     throw new DlgError('invalid-file', `${name}: corrupt PNG, has no ${depth}-bit samples of colour type ${colourType}`)

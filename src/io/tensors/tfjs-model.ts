@@ -1,14 +1,19 @@
-import { dirname, join } from 'node:path'
+import { realpathSync, statSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
 import { DlgError } from '../../errors/dlg-error'
 import { isRecord, quote } from '../bytes/untrusted'
 import { readBytes } from '../files/read-bytes'
 import type { NamedTensors } from './float32-tensor'
 import { parseJson } from './json-tensors'
+import { folderForModel, keras3, notModelJson } from './model-kind'
+import { readAll, type StoredTensor } from './stored-tensor'
+import { isJson } from './tensor-format'
 import { readManifest, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
-import { checkGroup, decodeGroup } from './tfjs-weights'
+import { checkGroup, openGroup } from './tfjs-weights'
 
 /** What `tf.loadLayersModel` asks of a handler. */
 export interface ModelHandler {
+  /** Reads the topology and the weights. tfjs calls this. @throws DlgError `invalid-file` */
   load(): Promise<ModelArtifacts>
 }
 
@@ -40,11 +45,12 @@ export interface ModelArtifacts {
  * elsewhere, or the shards do not hold exactly its weights.
  */
 export function readTfjsWeights(path: string): NamedTensors {
-  const tensors: NamedTensors = new Map()
-  for (const { group, bytes } of readGroups(readModelJson(path), path)) {
-    for (const [name, tensor] of decodeGroup(group, bytes, path)) tensors.set(name, tensor)
-  }
-  return tensors
+  return readAll(openTfjsWeights(path))
+}
+
+/** The weights, none of them read yet. @throws DlgError as {@link readTfjsWeights} */
+export function openTfjsWeights(path: string): StoredTensor[] {
+  return readGroups(readModelJson(path), path).flatMap(({ group, bytes }) => openGroup(group, bytes, path))
 }
 
 /**
@@ -67,6 +73,8 @@ function readArtifacts(path: string): ModelArtifacts {
       `${path}: holds ${isRecord(modelTopology) ? `a ${quote(format)}` : 'no topology'}, should be a layers model: tensorflowjs_converter --output_format=tfjs_layers_model, or model.save`,
     )
   }
+  const foreign = keras3(modelTopology)
+  if (foreign) throw new DlgError('invalid-file', `${path}: ${foreign}`)
   const groups = readGroups(json, path)
   return {
     modelTopology,
@@ -86,17 +94,45 @@ function specOf({ name, shape, dtype, stored, scale, min }: TfjsWeight): WeightS
 }
 
 function readModelJson(path: string): Record<string, unknown> {
-  const json = parseJson(readBytes(path), path)
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw folderForModel(path)
+  const bytes = readBytes(path)
+  if (!isJson(bytes)) throw notModelJson(bytes, path)
+  const json = parseJson(bytes, path)
   if (isRecord(json) && 'weightsManifest' in json) return json
   throw new DlgError('invalid-file', `${path}: has no weightsManifest, should be a model.json of TensorFlow.js`)
 }
 
 function readGroups(json: Record<string, unknown>, path: string): { group: TfjsGroup; bytes: Uint8Array }[] {
   return readManifest(json.weightsManifest, path).map((group) => {
-    const bytes = joined(group.paths.map((shard) => readBytes(join(dirname(path), shard))))
+    const bytes = joined(group.paths.map((shard) => readBytes(shardPath(path, shard))))
     checkGroup(group, bytes, path)
     return { group, bytes }
   })
+}
+
+/**
+ * Where a shard lies. Links are resolved first: the name of a link says nothing about the file that it leads to. Caches of
+ * models keep all files elsewhere and link to them, so the folder where `model.json` itself really lies will do too.
+ *
+ * @throws DlgError `invalid-file` when a link leads out of both folders, so that a model from elsewhere cannot make the
+ * reader open other files of the machine.
+ */
+function shardPath(path: string, shard: string): string {
+  const named = join(dirname(path), shard)
+  let folders: string[]
+  let real: string
+  try {
+    folders = [realpathSync(dirname(path)), dirname(realpathSync(path))]
+    real = realpathSync(named)
+  } catch {
+    // Missing, or a link in a circle: reading it says so.
+    return named
+  }
+  if (folders.some((folder) => real.startsWith(folder.endsWith(sep) ? folder : folder + sep))) return real
+  throw new DlgError(
+    'invalid-file',
+    `${path}: the shard ${quote(shard)} is a link out of the folder of model.json, to ${quote(real)}; copy the file into the folder`,
+  )
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

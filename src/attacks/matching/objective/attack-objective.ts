@@ -2,7 +2,7 @@ import { knownParameter, type TracedGradient } from '../../../client/model/gradi
 import type { OpenModel } from '../../../client/model/model'
 import type { Target } from '../../../client/target'
 import { DlgError } from '../../../errors/dlg-error'
-import * as g from '../../../graph/index'
+import * as g from '../../../graph'
 import type { Program, Values } from '../../../runtime/runtime'
 import { withClosedForm } from '../closed-form'
 import type { Settings } from '../options'

@@ -1,5 +1,5 @@
-import type { Node } from '../../../graph/index'
-import * as g from '../../../graph/index'
+import type { Node } from '../../../graph'
+import * as g from '../../../graph'
 import { squaredNorm, type Values } from '../../../numbers/values'
 
 /** How far a candidate's gradient is from the shared one. */

@@ -1,6 +1,6 @@
 import { DlgError } from '../../../errors/dlg-error'
-import type { Node } from '../../../graph/index'
-import * as g from '../../../graph/index'
+import type { Node } from '../../../graph'
+import * as g from '../../../graph'
 
 /** What plausible data look like, as a penalty beside the distance. */
 export interface Prior {

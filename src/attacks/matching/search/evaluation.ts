@@ -1,4 +1,4 @@
-import type { Evaluation, Group, MatrixProducts } from '../../../optim/index'
+import type { Evaluation, Group, MatrixProducts } from '../../../optim'
 import type { Evaluator, Values } from '../../../runtime/runtime'
 import type { Objective } from './search'
 
@@ -21,22 +21,27 @@ export interface Layout {
   readonly samples: readonly Group[] | undefined
 }
 
+const startsOf = (sizes: readonly number[]): number[] =>
+  sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))
+
+/** A point as the inputs of the program: a part for each unknown, then the weight of the priors. */
+export function layoutInputs({ sizes, priorWeight }: Layout, point: Float64Array, easing = 1): Values[] {
+  const starts = startsOf(sizes)
+  const parts: Values[] = sizes.map((size, i) => point.subarray(starts[i], starts[i] + size))
+  return priorWeight === undefined ? parts : [...parts, Float64Array.of(priorWeight * easing)]
+}
+
 /** The objective over one flat vector of unknowns, as an evaluator of its program computes it. */
-export function objectiveIn(
-  evaluator: Evaluator,
-  { sizes, unit, priorWeight, rounding, samples }: Layout,
-  products: MatrixProducts | undefined,
-): Objective {
-  const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))
+export function objectiveIn(evaluator: Evaluator, layout: Layout, products: MatrixProducts | undefined): Objective {
+  const { sizes, unit, priorWeight, rounding, samples } = layout
+  const starts = startsOf(sizes)
   return {
     hasPriors: priorWeight !== undefined,
     rounding,
     products,
     samples,
     async evaluate(point, easing = 1) {
-      const inputs: Values[] = sizes.map((size, i) => point.subarray(starts[i], starts[i] + size))
-      if (priorWeight !== undefined) inputs.push(Float64Array.of(priorWeight * easing))
-      const [value, distance, ...derivatives] = await evaluator.run(inputs)
+      const [value, distance, ...derivatives] = await evaluator.run(layoutInputs(layout, point, easing))
       const gradient = new Float64Array(point.length)
       for (const [i, derivative] of derivatives.entries()) gradient.set(derivative, starts[i])
       return { value: value[0], gradient, relativeLoss: distance[0] / unit }

@@ -70,6 +70,11 @@ export interface SearchOptions {
   tolerance?: number
   /** Most work; what is exceeded first ends the attack with the best point so far. */
   budget?: { evaluations?: number; milliseconds?: number }
+  /**
+   * Compares the objective with a trusted runtime once, at the start, where it runs on anything but onnxruntime's CPU, the tfjs
+   * backends cpu and wasm, or `reference`: a graphics backend can compute garbage without an error. Default true.
+   */
+  verifyRuntime?: boolean
   /** Ends the attack with the best point so far. */
   signal?: AbortSignal
   /**
@@ -161,6 +166,14 @@ export const SEARCH = {
       value: 'N|TIME',
       read: readBudget,
       right: 'a number of evaluations such as 5000, or a time such as 30s or 5m',
+    },
+  },
+  verifyRuntime: {
+    help: 'compares a runtime that is not the CPU with a trusted one, once at the start',
+    default: true as boolean,
+    check(value: boolean, name: string): boolean {
+      if (typeof value === 'boolean') return value
+      throw invalid(`${name} is ${show(value)}; it must be true or false`)
     },
   },
   signal: {

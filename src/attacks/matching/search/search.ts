@@ -1,6 +1,6 @@
 import { DlgError } from '../../../errors/dlg-error'
 import type { Status } from '../../../measure/verdict'
-import type { Group, MatrixProducts, OptimizerState } from '../../../optim/index'
+import type { Group, MatrixProducts, OptimizerState } from '../../../optim'
 import type { Settings } from '../options'
 import { searchOptimizer } from '../search/optimizers'
 import type { AttackEvaluation } from './evaluation'
