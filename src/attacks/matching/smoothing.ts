@@ -1,4 +1,6 @@
 import type { TracedGradient } from '../../client/model/gradient'
+import { unrolled, unrolls } from '../../client/shared/unroll'
+import type { Target } from '../../client/target'
 import type { Node, Op } from '../../graph/index'
 import * as g from '../../graph/index'
 
@@ -32,6 +34,15 @@ export function smoothed(traced: TracedGradient): SmoothedGradient {
   const outputs = traced.outputs.map((output) => ({ ...output, node: replaced.get(output.node)! }))
   const gradients = g.grad(loss, traced.trainedNodes)
   return { ...traced, outputs, output: outputs[0].node, loss, gradients, sharpness }
+}
+
+/** What a client shares, be it an update of several local steps, for a network whose kinks are rounded off. */
+export function smoothedClient({ whole, trained, kinds, settings }: Target, traced: TracedGradient): SmoothedGradient {
+  const soft = smoothed(traced)
+  if (!unrolls(settings.update)) return soft
+  const one = { ...soft, trained: whole.weights.filter((w) => w.trainable) }
+  const local = unrolled(whole, trained, settings, one, kinds, settings.update, smoothed)
+  return { ...local, sharpness: soft.sharpness }
 }
 
 /** Every node between the data and the outputs, with the one that takes its place. */
@@ -73,6 +84,14 @@ function between(outputs: readonly Node[]): Node[] {
 type Smoothing<K extends Op = Op> = (node: Node<K>, of: (node: Node) => Node, sharpness: Node) => Node | undefined
 
 const smoothings: { readonly [K in Op]?: Smoothing<K> } = {
+  // max-pooling pads with −∞, of which not even the share of 0 may be taken
+  concat: (node, of) =>
+    withInputs(
+      node,
+      node.inputs.map((n) =>
+        g.uniformValue(n) === Number.NEGATIVE_INFINITY ? g.fill(n.graph, LOWEST, n.shape) : of(n),
+      ),
+    ),
   relu: ({ inputs: [x] }, of, sharpness) => g.mul(of(x), g.sigmoid(g.mul(of(x), sharpness))),
   abs: ({ inputs: [x] }, of, sharpness) => g.mul(of(x), g.tanh(g.mul(of(x), sharpness))),
   sign: ({ inputs: [x] }, of, sharpness) => g.tanh(g.mul(of(x), sharpness)),
@@ -92,6 +111,9 @@ const smoothings: { readonly [K in Op]?: Smoothing<K> } = {
     return chooses ? mixture(of(mask), of(a), of(b)) : undefined
   },
 }
+
+/** Far below what a network computes, and finite with the factors that meet it. */
+const LOWEST = -1e30
 
 const softLess = (a: Node, b: Node, sharpness: Node): Node => g.sigmoid(g.mul(g.sub(b, a), sharpness))
 
