@@ -8,6 +8,7 @@ import { type Attack, compileAttack } from './attack'
 import { objectiveOf } from './objective/attack-objective'
 import type { LeakageOptions, Settings } from './options'
 import { leakageOptions } from './options'
+import { type ChosenPreset, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
 import { type FittedScale, fitScale } from './scale'
 import { newProgress, type Progress } from './search/progress'
@@ -33,6 +34,8 @@ export interface Leakage extends Reconstruction, FittedScale {
   /** How every restart ended, in order. */
   readonly trials: readonly LeakageTrial[]
   readonly seed: number
+  /** The preset that the attack ran with, and why that one. */
+  readonly preset: ChosenPreset
   /** What ran the evaluations, such as `tfjs:wasm`. */
   readonly runtime: string
 }
@@ -73,10 +76,11 @@ export const deepLeakage = deepLeakageFromGradients
 export async function leakage(target: Target, settings: Settings): Promise<Leakage> {
   const progress = newProgress(settings.restarts)
   const attack = await prepareAttack(target, settings)
+  progress.end = attack.settings.restarts
   try {
     // (x′, y′) ← a step of the optimizer along −∂J, from every start, until one matches
-    const trials = await searchAll(attack, settings, progress)
-    return await report(attack, settings, progress, trials)
+    const trials = await searchAll(attack, attack.settings, progress)
+    return await report(attack, progress, trials)
   } finally {
     attack.dispose()
   }
@@ -86,17 +90,15 @@ export async function leakage(target: Target, settings: Settings): Promise<Leaka
 export async function prepareAttack(target: Target, settings: Settings): Promise<Attack> {
   // ∇W′ = ∂L(F(x′, W), y′) / ∂W, a graph over the unknowns x′ and y′
   const client = await traceTarget(target, settings)
+  // a recipe that suits the model
+  const decided = decidePreset(settings, target, client.traced)
   // J = D(∇W′, ∇W) + priors of x′, with ∂J/∂x′ and ∂J/∂y′
-  const objective = await objectiveOf(target, client, settings)
-  return compileAttack(objective, settings)
+  const objective = await objectiveOf(target, client, decided)
+  return compileAttack(objective, decided)
 }
 
-async function report(
-  attack: Attack,
-  settings: Settings,
-  progress: Progress,
-  trials: readonly Trial[],
-): Promise<Leakage> {
+async function report(attack: Attack, progress: Progress, trials: readonly Trial[]): Promise<Leakage> {
+  const { settings } = attack
   const best = trials.reduce((a, b) => (b.relativeLoss < a.relativeLoss ? b : a))
   // an attack that was cut short is reported as such, whichever restart was best, unless that one had converged
   const cut = best.status === 'converged' ? undefined : trials.find(isCut)
@@ -125,6 +127,7 @@ async function report(
     restart: best.restart,
     trials: ended,
     seed: settings.seed,
+    preset: settings.chosen,
     runtime: attack.runtime,
     dispose() {
       found.dispose()

@@ -11,6 +11,21 @@ export interface Prior {
   measure(data: Node): Node
 }
 
+/** The prior of images where no priors are given: total variation, in colour where there are three channels. */
+export interface DefaultPrior {
+  readonly weight: number
+  readonly color: boolean
+}
+
+/** Whether data [batch, …] are images [batch, height, width, channels]. */
+export const isImage = (shape: readonly number[]): boolean => shape.length === 4 && shape[1] > 1 && shape[2] > 1
+
+/** @returns none where the data are no images */
+export function defaultPriors(shape: readonly number[], { weight, color }: DefaultPrior): readonly Prior[] {
+  if (!isImage(shape)) return []
+  return [color && shape[3] === 3 ? colorTotalVariation(weight) : totalVariation(weight)]
+}
+
 /** Keeps the slope of √(d² + ε²) finite where neighbours are equal: L-BFGS needs a smooth objective. */
 const SMOOTHING = 1e-6
 

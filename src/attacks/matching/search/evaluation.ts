@@ -24,27 +24,46 @@ export interface Layout {
 const startsOf = (sizes: readonly number[]): number[] =>
   sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))
 
-/** A point as the inputs of the program: a part for each unknown, then the weight of the priors. */
-export function layoutInputs({ sizes, priorWeight }: Layout, point: Float64Array, easing = 1): Values[] {
+/** A point as the inputs of the program: a part for each unknown, then the weight of the priors, then the sharpness. */
+export function layoutInputs(
+  { sizes, priorWeight }: Layout,
+  point: Float64Array,
+  easing = 1,
+  sharpness?: number,
+): Values[] {
   const starts = startsOf(sizes)
   const parts: Values[] = sizes.map((size, i) => point.subarray(starts[i], starts[i] + size))
-  return priorWeight === undefined ? parts : [...parts, Float64Array.of(priorWeight * easing)]
+  const scalars = [priorWeight === undefined ? undefined : priorWeight * easing, sharpness]
+  return [...parts, ...scalars.flatMap((value) => (value === undefined ? [] : [Float64Array.of(value)]))]
 }
 
-/** The objective over one flat vector of unknowns, as an evaluator of its program computes it. */
-export function objectiveIn(evaluator: Evaluator, layout: Layout, products: MatrixProducts | undefined): Objective {
+/**
+ * The objective over one flat vector of unknowns, as an evaluator of its program computes it.
+ *
+ * @param smooth computes the objective of the smoothed network, where the search is a homotopy
+ */
+export function objectiveIn(
+  evaluator: Evaluator,
+  layout: Layout,
+  products: MatrixProducts | undefined,
+  smooth?: Evaluator,
+): Objective {
   const { sizes, unit, priorWeight, rounding, samples } = layout
   const starts = startsOf(sizes)
+  const run = async (by: Evaluator, point: Float64Array, inputs: Values[]): Promise<AttackEvaluation> => {
+    const [value, distance, ...derivatives] = await by.run(inputs)
+    const gradient = new Float64Array(point.length)
+    for (const [i, derivative] of derivatives.entries()) gradient.set(derivative, starts[i])
+    return { value: value[0], gradient, relativeLoss: distance[0] / unit }
+  }
   return {
     hasPriors: priorWeight !== undefined,
     rounding,
     products,
+    data: sizes[0],
     samples,
-    async evaluate(point, easing = 1) {
-      const [value, distance, ...derivatives] = await evaluator.run(layoutInputs(layout, point, easing))
-      const gradient = new Float64Array(point.length)
-      for (const [i, derivative] of derivatives.entries()) gradient.set(derivative, starts[i])
-      return { value: value[0], gradient, relativeLoss: distance[0] / unit }
-    },
+    evaluate: (point, easing) => run(evaluator, point, layoutInputs(layout, point, easing)),
+    smoothed:
+      smooth && ((point, easing, sharpness) => run(smooth, point, layoutInputs(layout, point, easing, sharpness))),
   }
 }
