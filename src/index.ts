@@ -15,6 +15,7 @@ export {
   type LabelStrategy,
 } from './attacks/labels'
 export { type InferredLabels, inferLabels } from './attacks/labels/infer-labels'
+export type { CertaintyDirection, LeakageCertainty } from './attacks/matching/certainty-tensors'
 export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
 export { balanced, cosine, type Distance, l2 } from './attacks/matching/objective/distance'
 export type { PriorWeights } from './attacks/matching/objective/options'
@@ -69,7 +70,7 @@ export type { CriterionName, CriterionOption, TrainingOptions } from './client/t
 export { DlgError, type DlgErrorCode } from './errors/dlg-error'
 /** The dataflow graph: its nodes, the operations on them, and their derivatives. */
 export * as graph from './graph'
-export type { Status } from './measure/verdict'
+export type { LeakageStatus, Status } from './measure/verdict'
 export * from './optim'
 export type { RuntimeName } from './runtime/choose'
 export { onnx } from './runtime/onnx/node'

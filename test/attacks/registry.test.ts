@@ -165,7 +165,7 @@ describe('gradient-matching', () => {
       words: 'one sample',
       target: () => shared(conv, 1, [2]),
       options,
-      right: ['matched'],
+      right: ['matched', 'proven'],
       check: ({ found, evidence, work }) => {
         secret(found.data?.dataSync(), [1, 6, 6, 1], 5e-2)
         expect(found.labels).toEqual([2])
