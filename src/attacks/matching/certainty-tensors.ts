@@ -15,7 +15,10 @@ export interface LeakageCertainty {
    * not 'every direction', there may be others.
    */
   readonly determined: boolean
-  /** What can change by its whole range while what was shared stays the same to the floor. */
+  /**
+   * What can change by a tenth of its range or more while what was shared stays the same to the floor. Where `examined` is not
+   * 'every direction', more may be undetermined.
+   */
   readonly undetermined: {
     /** Boolean, in the shape of the first searched input: its numbers that can. */
     readonly data: tf.Tensor
@@ -56,6 +59,8 @@ export interface CertaintyDirection {
 
 /** Freedom from which a number counts as undetermined: a tenth of its range. */
 const LOOSE = 0.1
+/** The same of a subspace, where one direction may stand for many: a number that hardly moves in it may move in another. */
+const LOOSE_IN_SUBSPACE = 0.01
 const MOST_DIRECTIONS = 8
 
 /** The result as tensors that the caller owns. */
@@ -75,7 +80,7 @@ export function inTensors(
         return [name, tf.tensor(own, [...parts[from + i].shape], 'float32')]
       }),
     )
-  const loose = (i: number): boolean => freedom[i] >= LOOSE
+  const loose = (i: number): boolean => freedom[i] >= (examined === 'a subspace' ? LOOSE_IN_SUBSPACE : LOOSE)
   const looseIn = ({ start, size }: UnknownGroup): number[] =>
     Array.from({ length: size }, (_, i) => start + i).filter(loose)
   const masks = groups.slice(0, inputs.length).map((group, i) => {
