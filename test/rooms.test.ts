@@ -20,7 +20,7 @@ const table: Record<string, string> = {
   'io/tensors': 'errors numbers io/bytes io/files @msgpack/msgpack fflate |',
   'io/layouts': 'errors numbers io/bytes io/tensors |',
   io: 'io/files io/layouts io/pictures io/tensors numbers | io/bytes',
-  measure: 'client graph numbers runtime errors io/pictures @tensorflow/tfjs-core ssim.js |',
+  measure: 'client graph numbers optim runtime errors io/pictures @tensorflow/tfjs-core ml-matrix ssim.js |',
   models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/contract': 'errors @tensorflow/tfjs-core | client',
   'attacks/tokens': 'attacks/contract client graph errors | runtime',
@@ -32,7 +32,7 @@ const table: Record<string, string> = {
   'attacks/dager':
     'attacks/contract client measure numbers errors @tensorflow/tfjs-core ml-matrix | attacks/tokens runtime',
   'attacks/matching':
-    'attacks/contract client graph numbers optim options runtime errors attacks/dense attacks/labels @tensorflow/tfjs-core | measure',
+    'attacks/contract client graph numbers optim options runtime errors attacks/dense attacks/labels measure @tensorflow/tfjs-core |',
   'attacks/text':
     'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   attacks:

@@ -36,7 +36,7 @@ async function audit(model: LayersModel, { y = [1], seed = 99, data, options = {
   const x = data ?? own(sample([batchSize, ...(model.inputs[0].shape.slice(1) as number[])], seed))
   const shared = await gradientsOf(model, x, y, { criterion })
   for (const t of Object.values(shared)) own(t)
-  const leak = own(await deepLeakage(model, shared, { restarts: 2, ...options }))
+  const leak = own(await deepLeakage(model, shared, { restarts: 2, certainty: true, preset: 'robust', ...options }))
   const error = leak.data.dataSync().map((v, i) => Math.abs(v - x.dataSync()[i]))
   return {
     leak,

@@ -73,7 +73,7 @@ export interface SearchOptions {
   /**
    * Whether a match is followed by a second question: how far does what was shared determine the data? A match that is not
    * determined has the status `undetermined`. Takes at most 200 evaluations; up to 1,500 for 128 unknowns or fewer, where every
-   * combination is looked at. `bars` adds error bars, for the work of eight more searches. Default true.
+   * combination is looked at. `bars` adds error bars, for the work of eight more searches. Default false.
    */
   certainty?: boolean | 'bars'
   /**
@@ -176,7 +176,7 @@ export const SEARCH = {
   },
   certainty: {
     help: 'after a match, how far what was shared determines the data: true, false, bars (with error bars)',
-    default: true as boolean | 'bars',
+    default: false as boolean | 'bars',
     check(value: boolean | 'bars', name: string): boolean | 'bars' {
       if (typeof value === 'boolean' || value === 'bars') return value
       throw invalid(`${name} is ${show(value)}; it must be true, false or 'bars'`)
