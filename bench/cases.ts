@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { convnet } from '../examples/models/convnet'
 import { encoder } from '../examples/models/encoder'
+import { kerasCnn } from '../examples/models/keras-cnn'
 import { lenet } from '../examples/models/lenet'
 import { resnet18 } from '../examples/models/resnet'
 import type { Model } from '../src'
@@ -10,7 +11,7 @@ import type { TensorToWrite } from '../src/io'
 /** One thing to measure, as every peer understands it. */
 export interface Case {
   readonly name: string
-  readonly kind: 'lenet' | 'convnet' | 'resnet18' | 'encoder'
+  readonly kind: 'lenet' | 'convnet' | 'keras' | 'resnet18' | 'encoder'
   readonly batch: number
   readonly classes: number
   /** Shape of one sample, channels last. */
@@ -33,6 +34,7 @@ export const CASES: readonly Case[] = [
   ...[1, 2, 4, 8, 16].map((batch) => image(`lenet-b${batch}`, 'lenet', batch, 32, 100)),
   ...[64, 128].map((size) => image(`lenet-${size}px`, 'lenet', 1, size, 100)),
   ...[1, 8].map((batch) => image(`convnet-b${batch}`, 'convnet', batch, 32, 10)),
+  ...[1, 8].map((batch) => image(`keras-b${batch}`, 'keras', batch, 32, 10)),
   image('resnet18', 'resnet18', 1, 32, 10),
   text('encoder-2x128', 2, 128, 4, 16),
   text('encoder-6x384', 6, 384, 12, 32),
@@ -56,6 +58,8 @@ export function buildModel({ kind, inputShape, classes, layers, heads }: Case, s
       return lenet({ size: first, classes, seed })
     case 'convnet':
       return convnet({ size: first, classes, seed })
+    case 'keras':
+      return kerasCnn({ size: first, classes, seed })
     case 'resnet18':
       return resnet18({ size: first, classes, seed })
     case 'encoder':

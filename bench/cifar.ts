@@ -9,9 +9,9 @@ import { parseArgs } from 'node:util'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { lenet } from '../examples/models/lenet'
-import { deepLeakageFromGradients, gradientsOf, type Status } from '../src'
+import { deepLeakageFromGradients, gradientsOf, type LeakageStatus } from '../src'
 import { readImage, toSquare, writeFileAtomic } from '../src/io'
-import { measureSamples, type VerdictName, verdictOf } from '../src/metrics'
+import * as metrics from '../src/metrics'
 import { short, table } from './table'
 import { median } from './timing'
 
@@ -24,8 +24,7 @@ interface Outcome {
   readonly mse: number
   /** Whether the label was found, and not only a picture. */
   readonly label: boolean
-  readonly status: Status
-  readonly verdict: VerdictName
+  readonly status: LeakageStatus
   readonly relativeLoss: number
   readonly evaluations: number
   readonly restarts: number
@@ -74,11 +73,10 @@ async function attackOne(file: string, index: number, labels: Outcome['labels'])
   const x = tf.tensor(picture, [1, SIZE, SIZE, 3])
   const shared = await gradientsOf(model, x, [label])
   const leak = await deepLeakageFromGradients(model, shared, { labels, seed: index })
-  const { mse, samples } = measureSamples([picture], await leak.data.data(), { shape: [SIZE, SIZE, 3] })
+  const data = (await leak.data.data()) as Float32Array
   const { status, relativeLoss, evaluations } = leak
   const outcome = {
-    ...{ labels, mse, label: leak.labels[0] === label, status, relativeLoss },
-    verdict: verdictOf(status, samples).name,
+    ...{ labels, mse: metrics.mse(data, picture), label: leak.labels[0] === label, status, relativeLoss },
     ...{ evaluations, restarts: leak.trials.length, seconds: leak.milliseconds / 1000 },
   }
   leak.dispose()
@@ -107,8 +105,8 @@ async function main(): Promise<void> {
     for (const strategy of labels) {
       const outcome = { image, ...(await attackOne(join(folder, image), i, strategy)) }
       outcomes.push(outcome)
-      const { mse, label, verdict, evaluations, seconds } = outcome
-      const words = [image.padEnd(20), strategy, mse.toExponential(2), label ? 'label' : '–', verdict]
+      const { mse, label, status, evaluations, seconds } = outcome
+      const words = [image.padEnd(20), strategy, mse.toExponential(2), label ? 'label' : '–', status]
       console.log([...words, `${evaluations} evaluations`, `${short(seconds)} s`].join('  '))
     }
   }

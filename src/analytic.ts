@@ -1,3 +1,9 @@
+/**
+ * Attacks that need no search: they read the data off the gradient with linear algebra, and prove what they found.
+ *
+ * @module dlg-ts/analytic
+ */
+
 export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
 export { type ExactSequences, exactSequences, type SequenceOptions } from './attacks/dager/sequences'
 export type { Explained, FirstBlock, Placed, Transformer } from './attacks/dager/transformer'
@@ -13,6 +19,15 @@ export {
 } from './attacks/dense/isolated-inputs'
 export { lossGradients } from './attacks/dense/loss-gradients'
 export { type GradientRank, gradientRanks, type RankOptions } from './attacks/dense/ranks'
+export {
+  type DenseRows,
+  type DenseRowsOptions,
+  denseRows,
+  type Spear,
+  type SpearOptions,
+  type SpearProgress,
+  spear,
+} from './attacks/spear'
 export { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from './attacks/tokens/token-set'
 export { type TokensByNorm, tokensByNorm } from './attacks/tokens/tokens-by-norm'
 export type { NamedGradients, SharedByName } from './client/shared/read-gradients'

@@ -1,3 +1,10 @@
+/**
+ * Deep Leakage from Gradients: the data behind a shared gradient, found by a search. The client, the labels, the losses, the
+ * optimizers, the runtimes and the graph are here too.
+ *
+ * @module dlg-ts
+ */
+
 export {
   infer,
   joint,
@@ -6,19 +13,20 @@ export {
   type LabelDecision,
   type LabelInference,
   type LabelStrategy,
-} from './attacks/labels/index'
+} from './attacks/labels'
 export { type InferredLabels, inferLabels } from './attacks/labels/infer-labels'
+export type { CertaintyDirection, LeakageCertainty } from './attacks/matching/certainty-tensors'
 export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
-export { balanced, cosine, type Distance, l2 } from './attacks/matching/objective/distance'
+export { balanced, cosine, type Distance, type DistanceName, l2 } from './attacks/matching/objective/distance'
 export type { ObjectiveOptions, PriorWeights } from './attacks/matching/objective/options'
 export { box, colorTotalVariation, norm, type Prior, totalVariation } from './attacks/matching/objective/prior'
-export type { LeakageOptions } from './attacks/matching/options'
+export type { LeakageOptions, PresetName } from './attacks/matching/options'
+export type { ChosenPreset } from './attacks/matching/preset'
 export type { Reconstruction, RecoveredTargets } from './attacks/matching/reconstruction'
 export type { FittedScale } from './attacks/matching/scale'
 export type { IterationEvent, SearchOptions, Start } from './attacks/matching/search/options'
 export type { HistoryEntry } from './attacks/matching/search/search'
-export type { KnownTargets } from './attacks/matching/targets/label-choices'
-export type { LabelOption } from './attacks/matching/targets/label-options'
+export type { LabelOption } from './attacks/matching/targets/label-choices'
 export {
   type CheckedWeight,
   type CheckOptions,
@@ -54,15 +62,19 @@ export type { FunctionalModel, Model, NamedFunctionalModel } from './client/mode
 export type { Data } from './client/read-data'
 export type { Missing } from './client/shared/missing'
 export type { NamedGradients, SharedByName, SharedGradients } from './client/shared/read-gradients'
+export type { StatedPrecision } from './client/shared/rounding'
 export type { SharedUpdate } from './client/shared/shared-update'
 export type { PlainTensor } from './client/shared/tensor-values'
 export type { UpdateApproach, UpdateOptions } from './client/shared/update-options'
 export type { TargetOptions } from './client/target-options'
-export type { OutputTargets } from './client/target-values'
+export type { ClassIndices, KnownTargets, OutputTargets } from './client/target-values'
 export type { CriterionName, CriterionOption, TrainingOptions } from './client/training-options'
 export { DlgError, type DlgErrorCode } from './errors/dlg-error'
+/** The dataflow graph: its nodes, the operations on them, and their derivatives. */
 export * as graph from './graph/checked'
-export type { Status } from './measure/verdict'
+export type { Certainty } from './measure/certainty/certainty'
+export type { FreeDirection } from './measure/certainty/weak-block'
+export type { LeakageStatus, Status } from './measure/verdict'
 export * from './optim'
 export type { RuntimeName } from './runtime/choose'
 export { onnx } from './runtime/onnx/node'

@@ -1,3 +1,9 @@
+/**
+ * How close a reconstruction is to the original.
+ *
+ * @module dlg-ts/metrics
+ */
+
 export { type Baseline, baselines, type MeasureOptions } from './measure/baselines'
 export { meanSquaredError, mse } from './measure/mse'
 export { psnr } from './measure/psnr'
@@ -12,6 +18,7 @@ export { type Image, ssim } from './measure/ssim'
 export {
   ALIKE,
   type Closeness,
+  type LeakageStatus,
   MARGIN,
   type Status,
   type Verdict,

@@ -1,3 +1,9 @@
+/**
+ * Attacks on transformers that read tokens, with an encoder, a decoder and tokenizers to try them on.
+ *
+ * @module dlg-ts/text
+ */
+
 export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
 export type { Explained, FirstBlock, Placed, Transformer } from './attacks/dager/transformer'
 export { balanced } from './attacks/matching/objective/distance'

@@ -39,6 +39,14 @@ def convnet(case, w, x):
     return x.reshape(x.shape[0], -1) @ w['dense/kernel'] + w['dense/bias']
 
 
+def keras(case, w, x):
+    for i in range(2):
+        x = nn.relu(conv(x, w[f'conv{i}/kernel'], 1) + w[f'conv{i}/bias'])
+        x = lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), 'VALID')
+    x = nn.relu(x.reshape(x.shape[0], -1) @ w['dense0/kernel'] + w['dense0/bias'])
+    return x @ w['dense1/kernel'] + w['dense1/bias']
+
+
 def resnet18(case, w, x):
     def convolution(x, name, stride):
         norm = f'{name}_bn/'
@@ -82,7 +90,7 @@ def encoder(case, w, x):
     return dense('classifier', x.mean(1))
 
 
-MODELS = {'lenet': lenet, 'convnet': convnet, 'resnet18': resnet18, 'encoder': encoder}
+MODELS = {'lenet': lenet, 'convnet': convnet, 'keras': keras, 'resnet18': resnet18, 'encoder': encoder}
 run = arguments = None
 
 

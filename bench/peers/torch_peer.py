@@ -44,7 +44,8 @@ class Problem:
             return values.transpose(3, 2, 0, 1)
         if values.ndim != 2:
             return values
-        if self.case['kind'] in ('lenet', 'convnet') and name.startswith('dense'):
+        flattened = {'lenet': 'dense', 'convnet': 'dense/', 'keras': 'dense0/'}.get(self.case['kind'])
+        if flattened and name.startswith(flattened):
             # the rows of a flattened image: height, width, channels there; channels, height, width here
             side = self.case['inputShape'][0] // 4
             channels = values.shape[0] // side**2
@@ -95,6 +96,13 @@ def convnet(case, w, x):
     return F.linear(x.flatten(1), w['dense/kernel'], w['dense/bias'])
 
 
+def keras(case, w, x):
+    for i in range(2):
+        x = F.max_pool2d(F.relu(F.conv2d(x, w[f'conv{i}/kernel'], w[f'conv{i}/bias'], padding=1)), 2)
+    x = F.relu(F.linear(x.flatten(1), w['dense0/kernel'], w['dense0/bias']))
+    return F.linear(x, w['dense1/kernel'], w['dense1/bias'])
+
+
 def resnet18(case, w, x):
     def convolution(x, name, stride):
         kernel, norm = w[f'{name}/kernel'], f'{name}_bn/'
@@ -135,7 +143,7 @@ def encoder(case, w, x):
     return dense('classifier', x.mean(1))
 
 
-MODELS = {'lenet': lenet, 'convnet': convnet, 'resnet18': resnet18, 'encoder': encoder}
+MODELS = {'lenet': lenet, 'convnet': convnet, 'keras': keras, 'resnet18': resnet18, 'encoder': encoder}
 problem = None
 
 

@@ -13,7 +13,7 @@ type Activation = Node<(typeof OPERATIONS)[number]>
 const isActivation = (node: Node): node is Activation =>
   node.varying && OPERATIONS.some((operation) => operation === node.op)
 
-/** What is wrong with an output of an activation, all samples together. */
+/** How many units of one activation are saturated or dead, over all samples. */
 interface Share {
   readonly code: 'saturated' | 'dead'
   units: number

@@ -23,8 +23,9 @@ export interface Example {
   readonly y: OutputTargets | Each<OutputTargets>
 }
 
+/** Options of `checkModel`. The options of the client's training are among them. */
 export interface CheckOptions extends TrainingOptions {
-  /** Of the random directions and the point where derivatives are checked. Default 1234. */
+  /** Seed of the random directions and of the point at which derivatives are checked. Default 1234. */
   seed?: number
 }
 
@@ -32,7 +33,7 @@ export interface CheckOptions extends TrainingOptions {
 const FAINT = 1e-6
 
 /**
- * What to run before an attack: whether the model is traced, whether tfjs's own gradient and the derivatives of the search are
+ * Checks a model before an attack: whether it can be traced, whether tfjs's own gradient and the derivatives of the search are
  * right, what would keep an attack from working, and which attacks apply.
  *
  * Nothing of the caller's is changed; batch statistics stay as they are.

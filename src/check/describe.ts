@@ -1,6 +1,6 @@
 import { requireObject } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
-import type { ModelCheck } from './report'
+import type { Finding, ModelCheck } from './report'
 
 const WIDTH = 100
 
@@ -22,7 +22,7 @@ function isWhole({ model, batchSize, parameters, unknowns, graph, time, findings
 const RIGHT = 'what checkModel gave; await it first'
 
 /**
- * What was found, in lines of at most 100 characters for a terminal.
+ * The findings of a check as text for a terminal, in lines of at most 100 characters.
  *
  * @throws DlgError `invalid-data` for what `checkModel` did not give
  */
@@ -52,9 +52,12 @@ export function describeCheck(check: ModelCheck): string {
     `model '${model}'`,
     ...facts.map(([name, text]) => row(name, text)),
     '',
-    ...findings.map(({ level, message }) => row(level, message)),
+    ...findings.map(describeFinding),
   ].join('\n')
 }
+
+/** One finding, in lines as above. */
+export const describeFinding = ({ level, message }: Finding): string => row(level, message)
 
 const n = (value: number): string => value.toLocaleString('en')
 

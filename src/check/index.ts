@@ -1,3 +1,3 @@
 export { type CheckOptions, checkModel, type Example } from './check-model'
-export { describeCheck } from './describe'
+export { describeCheck, describeFinding } from './describe'
 export type { CheckedWeight, Finding, FindingCode, ModelCheck, SecondOrder } from './report'

@@ -21,7 +21,7 @@ const CAUSES: readonly KnownCause[] = [
   { kernels: ['Conv3D'], backends: ['wasm'], is: 'convolution over three axes on wasm; train on another backend' },
 ]
 
-/** What is known to be wrong among the kernels that a model runs. */
+/** The known faults of tfjs among the kernels that a model runs, as a sentence. */
 export function knownCauses(kernels: ReadonlySet<string>, backend: string): string {
   const found = CAUSES.filter(
     (cause) => cause.kernels.some((k) => kernels.has(k)) && (cause.backends?.includes(backend) ?? true),

@@ -1,3 +1,5 @@
+import type { AttackName } from '../attacks'
+
 /** One thing that a check found. */
 export interface Finding {
   /** `ok`: checked and fine. `note`: worth knowing. `warning`: an attack suffers from it. `error`: something is wrong. */
@@ -5,9 +7,11 @@ export interface Finding {
   /** A stable word that a program can test. */
   readonly code: FindingCode
   readonly message: string
+  /** The attack of the registry that the finding invites. */
+  readonly attack?: AttackName
 }
 
-/** What a check can find. */
+/** The subject of a finding. */
 export type FindingCode =
   /** Whether the model is traced (`ok`), or why not (`error`): nothing else is checked then. */
   | 'trace'
@@ -40,7 +44,7 @@ export type FindingCode =
   /** Whether the gradient has at least as many numbers as there are unknowns. */
   | 'unknowns'
 
-/** A weight of the model, and what was found of its gradient. */
+/** A weight of the model, and facts about its gradient. */
 export interface CheckedWeight {
   readonly name: string
   readonly shape: readonly number[]
@@ -52,7 +56,7 @@ export interface CheckedWeight {
   readonly difference?: number
 }
 
-/** What `checkModel` found: plain data. */
+/** The result of `checkModel`, as plain data. */
 export interface ModelCheck {
   readonly model: string
   readonly batchSize: number
@@ -75,7 +79,7 @@ export interface ModelCheck {
 
 /** The objective's derivative along random directions, from the runtime and from central differences. */
 export interface SecondOrder {
-  /** Of the differences: float64 where the graph is small enough. */
+  /** Precision of the finite differences: float64 where the graph is small enough. */
   readonly precision: 'float32' | 'float64'
   /** How far every unknown moves along each direction. */
   readonly steps: readonly number[]

@@ -3,6 +3,7 @@ import { type AttackObjective, objectiveOf } from '../attacks/matching/objective
 import { leakageOptions } from '../attacks/matching/options'
 import { traceTarget } from '../attacks/matching/trace-target'
 import { inOrder } from '../client/model/each'
+import { kinksOf } from '../client/model/kinks'
 import type { Model } from '../client/model/model'
 import type { Data } from '../client/read-data'
 import { openTarget } from '../client/target'
@@ -11,11 +12,10 @@ import type { TrainingOptions } from '../client/training-options'
 import { DlgError } from '../errors/dlg-error'
 import { reachable } from '../graph'
 import type { Evaluator, Values } from '../runtime/runtime'
-import { kinksOf } from './kinks'
 import type { Finding, ModelCheck } from './report'
 import { checkSecondOrder } from './second-order'
 
-/** What an attack of this size takes; the paper's LeNet took some 2,000 in the middle. */
+/** Evaluations assumed for an attack. The median on the paper's LeNet was about 2,000. */
 const EVALUATIONS = 2000
 /** How often, and for how many milliseconds at most, evaluations are timed. */
 const [MOST_RUNS, MOST_MILLISECONDS] = [5, 1000]

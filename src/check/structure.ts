@@ -2,10 +2,10 @@ import { denseLayerIn } from '../attacks/dense/first-dense'
 import { logitsOf } from '../client/model/criterion'
 import { type TracedGradient, traceGradient } from '../client/model/gradient'
 import { findHead } from '../client/model/head'
+import { kinksOf } from '../client/model/kinks'
 import type { TracedExample } from '../client/trace-example'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
-import { kinksOf } from './kinks'
 import type { Finding } from './report'
 
 /** Which attacks the shape of the model invites, beside a search. */
@@ -25,9 +25,11 @@ function closedForm({ opened, settings, batchSize }: TracedExample): Finding[] {
   const name = single.trained[layer.weight].name
   const message =
     batchSize === 1
-      ? `the first layer '${name}' is dense with a bias: the data stand in its gradient, and no search is needed (invertDense of dlg-ts/analytic)`
-      : `the first layer '${name}' is dense with a bias: samples that alone reach one of its units stand in its gradient (isolatedInputs of dlg-ts/analytic)`
-  return [{ level: 'note', code: 'closed-form', message }]
+      ? `the first layer '${name}' is dense with a bias: the data stand in its gradient, and no search is needed`
+      : `the first layer '${name}' is dense with a bias: samples that alone reach one of its units stand in its gradient`
+  return [
+    { level: 'note', code: 'closed-form', message, attack: batchSize === 1 ? 'dense-inversion' : 'isolated-inputs' },
+  ]
 }
 
 function traceSingle(opened: TracedExample['opened'], settings: TracedExample['settings']): TracedGradient | undefined {
@@ -50,8 +52,8 @@ function tokenSets(traced: TracedGradient): Finding[] {
     .filter((n) => n.op === 'gather' && n.inputs[1].varying && nodes.includes(n.inputs[0]))
     .map((n) => traced.trained[nodes.indexOf(n.inputs[0])].name)
   return [...new Set(tables)].map((name) => ({
-    ...{ level: 'note', code: 'token-set' },
-    message: `'${name}' is a trained embedding: only the rows of tokens that occur have a gradient, so it names them (tokenSet of dlg-ts/analytic)`,
+    ...{ level: 'note', code: 'token-set', attack: 'token-set' },
+    message: `'${name}' is a trained embedding: only the rows of tokens that occur have a gradient, so it names them`,
   }))
 }
 
@@ -60,6 +62,10 @@ function labelRules({ traced, batchSize }: TracedExample): Finding[] {
   return traced.outputs.map((output): Finding => {
     const { name, node, criterion } = output
     const says = (level: Finding['level'], message: string): Finding => ({ level, code: 'labels', message })
+    const inferred = (level: Finding['level'], message: string): Finding => ({
+      ...says(level, message),
+      attack: 'label-inference',
+    })
     const inferable = `labels of '${name}' can be inferred before the search (labels: 'infer')`
     if (criterion.name !== 'crossEntropy' || node.shape.length !== 2)
       return says(
@@ -67,10 +73,10 @@ function labelRules({ traced, batchSize }: TracedExample): Finding[] {
         `targets of '${name}' are searched with the data: only classes of a cross-entropy can be inferred`,
       )
     const head = findHead(logitsOf(output.node) ?? node, nodes)
-    if (head.bias !== undefined) return says('ok', `${inferable}: its last layer is dense with a bias`)
+    if (head.bias !== undefined) return inferred('ok', `${inferable}: its last layer is dense with a bias`)
     if (head.weight === undefined)
       return says('note', `labels of '${name}' are searched with the data: it does not end in a dense layer`)
-    return says(
+    return inferred(
       batchSize === 1 ? 'ok' : 'note',
       batchSize === 1
         ? `${inferable}: its last layer is dense`
@@ -84,7 +90,7 @@ function smoothness(traced: TracedGradient): Finding {
   const { kinks, from } = kinksOf(traced)
   if (kinks.length === 0)
     return {
-      ...{ level: 'ok', code: 'smooth' },
+      ...{ level: 'ok', code: 'smooth', attack: 'gradient-matching' },
       message: `everything is smooth between ${from} and output: a search by L-BFGS applies to ${from}`,
     }
   return {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { DlgError } from '../errors/dlg-error'
+import type { Flag } from '../options/option'
 
 /** One `--option`. */
 export interface Option {
@@ -20,6 +21,8 @@ export interface Arguments {
   whole(name: string, least: number, most?: number): number
   /** A number from 0 to `most`, if given. */
   number(name: string, most: number): number | undefined
+  /** What a flag makes of the word after it, if it was given. */
+  read<T>(name: string, flag: Pick<Flag<T>, 'value' | 'read' | 'right'>): T | undefined
   /** Whole numbers separated by commas. */
   wholes(name: string, least: number, most: number): number[] | undefined
 }
@@ -53,6 +56,13 @@ export function readArguments(options: Options, argv: readonly string[]): Argume
       if (value >= 0 && value <= most) return value
       throw invalid(`--${name} is '${word}'; it must be a number from 0 to ${most}`)
     },
+    read(name, flag) {
+      const word = values[name]
+      if (word === undefined || word === false) return undefined
+      const value = flag.read(word === true ? '' : word)
+      if (value !== undefined) return value
+      throw invalid(`--${name} is '${word}'; it must be ${flag.right}`)
+    },
     wholes: (name, least, most) =>
       text(name)
         ?.split(',')
@@ -66,7 +76,12 @@ function parse(options: Options, argv: readonly string[]) {
     return [name, { type, ...(preset !== undefined && { default: preset }) }] as const
   })
   try {
-    return parseArgs({ args: [...argv], options: Object.fromEntries(config), allowPositionals: true, strict: true })
+    return parseArgs({
+      args: withNegatives(options, argv),
+      options: Object.fromEntries(config),
+      allowPositionals: true,
+      strict: true,
+    })
   } catch (cause) {
     // Node's message goes on for several sentences
     const [message] = (cause as Error).message.split(/\. |\n/)
@@ -74,6 +89,19 @@ function parse(options: Options, argv: readonly string[]) {
     const meant = name && nearest(name, Object.keys(options))
     throw invalid(`${lowerFirst(message).replace(/\.$/, '')}${meant ? `; did you mean --${meant}?` : ''}`)
   }
+}
+
+/** A negative number after an option is its value: `--seed -1` is `--seed=-1`, which Node takes for another option. */
+function withNegatives(options: Options, argv: readonly string[]): string[] {
+  const end = argv.indexOf('--')
+  const joined: string[] = []
+  for (const [i, word] of argv.entries()) {
+    const before = joined[joined.length - 1] ?? ''
+    const isValue = /^-[\d.]/.test(word) && before.startsWith('--') && options[before.slice(2)]?.value !== undefined
+    if (isValue && (end < 0 || i < end)) joined[joined.length - 1] = `${before}=${word}`
+    else joined.push(word)
+  }
+  return joined
 }
 
 const lowerFirst = (text: string): string => text[0].toLowerCase() + text.slice(1)

@@ -1,37 +1,42 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { Leakage } from '../attacks/matching/leakage'
-import type { LeakageOptions } from '../attacks/matching/options'
+import { type LeakageOptions, MATCHING } from '../attacks/matching/options'
 import { DlgError } from '../errors/dlg-error'
 import { type MeasuredBatch, measureSamples } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
 import { checkFolder, writeFiles } from '../report/files'
 import { pictureFile, tensorFile } from '../report/found-files'
-import { runAttack } from './attack'
+import { FROM_FILES, searchWithProgress } from './attack'
 import { useBackend } from './backend'
 import { exitCode } from './command'
 import type { FileAttack } from './file-attack-options'
+import { inForce } from './flags'
+import { inFlags } from './in-flags'
 import { readOriginals } from './originals'
 import { readModel } from './read-model'
 import { sharedGradient } from './shared-gradient'
 import { tensorsOf } from './tensor-files'
-import { paint, type Terminal } from './terminal'
+import { paint, type Terminal, visible } from './terminal'
 import { version } from './version'
 
 /** Searches for the data behind a gradient that somebody shared. @returns the exit code */
 export async function attackFile(options: FileAttack, terminal: Terminal): Promise<number> {
-  checkFolder(options.out)
+  checkFolder(options.out, [`data.${options.format}`, 'gallery.png', 'result.json'])
   await useBackend(options.backend)
   const model = await readModel(options.model)
   const known = options.known === undefined ? {} : knownInputs(options.known)
   let leak: Leakage | undefined
   try {
-    const shared = sharedGradient(model, options.files)
-    const { range } = options.training
+    const shared = sharedGradient(model, options.files, (line) => terminal.stderr.write(`dlg: ${visible(line)}\n`))
     const originals =
-      options.original === undefined ? undefined : readOriginals(options.original, searched(model, known, options))
-    leak = (await runAttack(model, shared, { ...leakageOptions(options), known }, options, terminal)).leak
+      options.original === undefined
+        ? undefined
+        : readOriginals(options.original, searched(model, known, options.options))
+    const search = { ...options.options, ...smoothness(model, known, options), known }
+    leak = (await searchWithProgress(model, shared, search, terminal)).leak
     const [, ...shape] = leak.data.shape
+    const range = rangeOf(search.dataRange)
     const measured = originals && measureSamples(originals, leak.data.dataSync(), { range, shape })
     return finish(leak, measured, options, terminal)
   } finally {
@@ -42,32 +47,33 @@ export async function attackFile(options: FileAttack, terminal: Terminal): Promi
 }
 
 /** The first input that is searched. */
-function searched(model: LayersModel, known: object, { training: { batchSize, range } }: FileAttack) {
+function searchedInput({ inputNames, inputs }: LayersModel, known: object) {
   // where all are known, the attack itself refuses
   const first = Math.max(
     0,
-    model.inputNames.findIndex((name) => !Object.hasOwn(known, name)),
+    inputNames.findIndex((name) => !Object.hasOwn(known, name)),
   )
-  const [, ...shape] = model.inputs[first].shape
-  return { name: model.inputNames[first], shape: [batchSize, ...(shape as number[])], range }
+  return { name: inputNames[first], shape: inputs[first].shape }
 }
 
-const leakageOptions = ({ training, labels, batchUpdate, init, tolerance, files }: FileAttack): LeakageOptions => {
-  const { range, ...client } = training
-  return {
-    ...client,
-    labels,
-    batchUpdate,
-    init,
-    dataRange: range,
-    scale: files.scale,
-    ...(files.update && { update: files.update }),
-    ...(files.partial && { missing: 'allowed' }),
-    ...(tolerance !== undefined && { tolerance }),
-  }
+/** What originals must look like. */
+function searched(model: LayersModel, known: object, { batchSize, dataRange }: LeakageOptions) {
+  const { name, shape } = searchedInput(model, known)
+  const [, ...sample] = shape as number[]
+  return { name, shape: [batchSize ?? 1, ...sample], range: rangeOf(dataRange) }
 }
 
-function knownInputs(path: string): Record<string, tf.Tensor> {
+const rangeOf = (range: LeakageOptions['dataRange']) => range ?? MATCHING.dataRange.default
+
+/** The weight of the total variation, in colour where there are colours, of the first input that is searched. */
+function smoothness(model: LayersModel, known: object, { tv }: FileAttack): LeakageOptions {
+  if (tv === undefined) return {}
+  const channels = searchedInput(model, known).shape[3]
+  return { priors: channels === 3 ? { colorTotalVariation: tv } : { totalVariation: tv } }
+}
+
+/** The inputs that the attacker has, out of a file. @throws DlgError `invalid-file` */
+export function knownInputs(path: string): Record<string, tf.Tensor> {
   const tensors = tensorsOf(path)
   const bad = [...tensors].find(([, { shape }]) => shape.length === 0)
   if (bad) throw new DlgError('invalid-file', `${path}: '${bad[0]}' is one number; an input is [batch, ...]`)
@@ -79,18 +85,18 @@ function finish(leak: Leakage, measured: MeasuredBatch | undefined, options: Fil
   const end = verdictOf(leak.status, measured?.samples)
   const found = {
     ...tensorFile(leak, options.format),
-    ...pictureFile(leak, measured?.samples, options.training.range, end.failed),
+    ...pictureFile(leak, measured?.samples, rangeOf(options.options.dataRange), end.failed),
   }
   const names = [...Object.keys(found), 'result.json']
-  const report = `${JSON.stringify({ ...reportOf(leak, measured, options), files: names }, null, 2)}\n`
+  const report = visible(`${JSON.stringify({ ...reportOf(leak, measured, options), files: names }, null, 2)}\n`)
   writeFiles(options.out, { ...found, 'result.json': report })
   const paths = names.map((name) => `${options.out}/${name}`).join(' ')
-  terminal.stdout.write(options.json ? report : `${lines(leak, measured, end, terminal)}\n${paths}\n`)
+  terminal.stdout.write(options.json ? report : `${lines(leak, measured, end, terminal)}\n${visible(paths)}\n`)
   return exitCode(end)
 }
 
 function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: FileAttack) {
-  const { out, json, training, ...others } = options
+  const { out, json, options: given, ...others } = options
   const samples = measured?.samples.map(({ original, reconstruction, ...sample }) => sample)
   return {
     command: 'attack',
@@ -100,7 +106,7 @@ function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: F
     inferred: leak.inferred,
     groups: leak.groups,
     scale: leak.scale,
-    scaleHint: leak.scaleHint,
+    scaleHint: leak.scaleHint && inFlags(leak.scaleHint),
     ...measured,
     ...(samples && { samples }),
     evaluations: leak.evaluations,
@@ -109,7 +115,7 @@ function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: F
     trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,
-    options: { ...others, ...training },
+    options: { ...others, ...inForce(FROM_FILES, given) },
     versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
   }
 }
@@ -128,6 +134,6 @@ function lines(
   const rows = measured?.samples.map(
     ({ psnr, slot }, i) => `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}`,
   )
-  const hint = leak.scaleHint ? [leak.scaleHint] : []
-  return [`${head}: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n')
+  const hint = leak.scaleHint ? [inFlags(leak.scaleHint)] : []
+  return `${head}${visible([`: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n'))}`
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Leakage } from '../attacks/matching/leakage'
+import type { LeakageOptions } from '../attacks/matching/options'
 import { gradientsOf } from '../client/gradients-of'
 import { DlgError } from '../errors/dlg-error'
 import { mean } from '../measure/samples'
@@ -8,11 +9,12 @@ import { lenet } from '../models/lenet'
 import { checkFolder, writeFiles } from '../report/files'
 import { galleryAndFilm, stripAndFilm } from '../report/pictures'
 import { pair, type Sample, type Secret } from '../report/samples'
-import { type AttackSettings, runAttack } from './attack'
+import { PLAYED, type PlayedSettings, searchWithProgress } from './attack'
 import { useBackend } from './backend'
 import { exitCode } from './command'
-import { type Network, optionsFor } from './network'
-import { paint, type Terminal } from './terminal'
+import { inForce } from './flags'
+import { defaultsFor, type Network } from './network'
+import { paint, type Terminal, visible } from './terminal'
 import { version } from './version'
 
 /** A batch of square images of one size that a client trains the paper's network on, in one step. */
@@ -23,14 +25,14 @@ export interface Client {
 }
 
 /** Both sides of an attack on images: the client's gradient, the search, the files and the lines. @returns the exit code */
-export async function attackImages(client: Client, settings: AttackSettings, terminal: Terminal): Promise<number> {
+export async function attackImages(client: Client, settings: PlayedSettings, terminal: Terminal): Promise<number> {
   const { secrets, network } = client
   if (settings.labels === 'infer' && secrets.length > network.classes)
     throw new DlgError(
       'labels',
       `--labels infer needs at least as many classes as samples; a batch of ${secrets.length} has more than the ${network.classes} classes`,
     )
-  checkFolder(settings.out)
+  checkFolder(settings.out, filesOf(client.command))
   await useBackend(settings.backend)
   const { leak, frames } = await leakOf(client, settings, terminal)
   try {
@@ -38,37 +40,60 @@ export async function attackImages(client: Client, settings: AttackSettings, ter
     const end = verdictOf(leak.status, samples)
     const pictures = (client.command === 'batch' ? galleryAndFilm : stripAndFilm)(samples, frames, end.failed)
     const names = [...Object.keys(pictures), 'result.json']
-    const report = `${JSON.stringify({ ...reportOf(client, settings, leak, samples), files: names }, null, 2)}\n`
+    const report = visible(
+      `${JSON.stringify({ ...reportOf(client, settings, leak, samples), files: names }, null, 2)}\n`,
+    )
     writeFiles(settings.out, { ...pictures, 'result.json': report })
     const paths = names.map((name) => `${settings.out}/${name}`).join(' ')
-    terminal.stdout.write(settings.json ? report : `${lines(client, leak, end, samples, terminal)}\n${paths}\n`)
+    terminal.stdout.write(
+      settings.json ? report : `${lines(client, leak, end, samples, terminal)}\n${visible(paths)}\n`,
+    )
     return exitCode(end)
   } finally {
     leak.dispose()
   }
 }
 
+/** What the command writes. */
+export const filesOf = (command: string): string[] => [
+  command === 'batch' ? 'gallery.png' : 'strip.png',
+  'steps.gif',
+  'result.json',
+]
+
+/** What the search is told, with the defaults that the network asks for. */
+function optionsOf({ secrets, network }: Client, { options, tv, labels }: PlayedSettings): LeakageOptions {
+  return {
+    ...defaultsFor(network, options),
+    ...options,
+    ...(tv !== undefined && { priors: { colorTotalVariation: tv } }),
+    batchSize: secrets.length,
+    labels: labels === 'known' ? secrets.map((s) => s.label) : labels,
+  }
+}
+
 /** What the client shares, and what its receiver makes of it. */
-async function leakOf({ secrets, network }: Client, settings: AttackSettings, terminal: Terminal) {
+async function leakOf(client: Client, settings: PlayedSettings, terminal: Terminal) {
+  const { secrets, network } = client
   const size = secrets[0].image.width
   const truth = secrets.map((s) => s.label)
-  const model = lenet({ size, classes: network.classes, seed: settings.seed, init: network.weightsInit })
+  const options = optionsOf(client, settings)
+  const { seed, runtime } = options
+  const model = lenet({ size, classes: network.classes, seed, init: network.weightsInit })
   const x = tf.tidy(() => tf.stack(secrets.map(({ image }) => tf.tensor(image.data, [size, size, 3]))))
   try {
-    const shared = await gradientsOf(model, x, truth, { runtime: settings.runtime })
-    const labels = settings.labels === 'known' ? truth : settings.labels
-    const options = { ...optionsFor(network), batchSize: secrets.length, labels }
-    return await runAttack(model, shared, options, settings, terminal).finally(() => tf.dispose(shared))
+    const shared = await gradientsOf(model, x, truth, { runtime })
+    return await searchWithProgress(model, shared, options, terminal).finally(() => tf.dispose(shared))
   } finally {
     tf.dispose(x)
     model.dispose()
   }
 }
 
-function reportOf(client: Client, settings: AttackSettings, leak: Leakage, samples: readonly Sample[]) {
+function reportOf(client: Client, settings: PlayedSettings, leak: Leakage, samples: readonly Sample[]) {
   const measured = samples.map(({ source, label, mse, psnr, ssim }) => ({ source, label, mse, psnr, ssim }))
   const all = { mse: mean(samples.map((s) => s.mse)), psnr: mean(samples.map((s) => s.psnr)) }
-  const { seed, labels, optimizer, distance, preset, iterations, restarts, concurrency, backend } = settings
+  const { priors, labels: _, ...options } = optionsOf(client, settings)
   return {
     command: client.command,
     status: leak.status,
@@ -79,19 +104,15 @@ function reportOf(client: Client, settings: AttackSettings, leak: Leakage, sampl
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
-    seed,
+    seed: leak.seed,
     runtime: leak.runtime,
     options: {
       size: samples[0].original.width,
       ...client.network,
-      labels,
-      optimizer,
-      distance,
-      preset,
-      iterations,
-      restarts,
-      concurrency,
-      backend,
+      ...inForce(PLAYED, options),
+      labels: settings.labels,
+      ...(priors && { priors }),
+      backend: settings.backend,
     },
     versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
   }
@@ -108,6 +129,6 @@ function lines(
   const label = ({ label: { recovered, original } }: Sample) => `label ${recovered} (was ${original})`
   const head = paint(terminal, 'stdout', failed ? 'red' : 'green', word)
   if (client.command !== 'batch') return `${head}: ${samples[0].psnr.toFixed(1)} dB, ${label(samples[0])}, ${work}`
-  const rows = samples.map((s) => `  ${s.psnr.toFixed(1).padStart(5)} dB  ${label(s)}  ${s.source}`)
+  const rows = samples.map((s) => `  ${s.psnr.toFixed(1).padStart(5)} dB  ${label(s)}  ${visible(s.source)}`)
   return [`${head}: ${mean(samples.map((s) => s.psnr)).toFixed(1)} dB on average, ${work}`, ...rows].join('\n')
 }

@@ -1,122 +1,148 @@
 import { deepLeakageFromGradients, type Leakage } from '../attacks/matching/leakage'
-import type { LeakageOptions } from '../attacks/matching/options'
+import { type LeakageOptions, leakageOptions, MATCHING } from '../attacks/matching/options'
 import type { Model } from '../client/model/model'
 import type { SharedGradients } from '../client/shared/read-gradients'
 import type { SharedUpdate } from '../client/shared/shared-update'
+import { DlgError } from '../errors/dlg-error'
+import { numberFlag } from '../options/option'
 import type { Frame } from '../report/pictures'
 import type { Arguments, Options } from './arguments'
 import { BACKENDS } from './backend'
+import { flagsOf, OWN_DEFAULTS, type Records, readFlags, upTo, without } from './flags'
 import { progress } from './progress'
+import { onnxAdvice } from './runtime-advice'
 import type { Terminal } from './terminal'
+import { CLIENT } from './training'
 
-/** Options of every attack. */
-export const attackOptions = (command: string) =>
+type ClientName = keyof typeof CLIENT
+
+/** More threads than that are of no use, and a burden. */
+const MOST_THREADS = 64
+
+const SEARCH = {
+  ...without(MATCHING, 'precision', ...(Object.keys(CLIENT) as ClientName[])),
+  concurrency: upTo(MATCHING.concurrency, MOST_THREADS),
+} as const satisfies Records
+
+const { labels } = MATCHING
+
+/** The options of an attack on a client that the command plays: how it trains is known, and its labels may be. */
+export const PLAYED = {
+  ...SEARCH,
+  labels: {
+    ...labels,
+    help: `${labels.help}, or known (the true ones)`,
+    flag: {
+      ...labels.flag,
+      read: (word: string) => (word === 'known' ? word : labels.flag.read(word)),
+      right: `known or ${labels.flag.right}`,
+    },
+  },
+} as const satisfies Records
+
+/** The options of an attack on what lies in files. */
+export const FROM_FILES = { ...CLIENT, precision: MATCHING.precision, ...SEARCH } as const satisfies Records
+
+const SMOOTHNESS = {
+  tv: {
+    value: 'WEIGHT',
+    help: 'weight of the total variation, which prefers smooth pictures; it takes the place of --priors, and 0 is none',
+  },
+} as const satisfies Options
+
+export const TIME_LIMIT = {
+  'time-limit': {
+    value: 'TIME',
+    help: 'such as 30s or 5m: ends the search with the best so far, also beside --budget',
+  },
+} as const satisfies Options
+
+/** Options of every attack on data that are no text. */
+export const attackOptions = (command: string, records: Records) =>
   ({
     out: {
       value: 'FOLDER',
       default: `dlg-out/${command}`,
       help: 'where the files go; made if missing, other files in it stay',
     },
-    seed: { value: 'N', default: '1', help: 'of the network and of the search; the same seed gives the same result' },
-    labels: {
-      value: 'HOW',
-      default: 'joint',
-      help: 'how the attacker comes by the labels: joint (searched for with the data), infer (closed form), known',
-    },
-    optimizer: { value: 'NAME', default: 'lbfgs', help: 'lbfgs, adam' },
-    distance: { value: 'NAME', default: 'l2', help: 'between gradients: l2, cosine, balanced (for deep networks)' },
-    preset: {
-      value: 'NAME',
-      default: 'robust',
-      help: 'robust, or paper: the published recipe, which fails more often',
-    },
-    iterations: { value: 'N', default: '300', help: 'most steps of one restart, of up to 20 evaluations each' },
-    restarts: { value: 'N', help: 'most starts; the first that converges ends the search (default 4; with paper 1)' },
-    concurrency: {
-      value: 'N',
-      default: '1',
-      help: 'restarts at the same time, on threads of their own with onnxruntime-node; the result is the same',
-    },
-    runtime: {
-      value: 'NAME',
-      default: 'auto',
-      help: 'auto, onnx (fast; needs onnxruntime-node), tfjs, reference (float64, slow)',
-    },
+    ...flagsOf(records, { seed: OWN_DEFAULTS.seed }),
+    ...SMOOTHNESS,
+    ...TIME_LIMIT,
     backend: { value: 'NAME', default: 'cpu', help: `of tfjs: ${BACKENDS.join(', ')}` },
     json: { help: 'print the report as JSON instead of lines' },
     help: { help: 'this text' },
   }) satisfies Options
 
-/** What every attack is told, however it comes by the labels. */
-export interface CommonSettings {
+/** What every attack is told. */
+export interface AttackSettings {
   readonly out: string
-  readonly seed: number
-  readonly runtime: 'auto' | 'onnx' | 'tfjs' | 'reference'
   readonly backend: (typeof BACKENDS)[number]
   readonly json: boolean
-  readonly preset: 'robust' | 'paper'
-  readonly optimizer: 'lbfgs' | 'adam'
-  readonly distance: 'l2' | 'cosine' | 'balanced'
-  readonly iterations: number
-  readonly restarts: number
-  readonly concurrency: number
+  /** What was said of the search; the call decides the rest. */
+  readonly options: LeakageOptions
+  /** Weight of the total variation, in whichever form suits the data. */
+  readonly tv: number | undefined
 }
 
-export interface AttackSettings extends CommonSettings {
-  readonly labels: 'joint' | 'infer' | 'known'
+/** What an attack is told on a client that the command plays. */
+export interface PlayedSettings extends AttackSettings {
+  readonly labels: 'known' | NonNullable<LeakageOptions['labels']>
 }
 
 /** @throws DlgError `invalid-option` */
-export const attackSettings = (args: Arguments): AttackSettings => ({
-  ...commonSettings(args),
-  labels: args.choice('labels', ['joint', 'infer', 'known']),
-})
+export function playedSettings(args: Arguments): PlayedSettings {
+  const { labels = 'joint', ...given } = readFlags(PLAYED, args)
+  return { ...attackSettings(args, labels === 'known' ? given : { ...given, labels }), labels }
+}
 
-/** @throws DlgError `invalid-option` */
-export function commonSettings(args: Arguments): CommonSettings {
-  const preset = args.choice('preset', ['robust', 'paper'])
+/** Reads what every attack is told. @throws DlgError `invalid-option` */
+export function attackSettings(args: Arguments, given: LeakageOptions): AttackSettings {
+  const tv = args.read('tv', WEIGHT)
+  if (tv !== undefined && given.priors !== undefined)
+    throw new DlgError('invalid-option', '--tv and --priors are both given; give one')
+  const limited = timeLimit(args, given.budget)
+  const options = limited ? { ...given, budget: limited } : given
+  // what contradicts itself is told before any file is read
+  leakageOptions(options)
   return {
     out: args.text('out')!,
-    seed: args.whole('seed', 0),
-    runtime: args.choice('runtime', ['auto', 'onnx', 'tfjs', 'reference']),
     backend: args.choice('backend', BACKENDS),
     json: args.has('json'),
-    preset,
-    optimizer: args.choice('optimizer', ['lbfgs', 'adam']),
-    distance: args.choice('distance', ['l2', 'cosine', 'balanced']),
-    iterations: args.whole('iterations', 1),
-    restarts: args.has('restarts') ? args.whole('restarts', 1) : preset === 'paper' ? 1 : 4,
-    concurrency: args.whole('concurrency', 1, 64),
+    options,
+    tv,
   }
 }
 
-/** How the samples of a batch move. */
-export const BATCH_UPDATE = {
-  'batch-update': {
-    value: 'HOW',
-    default: 'together',
-    help: 'how a batch moves: together, or one-by-one: one sample a step, as in the paper; needs more evaluations',
-  },
-} as const satisfies Options
+const WEIGHT = numberFlag((v) => v >= 0 && v < Number.POSITIVE_INFINITY, 'a number of at least 0')
 
-/** @throws DlgError `invalid-option` */
-export const batchUpdate = (args: Arguments): 'together' | 'one-by-one' =>
-  args.choice('batch-update', ['together', 'one-by-one'])
+type Budget = LeakageOptions['budget']
+
+const { budget: BUDGET } = MATCHING
+
+/** `--budget` and `--time-limit` together. */
+export function timeLimit(args: Arguments, budget: Budget): Budget {
+  const limit = args.read('time-limit', {
+    read: (word) => BUDGET.flag.read(word)?.milliseconds,
+    right: 'a time such as 30s or 5m',
+  })
+  if (limit === undefined) return budget
+  if (budget?.milliseconds !== undefined)
+    throw new DlgError('invalid-option', '--budget and --time-limit both give a time; give one')
+  return { ...budget, milliseconds: limit }
+}
 
 /** Runs the attack with progress on stderr, and keeps what the winning restart looked like on its way. */
-export async function runAttack(
+export async function searchWithProgress(
   model: Model,
   shared: SharedGradients | SharedUpdate,
   options: LeakageOptions,
-  settings: CommonSettings,
   terminal: Terminal,
 ): Promise<{ leak: Leakage; frames: Frame[] }> {
   const frames: Frame[][] = []
-  const { seed, runtime, preset, optimizer, distance, iterations, restarts, concurrency } = settings
-  const shown = progress(terminal, { iterations, restarts })
+  await onnxAdvice(options.runtime, terminal)
+  const shown = progress(terminal, leakageOptions(options))
   try {
     const leak = await deepLeakageFromGradients(model, shared, {
-      ...{ seed, runtime, preset, optimizer, distance, iterations, restarts, concurrency },
       ...options,
       signal: terminal.signal,
       onIteration(e) {

@@ -1,13 +1,12 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors/dlg-error'
-import type { Float32Tensor, NamedTensors } from '../io'
+import type { Float32Tensor, LeftOut, NamedTensors } from '../io'
+import { isList } from '../io/layouts/list-layers'
 
 type Weights = LayersModel['weights']
 
 /** The tensors of a file that belong to weights, by the names under which the attack knows them. */
-export type TensorsByWeight = Readonly<
-  Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>
->
+export type TensorsByWeight = Readonly<Record<string, Float32Tensor>>
 
 /** How names and order are treated. */
 interface Matching {
@@ -15,14 +14,18 @@ interface Matching {
   readonly partial: boolean
   /** Whether weights that are not trained are wanted too. */
   readonly frozen: boolean
+  /** Tensors of the file that hold no floats. */
+  readonly leftOut: readonly LeftOut[]
 }
 
-/** How archives and lists call tensors that nobody named. */
-const UNNAMED = /^(arr_)?\d+$/
+const KERAS_NAMES = 'np.savez(f, **{w.path: a for w, a in zip(model.weights, arrays)})'
 
 /**
- * Gives each trained weight its tensor: by the weights' names as `model.json` has them, or in their order where the file has
- * no names. Tensors of weights that are not trained are left out.
+ * Gives each trained weight its tensor. Tensors of weights that are not trained are left out.
+ *
+ * Names count, as `model.json` has them, and after them as Keras has them: with `:0` behind, or the model's name in front.
+ * Where the file has no names, the order counts: that of the trained weights, that of all weights in tfjs, or layer by layer
+ * as Keras's `get_weights()`, whichever is the first that fits all shapes.
  *
  * @throws DlgError `invalid-gradients` naming the file and the first tensor that does not fit
  */
@@ -30,17 +33,20 @@ export function byWeight(
   tensors: NamedTensors,
   model: LayersModel,
   path: string,
-  { ordered, partial, frozen }: Matching,
+  { ordered, partial, frozen, leftOut }: Matching,
 ): TensorsByWeight {
-  const names = [...tensors.keys()]
   const trained = new Set(model.trainableWeights)
   const pairs =
-    ordered || names.every((name) => UNNAMED.test(name))
-      ? inOrder(tensors, model, path)
-      : named(tensors, model.weights, path)
+    ordered || isList([...tensors.keys()]) ? inOrder(tensors, model, path) : named(tensors, model.weights, path)
   const fitting = pairs.filter(({ weight }) => frozen || trained.has(weight))
   for (const { name, tensor, weight } of pairs) requireShape(name, tensor, weight, path)
   const missing = model.trainableWeights.find((w) => !fitting.some(({ weight }) => weight === w))
+  const whole = missing && leftOut.find(({ name }) => weightNamed(name, [missing]))
+  if (whole)
+    throw new DlgError(
+      'invalid-gradients',
+      `${path}: '${whole.name}' is ${whole.type}, and what a weight shares must be floats; save it with .astype(np.float32)`,
+    )
   if (missing && !partial)
     throw new DlgError(
       'invalid-gradients',
@@ -56,26 +62,56 @@ interface Pair {
 }
 
 function named(tensors: NamedTensors, weights: Weights, path: string): Pair[] {
-  const byName = new Map(weights.map((w) => [w.originalName, w]))
+  const taken = new Map<Weights[number], string>()
   return [...tensors].map(([name, tensor]) => {
-    const weight = byName.get(name)
-    if (weight) return { name, tensor, weight }
-    throw new DlgError(
-      'invalid-gradients',
-      `${path}: '${name}' is no weight of the model, which has ${listed([...byName.keys()])}; PyTorch's names need --layout pytorch, an order that counts --by-order`,
-    )
+    const weight = weightNamed(name, weights)
+    if (!weight)
+      throw new DlgError(
+        'invalid-gradients',
+        `${path}: '${name}' is no weight of the model, which has ${listed(weights.map((w) => w.originalName))}; PyTorch's names need --layout pytorch, an order that counts --by-order, and what is no weight --ignore '${name}'`,
+      )
+    const other = taken.get(weight)
+    if (other !== undefined)
+      throw new DlgError('invalid-gradients', `${path}: '${other}' and '${name}' are both '${weight.originalName}'`)
+    taken.set(weight, name)
+    return { name, tensor, weight }
   })
 }
 
-function inOrder(tensors: NamedTensors, { weights, trainableWeights }: LayersModel, path: string): Pair[] {
-  const order = [trainableWeights, weights].find((list) => list.length === tensors.size)
-  if (!order)
+/** The weight of a name: as it is, else without the `:0` of Keras, else without the names of models in front. */
+function weightNamed(name: string, weights: Weights): Weights[number] | undefined {
+  const bare = name.replace(/:\d+$/, '')
+  const parts = bare.split('/')
+  const names = [name, ...parts.map((_, i) => parts.slice(i).join('/'))]
+  for (const candidate of names) {
+    const found = weights.find(({ originalName }) => originalName === candidate)
+    if (found) return found
+  }
+  return undefined
+}
+
+function inOrder(tensors: NamedTensors, model: LayersModel, path: string): Pair[] {
+  const { weights, trainableWeights } = model
+  const byLayer = model.layers.flatMap((layer) => layer.weights)
+  const orders = [trainableWeights, weights, byLayer].filter((list) => list.length === tensors.size)
+  if (orders.length === 0)
     throw new DlgError(
       'invalid-gradients',
-      `${path}: ${tensors.size} tensors for ${trainableWeights.length} trained weights: ${listed(trainableWeights.map((w) => w.originalName))}`,
+      `${path}: ${tensors.size} tensors for ${trainableWeights.length} trained weights: ${listed(trainableWeights.map((w) => w.originalName))}; a list of another length must be saved with names: ${KERAS_NAMES}`,
     )
-  return [...tensors].map(([name, tensor], i) => ({ name, tensor, weight: order[i] }))
+  const paired = orders.map((order) => [...tensors].map(([name, tensor], i) => ({ name, tensor, weight: order[i] })))
+  return paired.find((pairs) => pairs.every(({ tensor, weight }) => fits(tensor, weight))) ?? misfit(paired[0], path)
 }
+
+function misfit(pairs: readonly Pair[], path: string): never {
+  const { name, tensor, weight } = pairs.find((pair) => !fits(pair.tensor, pair.weight)) as Pair
+  throw new DlgError(
+    'invalid-gradients',
+    `${path}: '${name}' has shape [${tensor.shape.join(', ')}]; weight '${weight.originalName}' in its place has [${weight.shape.join(', ')}], and layer by layer, as get_weights() of Keras lists them, they do not fit either; a list of PyTorch needs --layout pytorch, any other must be saved with names: ${KERAS_NAMES}`,
+  )
+}
+
+const fits = ({ shape }: Float32Tensor, weight: Weights[number]): boolean => shape.join() === weight.shape.join()
 
 function requireShape(
   name: string,

@@ -3,7 +3,7 @@ import type { Arguments, Options } from './arguments'
 import type { Terminal } from './terminal'
 
 /** How a run ended, for scripts. */
-export const EXIT = { converged: 0, failed: 1, badInput: 2, bug: 70, interrupted: 130 } as const
+export const EXIT = { converged: 0, failed: 1, badInput: 2, bug: 70, output: 74, interrupted: 130 } as const
 
 /** The exit code of a verdict. */
 export const exitCode = ({ failed, interrupted }: Verdict): number =>

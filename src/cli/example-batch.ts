@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
+import { MATCHING } from '../attacks/matching/options'
 import type { OutputTargets } from '../client/target-values'
 import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
+import { OWN_DEFAULTS } from './flags'
 import { tensorsOf } from './tensor-files'
-import type { ClientTraining } from './training'
+import type { Checked } from './training'
 
 /** A batch for each input, and targets for each output. */
 export interface Batch {
@@ -17,8 +19,7 @@ export interface Batch {
 interface Source {
   readonly data: string | undefined
   readonly labels: readonly number[] | undefined
-  readonly training: ClientTraining
-  readonly seed: number
+  readonly given: Checked
 }
 
 /**
@@ -26,11 +27,12 @@ interface Source {
  *
  * @throws DlgError `invalid-file` when the file has other inputs
  */
-export function exampleBatch(model: LayersModel, { data, labels, training, seed }: Source): Batch {
+export function exampleBatch(model: LayersModel, { data, labels, given: options }: Source): Batch {
+  const { seed = OWN_DEFAULTS.seed, criterion = MATCHING.criterion.default } = options
   const draw = random(seed)
   const given = data === undefined ? undefined : inputsOf(model, data)
-  const batchSize = given?.[0].shape[0] ?? training.batchSize
-  const [low, high] = training.range
+  const batchSize = given?.[0].shape[0] ?? options.batchSize ?? MATCHING.batchSize.default
+  const [low, high] = options.dataRange ?? MATCHING.dataRange.default
   const x = model.inputs.map(({ name, shape }, i) => {
     if (given) return tf.tensor(given[i].data, [...given[i].shape])
     const tokens = tableSize(model, name)
@@ -39,7 +41,7 @@ export function exampleBatch(model: LayersModel, { data, labels, training, seed 
     return tf.tensor(Float32Array.from({ length: tf.util.sizeFromShape(whole) }, value), whole)
   })
   const y = model.outputs.map(({ shape }, i) =>
-    i === 0 && labels ? labels : targets(batchOf(batchSize, shape), training.criterion, draw.uniform),
+    i === 0 && labels ? labels : targets(batchOf(batchSize, shape), criterion, draw.uniform),
   )
   return { x, y, drawn: y.filter((t) => t instanceof tf.Tensor) }
 }
@@ -61,7 +63,7 @@ function inputsOf({ inputNames }: LayersModel, path: string) {
 }
 
 /** Random classes, or random numbers where the loss compares numbers. */
-function targets(shape: number[], criterion: ClientTraining['criterion'], uniform: () => number): tf.Tensor {
+function targets(shape: number[], criterion: unknown, uniform: () => number): tf.Tensor {
   const classes = shape[shape.length - 1]
   const values = new Float32Array(tf.util.sizeFromShape(shape))
   if (criterion !== 'crossEntropy') return tf.tensor(values.map(uniform), shape)

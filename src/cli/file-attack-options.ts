@@ -1,42 +1,38 @@
+import { type AttackName, attacks } from '../attacks'
+import { MATCHING } from '../attacks/matching/options'
 import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
-import { attackOptions, BATCH_UPDATE, batchUpdate, type CommonSettings, commonSettings } from './attack'
+import { type AttackSettings, attackOptions, attackSettings, FROM_FILES } from './attack'
+import { readFlags } from './flags'
 import { GRADIENT_OPTIONS, type GradientFiles, gradientFiles } from './gradient-files'
-import { type ClientTraining, TRAINING_OPTIONS, training } from './training'
+
+const attackNames = Object.keys(attacks) as AttackName[]
 
 /** An attack on a gradient out of files. */
-export interface FileAttack extends CommonSettings {
+export interface FileAttack extends AttackSettings {
+  readonly attack: AttackName
   readonly model: string
   readonly files: GradientFiles
   readonly known: string | undefined
   readonly original: string | undefined
   readonly format: 'npz' | 'safetensors'
-  readonly training: ClientTraining
-  readonly labels: 'joint' | 'infer' | readonly number[]
-  readonly batchUpdate: 'together' | 'one-by-one'
-  readonly init: 'gray' | 'normal' | 'uniform'
-  readonly tolerance: number | undefined
 }
 
-export const FILE_ATTACK_OPTIONS = {
+export const FILE_ATTACK_OPTIONS: Options = {
   ...GRADIENT_OPTIONS,
-  ...TRAINING_OPTIONS,
+  attack: {
+    value: 'NAME',
+    default: 'gradient-matching',
+    help: `one attack of the registry: ${attackNames.join(', ')}`,
+  },
   original: {
     value: 'FILE',
     help: 'to measure against: a picture of the size of the input, several separated by commas, or tensors',
   },
-  known: { value: 'FILE', help: 'inputs that the attacker has, such as masks: tensors by input name' },
-  init: { value: 'NAME', default: 'gray', help: 'of the search: gray (middle of the range), normal, uniform' },
-  tolerance: { value: 'X', help: 'relative loss to stop at (default 1e-12)' },
+  known: { value: 'FILE', help: MATCHING.known.help },
   format: { value: 'NAME', default: 'npz', help: 'of the reconstruction: npz, safetensors' },
-  ...BATCH_UPDATE,
-  ...attackOptions('attack'),
-  labels: {
-    value: 'HOW',
-    default: 'joint',
-    help: 'joint (searched for with the data), infer (closed form), or the classes, if known: N,N,...',
-  },
-} as const satisfies Options
+  ...attackOptions('attack', FROM_FILES),
+}
 
 /** @throws DlgError `invalid-option` */
 export function fileAttack(args: Arguments): FileAttack {
@@ -48,24 +44,19 @@ export function fileAttack(args: Arguments): FileAttack {
     )
   const model = args.text('model')
   if (model === undefined) throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs')
+  const files = gradientFiles(args)
   return {
-    ...commonSettings(args),
+    ...attackSettings(args, {
+      scale: files.scale,
+      ...readFlags(FROM_FILES, args),
+      ...(files.update && { update: files.update }),
+      ...(files.partial && { missing: 'allowed' }),
+    }),
+    attack: args.choice('attack', attackNames),
     model,
-    files: gradientFiles(args),
+    files,
     known: args.text('known'),
     original: args.text('original'),
     format: args.choice('format', ['npz', 'safetensors']),
-    training: training(args),
-    labels: labels(args),
-    batchUpdate: batchUpdate(args),
-    init: args.choice('init', ['gray', 'normal', 'uniform']),
-    tolerance: args.number('tolerance', 0.999),
   }
-}
-
-function labels(args: Arguments): FileAttack['labels'] {
-  const word = args.text('labels')!
-  if (word === 'joint' || word === 'infer') return word
-  if (/^\s*\d/.test(word)) return args.wholes('labels', 0, Number.MAX_SAFE_INTEGER)!
-  throw new DlgError('invalid-option', `--labels is '${word}'; it must be joint or infer or classes such as 3,1`)
 }

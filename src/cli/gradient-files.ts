@@ -17,6 +17,8 @@ export interface GradientFiles {
   readonly ordered: boolean
   /** Whether trained weights may be without a gradient. */
   readonly partial: boolean
+  /** Tensors of the files that are left out, by name or pattern. */
+  readonly ignore: readonly string[]
 }
 
 export const GRADIENT_OPTIONS = {
@@ -37,15 +39,24 @@ export const GRADIENT_OPTIONS = {
     help: 'plus, or minus: --gradients holds the negative, such as after - before; --before and --after change places',
   },
   epochs: { value: 'N', help: 'of the local training (default 1)' },
+  'local-steps': { value: 'N', help: 'how many local steps, instead of --epochs' },
   'local-batch-size': { value: 'N', help: 'samples of each local step (default: all, which is one step an epoch)' },
   momentum: { value: 'X', help: 'of the local SGD (default 0)' },
   'weight-decay': { value: 'X', help: 'of the local SGD (default 0)' },
+  approach: {
+    value: 'NAME',
+    help: 'how several local steps are compared: unrolled (the default), or for the cost of one gradient surrogate, one-step',
+  },
   layout: { value: 'NAME', default: 'tfjs', help: "of the tensors' axes: tfjs, pytorch" },
   map: {
     value: 'FILE',
     help: 'JSON for --layout pytorch: {"map": {"conv1": "conv2d_Conv2D1"}, "flatten": {"fc.weight": [16, 5, 5]}}',
   },
   partial: { help: 'trained weights without a gradient in the file are left out of the matching' },
+  ignore: {
+    value: 'NAME,NAME',
+    help: "tensors of the file to leave out, such as masks; * stands for any characters: '*.attn.bias'",
+  },
   'by-order': { help: "tensors are in the order of the model's weights, whatever their names" },
 } as const satisfies Options
 
@@ -66,23 +77,40 @@ export function gradientFiles(args: Arguments): GradientFiles {
     )
   const negative = args.choice('sign', ['plus', 'minus']) === 'minus'
   const source = sourceOf(args, negative)
-  const rate = learningRate(args, 'before' in source)
+  const rate = learningRate(args, 'before' in source && !isScaleFree(args))
   const update = updateOptions(args, rate, source)
-  const scale = 'gradients' in source ? (negative ? -rate : rate) : 1
-  return { source, update, scale, layout, map, ordered, partial }
+  const scale = 'gradients' in source ? (negative ? -1 : 1) * (rate ?? 1) : 1
+  if ('gradients' in source && args.has('scale') && scale !== 1)
+    throw new DlgError('invalid-option', '--scale says of --gradients what --learning-rate and --sign say; give one')
+  const ignore =
+    args
+      .text('ignore')
+      ?.split(',')
+      .map((name) => name.trim()) ?? []
+  if (ignore.includes(''))
+    throw new DlgError('invalid-option', `--ignore is '${args.text('ignore')}'; it must be names separated by commas`)
+  return { source, update, scale, layout, map, ordered, partial, ignore }
 }
 
-const OF_UPDATES = ['epochs', 'local-batch-size', 'momentum', 'weight-decay']
+const APPROACHES = ['unrolled', 'one-step', 'surrogate'] as const
 
-function updateOptions(args: Arguments, rate: number, source: GradientFiles['source']): UpdateOptions | undefined {
+const OF_UPDATES = ['epochs', 'local-steps', 'local-batch-size', 'momentum', 'weight-decay', 'approach']
+
+function updateOptions(
+  args: Arguments,
+  rate: number | undefined,
+  source: GradientFiles['source'],
+): UpdateOptions | undefined {
   if ('before' in source) {
     const whole = (name: string) => (args.has(name) ? args.whole(name, 1) : undefined)
     return {
       learningRate: rate,
       epochs: whole('epochs'),
+      localSteps: whole('local-steps'),
       batchSize: whole('local-batch-size'),
       momentum: args.number('momentum', 0.999999),
       weightDecay: args.number('weight-decay', 1e6),
+      approach: args.has('approach') ? args.choice('approach', APPROACHES) : undefined,
     }
   }
   const lone = OF_UPDATES.find(args.has)
@@ -106,10 +134,14 @@ function sourceOf(args: Arguments, swapped: boolean): GradientFiles['source'] {
   )
 }
 
-function learningRate(args: Arguments, needed: boolean): number {
+/** Whether any learning rate will do, as a factor is fitted. */
+const isScaleFree = (args: Arguments): boolean =>
+  args.text('scale') === 'auto' || ['surrogate', 'one-step'].includes(args.text('approach') ?? '')
+
+function learningRate(args: Arguments, needed: boolean): number | undefined {
   const rate = args.number('learning-rate', 1e6)
   if (rate === undefined) {
-    if (!needed) return 1
+    if (!needed) return undefined
     throw new DlgError(
       'invalid-option',
       '--before and --after need --learning-rate, by which their difference is divided',

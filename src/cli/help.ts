@@ -6,6 +6,7 @@ const EXIT_CODES = `  0    converged: the gradient was matched, by data like the
   1    failed, and called so everywhere: the gradient was not matched, or by other data; check: something is wrong
        (PARTIAL is a failure that came closer to the original than every guess)
   2    bad input: one line says what, nothing is written
+  74   standard output cannot be written; the files are in their place
   130  interrupted: Ctrl-C keeps the best so far; a second one quits at once and writes nothing`
 
 /** `dlg --help`. */

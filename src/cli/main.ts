@@ -3,7 +3,8 @@ import { nearest, readArguments } from './arguments'
 import { type Command, EXIT } from './command'
 import { commands } from './commands'
 import { helpOf, overview } from './help'
-import type { Terminal } from './terminal'
+import { inFlags } from './in-flags'
+import { type Terminal, visible } from './terminal'
 import { version } from './version'
 
 /**
@@ -32,10 +33,12 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       return EXIT.interrupted
     }
     if (error instanceof DlgError) {
-      terminal.stderr.write(`dlg: ${oneLine(error.message)}\n`)
+      terminal.stderr.write(`dlg: ${visible(oneLine(inFlags(error.message)))}\n`)
       return EXIT.badInput
     }
-    terminal.stderr.write(`dlg: a bug in dlg-ts, please report it: ${(error as Error).stack}\n`)
+    terminal.stderr.write(
+      `dlg: a bug in dlg-ts, please report it: ${visible(String((error as Error)?.stack ?? error))}\n`,
+    )
     return EXIT.bug
   }
 }

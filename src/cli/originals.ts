@@ -11,7 +11,7 @@ interface Batch {
   readonly name: string
 }
 
-const PICTURE = /\.(png|jpe?g)$/i
+const PICTURE = /\.(png|jpe?g|webp|hei[cf]|avif|tiff?|gif|bmp|jxl)$/i
 
 /**
  * Reads originals, one sample after the other: pictures of exactly the input's size, or tensors of its shape.

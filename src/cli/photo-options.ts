@@ -1,4 +1,6 @@
 import type { Arguments, Options } from './arguments'
+import type { PlayedSettings } from './attack'
+import { OWN_DEFAULTS } from './flags'
 import { SIZES } from './read-image'
 
 /** Options of photographs from files, and how many classes the network has for them. */
@@ -14,3 +16,9 @@ export const PHOTO_OPTIONS = {
 export const imageSize = (args: Arguments): number => args.whole('size', ...SIZES)
 
 export const classCount = (args: Arguments): number => args.whole('classes', 2, 100_000)
+
+/** The class of a photograph for which none is given: the seed modulo the classes, and those that follow. */
+export function defaultClass({ options }: PlayedSettings, photograph: number, classes: number): number {
+  const { seed = OWN_DEFAULTS.seed } = options
+  return (((seed + photograph) % classes) + classes) % classes
+}

@@ -19,11 +19,18 @@ export async function main(argv: readonly string[]): Promise<void> {
     })
   on('SIGINT', EXIT.interrupted)
   on('SIGTERM', 143)
-  // the reader of a pipe has left
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+  let unwritten: Error | undefined
+  // the reader of a pipe has left: what is to be kept goes to files, so the work goes on
+  const closed = (error: NodeJS.ErrnoException) => error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED'
+  process.stdout.on('error', (error) => {
+    if (closed(error) || unwritten) return
+    unwritten = error
+    process.stderr.write(`dlg: standard output cannot be written: ${error.message}\n`)
+    process.exitCode = EXIT.output
   })
+  // nobody is left to be told
+  process.stderr.on('error', () => {})
   const { stdout, stderr, env } = process
   const code = await run(argv, { stdout, stderr, env, signal: controller.signal })
-  process.exitCode = code === EXIT.interrupted ? received : code
+  process.exitCode = unwritten ? EXIT.output : code === EXIT.interrupted ? received : code
 }

@@ -5,7 +5,7 @@ import { type Image, readImage, toSquare } from '../io'
 export const SIZES = [12, 256] as const
 
 /** Above, a photograph takes seconds and gigabytes to decode only to be shrunk to a thumbnail. */
-const MAX_MEGAPIXELS = 16
+const MAX_PIXELS = 16_000_000
 
 /**
  * The centre square of a PNG or JPEG, shrunk to `size`.
@@ -14,13 +14,8 @@ const MAX_MEGAPIXELS = 16
  * in the pixels between
  */
 export function readSquare(path: string, size: number): Image {
-  const image = readImage(path)
+  const image = readImage(path, { maximumPixels: MAX_PIXELS })
   const { width, height } = image
-  if (width * height > MAX_MEGAPIXELS * 1e6)
-    throw new DlgError(
-      'invalid-file',
-      `${path}: the image is ${width}x${height}, should be at most ${MAX_MEGAPIXELS} megapixels; shrink it first`,
-    )
   if (Math.min(width, height) < size)
     throw new DlgError(
       'invalid-file',

@@ -1,22 +1,47 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { SharedUpdate } from '../client/shared/shared-update'
 import { DlgError } from '../errors/dlg-error'
-import { fromPyTorch, type NamedTensors } from '../io'
+import { coarser, fromPyTorch, type LeftOut, type NamedTensors } from '../io'
+import { isList } from '../io/layouts/list-layers'
 import { byWeight, type TensorsByWeight } from './by-weight'
 import type { GradientFiles } from './gradient-files'
 import { readLayerMap } from './layer-map'
-import { naming, tensorsOf } from './tensor-files'
+import { floatsOf, naming } from './tensor-files'
+
+/** Names in one line. */
+const MOST = 8
+
+/** One file of tensors, and what of it holds no floats. */
+interface Read {
+  readonly tensors: NamedTensors
+  readonly leftOut: readonly LeftOut[]
+}
 
 /**
  * Reads what a client shared: the gradient of the model's trained weights, or how they moved.
  *
+ * @param report is told in one line which tensors of a file were left out, and why
  * @throws DlgError `invalid-file`, `invalid-gradients` naming the file and the tensor
  */
-export function sharedGradient(model: LayersModel, files: GradientFiles): TensorsByWeight | SharedUpdate {
-  const { source } = files
-  if ('gradients' in source) return inModel(tensorsOf(source.gradients), model, source.gradients, files, 'gradients')
-  const before = tensorsOf(source.before)
-  const delta = difference(before, source)
+export function sharedGradient(
+  model: LayersModel,
+  files: GradientFiles,
+  report: (line: string) => void,
+): TensorsByWeight | SharedUpdate {
+  const { source, ignore } = files
+  const read = (path: string): Read => {
+    const found = floatsOf(path, ignore)
+    const named = found.leftOut.map(({ name, type }) => `'${name}' (${type})`)
+    if (named.length > 0)
+      report(
+        `${path}: left out, as what is shared is floats: ${named.slice(0, MOST).join(', ')}${named.length > MOST ? `, and ${named.length - MOST} more` : ''}`,
+      )
+    return found
+  }
+  if ('gradients' in source) return inModel(read(source.gradients), model, source.gradients, files, 'gradients')
+  const before = read(source.before)
+  const after = read(source.after)
+  const delta = { tensors: difference(before.tensors, after.tensors, source), leftOut: after.leftOut }
   // what PyTorch keeps twice moves twice, so updates are laid out as gradients are
   return {
     before: inModel(before, model, source.before, files, 'weights'),
@@ -26,20 +51,16 @@ export function sharedGradient(model: LayersModel, files: GradientFiles): Tensor
 
 /** The tensors by the model's weights, in tfjs's layout. */
 function inModel(
-  tensors: NamedTensors,
+  { tensors, leftOut }: Read,
   model: LayersModel,
   path: string,
   { source, layout, map, ordered, partial }: GradientFiles,
   values: 'gradients' | 'weights',
 ): TensorsByWeight {
-  const how = { ordered, partial, frozen: values === 'weights' }
+  const how = { ordered, partial, frozen: values === 'weights', leftOut }
   if (layout === 'tfjs') return byWeight(tensors, model, path, how)
   const options = map === undefined ? {} : readLayerMap(map)
-  // a state dict has what is not trained too, a list of gradients has not
-  const statistics = [...tensors.keys()].some((name) => /running_(mean|var)$/.test(name))
-  const targets = 'gradients' in source ? model.trainableWeights : model.weights
-  const wanted = targets.filter((w) => statistics || !/moving_(mean|variance)(_\d+)?$/.test(w.originalName))
-  const specs = wanted.map(({ originalName, shape }) => ({ name: originalName, shape }))
+  const specs = torchTargets(tensors, model, 'gradients' in source)
   try {
     return byWeight(fromPyTorch(tensors, specs, { ...options, values }).tensors, model, path, how)
   } catch (cause) {
@@ -47,17 +68,33 @@ function inModel(
   }
 }
 
+const isStatistic = (name: string): boolean => /moving_(mean|variance)(_\d+)?$/.test(name)
+
+/** The weights that a file of PyTorch has, layer by layer: a state dict has what is not trained too, a list of gradients has not. */
+function torchTargets(tensors: NamedTensors, model: LayersModel, trainedAlone: boolean) {
+  const trained = new Set(model.trainableWeights)
+  const all = model.layers
+    .flatMap(({ weights }) => weights)
+    .filter((w) => !trainedAlone || trained.has(w) || isStatistic(w.originalName))
+  const parameters = all.filter((w) => !isStatistic(w.originalName))
+  const names = [...tensors.keys()]
+  const statistics = isList(names)
+    ? tensors.size > parameters.length
+    : names.some((name) => /running_(mean|var)$/.test(name))
+  return (statistics ? all : parameters).map(({ originalName, shape }) => ({ name: originalName, shape }))
+}
+
 /** after − before, tensor by tensor. */
 function difference(
   first: NamedTensors,
+  second: NamedTensors,
   { before, after }: { readonly before: string; readonly after: string },
 ): NamedTensors {
-  const second = tensorsOf(after)
   const stranger = [...second.keys()].find((name) => !first.has(name))
   if (stranger !== undefined)
     throw new DlgError('invalid-gradients', `${before}: has no '${stranger}', which ${after} has`)
   return new Map(
-    [...first].map(([name, { shape, data }]) => {
+    [...first].map(([name, { shape, data, ...stored }]) => {
       const other = second.get(name)
       if (!other) throw new DlgError('invalid-gradients', `${after}: has no '${name}', which ${before} has`)
       if (other.shape.join() !== shape.join())
@@ -65,7 +102,7 @@ function difference(
           'invalid-gradients',
           `${after}: '${name}' has shape [${other.shape.join(', ')}]; in ${before} it has [${shape.join(', ')}]`,
         )
-      return [name, { shape, data: data.map((v, i) => other.data[i] - v) }]
+      return [name, { shape, data: data.map((v, i) => other.data[i] - v), ...coarser(stored, other) }]
     }),
   )
 }

@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type Verdict, verdictOf } from '../measure/verdict'
 import { WORDS } from '../models/bert-shapes'
 import { checkFolder, writeFiles } from '../report/files'
-import type { RuntimeName } from '../runtime/choose'
 import {
   deepLeakageFromText,
   type Head,
@@ -14,9 +13,12 @@ import {
 } from '../text'
 import { useBackend } from './backend'
 import { exitCode } from './command'
+import { inForce, OWN_DEFAULTS } from './flags'
 import { progress } from './progress'
-import { paint, type Terminal } from './terminal'
+import { onnxAdvice } from './runtime-advice'
+import { paint, type Terminal, visible } from './terminal'
 import { type Encoder, type EncoderFiles, encoderFromFiles, smallEncoder } from './text-encoder'
+import { TEXT, type TextOptions } from './text-options'
 import { accuracies, percent, type Reading, table } from './text-table'
 import { version } from './version'
 
@@ -26,10 +28,7 @@ export interface TextSettings {
   readonly head: Head
   readonly start: 'normal' | 'span'
   readonly withEmbeddingGradient: boolean
-  readonly distance: 'balanced' | 'l2' | 'cosine' | 'tag'
-  readonly iterations: number
-  readonly seed: number
-  readonly runtime: RuntimeName
+  readonly options: TextOptions
   /** Of a pretrained encoder. */
   readonly files?: EncoderFiles
 }
@@ -39,23 +38,26 @@ const LABEL = 1
 
 /** Both sides of an attack on a sentence: the client's gradient, the search, the files and the lines. @returns the exit code */
 export async function attackText(text: string, settings: TextSettings, terminal: Terminal): Promise<number> {
-  const { out, json, files, head, seed } = settings
-  checkFolder(out)
+  const { out, json, files, head } = settings
+  const { seed = OWN_DEFAULTS.seed, runtime } = settings.options
+  checkFolder(out, ['table.txt', 'result.json'])
   await useBackend('cpu')
   const encoder = await (files ? encoderFromFiles(files, text, head, seed) : smallEncoder(text, head, seed))
   const { model, tokenizer, tokens } = encoder
   try {
     const seen = head === 'mlm' ? maskTokens(tokens, tokenizer.mask, seed) : undefined
-    const gradients = await textGradients(model, seen ?? { tokens, label: LABEL }, { runtime: settings.runtime })
+    const gradients = await textGradients(model, seen ?? { tokens, label: LABEL }, { runtime })
     const { leak, readings } = await leakOf(encoder, gradients, settings, terminal).finally(() => tf.dispose(gradients))
     const right = tokens.every((token, i) => leak.tokens[i] === token)
     const end = verdictOf(leak.status, [{ alike: right }])
     const shown = table(readings, leak.tokens, { text, tokens, seen: seen?.tokens }, tokenizer)
     const names = ['table.txt', 'result.json']
-    const report = `${JSON.stringify({ ...reportOf(text, encoder, settings, leak), files: names }, null, 2)}\n`
+    const report = visible(`${JSON.stringify({ ...reportOf(text, encoder, settings, leak), files: names }, null, 2)}\n`)
     writeFiles(out, { 'table.txt': `${shown}\n`, 'result.json': report })
     const paths = names.map((name) => `${out}/${name}`).join(' ')
-    terminal.stdout.write(json ? report : `${headline(leak, tokens, end, terminal)}\n${shown}\n${paths}\n`)
+    terminal.stdout.write(
+      json ? report : `${headline(leak, tokens, end, terminal)}\n${visible(shown)}\n${visible(paths)}\n`,
+    )
     return exitCode(end)
   } finally {
     model.dispose()
@@ -66,33 +68,38 @@ export async function attackText(text: string, settings: TextSettings, terminal:
 async function leakOf(
   { model }: Encoder,
   gradients: tf.NamedTensorMap,
-  { withEmbeddingGradient, seed, iterations, runtime, start, distance }: TextSettings,
+  { withEmbeddingGradient, start, options }: TextSettings,
   terminal: Terminal,
 ): Promise<{ leak: TextLeakage; readings: Reading[] }> {
   const { [WORDS]: _, ...rest } = gradients
   const shared: TextGradients = withEmbeddingGradient ? gradients : rest
-  const readings: Reading[] = []
-  const shown = progress(terminal, { iterations: STEPS * iterations, restarts: 1 })
+  const { iterations = OWN_DEFAULTS.textIterations, restarts = TEXT.restarts.default } = options
+  /** Of every restart. */
+  const readings: Reading[][] = []
+  await onnxAdvice(options.runtime, terminal)
+  const shown = progress(terminal, { iterations: STEPS * iterations, restarts })
   try {
     const leak = await deepLeakageFromText(model, shared, {
-      ...{ seed, iterations, runtime, start, distance },
+      ...options,
+      start,
       signal: terminal.signal,
       onIteration(e) {
         const step = STEPS * e.iteration
         // an iteration that takes long is told of several times
-        if (readings[readings.length - 1]?.step !== step)
-          readings.push({ step, tokens: e.tokens().map(({ token }) => token) })
+        readings[e.restart] ??= []
+        const read = readings[e.restart]
+        if (read[read.length - 1]?.step !== step) read.push({ step, tokens: e.tokens().map(({ token }) => token) })
         shown.show({ ...e, iteration: step, data: () => new Float32Array() })
       },
     })
-    return { leak, readings }
+    return { leak, readings: readings[leak.restart] }
   } finally {
     shown.end()
   }
 }
 
 function reportOf(text: string, { model, tokenizer, tokens }: Encoder, settings: TextSettings, leak: TextLeakage) {
-  const { head, start, withEmbeddingGradient, distance, iterations, seed, files } = settings
+  const { head, start, withEmbeddingGradient, options, files } = settings
   const { layers, hidden, vocabularySize } = model.config
   return {
     command: 'text',
@@ -106,10 +113,10 @@ function reportOf(text: string, { model, tokenizer, tokens }: Encoder, settings:
     relativeLoss: leak.relativeLoss,
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
-    seed,
+    seed: leak.seed,
     runtime: leak.runtime,
     encoder: { weights: files?.weights ?? 'random', layers, hidden, vocabularySize },
-    options: { head, start, withEmbeddingGradient, distance, iterations },
+    options: { head, start, withEmbeddingGradient, ...inForce(TEXT, options) },
     versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
   }
 }

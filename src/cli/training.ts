@@ -1,45 +1,26 @@
-import type { CriterionName } from '../client/training-options'
-import { DlgError } from '../errors/dlg-error'
-import type { Arguments, Options } from './arguments'
+import { MATCHING } from '../attacks/matching/options'
+import { type Given, type Records, upTo } from './flags'
 
-/** How the client trains. */
-export interface ClientTraining {
-  readonly batchSize: number
-  readonly criterion: CriterionName
-  readonly output: 'auto' | 'logits' | 'probabilities'
-  readonly reduction: 'mean' | 'sum'
-  readonly training: boolean
-  /** Of the data's values. */
-  readonly range: readonly [number, number]
-}
+/** Beyond it a batch is out of reach, and out of memory. */
+const MOST = 1024
 
-const CRITERIA = ['crossEntropy', 'binaryCrossEntropy', 'meanSquaredError', 'meanAbsoluteError', 'huber'] as const
+const { batchSize, criterion, output, reduction, training, dataRange, runtime, seed } = MATCHING
 
-export const TRAINING_OPTIONS = {
-  'batch-size': { value: 'N', default: '1', help: 'how many samples the gradient is of' },
-  criterion: { value: 'NAME', default: 'crossEntropy', help: `the client's loss: ${CRITERIA.join(', ')}` },
-  output: {
-    value: 'NAME',
-    default: 'auto',
-    help: "what the model's output is to a cross-entropy: auto, logits, probabilities",
-  },
-  reduction: { value: 'NAME', default: 'mean', help: 'how the losses of a batch became one: mean, sum' },
-  training: { help: 'the client runs the model in training mode: batch statistics' },
-  range: { value: 'LOW,HIGH', default: '0,1', help: "of the data's values; a negative one as --range=-1,1" },
-} as const satisfies Options
+/** How the client trains: options of the call that only files need, as a client that the command plays is known. */
+export const CLIENT = {
+  batchSize: upTo(batchSize, MOST),
+  criterion: { ...criterion, help: `the client's loss: ${criterion.flag.right.replaceAll(' or ', ', ')}` },
+  output,
+  reduction,
+  training,
+  dataRange,
+} as const satisfies Records
 
-/** @throws DlgError `invalid-option` */
-export const training = (args: Arguments): ClientTraining => ({
-  batchSize: args.whole('batch-size', 1, 1024),
-  criterion: args.choice('criterion', CRITERIA),
-  output: args.choice('output', ['auto', 'logits', 'probabilities']),
-  reduction: args.choice('reduction', ['mean', 'sum']),
-  training: args.has('training'),
-  range: range(args.text('range')!),
-})
+/** What a check is told. */
+export const CHECKED = {
+  ...CLIENT,
+  seed: { ...seed, help: 'of the random example and directions' },
+  runtime,
+} as const satisfies Records
 
-function range(text: string): readonly [number, number] {
-  const [low, high, ...more] = text.split(',').map((word) => (word.trim() === '' ? Number.NaN : Number(word)))
-  if (Number.isFinite(low) && Number.isFinite(high) && low < high && more.length === 0) return [low, high]
-  throw new DlgError('invalid-option', `--range is '${text}'; it must be two numbers, the lower first, such as 0,1`)
-}
+export type Checked = Given<typeof CHECKED>

@@ -1,6 +1,6 @@
 import { type DataType, Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors/dlg-error'
-import { type Shape, sameShape } from '../graph/index'
+import { type Shape, sameShape } from '../graph'
 import type { Values } from '../runtime/runtime'
 import { type Each, inOrder } from './model/each'
 import type { ModelInput, OpenModel } from './model/model'

@@ -1,8 +1,9 @@
 import { Tensor } from '@tensorflow/tfjs-core'
-import { count, invalid, knownNames, number, show } from '../errors/checks'
-import { countOption, type OptionRecords, pickOptions } from '../options/option'
+import { choice, count, invalid, knownNames, number, show } from '../errors/checks'
+import { countOption, nameFlag, type OptionRecords, pickOptions } from '../options/option'
 import type { KnownInputs } from './known-inputs'
 import type { Missing } from './shared/missing'
+import { PRECISIONS, type StatedPrecision } from './shared/rounding'
 import { approximates, type UpdateOptions, type UpdateSettings, updateOption } from './shared/update-options'
 import { TRAINING, type TrainingOptions, type TrainingSettings, trainingSettings } from './training-options'
 
@@ -24,6 +25,12 @@ export interface TargetOptions extends TrainingOptions {
    * the search. Default 1.
    */
   scale?: 'auto' | number
+  /**
+   * The type in which gradients were shared, where their tensors do not say it themselves: `float16`, `bfloat16`, or `int8` with a
+   * scale of max|g| / 127 for each tensor. A match up to what that type can hold is a match. Default: what the tensors say,
+   * else float32.
+   */
+  precision?: StatedPrecision
 }
 
 /** What an attacker is told, with everything decided and checked. */
@@ -33,6 +40,7 @@ export interface TargetSettings extends TrainingSettings {
   readonly missing: Missing | undefined
   readonly update: UpdateSettings | undefined
   readonly scale: 'auto' | number
+  readonly precision: StatedPrecision | undefined
 }
 
 /** One record an option. */
@@ -79,6 +87,12 @@ export const TARGET = {
         word === 'auto' ? word : Number.isFinite(Number(word)) && Number(word) !== 0 ? Number(word) : undefined,
       right: 'auto or a number other than 0',
     },
+  },
+  precision: {
+    help: 'the type in which gradients were shared, where the files do not say: float32, float16, bfloat16, int8',
+    otherwise: 'what the tensors say',
+    check: (precision: StatedPrecision, name: string): StatedPrecision => choice(name, precision, PRECISIONS),
+    flag: nameFlag<StatedPrecision>(PRECISIONS),
   },
 } as const satisfies OptionRecords<Omit<TargetOptions, keyof TrainingOptions>>
 

@@ -1,38 +1,119 @@
 import { Tensor } from '@tensorflow/tfjs-core'
-import { DlgError } from '../errors/dlg-error'
-import { type Shape, sameShape, sizeOf } from '../graph/index'
+import { show } from '../errors/checks'
+import { DlgError, type DlgErrorCode } from '../errors/dlg-error'
+import { type Shape, sameShape, sizeOf } from '../graph'
 import type { Values } from '../runtime/runtime'
 import type { TargetKind } from './model/criterion'
-import type { Each } from './model/each'
+import { type Each, inOrder } from './model/each'
 import type { TrainedOutput } from './model/outputs'
 import { requireFinite } from './read-data'
+import type { PlainTensor } from './shared/tensor-values'
 import { totalWeight } from './total-weight'
 
-/**
- * Targets of one output: class indices, one for each sample, or a tensor. A tensor has the output's shape, or lacks its last
- * axis: then it holds class indices (of tokens, say), or numbers where the output has one.
- */
-export type OutputTargets = readonly number[] | Tensor
+/** Targets of one output that are known: of its shape, or class indices of positions without its last axis. */
+export interface KnownTargets {
+  readonly targets: Tensor | PlainTensor
+}
 
-/** The same, read. */
+/** Class indices, one for each sample. */
+export type ClassIndices =
+  | readonly number[]
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+
+/**
+ * Targets of one output: class indices, one for each sample; one-hot or other rows [batch, classes] as lists; or a tensor. A
+ * tensor has the output's shape, or lacks its last axis: then it holds class indices (of tokens, say), or numbers where the
+ * output has one.
+ */
+export type OutputTargets = ClassIndices | readonly (readonly number[])[] | Tensor | KnownTargets
+
+/** Targets of one output, read. */
 export type PlainTargets = { readonly labels: readonly number[] } | { readonly shape: Shape; readonly values: Values }
 
 const invalid = (message: string): DlgError => new DlgError('invalid-data', message)
 
-/** Whether these are targets of one output, and not a list or a map of them. */
+/** Whether this is known targets, and not a map with an output of that name. */
+export function isKnownTargets(y: unknown): y is KnownTargets {
+  if (typeof y !== 'object' || y === null) return false
+  const { targets } = y as { targets?: unknown }
+  return targets instanceof Tensor || (typeof targets === 'object' && targets !== null && 'data' in targets)
+}
+
+/** Whether these are class indices of one output. */
+export const isClassIndices = (y: unknown): y is ClassIndices =>
+  (ArrayBuffer.isView(y) && !(y instanceof DataView) && !(y instanceof Float32Array) && !(y instanceof Float64Array)) ||
+  (Array.isArray(y) && y.every((v) => typeof v !== 'object'))
+
+/** Whether these are targets of one output, and not a list or a map of them. Rows in lists are told by the outputs: {@link ofOutput}. */
 export const isOneTarget = (y: OutputTargets | Each<OutputTargets>): y is OutputTargets =>
   typeof y !== 'object' ||
   y === null ||
   y instanceof Tensor ||
-  (Array.isArray(y) && y.every((v) => typeof v !== 'object'))
+  isKnownTargets(y) ||
+  ArrayBuffer.isView(y) ||
+  isClassIndices(y)
 
-/** Reads targets out of a tensor; class indices are what they are. @throws DlgError `invalid-data` */
+/** Reads the targets of one output; class indices are what they are. @throws DlgError `invalid-data` */
 export async function readTargets(y: OutputTargets): Promise<PlainTargets> {
-  if (!(y instanceof Tensor)) return { labels: y }
-  if (y.isDisposed) throw invalid('targets are a disposed tensor')
-  const values = Float32Array.from(await y.data())
+  if (isKnownTargets(y)) return y.targets instanceof Tensor ? readTargets(y.targets) : plainTargets(y.targets)
+  if (y instanceof Tensor) {
+    if (y.isDisposed) throw invalid('targets are a disposed tensor')
+    const values = Float32Array.from(await y.data())
+    requireFinite('targets', values)
+    return { shape: y.shape, values }
+  }
+  if (isClassIndices(y)) return { labels: Array.from(y) }
+  if (Array.isArray(y) && y.every(isNumbers)) return rowsOfLists(y.map((row) => ({ labels: row })))
+  throw invalid(`labels must be a list of class indices, rows of numbers, a tensor or { targets }; got ${show(y)}`)
+}
+
+const isNumbers = (row: unknown): boolean => Array.isArray(row) && row.every((v) => typeof v === 'number')
+
+function plainTargets({ shape, data }: PlainTensor): PlainTargets {
+  if (!Array.isArray(shape) || typeof data?.length !== 'number')
+    throw invalid('targets must be a tensor or {shape, data}')
+  const values = Float64Array.from(data)
   requireFinite('targets', values)
-  return { shape: y.shape, values }
+  if (sizeOf(shape) === values.length) return { shape, values }
+  throw invalid(`targets have ${values.length} numbers for the shape [${shape}]`)
+}
+
+/**
+ * The targets of one output among all. Where the model has one output, a list of lists is its rows, unless it is the one list
+ * of class indices that it could be as well.
+ *
+ * @param what the things, in the plural, for error messages
+ * @param one whether `given` holds what was given for one output
+ */
+export function ofOutput<T extends object>(
+  what: string,
+  given: Each<T | PlainTargets>,
+  one: boolean,
+  output: TrainedOutput,
+  all: readonly TrainedOutput[],
+  code: DlgErrorCode,
+): T | PlainTargets {
+  const [batch] = output.node.shape
+  const lists = Array.isArray(given) && given.every((one) => 'labels' in one) ? (given as { labels: number[] }[]) : []
+  const rows = !one && all.length === 1 && lists.length === batch && lists[0].labels.length > 1
+  if (rows && !(batch === 1 && lists[0].labels.length === batch)) return rowsOfLists(lists)
+  const names = all.map(({ name }) => name)
+  return inOrder<T | PlainTargets>(what, given, names, code)[all.indexOf(output)]
+}
+
+function rowsOfLists(rows: readonly { readonly labels: readonly number[] }[]): PlainTargets {
+  const width = rows[0]?.labels.length ?? 0
+  const other = rows.findIndex(({ labels }) => labels.length !== width)
+  if (other >= 0)
+    throw invalid(`row ${other} of the targets has ${rows[other].labels.length} numbers; row 0 has ${width}`)
+  const values = Float64Array.from(rows.flatMap(({ labels }) => labels))
+  requireFinite('targets', values)
+  return { shape: [rows.length, width], values }
 }
 
 /** What the targets of an output are; a criterion that does not say is taken to compare classes where there are several. */

@@ -1,13 +1,24 @@
 import { DlgError } from '../errors/dlg-error'
-import { sizeOf } from '../graph/index'
+import * as g from '../graph'
+import type { Values } from '../numbers/values'
+import { reference } from '../runtime/reference'
+import { evaluate } from '../runtime/runtime'
 import { readKnown } from './known-inputs'
-import type { InputKinds } from './model/gradient'
+import {
+  type InputKinds,
+  penaltyOf,
+  type TargetOf,
+  type TracedGradient,
+  traceGradient,
+  weightParameter,
+} from './model/gradient'
 import { type Model, type OpenModel, openModel, type Weight } from './model/model'
 import type { InputData } from './read-data'
 import { withoutMissing } from './shared/missing'
 import type { SharedGradients } from './shared/read-gradients'
 import { recogniseShared, type Shared } from './shared/read-shared'
 import type { SharedUpdate } from './shared/shared-update'
+import { unrolled, unrolls } from './shared/unroll'
 import type { TargetSettings } from './target-options'
 
 /**
@@ -23,6 +34,11 @@ export interface Target extends Shared {
   /** The weights whose gradients were shared, in the order of `gradients`. */
   readonly trained: readonly Weight[]
   readonly settings: TargetSettings
+  /**
+   * What was shared without the part of the model's own regularizers, which depends on the weights alone: attacks in closed form
+   * read the data here. The same as `gradients` where there are no regularizers, or where that part cannot be told.
+   */
+  readonly dataGradients: readonly Values[]
   /** The inputs that are known. */
   readonly known: readonly InputData[]
   /** Names of the inputs that are searched, in the model's order. */
@@ -36,7 +52,7 @@ const MOST_NUMBERS = 2 ** 26
 
 /** Refuses a batch that fits no memory before anything of its size is made. @throws DlgError `invalid-option` */
 function requireRoom({ inputs }: OpenModel, batchSize: number): void {
-  const each = inputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  const each = inputs.reduce((sum, { shape }) => sum + g.sizeOf(shape), 0)
   if (batchSize * each > MOST_NUMBERS)
     throw new DlgError(
       'invalid-option',
@@ -58,6 +74,7 @@ export async function openTarget(
   const known = await readKnown(settings.known, opened, settings.batchSize)
   return {
     ...{ model: opened, whole, settings, gradients, weights, rounding, known },
+    dataGradients: await withoutPenalties(opened, settings, gradients, weights),
     trained: opened.weights.filter((w) => w.trainable),
     searched: opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name)),
     kinds: {
@@ -65,4 +82,38 @@ export async function openTarget(
       known: new Set(known.map(({ name }) => name)),
     },
   }
+}
+
+/** The shared gradients less those of the regularizers; as they are where a factor or local steps stand between the two. */
+async function withoutPenalties(
+  model: OpenModel,
+  { scale, update }: TargetSettings,
+  gradients: readonly Values[],
+  weights: ReadonlyMap<string, Values>,
+): Promise<readonly Values[]> {
+  if (!model.penalties || scale === 'auto' || unrolls(update)) return gradients
+  const traced = { graph: g.createGraph(), captured: new Map<string, Values>() }
+  const nodes = model.weights.map((w) => g.parameter(traced.graph, weightParameter(w), w.shape))
+  const penalty = penaltyOf(model, traced, nodes)
+  if (!penalty) return gradients
+  const outputs = g.grad(
+    penalty,
+    nodes.filter((_, i) => model.weights[i].trainable),
+  )
+  const parts = await evaluate(reference(), { inputs: [], outputs }, new Map([...traced.captured, ...weights]), [])
+  return gradients.map((values, i) => Float64Array.from(values, (v, k) => v - parts[i][k]))
+}
+
+/**
+ * The gradient of what the client computed, as a graph over its data: of one step, or of all its local steps as it took them.
+ *
+ * @param targetOf the node that an output is compared with
+ * @throws DlgError `untraceable`, `invalid-option`
+ */
+export function traceClient(target: Target, targetOf: TargetOf): TracedGradient {
+  const { model, whole, trained, kinds, settings } = target
+  if (!unrolls(settings.update)) return traceGradient(model, settings, targetOf, kinds)
+  // a weight whose share is missing moves with the others all the same
+  const one = traceGradient(whole, settings, targetOf, kinds)
+  return unrolled(whole, trained, settings, one, kinds, settings.update)
 }

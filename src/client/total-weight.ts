@@ -1,5 +1,5 @@
-import * as g from '../graph/index'
-import { bindStatic } from '../runtime/reference/index'
+import * as g from '../graph'
+import { bindStatic } from '../runtime/reference'
 import type { Criterion } from './model/criterion'
 import { weightsOf } from './model/loss'
 

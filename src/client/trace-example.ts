@@ -1,11 +1,11 @@
-import * as g from '../graph/index'
+import * as g from '../graph'
 import type { Program, Values } from '../runtime/runtime'
-import { type Each, inOrder, mapEach } from './model/each'
+import { type Each, mapEach } from './model/each'
 import { type TracedGradient, traceGradient, weightParameter } from './model/gradient'
 import { type Model, type OpenModel, openModel } from './model/model'
 import { type Data, type InputData, readData } from './read-data'
 import { readWeights } from './shared/read-gradients'
-import { isOneTarget, type OutputTargets, type PlainTargets, readTargets, targetRows } from './target-values'
+import { isOneTarget, type OutputTargets, ofOutput, type PlainTargets, readTargets, targetRows } from './target-values'
 import { type TrainingOptions, trainingOptions } from './training-options'
 
 /** A client's step on a batch as a graph, with every value that runs it. */
@@ -33,7 +33,8 @@ export async function traceExample(
   const opened = openModel(model)
   const data = await readData(x, opened)
   const batchSize = data[0].values.length / g.sizeOf(data[0].shape)
-  const given = isOneTarget(y) ? [await readTargets(y)] : await mapEach(y, readTargets)
+  const one = isOneTarget(y)
+  const given = one ? [await readTargets(y)] : await mapEach(y, readTargets)
   const types = new Map(data.map(({ name, dtype }) => [name, dtype]))
   const targets: { node: g.Node<'input'>; values: Values }[] = []
   const traced = traceGradient(
@@ -41,8 +42,7 @@ export async function traceExample(
     { ...settings, batchSize },
     (output, trained, all) => {
       const node = g.input(output.graph, all.length === 1 ? 'target' : `target ${trained.name}`, output.shape)
-      const names = all.map(({ name }) => name)
-      const own = inOrder<PlainTargets>('targets', given, names, 'invalid-data')[all.indexOf(trained)]
+      const own = ofOutput<PlainTargets>('targets', given, one, trained, all, 'invalid-data')
       targets.push({ node, values: targetRows(own, trained) })
       return node
     },

@@ -35,6 +35,12 @@ export class DlgError extends Error {
   override readonly name = 'DlgError'
   readonly code: DlgErrorCode
 
+  /**
+   * An error of this library.
+   *
+   * @param code the kind of fault
+   * @param message what was wrong and what would be right
+   */
   constructor(code: DlgErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.code = code

@@ -13,7 +13,9 @@ export * from './leaves'
 export * from './linear'
 export * from './node'
 export * from './reduction'
+/** The elementwise operations on plain numbers, in float64. */
 export * as numbers from './scalar'
+export * from './slicing'
 export * from './structure'
 export * from './substitute'
 

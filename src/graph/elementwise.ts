@@ -1,9 +1,9 @@
 import { show } from '../errors/checks'
 import { invalid, requireNodes, requireNumber } from './checks'
 import { fill, scalar, uniformValue } from './leaves'
-import type { BinaryOp, Node, UnaryOp } from './node'
+import type { BinaryOp, Node, Shape, UnaryOp } from './node'
 import * as numbers from './scalar'
-import { broadcastShapes, inversePermutation, keepsOrder, padRank, sameShape } from './shape'
+import { broadcastShapes, inversePermutation, keepsOrder, padRank, sameShape, sizeOf } from './shape'
 import { simplifyBinary, simplifyUnary } from './simplify'
 import { alignPermutation, broadcast, reshape, transpose } from './structure'
 
@@ -61,7 +61,28 @@ function elementwise(op: ElementwiseOp, inputs: readonly Node[]): Node {
     const straight = inputs.map((n) => withoutTranspose(n, permutation))
     if (straight.every((n) => n !== undefined)) return transpose(rebuild(op, straight), permutation)
   }
-  return graph.intern(op, [...inputs], {}, shape)
+  const flat = withoutReshapes(op, inputs, shape)
+  return flat ? reshape(rebuild(op, flat), shape) : graph.intern(op, [...inputs], {}, shape)
+}
+
+const masking: ReadonlySet<ElementwiseOp> = new Set(['less', 'equal', 'select'])
+
+/**
+ * Operands of the same elements under the shape that one of them has beneath a reshape, when that is free: reshapes, too,
+ * move towards the outputs, where a sum over everything drops them.
+ */
+function withoutReshapes(op: ElementwiseOp, inputs: readonly Node[], shape: Shape): Node[] | undefined {
+  const reshaped = inputs.find((n) => n.op === 'reshape' && n.varying && sameShape(n.shape, shape))
+  // masks stay what they are, booleans, until arithmetic reads them
+  if (!reshaped || inputs.length === 1 || sizeOf(shape) === 1 || masking.has(op)) return undefined
+  const beneath = reshaped.inputs[0].shape
+  const straight = inputs.map((n) => {
+    if (uniformValue(n) !== undefined && sizeOf(n.shape) === 1) return n
+    if (!sameShape(n.shape, shape)) return undefined
+    if (n.op === 'reshape' && sameShape(n.inputs[0].shape, beneath)) return n.inputs[0]
+    return n.varying ? undefined : reshape(n, beneath)
+  })
+  return straight.every((n) => n !== undefined) ? straight : undefined
 }
 
 function rebuild(op: ElementwiseOp, inputs: readonly Node[]): Node {
@@ -81,25 +102,41 @@ function withoutTranspose(n: Node, permutation: readonly number[]): Node | undef
   return undefined
 }
 
+/** −x, element by element. */
 export const neg = (x: Node): Node => unary('neg', x)
+/** eˣ, element by element. */
 export const exp = (x: Node): Node => unary('exp', x)
+/** Natural logarithm, element by element. */
 export const log = (x: Node): Node => unary('log', x)
+/** √x, element by element. */
 export const sqrt = (x: Node): Node => unary('sqrt', x)
+/** 1 / (1 + e⁻ˣ), element by element. */
 export const sigmoid = (x: Node): Node => unary('sigmoid', x)
+/** Hyperbolic tangent, element by element. */
 export const tanh = (x: Node): Node => unary('tanh', x)
+/** max(x, 0), element by element. */
 export const relu = (x: Node): Node => unary('relu', x)
+/** |x|, element by element. */
 export const abs = (x: Node): Node => unary('abs', x)
+/** a + b, under NumPy broadcasting. */
 export const add = (a: Node, b: Node): Node => binary('add', a, b)
+/** a − b, under NumPy broadcasting. */
 export const sub = (a: Node, b: Node): Node => binary('sub', a, b)
+/** a · b, element by element, under NumPy broadcasting. */
 export const mul = (a: Node, b: Node): Node => binary('mul', a, b)
+/** a / b, under NumPy broadcasting. */
 export const div = (a: Node, b: Node): Node => binary('div', a, b)
+/** aᵇ, under NumPy broadcasting. */
 export const pow = (a: Node, b: Node): Node => binary('pow', a, b)
+/** The larger of a and b, under NumPy broadcasting. */
 export const maximum = (a: Node, b: Node): Node => binary('maximum', a, b)
+/** The smaller of a and b, under NumPy broadcasting. */
 export const minimum = (a: Node, b: Node): Node => binary('minimum', a, b)
 /** 1 where a < b, else 0. */
 export const less = (a: Node, b: Node): Node => binary('less', a, b)
 /** 1 where a = b, else 0. */
 export const equal = (a: Node, b: Node): Node => binary('equal', a, b)
+/** x², element by element. */
 export const square = (x: Node): Node => mul(x, x)
 
 /** x · factor. */

@@ -20,7 +20,7 @@ export function parameter(graph: Graph, name: string, shape: Shape): Node<'param
   return graph.intern('parameter', [], { name }, [...shape])
 }
 
-/** One number, known while the graph is built. */
+/** One number, of shape []. */
 export function scalar(graph: Graph, value: number): Node {
   requireGraph('scalar', graph)
   requireNumber('scalar', 'value', value)

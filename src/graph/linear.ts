@@ -79,8 +79,7 @@ function withoutPad(x: Node, g: ConvGeometry): [Node, ConvGeometry] {
   const [low, high] = [padded.attributes.low, padded.attributes.high].map((amounts) =>
     order.map((axis) => amounts[axis]),
   )
-  const spatial = low[0] + low[1] + high[0] + high[1] === 0 && padded.attributes.interior.every((n) => n === 0)
-  if (!spatial) return [x, g]
+  if (low[0] + low[1] + high[0] + high[1] > 0) return [x, g]
   const padLow = g.padLow.map((n, i) => n + low[i + 2])
   const padHigh = g.padHigh.map((n, i) => n + high[i + 2])
   return withoutPad(x.op === 'transpose' ? transpose(padded.inputs[0], order) : padded.inputs[0], {

@@ -64,10 +64,10 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, NoAttributes> {
   reshape: NoAttributes
   transpose: { readonly permutation: readonly number[] }
   broadcast: NoAttributes
-  /** Elements start, start + step, … of each axis; the node's shape says how many. */
-  slice: { readonly start: readonly number[]; readonly step: readonly number[] }
-  /** Zeros before, after and between the elements of each axis. */
-  pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly interior: readonly number[] }
+  /** Neighbouring elements of each axis from `start` on; the node's shape says how many. */
+  slice: { readonly start: readonly number[] }
+  /** Zeros before and after the elements of each axis. */
+  pad: { readonly low: readonly number[]; readonly high: readonly number[] }
   reverse: { readonly axes: readonly number[] }
   concat: { readonly axis: number }
   /** Sum over axes, which stay with size 1. */
@@ -94,6 +94,7 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, NoAttributes> {
   scatterAdd: NoAttributes
 }
 
+/** Name of an operation. */
 export type Op = keyof Attributes
 
 /** A node of one operation. */

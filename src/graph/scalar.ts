@@ -31,6 +31,7 @@ export const unary: Record<UnaryOp, (x: number) => number> = {
   log1p: Math.log1p,
 }
 
+/** The number functions behind the elementwise primitives with two inputs, in float64. `less` and `equal` give 0 or 1. */
 export const binary: Record<BinaryOp, (a: number, b: number) => number> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,

@@ -7,6 +7,7 @@ export const MAX_RANK = 64
 /** Number of elements. */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
 
+/** Whether both shapes have the same axes. */
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i])
 
 /** Row-major strides, in elements. */
@@ -49,6 +50,7 @@ export function keepsOrder(shape: Shape, permutation: readonly number[]): boolea
   return moving.every((axis, i) => i === 0 || moving[i - 1] < axis)
 }
 
+/** The permutation that undoes this one. */
 export function inversePermutation(permutation: readonly number[]): number[] {
   const inverse = new Array<number>(permutation.length)
   permutation.forEach((axis, i) => {

@@ -1,6 +1,7 @@
-import { binary, unary } from './elementwise'
+import { binary, select, unary } from './elementwise'
 import { fill, scalar, uniformValue } from './leaves'
 import type { BinaryOp, Node, UnaryOp } from './node'
+import { joinedPads } from './slicing'
 
 const is = (node: Node, value: number): boolean => uniformValue(node) === value
 
@@ -42,7 +43,22 @@ function simplifyAdd(a: Node, b: Node): Node | undefined {
   if (a === b) return binary('mul', a, scalar(a.graph, 2))
   if (b.op === 'neg') return binary('sub', a, b.inputs[0])
   if (a.op === 'neg') return binary('sub', b, a.inputs[0])
-  return a.id > b.id ? binary('add', b, a) : undefined
+  return (
+    joinedPads(a, b) ??
+    joinedChoices(a, b) ??
+    joinedScales('add', a, b) ??
+    (a.id > b.id ? binary('add', b, a) : undefined)
+  )
+}
+
+/** a where the mask is 0 plus b where it is not, each 0 elsewhere: one choice between them. */
+function joinedChoices(a: Node, b: Node): Node | undefined {
+  if (a.op !== 'select' || b.op !== 'select' || a.inputs[0] !== b.inputs[0]) return undefined
+  const [mask, ...first] = a.inputs
+  const [, ...second] = b.inputs
+  if (is(first[0], 0) && is(second[1], 0)) return select(mask, second[0], first[1])
+  if (is(first[1], 0) && is(second[0], 0)) return select(mask, first[0], second[1])
+  return undefined
 }
 
 function simplifySub(a: Node, b: Node): Node | undefined {
@@ -50,7 +66,14 @@ function simplifySub(a: Node, b: Node): Node | undefined {
   if (is(a, 0)) return unary('neg', b)
   if (a === b) return fill(a.graph, 0, a.shape)
   if (b.op === 'neg') return binary('add', a, b.inputs[0])
-  return undefined
+  return joinedScales('sub', a, b)
+}
+
+/** c·a ± c·b = c·(a ± b) for a number c. */
+function joinedScales(op: 'add' | 'sub', a: Node, b: Node): Node | undefined {
+  const [left, right] = [asScaled(a), asScaled(b)]
+  if (left?.factor === undefined || left.factor !== right?.factor) return undefined
+  return binary('mul', binary(op, left.rest, right.rest), scalar(a.graph, left.factor))
 }
 
 function simplifyMul(a: Node, b: Node): Node | undefined {
@@ -97,7 +120,12 @@ function asScaled(node: Node): { rest: Node; factor: number } | undefined {
 function simplifyDiv(a: Node, b: Node): Node | undefined {
   const divisor = uniformValue(b)
   if (divisor !== undefined && divisor !== 0) return binary('mul', a, scalar(a.graph, 1 / divisor))
-  return is(a, 0) ? scalar(a.graph, 0) : undefined
+  if (is(a, 0)) return scalar(a.graph, 0)
+  // a divisor that is bound once is a factor that is bound once, and meets others
+  if (a.varying && !b.varying) return binary('mul', a, binary('div', scalar(a.graph, 1), b))
+  // numbers move outwards: (c·p)/b = c·(p/b)
+  const scaled = asScaled(a)
+  return scaled && binary('mul', binary('div', scaled.rest, b), scalar(a.graph, scaled.factor))
 }
 
 function simplifyPow(a: Node, exponent: number | undefined): Node | undefined {

@@ -81,12 +81,6 @@ export function broadcast(x: Node, shape: Shape): Node {
   return x.graph.intern('broadcast', [x], {}, [...shape])
 }
 
-/** Numbers per axis of a transposed node, per axis of what it transposes. */
-function beneath(x: Node<'transpose'>, ...perAxis: (readonly number[])[]): number[][] {
-  const inverse = inversePermutation(x.attributes.permutation)
-  return perAxis.map((values) => inverse.map((axis) => values[axis]))
-}
-
 /** A permutation of the last axes as one of `rank` axes. */
 export function alignPermutation(permutation: readonly number[], rank: number): number[] {
   requirePermutation('alignPermutation', permutation)
@@ -94,62 +88,6 @@ export function alignPermutation(permutation: readonly number[], rank: number): 
   if (rank > MAX_RANK) throw invalid('alignPermutation', `rank is ${rank}; it must be at most ${MAX_RANK}`)
   const lead = rank - permutation.length
   return [...range(lead), ...permutation.map((axis) => axis + lead)]
-}
-
-/** Elements start, start + step, … of each axis, `size` of them. Steps are positive. */
-export function slice(
-  x: Node,
-  start: readonly number[],
-  size: Shape,
-  step: readonly number[] = Array.isArray(size) ? size.map(() => 1) : [],
-): Node {
-  requireNodes('slice', x)
-  requireCounts('slice', 'start', start, x.shape.length)
-  requireCounts('slice', 'size', size, x.shape.length, 1)
-  requireCounts('slice', 'step', step, x.shape.length, 1)
-  const fits = size.every((n, i) => start[i] + (n - 1) * step[i] < x.shape[i])
-  if (!fits) throw invalid('slice', `start [${start}], size [${size}], step [${step}] must lie within [${x.shape}]`)
-  if (sameShape(size, x.shape)) return x
-  const value = uniformValue(x)
-  if (value !== undefined) return fill(x.graph, value, size)
-  if (x.op === 'transpose') {
-    const [from, count, every] = beneath(x, start, size, step)
-    return transpose(slice(x.inputs[0], from, count, every), x.attributes.permutation)
-  }
-  return x.graph.intern('slice', [x], { start: [...start], step: [...step] }, [...size])
-}
-
-/** Elements begin … begin + size − 1 of one axis. */
-export function sliceAxis(x: Node, axis: number, begin: number, size: number): Node {
-  requireNodes('sliceAxis', x)
-  requireAxis('sliceAxis', axis, x.shape.length)
-  const start = x.shape.map((_, i) => (i === axis ? begin : 0))
-  return slice(
-    x,
-    start,
-    x.shape.map((n, i) => (i === axis ? size : n)),
-  )
-}
-
-/** Zeros before, after and between the elements of each axis. */
-export function pad(
-  x: Node,
-  low: readonly number[],
-  high: readonly number[],
-  interior: readonly number[] = Array.isArray(low) ? low.map(() => 0) : [],
-): Node {
-  requireNodes('pad', x)
-  requireCounts('pad', 'low', low, x.shape.length)
-  requireCounts('pad', 'high', high, x.shape.length)
-  requireCounts('pad', 'interior', interior, x.shape.length)
-  const shape = x.shape.map((n, i) => low[i] + n + (n - 1) * interior[i] + high[i])
-  if (sameShape(shape, x.shape)) return x
-  if (uniformValue(x) === 0) return fill(x.graph, 0, shape)
-  if (x.op === 'transpose') {
-    const [before, after, between] = beneath(x, low, high, interior)
-    return transpose(pad(x.inputs[0], before, after, between), x.attributes.permutation)
-  }
-  return x.graph.intern('pad', [x], { low: [...low], high: [...high], interior: [...interior] }, shape)
 }
 
 /** Elements in the opposite order along some axes. */
@@ -187,21 +125,23 @@ export function concat(inputs: readonly Node[], axis: number): Node {
       'concat',
       `${inputs.map((n) => `[${n.shape}]`).join(', ')} along axis ${axis}; all other axes must agree`,
     )
-  const shape = first.shape.map((d, i) => (i === axis ? inputs.reduce((sum, n) => sum + n.shape[axis], 0) : d))
-  if (
-    first.op === 'transpose' &&
-    inputs.every((n) => n.op === 'transpose' && sameShape(n.attributes.permutation, first.attributes.permutation))
-  ) {
-    const { permutation } = first.attributes
-    return transpose(
-      concat(
-        inputs.map((n) => n.inputs[0]),
-        permutation[axis],
-      ),
-      permutation,
-    )
+  const turned = inputs.find((n) => n.op === 'transpose' && n.varying)
+  if (turned?.op === 'transpose') {
+    const { permutation } = turned.attributes
+    const inverse = inversePermutation(permutation)
+    const same = (n: Node) => n.op === 'transpose' && sameShape(n.attributes.permutation, permutation)
+    // what does not vary is transposed once, when it is bound
+    if (inputs.every((n) => same(n) || !n.varying)) {
+      const straight = inputs.map((n) => (same(n) ? n.inputs[0] : transpose(n, inverse)))
+      return transpose(concat(straight, permutation[axis]), permutation)
+    }
   }
-  return first.graph.intern('concat', [...inputs], { axis }, shape)
+  const parts = inputs.flatMap((n) => (n.op === 'concat' && n.attributes.axis === axis ? n.inputs : [n]))
+  const shape = first.shape.with(
+    axis,
+    inputs.reduce((sum, n) => sum + n.shape[axis], 0),
+  )
+  return first.graph.intern('concat', parts, { axis }, shape)
 }
 
 /** What a node is beneath reshapes and broadcasts: the same numbers. */

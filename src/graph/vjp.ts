@@ -21,7 +21,8 @@ import { conv, convFilterGrad, convInputGrad, matMul } from './linear'
 import type { Node, Op, UnaryOp } from './node'
 import { argmax, oneHot, softmax, sum, sumTo } from './reduction'
 import { inversePermutation } from './shape'
-import { broadcast, pad, reshape, reverse, slice, sliceAxis, swapLast, transpose } from './structure'
+import { pad, slice, sliceAxis } from './slicing'
+import { broadcast, reshape, reverse, swapLast, transpose } from './structure'
 
 /** The part of the cotangent g of node y that reaches input i; undefined where the derivative is zero everywhere. */
 export type VjpRule<K extends Op> = (y: Node<K>, g: Node, i: number) => Node | undefined
@@ -100,24 +101,14 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
   transpose: (y, g) => transpose(g, inversePermutation(y.attributes.permutation)),
   broadcast: (y, g) => unbroadcast(g, y.inputs[0]),
   slice: (y, g) => {
-    const { start, step } = y.attributes
-    const high = y.inputs[0].shape.map((n, i) => n - start[i] - (y.shape[i] - 1) * step[i] - 1)
+    const { start } = y.attributes
     return pad(
       g,
       start,
-      high,
-      step.map((n) => n - 1),
+      y.inputs[0].shape.map((n, i) => n - start[i] - y.shape[i]),
     )
   },
-  pad: (y, g) => {
-    const { low, interior } = y.attributes
-    return slice(
-      g,
-      low,
-      y.inputs[0].shape,
-      interior.map((n) => n + 1),
-    )
-  },
+  pad: (y, g) => slice(g, y.attributes.low, y.inputs[0].shape),
   reverse: (y, g) => reverse(g, y.attributes.axes),
   concat: (y, g, i) => {
     const { axis } = y.attributes

@@ -6,7 +6,7 @@ import { tensorValues } from '../client/shared/tensor-values'
 import type { TrainingOptions } from '../client/training-options'
 import { number, requireObject } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
-import { sameShape } from '../graph/index'
+import { sameShape } from '../graph'
 import { normOf } from '../numbers/norms'
 
 /** Whether what was recovered has the shared gradient. */
@@ -25,6 +25,7 @@ export interface Recovered {
   readonly labels: Parameters<typeof gradientsOf>[2]
 }
 
+/** Options of `proofOf`. The options of the client's training are among them. */
 export interface ProofOptions extends TrainingOptions {
   /** Default 1e-4: float32 gradients of the same data differ by about 1e-6. */
   tolerance?: number

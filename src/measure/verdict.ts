@@ -9,7 +9,12 @@ import type { Baseline } from './baselines'
  */
 export type Status = 'converged' | 'max-iterations' | 'diverged' | 'stalled' | 'aborted' | 'budget'
 
-const STATUSES: readonly Status[] = ['converged', 'max-iterations', 'diverged', 'stalled', 'aborted', 'budget']
+/** How an attack ended: as its best search did, or with a match that what was shared does not determine. */
+export type LeakageStatus = Status | 'undetermined'
+
+const STATUSES: readonly LeakageStatus[] = [
+  ...(['converged', 'undetermined', 'max-iterations', 'diverged', 'stalled', 'aborted', 'budget'] as const),
+]
 
 /** PSNR in dB from which data can be taken for the original; noise that has its colours gets to some 15. */
 export const ALIKE = 20
@@ -43,14 +48,15 @@ export function closenessOf(psnr: number, baselines: readonly Baseline[]): Requi
  * - `recovered`: the gradient was matched, and every reconstruction is like its original.
  * - `matched`: the gradient was matched. There are no originals to compare with, so the data may be others.
  * - `unlike`: the gradient was matched, by data that are not like the originals.
+ * - `undetermined`: the gradient was matched, and part of what was found could be otherwise.
  * - `partial`: the gradient was not matched, and still at least one reconstruction is closer to its original than every
  *   baseline: something leaked.
  * - `failed`: the gradient was not matched, and no reconstruction is closer than a guess. That is no proof of safety.
  * - `interrupted`: the caller ended the run.
  */
-export type VerdictName = 'recovered' | 'matched' | 'unlike' | 'partial' | 'failed' | 'interrupted'
+export type VerdictName = 'recovered' | 'matched' | 'unlike' | 'undetermined' | 'partial' | 'failed' | 'interrupted'
 
-/** What a run is called; a failure never has a success's name. */
+/** The name of an outcome. A failure never has the name of a success. */
 export interface Verdict {
   readonly name: VerdictName
   /** For people to read. */
@@ -68,7 +74,7 @@ export interface Verdict {
  * originals
  * @throws DlgError `invalid-option` for an unknown status, `invalid-data` for samples that do not say whether they are alike
  */
-export function verdictOf(status: Status, samples?: readonly Closeness[]): Verdict {
+export function verdictOf(status: LeakageStatus, samples?: readonly Closeness[]): Verdict {
   choice('status', status, STATUSES)
   checkSamples(samples)
   if (status === 'aborted') return failure('interrupted', 'interrupted, NOT converged, best so far')
@@ -76,6 +82,10 @@ export function verdictOf(status: Status, samples?: readonly Closeness[]): Verdi
     if (!samples) return success('matched', 'matched the gradient')
     if (samples.every(({ alike }) => alike)) return success('recovered', 'converged')
     return failure('unlike', 'FAILED (converged to other data with this gradient)')
+  }
+  if (status === 'undetermined') {
+    const word = 'UNDETERMINED (matched, but part of what was found does not move what was shared)'
+    return { name: 'undetermined', word, failed: samples?.some(({ alike }) => !alike) ?? false, interrupted: false }
   }
   const closer = samples?.filter((sample) => sample.closer ?? sample.alike).length ?? 0
   if (closer === 0) return failure('failed', `FAILED (${status}), best so far`)

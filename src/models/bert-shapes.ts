@@ -1,7 +1,7 @@
 import { choice } from '../errors/checks'
 import type { BertConfig } from './bert-config'
 
-/** What turns the encoder's output into the training loss's input. */
+/** The part between the encoder's output and the training loss. */
 export type Head = 'mean' | 'first' | 'mlm'
 
 const HEADS: readonly Head[] = ['mean', 'first', 'mlm']

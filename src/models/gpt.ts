@@ -14,7 +14,7 @@ export interface GptModel {
   readonly weights: tf.NamedTensorMap
   /** The word-embedding table [vocabulary, hidden]. */
   readonly words: tf.Tensor2D
-  /** What a client trains: token ids [batch, tokens] in, logits [batch, tokens, vocabulary] out. */
+  /** The model that a client trains: token ids [batch, tokens] in, logits [batch, tokens, vocabulary] out. */
   overTokens(tokens: number): FunctionalModel
   /** Frees the weights. */
   dispose(): void

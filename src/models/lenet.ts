@@ -8,7 +8,7 @@ export interface LeNetOptions {
   size?: number
   channels?: number
   classes?: number
-  /** Of the weights. */
+  /** Seed of the weights. */
   seed?: number
   /** `uniform` is U(−0.5, 0.5), as in the authors' code (default); `default` is PyTorch's U(±1/√fan-in). */
   init?: 'uniform' | 'default'

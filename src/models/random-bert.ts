@@ -6,10 +6,11 @@ import { type BertConfig, checkConfig, MOST } from './bert-config'
 import { checkHead, encoderShapes, type Head, headShapes } from './bert-shapes'
 import { bert, type TextModel } from './text-model'
 
+/** Sizes, head and seed of a random encoder. */
 export interface RandomBertOptions extends Partial<BertConfig> {
   readonly vocabularySize: number
   readonly head?: Head
-  /** Of the classification heads. Default 2. */
+  /** Number of classes of the classification heads. Default 2. */
   readonly classes?: number
   /** Standard deviation of the matrices. Default 0.02, as BERT begins its training. */
   readonly std?: number

@@ -5,6 +5,7 @@ import { type GptModel, gpt } from './gpt'
 import { checkGptConfig, type GptConfig, gptShapes } from './gpt-shapes'
 import { checkRandom, requireRoom } from './random-bert'
 
+/** Sizes and seed of a random decoder. */
 export interface RandomGptOptions extends Partial<GptConfig> {
   readonly vocabularySize: number
   /** Standard deviation of the matrices. Default 0.02, as GPT-2 begins its training. */

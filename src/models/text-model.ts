@@ -10,15 +10,15 @@ import { checkHead, encoderShapes, type Head, headShapes, WORDS } from './bert-s
 export interface TextModel {
   readonly config: BertConfig
   readonly head: Head
-  /** Of the classification heads. */
+  /** Number of classes of the classification heads. */
   readonly classes: number
   /** Every trained weight by its Hugging Face name, without a `bert.` in front. */
   readonly weights: tf.NamedTensorMap
   /** The word-embedding table [vocabulary, hidden]. */
   readonly words: tf.Tensor2D
-  /** What a client trains: token ids [batch, tokens] in, logits out, all weights trained. */
+  /** The model that a client trains: token ids [batch, tokens] in, logits out, all weights trained. */
   overTokens(tokens: number): FunctionalModel
-  /** What an attack searches: word embeddings [batch, tokens, hidden] in; the table itself is not among the weights. */
+  /** The model that an attack searches: word embeddings [batch, tokens, hidden] in; the table itself is not among its weights. */
   overEmbeddings(tokens: number): FunctionalModel
   /** Frees the weights. */
   dispose(): void

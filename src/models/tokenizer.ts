@@ -45,7 +45,7 @@ export function encodeFor(model: { readonly config: BertConfig }, tokenizer: Tex
   return ids
 }
 
-/** Of a tokenizer.json, what is read here. */
+/** The part of a tokenizer.json that is read here. */
 interface TokenizerFile {
   readonly model: { readonly type?: string; readonly vocab: Record<string, number> }
   readonly truncation: unknown

@@ -23,6 +23,8 @@ export interface Option<Given, Decided = Given> {
 
 /** An option on the command line: `--name`, in lower case with hyphens. */
 export interface Flag<Given> {
+  /** Its name there, where that is not the option's own. */
+  readonly name?: string
   /** Stands for the value in the help, such as `N`; undefined for a switch. */
   readonly value?: string
   /**
@@ -92,10 +94,11 @@ export const countOption = (standard: number, help: string) => ({
   flag: wholeFlag(1),
 })
 
-export const wholeFlag = (least: number): Flag<number> => ({
+export const wholeFlag = (least: number, most: number = Number.MAX_SAFE_INTEGER): Flag<number> => ({
   value: 'N',
-  read: (word) => (/^-?\d+$/.test(word) && Number(word) >= least ? Number(word) : undefined),
-  right: Number.isFinite(least) ? `a whole number of at least ${least}` : 'a whole number',
+  read: (word) => (/^-?\d+$/.test(word) && Number(word) >= least && Number(word) <= most ? Number(word) : undefined),
+  right:
+    most < Number.MAX_SAFE_INTEGER ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`,
 })
 
 /** A number that passes a test. */

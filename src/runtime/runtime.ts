@@ -44,6 +44,7 @@ export interface Evaluator {
   run(inputs: readonly Values[]): Promise<Values[]>
   /** The bound program as plain data, where another thread can open and run it. */
   readonly portable?: PortableProgram
+  /** Frees what the bound program holds. It must not be run afterwards. */
   dispose(): void
 }
 

@@ -13,7 +13,7 @@ const LARGEST_CONSTANT = 64
 type DataId = tf.TensorInfo['dataId']
 type Recorded = tf.Tensor
 
-/** What code under a trace works with. */
+/** The recorder as code under a trace sees it. */
 export interface Recorder {
   /** A tfjs tensor that stands for a node while the trace runs. */
   tensorOf(node: Node, dtype?: tf.DataType): Recorded
@@ -130,7 +130,7 @@ class RecordingBackend extends tf.KernelBackend {
 /** An error that says what cannot be traced. What a node cannot be built of is for the recorder to name the kernel and the layer of. */
 const isRefusal = (error: unknown): error is DlgError => error instanceof DlgError && error.code !== 'invalid-graph'
 
-/** What a foreign error says; tfjs names a kernel that neither the user's backend nor the tracer has. */
+/** The message for an error from outside. tfjs names a kernel that neither the user's backend nor the tracer has. */
 function reason({ message }: Error): string {
   const missing = /^Kernel '(\w+)' not registered/.exec(message)
   return missing ? `the operation ${missing[1]}` : `the forward pass: ${message}`

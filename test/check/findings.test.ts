@@ -39,10 +39,16 @@ describe('layers that do not learn', () => {
 describe('which attacks apply', () => {
   it('closed form where the first layer is dense with a bias', async () => {
     const example = { x: sample([1, 8]), y: [1] }
-    expect(found(await check(denseNet(), example), 'closed-form')[0].message).toMatch(/no search is needed/)
+    expect(found(await check(denseNet(), example), 'closed-form')[0]).toMatchObject({
+      message: expect.stringMatching(/no search is needed/),
+      attack: 'dense-inversion',
+    })
     expect(found(await check(denseNet({ bias: false }), example), 'closed-form')).toEqual([])
     const two = { x: sample([2, 8]), y: [1, 0] }
-    expect(found(await check(denseNet(), two), 'closed-form')[0].message).toMatch(/samples that alone reach/)
+    expect(found(await check(denseNet(), two), 'closed-form')[0]).toMatchObject({
+      message: expect.stringMatching(/samples that alone reach/),
+      attack: 'isolated-inputs',
+    })
   })
 
   it('token sets where there is an embedding, whose ids no search moves', async () => {

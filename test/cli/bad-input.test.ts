@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { cifar100 } from '../../src/cli/data/index'
+import { cifar100 } from '../../src/cli/data'
 import { encodePng } from '../../src/io'
 import { cifar100Archive } from './data/archive-files'
 import { dlg, scratch, spawnDlg, writePhoto } from './terminal'
@@ -46,9 +46,10 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     ['image @photo.png --size 64', 'the image is 40x40, should be at least 64x64 for --size 64'],
     ['image @photo.png --size 11', "--size is '11'; it must be a whole number from 12 to 256"],
     ['image @photo.png --size 1e9', "--size is '1e9'; it must be a whole number from 12 to 256"],
-    ['image @photo.png --seed=', "--seed is ''; it must be a whole number of at least 0"],
-    ['image @photo.png --seed=-1', "--seed is '-1'"],
-    ['image @photo.png --seed -1', 'option '],
+    ['image @photo.png --seed=', "--seed is ''; it must be a whole number"],
+    ['image @photo.png --seed --json', 'option '],
+    ['image @photo.png --seed -x', 'option '],
+    ['image @photo.png --seed -1.5', "--seed is '-1.5'; it must be a whole number"],
     ['image @photo.png --seed 1.5', "--seed is '1.5'"],
     ['image @photo.png --seed 99999999999999999999', "--seed is '99999999999999999999'"],
     ['image @photo.png --seed', 'option '],
@@ -60,7 +61,29 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     ['batch @photo.png --batch-update each', "--batch-update is 'each'; it must be together or one-by-one"],
     ['image @photo.png --classes 1', "--classes is '1'; it must be a whole number from 2 to 100000"],
     ['image @photo.png --classes 10 --class 10', "--class is '10'; it must be a whole number from 0 to 9"],
-    ['image @photo.png --labels guess', "--labels is 'guess'; it must be joint or infer or known"],
+    [
+      'image @photo.png --labels guess',
+      "--labels is 'guess'; it must be known or joint or infer or classes such as 3,1",
+    ],
+    ['image @photo.png --labels 1,2', '2 labels for a batch of 1; give one for each sample'],
+    ['image @photo.png --labels 100', 'label 100 is not a class index in [0, 100)'],
+    ['image @photo.png --scale 0', "--scale is '0'; it must be auto or a number other than 0"],
+    ['image @photo.png --scale=', "--scale is ''; it must be auto or a number other than 0"],
+    ['image @photo.png --priors smooth=1', "--priors is 'smooth=1'; it must be names and weights such as "],
+    ['image @photo.png --priors box=1,box=', "--priors is 'box=1,box='; it must be names and weights such as "],
+    ['image @photo.png --priors box=1 --tv 1', '--tv and --priors are both given; give one'],
+    ['image @photo.png --tv -1', "--tv is '-1'; it must be a number of at least 0"],
+    ['image @photo.png --prior-easing 0', "--prior-easing is '0'; it must be a number above 0 and at most 1"],
+    ['image @photo.png --patience 0', "--patience is '0'; it must be a whole number of at least 1 or Infinity"],
+    ['image @photo.png --tolerance 1', "--tolerance is '1'; it must be a number in [0, 1)"],
+    ['image @photo.png --budget 0', "--budget is '0'; it must be a number of evaluations such as 5000, or a time"],
+    ['image @photo.png --budget 30d', "--budget is '30d'; it must be a number of evaluations such as 5000, or a time"],
+    ['image @photo.png --time-limit 30', "--time-limit is '30'; it must be a time such as 30s or 5m"],
+    ['image @photo.png --time-limit 0s', "--time-limit is '0s'; it must be a time such as 30s or 5m"],
+    ['image @photo.png --time-limit 1s --budget 2s', '--budget and --time-limit both give a time; give one'],
+    ['image @photo.png --init zeros', "--init is 'zeros'; it must be gray or normal or uniform"],
+    ['image @photo.png --batch-size 2', "unknown option '--batch-size'"],
+    ['image @photo.png --iterations 99999999999999999999', "--iterations is '99999999999999999999'"],
     ['image @photo.png --optimizer sgd', "--optimizer is 'sgd'; it must be lbfgs or adam"],
     ['image @photo.png --distance l1', "--distance is 'l1'; it must be l2 or cosine"],
     ['image @photo.png --preset fast', "--preset is 'fast'"],
@@ -80,7 +103,7 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     ],
     [`batch ${'@photo.png '.repeat(129).trim()}`, '129 images given; dlg batch takes at most 128'],
     ['cifar 25', "'25' is not an option; the image is chosen with --index"],
-    ['cifar --index -3', 'option '],
+    ['cifar --index -3', "--index is '-3'; it must be a whole number of at least 0"],
     ['cifar --index x', "--index is 'x'; it must be a whole number of at least 0"],
     ['cifar --dataset mnist', "--dataset is 'mnist'; it must be cifar100 or cifar10"],
     ['cifar --split all', "--split is 'all'"],
@@ -92,6 +115,9 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     ['cifar --archive @whole.tar.gz --dataset cifar10', "has no 'cifar-10-batches-bin/data_batch_1.bin'"],
     ['cifar --dataset cifar10', 'cifar-10-binary.tar.gz: truncated or corrupt, its MD5 is'],
     ['cifar', 'cifar-100-binary.tar.gz cannot be downloaded ('],
+    // before anything is downloaded
+    ['cifar --out @notes.txt', 'is a file; give a folder'],
+    ['cifar --out /proc/none/out', '--out /proc/none/out: cannot be written: '],
   ])('dlg %s', async (line, message) => {
     prepare()
     const before = folder.names()

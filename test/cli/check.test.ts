@@ -68,6 +68,28 @@ describe('dlg check', () => {
     expect(codes).toEqual(expect.arrayContaining(['token-set', 'no-search']))
   })
 
+  it('says under a finding which command acts on it, as a shell takes it', async () => {
+    const { stdout } = await checked(convNet(), '--batch-size', '2', '--reduction', 'sum', '--range', '-1,1')
+    const command = `dlg attack --model ${folder.at('model.json')} --gradients FILE --batch-size 2 --reduction sum --range -1,1`
+    const commandAfter = (finding: RegExp) => {
+      const lines = stdout.split('\n')
+      const from = lines.findIndex((line) => finding.test(line))
+      const at = lines.findIndex((line, i) => i > from && /^ {11}dlg /.test(line))
+      expect(lines.slice(from + 1, at).filter((line) => /^ {2}\w/.test(line))).toEqual([])
+      const last = lines.findIndex((line, i) => i >= at && !line.endsWith('\\'))
+      return lines
+        .slice(at, last + 1)
+        .map((line) => line.trim().replace(/ \\$/, ''))
+        .join(' ')
+    }
+    expect(commandAfter(/^ {2}ok +labels of /)).toBe(`${command} --attack label-inference`)
+    expect(commandAfter(/^ {2}ok +everything is smooth /)).toBe(command)
+    expect(stdout.match(/ dlg attack /g)).toHaveLength(2)
+    // in its own words, and not in those of the call
+    expect(stdout).toContain('(--labels infer)')
+    for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100)
+  })
+
   it('as a process, and the same for the same seed', async () => {
     model = convNet()
     await writeModel(model, folder.at('model.json'))

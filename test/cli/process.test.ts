@@ -1,8 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { readJson, scratch, spawnDlg, writePhoto } from './terminal'
+import { entry, readJson, scratch, spawnDlg, writePhoto } from './terminal'
 
 const folder = scratch()
 
@@ -81,5 +82,45 @@ describe('as a process', () => {
     expect([code, stdout]).toEqual([130, ''])
     expect(stderr).toMatch(/dlg: interrupted before the attack began: nothing was written\n$/)
     expect(folder.names()).toEqual([])
+  })
+
+  /** With one of its streams gone before it writes, or going nowhere. */
+  const broken = (stream: 'stdout' | 'stderr', argv: string[]) =>
+    new Promise<{ code: number | null; other: string }>((resolve) => {
+      const child = spawn(process.execPath, ['--import', 'tsx', entry, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
+      child[stream].destroy()
+      let other = ''
+      child[stream === 'stdout' ? 'stderr' : 'stdout'].on('data', (chunk) => {
+        other += chunk
+      })
+      child.on('close', (code) => resolve({ code, other }))
+    })
+
+  it.each(['stdout', 'stderr'] as const)('goes on when the reader of %s leaves', async (stream) => {
+    const photo = writePhoto(folder.at('photo.png'))
+    const argv = ['image', photo, '--size', '12', '--iterations', '1', '--restarts', '1', '--runtime', 'tfjs']
+    const { code, other } = await broken(stream, [...argv, '--out', folder.at('out')])
+    expect(readdirSync(folder.at('out')).sort()).toEqual(SET)
+    expect(code).toBe(1)
+    expect(other).toMatch(stream === 'stderr' ? /^FAILED \(max-iterations\)/ : /^restart 1\/1 /)
+  })
+
+  it.runIf(existsSync('/dev/full'))('says so when stdout is full, and keeps the files', async () => {
+    const photo = writePhoto(folder.at('photo.png'))
+    const argv = ['image', photo, '--size', '12', '--iterations', '1', '--restarts', '1', '--runtime', 'tfjs', '--json']
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, ['--import', 'tsx', entry, ...argv, '--out', folder.at('out')], {
+      stdio: ['ignore', full, 'pipe'],
+    })
+    let stderr = ''
+    child.stderr?.on('data', (chunk) => {
+      stderr += chunk
+    })
+    const code = await new Promise((resolve) => child.on('close', resolve))
+    closeSync(full)
+    expect(stderr.trim().split('\n').at(-1)).toMatch(/^dlg: standard output cannot be written: ENOSPC/)
+    expect(stderr).not.toMatch(/^ {4}at /m)
+    expect(code).toBe(74)
+    expect(readdirSync(folder.at('out')).sort()).toEqual(SET)
   })
 })

@@ -7,7 +7,8 @@ import { afterEach, beforeEach } from 'vitest'
 import { run } from '../../src/cli/main'
 import { encodePng } from '../../src/io'
 
-const entry = fileURLToPath(new URL('../../src/cli/index.ts', import.meta.url))
+/** The command's source. */
+export const entry = fileURLToPath(new URL('../../src/cli/index.ts', import.meta.url))
 
 /** An empty folder for each test. */
 export function scratch(): { at: (name: string) => string; names: () => string[] } {

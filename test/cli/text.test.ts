@@ -65,6 +65,23 @@ describe('dlg text', () => {
     expect(readFileSync(folder.at('out/table.txt'), 'utf8').includes('[MASK]')).toBe(head === 'mlm')
   })
 
+  it('takes options of the search, and tells the way of the restart that came closest alone', async () => {
+    const argv = ['--iterations', '2', '--restarts', '2', '--seed', '-1', '--budget', '5000', '--time-limit', '5m']
+    await dlg(['text', SENTENCE, ...argv, '--out', folder.at('out')])
+    const { seed, options } = readJson(folder.at('out/result.json'))
+    expect(seed).toBe(-1)
+    const budget = { evaluations: 5000, milliseconds: 300_000 }
+    expect(options).toMatchObject({ iterations: 2, restarts: 2, budget, distance: 'balanced', tolerance: 1e-9 })
+    const rows = readFileSync(folder.at('out/table.txt'), 'utf8').trimEnd().split('\n').slice(1, -2)
+    expect(rows.map((row) => Number.parseInt(row, 10))).toEqual(rows.map((_, i) => 10 * i))
+    expect(rows.length).toBeLessThanOrEqual(3)
+  })
+
+  it('ends at a budget with the best so far', async () => {
+    const { code, stdout } = await dlg(['text', SENTENCE, '--budget', '5', '--out', folder.at('out')])
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^FAILED \(budget\), best so far: /)])
+  })
+
   it('calls a failure a failure', async () => {
     const { code, stdout } = await dlg(['text', SENTENCE, '--iterations', '1', '--out', folder.at('out')])
     expect(code).toBe(1)
@@ -192,10 +209,14 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     [['we '.repeat(63)], 'the text has 65 tokens; the encoder takes 64'],
     [[SENTENCE, '--head', 'last'], "--head is 'last'; it must be mean or first or mlm"],
     [[SENTENCE, '--start', 'gray'], "--start is 'gray'; it must be normal or span"],
-    [[SENTENCE, '--distance', 'l1'], "--distance is 'l1'; it must be balanced or l2 or cosine or tag"],
+    [[SENTENCE, '--distance', 'l1'], "--distance is 'l1'; it must be l2 or cosine or balanced or tag"],
     [[SENTENCE, '--runtime', 'gpu'], "--runtime is 'gpu'; it must be auto or onnx or tfjs or reference"],
     [[SENTENCE, '--iterations', '0'], "--iterations is '0'; it must be a whole number of at least 1"],
-    [[SENTENCE, '--seed', '1.5'], "--seed is '1.5'; it must be a whole number of at least 0"],
+    [[SENTENCE, '--seed', '1.5'], "--seed is '1.5'; it must be a whole number"],
+    [[SENTENCE, '--restarts', '0'], "--restarts is '0'; it must be a whole number of at least 1"],
+    [[SENTENCE, '--tolerance', '-1'], "--tolerance is '-1'; it must be a number in [0, 1)"],
+    [[SENTENCE, '--budget', '1s', '--time-limit', '1s'], '--budget and --time-limit both give a time; give one'],
+    [[SENTENCE, '--out', '/proc/none'], '--out /proc/none: cannot be written: '],
     [[SENTENCE, '--with-embedding-gradient=yes'], 'option '],
     [[SENTENCE, '--wights', 'x'], "unknown option '--wights'; did you mean --weights?"],
     [[SENTENCE, '--tokenizer', '@tokenizer.json'], '--tokenizer belongs to --weights, which is not given'],

@@ -1,4 +1,9 @@
 const OPTIONS = ['undefined', '{}', 'an object without a prototype'] as const
+/** Whatever has no element type, and the options of an attack that has none. */
+const OBJECTS = [
+  ...(['{}', '{shape: null}', '{width: 0}', 'a disposed tensor', 'a node of another graph'] as const),
+  ...(['a near node', 'an object without a prototype'] as const),
+]
 
 /**
  * The values of `wrongs` that are right after all, by export and position: options that may be left out, an empty list of axes, a
@@ -31,6 +36,7 @@ export const accepted: {
     totalVariation: { 0: ['1e9'] },
   },
   'dlg-ts graph': {
+    surround: { 0: ['a node of another graph'], 3: ['NaN', '-1', '1e9'] },
     abs: { 0: ['a node of another graph'] },
     alignPermutation: { 0: ['[]'] },
     argmax: { 0: ['a node of another graph'] },
@@ -81,6 +87,8 @@ export const accepted: {
     unshaped: { 0: ['a node of another graph'] },
   },
   'dlg-ts/analytic': {
+    denseRows: { 2: OPTIONS },
+    spear: { 2: OPTIONS },
     exactData: { 2: OPTIONS },
     exactSequences: { 2: OPTIONS },
     firstDense: { 1: OPTIONS },
@@ -122,6 +130,9 @@ export const accepted: {
     wordPieceVocabulary: { 0: ['a word'], 1: ['undefined', '1e9'] },
   },
   'dlg-ts/io': {
+    coarser: { 0: OBJECTS, 1: OBJECTS },
+    isWhole: { 0: OBJECTS },
+    readFloatTensors: { 1: OPTIONS },
     // nothing is read before its load
     modelFromFile: { 0: ['a word'] },
     decodeImage: { 1: ['undefined', 'a word'] },
@@ -142,5 +153,11 @@ export const accepted: {
   },
   'dlg-ts/onnx-web': {
     onnxWeb: { 0: OPTIONS },
+  },
+  'dlg-ts/attacks': {
+    attack: { 2: ['undefined', ...OBJECTS], 3: OPTIONS },
+    outcome: { 0: ['a word'], 1: ['NaN', '-1', '1e9'], 2: ['{}', 'an object without a prototype'] },
+    runAttack: { 2: OBJECTS, 3: OPTIONS },
+    targetOf: { 2: OPTIONS },
   },
 }

@@ -89,6 +89,40 @@ export const cases: Case[] = [
   { name: 'less', build: (a, b) => g.mul(a, g.less(a, b)), shapes: [[6], [6]] },
   { name: 'equal', build: (a, b) => g.mul(a, g.sub(b, g.equal(a, b))), shapes: [[6], [6]] },
   { name: 'select', build: (a, b) => g.select(g.less(a, b), bend(a), g.mul(a, b)), shapes: [[2, 3], [3]] },
+  {
+    name: 'single numbers beside a last axis of one',
+    build: (a, b, c) => {
+      const mask = g.less(a, g.scalar(a.graph, 0.1))
+      return g.select(mask, g.mul(g.offset(bend(a), 0.5), b), g.maximum(g.div(a, c), g.scalar(a.graph, 0.9)))
+    },
+    shapes: [[2, 3, 1], [], [1]],
+    low: 0.05,
+    high: 1,
+  },
+  {
+    name: 'reshapes beneath arithmetic',
+    build: (a, b) => {
+      const [x, y] = [a, b].map((n) => g.reshape(bend(n), [6]))
+      return g.mul(g.sub(x, g.iota(a.graph, 6)), g.add(x, g.maximum(y, g.scalar(a.graph, 0.05))))
+    },
+    shapes: [
+      [2, 3],
+      [2, 3],
+    ],
+  },
+  {
+    name: 'quotient by what does not vary',
+    build: (a) => g.square(g.div(g.neg(bend(a)), g.offset(g.iota(a.graph, 3), 1))),
+    shapes: [[2, 3]],
+  },
+  {
+    name: 'sum and difference of equal multiples',
+    build: (a, b) => {
+      const [x, y] = [g.scale(bend(a), 0.3), g.scale(bend(b), 0.3)]
+      return g.mul(g.add(x, y), g.sub(x, y))
+    },
+    shapes: [[4], [4]],
+  },
   { name: 'reshape', build: (x) => g.reshape(bend(x), [3, 2]), shapes: [[2, 3]] },
   {
     name: 'transpose',
@@ -109,6 +143,46 @@ export const cases: Case[] = [
   { name: 'broadcast', build: (x) => g.broadcast(bend(x), [2, 4, 3]), shapes: [[4, 1]] },
   { name: 'slice', build: (x) => g.slice(bend(x), [1, 0], [2, 3], [2, 1]), shapes: [[5, 4]] },
   { name: 'pad', build: (x) => g.pad(bend(x), [1, 0], [2, 1], [1, 2]), shapes: [[3, 2]] },
+  ...[
+    { name: 'slice of blocks', start: [0, 1], size: [4, 3], step: [1, 2] },
+    { name: 'slice across blocks', start: [0, 2], size: [4, 3], step: [1, 2] },
+    { name: 'slice beyond the last block', start: [1, 0], size: [2, 4], step: [2, 2] },
+  ].map(
+    ({ name, start, size, step }): Case => ({
+      name,
+      build: (x) => g.slice(bend(x), start, size, step),
+      shapes: [[4, 7]],
+    }),
+  ),
+  {
+    name: 'columns joined again',
+    build: (x) => {
+      const y = bend(x)
+      const column = (k: number) => g.slice(y, [0, k], [2, 3], [1, 3])
+      return g.mul(g.mul(column(0), column(2)), g.exp(column(1)))
+    },
+    shapes: [[2, 9]],
+  },
+  { name: 'slice of a slice', build: (x) => g.sliceAxis(g.sliceAxis(bend(x), 0, 1, 3), 0, 1, 2), shapes: [[5, 2]] },
+  { name: 'slice of a pad', build: (x) => g.slice(g.pad(bend(x), [2, 0], [1, 0]), [3, 1], [2, 1]), shapes: [[4, 3]] },
+  {
+    name: 'slice of a concat',
+    build: (a, b) => g.sliceAxis(g.concat([bend(a), b], 1), 1, 4, 1),
+    shapes: [
+      [2, 3],
+      [2, 2],
+    ],
+  },
+  { name: 'surround', build: (x) => g.surround(bend(x), [1, 0], [2, 1], 0.5), shapes: [[3, 2]] },
+  {
+    name: 'either of two choices',
+    build: (a, b) => {
+      const mask = g.less(a, b)
+      const nothing = g.scalar(a.graph, 0)
+      return g.add(g.select(mask, nothing, bend(a)), g.select(mask, g.mul(a, b), nothing))
+    },
+    shapes: [[6], [6]],
+  },
   {
     name: 'reverse',
     build: (x, y) => g.mul(g.reverse(bend(x), [1]), y),

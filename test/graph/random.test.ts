@@ -36,7 +36,11 @@ function permutation(rank: number, detail: number): number[] {
   })
 }
 
-const operations: readonly ((a: Both, b: Both, detail: number) => Both | undefined)[] = [
+type Operation = (a: Both, b: Both, detail: number) => Both | undefined
+
+const softmax: Operation = ({ node, tensor }, _b, _detail) => ({ node: g.softmax(node), tensor: tf.softmax(tensor) })
+
+const operations: readonly Operation[] = [
   ({ node, tensor }, _, detail) => {
     const order = permutation(node.shape.length, detail)
     return { node: g.transpose(node, order), tensor: tf.transpose(tensor, order) }
@@ -57,8 +61,45 @@ const operations: readonly ((a: Both, b: Both, detail: number) => Both | undefin
     const factor = at([0.5, -1, 2], detail)
     return { node: g.scale(node, factor), tensor: tf.mul(tensor, factor) }
   },
+  ({ node, tensor }, _, detail) => {
+    const rank = node.shape.length
+    if (rank === 0) return undefined
+    const axis = Math.floor(detail * 97) % rank
+    const step = at([1, 2, 3], detail)
+    const start = Math.min(Math.floor(detail * 41) % 3, node.shape[axis] - 1)
+    const first = node.shape.map((_, i) => (i === axis ? start : 0))
+    const every = node.shape.map((_, i) => (i === axis ? step : 1))
+    const size = node.shape.map((n, i) => (i === axis ? Math.ceil((n - start) / step) : n))
+    return {
+      node: g.slice(node, first, size, every),
+      tensor: tf.stridedSlice(tensor, first, [...node.shape], every),
+    }
+  },
+  ({ node, tensor }, _, detail) => {
+    const rank = node.shape.length
+    if (rank === 0) return undefined
+    const axis = Math.floor(detail * 97) % rank
+    const low = node.shape.map((_, i) => (i === axis ? Math.floor(detail * 41) % 3 : 0))
+    const high = node.shape.map((_, i) => (i === axis ? Math.floor(detail * 53) % 3 : 0))
+    const value = at([0, 0, 0.5], detail)
+    const paddings = low.map((n, i) => [n, high[i]] as [number, number])
+    return { node: g.surround(node, low, high, value), tensor: tf.pad(tensor, paddings, value) }
+  },
+  ({ node, tensor }, _, detail) => {
+    const rank = node.shape.length
+    if (rank === 0) return undefined
+    const axis = Math.floor(detail * 97) % rank
+    const parts = (n: number) => [0, 1].map((k) => (k === 0 ? Math.ceil(n / 2) : Math.floor(n / 2)))
+    const [head, tail] = parts(node.shape[axis])
+    if (tail === 0) return undefined
+    // halves in the other order
+    return {
+      node: g.concat([g.sliceAxis(node, axis, head, tail), g.sliceAxis(node, axis, 0, head)], axis),
+      tensor: tf.concat([...tf.split(tensor, [head, tail], axis)].reverse(), axis),
+    }
+  },
   ({ node, tensor }) => ({ node: g.sigmoid(node), tensor: tf.sigmoid(tensor) }),
-  ({ node, tensor }) => ({ node: g.softmax(node), tensor: tf.softmax(tensor) }),
+  softmax,
   (a, b) => ({ node: g.mul(a.node, b.node), tensor: tf.mul(a.tensor, b.tensor) }),
   (a, b) => ({ node: g.add(a.node, b.node), tensor: tf.add(a.tensor, b.tensor) }),
   (a, b) => ({ node: g.sub(a.node, b.node), tensor: tf.sub(a.tensor, b.tensor) }),
@@ -82,7 +123,7 @@ function build(leaves: readonly Both[], choices: readonly Choice[]): Both {
     const b = at(values, right)
     const operation = at(operations, kind)
     if (operation.length === 2 && !fits(a.node.shape, b.node.shape)) continue
-    if (operation === operations[6] && a.node.shape.length === 0) continue
+    if (operation === softmax && a.node.shape.length === 0) continue
     const made = operation(a, b, detail)
     if (made && made.node.shape.length <= 4 && g.sizeOf(made.node.shape) <= 200) values.push(made)
   }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DlgError, type FunctionalModel, gradientsOf, type Model, type SharedGradients } from '../../src'
 import { proofOf } from '../../src/analytic'
-import { DlgError, type FunctionalModel, gradientsOf, type Model, type SharedGradients } from '../../src/index'
 import { denseNet, numbers, plain, sample } from '../attacks/matching/tiny'
 
 type Shared = ReturnType<typeof plain>

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type AdamOptions, adam } from '../../src/optim/index'
+import { type AdamOptions, adam } from '../../src/optim'
 import { himmelblau, type Objective, quadratic, run, startOf } from './problems'
 
 /** f = gᵀx: the gradient is g everywhere. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type LineSearch, type LineSearchState, lbfgs, type Optimizer } from '../../src/optim/index'
+import { type LineSearch, type LineSearchState, lbfgs, type Optimizer } from '../../src/optim'
 import type { Pairs } from '../../src/optim/two-loop'
 import { beale, himmelblau, type Objective, quadratic, quartic, rosenbrock, run, startOf } from './problems'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DlgError } from '../../src/errors/dlg-error'
-import { adam, lbfgs, type MatrixProducts, oneByOne, recover, strongWolfe } from '../../src/optim/index'
+import { adam, lbfgs, type MatrixProducts, oneByOne, recover, strongWolfe } from '../../src/optim'
 
 const untyped = (construct: unknown) => construct as (...parameters: unknown[]) => unknown
 

@@ -1,4 +1,4 @@
-import type { Evaluation, Optimizer, OptimizerState, SynchronousOptimizer } from '../../src/optim/index'
+import type { Evaluation, Optimizer, OptimizerState, SynchronousOptimizer } from '../../src/optim'
 
 export type Objective = (x: Float64Array) => Evaluation
 

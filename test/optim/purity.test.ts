@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { adam, lbfgs, type Optimizer, recover, type SynchronousOptimizer } from '../../src/optim/index'
+import { adam, lbfgs, type Optimizer, recover, type SynchronousOptimizer } from '../../src/optim'
 import { rosenbrock, run, snapshot, startOf } from './problems'
 
 const optimizers: Optimizer[] = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { adam, lbfgs, type Optimizer, type OptimizerState, recover } from '../../src/optim/index'
+import { adam, lbfgs, type Optimizer, type OptimizerState, recover } from '../../src/optim'
 import { type Objective, rosenbrock, run, sigmoids, startOf } from './problems'
 
 /** Σ eˣ − x: minimum 1 per coordinate at 0, almost straight far to the left, overflow far to the right. */

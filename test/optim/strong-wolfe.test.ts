@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { lbfgs, type StrongWolfeOptions, strongWolfe, type Trial } from '../../src/optim/index'
+import { lbfgs, type StrongWolfeOptions, strongWolfe, type Trial } from '../../src/optim'
 import { type Objective, run } from './problems'
 
 /** A function of one variable and its derivative. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { type AdamOptions, adam, type LbfgsOptions, lbfgs, strongWolfe } from '../../src/optim/index'
+import { type AdamOptions, adam, type LbfgsOptions, lbfgs, strongWolfe } from '../../src/optim'
 import { objectives, run, startOf } from './problems'
 
 interface Traces {

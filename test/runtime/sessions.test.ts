@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { releaseCompiled } from '../../src'
 import * as g from '../../src/graph'
-import { releaseCompiled } from '../../src/index'
 import { onnxRuntime } from '../../src/runtime/onnx'
 import { loadOnnxRuntimeNode } from '../../src/runtime/onnx/node'
 import type { OnnxRuntimeModule } from '../../src/runtime/onnx/portable'

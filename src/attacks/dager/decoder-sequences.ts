@@ -1,6 +1,6 @@
 import { length } from './span'
 
-/** What of the second input at one place of each trial lies outside the second span. */
+/** For each trial: the part of block 2's input at position `at` that lies outside block 2's span. */
 export type Offsets = (trials: readonly (readonly number[])[], at: number) => Promise<Float64Array[]>
 
 /** Prefixes that are followed at a time, for each sequence of the batch. */

@@ -6,7 +6,7 @@ import { length } from './span'
 /** Descents that are tried from one candidate. */
 const ATTEMPTS = 12
 
-/** What a descent may change, and how it is judged. */
+/** The candidates that a descent chooses from, and how it judges a sequence. */
 interface Search {
   /** Candidates of every position. */
   readonly places: readonly (readonly number[])[]

@@ -31,7 +31,7 @@ export async function likelySequences(
     moved.map((vector) => vector.map((v, j) => v - base[j])),
     batchSize - 1,
   )
-  /** Of a candidate: those of a position add up to nothing. */
+  /** Null-space coordinates of a candidate. Those of one position sum to zero. */
   const coordinates = (p: number, candidate: number): number[] => {
     if (candidate !== first[p]) return basis[changes.findIndex((c) => c.p === p && c.candidate === candidate)]
     const others = basis.filter((_, i) => changes[i].p === p)

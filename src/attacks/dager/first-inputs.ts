@@ -4,7 +4,7 @@ import type { Values } from '../../runtime/runtime'
 import { type DecodedToken, requireTable, type Table } from '../tokens/token-set'
 import { directions, outside, type Span, spanOf } from './span'
 
-/** What the first block reads: u(v, p) = LN(E_v + P_p) for token v at position p. */
+/** The parts of the first block's input: u(v, p) = LN(E_v + P_p) for token v at position p. */
 export interface FirstInputs {
   readonly words: Table
   /** Position rows, with the type's row added where there are types. */

@@ -9,6 +9,7 @@ import { type Candidate, spanCandidates } from './first-inputs'
 import { offset, type Span, spanOf, spanRank } from './span'
 import type { Transformer } from './transformer'
 
+/** Options of `exactSequences`. */
 export interface SequenceOptions {
   /** How many sequences the gradient averages. Default 1. */
   batchSize?: number

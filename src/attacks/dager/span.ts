@@ -30,8 +30,8 @@ export function spanRank(gradients: readonly Values[], width: number): number {
 }
 
 /**
- * What of u lies outside, by direction: √λ L⁻¹u / ‖u‖, of length √(λ uᵀ(G + λ)⁻¹u) / ‖u‖. That is nearly 0 inside and the
- * relative length of the projection away from the span outside, without deciding on a rank.
+ * The part of u outside the span, by direction: √λ L⁻¹u / ‖u‖. Its length is √(λ uᵀ(G + λ)⁻¹u) / ‖u‖. For a u inside the
+ * span that is nearly 0. For any other u it is the relative length of its projection away from the span. No rank is decided.
  */
 export function offset({ factor, lambda }: Span, u: Values): Float64Array {
   const solved = solve(factor, u)

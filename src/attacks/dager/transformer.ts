@@ -12,12 +12,13 @@ export interface Placed {
 /** The first block over a fixed list of placed tokens: its keys and values depend on nothing else. */
 export interface FirstBlock {
   /**
-   * What the second block's projections read at one place of each trial, [trials, hidden].
+   * The input of the second block's projections at position `at` of each trial, [trials, hidden].
    *
    * @param trials sequences as indices into the list, all of the same length
    * @param at which element of each sequence; it attends to the whole sequence it is given
    */
   secondInputs(trials: readonly (readonly number[])[], at: number): Promise<Values>
+  /** Frees the tensors of the block. */
   dispose(): void
 }
 
@@ -37,6 +38,7 @@ export interface Transformer {
   /** Whether a position sees only itself and those before it. */
   readonly causal: boolean
   readonly hidden: number
+  /** The tables and the layer norm in front of the first block. */
   firstInputs(): Promise<FirstInputs>
   /** Gradients of the query, key and value projections of a block, in rows of length `hidden`. */
   projections(block: 0 | 1, shared: NamedGradients): Promise<Values[]>
@@ -44,7 +46,8 @@ export interface Transformer {
   positions(shared: NamedGradients): Promise<number>
   /** Tokens that the gradient of the word table leaves possible; undefined: any. */
   allowed(shared: NamedGradients, tokens: number): Promise<readonly number[] | undefined>
+  /** The first block over these candidates; the caller disposes it. */
   firstBlock(candidates: readonly Placed[]): FirstBlock
-  /** What the loss made of the inputs, and the gradient to compare with the shared one. */
+  /** Completes the sequences with what the loss read (last tokens, classes), and computes their gradient. */
   explain(inputs: readonly (readonly number[])[], shared: NamedGradients): Promise<Explained>
 }

@@ -35,7 +35,7 @@ export async function exactData(
     throw invalid(`batchSize is ${settings.batchSize}; it must be 1: larger batches are for isolatedInputs`)
   const target = await openTarget(model, shared, settings)
   if (target.model.inputs.length !== 1 || target.searched.length !== 1) return undefined
-  return exactDataIn(traceOfOne(target.model, settings), target.gradients)
+  return exactDataIn(traceOfOne(target.model, settings), target.dataGradients)
 }
 
 /**

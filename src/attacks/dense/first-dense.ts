@@ -1,8 +1,8 @@
 import { type TracedGradient, type Training, traceGradient } from '../../client/model/gradient'
 import { type Model, type OpenModel, openModel } from '../../client/model/model'
 import { type TrainingOptions, trainingOptions } from '../../client/training-options'
-import * as g from '../../graph/index'
-import { type Node, reachable, unshaped } from '../../graph/index'
+import * as g from '../../graph'
+import { type Node, reachable, unshaped } from '../../graph'
 
 /** A dense layer with bias that reads the data themselves. */
 export interface FirstDense {

@@ -8,7 +8,7 @@ import type { Values } from '../../runtime/runtime'
 /** How many directions a gradient matrix has. */
 export interface GradientRank {
   readonly name: string
-  /** Of the matrix: filters [height, width, in, out] are [height · width · in, out]. */
+  /** Rows of the matrix. Filters [height, width, in, out] count as a matrix [height · width · in, out]. */
   readonly rows: number
   readonly columns: number
   readonly rank: number
@@ -17,7 +17,7 @@ export interface GradientRank {
   /** The last singular value that counts over the first that does not; Infinity where none was left. Large is clear. */
   readonly gap: number
   /**
-   * What it means, ∂W = Σ_s x_s ∂z_sᵀ having at most one direction for each sample, token or patch s.
+   * The conclusion. ∂W = Σ_s x_s ∂z_sᵀ has at most one direction for each sample, token or patch s.
    *
    * `span`: at least `rank` of them contributed, and their inputs are exposed up to a change of basis, so that candidates
    * can be tested. `full`: as many directions as the matrix has, which tests nothing. `truncated`: at least `rank`; more
@@ -26,6 +26,7 @@ export interface GradientRank {
   readonly implies: 'span' | 'full' | 'truncated' | 'zero'
 }
 
+/** Options of `gradientRanks`. */
 export interface RankOptions {
   /** Most directions that are looked for in a matrix. Default 256. */
   limit?: number

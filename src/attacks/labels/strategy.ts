@@ -2,7 +2,7 @@ import type { TargetKind } from '../../client/model/criterion'
 import { choice, idList, invalid } from '../../errors/checks'
 import type { Values } from '../../runtime/runtime'
 
-/** What a label strategy may look at. */
+/** The facts that a label strategy decides from. */
 export interface LabelContext {
   readonly batchSize: number
   /** Name of the output the labels belong to. */
@@ -38,7 +38,7 @@ export type LabelDecision =
   /** Targets are optimised together with the data, as what the criterion compares them as unless said otherwise. */
   | { readonly kind: 'joint'; readonly as?: TargetKind }
 
-/** How an attack comes by the labels of the samples. */
+/** How an attack obtains the labels of the samples. */
 export interface LabelStrategy {
   readonly name: string
   /** @throws DlgError `labels` when its assumptions do not hold, saying which. */

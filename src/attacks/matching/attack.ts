@@ -1,15 +1,19 @@
 import { matrixProducts } from '../../runtime/products'
-import { evaluate } from '../../runtime/runtime'
+import { type Evaluator, type Executable, evaluate, type Program } from '../../runtime/runtime'
+import { isTrusted, verify } from '../../runtime/verify'
 import type { AttackObjective } from './objective/attack-objective'
-import type { Settings } from './options'
 import type { InputReading, TargetReading } from './point'
-import { objectiveIn, type PointLayout } from './search/evaluation'
+import type { DecidedSettings } from './preset'
+import { layoutInputs, objectiveIn, type PointLayout } from './search/evaluation'
 import { samplesOf } from './search/optimizers'
 import type { Objective } from './search/search'
 import type { PortableObjective } from './search/thread-task'
 
 /** One traced, differentiated, compiled and bound objective over a flat vector of unknowns. */
 export interface Attack extends Objective {
+  /** With every choice made, those of `preset: 'auto'` too. */
+  readonly settings: DecidedSettings
+  readonly objective: AttackObjective
   readonly runtime: string
   /** The objective as plain data, where another thread can open it. */
   readonly portable: PortableObjective | undefined
@@ -26,26 +30,39 @@ export interface Attack extends Objective {
 }
 
 /** Compiles the objective and binds it: from here on only numbers move. @throws DlgError `runtime` */
-export async function compileAttack(objective: AttackObjective, settings: Settings): Promise<Attack> {
-  const { program, parameters, lasting, point, start, unit, priorWeight, rounding } = objective
+export async function compileAttack(objective: AttackObjective, settings: DecidedSettings): Promise<Attack> {
+  const { program, smoothed, parameters, lasting, point, start, unit, priorWeight, rounding } = objective
   const samples = settings.batchUpdate === 'one-by-one' ? samplesOf(point.sizes, settings.batchSize) : undefined
   const layout: PointLayout = { sizes: point.sizes, unit, priorWeight, rounding, samples }
-  const executable = await settings.runtime.compile(program)
-  const held: { dispose(): void }[] = [executable]
+  const held: { dispose(): void }[] = []
+  const bound = async (wanted: Program): Promise<{ executable: Executable; evaluator: Evaluator }> => {
+    const executable = await settings.runtime.compile(wanted)
+    held.push(executable)
+    const evaluator = await executable.bind(parameters, lasting)
+    held.push(evaluator)
+    return { executable, evaluator }
+  }
   const dispose = () => {
     for (const resource of held.splice(0).reverse()) resource.dispose()
   }
   try {
-    const evaluator = await executable.bind(parameters, lasting)
-    held.push(evaluator)
+    const { executable, evaluator } = await bound(program)
+    if (settings.verifyRuntime && !isTrusted(executable.runtime))
+      await verify(executable.runtime, evaluator, program, parameters, layoutInputs(layout, await start(0)))
+    const smooth = smoothed && (await bound(smoothed)).evaluator
     // products pay where handing the runtime a matrix costs nothing
     const rows = executable.readsInPlace && !samples ? settings.productRows : 0
     const products = rows > 0 ? await matrixProducts(settings.runtime, rows, point.size) : undefined
     if (products) held.push(products)
     return {
-      ...objectiveIn(evaluator, layout, products),
+      ...objectiveIn(evaluator, layout, products, smooth),
+      settings,
+      objective,
       runtime: executable.runtime,
-      portable: evaluator.portable && { program: evaluator.portable, layout, productRows: rows },
+      portable: evaluator.portable && {
+        ...{ program: evaluator.portable, smoothed: smooth?.portable },
+        ...{ layout, productRows: rows },
+      },
       start,
       dataOf: (at) => Float32Array.from(at.subarray(0, point.sizes[0])),
       inputsOf: point.inputsOf,

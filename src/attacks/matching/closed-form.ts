@@ -9,7 +9,7 @@ import type { Settings } from './options'
  * the caller's stays.
  */
 export function withClosedForm(settings: Settings, traced: TracedGradient, gradients: readonly Values[]): Settings {
-  const free = typeof settings.init === 'string' && settings.preset === 'robust'
+  const free = typeof settings.init === 'string' && (settings.preset === 'robust' || settings.preset === 'auto')
   if (!free || settings.batchSize !== 1 || traced.inputs.length !== 1) return settings
   const found = exactDataIn(traced, gradients)
   return found ? { ...settings, init: { data: found.input } } : settings

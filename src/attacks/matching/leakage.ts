@@ -3,11 +3,14 @@ import type { Model } from '../../client/model/model'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
-import type { Status } from '../../measure/verdict'
+import type { LeakageStatus, Status } from '../../measure/verdict'
 import { type Attack, compileAttack } from './attack'
+import { attackCertainty } from './certainty'
+import { certaintyTensors, type LeakageCertainty } from './certainty-tensors'
 import { objectiveOf } from './objective/attack-objective'
 import type { LeakageOptions, Settings } from './options'
 import { leakageOptions } from './options'
+import { type ChosenPreset, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
 import { type FittedScale, fitScale } from './scale'
 import { newProgress, type Progress } from './search/progress'
@@ -17,8 +20,13 @@ import { traceTarget } from './trace-target'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
 export interface Leakage extends Reconstruction, FittedScale {
-  /** Only `converged` means that the shared gradient was matched; anything else is a failed attack, not a safe gradient. */
-  readonly status: Status
+  /**
+   * `converged` and `undetermined` mean that the shared gradient was matched; anything else is a failed attack, not a safe
+   * gradient. After `undetermined`, part of what was found is not determined by what was shared: `certainty` says which.
+   */
+  readonly status: LeakageStatus
+  /** How far what was shared determines what was found; undefined without a match, without the option, or when cut short. */
+  readonly certainty: LeakageCertainty | undefined
   /** The objective at the reconstruction. */
   readonly loss: number
   /** The gradient distance there in units of the shared gradient. */
@@ -33,6 +41,8 @@ export interface Leakage extends Reconstruction, FittedScale {
   /** How every restart ended, in order. */
   readonly trials: readonly LeakageTrial[]
   readonly seed: number
+  /** The preset that the attack ran with, and why that one. */
+  readonly preset: ChosenPreset
   /** What ran the evaluations, such as `tfjs:wasm`. */
   readonly runtime: string
 }
@@ -79,10 +89,11 @@ export const deepLeakage = deepLeakageFromGradients
 export async function leakage(target: Target, settings: Settings): Promise<Leakage> {
   const progress = newProgress(settings.restarts)
   const attack = await prepareAttack(target, settings)
+  progress.end = attack.settings.restarts
   try {
     // (x′, y′) ← a step of the optimizer along −∂J, from every start, until one matches
-    const trials = await searchAll(attack, settings, progress)
-    return await report(attack, settings, progress, trials)
+    const trials = await searchAll(attack, attack.settings, progress)
+    return await report(attack, progress, trials)
   } finally {
     attack.dispose()
   }
@@ -92,23 +103,23 @@ export async function leakage(target: Target, settings: Settings): Promise<Leaka
 export async function prepareAttack(target: Target, settings: Settings): Promise<Attack> {
   // ∇W′ = ∂L(F(x′, W), y′) / ∂W, a graph over the unknowns x′ and y′
   const client = await traceTarget(target, settings)
+  // a recipe that suits the model
+  const decided = decidePreset(settings, target, client.traced)
   // J = D(∇W′, ∇W) + priors of x′, with ∂J/∂x′ and ∂J/∂y′
-  const objective = await objectiveOf(target, client, settings)
-  return compileAttack(objective, settings)
+  const objective = await objectiveOf(target, client, decided)
+  return compileAttack(objective, decided)
 }
 
-async function report(
-  attack: Attack,
-  settings: Settings,
-  progress: Progress,
-  trials: readonly RestartOutcome[],
-): Promise<Leakage> {
+async function report(attack: Attack, progress: Progress, trials: readonly RestartOutcome[]): Promise<Leakage> {
+  const { settings } = attack
   const best = trials.reduce((a, b) => (b.relativeLoss < a.relativeLoss ? b : a))
   // an attack that was cut short is reported as such, whichever restart was best, unless that one had converged
   const cut = best.status === 'converged' ? undefined : trials.find(isCut)
   const milliseconds = progress.milliseconds()
   const { status } = cut ?? best
   const scale = await fitScale(attack, best.point, status, settings)
+  const asked = settings.certainty !== false && status === 'converged'
+  const certainty = asked ? await attackCertainty(attack, best, settings, progress) : undefined
   const found = reconstruction(attack, best.point)
   const ended = trials.map(
     (trial): LeakageTrial => ({
@@ -122,7 +133,8 @@ async function report(
   return {
     ...scale,
     ...found,
-    status,
+    status: certainty?.determined === false ? 'undetermined' : status,
+    certainty,
     loss: best.loss,
     relativeLoss: best.relativeLoss,
     history: best.history,
@@ -131,10 +143,12 @@ async function report(
     restart: best.restart,
     trials: ended,
     seed: settings.seed,
+    preset: settings.chosen,
     runtime: attack.runtime,
     dispose() {
       found.dispose()
       disposeTensors(ended.map(({ data }) => data))
+      if (certainty) disposeTensors(certaintyTensors(certainty))
     },
   }
 }

@@ -6,17 +6,26 @@ import type { Optimizer } from '../../optim'
 import { type Decisions, nameOption, type OptionRecords, pickOptions } from '../../options/option'
 import type { Distance } from './objective/distance'
 import { OBJECTIVE, type ObjectiveOptions, readPriorOption } from './objective/options'
-import type { Prior } from './objective/prior'
+import type { DefaultPrior, Prior } from './objective/prior'
 import { scaleFree } from './objective/scale'
 import { HISTORY, type OptimizerChoice } from './search/optimizers'
 import { SEARCH, type SearchOptions } from './search/options'
-import type { LabelChoice } from './targets/label-choices'
-import { type LabelOption, labelsOption } from './targets/label-options'
+import { type LabelChoice, type LabelOption, labelsOption } from './targets/label-choices'
 
 /** Options of `deepLeakageFromGradients`; every one has a default. */
 export interface LeakageOptions extends TargetOptions, ObjectiveOptions, SearchOptions {
-  /** `robust` (default), or `paper`: the recipe as published, which fails where the published recipe fails. */
-  preset?: 'robust' | 'paper'
+  /**
+   * The recipe: the defaults of all options that are not given.
+   *
+   * - `auto` (default): `homotopy` for images where the network has kinks between data and outputs (ReLU, max-pooling), else
+   *   `robust`. The result's `preset` says which, and why.
+   * - `robust`: L-BFGS with a strong-Wolfe line search and restarts, for smooth networks.
+   * - `homotopy`: the network's kinks are rounded off, and grow sharp while signed Adam follows; the cosine distance, and
+   *   total variation as a prior.
+   * - `inverting-gradients`: Geiping et al. 2020, on the network as it is.
+   * - `paper`: Zhu et al. 2019 as published, which fails where the published recipe fails.
+   */
+  preset?: PresetName
   /**
    * `joint` soft-max as in the paper (default), `infer` in closed form, class indices, known targets, or a strategy. Of several
    * outputs a list or a map by name; one alone is for all, where `infer` infers the classes and searches other targets.
@@ -26,20 +35,45 @@ export interface LeakageOptions extends TargetOptions, ObjectiveOptions, SearchO
 
 /** A recipe: the values it takes where the caller gives none, and what is not an option at all. */
 interface Preset {
-  readonly options: Pick<LeakageOptions, 'restarts' | 'init' | 'priors' | 'priorEasing' | 'patience'>
+  readonly options: Pick<
+    LeakageOptions,
+    'restarts' | 'init' | 'priors' | 'priorEasing' | 'patience' | 'optimizer' | 'distance' | 'iterations'
+  >
+  /** Weight of total variation, which is the prior of images where no priors are given, and whether it is in colour. */
+  readonly prior: DefaultPrior
+  /** Whether kinks are rounded off. */
+  readonly smooths: boolean
   /** The objective is this many times the relative loss; undefined leaves the distance as it is. */
   readonly objectiveScale: number | undefined
 }
 
+const MILD = { weight: 1e-4, color: true }
+
 const PRESETS = {
-  robust: { options: {}, objectiveScale: 1e6 },
-  paper: {
-    options: { restarts: 1, init: 'normal', priors: [], priorEasing: 1, patience: Number.POSITIVE_INFINITY },
+  auto: { options: {}, prior: MILD, smooths: false, objectiveScale: 1e6 },
+  robust: { options: {}, prior: MILD, smooths: false, objectiveScale: 1e6 },
+  homotopy: {
+    options: { optimizer: 'adam', distance: 'cosine', iterations: 1000, restarts: 1, priorEasing: 0.25 },
+    prior: { weight: 0.04, color: true },
+    smooths: true,
+    objectiveScale: 1e6,
+  },
+  'inverting-gradients': {
+    options: { optimizer: 'adam', distance: 'cosine', iterations: 4800, restarts: 1, init: 'uniform', priorEasing: 1 },
+    prior: { weight: 1e-2, color: false },
+    smooths: false,
     objectiveScale: undefined,
   },
-} as const satisfies Readonly<Record<string, Preset>>
+  paper: {
+    options: { restarts: 1, init: 'normal', priors: [], priorEasing: 1, patience: Number.POSITIVE_INFINITY },
+    prior: MILD,
+    smooths: false,
+    objectiveScale: undefined,
+  },
+} as const satisfies Readonly<Record<PresetName, Preset>>
 
-export type PresetName = keyof typeof PRESETS
+/** Name of a recipe. */
+export type PresetName = 'auto' | 'robust' | 'homotopy' | 'inverting-gradients' | 'paper'
 
 const presetNames = Object.keys(PRESETS) as PresetName[]
 
@@ -47,8 +81,8 @@ const presetNames = Object.keys(PRESETS) as PresetName[]
 const WHOLE = {
   preset: nameOption<PresetName>(
     presetNames,
-    'robust',
-    'robust, or paper: the recipe as published, which fails more often',
+    'auto',
+    'the recipe: auto (by the model), robust (smooth networks), homotopy (kinks), inverting-gradients, paper',
   ),
   labels: {
     help: 'how the attacker gets the labels: joint (searched with the data), infer (closed form), or the classes: 3,1',
@@ -91,32 +125,75 @@ export interface Settings
   readonly productRows: number
   /** The objective is `objectiveScale` times the relative loss; undefined leaves the distance as it is. */
   readonly objectiveScale: number | undefined
-  /** Undefined: chosen by the shape of the data. */
+  /** Undefined: `prior` where the data are images, else none. */
   readonly priors: readonly Prior[] | undefined
+  readonly prior: DefaultPrior
+  /** Whether kinks are rounded off at first. */
+  readonly smooths: boolean
+  /** What `preset: 'auto'` can decide for. */
+  readonly auto?: Alternative
+}
+
+/** The settings that a preset decides. */
+type Recipe = Pick<Settings, (typeof RECIPE)[number]>
+
+const RECIPE = [
+  ...(['preset', 'optimizer', 'productRows', 'iterations', 'patience', 'restarts', 'init'] as const),
+  ...(['distance', 'objectiveScale', 'priors', 'prior', 'priorEasing', 'smooths'] as const),
+] as const
+
+/** What `preset: 'auto'` can decide for beside `robust`. */
+interface Alternative {
+  /** Undefined where an option was given that does not go with it. */
+  readonly homotopy?: Recipe
+  /** The option that was given. */
+  readonly otherwise?: string
+}
+
+/** The options that are given, and those that their preset gives. @throws DlgError `invalid-option` for its name */
+export function withPreset(options: LeakageOptions): LeakageOptions & { readonly preset: PresetName } {
+  const preset = choice('preset', options.preset === undefined ? 'auto' : options.preset, presetNames)
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  return { ...PRESETS[preset].options, ...given, preset }
 }
 
 /** Checks every option and fills in the preset's. @throws DlgError `invalid-option` */
 export function leakageOptions(options: LeakageOptions): Settings {
   knownNames('options', options, Object.keys(MATCHING))
-  const preset = choice('preset', options.preset ?? 'robust', presetNames)
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const whole: LeakageOptions = { ...PRESETS[preset].options, ...given }
+  const settings = settingsOf(withPreset(options))
+  return settings.preset === 'auto' ? { ...settings, auto: alternativeTo(options) } : settings
+}
+
+/** A start or an optimizer of the caller's goes with the network as it is. */
+function alternativeTo(options: LeakageOptions): Alternative {
+  const given = [
+    ...(options.optimizer === undefined ? [] : ['an optimizer']),
+    ...(typeof options.init === 'object' ? ['a start'] : []),
+  ]
+  if (given.length > 0) return { otherwise: given.join(' and ') }
+  const settings = settingsOf(withPreset({ ...options, preset: 'homotopy' }))
+  return { homotopy: Object.fromEntries(RECIPE.map((name) => [name, settings[name]])) as unknown as Recipe }
+}
+
+function settingsOf(whole: LeakageOptions & { readonly preset: PresetName }): Settings {
+  const { preset } = whole
+  const { prior, smooths, objectiveScale } = PRESETS[preset]
   const target = targetSettings(whole)
   const { distance, priors, ...objective } = pickOptions(OBJECTIVE, whole)
   const { optimizer, ...search } = pickOptions(SEARCH, whole)
   const lbfgs = optimizer === 'lbfgs'
-  // the default prior is eased whenever the optimizer comes to rest, which Adam and its like do not
-  const chosen = priors === undefined && !lbfgs ? [] : priors
+  // with `robust` the default prior is eased whenever the optimizer comes to rest, which Adam and its like do not
+  const chosen = priors === undefined && !lbfgs && prior === MILD ? [] : priors
+  const [low, high] = objective.dataRange
   return {
     ...target,
     ...objective,
     ...search,
-    preset,
+    ...{ preset, prior, smooths, objectiveScale },
     labels: pickOptions(WHOLE, whole).labels,
     distance: target.scale === 'auto' ? scaleFree(distance) : distance,
-    optimizer: typeof optimizer === 'string' ? { name: optimizer, preset } : optimizer,
+    optimizer: typeof optimizer === 'string' ? { name: optimizer, preset, range: [low, high] } : optimizer,
     productRows: preset === 'paper' || !lbfgs ? 0 : 2 * HISTORY,
-    objectiveScale: PRESETS[preset].objectiveScale,
     priors: chosen === undefined ? undefined : readPriorOption(chosen, objective.dataRange),
   }
 }

@@ -1,6 +1,6 @@
 import type { TargetKind } from '../../client/model/criterion'
-import { type Node, type Shape, sizeOf } from '../../graph/index'
-import type { LabelInference } from '../labels/index'
+import { type Node, type Shape, sizeOf } from '../../graph'
+import type { LabelInference } from '../labels'
 import type { Targets } from './targets/targets'
 
 /** A part of a point: an input, or the numbers behind the targets of an output. */

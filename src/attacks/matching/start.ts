@@ -1,7 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { requireNames } from '../../client/model/each'
 import { DlgError } from '../../errors/dlg-error'
-import { type Shape, sizeOf } from '../../graph/index'
+import { type Shape, sizeOf } from '../../graph'
 import { random } from '../../numbers/random'
 import type { Settings } from './options'
 import type { Part } from './point'

@@ -1,6 +1,5 @@
-import { type TargetOf, type TracedGradient, traceGradient } from '../../client/model/gradient'
-import { unrolled, unrolls } from '../../client/shared/unroll'
-import type { Target } from '../../client/target'
+import type { TargetOf, TracedGradient } from '../../client/model/gradient'
+import { type Target, traceClient } from '../../client/target'
 import { requireOrder } from '../labels/order'
 import type { Settings } from './options'
 import { type Point, pointOf } from './point'
@@ -17,7 +16,6 @@ export interface TracedTarget {
 
 /** Target → trace → unknowns. @throws DlgError for what is wrong with the labels, `untraceable` */
 export async function traceTarget(target: Target, settings: Settings): Promise<TracedTarget> {
-  const { model, whole, trained, kinds, searched } = target
   const chooserOf = await readLabels(settings.labels)
   const targets: Targets[] = []
   const targetOf: TargetOf = (_, output, all) => {
@@ -27,9 +25,6 @@ export async function traceTarget(target: Target, settings: Settings): Promise<T
     targets.push(chosen)
     return chosen.node
   }
-  // a weight whose share is missing moves with the others all the same
-  const traced = unrolls(settings.update)
-    ? unrolled(whole, trained, settings, traceGradient(whole, settings, targetOf, kinds), kinds, settings.update)
-    : traceGradient(model, settings, targetOf, kinds)
-  return { targets, traced, point: pointOf(traced.inputs, searched, targets) }
+  const traced = traceClient(target, targetOf)
+  return { targets, traced, point: pointOf(traced.inputs, target.searched, targets) }
 }

@@ -2,7 +2,7 @@ import { type NamedGradients, namedGradients, type SharedByName } from '../../cl
 import { choice, invalid, knownNames, number } from '../../errors/checks'
 import { CLASS_BIAS, TOKEN_BIAS, WORDS } from '../../models/bert-shapes'
 import type { TextModel } from '../../models/text-model'
-import { lbfgs, recover } from '../../optim/index'
+import { lbfgs, recover } from '../../optim'
 import type { Values } from '../../runtime/runtime'
 import { deepLeakageFromGradients, type Leakage } from '../matching/leakage'
 import type { LeakageOptions } from '../matching/options'
@@ -15,9 +15,10 @@ import { gradientOf, lengthOf, tokensBySpan, tokensOf, wordTable } from './share
 import { snapping } from './snapping'
 import { requireModel } from './text-gradients'
 
+/** Options of `deepLeakageFromText`. */
 export interface TextLeakageOptions
   extends Pick<LeakageOptions, 'runtime' | 'iterations' | 'restarts' | 'seed' | 'tolerance' | 'budget' | 'signal'> {
-  /** Of a classifier: `infer` from the gradient of its bias (default), `joint`, or the class. */
+  /** The class, for a classifier: `infer` reads it from the bias gradient (default), `joint` searches it, a number states it. */
   label?: 'infer' | 'joint' | number
   /** Default `balanced`. */
   distance?: 'tag' | NonNullable<LeakageOptions['distance']>
@@ -28,6 +29,7 @@ export interface TextLeakageOptions
    * of the first block gives in closed form, of which the search is then the proof.
    */
   start?: 'normal' | 'span'
+  /** Called as each iteration begins. */
   onIteration?: (event: TextIterationEvent) => void
 }
 
@@ -49,7 +51,7 @@ export interface TextLeakage
   readonly decoded: DecodedToken[]
   /** Whether the gradient of exactly these tokens is the shared one, to the tolerance. */
   readonly exact: boolean
-  /** Of a classifier. */
+  /** The class, for a classifier. */
   readonly label?: number
   /** Tokens that the gradient of the embedding table gives away by itself, when that was shared. */
   readonly tokenSet?: number[]

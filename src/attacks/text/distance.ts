@@ -1,5 +1,5 @@
 import { number } from '../../errors/checks'
-import * as g from '../../graph/index'
+import * as g from '../../graph'
 import { normOf } from '../../numbers/norms'
 import type { Distance } from '../matching/objective/distance'
 

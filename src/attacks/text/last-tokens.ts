@@ -2,7 +2,7 @@ import type { Table } from '../tokens/token-set'
 
 /** The last position of a sequence. */
 export interface Ending {
-  /** Of its loss in the batch's. */
+  /** Weight of this sequence's loss in the loss of the batch. */
   readonly weight: number
   /** x̂: its features before scale and shift of the last layer norm. */
   readonly normalised: Float64Array

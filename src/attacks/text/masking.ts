@@ -1,14 +1,14 @@
 import type { Criterion } from '../../client/model/criterion'
 import { idList, number } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import * as g from '../../graph/index'
+import * as g from '../../graph'
 import { random } from '../../numbers/random'
 
 /** A sentence of a masked language model: some tokens are hidden and have to be said. */
 export interface MaskedSentence {
-  /** What the model sees. */
+  /** Token ids that the model sees, with the mask in the place of hidden ones. */
   readonly tokens: readonly number[]
-  /** What it has to say, by position. */
+  /** The hidden tokens, by position: the model is trained to predict them. */
   readonly targets: readonly { readonly position: number; readonly token: number }[]
 }
 

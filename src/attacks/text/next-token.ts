@@ -32,7 +32,7 @@ function nextTokenBatch(sentences: readonly (readonly number[])[], vocabularySiz
 }
 
 /**
- * What a client would share after one step of next-token prediction on a batch: the gradient of every weight.
+ * The gradient of every weight that a client shares after one step of next-token prediction on a batch.
  *
  * The loss is the mean over all predictions of the batch, as with PyTorch's `ignore_index`. Shorter sentences end early: no
  * later position sees them, none is predicted.

@@ -2,20 +2,20 @@ import type { Criterion } from '../../client/model/criterion'
 import type { FunctionalModel } from '../../client/model/model'
 import type { TextModel } from '../../models/text-model'
 import type { Values } from '../../runtime/runtime'
-import { infer, joint, known, type LabelStrategy } from '../labels/index'
+import { infer, joint, known, type LabelStrategy } from '../labels'
 import type { DecodedToken, Table } from '../tokens/token-set'
 import { choicesOf, maskedLoss } from './masked-attack'
 import { lossOfModel } from './masking'
 import { nearestTokens } from './tokens'
 
-/** What is searched, and how a point of the search reads. */
+/** A search for a sentence: its model and loss, and how a point of the search is read as tokens. */
 export interface Problem {
   readonly model: FunctionalModel
   readonly labels: LabelStrategy
   readonly criterion?: Criterion
   /** The sentence at a point. */
   decode(data: Values): DecodedToken[]
-  /** The point of the sentence a point reads as. */
+  /** Reads a point as a sentence, and gives the point that is exactly this sentence. */
   snap(data: Values): Float64Array
   /** The point of the tokens a model sees. */
   pointOf(tokens: readonly number[]): Float64Array
@@ -27,7 +27,7 @@ export interface Sentence {
   readonly words: Table
   /** Tokens it may consist of; undefined: any. */
   readonly allowed: readonly number[] | undefined
-  /** What the model saw, where that is known before the search. */
+  /** Tokens that the model saw, where they are known before the search. */
   readonly seen?: readonly DecodedToken[]
 }
 

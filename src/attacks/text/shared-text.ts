@@ -51,7 +51,7 @@ export async function wordTable(model: TextModel): Promise<Table> {
   return { data: (await model.words.data()) as Float32Array, width: model.config.hidden }
 }
 
-/** What the first block of an encoder reads. */
+/** The tables and layer norm that make the input of an encoder's first block. */
 export async function firstInputs(model: TextModel): Promise<FirstInputs> {
   const { weights, config } = model
   const read = async (name: string) => {

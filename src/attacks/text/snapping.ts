@@ -1,4 +1,4 @@
-import type { Optimizer, OptimizerState } from '../../optim/index'
+import type { Optimizer, OptimizerState } from '../../optim'
 
 /** State of {@link snapping}, around the state `inner` of the optimizer it wraps. */
 interface SnappingState<S extends OptimizerState> extends OptimizerState {

@@ -34,7 +34,7 @@ export const runtimeOption = (options: Pick<TrainingOptions, 'runtime'>): void =
   knownNames('options', options, ['runtime'])
 
 /**
- * What a client would share after one sentence: the gradient of every weight, the word-embedding table included.
+ * The gradient of every weight that a client shares after one sentence; the word-embedding table is included.
  *
  * @returns tensors by Hugging Face name; the caller owns them
  * @throws DlgError `invalid-data` for tokens or labels that the model does not have

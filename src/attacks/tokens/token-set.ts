@@ -40,13 +40,29 @@ export function requireTable(
 
 const rows = ({ data, width }: Table): number => data.length / width
 
-/** Euclidean norm of each row. */
+/**
+ * Euclidean norm of each row; squares neither overflow nor vanish, so that a row is zero only where all its numbers are.
+ *
+ * @throws DlgError `invalid-gradients` for a table that is no rows of its width, or has a number that is not finite
+ */
 export function rowNorms(table: Table): Float64Array {
   const { data, width } = table
+  if (!Number.isSafeInteger(width) || width < 1 || data.length % width !== 0)
+    throw new DlgError('invalid-gradients', `a table of ${data.length} numbers has no rows of ${width}`)
   return Float64Array.from({ length: rows(table) }, (_, i) => {
+    let most = 0
+    for (let j = i * width; j < (i + 1) * width; j++) {
+      if (!Number.isFinite(data[j]))
+        throw new DlgError(
+          'invalid-gradients',
+          `row ${i} of the table has ${data[j]}; every number must be finite, or nothing tells whether its token occurs`,
+        )
+      most = Math.max(most, Math.abs(data[j]))
+    }
+    if (most === 0) return 0
     let sum = 0
-    for (let j = i * width; j < (i + 1) * width; j++) sum += data[j] ** 2
-    return Math.sqrt(sum)
+    for (let j = i * width; j < (i + 1) * width; j++) sum += (data[j] / most) ** 2
+    return most * Math.sqrt(sum)
   })
 }
 
@@ -67,7 +83,8 @@ export function tokenSet(embeddingGradient: Table, threshold = 0): number[] {
  * neither in the sentence nor hidden it is p_v h, with p_v the gradient of the output bias. The `count` rows which that
  * explains least hold, with the hidden tokens, those of the sentence.
  *
- * @throws DlgError `invalid-gradients` for a bias that does not fit the table, or has no positive gradient
+ * @throws DlgError `invalid-gradients` for a bias that does not fit the table, has no positive gradient, or a number in
+ * either that is not finite
  */
 export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, count: number): number[] {
   requireTable('embeddingGradient', embeddingGradient)
@@ -83,6 +100,13 @@ export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, cou
       'invalid-gradients',
       `an output bias of ${biasGradient.length} tokens needs a table of as many rows of ${width}; it has ${data.length} numbers`,
     )
+  const strange = biasGradient.findIndex((p) => !Number.isFinite(p))
+  if (strange >= 0)
+    throw new DlgError(
+      'invalid-gradients',
+      `the output bias's gradient of token ${strange} is ${biasGradient[strange]}; every number must be finite`,
+    )
+  rowNorms(embeddingGradient)
   const features = new Float64Array(width)
   let squares = 0
   biasGradient.forEach((p, v) => {

@@ -1,8 +1,8 @@
 import { DlgError } from '../../errors/dlg-error'
-import { attackOptions, attackSettings, BATCH_UPDATE, batchUpdate } from '../attack'
+import { attackOptions, PLAYED, playedSettings } from '../attack'
 import type { Command } from '../command'
-import { network, networkOptions } from '../network'
-import { classCount, imageSize, PHOTO_OPTIONS } from '../photo-options'
+import { NETWORK_OPTIONS, network } from '../network'
+import { classCount, defaultClass, imageSize, PHOTO_OPTIONS } from '../photo-options'
 
 /** Beyond the reach of this attack by an order of magnitude. */
 const MOST = 128
@@ -18,9 +18,8 @@ on average). The larger the batch, the longer and the less exact: four photograp
   options: {
     ...PHOTO_OPTIONS,
     class: { value: 'N,N,...', help: 'the class of each photograph (default: the seed and those that follow it)' },
-    ...networkOptions('uniform'),
-    ...BATCH_UPDATE,
-    ...attackOptions('batch'),
+    ...NETWORK_OPTIONS,
+    ...attackOptions('batch', PLAYED),
   },
   examples: [
     'dlg batch a.jpg b.jpg c.jpg',
@@ -29,14 +28,14 @@ on average). The larger the batch, the longer and the less exact: four photograp
     'dlg batch a.jpg b.jpg --batch-update one-by-one --concurrency 2',
   ],
   async run(args, terminal) {
-    const settings = attackSettings(args)
+    const settings = playedSettings(args)
     const [size, classes] = [imageSize(args), classCount(args)]
     const paths = args.positionals
-    const net = { ...network(args, classes), batchUpdate: batchUpdate(args) }
+    const net = network(args, classes)
     if (paths.length === 0) throw new DlgError('invalid-option', 'no images given; dlg batch takes one or more')
     if (paths.length > MOST)
       throw new DlgError('invalid-option', `${paths.length} images given; dlg batch takes at most ${MOST}`)
-    const labels = args.wholes('class', 0, classes - 1) ?? paths.map((_, i) => (settings.seed + i) % classes)
+    const labels = args.wholes('class', 0, classes - 1) ?? paths.map((_, i) => defaultClass(settings, i, classes))
     if (labels.length !== paths.length)
       throw new DlgError('invalid-option', `--class has ${labels.length} classes for ${paths.length} images`)
     const [{ readSquare }, { attackImages }] = await Promise.all([import('../read-image'), import('../attack-images')])

@@ -1,7 +1,8 @@
 import { DlgError } from '../../errors/dlg-error'
 import { BACKENDS } from '../backend'
 import type { Command } from '../command'
-import { TRAINING_OPTIONS, training } from '../training'
+import { flagsOf, OWN_DEFAULTS, readFlags } from '../flags'
+import { CHECKED } from '../training'
 
 /** What to run before dlg attack. */
 export const check: Command = {
@@ -16,13 +17,7 @@ with 1 when something is wrong: an operation that is not traced, or a wrong grad
     model: { value: 'FILE', help: "the client's model.json, a tfjs layers model" },
     data: { value: 'FILE', help: 'a batch, as tensors by input name or in the order of the inputs (default: random)' },
     labels: { value: 'N,N,...', help: 'the classes of the batch (default: random)' },
-    ...TRAINING_OPTIONS,
-    seed: { value: 'N', default: '1', help: 'of the random example and directions' },
-    runtime: {
-      value: 'NAME',
-      default: 'auto',
-      help: 'auto, onnx (fast; needs onnxruntime-node), tfjs, reference (float64, slow)',
-    },
+    ...flagsOf(CHECKED, { seed: OWN_DEFAULTS.seed }),
     backend: { value: 'NAME', default: 'cpu', help: `of tfjs, whose gradient is checked: ${BACKENDS.join(', ')}` },
     json: { help: 'print everything as JSON instead of lines' },
     help: { help: 'this text' },
@@ -42,9 +37,7 @@ with 1 when something is wrong: an operation that is not traced, or a wrong grad
       model,
       data: args.text('data'),
       labels: args.wholes('labels', 0, Number.MAX_SAFE_INTEGER),
-      training: training(args),
-      seed: args.whole('seed', 0),
-      runtime: args.choice('runtime', ['auto', 'onnx', 'tfjs', 'reference']),
+      given: readFlags(CHECKED, args),
       backend: args.choice('backend', BACKENDS),
       json: args.has('json'),
     }

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { DlgError } from '../../errors/dlg-error'
-import { attackOptions, attackSettings } from '../attack'
+import { checkFolder } from '../../report/files'
+import { attackOptions, PLAYED, playedSettings } from '../attack'
 import type { Command } from '../command'
-import { type CifarSet, cifar10, cifar100, cifarSample, readArchive } from '../data/index'
-import { network, networkOptions } from '../network'
+import { type CifarSet, cifar10, cifar100, cifarSample, readArchive } from '../data'
+import { without } from '../flags'
+import { NETWORK_OPTIONS, network } from '../network'
 import type { Terminal } from '../terminal'
 
 const SETS: Readonly<Record<'cifar100' | 'cifar10', CifarSet>> = { cifar100, cifar10 }
@@ -24,8 +26,8 @@ DLG_DATA_URL names another folder to download the same files from.`,
     dataset: { value: 'NAME', default: 'cifar100', help: Object.keys(SETS).join(', ') },
     split: { value: 'NAME', default: 'train', help: 'train (as the original), test' },
     archive: { value: 'FILE', help: 'a .tar.gz of the same format, used as it is instead of the official one' },
-    ...networkOptions('uniform'),
-    ...attackOptions('cifar'),
+    ...NETWORK_OPTIONS,
+    ...attackOptions('cifar', without(PLAYED, 'batchUpdate')),
   },
   examples: [
     'dlg cifar --index 25',
@@ -33,7 +35,7 @@ DLG_DATA_URL names another folder to download the same files from.`,
     'dlg cifar --index 8 --seed 2',
   ],
   async run(args, terminal) {
-    const settings = attackSettings(args)
+    const settings = playedSettings(args)
     const index = args.whole('index', 0)
     const set = SETS[args.choice('dataset', ['cifar100', 'cifar10'])]
     const net = network(args, set.classes)
@@ -41,6 +43,8 @@ DLG_DATA_URL names another folder to download the same files from.`,
     const [stray] = args.positionals
     if (stray !== undefined)
       throw new DlgError('invalid-option', `'${stray}' is not an option; the image is chosen with --index`)
+    // before an archive is fetched
+    checkFolder(settings.out)
     const path = args.text('archive')
     const archive = path === undefined ? await official(set, terminal) : readFile(path)
     const { image, label, labelName } = cifarSample(set, archive, split, index, path ?? set.name)

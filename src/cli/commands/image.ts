@@ -1,8 +1,9 @@
 import { DlgError } from '../../errors/dlg-error'
-import { attackOptions, attackSettings } from '../attack'
+import { attackOptions, PLAYED, playedSettings } from '../attack'
 import type { Command } from '../command'
-import { network, networkOptions } from '../network'
-import { classCount, imageSize, PHOTO_OPTIONS } from '../photo-options'
+import { without } from '../flags'
+import { NETWORK_OPTIONS, network } from '../network'
+import { classCount, defaultClass, imageSize, PHOTO_OPTIONS } from '../photo-options'
 
 /** The original's `--image`. */
 export const image: Command = {
@@ -16,8 +17,8 @@ sees a difference, below 20 dB the picture is another.`,
   options: {
     ...PHOTO_OPTIONS,
     class: { value: 'N', help: 'the class the client trains the photograph as (default: the seed modulo the classes)' },
-    ...networkOptions('uniform'),
-    ...attackOptions('image'),
+    ...NETWORK_OPTIONS,
+    ...attackOptions('image', without(PLAYED, 'batchUpdate')),
   },
   examples: [
     'dlg image photo.jpg',
@@ -25,10 +26,10 @@ sees a difference, below 20 dB the picture is another.`,
     'dlg image photo.jpg --labels infer --seed 3 --json',
   ],
   async run(args, terminal) {
-    const settings = attackSettings(args)
+    const settings = playedSettings(args)
     const [size, classes] = [imageSize(args), classCount(args)]
     const net = network(args, classes)
-    const label = args.has('class') ? args.whole('class', 0, classes - 1) : settings.seed % classes
+    const label = args.has('class') ? args.whole('class', 0, classes - 1) : defaultClass(settings, 0, classes)
     const [path, ...more] = args.positionals
     if (path === undefined || more.length > 0)
       throw new DlgError(

@@ -1,7 +1,10 @@
 import { DlgError } from '../../errors/dlg-error'
 import type { Arguments } from '../arguments'
+import { TIME_LIMIT, timeLimit } from '../attack'
 import type { Command } from '../command'
+import { flagsOf, OWN_DEFAULTS, readFlags } from '../flags'
 import type { EncoderFiles } from '../text-encoder'
+import { TEXT } from '../text-options'
 
 /** Token sequences, the paper's second experiment. */
 export const text: Command = {
@@ -25,8 +28,6 @@ Without --weights the encoder is small, with random weights; --start span finds 
       help: 'of the search: normal (noise), span (the tokens that the gradient of the first block gives in closed form)',
     },
     'with-embedding-gradient': { help: 'the client shares the gradient of the word embeddings too' },
-    distance: { value: 'NAME', default: 'balanced', help: 'between gradients: balanced, l2, cosine, tag' },
-    iterations: { value: 'N', default: '100', help: 'most iterations of the search, of ten steps each' },
     weights: { value: 'FILE', help: 'of a pretrained BERT encoder: model.safetensors' },
     tokenizer: { value: 'FILE', help: 'of that encoder (default: tokenizer.json beside the weights)' },
     config: { value: 'FILE', help: 'of that encoder (default: config.json beside the weights)' },
@@ -35,16 +36,8 @@ Without --weights the encoder is small, with random weights; --start span finds 
       default: 'dlg-out/text',
       help: 'where the files go; made if missing, other files in it stay',
     },
-    seed: {
-      value: 'N',
-      default: '1',
-      help: 'of the random weights, the masks and the search; the same seed gives the same result',
-    },
-    runtime: {
-      value: 'NAME',
-      default: 'auto',
-      help: 'auto, onnx (fast; needs onnxruntime-node), tfjs, reference (float64, slow)',
-    },
+    ...flagsOf(TEXT, { seed: OWN_DEFAULTS.seed, iterations: OWN_DEFAULTS.textIterations }),
+    ...TIME_LIMIT,
     json: { help: 'print the report as JSON instead of lines' },
     help: { help: 'this text' },
   },
@@ -54,16 +47,14 @@ Without --weights the encoder is small, with random weights; --start span finds 
     'dlg text "Child care will be available." --weights minilm/model.safetensors --start span',
   ],
   async run(args, terminal) {
+    const given = readFlags(TEXT, args)
     const settings = {
       out: args.text('out')!,
       json: args.has('json'),
       head: args.choice('head', ['mean', 'first', 'mlm']),
       start: args.choice('start', ['normal', 'span']),
       withEmbeddingGradient: args.has('with-embedding-gradient'),
-      distance: args.choice('distance', ['balanced', 'l2', 'cosine', 'tag']),
-      iterations: args.whole('iterations', 1),
-      seed: args.whole('seed', 0),
-      runtime: args.choice('runtime', ['auto', 'onnx', 'tfjs', 'reference']),
+      options: { ...given, budget: timeLimit(args, given.budget) },
       files: encoderFiles(args),
     }
     const [sentence, ...more] = args.positionals

@@ -1,5 +1,5 @@
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
 import type { Criterion } from './criterion'
 import type { ElementOptions } from './criterion-regression'
 import { criterionOptions, perSample } from './per-sample'

@@ -1,12 +1,13 @@
 import { show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
 import type { Criterion } from './criterion'
 import { criterionOptions, perSample } from './per-sample'
 import { type OutputKind, scoresOf } from './scores'
 import { stableLog } from './stable-log'
 
+/** Options of a cross-entropy over classes. */
 export interface CrossEntropyOptions {
   /** Default `auto`. */
   readonly output?: OutputKind

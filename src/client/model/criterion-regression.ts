@@ -1,9 +1,10 @@
 import { number } from '../../errors/checks'
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
 import type { Criterion, Reduction } from './criterion'
 import { criterionOptions, perSample } from './per-sample'
 
+/** Options of a loss that is computed element by element. */
 export interface ElementOptions {
   /**
    * How the elements of one sample become its loss; how samples become one is the option `reduction`. PyTorch's
@@ -12,6 +13,7 @@ export interface ElementOptions {
   readonly within?: Reduction
 }
 
+/** Options of Huber's loss. */
 export interface HuberOptions extends ElementOptions {
   /** Where the loss turns from a parabola into a line; above 0, default 1. */
   readonly delta?: number

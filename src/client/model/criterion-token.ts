@@ -1,10 +1,11 @@
 import { DlgError } from '../../errors/dlg-error'
-import type { Graph, Node, Shape } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Graph, Node, Shape } from '../../graph'
+import * as g from '../../graph'
 import type { Criterion } from './criterion'
 import { type CrossEntropyOptions, requireSmoothing, smoothed, surprise } from './criterion-class'
 import { criterionOptions, perSample } from './per-sample'
 
+/** Options of a cross-entropy over the positions of a sequence. */
 export interface TokenOptions extends CrossEntropyOptions {
   /** Weight of each position, [batch][positions], at least 0. Default 1 each. */
   readonly mask?: readonly (readonly number[])[]

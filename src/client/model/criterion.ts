@@ -1,4 +1,4 @@
-import type { Node } from '../../graph/index'
+import type { Node } from '../../graph'
 
 export { binaryCrossEntropy } from './criterion-binary'
 export { type CrossEntropyOptions, crossEntropy, logitsOf } from './criterion-class'

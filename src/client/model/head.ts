@@ -1,4 +1,4 @@
-import { type Node, unshaped } from '../../graph/index'
+import { type Node, unshaped } from '../../graph'
 
 /** The dense layer that makes the class scores: logits = features · weight + bias. Positions among the trained weights. */
 export interface ScoreLayer {

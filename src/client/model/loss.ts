@@ -1,8 +1,8 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
-import { type Captured, record } from '../../trace/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
+import { type Captured, record } from '../../trace'
 import type { Criterion, Reduction } from './criterion'
 
 /**

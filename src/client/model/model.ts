@@ -1,8 +1,8 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../../errors/dlg-error'
-import type { Node, Shape } from '../../graph/index'
-import type { Recorder } from '../../trace/index'
+import type { Node, Shape } from '../../graph'
+import type { Recorder } from '../../trace'
 import { openFunctional } from './open-functional'
 import { openLayers } from './open-layers'
 
@@ -58,8 +58,12 @@ export interface OpenModel {
   readonly name: string
   readonly inputs: readonly ModelInput[]
   readonly weights: readonly Weight[]
+  /** Names of all weights layer by layer, those that are not trained among them, as Keras's get_weights() lists them. */
+  readonly layerOrder?: readonly string[]
   /** Runs the forward pass under a recorder, on recorded tensors; `nodes` are the weights' nodes, in order. */
   forward(recorder: Recorder, inputs: readonly Tensor[], nodes: readonly Node[], training: boolean): ModelOutput[]
+  /** What regularizers add to the loss of a step, scalars of the weights alone; undefined where there are none. */
+  penalties?(recorder: Recorder, nodes: readonly Node[]): Node[]
 }
 
 /** @throws DlgError `invalid-model` when the model is not built, or has no trained weights */

@@ -1,6 +1,6 @@
 import { type NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
-import type { Recorder } from '../../trace/index'
+import type { Recorder } from '../../trace'
 import type { FunctionalModel, ModelInput, ModelOutput, NamedFunctionalModel, OpenModel } from './model'
 
 export function openFunctional(model: FunctionalModel | NamedFunctionalModel): OpenModel {

@@ -1,6 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../../errors/dlg-error'
-import { applyLayers } from '../../trace/index'
+import { applyLayers, hasPenalties, penaltiesOf } from '../../trace'
 import { uniqueNames } from './each'
 import type { OpenModel } from './model'
 
@@ -23,9 +23,11 @@ export function openLayers(model: LayersModel): OpenModel {
   const trainable = new Set(model.trainableWeights)
   const ordered = [...model.trainableWeights, ...model.weights.filter((w) => !trainable.has(w))]
   const names = uniqueNames(ordered.map((w) => w.name))
+  const byLayer = model.layers.flatMap((layer) => layer.weights)
   return {
     name,
     inputs,
+    layerOrder: byLayer.map((w) => names[ordered.indexOf(w)]),
     weights: ordered.map((w, i) => ({
       name: names[i],
       shape: w.shape as number[],
@@ -37,5 +39,11 @@ export function openLayers(model: LayersModel): OpenModel {
       const outputs = applyLayers(model, recorder, tensors, (w) => nodeOf.get(w)!, training)
       return outputs.map((node, i) => ({ name: outputNames[i], node }))
     },
+    ...(hasPenalties(model) && {
+      penalties(recorder, nodes) {
+        const nodeOf = new Map(ordered.map((w, i) => [w, nodes[i]]))
+        return penaltiesOf(model, recorder, (w) => nodeOf.get(w)!)
+      },
+    }),
   }
 }

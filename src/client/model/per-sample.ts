@@ -1,6 +1,6 @@
 import { choice, knownNames } from '../../errors/checks'
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
 import type { Reduction } from './criterion'
 
 /** Checks the options of a criterion that have names. @throws DlgError `invalid-option` */

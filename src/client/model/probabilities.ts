@@ -1,5 +1,5 @@
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
 
 /** What means of many terms may exceed 1 by. */
 const ROUNDING = 1e-9

@@ -1,5 +1,5 @@
-import type { Node, Op } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node, Op } from '../../graph'
+import * as g from '../../graph'
 import { areProbabilities } from './probabilities'
 
 /**

@@ -1,5 +1,5 @@
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
 
 /** The smallest normal float32: what a logarithm sees of a probability that rounding has made 0. */
 const TINY = 2 ** -126

@@ -1,8 +1,9 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
+import { isWhole, type StoredAs } from '../../numbers/stored-dtype'
 import type { Values } from '../../runtime/runtime'
 import type { Weight } from '../model/model'
-import { firstNotFinite, type PlainTensor, type Precision, tensorValues } from './tensor-values'
+import { firstNotFinite, type PlainTensor, type Precision, precisionOf, tensorValues } from './tensor-values'
 
 /** Gradients, or other tensors of weights, by the weights' names. */
 export type NamedGradients = { readonly [name: string]: Tensor | PlainTensor }
@@ -44,7 +45,15 @@ const invalid = (message: string): DlgError => new DlgError('invalid-gradients',
 export const readGradients = (shared: WeightTensors, trained: readonly Weight[]): Promise<Float32Array[]> =>
   readWeightTensors(shared, trained, 'gradient', Float32Array)
 
-/** The same of whatever comes one tensor a weight. */
+/**
+ * How exactly each gradient was shared, in the order of the weights: the numbers that {@link readGradients} gives do not tell.
+ *
+ * @throws DlgError `invalid-gradients` as there
+ */
+export const precisionsOf = (shared: WeightTensors, trained: readonly Weight[]): StoredAs[] =>
+  inOrder(shared, trained, 'gradient').map(precisionOf)
+
+/** Like {@link readGradients}, for any list or map with one tensor per weight. */
 export async function readWeightTensors<T extends Values>(
   shared: WeightTensors,
   trained: readonly Weight[],
@@ -71,16 +80,22 @@ function inOrder(shared: WeightTensors, trained: readonly Weight[], noun: Noun):
   }
   const map = shared as { readonly [name: string]: Tensor | PlainTensor }
   const names = new Set(trained.map((w) => w.name))
-  const stranger = Object.keys(map).find((name) => !names.has(name))
+  // A mask or a counter that came with the file is no gradient, and nobody needs it.
+  const stranger = Object.keys(map).find((name) => !names.has(name) && !isBuffer(map[name]))
   const missing = trained.find((w) => !Object.hasOwn(map, w.name))
   if (missing)
     throw invalid(
       `no ${noun} for weight '${missing.name}' ${describe(missing.shape)}${stranger ? `; there is one named '${stranger}', which the model does not have` : ''}. If it was not shared, say missing: ['${missing.name}'], or missing: 'allowed'`,
     )
   if (stranger)
-    throw invalid(`${noun} '${stranger}' belongs to no trained weight; the model has ${[...names].join(', ')}`)
+    throw invalid(
+      `${noun} '${stranger}' belongs to no trained weight; the model has ${[...names].join(', ')}. Out of a file, leave it out: readWeightTensors(path, { ignore: '${stranger}' })`,
+    )
   return trained.map((w) => map[w.name])
 }
+
+/** Whether a tensor holds whole numbers or booleans, as its file says. */
+const isBuffer = (tensor: Tensor | PlainTensor): boolean => !(tensor instanceof Tensor) && isWhole(tensor ?? {})
 
 /** The caller's weights as numbers, by parameter name. */
 export async function readWeights(

@@ -3,8 +3,15 @@ import { squaredNorm, type Values } from '../../numbers/values'
 import { weightParameter } from '../model/gradient'
 import type { OpenModel } from '../model/model'
 import { gradientsIn, meanPosition } from './local-steps'
-import { readGradients, readWeights, type SharedGradients, type WeightTensors, weightTensors } from './read-gradients'
-import { roundingNorm } from './rounding'
+import {
+  precisionsOf,
+  readGradients,
+  readWeights,
+  type SharedGradients,
+  type WeightTensors,
+  weightTensors,
+} from './read-gradients'
+import { roundingNorm, type StatedPrecision, storageNorm, storedOr } from './rounding'
 import { isUpdate, movedPart, readMovement, type SharedUpdate, type WeightUpdate } from './shared-update'
 import type { UpdateSettings } from './update-options'
 
@@ -14,7 +21,10 @@ export interface Shared {
   readonly gradients: readonly Values[]
   /** Of all weights, by parameter name. */
   readonly weights: Map<string, Values>
-  /** Relative loss that is expected of the client's own data: weights are rounded to float32 after every step. */
+  /**
+   * Relative loss that is expected of the client's own data: gradients were stored as a type, weights are rounded to float32 after
+   * every step.
+   */
   readonly rounding: number
 }
 
@@ -25,6 +35,7 @@ interface Sharing {
   readonly scale: 'auto' | number
   readonly batchSize: number
   readonly reduction: 'mean' | 'sum'
+  readonly precision: StatedPrecision | undefined
 }
 
 /** What a client shared, recognised as gradients or as an update. Nothing after this asks which of them it was. */
@@ -82,7 +93,13 @@ export function recogniseShared(
     async read({ weights }) {
       const trained = weights.filter((w) => w.trainable)
       const gradients = await readGradients(shared, trained)
-      return withoutFactor({ gradients, weights: await readWeights(weights, weightParameter), rounding: 0 }, settings)
+      const stored = precisionsOf(shared, trained)
+      const lost = gradients.reduce(
+        (sum, values, i) => sum + storageNorm(values, storedOr(values, stored[i], settings.precision)),
+        0,
+      )
+      const read = { gradients, weights: await readWeights(weights, weightParameter), rounding: 0 }
+      return withoutFactor({ ...read, rounding: lost / Math.max(squaredNorm(gradients), Number.MIN_VALUE) }, settings)
     },
   }
 }

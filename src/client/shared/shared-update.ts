@@ -10,7 +10,7 @@ import { isFloat32 } from './rounding'
  * What a client of federated averaging shares: its weights after training, or their difference `delta` from the weights before.
  *
  * Each is a list in the order of the trained weights or of all weights, or a map by their names; in float32, or as numbers in
- * float64. Of `before`, the model's own weights are the default for each tensor. Moving statistics and other weights that are
+ * float64. A list of all weights may also be layer by layer, as Keras's `get_weights()`, where only that fits the shapes. Of `before`, the model's own weights are the default for each tensor. Moving statistics and other weights that are
  * not trained are taken from `before` and ignored elsewhere.
  */
 export type SharedUpdate =
@@ -48,7 +48,7 @@ const isTensor = (value: unknown): boolean =>
     Array.isArray((value as { shape?: unknown }).shape))
 
 /** The part that says how the weights moved. @throws DlgError `invalid-gradients` unless there is exactly one */
-export function movedPart(update: WeightUpdate, { weights }: OpenModel): WeightTensors {
+export function movedPart(update: WeightUpdate, model: OpenModel): WeightTensors {
   knownNames('the update', update, NAMES)
   const { after, delta } = update as { readonly after?: WeightTensors; readonly delta?: WeightTensors }
   if ((after === undefined) === (delta === undefined))
@@ -56,7 +56,7 @@ export function movedPart(update: WeightUpdate, { weights }: OpenModel): WeightT
       'invalid-gradients',
       `the update has ${after === undefined ? 'neither' : 'both'} after ${after === undefined ? 'nor' : 'and'} delta; give {before, after} or {delta}`,
     )
-  return named((after ?? delta)!, weights)
+  return named((after ?? delta)!, model)
 }
 
 /**
@@ -66,18 +66,18 @@ export function movedPart(update: WeightUpdate, { weights }: OpenModel): WeightT
  */
 export async function readMovement(
   update: WeightUpdate,
-  { weights }: OpenModel,
+  model: OpenModel,
   own: (weight: Weight) => ArrayLike<number>,
   sign: 1 | -1,
 ): Promise<Movement> {
-  const trained = weights.filter((w) => w.trainable)
-  const before = await readBefore(update.before, weights)
+  const trained = model.weights.filter((w) => w.trainable)
+  const before = await readBefore(update.before, model)
   if ('delta' in update && update.delta !== undefined) {
-    const delta = await readTrained("'delta' tensor", update.delta, weights)
+    const delta = await readTrained("'delta' tensor", update.delta, model)
     const signed = sign > 0 ? delta : delta.map((values) => values.map((v) => -v))
     return { before, delta: signed, rounded: isFloat32(delta) }
   }
-  const after = await readTrained("'after' tensor", (update as { after: WeightTensors }).after, weights)
+  const after = await readTrained("'after' tensor", (update as { after: WeightTensors }).after, model)
   const delta = after.map((values, i) => {
     const from = before.get(trained[i].name) ?? own(trained[i])
     return values.map((v, at) => v - from[at])
@@ -85,17 +85,15 @@ export async function readMovement(
   return { before, delta, rounded: isFloat32(after) }
 }
 
-function readTrained(noun: string, given: WeightTensors, weights: readonly Weight[]): Promise<Float64Array[]> {
-  const trained = weights.filter((w) => w.trainable)
-  return readWeightTensors(only(noun, named(given, weights), weights, trained), trained, noun, Float64Array)
+function readTrained(noun: string, given: WeightTensors, model: OpenModel): Promise<Float64Array[]> {
+  const trained = model.weights.filter((w) => w.trainable)
+  return readWeightTensors(only(noun, named(given, model), model.weights, trained), trained, noun, Float64Array)
 }
 
-async function readBefore(
-  given: WeightTensors | undefined,
-  weights: readonly Weight[],
-): Promise<Map<string, Float64Array>> {
+async function readBefore(given: WeightTensors | undefined, model: OpenModel): Promise<Map<string, Float64Array>> {
   if (given === undefined) return new Map()
-  const map = named(given, weights)
+  const { weights } = model
+  const map = named(given, model)
   const there = Array.isArray(map) || !isMap(map) ? undefined : weights.filter(({ name }) => Object.hasOwn(map, name))
   const read = there ?? weights.filter((w) => w.trainable)
   const tensors = await readWeightTensors(
@@ -110,10 +108,17 @@ async function readBefore(
 const isMap = (given: WeightTensors): given is Exclude<WeightTensors, readonly unknown[]> =>
   typeof given === 'object' && given !== null && !Array.isArray(given) && !(given instanceof Tensor)
 
-/** A list of all weights as a map. */
-function named(given: WeightTensors, weights: readonly Weight[]): WeightTensors {
+/**
+ * A list of all weights as a map: in tfjs's order, trained ones first, or else layer by layer as Keras lists them, if only
+ * that fits the shapes.
+ */
+function named(given: WeightTensors, { weights, layerOrder = [] }: OpenModel): WeightTensors {
   if (!Array.isArray(given) || given.length !== weights.length) return given
-  return Object.fromEntries(weights.map(({ name }, i) => [name, given[i]]))
+  const byLayer = layerOrder.flatMap((name) => weights.find((w) => w.name === name) ?? [])
+  const fits = (order: readonly Weight[]) =>
+    order.length === given.length && order.every(({ shape }, i) => given[i]?.shape?.join() === shape.join())
+  const order = !fits(weights) && fits(byLayer) ? byLayer : weights
+  return Object.fromEntries(order.map(({ name }, i) => [name, given[i]]))
 }
 
 /** The tensors of a map that are wanted; the others must be weights of the model. */

@@ -1,12 +1,28 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
-import { type Shape, sameShape, sizeOf } from '../../graph/index'
+import { type Shape, sameShape, sizeOf } from '../../graph'
+import { isWhole, type StoredAs, storedAs } from '../../numbers/stored-dtype'
 import type { Values } from '../../runtime/runtime'
 
-/** A tensor as plain data: numbers in row-major order. */
-export interface PlainTensor {
+/**
+ * A tensor as plain data: numbers in row-major order.
+ *
+ * `dtype` says how exactly the numbers were shared, where that is known and `data` does not tell: a file of float16 is read
+ * to a Float32Array, and has `dtype: 'float16'`. The readers of files set it.
+ */
+export interface PlainTensor extends StoredAs {
   readonly shape: readonly number[]
   readonly data: ArrayLike<number>
+}
+
+/**
+ * How exactly a tensor was shared: as it says itself, or else by the type of its data. Nothing is known of lists of numbers.
+ */
+export function precisionOf(tensor: Tensor | PlainTensor): StoredAs {
+  if (tensor instanceof Tensor) return tensor.dtype === 'float32' ? { dtype: 'float32' } : {}
+  if (tensor.dtype !== undefined) return storedAs(tensor)
+  if (tensor.data instanceof Float32Array) return { dtype: 'float32' }
+  return tensor.data instanceof Float64Array ? { dtype: 'float64' } : {}
 }
 
 /** Precision numbers are kept in. */
@@ -46,10 +62,13 @@ async function readTfjs<T extends Values>(tensor: Tensor, name: string, precisio
   return precision.from(await tensor.data<'float32'>())
 }
 
-function readPlain<T extends Values>({ data }: PlainTensor, name: string, precision: Precision<T>): T {
+function readPlain<T extends Values>(tensor: PlainTensor, name: string, precision: Precision<T>): T {
+  const { data } = tensor
   const integers = ArrayBuffer.isView(data) && !(data instanceof Float32Array || data instanceof Float64Array)
   if (integers)
     throw invalid(`${name} has data of ${data.constructor.name}; Float32Array, Float64Array or number[] is needed`)
+  if (isWhole(tensor))
+    throw invalid(`${name} was stored as ${tensor.dtype}; floats are needed: save it with .astype(np.float32)`)
   if (typeof data?.length !== 'number') throw invalid(`${name} has no data; it must be a tensor or {shape, data}`)
   return precision.from(data as ArrayLike<number>, (v) => (typeof v === 'number' ? v : Number.NaN))
 }

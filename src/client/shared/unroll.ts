@@ -1,5 +1,5 @@
-import type { Node } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { Node } from '../../graph'
+import * as g from '../../graph'
 import { type InputKinds, type TracedGradient, type Training, traceGradient } from '../model/gradient'
 import type { OpenModel, Weight } from '../model/model'
 import { gradientsIn } from './local-steps'
@@ -12,7 +12,11 @@ type LocalTraining = UpdateSettings & { readonly learningRate: number }
 export const unrolls = (update: UpdateSettings | undefined): update is LocalTraining =>
   update?.approach === 'unrolled' && update.steps.length > 1
 
-/** The gradient that the client's local steps amount to, of the weights that were shared. */
+/**
+ * The gradient that the client's local steps amount to, of the weights that were shared.
+ *
+ * @param changed makes of the gradient of a smaller batch what `traced` is of that of all samples
+ */
 export function unrolled(
   model: OpenModel,
   shared: readonly Weight[],
@@ -20,9 +24,10 @@ export function unrolled(
   traced: TracedGradient,
   kinds: InputKinds,
   update: LocalTraining,
+  changed: (traced: TracedGradient) => TracedGradient = (gradient) => gradient,
 ): TracedGradient {
   const names = new Set(shared.map(({ name }) => name))
-  const gradients = localGradients(model, training, traced, kinds, update)
+  const gradients = localGradients(model, training, traced, kinds, update, changed)
   return { ...traced, trained: shared, gradients: gradients.filter((_, i) => names.has(traced.trained[i].name)) }
 }
 
@@ -41,11 +46,13 @@ function localGradients(
   traced: TracedGradient,
   kinds: InputKinds,
   { learningRate, momentum, weightDecay, steps }: LocalTraining,
+  changed: (traced: TracedGradient) => TracedGradient,
 ): Node[] {
   const leaves = traced.weightNodes.filter((_, i) => model.weights[i].trainable)
   const templates = new Map([[training.batchSize, traced]])
   for (const { size } of steps)
-    if (!templates.has(size)) templates.set(size, placeholders(model, { ...training, batchSize: size }, kinds, traced))
+    if (!templates.has(size))
+      templates.set(size, changed(placeholders(model, { ...training, batchSize: size }, kinds, traced)))
   const zeros = leaves.map(({ graph, shape }) => g.fill(graph, 0, shape))
   /** Of the velocity without the part that λ θ₀ adds to it, and of all velocities so far. */
   let [velocity, moved] = [zeros, zeros]

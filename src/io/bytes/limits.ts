@@ -1,6 +1,8 @@
 import { knownNames, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import type { Ignore } from './ignore'
 
+/** How much memory a reader of files may use. */
 export interface ReadLimits {
   /**
    * The most bytes that a file's parts may have once inflated, in all, and the most that its tensors may have as
@@ -10,12 +12,18 @@ export interface ReadLimits {
   readonly maximumBytes?: number
 }
 
+/** What is read of a file of tensors, and how much it may take. */
+export interface ReadOptions extends ReadLimits {
+  /** Tensors that are left out: they are not unpacked, and nothing in them can refuse the file. */
+  readonly ignore?: Ignore
+}
+
 /** The largest growth from an element in a file to float32, that of a byte. */
 const DEFAULT_GROWTH = 4
 
 /** @throws DlgError `invalid-option` */
 export function maximumBytes(fileBytes: number, limits: ReadLimits): number {
-  knownNames('limits', limits, ['maximumBytes'])
+  knownNames('options', limits, ['maximumBytes', 'ignore'])
   const { maximumBytes } = limits
   if (maximumBytes === undefined) return fileBytes * DEFAULT_GROWTH
   if (Number.isSafeInteger(maximumBytes) && maximumBytes > 0) return maximumBytes

@@ -35,3 +35,9 @@ export function checkBytes(bytes: Uint8Array, name: string): void {
   if (bytes instanceof Uint8Array) return
   throw new DlgError('invalid-data', `${name}: bytes is ${typeof bytes}, should be a Uint8Array`)
 }
+
+/** @throws DlgError `invalid-data` for what is no path */
+export function checkPath(path: string): void {
+  if (typeof path === 'string' && path !== '') return
+  throw new DlgError('invalid-data', `path is ${show(path)}; it must be the path of a file`)
+}

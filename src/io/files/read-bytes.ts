@@ -1,12 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
-import { show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-
-/** @throws DlgError `invalid-data` for what is no path */
-export function checkPath(path: string): void {
-  if (typeof path === 'string' && path !== '') return
-  throw new DlgError('invalid-data', `path is ${show(path)}; it must be the path of a file`)
-}
+import { checkPath } from '../bytes/untrusted'
 
 /**
  * Reads a file whole.

@@ -100,9 +100,15 @@ function uneven(torch: readonly Layer[], tfjs: readonly Layer[]): DlgError {
 function strange(layer: Layer, tfjs: readonly Layer[]): DlgError {
   return new DlgError(
     'invalid-gradients',
-    `no tfjs layer fits PyTorch's ${describe(layer)}; the model has ${names(tfjs)}`,
+    `no tfjs layer fits PyTorch's ${describe(layer)}; the model has ${names(tfjs)}. If it is no parameter, leave it out: ignore: [${parts(layer)}]`,
   )
 }
+
+const parts = ({ roles }: Layer): string =>
+  [...roles.values()]
+    .slice(0, 8)
+    .map(({ name }) => `'${name}'`)
+    .join(', ')
 
 function describe({ name, roles }: Layer): string {
   return `'${name}' (${[...roles].map(([role, { shape }]) => `${role} [${shape}]`).join(', ')})`

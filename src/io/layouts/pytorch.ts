@@ -1,5 +1,7 @@
 import { knownNames, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { coarser, isWhole, storedAs } from '../../numbers/stored-dtype'
+import { type Ignore, ignores } from '../bytes/ignore'
 import { isRecord } from '../bytes/untrusted'
 import type { NamedTensors } from '../tensors/float32-tensor'
 import { checkTensor, requireTensorMap, type TensorToWrite } from '../tensors/tensor-to-write'
@@ -7,8 +9,10 @@ import { type FlattenOrder, orderFlattened } from './flatten-order'
 import { type TensorSpec, tfjsLayers, torchLayers } from './layer-groups'
 import type { Link } from './layer-links'
 import { linkToTfjs, linkToTorch } from './link-values'
+import { isList, pairInOrder } from './list-layers'
 import { matchLayers } from './match-layers'
 
+/** How tensors of PyTorch are paired with weights of tfjs, where their names and shapes do not say it. */
 export interface LayoutOptions {
   /**
    * PyTorch's layers to tfjs's, such as `{ 'features.0': 'conv2d_Conv2D1' }`: names without `.weight` and `/kernel`. A
@@ -22,6 +26,11 @@ export interface LayoutOptions {
    * add, while gradients, and updates made of them, are equal. Default `gradients`.
    */
   readonly values?: 'gradients' | 'weights'
+  /**
+   * PyTorch's tensors that are left out, by name, such as masks and other buffers. Left out without being named: tensors of
+   * booleans and whole numbers, and `num_batches_tracked`, `position_ids`, `total_ops` and `total_params`.
+   */
+  readonly ignore?: Ignore
 }
 
 /** What became of one tensor. */
@@ -32,11 +41,14 @@ export interface LayoutDecision {
   readonly layout: string
 }
 
+/** Tensors in the layout of the other framework, and how they got there. */
 export interface ConvertedTensors {
   /** By the targets' names, in the targets' order. */
   readonly tensors: NamedTensors
   /** Every decision that was made, in tfjs's order. */
   readonly mapping: readonly LayoutDecision[]
+  /** The names of PyTorch's tensors that were left out. */
+  readonly ignored: readonly string[]
 }
 
 /** A tf.LayersModel, or its weights' names and shapes in order. */
@@ -48,7 +60,10 @@ export type TensorTargets = { readonly weights: readonly TensorSpec[] } | readon
  * Layers are paired by kind and shape, and those of one kind and shape in order; names tell what a tensor is, never its
  * shape alone. Convolutions (plain, transposed, grouped, depthwise, of 1 to 3 axes), dense and embedding layers, batch and
  * layer norms, RNN and LSTM convert exactly. GRU does where the target has `reset_after`'s bias `[2, 3·units]`, which tfjs
- * itself lacks. `num_batches_tracked` is ignored.
+ * itself lacks.
+ *
+ * Tensors without names (`arr_0` or `0`, as Flower and `np.savez(f, *list)` leave them) are taken in the order of the model's
+ * layers, each with its parameters in PyTorch's order: weight, bias, running_mean, running_var, num_batches_tracked.
  *
  * @param tensors by name, as in `state_dict` or `named_parameters`.
  * @param targets the tfjs model; for gradients its trained weights alone: `model.trainableWeights`.
@@ -61,13 +76,19 @@ export function fromPyTorch(
   options: LayoutOptions = {},
 ): ConvertedTensors {
   const values = valuesOf(options)
-  const links = linksBetween(specsOf(tensors), targetSpecs(targets), options)
+  const wanted = targetSpecs(targets)
+  const { specs, ignored } = withoutBuffers(specsOf(tensors), tensors, options)
+  const links = linksBetween(specs, inLayerOrder(targets, wanted), options)
   const converted = new Map(
-    links.map((link) => [link.tfjs, { shape: link.tfjsShape, data: linkToTfjs(link, tensors, values) }]),
+    links.map((link) => {
+      const precision = link.torch.map((name) => storedAs(tensors.get(name) ?? {})).reduce(coarser)
+      return [link.tfjs, { shape: link.tfjsShape, data: linkToTfjs(link, tensors, values), ...precision }]
+    }),
   )
   return {
-    tensors: inOrder(converted, targetSpecs(targets)),
+    tensors: inOrder(converted, wanted),
     mapping: links.map((link) => ({ from: link.torch, to: [link.tfjs], layout: describe(link, values) })),
+    ignored,
   }
 }
 
@@ -87,25 +108,64 @@ export function toPyTorch(
   options: LayoutOptions = {},
 ): ConvertedTensors {
   const values = valuesOf(options)
-  const links = linksBetween(targetSpecs(targets), specsOf(tensors), options)
+  const ignored = bufferNames(options)
+  const specs = targetSpecs(targets).filter(({ name }) => !ignored(name))
+  const links = linksBetween(specs, specsOf(tensors), options)
   const shapes = new Map(targetSpecs(targets).map(({ name, shape }) => [name, shape as readonly number[]]))
   const converted = new Map(
     links.flatMap((link) =>
       linkToTorch(link, tensors, values).map((data, i) => [
         link.torch[i],
-        { shape: shapes.get(link.torch[i]) ?? [], data },
+        { shape: shapes.get(link.torch[i]) ?? [], data, ...storedAs(tensors.get(link.tfjs) ?? {}) },
       ]),
     ),
   )
   return {
     tensors: inOrder(converted, targets),
     mapping: links.map((link) => ({ from: [link.tfjs], to: link.torch, layout: describe(link, values) })),
+    ignored: targetSpecs(targets)
+      .map(({ name }) => name)
+      .filter(ignored),
   }
 }
 
 function linksBetween(torch: readonly TensorSpec[], tfjs: readonly TensorSpec[], options: LayoutOptions): Link[] {
-  const pairs = matchLayers(torchLayers(torch), tfjsLayers(tfjs), options.map ?? {}, isSorted(torch))
-  return orderFlattened(pairs, options.flatten ?? {})
+  const { map = {}, flatten = {} } = options
+  const inOrder = isList(torch.map(({ name }) => name)) && Object.keys(map).length === 0
+  const pairs = inOrder
+    ? pairInOrder(torch, tfjsLayers(tfjs))
+    : matchLayers(torchLayers(torch), tfjsLayers(tfjs), map, isSorted(torch))
+  return orderFlattened(pairs, flatten)
+}
+
+/** Buffers that are no parameters wherever they occur: counters of batches, positions, and what thop counts. */
+const BUFFERS = /(^|\.)(num_batches_tracked|position_ids|total_ops|total_params)$/
+
+const bufferNames = ({ ignore }: LayoutOptions): ((name: string) => boolean) => {
+  const named = ignores(ignore)
+  return (name) => BUFFERS.test(name) || named(name)
+}
+
+/** What may be a parameter, and the names of what cannot be one. */
+function withoutBuffers(
+  all: readonly TensorSpec[],
+  tensors: ReadonlyMap<string, TensorToWrite>,
+  options: LayoutOptions,
+): { specs: readonly TensorSpec[]; ignored: string[] } {
+  // In a list a counter is known by its place, and all places count.
+  if (isList(all.map(({ name }) => name))) return { specs: all, ignored: [] }
+  const isBuffer = bufferNames(options)
+  const left = all.filter(({ name }) => isBuffer(name) || isWhole(tensors.get(name) ?? {}))
+  return { specs: all.filter((spec) => !left.includes(spec)), ignored: left.map(({ name }) => name) }
+}
+
+/** The targets layer by layer, where they are a model: its list of weights has those that are not trained last. */
+function inLayerOrder(targets: TensorTargets, specs: readonly TensorSpec[]): readonly TensorSpec[] {
+  const { layers } = targets as { readonly layers?: readonly { readonly weights?: readonly TensorSpec[] }[] }
+  if (!layers) return specs
+  const order = layers.flatMap(({ weights = [] }) => weights.map(({ name }) => name))
+  const place = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length)
+  return specs.toSorted((a, b) => place(a.name) - place(b.name))
 }
 
 /** In the order of the names, as safetensors writes a file: then it says nothing about the model's order. */
@@ -114,7 +174,7 @@ function isSorted(specs: readonly TensorSpec[]): boolean {
 }
 
 function valuesOf(options: LayoutOptions): 'gradients' | 'weights' {
-  knownNames('options', options, ['map', 'flatten', 'values'])
+  knownNames('options', options, ['map', 'flatten', 'values', 'ignore'])
   const { values = 'gradients', map = {}, flatten = {} } = options
   requireObject('map', map, 'names of layers by name', 'invalid-option')
   requireObject('flatten', flatten, 'shapes by name', 'invalid-option')

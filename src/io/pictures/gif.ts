@@ -7,6 +7,7 @@ import { checkImage, type Image, isLength, toByte } from './raster'
 // Node sees gifenc as CommonJS without named exports; bundlers take its ES build, whose default is one function.
 const gifenc = 'quantize' in gifencModule ? gifencModule : (gifencModule as typeof import('gifenc')).default
 
+/** Timing and size of a GIF. */
 export interface GifOptions {
   /** How long each frame shows, in milliseconds; the format rounds to tens. Default 100. */
   readonly delayMs?: number

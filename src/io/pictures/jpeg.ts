@@ -1,18 +1,23 @@
 import { decode, type RawImageData } from 'jpeg-js'
 import { DlgError } from '../../errors/dlg-error'
-import { checkDimensions } from './dimensions'
+import { checkDimensions, type ImageLimits } from './dimensions'
 import { exifOrientation, orient } from './exif'
 import { type Image, MAX_PIXELS } from './raster'
 
 /** What the decoder may allocate: 50 megapixels without chroma subsampling take 900 MB. */
 const MAX_MEMORY_MB = 1024
+/**
+ * Every scan walks over all blocks of its components, and a few bytes can say that they are all empty. Encoders write some
+ * ten; the most that refine anything are 14 of each of a component's coefficients, which nobody does.
+ */
+const MAX_SCANS = 100
 /** A block of 64 pixels costs at least a bit, so a file of n bytes cannot hold more than 512 n; kept well above it. */
 const MAX_PIXELS_PER_BYTE = 4096
 
 /** Decodes a JPEG that starts with SOI, and turns it upright as its EXIF orientation says; see `decodeImage`. */
-export function decodeJpeg(bytes: Uint8Array, name: string): Image {
+export function decodeJpeg(bytes: Uint8Array, name: string, limits: ImageLimits): Image {
   const { width, height, orientation } = scanSegments(bytes, name)
-  checkDimensions(width, height, name)
+  checkDimensions({ width, height, fileBytes: bytes.length }, limits, name)
   if (width * height > bytes.length * MAX_PIXELS_PER_BYTE) {
     throw new DlgError(
       'invalid-file',
@@ -48,6 +53,7 @@ function scanSegments(bytes: Uint8Array, name: string): Frame & { orientation: n
   const corrupt = (what: string) => new DlgError('invalid-file', `${name}: ${what}`)
   let frame: Frame | undefined
   let orientation = 1
+  let scans = 0
   let offset = 2
   for (;;) {
     offset = nextMarker(bytes, offset)
@@ -58,6 +64,9 @@ function scanSegments(bytes: Uint8Array, name: string): Frame & { orientation: n
     const segment = bytes.subarray(offset + 2, offset + length)
     if (length < 2 || segment.length !== length - 2) throw corrupt('truncated JPEG, ends inside a segment')
     offset += length
+    if (marker === 0xda && ++scans > MAX_SCANS) {
+      throw corrupt(`this JPEG has more than ${MAX_SCANS} scans, the most that are decoded; save it again as baseline`)
+    }
     if (isStartOfFrame(marker)) {
       if (frame) throw corrupt('corrupt JPEG, has more than one frame')
       frame = readFrame(marker, segment, corrupt)
@@ -91,5 +100,7 @@ function readFrame(marker: number, segment: Uint8Array, corrupt: (what: string) 
   if (segment.length < 6) throw corrupt('corrupt JPEG, its frame header is too short')
   const [precision, heightHigh, heightLow, widthHigh, widthLow] = segment
   if (precision !== 8) throw corrupt(`this JPEG has ${precision}-bit samples, should have 8`)
+  const components = segment[5]
+  if (components < 1 || components > 4) throw corrupt(`this JPEG has ${components} components, must have 1 to 4`)
   return { width: (widthHigh << 8) | widthLow, height: (heightHigh << 8) | heightLow }
 }

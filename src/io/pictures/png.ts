@@ -1,7 +1,8 @@
-import { inflateSync } from 'node:zlib'
 import { type DecodedPng, decode, encode } from 'fast-png'
 import { DlgError } from '../../errors/dlg-error'
-import { checkDimensions } from './dimensions'
+import { joined } from '../bytes/joined'
+import { inflateZlib } from '../bytes/zlib'
+import { checkDimensions, type ImageLimits } from './dimensions'
 import { compositeOnWhite } from './png-pixels'
 import { checkImage, type Image, toByte } from './raster'
 
@@ -27,9 +28,10 @@ interface Header {
 }
 
 /** Decodes a PNG that starts with the signature; see `decodeImage`. */
-export function decodePng(bytes: Uint8Array, name: string): Image {
+export function decodePng(bytes: Uint8Array, name: string, limits: ImageLimits): Image {
   const chunks = splitChunks(bytes, name)
   const header = readHeader(chunks[0].data, name)
+  checkDimensions({ ...header, fileBytes: bytes.length }, limits, name)
   checkImageData(chunks, header, name)
   let png: DecodedPng
   try {
@@ -78,13 +80,12 @@ function splitChunks(bytes: Uint8Array, name: string): Chunk[] {
 }
 
 function joinChunks(bytes: Uint8Array, chunks: readonly Chunk[]): Uint8Array {
-  return Buffer.concat([bytes.subarray(0, SIGNATURE_BYTES), ...chunks.map((chunk) => chunk.whole)])
+  return joined([bytes.subarray(0, SIGNATURE_BYTES), ...chunks.map((chunk) => chunk.whole)])
 }
 
 function readHeader(data: Uint8Array, name: string): Header {
   const view = new DataView(data.buffer, data.byteOffset, data.length)
   const [width, height] = [view.getUint32(0), view.getUint32(4)]
-  checkDimensions(width, height, name)
   const [depth, colourType, , , interlace] = data.subarray(8)
   if (!COLOUR_TYPES[colourType]?.depths.includes(depth)) {
     throw new DlgError('invalid-file', `${name}: corrupt PNG, has no ${depth}-bit samples of colour type ${colourType}`)
@@ -98,10 +99,10 @@ function readHeader(data: Uint8Array, name: string): Header {
 /** Inflates once under a limit, because the decoder has none: a small file can inflate to a thousand times its size. */
 function checkImageData(chunks: readonly Chunk[], header: Header, name: string): void {
   const expected = rawSize(header)
-  const deflated = Buffer.concat(chunks.filter((chunk) => chunk.type === 'IDAT').map((chunk) => chunk.data))
-  let size: number
+  const deflated = joined(chunks.filter((chunk) => chunk.type === 'IDAT').map((chunk) => chunk.data))
+  let size: number | string
   try {
-    size = inflateSync(deflated, { maxOutputLength: expected }).length
+    size = inflateZlib(deflated, expected)?.length ?? `more than ${expected}`
   } catch (cause) {
     throw new DlgError('invalid-file', `${name}: corrupt PNG, its image data: ${(cause as Error).message}`, { cause })
   }

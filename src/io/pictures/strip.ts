@@ -3,6 +3,7 @@ import { DlgError } from '../../errors/dlg-error'
 import { ADVANCE, GLYPH_HEIGHT, GLYPH_WIDTH, hasInk, LINE_HEIGHT } from './font'
 import { checkImage, type Image, isLength, MAX_PIXELS } from './raster'
 
+/** Sizes and captions of a row or a table of pictures. */
 export interface StripOptions {
   /** Each pixel becomes a square of this side. Default 6. */
   readonly scale?: number

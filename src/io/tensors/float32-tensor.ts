@@ -1,7 +1,12 @@
 import { DlgError } from '../../errors/dlg-error'
+import type { StoredAs } from '../../numbers/stored-dtype'
 
-/** A tensor as plain data, the form in which shared gradients are handed to the attack. */
-export interface Float32Tensor {
+/**
+ * A tensor as plain data, the form in which shared gradients are handed to the attack.
+ *
+ * `dtype` and `quantization` say how exactly the file held the values: `data` is float32 whatever they are.
+ */
+export interface Float32Tensor extends StoredAs {
   readonly shape: readonly number[]
   /** Row-major, `shape`'s product long. */
   readonly data: Float32Array

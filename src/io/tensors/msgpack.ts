@@ -1,9 +1,11 @@
 import { decode, ExtensionCodec } from '@msgpack/msgpack'
 import { DlgError } from '../../errors/dlg-error'
 import { checkBytes } from '../bytes/untrusted'
+import { DISCO_MODEL, isDiscoModel } from './disco-model'
 import type { NamedTensors } from './float32-tensor'
 import { checkMsgpack } from './msgpack-scan'
-import { tensorsFromTree } from './tensor-tree'
+import { readAll, type StoredTensor } from './stored-tensor'
+import { openTree } from './tensor-tree'
 
 /** The extension type of msgpack-lite for a Float32Array, which DISCO keeps. */
 const FLOAT32_ARRAY = 0x17
@@ -23,6 +25,12 @@ extensions.register({ type: FLOAT32_ARRAY, encode: () => null, decode: (bytes) =
  */
 export function parseMsgpack(bytes: Uint8Array, name = 'msgpack'): NamedTensors {
   checkBytes(bytes, name)
+  return readAll(openMsgpack(bytes, name))
+}
+
+/** Its tensors, none of them read yet. @throws DlgError as {@link parseMsgpack} */
+export function openMsgpack(bytes: Uint8Array, name: string): StoredTensor[] {
+  if (isDiscoModel(bytes)) throw new DlgError('invalid-file', `${name}: is ${DISCO_MODEL.is}; ${DISCO_MODEL.way}`)
   checkMsgpack(bytes, name)
   let tree: unknown
   try {
@@ -30,5 +38,5 @@ export function parseMsgpack(bytes: Uint8Array, name = 'msgpack'): NamedTensors 
   } catch (cause) {
     throw new DlgError('invalid-file', `${name}: is not msgpack: ${(cause as Error).message}`, { cause })
   }
-  return tensorsFromTree(tree, name)
+  return openTree(tree, name)
 }

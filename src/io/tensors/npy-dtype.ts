@@ -1,4 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
+import type { StoredDtype } from '../../numbers/stored-dtype'
 import { quote } from '../bytes/untrusted'
 import { halfToNumber } from './safetensors-dtype'
 
@@ -7,6 +8,7 @@ export interface NpyDtype {
   readonly size: number
   /** Whole numbers must fit float32 exactly; floats are rounded to it. */
   readonly whole: boolean
+  readonly stored: StoredDtype
   readonly read: (view: DataView, offset: number) => number | bigint
 }
 
@@ -28,6 +30,21 @@ const READERS: Readonly<Record<string, Reader>> = {
   f8: (view, offset, little) => view.getFloat64(offset, little),
 }
 
+const STORED: Readonly<Record<string, StoredDtype>> = {
+  b1: 'bool',
+  u1: 'uint8',
+  i1: 'int8',
+  u2: 'uint16',
+  i2: 'int16',
+  u4: 'uint32',
+  i4: 'int32',
+  u8: 'uint64',
+  i8: 'int64',
+  f2: 'float16',
+  f4: 'float32',
+  f8: 'float64',
+}
+
 /** What to do about the kinds of element that are no numbers here, by numpy's letter. */
 const REFUSED: Readonly<Record<string, string>> = {
   O: 'Python objects, a pickle, which can run code when it is read; save lists of arrays with np.savez(path, *arrays)',
@@ -39,18 +56,29 @@ const REFUSED: Readonly<Record<string, string>> = {
   m: 'durations',
 }
 
-/** @throws DlgError `invalid-file` naming the element type that is not read and what to do about it. */
-export function npyDtype(descr: string, name: string): NpyDtype {
+/** How elements are read, or the DlgError `invalid-file` that names a type that is not read and what to do about it. */
+export function npyDtype(descr: string, name: string): NpyDtype | DlgError {
+  if (descr.startsWith('[')) {
+    return new DlgError(
+      'invalid-file',
+      `${name}: has structured elements ${quote(descr)}; save each field as an array of its own`,
+    )
+  }
   const [, order = '', type = ''] = /^([<>|=]?)(.*)$/s.exec(descr) ?? []
   if (Object.hasOwn(REFUSED, type[0] ?? '')) {
-    throw new DlgError('invalid-file', `${name}: the elements, dtype ${quote(descr)}, are ${REFUSED[type[0]]}`)
+    return new DlgError('invalid-file', `${name}: the elements, dtype ${quote(descr)}, are ${REFUSED[type[0]]}`)
   }
   const size = Number(type.slice(1))
   // Beyond a byte the order must be told: `=` means that of the machine, and a file does not say which.
   if (!Object.hasOwn(READERS, type) || (size > 1 && order !== '<' && order !== '>')) {
     const known = Object.keys(READERS).join(', ')
-    throw new DlgError('invalid-file', `${name}: dtype is ${quote(descr)}, should be < or > and one of ${known}`)
+    return new DlgError('invalid-file', `${name}: dtype is ${quote(descr)}, should be < or > and one of ${known}`)
   }
   const read = READERS[type]
-  return { size, whole: type[0] !== 'f', read: (view, offset) => read(view, offset, order !== '>') }
+  return {
+    size,
+    whole: type[0] !== 'f',
+    stored: STORED[type],
+    read: (view, offset) => read(view, offset, order !== '>'),
+  }
 }

@@ -8,7 +8,7 @@ const MAX_HEADER_BYTES = 10_000
 export const MAX_RANK = 64
 
 export interface NpyHeader {
-  /** numpy's name of the element type, such as `<f4`. */
+  /** numpy's name of the element type, such as `<f4`, or the list of a structured one. */
   readonly descr: string
   readonly fortranOrder: boolean
   readonly shape: number[]
@@ -26,7 +26,8 @@ export interface NpyHeader {
 export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   const { text, start } = headerText(bytes, name)
   const entries = readEntries(text, name)
-  const descr = readDescr(entries.descr, name)
+  // The list of a structured type is kept as it is, a string without its quotes.
+  const descr = entries.descr.startsWith('[') ? entries.descr : entries.descr.slice(1, -1)
   if (entries.fortran_order !== 'True' && entries.fortran_order !== 'False') {
     throw new DlgError(
       'invalid-file',
@@ -99,14 +100,4 @@ function readEntries(text: string, name: string): Record<'descr' | 'fortran_orde
     'invalid-file',
     `${name}: the header is ${quote(text.trim())}, should be {'descr': …, 'fortran_order': …, 'shape': (…)}`,
   )
-}
-
-function readDescr(literal: string, name: string): string {
-  if (literal.startsWith('[')) {
-    throw new DlgError(
-      'invalid-file',
-      `${name}: has structured elements ${quote(literal)}; save each field as an array of its own`,
-    )
-  }
-  return literal.slice(1, -1)
 }

@@ -5,6 +5,7 @@ import { rowMajorStrides, walk } from '../bytes/walk'
 import { type Float32Tensor, toFloat32 } from './float32-tensor'
 import { npyDtype } from './npy-dtype'
 import { MAX_RANK, NPY_MAGIC, readNpyHeader } from './npy-header'
+import type { StoredTensor } from './stored-tensor'
 import { checkTensor, type TensorToWrite } from './tensor-to-write'
 
 /**
@@ -23,10 +24,16 @@ export function parseNpy(bytes: Uint8Array, name = 'npy'): Float32Tensor {
   return openNpy(bytes, name).read()
 }
 
-/** Checks all of a file but its values: how many there are, and a function that reads them. */
-export function openNpy(bytes: Uint8Array, name: string): { values: number; read: () => Float32Tensor } {
+/**
+ * Checks all of a file but its values: how many there are, and a function that reads them.
+ *
+ * @throws DlgError `invalid-file` when the header lies. An element type that is not read is no error before `read`.
+ */
+export function openNpy(bytes: Uint8Array, name: string): Omit<StoredTensor, 'name'> & { values: number } {
   const { descr, fortranOrder, shape, values, start } = readNpyHeader(bytes, name)
-  const { size, whole, read } = npyDtype(descr, name)
+  const dtype = npyDtype(descr, name)
+  if (dtype instanceof DlgError) return { type: descr, values: 0, refusal: dtype, read: () => fail(dtype) }
+  const { size, whole, stored, read } = dtype
   if (values * size !== bytes.length - start) {
     throw new DlgError(
       'invalid-file',
@@ -42,9 +49,13 @@ export function openNpy(bytes: Uint8Array, name: string): { values: number; read
       data[i] = toFloat32(read(view, source * size), whole, name, i)
       i++
     })
-    return { shape, data }
+    return { shape, data, dtype: stored }
   }
-  return { values, read: readAll }
+  return { dtype: stored, type: descr, values, read: readAll }
+}
+
+function fail(error: DlgError): never {
+  throw error
 }
 
 /** Elements start at a multiple of this many bytes, so that a file can be mapped into memory. */

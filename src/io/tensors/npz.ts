@@ -2,12 +2,13 @@ import { zipSync } from 'fflate'
 import { knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { unpackMember } from '../bytes/inflate'
-import { checkSize, maximumBytes, type ReadLimits } from '../bytes/limits'
+import { checkSize, maximumBytes, type ReadLimits, type ReadOptions } from '../bytes/limits'
 import { checkBytes, quote } from '../bytes/untrusted'
-import { readZipDirectory } from '../bytes/zip-directory'
+import { readZipDirectory, type ZipMember } from '../bytes/zip-directory'
 import type { NamedTensors } from './float32-tensor'
 import { openNpy, writeNpy } from './npy'
 import { refuseByMembers } from './refused-formats'
+import { readAll, type StoredTensor } from './stored-tensor'
 import { requireTensorMap, type TensorToWrite } from './tensor-to-write'
 
 /**
@@ -21,33 +22,46 @@ import { requireTensorMap, type TensorToWrite } from './tensor-to-write'
  */
 export function parseNpz(bytes: Uint8Array, limits: ReadLimits = {}, name = 'npz'): NamedTensors {
   checkBytes(bytes, name)
+  return readAll(openNpz(bytes, limits, name))
+}
+
+/** The arrays of an archive, one after the other, none of them read yet. @throws DlgError as {@link parseNpz} */
+export function* openNpz(
+  bytes: Uint8Array,
+  limits: ReadOptions,
+  name: string,
+  ignored: (name: string) => boolean = () => false,
+): Generator<StoredTensor> {
   const maximum = maximumBytes(bytes.length, limits)
-  const members = readZipDirectory(bytes, name)
+  const directory = readZipDirectory(bytes, name)
   refuseByMembers(
-    members.map((member) => member.name),
+    directory.map((member) => member.name),
     name,
   )
+  const members = directory.filter((member) => !ignored(keyOf(member)))
   const inflated = members.reduce((sum, member) => sum + member.size, 0)
   checkSize(inflated, maximum, `${name}: inflates to`)
 
-  const tensors: NamedTensors = new Map()
+  const keys = new Set<string>()
   let total = 0
   for (const member of members) {
-    const key = member.name.replace(/\.npy$/, '')
+    const key = keyOf(member)
     if (key === member.name) {
       throw new DlgError(
         'invalid-file',
         `${name}: member ${quote(member.name)} should be an array, with a name in .npy`,
       )
     }
-    if (tensors.has(key)) throw new DlgError('invalid-file', `${name}: has two members named ${quote(member.name)}`)
-    const array = openNpy(unpackMember(member, name), `${name}: array ${quote(key)}`)
-    total += array.values * Float32Array.BYTES_PER_ELEMENT
+    if (keys.has(key)) throw new DlgError('invalid-file', `${name}: has two members named ${quote(member.name)}`)
+    keys.add(key)
+    const { values, ...array } = openNpy(unpackMember(member, name), `${name}: array ${quote(key)}`)
+    total += values * Float32Array.BYTES_PER_ELEMENT
     checkSize(total, maximum, `${name}: as float32 holds`)
-    tensors.set(key, array.read())
+    yield { name: key, ...array }
   }
-  return tensors
 }
+
+const keyOf = ({ name }: ZipMember): string => name.replace(/\.npy$/, '')
 
 /** zip keeps times without a zone; a fixed one makes the same tensors the same file. */
 const MODIFIED = new Date(1980, 0, 1)

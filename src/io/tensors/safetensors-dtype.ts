@@ -1,26 +1,55 @@
 import { DlgError } from '../../errors/dlg-error'
+import type { StoredDtype } from '../../numbers/stored-dtype'
 
 /** The element types that are read. */
-export type SafetensorsDtype = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'U8'
+export type SafetensorsDtype =
+  | 'F64'
+  | 'F32'
+  | 'F16'
+  | 'BF16'
+  | 'I64'
+  | 'I32'
+  | 'I16'
+  | 'I8'
+  | 'U64'
+  | 'U32'
+  | 'U16'
+  | 'U8'
+  | 'BOOL'
 
-/** Values as JavaScript holds them: F16 and BF16 widen to Float32Array, I64 to Float64Array. */
-export type SafetensorsData = Float32Array | Float64Array | Int32Array | Uint8Array
+/** Values as JavaScript holds them: F16 and BF16 widen to Float32Array, I64 and U64 to Float64Array, BOOL is 0 and 1. */
+export type SafetensorsData =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint32Array
+  | Uint16Array
+  | Uint8Array
 
 /** Bytes per element, and a decoder of little-endian bytes that start at offset 0 of their own buffer. */
 interface Dtype {
   readonly size: number
+  readonly stored: StoredDtype
   readonly decode: (buffer: ArrayBuffer, name: string) => SafetensorsData
 }
 
 // Typed arrays read in the host's byte order; every platform that Node 20 ships for but s390x is little-endian.
 export const dtypes: Readonly<Record<SafetensorsDtype, Dtype>> = {
-  F64: { size: 8, decode: (buffer) => new Float64Array(buffer) },
-  F32: { size: 4, decode: (buffer) => new Float32Array(buffer) },
-  F16: { size: 2, decode: decodeHalf },
-  BF16: { size: 2, decode: decodeBfloat16 },
-  I64: { size: 8, decode: decodeInt64 },
-  I32: { size: 4, decode: (buffer) => new Int32Array(buffer) },
-  U8: { size: 1, decode: (buffer) => new Uint8Array(buffer) },
+  F64: { size: 8, stored: 'float64', decode: (buffer) => new Float64Array(buffer) },
+  F32: { size: 4, stored: 'float32', decode: (buffer) => new Float32Array(buffer) },
+  F16: { size: 2, stored: 'float16', decode: decodeHalf },
+  BF16: { size: 2, stored: 'bfloat16', decode: decodeBfloat16 },
+  I64: { size: 8, stored: 'int64', decode: (buffer, name) => decodeLong(new BigInt64Array(buffer), 'I64', name) },
+  I32: { size: 4, stored: 'int32', decode: (buffer) => new Int32Array(buffer) },
+  I16: { size: 2, stored: 'int16', decode: (buffer) => new Int16Array(buffer) },
+  I8: { size: 1, stored: 'int8', decode: (buffer) => new Int8Array(buffer) },
+  U64: { size: 8, stored: 'uint64', decode: (buffer, name) => decodeLong(new BigUint64Array(buffer), 'U64', name) },
+  U32: { size: 4, stored: 'uint32', decode: (buffer) => new Uint32Array(buffer) },
+  U16: { size: 2, stored: 'uint16', decode: (buffer) => new Uint16Array(buffer) },
+  U8: { size: 1, stored: 'uint8', decode: (buffer) => new Uint8Array(buffer) },
+  BOOL: { size: 1, stored: 'bool', decode: decodeBool },
 }
 
 // Loops here and below: TypedArray.from collects an array of boxed numbers first, several times the file's size.
@@ -49,15 +78,24 @@ function decodeBfloat16(buffer: ArrayBuffer): Float32Array {
   return new Float32Array(bits.buffer)
 }
 
-function decodeInt64(buffer: ArrayBuffer, name: string): Float64Array {
-  const stored = new BigInt64Array(buffer)
+function decodeBool(buffer: ArrayBuffer, name: string): Uint8Array {
+  const values = new Uint8Array(buffer)
+  const strange = values.findIndex((value) => value > 1)
+  if (strange < 0) return values
+  throw new DlgError(
+    'invalid-file',
+    `safetensors: tensor ${name} holds ${values[strange]} at ${strange}; a BOOL must be 0 or 1`,
+  )
+}
+
+function decodeLong(stored: BigInt64Array | BigUint64Array, dtype: string, name: string): Float64Array {
   const values = new Float64Array(stored.length)
   for (let i = 0; i < stored.length; i++) {
     values[i] = Number(stored[i])
     if (Number.isSafeInteger(values[i])) continue
     throw new DlgError(
       'invalid-file',
-      `safetensors: tensor ${name} holds ${stored[i]} at ${i}, I64 values should be within ±(2^53 - 1)`,
+      `safetensors: tensor ${name} holds ${stored[i]} at ${i}, ${dtype} values should be within ±(2^53 - 1)`,
     )
   }
   return values

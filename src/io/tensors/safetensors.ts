@@ -3,6 +3,7 @@ import { checkBytes, isRecord, isSize, quote } from '../bytes/untrusted'
 import { duplicateKey } from './json-keys'
 import { dtypes, type SafetensorsData, type SafetensorsDtype } from './safetensors-dtype'
 
+/** One tensor of a safetensors file, in the dtype of the file. */
 export interface SafetensorsTensor {
   /** As stored in the file. */
   readonly dtype: SafetensorsDtype
@@ -11,6 +12,7 @@ export interface SafetensorsTensor {
   readonly data: SafetensorsData
 }
 
+/** The content of a safetensors file. */
 export interface SafetensorsFile {
   /** By name, in the order of their bytes. */
   readonly tensors: Map<string, SafetensorsTensor>
@@ -19,11 +21,12 @@ export interface SafetensorsFile {
 }
 
 /** As in the reference implementation. */
-const MAX_HEADER_BYTES = 100_000_000
+export const MAX_HEADER_BYTES = 100_000_000
 
 interface Extent {
   readonly name: string
-  readonly dtype: SafetensorsDtype
+  /** As the header has it: maybe one that is not read. */
+  readonly dtype: string
   readonly shape: number[]
   readonly begin: number
   readonly end: number
@@ -32,13 +35,29 @@ interface Extent {
 /**
  * Reads a safetensors file: `u64 header length | JSON header | tensor bytes`, all little-endian.
  *
- * F64, F32, I32 and U8 keep their type; F16 and BF16 widen to Float32Array without loss; I64 becomes a Float64Array,
- * exact because values beyond ±(2^53 - 1) are refused. The data are copies: `bytes` may be unaligned and reused.
+ * Types that JavaScript has too keep their type; F16 and BF16 widen to Float32Array without loss; BOOL is 0 and 1 in a
+ * Uint8Array; I64 and U64 become a Float64Array, exact because values beyond ±(2^53 - 1) are refused. The data are copies:
+ * `bytes` may be unaligned and reused.
  *
  * @throws DlgError `invalid-data` when `bytes` is not a Uint8Array; `invalid-file` when the header lies: any byte must
  * belong to exactly one tensor, whose shape and dtype must account for it.
  */
 export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
+  const { tensors, metadata } = openSafetensors(bytes)
+  return { tensors: new Map(tensors.map(({ name, read }) => [name, read()])), metadata }
+}
+
+/** A tensor whose place in the file is known and sound, and whose values are not read yet. */
+export interface OpenSafetensor {
+  readonly name: string
+  /** As the header has it: maybe one that is not read. */
+  readonly dtype: string
+  /** @throws DlgError `invalid-file` for a type that is not read, or a value that JavaScript cannot hold */
+  readonly read: () => SafetensorsTensor
+}
+
+/** Checks all of a file but its values, so that a tensor that nobody needs cannot refuse it. @throws DlgError as above */
+export function openSafetensors(bytes: Uint8Array): { tensors: OpenSafetensor[]; metadata: Record<string, string> } {
   checkBytes(bytes, 'safetensors')
   const { header, start } = readHeader(bytes)
   const metadata = readMetadata(header)
@@ -48,14 +67,26 @@ export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
     .sort((a, b) => a.begin - b.begin || a.end - b.end)
   checkTiling(extents, bytes.length - start)
 
-  const tensors = new Map<string, SafetensorsTensor>()
-  for (const { name, dtype, shape, begin, end } of extents) {
-    // A copy, since a typed array needs an aligned start; Buffer.slice would not make one.
-    const own = new Uint8Array(end - begin)
-    own.set(bytes.subarray(start + begin, start + end))
-    tensors.set(name, { dtype, shape, data: dtypes[dtype].decode(own.buffer, quote(name)) })
-  }
+  const tensors = extents.map(({ name, dtype, shape, begin, end }) => ({
+    name,
+    dtype,
+    read: (): SafetensorsTensor => {
+      const known = knownDtype(dtype)
+      if (!known)
+        throw invalid(
+          `tensor ${quote(name)} has dtype ${quote(dtype)}, should be one of ${Object.keys(dtypes).join(', ')}`,
+        )
+      // A copy, since a typed array needs an aligned start; Buffer.slice would not make one.
+      const own = new Uint8Array(end - begin)
+      own.set(bytes.subarray(start + begin, start + end))
+      return { dtype: known, shape, data: dtypes[known].decode(own.buffer, quote(name)) }
+    },
+  }))
   return { tensors, metadata }
+}
+
+function knownDtype(dtype: string): SafetensorsDtype | undefined {
+  return Object.hasOwn(dtypes, dtype) ? (dtype as SafetensorsDtype) : undefined
 }
 
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start: number } {
@@ -102,7 +133,7 @@ function readExtent(name: string, entry: unknown, dataBytes: number): Extent {
   const tensor = `tensor ${quote(name)}`
   if (!isRecord(entry)) throw invalid(`${tensor} should be an object with dtype, shape and data_offsets`)
   const { dtype, shape, data_offsets: offsets } = entry
-  if (typeof dtype !== 'string' || !Object.hasOwn(dtypes, dtype)) {
+  if (typeof dtype !== 'string') {
     throw invalid(`${tensor} has dtype ${quote(dtype)}, should be one of ${Object.keys(dtypes).join(', ')}`)
   }
   if (!Array.isArray(shape) || !shape.every(isSize)) {
@@ -116,16 +147,18 @@ function readExtent(name: string, entry: unknown, dataBytes: number): Extent {
   if (end > dataBytes) {
     throw invalid(`${tensor} ends at ${end}, outside the file: ${dataBytes} bytes follow the header`)
   }
+  const known = knownDtype(dtype)
   // Checked at each step, so that a product beyond 2^53 cannot round to the right number or come back to 0.
-  let size = dtypes[dtype as SafetensorsDtype].size
+  let size = known ? dtypes[known].size : 1
   for (const length of shape) {
     size *= length
     if (!Number.isSafeInteger(size)) throw invalid(`${tensor} has shape ${quote(shape)}, whose product is too large`)
   }
-  if (size !== end - begin) {
+  // How many bytes an element of an unknown type has is not known either.
+  if (known && size !== end - begin) {
     throw invalid(`${tensor} is ${dtype} ${quote(shape)}, ${size} bytes, but its data_offsets span ${end - begin}`)
   }
-  return { name, dtype: dtype as SafetensorsDtype, shape, begin, end }
+  return { name, dtype, shape, begin, end }
 }
 
 /** The extents, in order, must cover the data without overlap, hole or remainder. */

@@ -1,5 +1,6 @@
 import { startsWith } from '../bytes/untrusted'
 import { NPY_MAGIC } from './npy-header'
+import { MAX_HEADER_BYTES } from './safetensors'
 
 /** A format that `readTensors` reads. */
 export type TensorFormat = 'safetensors' | 'npy' | 'npz' | 'json' | 'msgpack'
@@ -16,20 +17,27 @@ export function detectFormat(bytes: Uint8Array, name: string): TensorFormat | un
 }
 
 function byContent(bytes: Uint8Array): TensorFormat | undefined {
+  if (isSafetensors(bytes)) return 'safetensors'
   if (startsWith(bytes, NPY_MAGIC)) return 'npy'
   if (startsWith(bytes, ZIP_LOCAL) || startsWith(bytes, ZIP_EMPTY)) return 'npz'
-  if (isSafetensors(bytes)) return 'safetensors'
   if (isJson(bytes)) return 'json'
   return isMsgpack(bytes[0]) ? 'msgpack' : undefined
 }
 
-/** A header length that fits the file, and then a JSON object. */
-function isSafetensors(bytes: Uint8Array): boolean {
+/**
+ * Whether a file has the structure of safetensors: a header length that the format allows, and then a JSON object.
+ *
+ * No other format has eight such bytes and a brace behind them. Whether the header fits the file is for the parser to say,
+ * so that a truncated file is called truncated.
+ */
+export function isSafetensors(bytes: Uint8Array): boolean {
   if (bytes.length < 10 || bytes[8] !== 0x7b) return false
-  return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true) <= bytes.length - 8
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)
+  return length >= 2n && length <= MAX_HEADER_BYTES
 }
 
-function isJson(bytes: Uint8Array): boolean {
+/** Whether the first character could begin a list or an object. */
+export function isJson(bytes: Uint8Array): boolean {
   let at = startsWith(bytes, BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0
   while ([0x20, 0x09, 0x0a, 0x0d].includes(bytes[at])) at++
   return bytes[at] === 0x7b || bytes[at] === 0x5b

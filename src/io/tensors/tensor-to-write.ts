@@ -1,10 +1,14 @@
 import { numberList, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import type { StoredAs } from '../../numbers/stored-dtype'
 import { checkName } from '../bytes/untrusted'
 import { valuesIn } from './float32-tensor'
 
-/** Values to store as float32: `data` is row-major and as long as `shape`'s product. */
-export interface TensorToWrite {
+/**
+ * Values to store as float32: `data` is row-major and as long as `shape`'s product. How a file held them before is kept by
+ * conversions, and not written.
+ */
+export interface TensorToWrite extends StoredAs {
   readonly shape: readonly number[]
   readonly data: ArrayLike<number>
 }

@@ -1,9 +1,12 @@
 import { DlgError } from '../../errors/dlg-error'
 import { isRecord, quote } from '../bytes/untrusted'
 import { type Float32Tensor, type NamedTensors, toFloat32, valuesIn } from './float32-tensor'
+import { readAll, type StoredTensor } from './stored-tensor'
 
 /** More than any model has, and few enough that names and shapes cannot outgrow the file by much. */
 export const MAX_TENSORS = 65_535
+/** The type of an entry that holds tensors, and is none. */
+const ENVELOPE = 'an envelope'
 /** numpy's limit; deeper lists are no tensor. */
 const MAX_RANK = 64
 
@@ -11,11 +14,11 @@ const MAX_RANK = 64
  * Tensors out of what JSON and msgpack hold: a list, or an object by name, of tensors, each `{shape, data}`, or numbers in
  * lists of equal lengths. Those of a list are named 0, 1, and so on.
  *
- * `data` is a list of numbers, or the bytes of little-endian float32.
+ * `data` is a list of numbers, or the bytes of little-endian float32. None is read yet.
  *
  * @throws DlgError `invalid-file`
  */
-export function tensorsFromTree(tree: unknown, format: string): NamedTensors {
+export function openTree(tree: unknown, format: string): StoredTensor[] {
   if (!(Array.isArray(tree) || isRecord(tree)) || ArrayBuffer.isView(tree)) {
     throw new DlgError('invalid-file', `${format}: holds ${quote(tree)}, should hold a list or an object of tensors`)
   }
@@ -26,15 +29,56 @@ export function tensorsFromTree(tree: unknown, format: string): NamedTensors {
   if (names.length > MAX_TENSORS) {
     throw new DlgError('invalid-file', `${format}: holds ${names.length} tensors, should be at most ${MAX_TENSORS}`)
   }
-  const tensors: NamedTensors = new Map()
-  for (const name of names) {
+  const tensors = names.map((name): StoredTensor => {
     const value = (tree as Record<string, unknown>)[name]
     const subject = `${format}: tensor ${quote(name)}`
-    if (Array.isArray(value)) tensors.set(name, readNested(value, subject))
-    else if (isRecord(value)) tensors.set(name, readFlat(value, subject))
-    else throw new DlgError('invalid-file', `${subject} is ${quote(value)}, should be {shape, data} or nested lists`)
-  }
+    const inside = envelope(value)
+    if (inside) {
+      return strange(
+        name,
+        `${format}: has ${inside} within ${quote(name)}; if these are wanted, save them alone`,
+        ENVELOPE,
+      )
+    }
+    if (Array.isArray(value)) return { name, type: 'numbers', read: () => readNested(value, subject) }
+    if (!isRecord(value)) {
+      return strange(name, `${subject} is ${quote(value)}, should be {shape, data} or nested lists`)
+    }
+    const binary = ArrayBuffer.isView(value.data)
+    return {
+      name,
+      type: binary ? 'float32' : 'numbers',
+      ...(binary && { dtype: 'float32' }),
+      read: () => readFlat(value, subject),
+    }
+  })
+  const within = tensors.find(({ type }) => type === ENVELOPE)
+  if (within?.refusal && tensors.every(({ refusal }) => refusal)) throw within.refusal
   return tensors
+}
+
+/** All of {@link openTree}, read. */
+export const tensorsFromTree = (tree: unknown, format: string): NamedTensors => readAll(openTree(tree, format))
+
+function strange(name: string, message: string, type = 'no tensor'): StoredTensor {
+  const refusal = new DlgError('invalid-file', message)
+  return {
+    name,
+    type,
+    refusal,
+    read: () => {
+      throw refusal
+    },
+  }
+}
+
+/** What lies one level deeper than it should: a file of tensors, or tensors, in an entry of a message. */
+function envelope(value: unknown): string | undefined {
+  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`
+  if (!Array.isArray(value) && !isRecord(value)) return undefined
+  const items = Object.values(value)
+  const tensor = (item: unknown) => isRecord(item) && !ArrayBuffer.isView(item) && 'shape' in item && 'data' in item
+  return items.length > 0 && items.every(tensor) ? `${items.length} tensors` : undefined
 }
 
 function readFlat({ shape, data }: Record<string, unknown>, subject: string): Float32Tensor {
@@ -52,7 +96,8 @@ function readFlat({ shape, data }: Record<string, unknown>, subject: string): Fl
       `${subject} has shape ${quote(shape)}, ${values} values, but data has ${numbers.length}`,
     )
   }
-  return { shape, data: Array.isArray(numbers) ? readNumbers(numbers, subject) : numbers }
+  if (Array.isArray(numbers)) return { shape, data: readNumbers(numbers, subject) }
+  return { shape, data: numbers, dtype: 'float32' }
 }
 
 function readBinary(bytes: ArrayBufferView, subject: string): Float32Array {

@@ -4,7 +4,7 @@ import { valuesIn } from './float32-tensor'
 
 /** Bytes per stored element, by the name that the manifest gives it. */
 export const STORED_SIZES = { float32: 4, float16: 2, int32: 4, bool: 1, uint8: 1, uint16: 2 } as const
-export type StoredDtype = keyof typeof STORED_SIZES
+export type ShardDtype = keyof typeof STORED_SIZES
 
 /** One weight of a manifest. */
 export interface TfjsWeight {
@@ -13,7 +13,7 @@ export interface TfjsWeight {
   /** Of the weight in the model. */
   readonly dtype: 'float32' | 'int32' | 'bool'
   /** Of the elements in the shards. */
-  readonly stored: StoredDtype
+  readonly stored: ShardDtype
   /** value = stored · scale + min, for the quantised types. */
   readonly scale: number
   readonly min: number
@@ -98,7 +98,7 @@ function readQuantization(
   quantization: unknown,
   dtype: TfjsWeight['dtype'],
   subject: string,
-): { stored?: StoredDtype; scale: number; min: number } {
+): { stored?: ShardDtype; scale: number; min: number } {
   if (quantization === undefined) return { scale: 1, min: 0 }
   const { dtype: stored, scale, min } = isRecord(quantization) ? quantization : {}
   if (stored === 'float16' && dtype === 'float32') return { stored, scale: 1, min: 0 }

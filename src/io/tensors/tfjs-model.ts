@@ -1,14 +1,18 @@
-import { dirname, join } from 'node:path'
 import { DlgError } from '../../errors/dlg-error'
-import { isRecord, quote } from '../bytes/untrusted'
-import { checkPath, readBytes } from '../files/read-bytes'
+import { joined } from '../bytes/joined'
+import { checkPath, isRecord, quote } from '../bytes/untrusted'
+import { beside, isFolder, readBytes } from '../files/disk'
 import type { NamedTensors } from './float32-tensor'
 import { parseJson } from './json-tensors'
+import { folderForModel, keras3, notModelJson } from './model-kind'
+import { readAll, type StoredTensor } from './stored-tensor'
+import { isJson } from './tensor-format'
 import { readManifest, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
-import { checkGroup, decodeGroup } from './tfjs-weights'
+import { checkGroup, openGroup } from './tfjs-weights'
 
 /** What `tf.loadLayersModel` asks of a handler. */
 export interface ModelHandler {
+  /** Reads the topology and the weights. tfjs calls this. @throws DlgError `invalid-file` */
   load(): Promise<ModelArtifacts>
 }
 
@@ -33,18 +37,20 @@ export interface ModelArtifacts {
 /**
  * Reads the weights beside a tfjs `model.json`: float32, int32 and bool, also quantised to float16, uint8 or uint16.
  *
- * Integers must fit float32 exactly. Shards are read from the folder of `model.json` and below it, from nowhere else.
+ * It needs Node. Integers must fit float32 exactly. Shards are read from the folder of `model.json` and below it, from nowhere
+ * else.
  *
  * @returns the weights by name, in the manifest's order.
  * @throws DlgError `invalid-file` naming the path when a file is missing or malformed, the manifest names a file
  * elsewhere, or the shards do not hold exactly its weights.
  */
 export function readTfjsWeights(path: string): NamedTensors {
-  const tensors: NamedTensors = new Map()
-  for (const { group, bytes } of readGroups(readModelJson(path), path)) {
-    for (const [name, tensor] of decodeGroup(group, bytes, path)) tensors.set(name, tensor)
-  }
-  return tensors
+  return readAll(openTfjsWeights(path))
+}
+
+/** The weights, none of them read yet. @throws DlgError as {@link readTfjsWeights} */
+export function openTfjsWeights(path: string): StoredTensor[] {
+  return readGroups(readModelJson(path), path).flatMap(({ group, bytes }) => openGroup(group, bytes, path))
 }
 
 /**
@@ -68,6 +74,8 @@ function readArtifacts(path: string): ModelArtifacts {
       `${path}: holds ${isRecord(modelTopology) ? `a ${quote(format)}` : 'no topology'}, should be a layers model: tensorflowjs_converter --output_format=tfjs_layers_model, or model.save`,
     )
   }
+  const foreign = keras3(modelTopology)
+  if (foreign) throw new DlgError('invalid-file', `${path}: ${foreign}`)
   const groups = readGroups(json, path)
   return {
     modelTopology,
@@ -87,25 +95,34 @@ function specOf({ name, shape, dtype, stored, scale, min }: TfjsWeight): WeightS
 }
 
 function readModelJson(path: string): Record<string, unknown> {
-  const json = parseJson(readBytes(path), path)
+  checkPath(path)
+  if (isFolder(path)) throw folderForModel(path)
+  const bytes = readBytes(path)
+  if (!isJson(bytes)) throw notModelJson(bytes, path)
+  const json = parseJson(bytes, path)
   if (isRecord(json) && 'weightsManifest' in json) return json
   throw new DlgError('invalid-file', `${path}: has no weightsManifest, should be a model.json of TensorFlow.js`)
 }
 
 function readGroups(json: Record<string, unknown>, path: string): { group: TfjsGroup; bytes: Uint8Array }[] {
   return readManifest(json.weightsManifest, path).map((group) => {
-    const bytes = joined(group.paths.map((shard) => readBytes(join(dirname(path), shard))))
+    const bytes = joined(group.paths.map((shard) => readBytes(shardPath(path, shard))))
     checkGroup(group, bytes, path)
     return { group, bytes }
   })
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    whole.set(part, offset)
-    offset += part.length
-  }
-  return whole
+/**
+ * Where a shard lies, with links resolved.
+ *
+ * @throws DlgError `invalid-file` when a link leads out of the folder, so that a model from elsewhere cannot make the reader
+ * open other files of the machine.
+ */
+function shardPath(path: string, shard: string): string {
+  const found = beside(path, shard)
+  if (found.inside) return found.path
+  throw new DlgError(
+    'invalid-file',
+    `${path}: the shard ${quote(shard)} is a link out of the folder of model.json, to ${quote(found.path)}; copy the file into the folder`,
+  )
 }

@@ -1,10 +1,14 @@
 import { DlgError } from '../../errors/dlg-error'
-import { quote } from '../bytes/untrusted'
-import { type Float32Tensor, type NamedTensors, toFloat32 } from './float32-tensor'
-import { halfToNumber } from './safetensors-dtype'
-import { STORED_SIZES, type StoredDtype, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
 
-const READERS: Readonly<Record<StoredDtype, (view: DataView, offset: number) => number>> = {
+import type { StoredAs } from '../../numbers/stored-dtype'
+
+import { quote } from '../bytes/untrusted'
+import { type Float32Tensor, toFloat32 } from './float32-tensor'
+import { halfToNumber } from './safetensors-dtype'
+import type { StoredTensor } from './stored-tensor'
+import { type ShardDtype, STORED_SIZES, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
+
+const READERS: Readonly<Record<ShardDtype, (view: DataView, offset: number) => number>> = {
   float32: (view, offset) => view.getFloat32(offset, true),
   float16: (view, offset) => halfToNumber(view.getUint16(offset, true)),
   int32: (view, offset) => view.getInt32(offset, true),
@@ -23,27 +27,31 @@ export function checkGroup({ paths, weights }: TfjsGroup, bytes: Uint8Array, nam
   )
 }
 
-/**
- * The weights of a group out of its shards, joined and checked.
- *
- * @throws DlgError `invalid-file` when a value is no float32.
- */
-export function decodeGroup({ weights }: TfjsGroup, bytes: Uint8Array, name: string): NamedTensors {
-  const tensors: NamedTensors = new Map()
+/** The weights of a group out of its shards, joined and checked; none of them read yet. */
+export function openGroup({ weights }: TfjsGroup, bytes: Uint8Array, name: string): StoredTensor[] {
   let offset = 0
-  for (const weight of weights) {
+  return weights.map((weight) => {
     const view = new DataView(bytes.buffer, bytes.byteOffset + offset, weight.bytes)
-    tensors.set(weight.name, decodeWeight(weight, view, `${name}: weight ${quote(weight.name)}`))
     offset += weight.bytes
-  }
-  return tensors
+    const subject = `${name}: weight ${quote(weight.name)}`
+    return {
+      name: weight.name,
+      type: weight.stored,
+      ...storedOf(weight),
+      read: () => decodeWeight(weight, view, subject),
+    }
+  })
 }
 
-function decodeWeight(
-  { shape, dtype, stored, scale, min }: TfjsWeight,
-  view: DataView,
-  subject: string,
-): Float32Tensor {
+/** Quantised weights of the model's whole numbers stand for whole numbers, and not for floats. */
+function storedOf({ dtype, stored, scale, min }: TfjsWeight): StoredAs {
+  const quantized = stored === 'uint8' || stored === 'uint16'
+  if (!quantized) return { dtype: stored }
+  return dtype === 'float32' ? { dtype: stored, quantization: { scale, min } } : { dtype }
+}
+
+function decodeWeight(weight: TfjsWeight, view: DataView, subject: string): Float32Tensor {
+  const { shape, dtype, stored, scale, min } = weight
   const size = STORED_SIZES[stored]
   const read = READERS[stored]
   const whole = dtype === 'int32' || dtype === 'bool'
@@ -52,5 +60,5 @@ function decodeWeight(
     const value = read(view, i * size) * scale + min
     data[i] = toFloat32(whole ? Math.round(value) : value, whole, subject, i)
   }
-  return { shape, data }
+  return { shape, data, ...storedOf(weight) }
 }

@@ -1,4 +1,4 @@
-import type { Node, Shape } from '../../graph'
+import { type Node, type Shape, sizeOf } from '../../graph'
 import { type AttributeValue, BOOL, FLOAT, type INT64, type OnnxNode, type OnnxTensor } from './model'
 
 /** Collects the ONNX nodes of one program. Names of values are made here and mean nothing. */
@@ -19,6 +19,8 @@ export interface Builder {
   define(node: Node, name: string, type?: 'float' | 'boolean'): void
   transpose(name: string, permutation: readonly number[]): string
   reshape(name: string, shape: Shape): string
+  /** One column [..., 1] of a node [..., k]: the matrix is turned once for all its columns. */
+  column(node: Node, index: number): string
   cast(name: string, to: typeof FLOAT | typeof INT64 | typeof BOOL): string
 }
 
@@ -28,6 +30,7 @@ export function createBuilder(): Builder {
   const constants = new Map<string, string>()
   const floats = new Map<Node, string>()
   const booleans = new Map<Node, string>()
+  const turned = new Map<Node, string>()
   let names = 0
 
   const constant = (key: string, shape: Shape, data: Float32Array | BigInt64Array): string => {
@@ -75,6 +78,20 @@ export function createBuilder(): Builder {
     transpose: (name, permutation) =>
       permutation.every((axis, i) => axis === i) ? name : builder.emit('Transpose', [name], { perm: permutation }),
     reshape: (name, shape) => builder.emit('Reshape', [name, builder.integers(shape)]),
+    column(node, index) {
+      const columns = node.shape[node.shape.length - 1]
+      const rows = sizeOf(node.shape) / columns
+      let rowwise = turned.get(node)
+      if (!rowwise) {
+        const matrix = builder.reshape(builder.value(node), [rows, columns])
+        // flat, since onnxruntime would move the transpose behind the slices of a matrix
+        rowwise = builder.reshape(builder.transpose(matrix, [1, 0]), [columns * rows])
+        turned.set(node, rowwise)
+      }
+      const ends = [index, index + 1].map((at) => builder.integers([at * rows]))
+      const row = builder.emit('Slice', [rowwise, ...ends, builder.integers([0])])
+      return builder.reshape(row, node.shape.with(-1, 1))
+    },
     cast: (name, to) => builder.emit('Cast', [name], { to }),
   }
   return builder

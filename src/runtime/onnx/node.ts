@@ -1,6 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 import type { Evaluator, PortableProgram, Runtime } from '../runtime'
-import { onnxRuntime } from './index'
+import { onnxRuntime } from '.'
 import { createSession, evaluatorIn, type OnnxOptions, type OnnxProgram, type OnnxRuntimeModule } from './portable'
 
 /**

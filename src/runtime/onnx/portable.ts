@@ -12,6 +12,7 @@ export interface OnnxRuntimeModule {
   readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => Tensor
 }
 
+/** Options of the onnxruntime runtimes. */
 export interface OnnxOptions {
   /** Execution providers in order of preference, as onnxruntime takes them. Default `['cpu']`. */
   executionProviders?: readonly (string | { readonly name: string })[]

@@ -53,7 +53,7 @@ export function lowerProgram(program: Program): LoweredProgram {
       return encodeModel({
         nodes: b.nodes,
         initializers: [
-          ...b.initializers,
+          ...b.initializers.filter(({ name }) => used.has(name)),
           ...initializers.map(({ node, name }) => ({ name, shape: node.shape, data: builtIn.get(name)! })),
         ],
         inputs: [...inputs, ...fed].map(value).filter(({ name }) => used.has(name) && !builtIn.has(name)),

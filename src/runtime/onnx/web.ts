@@ -1,6 +1,12 @@
+/**
+ * Runs the compiled graphs on onnxruntime-web, in a browser or in Node.
+ *
+ * @module dlg-ts/onnx-web
+ */
+
 import { DlgError } from '../../errors/dlg-error'
 import type { Runtime } from '../runtime'
-import { onnxRuntime } from './index'
+import { onnxRuntime } from '.'
 import { checkOnnxOptions, type OnnxOptions, type OnnxRuntimeModule } from './portable'
 
 /**

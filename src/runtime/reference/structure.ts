@@ -10,6 +10,10 @@ function pick(values: Float64Array, at: Int32Array): Float64Array {
   return out
 }
 
+/** Flat position of an index. */
+const offset = (index: readonly number[], strides: readonly number[]): number =>
+  index.reduce((total, at, i) => total + at * strides[i], 0)
+
 export const structureKernels = {
   constant: (node: Node<'constant'>) => {
     const { values } = node.attributes
@@ -29,29 +33,13 @@ export const structureKernels = {
     )
   },
   slice: (node: Node<'slice'>, [x]: Inputs) => {
-    const { start, step } = node.attributes
     const strides = stridesOf(node.inputs[0].shape)
-    const base = start.reduce((total, s, i) => total + s * strides[i], 0)
-    return pick(
-      x,
-      positions(
-        node.shape,
-        strides.map((s, i) => s * step[i]),
-        base,
-      ),
-    )
+    return pick(x, positions(node.shape, strides, offset(node.attributes.start, strides)))
   },
   pad: (node: Node<'pad'>, [x]: Inputs) => {
-    const { low, interior } = node.attributes
     const strides = stridesOf(node.shape)
-    const base = low.reduce((total, n, i) => total + n * strides[i], 0)
-    const at = positions(
-      node.inputs[0].shape,
-      strides.map((s, i) => s * (interior[i] + 1)),
-      base,
-    )
     const out = new Float64Array(sizeOf(node.shape))
-    at.forEach((p, i) => {
+    positions(node.inputs[0].shape, strides, offset(node.attributes.low, strides)).forEach((p, i) => {
       out[p] = x[i]
     })
     return out

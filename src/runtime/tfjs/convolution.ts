@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type ConvGeometry, range, type Shape } from '../../graph'
-import { spreadOut } from './kernels'
+import { pad, slice, spreadOut } from './axes'
 
 /** One direction of the slide: what a plain convolution needs once padding is applied. */
 interface Slide {
@@ -139,9 +139,9 @@ function along(x: tf.Tensor, w: tf.Tensor, slide: Slide, run: Plain): tf.Tensor 
 function padOrCrop(x: tf.Tensor, low: readonly number[], high: readonly number[]): tf.Tensor {
   const start = [0, 0, ...low.map((n) => Math.max(-n, 0))]
   const size = x.shape.map((n, i) => n - start[i] - (i < 2 ? 0 : Math.max(-high[i - 2], 0)))
-  const cropped = size.every((n, i) => n === x.shape[i]) ? x : tf.slice(x, start, size)
+  const cropped = size.every((n, i) => n === x.shape[i]) ? x : slice(x, start, size as number[])
   const paddings = cropped.shape.map(
     (_, i) => (i < 2 ? [0, 0] : [Math.max(low[i - 2], 0), Math.max(high[i - 2], 0)]) as Two,
   )
-  return paddings.every(([a, b]) => a === 0 && b === 0) ? cropped : tf.pad(cropped, paddings)
+  return paddings.every(([a, b]) => a === 0 && b === 0) ? cropped : pad(cropped, paddings)
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { broadcastShapes, type Node, type Op, range, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
+import { broadcastShapes, type Node, type Op, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
 import { operands, squeezedSum, summedSquare, swapsLast } from '../plan'
-import { broadcastTo, elementwise, pad } from './axes'
+import { broadcastTo, elementwise, pad, slice } from './axes'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
 
 type Kernel<K extends Op> = (node: Node<K>, inputs: tf.Tensor[]) => tf.Tensor
@@ -79,20 +79,12 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   },
   transpose: (node, [x]) => tf.transpose(x, [...node.attributes.permutation]),
   broadcast: (node, [x]) => broadcastTo(x, node.shape),
-  slice: (node, [x]) => {
-    const { start, step } = node.attributes
-    if (step.every((s) => s === 1)) return tf.slice(x, [...start], [...node.shape])
-    const end = start.map((s, i) => s + (node.shape[i] - 1) * step[i] + 1)
-    return tf.stridedSlice(x, [...start], end, [...step])
-  },
-  pad: (node, [x]) => {
-    const { low, high, interior } = node.attributes
-    const spread = spreadOut(x, interior)
-    return pad(
-      spread,
-      low.map((n, i) => [n, high[i]]),
-    )
-  },
+  slice: (node, [x]) => slice(x, node.attributes.start, node.shape),
+  pad: (node, [x]) =>
+    pad(
+      x,
+      node.attributes.low.map((n, i) => [n, node.attributes.high[i]]),
+    ),
   reverse: (node, [x]) => tf.reverse(x, [...node.attributes.axes]),
   concat: (node, inputs) => tf.concat(inputs, node.attributes.axis),
   sum: (node, [x]) => sum(node, x),
@@ -140,24 +132,6 @@ export function compute(node: Node, tensorOf: (node: Node) => tf.Tensor): tf.Ten
   const kernel = kernels[node.op as keyof typeof kernels] as Kernel<Op>
   const inputs = operands(node).map(tensorOf)
   return kernel(node, node.op === 'select' ? inputs : inputs.map(float))
-}
-
-/** Zeros between the elements of each axis. */
-export function spreadOut(x: tf.Tensor, interior: readonly number[]): tf.Tensor {
-  return range(interior.length).reduce((t, axis) => {
-    const zeros = interior[axis]
-    if (zeros === 0 || t.shape[axis] === 1) return t
-    const apart = tf.expandDims(t, axis + 1)
-    const paddings = apart.shape.map((_, i) => [0, i === axis + 1 ? zeros : 0] as [number, number])
-    const n = t.shape[axis]
-    const shape = t.shape.map((d, i) => (i === axis ? n * (zeros + 1) : d))
-    const size = shape.map((d, i) => (i === axis ? d - zeros : d))
-    return tf.slice(
-      tf.reshape(pad(apart, paddings), shape),
-      shape.map(() => 0),
-      size,
-    )
-  }, x)
 }
 
 /** Where a backend has no segment sum, the sum is a product with the one-hot matrix of the indices. */

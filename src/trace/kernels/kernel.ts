@@ -7,7 +7,7 @@ export type KernelInputs = Readonly<Record<string, Node>>
 // biome-ignore lint/suspicious/noExplicitAny: tfjs types attributes per kernel name
 export type KernelAttributes = any
 
-/** What a tfjs kernel computes, as nodes. One entry per name of the tfjs kernel registry. */
+/** A tfjs kernel written as graph nodes. There is one entry per name of the tfjs kernel registry. */
 export type TraceKernel = (inputs: KernelInputs, attributes: KernelAttributes, graph: Graph) => Node | Node[]
 
 export type TraceKernels = Readonly<Record<string, TraceKernel>>

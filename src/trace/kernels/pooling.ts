@@ -54,22 +54,28 @@ function pool3d(x: Node, a: KernelAttributes): Pool {
   return { window, geometry }
 }
 
-/** Below every value a network computes, and finite: it never wins a maximum and its products with 0 are 0. */
-const LOWEST = -1e30
-
 /**
  * The maximum of shifted views, one axis after the other: maxima are separable, and pairwise maxima have derivatives of
  * every order. Ties go to the first element in row-major order.
+ *
+ * The maximum of rectified numbers is the rectified maximum, derivatives included: where a maximum is not above 0, nothing
+ * passes either way. So a ReLU before is taken after, on what is left of the image.
  */
-function maxPool(x: Node, { window, geometry }: Pool): Node {
+function maxPool(x: Node, pool: Pool): Node {
+  if (x.op === 'relu') return g.relu(maxPool(x.inputs[0], pool))
+  if (x.op === 'transpose' && x.inputs[0].op === 'relu')
+    return g.relu(maxPool(g.transpose(x.inputs[0].inputs[0], x.attributes.permutation), pool))
+  const { strides, padLow, padHigh } = pool.geometry
   return g
-    .range(window.length)
+    .range(pool.window.length)
     .reverse()
-    .reduce((y, k) => maxAlong(y, k + 2, window[k], geometry.strides[k], geometry.padLow[k], geometry.padHigh[k]), x)
+    .reduce<Node>((y, k) => maxAlong(y, k + 2, pool.window[k], strides[k], padLow[k], padHigh[k]), x)
 }
 
 function maxAlong(x: Node, axis: number, window: number, stride: number, low: number, high: number): Node {
-  const padded = padLowest(x, axis, low, high)
+  const at = (n: number) => x.shape.map((_, i) => (i === axis ? n : 0))
+  // what is outside the image never wins
+  const padded = g.surround(x, at(low), at(high), Number.NEGATIVE_INFINITY)
   const n = padded.shape[axis]
   const count = Math.floor((n - window) / stride) + 1
   const views = g.range(window).map((offset) => {
@@ -79,19 +85,6 @@ function maxAlong(x: Node, axis: number, window: number, stride: number, low: nu
     return g.slice(padded, start, size, step)
   })
   return views.reduce(g.maximum)
-}
-
-function padLowest(x: Node, axis: number, low: number, high: number): Node {
-  if (low === 0 && high === 0) return x
-  const lows = x.shape.map((_, i) => (i === axis ? low : 0))
-  const highs = x.shape.map((_, i) => (i === axis ? high : 0))
-  const line = g.fill(
-    x.graph,
-    1,
-    x.shape.map((n, i) => (i === axis ? n : 1)),
-  )
-  const outside = g.sub(g.scalar(x.graph, 1), g.pad(line, lows, highs))
-  return g.add(g.pad(x, lows, highs), g.scale(outside, LOWEST))
 }
 
 /** Sums of windows divided by the number of elements inside the image. */

@@ -45,10 +45,13 @@ function mirrorAxis(x: Node, axis: number, low: number, high: number, edge: numb
   return g.concat(parts, axis)
 }
 
-function padWith(x: Node, paddings: readonly (readonly number[])[], value: number): Node {
-  const [low, high] = [paddings.map((p) => p[0]), paddings.map((p) => p[1])]
-  return value === 0 ? g.pad(x, low, high) : g.offset(g.pad(g.offset(x, -value), low, high), value)
-}
+const padWith = (x: Node, paddings: readonly (readonly number[])[], value: number): Node =>
+  g.surround(
+    x,
+    paddings.map(([low]) => low),
+    paddings.map(([, high]) => high),
+    value,
+  )
 
 /** [b, h·s, w·s, …] blocks of `block` moved between batch and space; crops or pads as tfjs has it. */
 function batchToSpace(x: Node, block: readonly number[], crops: readonly (readonly number[])[]): Node {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
+import { gradientsOf } from '../../../src'
 import { exactSequences } from '../../../src/analytic'
-import { gradientsOf } from '../../../src/index'
 import { WORDS } from '../../../src/models/bert-shapes'
 import { nextTokenGradients, randomBert, randomGpt, type TextModel, transformerOf } from '../../../src/text'
 import { uniform } from '../../oracle'

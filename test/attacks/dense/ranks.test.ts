@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
+import { gradientsOf } from '../../../src'
 import { gradientRanks } from '../../../src/analytic'
-import { gradientsOf } from '../../../src/index'
 import { spectrum } from '../../../src/numbers/singular-values'
 import { relativeError, uniform } from '../../oracle'
 import { convNet, denseNet, sample } from '../matching/tiny'

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { gradientsOf, inferLabels } from '../../../src/index'
+import { gradientsOf, inferLabels } from '../../../src'
 import { convNet, denseNet, plain, sample } from '../matching/tiny'
 
 describe('inferLabels', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { infer, type LabelContext, type LabelDecision, type LabelInference } from '../../../src/attacks/labels/index'
+import { infer, type LabelContext, type LabelDecision, type LabelInference } from '../../../src/attacks/labels'
 import { thrown } from '../../io/thrown'
 import { numbers } from '../matching/tiny'
 

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { layers, sequential } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import * as g from '../../../src/graph/index'
 import {
   adam,
   cosine,
@@ -15,7 +14,8 @@ import {
   type PlainTensor,
   type SharedGradients,
   type TrainingOptions,
-} from '../../../src/index'
+} from '../../../src'
+import * as g from '../../../src/graph'
 import { convNet, denseNet, functionalNet, functionalWeights, plain, sample, spy } from './tiny'
 
 // what a caller in JavaScript can pass
@@ -421,7 +421,7 @@ describe('options', () => {
       ],
     ),
     [{ optimizer: { ...adam(), restart: 5 } }, 'optimizer.restart is 5', 'a function'],
-    [{ preset: 'fast' }, "preset is 'fast'", "'robust' or 'paper'"],
+    [{ preset: 'fast' }, "preset is 'fast'", "'robust' or 'homotopy' or 'inverting-gradients' or 'paper'"],
     [{ preset: null }, 'preset is null'],
     [{ init: 'zeros' }, "init is 'zeros'", "'gray' or 'normal' or 'uniform' or {data, labels}"],
     [{ init: null }, 'init is null'],

@@ -8,7 +8,7 @@ import {
   type NamedFunctionalModel,
   type PlainTensor,
   tokenCrossEntropy,
-} from '../../../src/index'
+} from '../../../src'
 import { numbers, plain, sample, spy } from './tiny'
 
 // what a caller in JavaScript can pass

@@ -9,7 +9,7 @@ import {
   type IterationEvent,
   type LeakageOptions,
   lbfgs,
-} from '../../../src/index'
+} from '../../../src'
 import { convNet, sample } from './tiny'
 
 let model: Sequential

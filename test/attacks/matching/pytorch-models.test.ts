@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { deepLeakage, gradientsOf, type LeakageOptions } from '../../../src/index'
+import { deepLeakage, gradientsOf, type LeakageOptions } from '../../../src'
 import * as metrics from '../../../src/metrics'
 import { relativeError } from '../../oracle'
 import { type TorchModel, torchConvNet, torchLstm, torchTransformer } from './torch-models'

@@ -1,9 +1,6 @@
 import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { prepareAttack } from '../../../src/attacks/matching/leakage'
-import { leakageOptions } from '../../../src/attacks/matching/options'
-import { openTarget } from '../../../src/client/target'
 import {
   deepLeakageFromGradients,
   gradientsOf,
@@ -12,7 +9,10 @@ import {
   type Runtime,
   reference,
   tfjs,
-} from '../../../src/index'
+} from '../../../src'
+import { prepareAttack } from '../../../src/attacks/matching/leakage'
+import { leakageOptions } from '../../../src/attacks/matching/options'
+import { openTarget } from '../../../src/client/target'
 import { mse } from '../../../src/metrics'
 import { type TorchFixture, torchFixture, traces } from '../../fixtures/torch'
 import { relativeError } from '../../oracle'

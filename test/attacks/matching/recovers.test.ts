@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
-import * as g from '../../../src/graph/index'
 import {
   adam,
   type Criterion,
@@ -17,7 +16,8 @@ import {
   type OptimizerState,
   type Prior,
   type TrainingOptions,
-} from '../../../src/index'
+} from '../../../src'
+import * as g from '../../../src/graph'
 import * as metrics from '../../../src/metrics'
 import { ownership } from '../../tensors'
 import { CLASSES, convNet, denseNet, functionalNet, functionalWeights, sample, spy, withUniformWeights } from './tiny'

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { resnet18 } from '../../../examples/models/resnet'
-import { gradientsOf } from '../../../src/index'
+import { gradientsOf } from '../../../src'
 
 interface Expected {
   readonly loss: number

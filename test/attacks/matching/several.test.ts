@@ -2,9 +2,6 @@ import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { model as graphModel, input, type LayersModel, layers, type SymbolicTensor } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
-import { prepareAttack } from '../../../src/attacks/matching/leakage'
-import { leakageOptions } from '../../../src/attacks/matching/options'
-import { openTarget } from '../../../src/client/target'
 import {
   deepLeakage,
   gradientsOf,
@@ -14,7 +11,10 @@ import {
   type NamedFunctionalModel,
   type PlainTensor,
   tokenCrossEntropy,
-} from '../../../src/index'
+} from '../../../src'
+import { prepareAttack } from '../../../src/attacks/matching/leakage'
+import { leakageOptions } from '../../../src/attacks/matching/options'
+import { openTarget } from '../../../src/client/target'
 import { mse } from '../../../src/metrics'
 import { finiteDifference, relativeError, uniform } from '../../oracle'
 import { ownership } from '../../tensors'

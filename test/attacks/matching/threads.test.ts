@@ -1,11 +1,6 @@
 import { threadId } from 'node:worker_threads'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { prepareAttack } from '../../../src/attacks/matching/leakage'
-import { leakageOptions } from '../../../src/attacks/matching/options'
-import { newProgress } from '../../../src/attacks/matching/search/progress'
-import { openThreads } from '../../../src/attacks/matching/search/threads'
-import { openTarget } from '../../../src/client/target'
 import {
   deepLeakageFromGradients,
   gradientsOf,
@@ -13,7 +8,12 @@ import {
   type LeakageOptions,
   lbfgs,
   type PlainTensor,
-} from '../../../src/index'
+} from '../../../src'
+import { prepareAttack } from '../../../src/attacks/matching/leakage'
+import { leakageOptions } from '../../../src/attacks/matching/options'
+import { newProgress } from '../../../src/attacks/matching/search/progress'
+import { openThreads } from '../../../src/attacks/matching/search/threads'
+import { openTarget } from '../../../src/client/target'
 import { convNet, plain, sample } from './tiny'
 
 const model = convNet()

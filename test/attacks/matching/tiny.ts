@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, layers, type Sequential, sequential } from '@tensorflow/tfjs-layers'
-import type { FunctionalModel, PlainTensor, Runtime } from '../../../src/index'
-import { reference } from '../../../src/index'
+import type { FunctionalModel, PlainTensor, Runtime } from '../../../src'
+import { reference } from '../../../src'
 import { uniform } from '../../oracle'
 
 export const CLASSES = 4

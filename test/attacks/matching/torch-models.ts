@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
-import type { FunctionalModel, Model, PlainTensor } from '../../../src/index'
+import type { FunctionalModel, Model, PlainTensor } from '../../../src'
 import { fromPyTorch, type LayoutOptions, type NamedTensors, parseNpz, type TensorSpec } from '../../../src/io'
 
 const file = parseNpz(readFileSync(new URL('../../fixtures/torch-models.npz', import.meta.url)), {

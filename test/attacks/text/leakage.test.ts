@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
-import * as g from '../../../src/graph/index'
+import * as g from '../../../src/graph'
 import { WORDS } from '../../../src/models/bert-shapes'
-import { reference } from '../../../src/runtime/reference/index'
+import { reference } from '../../../src/runtime/reference'
 import {
   bagAccuracy,
   balanced,

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { cachedArchive, cacheFolder, readArchive } from '../../../src/cli/data/index'
+import { cachedArchive, cacheFolder, readArchive } from '../../../src/cli/data'
 
 const bytes = Buffer.from('the archive')
 const archive = {

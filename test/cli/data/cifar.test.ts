@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { type CifarSet, type CifarSplit, cifar10, cifar100, cifarSample } from '../../../src/cli/data/index'
+import { type CifarSet, type CifarSplit, cifar10, cifar100, cifarSample } from '../../../src/cli/data'
 import { cifar10Archive, cifar10Files, cifar100Archive, cifar100Files, pixel, tar } from './archive-files'
 
 const read = (set: CifarSet, archive: Uint8Array, split: CifarSplit, index: number) =>

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { tarFiles } from '../../../src/cli/data/index'
+import { tarFiles } from '../../../src/cli/data'
 import { header, tar } from './archive-files'
 
 const list = (archive: Uint8Array) => [...tarFiles(archive, 'x.tar')].map(({ name, data }) => [name, data.length])

@@ -2,8 +2,6 @@ import { readFileSync } from 'node:fs'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
-import { lossOf } from '../../../src/client/model/loss'
-import * as g from '../../../src/graph/index'
 import {
   binaryCrossEntropy,
   type Criterion,
@@ -14,8 +12,10 @@ import {
   meanAbsoluteError,
   meanSquaredError,
   tokenCrossEntropy,
-} from '../../../src/index'
-import { reference } from '../../../src/runtime/reference/index'
+} from '../../../src'
+import { lossOf } from '../../../src/client/model/loss'
+import * as g from '../../../src/graph'
+import { reference } from '../../../src/runtime/reference'
 import { evaluate, type Values } from '../../../src/runtime/runtime'
 import { checkGradients, relativeError, uniform } from '../../oracle'
 

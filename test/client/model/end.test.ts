@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { layers, type Sequential, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
-import { binaryCrossEntropy, type Criterion, crossEntropy, type FunctionalModel, gradientsOf } from '../../../src/index'
+import { binaryCrossEntropy, type Criterion, crossEntropy, type FunctionalModel, gradientsOf } from '../../../src'
 import { numbers } from '../../attacks/matching/tiny'
 import { relativeError } from '../../oracle'
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { findHead } from '../../../src/client/model/head'
-import * as g from '../../../src/graph/index'
+import * as g from '../../../src/graph'
 
 const parts = () => {
   const graph = g.createGraph()

@@ -9,7 +9,7 @@ import {
   type LeakageOptions,
   type NamedFunctionalModel,
   tokenCrossEntropy,
-} from '../../../src/index'
+} from '../../../src'
 import { mse } from '../../../src/metrics'
 import { denseNet, numbers, plain, sample } from '../../attacks/matching/tiny'
 

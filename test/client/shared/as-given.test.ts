@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deepLeakageFromGradients, gradientsOf, inferLabels, type PlainTensor } from '../../../src/index'
+import { deepLeakageFromGradients, gradientsOf, inferLabels, type PlainTensor } from '../../../src'
 import { convNet, plain, sample } from '../../attacks/matching/tiny'
 
 describe('what was shared, as files and programs give it', () => {

@@ -1,9 +1,5 @@
 import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
-import type { Attack } from '../../../src/attacks/matching/attack'
-import { prepareAttack } from '../../../src/attacks/matching/leakage'
-import { leakageOptions } from '../../../src/attacks/matching/options'
-import { openTarget } from '../../../src/client/target'
 import {
   type FunctionalModel,
   gradientsOf,
@@ -12,7 +8,11 @@ import {
   type PlainTensor,
   type SharedGradients,
   type SharedUpdate,
-} from '../../../src/index'
+} from '../../../src'
+import type { Attack } from '../../../src/attacks/matching/attack'
+import { prepareAttack } from '../../../src/attacks/matching/leakage'
+import { leakageOptions } from '../../../src/attacks/matching/options'
+import { openTarget } from '../../../src/client/target'
 
 type Stored = { readonly [name: string]: { readonly shape: number[]; readonly data: number[] } }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { gradientsIn, meanPosition, stepWeights } from '../../../src/client/shared/local-steps'
 import { updateOption } from '../../../src/client/shared/update-options'
-import { createGraph, input, parameter, scale, sigmoid, sub, substitute } from '../../../src/graph/index'
+import { createGraph, input, parameter, scale, sigmoid, sub, substitute } from '../../../src/graph'
 
 const client = (update: object, samples: number) => updateOption({ learningRate: 0.1, ...update }, samples, false)!
 

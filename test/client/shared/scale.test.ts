@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { deepLeakage, gradientsOf, type LeakageOptions, type PlainTensor } from '../../../src'
 import { leakageOptions } from '../../../src/attacks/matching/options'
 import { scaleCause } from '../../../src/attacks/matching/scale-cause'
-import { deepLeakage, gradientsOf, type LeakageOptions, type PlainTensor } from '../../../src/index'
 import { mse } from '../../../src/metrics'
 import { convNet, plain, sample } from '../../attacks/matching/tiny'
 import { ownership } from '../../tensors'

@@ -10,7 +10,7 @@ import {
   type LeakageOptions,
   type PlainTensor,
   type UpdateOptions,
-} from '../../../src/index'
+} from '../../../src'
 import { plain, sample, spy, withUniformWeights } from '../../attacks/matching/tiny'
 import { ownership } from '../../tensors'
 import { at, torch, torchNet, truth } from './client'

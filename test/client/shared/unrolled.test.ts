@@ -8,7 +8,7 @@ import {
   type LeakageOptions,
   type NamedFunctionalModel,
   type UpdateOptions,
-} from '../../../src/index'
+} from '../../../src'
 import * as metrics from '../../../src/metrics'
 import { convNet, functionalNet, numbers, plain, sample, withUniformWeights } from '../../attacks/matching/tiny'
 import { finiteDifference, relativeError, uniform } from '../../oracle'

@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -36,5 +46,25 @@ describe('writeFileAtomic', () => {
     expect(error.code).toBe('invalid-file')
     expect(error.message).toContain(`${join(file, 'x')}: cannot be written: `)
     expect(readFileSync(file, 'utf8')).toBe('kept')
+  })
+
+  it('removes what a killed process left for the same path, once it is an hour old', () => {
+    const path = join(folder, 'data.bin')
+    const left = (prefix: string, minutes: number) => {
+      const name = `${prefix}.${randomUUID()}.tmp`
+      writeFileSync(join(folder, name), 'half')
+      const then = Date.now() / 1000 - 60 * minutes
+      utimesSync(join(folder, name), then, then)
+      return name
+    }
+    const [stale, other, recent] = [left('data.bin', 61), left('data.bin.gz', 600), left('data.bin', 50)]
+    writeFileAtomic(path, 'whole')
+    const names = readdirSync(folder)
+    expect(names).not.toContain(stale)
+    expect(names).toEqual(expect.arrayContaining([other, recent, 'data.bin']))
+  })
+
+  it.runIf(existsSync('/proc/self'))('comes back from a place where no folder can be made', () => {
+    expect(thrown(() => writeFileAtomic('/proc/dlg/a/b.txt', 'x')).message).toMatch(/^\/proc\/dlg\/a\/b.txt: cannot be/)
   })
 })

@@ -43,6 +43,15 @@ const cases: Record<string, Built> = {
 /** Recurrent layers have features last in PyTorch too. */
 const CHANNELS_FIRST = ['cnn', 'conv1d', 'conv3d', 'transposed', 'depthwise', 'separable', 'norm']
 
+/** Where a tensor is in a state_dict: by its module or cell, and within it in PyTorch's order. */
+function place(name: string): number {
+  const roles = ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked']
+  const cells = ['weight_ih', 'weight_hh', 'bias_ih', 'bias_hh']
+  const [, cell, layer, reverse] = /((?:weight|bias)_(?:ih|hh))_l(\d+)(_reverse)?$/.exec(name) ?? []
+  if (cell) return 100 * (2 * Number(layer) + (reverse ? 1 : 0)) + cells.indexOf(cell)
+  return 100 * Number.parseInt(name, 10) + roles.indexOf(name.slice(name.indexOf('.') + 1))
+}
+
 const close = (actual: ArrayLike<number>, expected: ArrayLike<number>) => {
   expect(actual.length).toBe(expected.length)
   // Both frameworks compute in float32 and add in another order.
@@ -81,6 +90,24 @@ describe.each(Object.keys(cases))('fromPyTorch: %s', (name) => {
       })
     })
     expect(tf.memory().numTensors).toBe(before)
+    model.dispose()
+  })
+
+  it('takes a list without names in the order of the layers, as Flower gives it', () => {
+    const model = sequential({ layers: build() })
+    for (const values of ['weights', 'gradients'] as const) {
+      const ordered = [...torch[values]].sort(([a], [b]) => place(a) - place(b))
+      const listed = new Map(ordered.map(([, tensor], i) => [`arr_${i}`, tensor]))
+      const flatten = Object.fromEntries(
+        Object.entries(options.flatten ?? {}).map(([key, order]) => [
+          `arr_${ordered.findIndex(([other]) => other === key)}`,
+          order,
+        ]),
+      )
+      const targets = values === 'weights' ? model : { weights: model.trainableWeights }
+      const expected = fromPyTorch(torch[values], targets, { ...options, values })
+      expect(fromPyTorch(listed, targets, { flatten, values }).tensors).toEqual(expected.tensors)
+    }
     model.dispose()
   })
 

@@ -27,7 +27,7 @@ describe('parseNpy', () => {
 
   it('reads the headers of Python 2 and of other writers', () => {
     const keys = `{"shape": (2L, 1L), 'fortran_order': False,'descr':"|u1"}\n`
-    expect(parseNpy(npy(keys, [7, 8]))).toEqual({ shape: [2, 1], data: new Float32Array([7, 8]) })
+    expect(parseNpy(npy(keys, [7, 8]))).toEqual({ shape: [2, 1], data: new Float32Array([7, 8]), dtype: 'uint8' })
     const longest = `${header('|u1', `(${'1,'.repeat(64)})`)}`
     expect(parseNpy(npy(longest, [7])).shape).toEqual(new Array(64).fill(1))
   })
@@ -126,7 +126,7 @@ describe('writeNpy', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(4), { maxLength: 5 }), fc.infiniteStream(fc.float()), (shape, stream) => {
         const data = Float32Array.from([...stream.take(shape.reduce((a, b) => a * b, 1))])
-        expect(parseNpy(writeNpy({ shape, data }))).toEqual({ shape, data })
+        expect(parseNpy(writeNpy({ shape, data }))).toEqual({ shape, data, dtype: 'float32' })
       }),
     )
   })

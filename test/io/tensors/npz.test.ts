@@ -100,6 +100,9 @@ describe('parseNpz', () => {
     ],
     ['an entry missing', patched(0, (b) => b.writeUInt16LE(2, b.length - 12)), /lists 2 members but has no entry 1/],
     ['zip64', patched(0, (b) => b.writeUInt16LE(0xffff, b.length - 12)), /is a zip64 archive, should be below 4 GiB/],
+    ['two members of one stream', together(0), /members "a.npy" and "b.npy" share bytes; each must have its own/],
+    ['a member that lies in another', together(40), /members "a.npy" and "b.npy" share bytes/],
+    ['a member that ends in the next', together(undefined, 137), /members "a.npy" and "b.npy" share bytes/],
     [
       'a bomb',
       zip({ 'a.npy': writeNpy({ shape: [250_000], data: new Float32Array(250_000) }) }, 6),
@@ -111,6 +114,17 @@ describe('parseNpz', () => {
     expect(error.message).toMatch(message)
   })
 })
+
+/** Two members, the second of which begins so many bytes behind the first, or the first is so long. */
+function together(begin?: number, length?: number): Buffer {
+  // The first holds a local header of its own, which is what a member within it begins with.
+  const inner = zip({ 'b.npy': one }).subarray(0, 35 + one.length)
+  const bytes = zip({ 'a.npy': Buffer.concat([new Uint8Array(5), inner]), 'b.npy': one })
+  const [first, second] = [entryOf(bytes), bytes.lastIndexOf('PK\x01\x02', undefined, 'latin1')]
+  if (begin !== undefined) bytes.writeUInt32LE(begin, second + 42)
+  if (length !== undefined) bytes.writeUInt32LE(bytes.readUInt32LE(first + 20) + length, first + 20)
+  return bytes
+}
 
 function twins(): Buffer {
   const bytes = zip({ 'a.npy': one, 'b.npy': one })
@@ -129,7 +143,9 @@ describe('writeNpz', () => {
   it.each([false, true])('gives members that another unzip reads (compress: %s)', (compress) => {
     const members = Object.entries(unzipSync(writeNpz(tensors, { compress })))
     expect(members.map(([name]) => name)).toEqual(['conv/kernel.npy', '10.npy', '__proto__.npy', 'ä.npy'])
-    expect(members.map(([, bytes]) => parseNpy(bytes))).toEqual([...tensors.values()])
+    expect(members.map(([, bytes]) => parseNpy(bytes))).toEqual(
+      [...tensors.values()].map((tensor) => ({ ...tensor, dtype: 'float32' })),
+    )
   })
 
   it.runIf(hasPython())('gives archives that Python finds sound', () => {
@@ -155,7 +171,9 @@ describe('writeNpz', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), tensor, { maxKeys: 5 }), fc.boolean(), (named, compress) => {
         const map = new Map(Object.entries(named))
-        expect([...parseNpz(writeNpz(map, { compress }), { maximumBytes: 1e6 })]).toEqual([...map])
+        expect([...parseNpz(writeNpz(map, { compress }), { maximumBytes: 1e6 })]).toEqual(
+          [...map].map(([name, value]) => [name, { ...value, dtype: 'float32' }]),
+        )
       }),
     )
   })

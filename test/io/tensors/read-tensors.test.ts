@@ -18,20 +18,22 @@ function written(name: string, bytes: Uint8Array): string {
 const tensor = { shape: [2, 1], data: Float32Array.of(1, -0.5) }
 const tensors = new Map([['w', tensor]])
 const list = [{ shape: tensor.shape, data: [...tensor.data] }]
-const formats: [string, Uint8Array, string][] = [
-  ['safetensors', writeSafetensors(tensors), 'w'],
-  ['npz', writeNpz(tensors), 'w'],
-  ['npy', writeNpy(tensor), 'array'],
+const stored = { ...tensor, dtype: 'float32' }
+/** Decimal numbers in JSON and msgpack have no type. */
+const formats: [string, Uint8Array, string, object?][] = [
+  ['safetensors', writeSafetensors(tensors), 'w', stored],
+  ['npz', writeNpz(tensors), 'w', stored],
+  ['npy', writeNpy(tensor), 'array', stored],
   ['json', Buffer.from(` ${JSON.stringify(list)}`), '0'],
   ['msgpack', encode({ w: list[0] }), 'w'],
   ['msgpack', encode(list), '0'],
 ]
 
 describe('readTensors', () => {
-  it.each(formats)('tells %s by its content, whatever its name', (format, bytes, name) => {
-    expect([...readTensors(bytes)]).toEqual([[name, tensor]])
+  it.each(formats)('tells %s by its content, whatever its name', (format, bytes, name, expected = tensor) => {
+    expect([...readTensors(bytes)]).toEqual([[name, expected]])
     const path = written(`misnamed-${format}.npy`, bytes)
-    expect([...readTensors(path)]).toEqual([[format === 'npy' ? 'misnamed-npy' : name, tensor]])
+    expect([...readTensors(path)]).toEqual([[format === 'npy' ? 'misnamed-npy' : name, expected]])
   })
 
   it('converts every safetensors dtype to float32, exactly or not at all', () => {

@@ -54,7 +54,7 @@ describe('readTfjsWeights', () => {
       ],
     })
     const tensors = readTfjsWeights(await saved(model))
-    const expected = model.weights.map((w) => [w.name, { shape: w.shape, data: w.read().dataSync() }])
+    const expected = model.weights.map((w) => [w.name, { shape: w.shape, data: w.read().dataSync(), dtype: 'float32' }])
     expect(new Map([...tensors])).toEqual(new Map(expected as never))
     model.dispose()
   })
@@ -141,18 +141,63 @@ describe('readTfjsWeights', () => {
     expect(error.message).toContain(dirname(path))
   })
 
-  it('follows a link that lies in the folder, as caches of models have them', () => {
-    const path = written(f32(['link.bin']), {})
-    const elsewhere = written({}, { 'w.bin': bytesOf(Float32Array.of(1, 2, 3)) })
-    symlinkSync(join(dirname(elsewhere), 'w.bin'), join(dirname(path), 'link.bin'))
+  const numbers = bytesOf(Float32Array.of(1, 2, 3))
+  const linked = (path: string, name: string, target: string) => symlinkSync(target, join(dirname(path), name))
+
+  it('follows a link within the folder, and below it', () => {
+    const path = written(f32(['link.bin']), { 'deep/w.bin': numbers })
+    linked(path, 'link.bin', 'deep/w.bin')
     expect([...readTfjsWeights(path).get('w')!.data]).toEqual([1, 2, 3])
+  })
+
+  it('follows links to where model.json itself really lies, as caches of models have them', () => {
+    const blobs = written(f32(['link.bin']), { 'w.bin': numbers })
+    const path = written({})
+    rmSync(path)
+    linked(path, 'model.json', blobs)
+    linked(path, 'link.bin', join(dirname(blobs), 'w.bin'))
+    expect([...readTfjsWeights(path).get('w')!.data]).toEqual([1, 2, 3])
+  })
+
+  it.each([
+    ['a link', 'link.bin', (path: string, target: string) => linked(path, 'link.bin', target)],
+    [
+      'a chain of links',
+      'a.bin',
+      (path: string, target: string) => {
+        linked(path, 'b.bin', target)
+        linked(path, 'a.bin', 'b.bin')
+      },
+    ],
+    ['a folder that is a link', 'sub/w.bin', (path: string, target: string) => linked(path, 'sub', dirname(target))],
+    [
+      'a folder whose name begins alike',
+      'link.bin',
+      (path: string) => {
+        const beside = `${dirname(path)}-beside`
+        mkdirSync(beside)
+        writeFileSync(join(beside, 'w.bin'), numbers)
+        linked(path, 'link.bin', join(beside, 'w.bin'))
+      },
+    ],
+  ])('does not follow %s out of the folder', (_, shard, link) => {
+    const path = written(f32([shard]), {})
+    const elsewhere = written({}, { 'w.bin': numbers })
+    link(path, join(dirname(elsewhere), 'w.bin'))
+    for (const read of [readTfjsWeights, readTensors]) {
+      const error = thrown(() => read(path))
+      expect(error.code).toBe('invalid-file')
+      expect(error.message).toContain(`the shard "${shard}" is a link out of the folder of model.json`)
+    }
   })
 
   it('is what readTensors does with a model.json, which needs its path', () => {
     const path = written(f32(['w.bin']), { 'w.bin': bytesOf(Float32Array.of(1, 2, 3)) })
-    expect([...readTensors(path)]).toEqual([['w', { shape: [3], data: Float32Array.of(1, 2, 3) }]])
+    expect([...readTensors(path)]).toEqual([['w', { shape: [3], data: Float32Array.of(1, 2, 3), dtype: 'float32' }]])
     const error = thrown(() => readTensors(Buffer.from(JSON.stringify(f32(['w.bin'])))))
-    expect(error.message).toBe('tensors: is a tfjs model.json, should be given by its path: the weights lie beside it')
+    expect(error.message).toBe(
+      'tensors: is a tfjs model.json, should be given by its path, in Node: the weights lie beside it',
+    )
   })
 })
 

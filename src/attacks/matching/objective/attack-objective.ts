@@ -2,20 +2,24 @@ import { knownParameter, type TracedGradient } from '../../../client/model/gradi
 import type { OpenModel } from '../../../client/model/model'
 import type { Target } from '../../../client/target'
 import { DlgError } from '../../../errors/dlg-error'
-import * as g from '../../../graph/index'
+import * as g from '../../../graph'
 import type { Program, Values } from '../../../runtime/runtime'
 import { withClosedForm } from '../closed-form'
 import type { Settings } from '../options'
 import type { Point } from '../point'
+import { smoothedClient } from '../smoothing'
 import { startPoint } from '../start'
+import type { Targets } from '../targets/targets'
 import type { TracedTarget } from '../trace-target'
 import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective'
-import { colorTotalVariation, type Prior, totalVariation } from './prior'
+import { defaultPriors } from './prior'
 import { fittingScale } from './scale'
 
 /** The objective of an attack before anything runs it. */
 export interface AttackObjective {
   readonly program: Program
+  /** The same for the network with its kinks rounded off, with their sharpness as the last input; there for a homotopy. */
+  readonly smoothed: Program | undefined
   /** Of the unknowns: the factor that brings their gradient closest to the shared one. */
   readonly scale: Program
   /** What the programs are bound with. */
@@ -30,6 +34,23 @@ export interface AttackObjective {
   readonly priorWeight: number | undefined
   /** Relative loss that rounding leaves of the client's own data. */
   readonly rounding: number
+  /** The objective without priors in units of the relative loss. */
+  readonly objectivePerLoss: number
+  /** What certainty is computed from. Built when it is asked for. */
+  unconstrained(): UnconstrainedPrograms
+}
+
+/**
+ * Programs whose unknowns are the searched inputs and the targets themselves, in place of the numbers that a soft-max or a
+ * sigmoid turns into targets.
+ */
+export interface UnconstrainedPrograms {
+  /** The distance without priors, as an objective: its value, the distance, and one derivative per unknown. */
+  readonly objective: Program
+  /** The client's gradient, one output per trained weight. */
+  readonly gradients: Program
+  /** The factor that brings it closest to the shared one. */
+  readonly scale: Program
 }
 
 /**
@@ -43,9 +64,13 @@ export async function objectiveOf(
   settings: Settings,
 ): Promise<AttackObjective> {
   const { model, gradients, weights, rounding, known, searched } = target
-  const priors = settings.priors ?? defaultPriors(traced)
-  const program = objectiveProgram(traced, point.unknowns, settings.distance, priors)
+  // a prior is what tells the samples of a batch apart, and one image comes out cleaner for it
+  const priors = settings.priors ?? defaultPriors(traced.data.shape, settings.prior)
+  const programOf = (client: TracedGradient) => objectiveProgram(client, point.unknowns, settings.distance, priors)
+  const program = programOf(traced)
   requireSmooth(model, searched, program)
+  const soft = settings.smooths ? smoothedClient(target, traced) : undefined
+  const smoothed = soft && withInput(programOf(soft), soft.sharpness)
 
   const unit = settings.distance.unit?.(gradients) ?? 1
   if (!(unit > 0 && Number.isFinite(unit)))
@@ -62,12 +87,38 @@ export async function objectiveOf(
     ...known.map((input) => [knownParameter(input), input.values] as const),
     ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
   ])
-  const start = await startPoint(withClosedForm(settings, traced, gradients), point.inputs, point.targets)
+  const start = await startPoint(withClosedForm(settings, traced, target.dataGradients), point.inputs, point.targets)
   const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
-  return { program, scale, parameters, lasting, point, start, unit, priorWeight, rounding }
+  const objectivePerLoss = weight * unit
+  const unconstrained = () => unconstrainedPrograms(traced, targets, settings)
+  return {
+    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding },
+    ...{ objectivePerLoss, unconstrained },
+  }
 }
+
+function unconstrainedPrograms(
+  traced: TracedGradient,
+  targets: readonly Targets[],
+  { distance }: Settings,
+): UnconstrainedPrograms {
+  const searched = targets.filter(({ input }) => input)
+  const free = searched.map(({ node, output }) => g.input(traced.graph, `targets of ${output.name}`, node.shape))
+  const unknowns = [...traced.inputs, ...free]
+  const gradients = g.substitute(traced.gradients, new Map(searched.map(({ node }, i) => [node, free[i]])))
+  return {
+    objective: objectiveProgram({ ...traced, gradients }, unknowns, distance, []),
+    gradients: { inputs: unknowns, outputs: gradients },
+    scale: { inputs: unknowns, outputs: [fittingScale(gradients, sharedNodes(traced))] },
+  }
+}
+
+const withInput = ({ inputs, outputs }: Program, input: g.Node<'input'>): Program => ({
+  inputs: [...inputs, input],
+  outputs,
+})
 
 /** What the gradient does not depend on cannot be searched. The derivatives follow objective and distance in the program. */
 function requireSmooth(model: OpenModel, inputs: readonly string[], program: Program): void {
@@ -82,13 +133,3 @@ function requireSmooth(model: OpenModel, inputs: readonly string[], program: Pro
     `the gradient of model '${model.name}' does not depend on ${which} smoothly, as with token ids; ${instead}`,
   )
 }
-
-/** Images have a prior: it is what tells the samples of a batch apart, and one image comes out cleaner for it. */
-function defaultPriors({ data }: TracedGradient): readonly Prior[] {
-  const [, height, width, channels] = data.shape
-  if (data.shape.length !== 4 || height < 2 || width < 2) return []
-  return [channels === 3 ? colorTotalVariation(PRIOR) : totalVariation(PRIOR)]
-}
-
-/** Weight of the default prior before it is eased. */
-const PRIOR = 1e-4

@@ -1,5 +1,5 @@
-import type { Node } from '../../../graph/index'
-import * as g from '../../../graph/index'
+import type { Node } from '../../../graph'
+import * as g from '../../../graph'
 import { squaredNorm, type Values } from '../../../numbers/values'
 
 /** How far a candidate's gradient is from the shared one. */
@@ -74,6 +74,7 @@ export function balanced(): Distance {
 }
 
 /** The distances that a name stands for. */
-export const DISTANCES = { l2, cosine, balanced } as const satisfies Readonly<Record<string, () => Distance>>
+export const DISTANCES = { l2, cosine, balanced } as const satisfies Readonly<Record<DistanceName, () => Distance>>
 
-export type DistanceName = keyof typeof DISTANCES
+/** The name of a distance. */
+export type DistanceName = 'l2' | 'cosine' | 'balanced'

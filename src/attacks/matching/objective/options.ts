@@ -14,7 +14,7 @@ export interface PriorWeights {
 /** What is minimised. */
 export interface ObjectiveOptions {
   /** Default `l2`; `balanced` for deep networks. */
-  distance?: 'l2' | 'cosine' | 'balanced' | Distance
+  distance?: DistanceName | Distance
   /**
    * What plausible data look like, of the first searched input. Default: total variation for images (in colour where there are three channels) with
    * the built-in L-BFGS, else none.
@@ -73,6 +73,12 @@ export const OBJECTIVE = {
         return range as unknown as Range
       throw invalid(`dataRange is ${show(range)}; it must be [low, high] with low < high`)
     },
+    flag: {
+      name: 'range',
+      value: 'LOW,HIGH',
+      read: readRange,
+      right: 'two numbers, the lower first, such as 0,1',
+    },
   },
 } as const satisfies OptionRecords<ObjectiveOptions>
 
@@ -112,4 +118,10 @@ function readPriors(word: string): PriorWeights | undefined {
       priorNames.includes(name as keyof PriorWeights) && weight && isWeight(Number(weight)) && more.length === 0,
   )
   return right ? Object.fromEntries(pairs.map(([name, weight]) => [name, Number(weight)])) : undefined
+}
+
+/** `-1,1` */
+function readRange(word: string): Range | undefined {
+  const [low, high, ...more] = word.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
+  return Number.isFinite(low) && Number.isFinite(high) && low < high && more.length === 0 ? [low, high] : undefined
 }

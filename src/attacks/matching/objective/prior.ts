@@ -1,7 +1,7 @@
 import { number, show } from '../../../errors/checks'
 import { DlgError } from '../../../errors/dlg-error'
-import type { Node } from '../../../graph/index'
-import * as g from '../../../graph/index'
+import type { Node } from '../../../graph'
+import * as g from '../../../graph'
 
 /** What plausible data look like, as a penalty beside the distance. */
 export interface Prior {
@@ -10,6 +10,21 @@ export interface Prior {
   readonly weight: number
   /** The penalty as a scalar node, from data [batch, …]. */
   measure(data: Node): Node
+}
+
+/** The prior of images where no priors are given: total variation, in colour where there are three channels. */
+export interface DefaultPrior {
+  readonly weight: number
+  readonly color: boolean
+}
+
+/** Whether data [batch, …] are images [batch, height, width, channels]. */
+export const isImage = (shape: readonly number[]): boolean => shape.length === 4 && shape[1] > 1 && shape[2] > 1
+
+/** @returns none where the data are no images */
+export function defaultPriors(shape: readonly number[], { weight, color }: DefaultPrior): readonly Prior[] {
+  if (!isImage(shape)) return []
+  return [color && shape[3] === 3 ? colorTotalVariation(weight) : totalVariation(weight)]
 }
 
 /** Keeps the slope of √(d² + ε²) finite where neighbours are equal: L-BFGS needs a smooth objective. */

@@ -1,5 +1,5 @@
-import type { Node } from '../../../graph/index'
-import * as g from '../../../graph/index'
+import type { Node } from '../../../graph'
+import * as g from '../../../graph'
 import type { Distance } from './distance'
 
 /** The factor that brings gradients closest to the shared ones: ⟨g, g*⟩ / ⟨g, g⟩ over all tensors, a scalar. */

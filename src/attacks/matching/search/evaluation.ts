@@ -1,4 +1,4 @@
-import type { Evaluation, Group, MatrixProducts } from '../../../optim/index'
+import type { Evaluation, Group, MatrixProducts } from '../../../optim'
 import type { Evaluator, Values } from '../../../runtime/runtime'
 import type { Objective } from './search'
 
@@ -21,25 +21,49 @@ export interface PointLayout {
   readonly samples: readonly Group[] | undefined
 }
 
-/** The objective over one flat vector of unknowns, as an evaluator of its program computes it. */
+const startsOf = (sizes: readonly number[]): number[] =>
+  sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))
+
+/** A point as the inputs of the program: a part for each unknown, then the weight of the priors, then the sharpness. */
+export function layoutInputs(
+  { sizes, priorWeight }: PointLayout,
+  point: Float64Array,
+  easing = 1,
+  sharpness?: number,
+): Values[] {
+  const starts = startsOf(sizes)
+  const parts: Values[] = sizes.map((size, i) => point.subarray(starts[i], starts[i] + size))
+  const scalars = [priorWeight === undefined ? undefined : priorWeight * easing, sharpness]
+  return [...parts, ...scalars.flatMap((value) => (value === undefined ? [] : [Float64Array.of(value)]))]
+}
+
+/**
+ * The objective over one flat vector of unknowns, as an evaluator of its program computes it.
+ *
+ * @param smooth computes the objective of the smoothed network, where the search is a homotopy
+ */
 export function objectiveIn(
   evaluator: Evaluator,
-  { sizes, unit, priorWeight, rounding, samples }: PointLayout,
+  layout: PointLayout,
   products: MatrixProducts | undefined,
+  smooth?: Evaluator,
 ): Objective {
-  const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))
+  const { sizes, unit, priorWeight, rounding, samples } = layout
+  const starts = startsOf(sizes)
+  const run = async (by: Evaluator, point: Float64Array, inputs: Values[]): Promise<AttackEvaluation> => {
+    const [value, distance, ...derivatives] = await by.run(inputs)
+    const gradient = new Float64Array(point.length)
+    for (const [i, derivative] of derivatives.entries()) gradient.set(derivative, starts[i])
+    return { value: value[0], gradient, relativeLoss: distance[0] / unit }
+  }
   return {
     hasPriors: priorWeight !== undefined,
     rounding,
     products,
+    data: sizes[0],
     samples,
-    async evaluate(point, easing = 1) {
-      const inputs: Values[] = sizes.map((size, i) => point.subarray(starts[i], starts[i] + size))
-      if (priorWeight !== undefined) inputs.push(Float64Array.of(priorWeight * easing))
-      const [value, distance, ...derivatives] = await evaluator.run(inputs)
-      const gradient = new Float64Array(point.length)
-      for (const [i, derivative] of derivatives.entries()) gradient.set(derivative, starts[i])
-      return { value: value[0], gradient, relativeLoss: distance[0] / unit }
-    },
+    evaluate: (point, easing) => run(evaluator, point, layoutInputs(layout, point, easing)),
+    smoothed:
+      smooth && ((point, easing, sharpness) => run(smooth, point, layoutInputs(layout, point, easing, sharpness))),
   }
 }

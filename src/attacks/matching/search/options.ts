@@ -70,6 +70,17 @@ export interface SearchOptions {
   tolerance?: number
   /** Most work; what is exceeded first ends the attack with the best point so far. */
   budget?: { evaluations?: number; milliseconds?: number }
+  /**
+   * Whether a match is followed by a second question: how far does what was shared determine the data? A match that is not
+   * determined has the status `undetermined`. Takes at most 200 evaluations; up to 1,500 for 128 unknowns or fewer, where every
+   * combination is looked at. `bars` adds error bars, for the work of eight more searches. Default false.
+   */
+  certainty?: boolean | 'bars'
+  /**
+   * Compares the objective with a trusted runtime once, at the start, where it runs on anything but onnxruntime's CPU, the tfjs
+   * backends cpu and wasm, or `reference`: a graphics backend can compute garbage without an error. Default true.
+   */
+  verifyRuntime?: boolean
   /** Ends the attack with the best point so far. */
   signal?: AbortSignal
   /**
@@ -161,6 +172,22 @@ export const SEARCH = {
       value: 'N|TIME',
       read: readBudget,
       right: 'a number of evaluations such as 5000, or a time such as 30s or 5m',
+    },
+  },
+  certainty: {
+    help: 'after a match, how far what was shared determines the data: true, false, bars (with error bars)',
+    default: false as boolean | 'bars',
+    check(value: boolean | 'bars', name: string): boolean | 'bars' {
+      if (typeof value === 'boolean' || value === 'bars') return value
+      throw invalid(`${name} is ${show(value)}; it must be true, false or 'bars'`)
+    },
+  },
+  verifyRuntime: {
+    help: 'compares a runtime that is not the CPU with a trusted one, once at the start',
+    default: true as boolean,
+    check(value: boolean, name: string): boolean {
+      if (typeof value === 'boolean') return value
+      throw invalid(`${name} is ${show(value)}; it must be true or false`)
     },
   },
   signal: {

@@ -46,17 +46,19 @@ function onIteration(_restart: number, entry: HistoryEntry, best: Best): void {
   answer({ kind: 'iteration', entry, best })
 }
 
-async function open({ program, layout, productRows }: PortableObjective) {
+async function open({ program, smoothed, layout, productRows }: PortableObjective) {
   const evaluator = await openPortable(program)
+  const smooth = smoothed && (await openPortable(smoothed))
   const unknowns = layout.sizes.reduce((a, b) => a + b, 0)
   const products =
     productRows > 0
       ? await matrixProducts(onnx((program.content as OnnxProgram).options), productRows, unknowns)
       : undefined
   return {
-    minimised: objectiveIn(evaluator, layout, products),
+    minimised: objectiveIn(evaluator, layout, products, smooth),
     close() {
       products?.dispose()
+      smooth?.dispose()
       evaluator.dispose()
     },
   }

@@ -1,9 +1,10 @@
 import { DlgError } from '../../../errors/dlg-error'
 import type { Status } from '../../../measure/verdict'
-import type { Group, MatrixProducts, OptimizerState } from '../../../optim/index'
+import type { Group, MatrixProducts, OptimizerState } from '../../../optim'
 import type { Settings } from '../options'
 import { searchOptimizer } from '../search/optimizers'
 import type { AttackEvaluation } from './evaluation'
+import { homotopy, type Path, steady } from './path'
 import type { Progress } from './progress'
 
 /** One iteration of a search. */
@@ -11,7 +12,7 @@ export interface HistoryEntry {
   readonly iteration: number
   /** Evaluations of this restart when the iteration began. */
   readonly evaluations: number
-  /** The objective where the iteration began. */
+  /** The objective where the iteration began. While a network with kinks is smoothed, it is that of the smoothed network. */
   readonly loss: number
   readonly relativeLoss: number
 }
@@ -40,6 +41,9 @@ const ROUNDED = 1e-4
 /** Part of the iterations that one weight of the priors gets at most, where the optimizer comes to rest by itself. */
 const STAGE = 1 / 3
 
+/** Iterations on the smoothed network after which the network itself judges where they have led. */
+const JUDGED = 25
+
 /** What a search minimises. */
 export interface Objective {
   /** Whether there are priors, whose weight can be eased. */
@@ -48,10 +52,18 @@ export interface Objective {
   readonly rounding: number
   /** Products for the optimizer, where the runtime does them faster than JavaScript. */
   readonly products: MatrixProducts | undefined
+  /** How many coordinates, the first ones, are data: those of the first searched input. */
+  readonly data: number
   /** The coordinates of each sample, where samples are updated one by one. */
   readonly samples: readonly Group[] | undefined
   /** @param easing multiplies the weight of all priors; default 1 */
   evaluate(point: Float64Array, easing?: number): Promise<AttackEvaluation>
+  /**
+   * The objective for the network with its kinks rounded off; there where the search is a homotopy.
+   *
+   * @param sharpness β: kinks are rounded off over a width of about 1/β
+   */
+  readonly smoothed?: (point: Float64Array, easing: number, sharpness: number) => Promise<AttackEvaluation>
 }
 
 /** What drives a search and what ends it. */
@@ -98,50 +110,75 @@ export async function search(
   listener?: Listener,
 ): Promise<RestartOutcome> {
   const run: Run = { objective, settings, progress, restart, listener, history: [], iteration: 0, evaluations: 0 }
-  const eased = objective.hasPriors && settings.priorEasing < 1
-  let { status, best } = await descend(run, start, 1, eased)
-  let inVain = 0
-  for (let easing = settings.priorEasing; eased && goesOn(status) && inVain < 2; easing *= settings.priorEasing) {
-    const next = await descend(run, best.point, easing, eased)
-    inVain = next.best.relativeLoss < best.relativeLoss / 2 ? 0 : inVain + 1
-    if (next.best.relativeLoss < best.relativeLoss) best = next.best
-    status = next.status
-  }
+  let { status, best } = objective.smoothed ? await followed(run, start) : await eased(run, start)
   const ended = status === 'stalled' || status === 'max-iterations'
   const matched = Math.max(MATCHED, Math.min(ROUNDING * objective.rounding, ROUNDED))
   if (ended && settings.tolerance > 0 && best.relativeLoss <= matched) status = 'converged'
   return { restart, status, ...best, evaluations: run.evaluations, history: run.history }
 }
 
+/** One descent after the other, each at a lower weight of the priors. */
+async function eased(run: Run, start: Float64Array): Promise<Descent> {
+  const { priorEasing } = run.settings
+  const eases = run.objective.hasPriors && priorEasing < 1
+  let { status, best } = await descend(run, start, steady(1), eases)
+  let inVain = 0
+  for (let easing = priorEasing; eases && goesOn(status) && inVain < 2; easing *= priorEasing) {
+    const next = await descend(run, best.point, steady(easing), eases)
+    inVain = next.best.relativeLoss < best.relativeLoss / 2 ? 0 : inVain + 1
+    if (next.best.relativeLoss < best.relativeLoss) best = next.best
+    status = next.status
+  }
+  return { status, best }
+}
+
+/** One descent along a homotopy; where the smoothed network gives numbers that are not finite, another on the network itself. */
+async function followed(run: Run, start: Float64Array): Promise<Descent> {
+  const path = homotopy(run.settings)
+  const found = await descend(run, start, path, false)
+  if (found.status !== 'diverged' || path.sharpness(run.iteration) === undefined) return found
+  const next = await descend(run, found.best.point, steady(run.settings.priorEasing), false)
+  return next.best.relativeLoss < found.best.relativeLoss ? next : { ...found, status: next.status }
+}
+
 const goesOn = (status: Status): boolean => status === 'stalled' || status === 'diverged'
 
-/** Follows the optimizer at one weight of the priors, and keeps the best point it has seen. */
-async function descend(
-  run: Run,
-  start: Float64Array,
-  easing: number,
-  eased: boolean,
-): Promise<{ status: Status; best: Best }> {
+/** How a descent ended. */
+interface Descent {
+  readonly status: Status
+  readonly best: Best
+}
+
+/**
+ * Follows the optimizer along a path, and keeps the best point it has seen: the one with the lowest objective. Along a homotopy,
+ * where the objective changes, it is the one with the lowest distance for the network itself.
+ *
+ * @param staged whether another descent follows, at another weight of the priors
+ */
+async function descend(run: Run, start: Float64Array, path: Path, staged: boolean): Promise<Descent> {
   const { objective, settings, progress, restart, history } = run
   const { budget } = settings
   const begin = run.iteration
   const left = settings.iterations - begin
-  const optimizer = searchOptimizer(settings.optimizer, objective.samples, objective.products, left)
+  const optimizer = searchOptimizer(settings.optimizer, objective.samples, objective.products, left, objective.data)
   const ownPatience = optimizer.patience ?? Number.POSITIVE_INFINITY
   const patience = settings.patience ?? ownPatience
   // a schedule is not cut short
-  const stage = eased && ownPatience < Number.POSITIVE_INFINITY ? settings.iterations * STAGE : Number.POSITIVE_INFINITY
+  const stage =
+    staged && ownPatience < Number.POSITIVE_INFINITY ? settings.iterations * STAGE : Number.POSITIVE_INFINITY
   let state = checkedState(optimizer.init(start), start.length)
   let best: Best = { point: start, loss: Number.POSITIVE_INFINITY, relativeLoss: Number.POSITIVE_INFINITY }
   let mark = { relativeLoss: Number.POSITIVE_INFINITY, iteration: begin }
 
-  const stop = (evaluation: AttackEvaluation): Status | undefined => {
+  const stop = (value: number, smooth: boolean): Status | undefined => {
+    // one evaluation is kept for the network itself to judge by
+    const spent = progress.evaluations + (smooth ? 1 : 0)
     if (best.relativeLoss <= settings.tolerance) return 'converged'
     if (progress.cancelled || restart >= progress.end) return 'aborted'
-    if (progress.evaluations >= budget.evaluations || progress.milliseconds() >= budget.milliseconds) return 'budget'
+    if (spent >= budget.evaluations || progress.milliseconds() >= budget.milliseconds) return 'budget'
     if (run.iteration >= settings.iterations) return 'max-iterations'
     if (state.stopped) return state.stopped === 'diverged' ? 'diverged' : 'stalled'
-    if (settings.preset === 'paper' && !Number.isFinite(evaluation.value)) return 'diverged'
+    if (settings.preset === 'paper' && !Number.isFinite(value)) return 'diverged'
     if (run.iteration - begin >= stage) return 'stalled'
     return run.iteration - mark.iteration >= patience ? 'stalled' : undefined
   }
@@ -152,14 +189,38 @@ async function descend(
     run.listener?.(restart, history[history.length - 1], best)
   }
 
-  const breathe = breather()
-  for (let begun = -1; ; ) {
-    const { point, iteration } = state
-    const evaluation = await objective.evaluate(point, easing)
+  const changes = path.sharpness(begin) !== undefined
+  const evaluate = async (point: Float64Array, sharpness: number | undefined): Promise<AttackEvaluation> => {
+    const weight = path.easing(run.iteration)
+    const smooth = sharpness !== undefined
+    const evaluation = await (smooth
+      ? objective.smoothed!(point, weight, sharpness)
+      : objective.evaluate(point, weight))
     run.evaluations++
     progress.count()
     const { value: loss, relativeLoss } = evaluation
-    if (loss < best.loss) best = { point, loss, relativeLoss }
+    const better = changes ? relativeLoss < best.relativeLoss : loss < best.loss
+    if (!smooth && better) best = { point, loss, relativeLoss }
+    return evaluation
+  }
+  let judged: Float64Array | undefined
+  const judge = async (point: Float64Array): Promise<void> => {
+    if (judged !== point) await evaluate(point, undefined)
+    judged = point
+  }
+
+  const breathe = breather()
+  for (let begun = -1; ; ) {
+    const { point, iteration } = state
+    const sharpness = path.sharpness(run.iteration)
+    const smooth = sharpness !== undefined
+    if (smooth && iteration > begun && iteration % JUDGED === 0) {
+      await judge(point)
+      const status = stop(best.loss, smooth)
+      if (status) return { status, best }
+    }
+    const evaluation = await evaluate(point, sharpness)
+    const { value: loss, relativeLoss } = evaluation
     if (best.relativeLoss < IMPROVEMENT * mark.relativeLoss)
       mark = { relativeLoss: best.relativeLoss, iteration: run.iteration }
     if (iteration > begun) {
@@ -170,8 +231,10 @@ async function descend(
     await breathe()
     state = checkedState(await optimizer.step(state, evaluation), point.length, iteration)
     run.iteration = begin + state.iteration
-    const status = stop(evaluation)
-    if (status) return { status, best }
+    const status = stop(loss, smooth)
+    if (!status) continue
+    if (smooth) await judge(point)
+    return { status, best }
   }
 }
 

@@ -1,22 +1,23 @@
 import { Tensor } from '@tensorflow/tfjs-core'
-import { type Each, inOrder, mapEach } from '../../../client/model/each'
+import { type Each, mapEach } from '../../../client/model/each'
 import type { TrainedOutput } from '../../../client/model/outputs'
-import { requireFinite } from '../../../client/read-data'
-import type { PlainTensor } from '../../../client/shared/tensor-values'
-import { type PlainTargets, readTargets, targetKind } from '../../../client/target-values'
-import { DlgError } from '../../../errors/dlg-error'
-import { sizeOf } from '../../../graph/index'
-import { joint, type LabelStrategy } from '../../labels/index'
-
-/** Targets of one output that are known: of its shape, or class indices of positions without its last axis. */
-export interface KnownTargets {
-  readonly targets: Tensor | PlainTensor
-}
-
-/** How the targets of one output are come by; class indices are in a record, which a list of choices cannot be taken for. */
+import {
+  isClassIndices,
+  isKnownTargets,
+  isOneTarget,
+  type KnownTargets,
+  type OutputTargets,
+  ofOutput,
+  type PlainTargets,
+  readTargets,
+  targetKind,
+} from '../../../client/target-values'
+import { choice, hasMethod, invalid, show } from '../../../errors/checks'
+import { infer, joint, type LabelStrategy } from '../../labels'
+/** How the targets of one output are obtained. Class indices are in a record, so that a list of choices is not taken for them. */
 export type LabelChoice = LabelStrategy | KnownTargets | { readonly labels: readonly number[] }
 
-/** The same, read. */
+/** A choice whose tensors are read. */
 export type ReadChoice = LabelStrategy | PlainTargets
 
 /** Chooses for an output among all that have a loss. */
@@ -24,12 +25,6 @@ export type LabelChooser = (output: TrainedOutput, all: readonly TrainedOutput[]
 
 const isStrategy = (labels: LabelChoice | Each<LabelChoice>): labels is LabelStrategy =>
   typeof (labels as LabelStrategy).decide === 'function'
-
-/** Whether this is known targets, and not a map with an output of that name. */
-export function isKnownTargets(labels: unknown): labels is KnownTargets {
-  const { targets } = labels as { targets?: unknown }
-  return targets instanceof Tensor || (typeof targets === 'object' && targets !== null && 'data' in targets)
-}
 
 const isLabels = (labels: LabelChoice | Each<LabelChoice>): labels is { readonly labels: readonly number[] } =>
   Array.isArray((labels as { labels?: unknown }).labels)
@@ -39,25 +34,43 @@ export async function readLabels(labels: LabelChoice | Each<LabelChoice>): Promi
   if (isStrategy(labels)) return (output, all) => forAll(labels, output, all)
   const one = isKnownTargets(labels) || isLabels(labels)
   const given = one ? [await readChoice(labels)] : await mapEach(labels, readChoice)
-  return (output, all) => {
-    const names = all.map(({ name }) => name)
-    return inOrder<ReadChoice>('labels', given, names, 'labels')[all.indexOf(output)]
-  }
+  return (output, all) => ofOutput<LabelStrategy>('labels', given, one, output, all, 'labels')
 }
 
 /** Inference knows cross-entropies; of several outputs, the others are searched. */
 const forAll = (strategy: LabelStrategy, output: TrainedOutput, all: readonly TrainedOutput[]): LabelStrategy =>
   strategy.name === 'infer' && all.length > 1 && targetKind(output) !== 'classes' ? joint() : strategy
 
-async function readChoice(choice: LabelChoice): Promise<ReadChoice> {
-  if (isStrategy(choice) || isLabels(choice)) return choice
-  const { targets } = choice
-  if (targets instanceof Tensor) return readTargets(targets)
-  const { shape, data } = targets
-  if (!Array.isArray(shape) || typeof data?.length !== 'number')
-    throw new DlgError('invalid-data', 'targets must be a tensor or {shape, data}')
-  const values = Float64Array.from(data)
-  requireFinite('targets', values)
-  if (sizeOf(shape) === values.length) return { shape, values }
-  throw new DlgError('invalid-data', `targets have ${values.length} numbers for the shape [${shape}]`)
+const readChoice = async (choice: LabelChoice): Promise<ReadChoice> =>
+  isStrategy(choice) || isLabels(choice) ? choice : readTargets(choice)
+
+/**
+ * How the targets of one output are obtained: searched (`joint`), inferred in closed form (`infer`), known (class indices, rows
+ * of probabilities, or a tensor), or by a strategy.
+ */
+export type LabelOption = 'joint' | 'infer' | OutputTargets | LabelStrategy
+
+const OTHERWISE =
+  'a list of class indices or {targets} or an object with decide(), or a list or map of these with one for each output'
+
+/** @throws DlgError `invalid-option` */
+export function labelsOption(labels: LabelOption | Each<LabelOption>): LabelChoice | Each<LabelChoice> {
+  if (isOne(labels)) return labelChoice('labels', labels)
+  if (Array.isArray(labels)) return labels.map((label, i) => labelChoice(`labels[${i}]`, label))
+  const entries = Object.entries(labels as { readonly [output: string]: LabelOption })
+  if (entries.length === 0) throw invalid(`labels is ${show(labels)} without a name; it must be ${OTHERWISE}`)
+  return Object.fromEntries(entries.map(([name, label]) => [name, labelChoice(`labels.${name}`, label)]))
+}
+
+const isOne = (labels: LabelOption | Each<LabelOption>): labels is LabelOption =>
+  hasMethod(labels, 'decide') ||
+  (isOneTarget(labels as OutputTargets) && !(Array.isArray(labels) && labels.some(isName)))
+
+const isName = (label: unknown): boolean => label === 'joint' || label === 'infer'
+
+function labelChoice(what: string, label: LabelOption): LabelChoice {
+  if (isClassIndices(label)) return { labels: Array.from(label) }
+  if (label instanceof Tensor) return { targets: label }
+  if (hasMethod(label, 'decide') || isKnownTargets(label)) return label as LabelChoice
+  return choice(what, label, ['joint', 'infer'], OTHERWISE) === 'joint' ? joint() : infer()
 }

@@ -1,7 +1,7 @@
 import type { TargetKind } from '../../../client/model/criterion'
 import type { TrainedOutput } from '../../../client/model/outputs'
 import { DlgError } from '../../../errors/dlg-error'
-import * as g from '../../../graph/index'
+import * as g from '../../../graph'
 
 /** Targets that are searched: any numbers are turned into targets of a kind. */
 export interface SearchedTargets {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cosine, l2 } from '../../../../src/index'
+import { cosine, l2 } from '../../../../src'
 import { squaredNorm } from '../../../../src/numbers/values'
 import { tensor, valueAndGradients } from './evaluate'
 

@@ -1,5 +1,5 @@
-import * as g from '../../../../src/graph/index'
-import { reference } from '../../../../src/runtime/reference/index'
+import * as g from '../../../../src/graph'
+import { reference } from '../../../../src/runtime/reference'
 import { evaluate } from '../../../../src/runtime/runtime'
 
 /** A scalar node of some tensors, and its gradient with respect to each, in float64. */

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { expect, it } from 'vitest'
+import { type FunctionalModel, meanSquaredError } from '../../../../src'
 import { l2 } from '../../../../src/attacks/matching/objective/distance'
 import { objectiveProgram } from '../../../../src/attacks/matching/objective/objective'
 import { norm, type Prior } from '../../../../src/attacks/matching/objective/prior'
 import { traceGradient } from '../../../../src/client/model/gradient'
 import { openModel } from '../../../../src/client/model/model'
-import * as g from '../../../../src/graph/index'
-import { type FunctionalModel, meanSquaredError } from '../../../../src/index'
-import { reference } from '../../../../src/runtime/reference/index'
+import * as g from '../../../../src/graph'
+import { reference } from '../../../../src/runtime/reference'
 import { evaluate } from '../../../../src/runtime/runtime'
 
 /** y = w·x, loss (y − t)²: ∂L/∂w = 2(wx − t)x. */

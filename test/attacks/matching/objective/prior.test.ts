@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { box, colorTotalVariation, norm, type Prior, totalVariation } from '../../../../src/index'
+import { box, colorTotalVariation, norm, type Prior, totalVariation } from '../../../../src'
 import { relativeError } from '../../../oracle'
 import { tensor, valueAndGradients } from './evaluate'
 

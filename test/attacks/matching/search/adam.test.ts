@@ -8,7 +8,7 @@ import {
   type LeakageOptions,
   type PlainTensor,
   recover,
-} from '../../../../src/index'
+} from '../../../../src'
 import { plain, sample, withUniformWeights } from '../tiny'
 
 /** One convolution with kinks behind it. */

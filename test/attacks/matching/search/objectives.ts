@@ -25,6 +25,7 @@ export const objective = (
     hasPriors: false,
     rounding: 0,
     products: undefined,
+    data: 1,
     samples: undefined,
     ...rest,
     async evaluate(point, easing = 1) {

@@ -1,5 +1,5 @@
-import type { TracedGradient } from '../client/model/gradient'
-import type { Node, Op } from '../graph'
+import type { Node, Op } from '../../graph/index'
+import type { TracedGradient } from './gradient'
 
 const KINKS: Partial<Record<Op, string>> = {
   relu: 'ReLU',
@@ -13,10 +13,10 @@ const KINKS: Partial<Record<Op, string>> = {
 }
 
 /**
- * What has no derivative everywhere between the data and the outputs. Token ids are no numbers to move: behind an embedding
- * everything begins at its rows.
+ * The operations between data and outputs that are not smooth. Token ids cannot be moved: behind an embedding the path begins
+ * at the rows of its table.
  */
-export function kinksOf({ outputs }: TracedGradient): { kinks: string[]; from: string } {
+export function kinksOf({ outputs }: Pick<TracedGradient, 'outputs'>): { kinks: string[]; from: string } {
   const kinks = new Set<string>()
   const seen = new Set<Node>()
   let tokens = false

@@ -1,0 +1,205 @@
+import { dispose, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core'
+import type { Target } from '../../client/target'
+import { choice, hasMethod, knownNames, number, requireObject, show } from '../../errors/checks'
+import { DlgError } from '../../errors/dlg-error'
+
+/**
+ * One published way to read data from what a client shares. Every attack of the registry has this form, and so has one of the
+ * caller's own.
+ */
+export interface Attack<Options extends object = object> {
+  /** Stable, in lower case with hyphens. */
+  readonly name: string
+  /** The paper, with its authors and year. */
+  readonly source: string
+  /** The most that it can give. */
+  readonly leaks: 'data' | 'labels' | 'tokens'
+  readonly needs: Assumptions
+  /**
+   * Why the attack does not apply here, in one sentence with the fact that decided it; undefined where it applies. Cheap: it
+   * searches nothing.
+   */
+  refuses(target: Target, options: Options): Promise<string | undefined>
+  /**
+   * Runs the attack. Nothing of the target is changed. It ends within 200 ms of an abort, with the best so far.
+   *
+   * @throws DlgError for a wrong option, before any work
+   */
+  run(target: Target, options: Options, control: Control): Promise<Outcome>
+}
+
+/** What an attacker must know or be allowed for an attack to work, in plain words. */
+export interface Assumptions {
+  /** What the attacker sees, such as `one gradient`. */
+  readonly sees: string
+  /** For how many samples it works. */
+  readonly batch: string
+  /** What the model must be. */
+  readonly model: string
+  /** What must be known of the labels. */
+  readonly labels: string
+}
+
+/**
+ * How an attack ended.
+ *
+ * - `proven`: what was found re-creates what was shared up to its precision, and is determined by it.
+ * - `matched`: what was found re-creates what was shared; whether anything else would too was not examined.
+ * - `undetermined`: it re-creates what was shared, and part of it could be otherwise.
+ * - `partial`: something leaked, such as labels, tokens or candidates for single samples, and not the whole batch.
+ * - `failed`: nothing was found. It is no evidence that what was shared is safe.
+ * - `refused`: the attack does not apply; `reason` says why.
+ * - `cut`: the budget or the caller ended it first.
+ */
+export type OutcomeStatus = 'proven' | 'matched' | 'undetermined' | 'partial' | 'failed' | 'refused' | 'cut'
+
+/** What an attack found. Its tensors are the caller's. */
+export interface Found {
+  /** [samples, ...inputShape] of the first searched input. */
+  readonly data?: Tensor
+  /** Every searched input by name, where there are several. */
+  readonly inputs?: NamedTensorMap
+  /** A class for each sample; in the order of `data` where there are data, else in the order of the classes. */
+  readonly labels?: readonly number[]
+  /** Ids of the tokens that occur, in no order. */
+  readonly tokens?: readonly number[]
+  /** Token ids of each sequence. */
+  readonly sequences?: readonly (readonly number[])[]
+}
+
+/** What stands behind a status. */
+export interface Evidence {
+  /** ‖g − g*‖ / ‖g*‖ of what was found, over everything that was shared. */
+  readonly residual?: number
+  /** The residual up to which what was shared cannot tell two gradients apart. */
+  readonly floor?: number
+  /** How sure the rule is, from 0 to 1, where there is no residual. */
+  readonly confidence?: number
+  /** Dimensions of the span that was read, where the attack reads one. */
+  readonly rank?: number
+}
+
+/** What every attack returns. */
+export interface Outcome {
+  readonly attack: string
+  readonly status: OutcomeStatus
+  /** The status in one sentence, with the fact that decided it. */
+  readonly reason: string
+  readonly found: Found
+  readonly evidence: Evidence
+  readonly work: Work
+  /** Frees the tensors. */
+  dispose(): void
+}
+
+/** What an attack cost. */
+export interface Work {
+  /** Of the objective; 0 for attacks in closed form. */
+  readonly evaluations: number
+  readonly milliseconds: number
+  /** What ran the evaluations, such as `onnx:cpu`; undefined where nothing was evaluated. */
+  readonly runtime?: string
+  readonly seed: number
+}
+
+/** What the caller of an attack owns: chance, time, and the wish to go on. */
+export interface Control {
+  /** Default 1234. */
+  readonly seed?: number
+  readonly budget?: { readonly evaluations?: number; readonly milliseconds?: number }
+  readonly signal?: AbortSignal
+  /** Told of progress, with a part from 0 to 1 where it is known. */
+  readonly onProgress?: (progress: { readonly attack: string; readonly part?: number; readonly words: string }) => void
+}
+
+/** The seed where the caller gives none. */
+export const SEED = 1234
+
+/** @throws DlgError `invalid-data` for what `targetOf` did not give */
+export function requireTarget(target: Target): void {
+  requireObject('the target', target, RIGHT_TARGET)
+  const { model, settings, gradients, dataGradients, trained, known } = target
+  const lists = [model?.inputs, model?.weights, gradients, dataGradients, trained, known]
+  if (
+    !lists.every(Array.isArray) ||
+    typeof settings !== 'object' ||
+    settings === null ||
+    !Number.isInteger(settings.batchSize)
+  )
+    throw new DlgError('invalid-data', `the target is not whole; it must be ${RIGHT_TARGET}`)
+}
+
+const RIGHT_TARGET = 'what targetOf gave; await it first'
+
+/** @throws DlgError `invalid-option` */
+function requireControl(control: Control): void {
+  knownNames('control', control, ['seed', 'budget', 'signal', 'onProgress'])
+  const { seed, budget, signal, onProgress } = control
+  if (seed !== undefined) number('seed', seed, Number.isSafeInteger, 'a whole number')
+  if (budget !== undefined) {
+    knownNames('budget', budget, ['evaluations', 'milliseconds'])
+    for (const [name, most] of Object.entries(budget))
+      if (most !== undefined) number(`budget.${name}`, most, (v) => v > 0, 'a number above 0')
+  }
+  if (signal !== undefined && !hasMethod(signal, 'addEventListener'))
+    throw new DlgError('invalid-option', `signal is ${show(signal)}; it must be an AbortSignal`)
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    throw new DlgError('invalid-option', `onProgress is ${show(onProgress)}; it must be a function`)
+}
+
+const STATUSES: readonly OutcomeStatus[] = [
+  ...(['proven', 'matched', 'undetermined', 'partial', 'failed', 'refused', 'cut'] as const),
+]
+
+/** Puts an outcome together: times it from `started`, and frees its tensors as one. @throws DlgError `invalid-option` for an end without a status and a reason */
+export function outcome(
+  attack: string,
+  started: number,
+  control: Control,
+  end: Pick<Outcome, 'status' | 'reason'> &
+    Partial<Pick<Outcome, 'found' | 'evidence'>> & { readonly work?: Partial<Work> },
+): Outcome {
+  requireControl(control)
+  requireObject('the end', end, '{status, reason}', 'invalid-option')
+  const { seed = SEED } = control
+  const { found = {}, evidence = {}, work = {}, ...said } = end
+  choice('status', said.status, STATUSES)
+  if (typeof attack !== 'string' || typeof said.reason !== 'string' || typeof started !== 'number')
+    throw new DlgError('invalid-option', 'an outcome must have the name of its attack, when it started, and a reason')
+  requireObject('found', found, 'an object with any of data, inputs, labels, tokens, sequences', 'invalid-option')
+  requireObject('evidence', evidence, 'an object of numbers', 'invalid-option')
+  requireObject('work', work, 'an object', 'invalid-option')
+  const tensors = [found.data, ...Object.values(found.inputs ?? {})].filter((tensor) => tensor !== undefined)
+  return {
+    attack,
+    ...said,
+    found,
+    evidence,
+    work: { evaluations: 0, seed, milliseconds: performance.now() - started, ...work },
+    dispose: () => dispose([...new Set(tensors)]),
+  }
+}
+
+/**
+ * Runs an attack, and turns a refusal into an outcome.
+ *
+ * @throws DlgError `invalid-option`, `invalid-data` for what is no target, `aborted` where the signal was aborted before, and what
+ * the attack throws
+ */
+export async function runAttack<Options extends object>(
+  attack: Attack<Options>,
+  target: Target,
+  options: Options,
+  control: Control = {},
+): Promise<Outcome> {
+  if (!hasMethod(attack, 'refuses', 'run'))
+    throw new DlgError('invalid-option', `the attack is ${show(attack)}; it must be an object with refuses() and run()`)
+  requireTarget(target)
+  requireObject('options', options, 'an object', 'invalid-option')
+  requireControl(control)
+  if (control.signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
+  const started = performance.now()
+  const reason = await attack.refuses(target, options)
+  if (reason !== undefined) return outcome(attack.name, started, control, { status: 'refused', reason })
+  return attack.run(target, options, control)
+}

@@ -1,0 +1,141 @@
+import { tensor } from '@tensorflow/tfjs-core'
+import type { TracedGradient } from '../../client/model/gradient'
+import type { Target } from '../../client/target'
+import { DlgError } from '../../errors/dlg-error'
+import { RESIDUAL, residualOf } from '../../measure/residual'
+import { transposed } from '../../numbers/norms'
+import { type Attack, outcome } from '../contract/attack'
+import { labelsIn } from '../labels/infer-labels'
+import type { DenseGradient } from './dense-gradient'
+import { denseLayerIn, traceOfOne } from './first-dense'
+import { invertDense } from './invert-dense'
+import { isolatedInputs } from './isolated-inputs'
+
+/** Options of dense inversion. */
+export interface DenseInversionOptions {
+  /** Class of the sample, where it is known. Default: inferred from the last layer. */
+  readonly labels?: readonly number[]
+}
+
+/** One sample in closed form, where the model begins with a dense layer. */
+export const denseInversion: Attack<DenseInversionOptions> = {
+  name: 'dense-inversion',
+  source: 'Geiping et al. 2020, Inverting Gradients, proposition 3.1',
+  leaks: 'data',
+  needs: {
+    sees: 'the gradient of the first layer, and of the last one for a proof',
+    batch: 'one sample',
+    model: 'begins with a dense layer with bias',
+    labels: 'none: inferred for the proof',
+  },
+  async refuses(target) {
+    const { batchSize } = target.settings
+    if (batchSize !== 1)
+      return `the batch has ${batchSize} samples, and this layer's neurons would give mixtures of them`
+    return firstLayer(target).refusal
+  },
+  async run(target, { labels: known }, control) {
+    const started = performance.now()
+    const layer = firstLayer(target).gradient!
+    const { input, status, deviation } = invertDense(layer)
+    const end = (said: Parameters<typeof outcome>[3]) => outcome('dense-inversion', started, control, said)
+    if (!input || status === 'mixture' || status === 'silent')
+      return end({
+        status: 'failed',
+        reason:
+          status === 'silent'
+            ? 'no neuron of the first layer has a gradient to divide by'
+            : `the neurons disagree by ${deviation.toExponential(1)}: several samples, or weights that are used elsewhere too`,
+      })
+    const labels = known ?? labelsOrNone(target)
+    const data = tensor(Float32Array.from(input), [1, ...target.model.inputs[0].shape])
+    if (!labels)
+      return end({
+        status: 'partial',
+        reason: 'the neurons agree on these data; no rule gives the label, so that nothing proves them',
+        found: { data },
+      })
+    const residual = await residualOf(target, [Float32Array.from(input)], [{ labels }])
+    const holds = residual <= RESIDUAL
+    const says = `with label ${labels.join(', ')} their gradient is the shared one up to ${residual.toExponential(1)}`
+    return end({
+      status: !holds ? 'failed' : status === 'exact' ? 'proven' : 'matched',
+      reason: holds
+        ? `the data stand in the first layer's gradient, and ${says}`
+        : `the neurons agree on data whose gradient is not the shared one (${residual.toExponential(1)})`,
+      found: { data, labels },
+      evidence: { residual, floor: RESIDUAL },
+    })
+  },
+}
+
+/** Candidates for single samples of a batch, where the model begins with a dense layer behind which a ReLU stands. */
+export const isolatedSamples: Attack = {
+  name: 'isolated-inputs',
+  source: 'Boenisch et al. 2021, When the Curious Abandon Honesty',
+  leaks: 'data',
+  needs: {
+    sees: 'the gradient of the first layer',
+    batch: 'at least two samples, and neurons that one of them alone reaches',
+    model: 'begins with a dense layer with bias and ReLU, and ends in more than two outputs',
+    labels: 'none',
+  },
+  async refuses(target) {
+    if (target.settings.batchSize === 1) return 'the batch is one sample; dense-inversion gives it'
+    return firstLayer(target).refusal
+  },
+  async run(target, _, control) {
+    const started = performance.now()
+    const { gradient, outputs } = firstLayer(target)
+    const { candidates } = isolatedInputs(gradient!, { outputs })
+    const { batchSize } = target.settings
+    const end = (said: Parameters<typeof outcome>[3]) => outcome('isolated-inputs', started, control, said)
+    if (candidates.length === 0)
+      return end({
+        status: 'failed',
+        reason: 'no two neurons give the same data: every one gives a mixture of its own',
+      })
+    const { shape } = target.model.inputs[0]
+    const rows = candidates.flatMap(({ input }) => [...input])
+    return end({
+      status: 'partial',
+      reason: `${candidates.length} candidates for the ${batchSize} samples: two neurons or more agree on each; a mixture of samples can look the same`,
+      found: { data: tensor(rows, [candidates.length, ...shape]) },
+    })
+  },
+}
+
+/** The gradient of the first dense layer, or why there is none. */
+function firstLayer(target: Target): { gradient?: DenseGradient; outputs?: number; refusal?: string } {
+  const { model, settings, dataGradients: gradients, known } = target
+  if (model.inputs.length - known.length !== 1)
+    return { refusal: `${model.inputs.length - known.length} inputs are searched; the first layer must read one` }
+  let single: TracedGradient
+  try {
+    // on one sample the input of the layer is a row, which is how it is recognised
+    single = traceOfOne(model, settings)
+  } catch (error) {
+    if (error instanceof DlgError) return { refusal: `the model is not traced on one sample: ${error.message}` }
+    throw error
+  }
+  const layer = denseLayerIn(single)
+  if (!layer) return { refusal: 'the model does not begin with a dense layer with bias whose gradient was shared' }
+  const [weight, bias] = [gradients[layer.weight], gradients[layer.bias]]
+  const [classes] = single.output.shape.slice(-1)
+  return {
+    outputs: classes,
+    gradient: {
+      bias,
+      weight: layer.transposed ? transposed(weight, bias.length, weight.length / bias.length) : weight,
+    },
+  }
+}
+
+function labelsOrNone(target: Target): readonly number[] | undefined {
+  try {
+    return labelsIn(target).labels
+  } catch (error) {
+    if (error instanceof DlgError && error.code === 'labels') return undefined
+    throw error
+  }
+}

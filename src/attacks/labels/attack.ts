@@ -1,0 +1,35 @@
+import { DlgError } from '../../errors/dlg-error'
+import { type Attack, outcome } from '../contract/attack'
+import { labelsIn } from './infer-labels'
+
+/** Reads labels in closed form; `inferLabels` is its own door. */
+export const labelInference: Attack = {
+  name: 'label-inference',
+  source: 'Zhao, Mopuri, Bilen 2020, iDLG; Ma et al. 2023, iLRG; Wainakh et al. 2022, LLG',
+  leaks: 'labels',
+  needs: {
+    sees: 'the gradient of the last dense layer',
+    batch: 'any size that is known',
+    model: 'ends in a dense layer under a cross-entropy of classes',
+    labels: 'hard labels',
+  },
+  async refuses(target) {
+    try {
+      labelsIn(target)
+      return undefined
+    } catch (error) {
+      if (error instanceof DlgError && error.code === 'labels') return error.message
+      throw error
+    }
+  },
+  async run(target, _, control) {
+    const started = performance.now()
+    const { labels, rule, confidence } = labelsIn(target)
+    return outcome('label-inference', started, control, {
+      status: 'partial',
+      reason: `the labels stand in the gradient of the last layer (rule ${rule}, confidence ${confidence.toFixed(2)})`,
+      found: { labels },
+      evidence: { confidence },
+    })
+  },
+}

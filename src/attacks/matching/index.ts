@@ -1,0 +1,78 @@
+import type { TargetOptions } from '../../client/target-options'
+import { RESIDUAL } from '../../measure/residual'
+import { type Attack, type Control, type OutcomeStatus, outcome } from '../contract/attack'
+import { type Leakage, leakage } from './leakage'
+import { type LeakageOptions, leakageOptions } from './options'
+
+/** Options of gradient matching beside what the target says already, and what the control owns. */
+export type MatchingOptions = Omit<LeakageOptions, keyof TargetOptions | keyof Control | 'onIteration'>
+
+const NAME = 'gradient-matching'
+
+/** A search for data whose gradient is the shared one. `deepLeakageFromGradients` is its own door, with more to say. */
+export const gradientMatching: Attack<MatchingOptions> = {
+  name: NAME,
+  source: 'Zhu, Liu, Han 2019, Deep Leakage from Gradients',
+  leaks: 'data',
+  needs: {
+    sees: 'one gradient, or one update of federated averaging',
+    batch: 'any size; quality falls as it grows',
+    model: 'any that is traced; it works best where activations are smooth and weights fresh',
+    labels: 'none: they are inferred or searched',
+  },
+  async refuses({ searched }) {
+    return searched.length === 0 ? 'every input is known: there is nothing to search' : undefined
+  },
+  async run(target, options, control) {
+    const started = performance.now()
+    const { seed, budget, signal, onProgress } = control
+    const { scale } = target.settings
+    const settings = leakageOptions({ ...options, seed, budget, signal, scale })
+    const leak = await leakage(target, {
+      ...settings,
+      ...target.settings,
+      onIteration:
+        onProgress &&
+        (({ restart, iteration, relativeLoss }) =>
+          onProgress({
+            attack: NAME,
+            part: (restart + Math.min(1, iteration / settings.iterations)) / settings.restarts,
+            words: `restart ${restart}, iteration ${iteration}, relative loss ${relativeLoss.toExponential(1)}`,
+          })),
+    })
+    const { data, inputs, labels, evaluations, milliseconds, runtime } = leak
+    const ended = outcome(NAME, started, control, {
+      status: isProven(leak) ? 'proven' : STATUS[leak.status],
+      reason: reasonOf(leak),
+      found: { data, inputs, labels },
+      evidence: { residual: Math.sqrt(Math.max(0, leak.relativeLoss)) },
+      work: { evaluations, milliseconds, runtime },
+    })
+    return { ...ended, dispose: () => leak.dispose() }
+  },
+}
+
+const STATUS: Readonly<Record<Leakage['status'], OutcomeStatus>> = {
+  converged: 'matched',
+  undetermined: 'undetermined',
+  'max-iterations': 'failed',
+  stalled: 'failed',
+  diverged: 'failed',
+  aborted: 'cut',
+  budget: 'cut',
+}
+
+/** A match that is determined in every direction, as far as float32 gradients of the same data differ. */
+const isProven = ({ status, certainty, relativeLoss }: Leakage): boolean =>
+  status === 'converged' &&
+  certainty?.determined === true &&
+  certainty.examined === 'every direction' &&
+  Math.sqrt(relativeLoss) <= RESIDUAL
+
+function reasonOf({ status, relativeLoss, scaleHint, certainty }: Leakage): string {
+  const loss = `relative loss ${relativeLoss.toExponential(1)}`
+  if (status === 'converged') return `these data have the shared gradient (${loss})`
+  if (status === 'undetermined')
+    return `these data have the shared gradient (${loss}), and ${(100 * (certainty?.fraction ?? 0)).toFixed(0)} % of their numbers could be otherwise`
+  return `the search ended ${status} at ${loss}${scaleHint ? `; ${scaleHint}` : ''}`
+}

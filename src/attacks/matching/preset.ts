@@ -1,0 +1,40 @@
+import type { TracedGradient } from '../../client/model/gradient'
+import { kinksOf } from '../../client/model/kinks'
+import type { Target } from '../../client/target'
+import { exactDataIn } from '../dense/exact-data'
+import { isImage } from './objective/prior'
+import type { PresetName, Settings } from './options'
+
+/** The preset that an attack ran with. */
+export interface ChosenPreset {
+  readonly name: Exclude<PresetName, 'auto'>
+  /** Why this one. */
+  readonly reason: string
+}
+
+/** Settings whose preset is decided. */
+export interface DecidedSettings extends Settings {
+  readonly chosen: ChosenPreset
+}
+
+/**
+ * Decides `preset: 'auto'` by the traced model: a homotopy for images behind kinks, where it is measured to be better; else
+ * `robust`.
+ */
+export function decidePreset(settings: Settings, target: Target, traced: TracedGradient): DecidedSettings {
+  const { preset, auto } = settings
+  if (preset !== 'auto') return { ...settings, chosen: { name: preset, reason: 'it was asked for' } }
+  const robust = (reason: string): DecidedSettings => ({
+    ...{ ...settings, preset: 'robust' },
+    chosen: { name: 'robust', reason },
+  })
+  const { kinks } = kinksOf(traced)
+  if (kinks.length === 0) return robust('the network is smooth between data and outputs')
+  const found = `the network has kinks (${kinks.join('; ')})`
+  if (!isImage(traced.data.shape)) return robust(`${found}, but the data are no images`)
+  if (!auto?.homotopy) return robust(`${found}, but the caller gave ${auto?.otherwise}`)
+  const alone = settings.batchSize === 1 && traced.inputs.length === 1
+  if (alone && exactDataIn(traced, target.dataGradients))
+    return robust(`${found}, but the gradient of the first layer gives the data in closed form`)
+  return { ...settings, ...auto.homotopy, chosen: { name: 'homotopy', reason: found } }
+}

@@ -1,0 +1,133 @@
+import type { TracedGradient } from '../../client/model/gradient'
+import { unrolled, unrolls } from '../../client/shared/unroll'
+import type { Target } from '../../client/target'
+import type { Node, Op } from '../../graph/index'
+import * as g from '../../graph/index'
+
+/** Name of the input that says how sharp the smoothed kinks are. */
+const SHARPNESS = 'sharpness'
+
+/** The gradient of a network whose kinks are rounded off. */
+export interface SmoothedGradient extends TracedGradient {
+  /** β, a scalar input: a kink is rounded off over a width of about 1/β. */
+  readonly sharpness: Node<'input'>
+}
+
+/**
+ * The client's gradient for a network whose kinks between data and outputs are rounded off, with derivatives of every order.
+ *
+ * One rule covers them all: a comparison a < b becomes sigmoid(β(b − a)), and a choice by a comparison becomes a mixture in
+ * that proportion. ReLU is the choice between x and 0, so it becomes x·sigmoid(βx); leaky ReLU follows. The maximum of numbers
+ * becomes Σ pᵢxᵢ with p = softmax(βx), |x| becomes x·tanh(βx), and sign(x) becomes tanh(βx).
+ *
+ * Each tends to what it replaces as β → ∞. The error falls exponentially with the distance from the kink, on both sides; that of
+ * softplus(βx)/β is one-sided, and layer after layer shifts all values up. The loss stays as it is. So do rounding and
+ * everything else whose derivative is zero wherever it has one.
+ */
+export function smoothed(traced: TracedGradient): SmoothedGradient {
+  const sharpness = g.input(traced.graph, SHARPNESS, [])
+  const replaced = replacements(
+    traced.outputs.map(({ node }) => node),
+    sharpness,
+  )
+  const [loss] = g.substitute([traced.loss], replaced)
+  const outputs = traced.outputs.map((output) => ({ ...output, node: replaced.get(output.node)! }))
+  const gradients = g.grad(loss, traced.trainedNodes)
+  return { ...traced, outputs, output: outputs[0].node, loss, gradients, sharpness }
+}
+
+/** What a client shares, be it an update of several local steps, for a network whose kinks are rounded off. */
+export function smoothedClient({ whole, trained, kinds, settings }: Target, traced: TracedGradient): SmoothedGradient {
+  const soft = smoothed(traced)
+  if (!unrolls(settings.update)) return soft
+  const one = { ...soft, trained: whole.weights.filter((w) => w.trainable) }
+  const local = unrolled(whole, trained, settings, one, kinds, settings.update, smoothed)
+  return { ...local, sharpness: soft.sharpness }
+}
+
+/** Every node between the data and the outputs, with the one that takes its place. */
+function replacements(outputs: readonly Node[], sharpness: Node): Map<Node, Node> {
+  const replaced = new Map<Node, Node>(outputs.map((node) => [node, node]))
+  const of = (node: Node): Node => replaced.get(node) ?? node
+  for (const node of between(outputs)) {
+    const smooth = (smoothings[node.op] as Smoothing | undefined)?.(node, of, sharpness)
+    replaced.set(node, smooth ?? (STEPS.includes(node.op) ? node : withInputs(node, node.inputs.map(of))))
+  }
+  return replaced
+}
+
+const withInputs = (node: Node, inputs: readonly Node[]): Node =>
+  inputs.every((n, i) => n === node.inputs[i]) ? node : node.graph.intern(node.op, inputs, node.attributes, node.shape)
+
+/** Operations whose derivative is zero wherever there is one: nothing is gained by moving what goes into them. */
+const STEPS: readonly Op[] = ['equal', 'argmax', 'floor', 'ceil', 'round']
+
+/** What moves with the data on its way to the outputs, inputs before users. */
+function between(outputs: readonly Node[]): Node[] {
+  const found = new Set<Node>()
+  const stack = [...outputs]
+  while (stack.length > 0) {
+    const node = stack.pop()!
+    if (!node.varying || found.has(node)) continue
+    found.add(node)
+    // the indices of a gather are not numbers to move either
+    if (!STEPS.includes(node.op)) stack.push(...(node.op === 'gather' ? node.inputs.slice(0, 1) : node.inputs))
+  }
+  return [...found].sort((a, b) => a.id - b.id)
+}
+
+/**
+ * The smooth node in the place of a kink; undefined where it is none.
+ *
+ * @param of the node in the place of one of its inputs
+ */
+type Smoothing<K extends Op = Op> = (node: Node<K>, of: (node: Node) => Node, sharpness: Node) => Node | undefined
+
+const smoothings: { readonly [K in Op]?: Smoothing<K> } = {
+  // max-pooling pads with −∞, of which not even the share of 0 may be taken
+  concat: (node, of) =>
+    withInputs(
+      node,
+      node.inputs.map((n) =>
+        g.uniformValue(n) === Number.NEGATIVE_INFINITY ? g.fill(n.graph, LOWEST, n.shape) : of(n),
+      ),
+    ),
+  relu: ({ inputs: [x] }, of, sharpness) => g.mul(of(x), g.sigmoid(g.mul(of(x), sharpness))),
+  abs: ({ inputs: [x] }, of, sharpness) => g.mul(of(x), g.tanh(g.mul(of(x), sharpness))),
+  sign: ({ inputs: [x] }, of, sharpness) => g.tanh(g.mul(of(x), sharpness)),
+  less: ({ inputs: [a, b] }, of, sharpness) => softLess(of(a), of(b), sharpness),
+  maximum(node, of, sharpness) {
+    const [a, b] = node.inputs
+    return isAtMost(node) ? of(a) : mixture(softLess(of(a), of(b), sharpness), of(b), of(a))
+  },
+  minimum: ({ inputs: [a, b] }, of, sharpness) => mixture(softLess(of(a), of(b), sharpness), of(a), of(b)),
+  max({ inputs: [x], attributes: { axis } }, of, sharpness) {
+    const shares = softmaxAlong(g.mul(of(x), sharpness), axis)
+    return g.sum(g.mul(shares, of(x)), [axis])
+  },
+  select({ inputs: [mask, a, b] }, of) {
+    // any other mask is a step, and chooses as before
+    const chooses = mask.varying && (mask.op === 'less' || isAtMost(mask))
+    return chooses ? mixture(of(mask), of(a), of(b)) : undefined
+  },
+}
+
+/** Far below what a network computes, and finite with the factors that meet it. */
+const LOWEST = -1e30
+
+const softLess = (a: Node, b: Node, sharpness: Node): Node => g.sigmoid(g.mul(g.sub(b, a), sharpness))
+
+/** a in this share, b in the rest: not b + share·(a − b), since max-pooling pads with numbers that swallow any other. */
+const mixture = (share: Node, a: Node, b: Node): Node =>
+  g.add(g.mul(share, a), g.mul(g.sub(g.scalar(share.graph, 1), share), b))
+
+/** a ≤ b, which is traced as the maximum of a < b and a = b. */
+const isAtMost = ({ op, inputs: [a, b] }: Node): boolean =>
+  op === 'maximum' && a.op === 'less' && b.op === 'equal' && a.inputs.every((n) => b.inputs.includes(n))
+
+/** e^x / Σ e^x along an axis. */
+function softmaxAlong(x: Node, axis: number): Node {
+  const last = x.shape.length - 1
+  const swap = x.shape.map((_, i) => (i === axis ? last : i === last ? axis : i))
+  return g.transpose(g.softmax(g.transpose(x, swap)), swap)
+}

@@ -1,0 +1,59 @@
+import { traceGradient } from '../../client/model/gradient'
+import type { Target } from '../../client/target'
+import * as g from '../../graph'
+import { type Attack, outcome } from '../contract/attack'
+import { tokenSet } from './token-set'
+import { tokensByNorm } from './tokens-by-norm'
+
+/** The tokens that occur, from the rows of an embedding table that have a gradient. */
+export const tokenSets: Attack = {
+  name: 'token-set',
+  source: 'Melis et al. 2019, Exploiting Unintended Feature Leakage in Collaborative Learning',
+  leaks: 'tokens',
+  needs: {
+    sees: 'the gradient of the embedding table',
+    batch: 'any size',
+    model: 'looks up rows of a trained table',
+    labels: 'none',
+  },
+  async refuses(target) {
+    return tables(target).length === 0
+      ? 'no trained table, whose rows the data choose, has a shared gradient'
+      : undefined
+  },
+  async run(target, _, control) {
+    const started = performance.now()
+    const [at] = tables(target)
+    const { name, shape } = target.trained[at]
+    const table = { data: target.dataGradients[at], width: shape[shape.length - 1] }
+    const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1)
+    const touched = tokenSet(table)
+    // where the table is the output matrix too, every row has a gradient
+    const tied = touched.length > rows / 2
+    const { tokens, expectedStrangers } = tied ? tokensByNorm(table) : { tokens: touched, expectedStrangers: 0 }
+    const found = tokens.length > 0
+    return outcome('token-set', started, control, {
+      status: found ? 'partial' : 'failed',
+      reason: !found
+        ? `no row of '${name}' stands out`
+        : tied
+          ? `${tokens.length} of ${rows} rows of '${name}' stand out; ${expectedStrangers.toPrecision(2)} strangers are expected among them`
+          : `${tokens.length} of ${rows} rows of '${name}' have a gradient: those of the tokens that occur`,
+      found: found ? { tokens } : {},
+    })
+  },
+}
+
+/** Positions, among the trained weights, of tables whose rows the data choose. */
+function tables({ model, settings, kinds }: Target): number[] {
+  const whole = {
+    types: new Map([...(kinds.types ?? []), ...model.inputs.map(({ name }) => [name, 'int32'] as const)]),
+  }
+  const traced = traceGradient(model, settings, (output) => g.input(output.graph, 'target', output.shape), whole)
+  const nodes: readonly g.Node[] = traced.trainedNodes
+  const found = g
+    .reachable([traced.loss])
+    .filter((n) => n.op === 'gather' && n.inputs[1].varying && nodes.includes(n.inputs[0]))
+    .map((n) => nodes.indexOf(n.inputs[0]))
+  return [...new Set(found)]
+}

@@ -1,0 +1,80 @@
+import { MATCHING } from '../attacks/matching/options'
+import { flagName, type Records } from './flags'
+
+/** Options of the call that are flags without being read from a record. */
+const OTHERS: Readonly<Record<string, string>> = {
+  known: 'known',
+  'update.learningRate': 'learning-rate',
+  'update.sign': 'sign',
+  'update.batchSize': 'local-batch-size',
+  'update.epochs': 'epochs',
+  'update.localSteps': 'local-steps',
+  'update.momentum': 'momentum',
+  'update.weightDecay': 'weight-decay',
+  'update.approach': 'approach',
+  'budget.milliseconds': 'time-limit',
+  'budget.evaluations': 'budget',
+  localSteps: 'local-steps',
+  learningRate: 'learning-rate',
+  approach: 'approach',
+}
+
+const FLAGS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    Object.entries(MATCHING as Records)
+      .filter(([, { flag }]) => flag !== undefined)
+      .map(([name, record]) => [name, flagName(name, record)]),
+  ),
+  ...OTHERS,
+}
+
+/** Phrases of the call that are no option with a value. */
+const PHRASES: readonly (readonly [RegExp, string])[] = [
+  [/missing: \['[^']*'\], or missing: 'allowed'/g, '--partial'],
+  [/the option update says/g, '--before and --after say'],
+  [/update: \{ ?(\w+:[^}]*?)(, …)? ?\}/g, '$1'],
+  [/\{before, after\} or \{delta\}|\{ ?before, after ?\}|\{ ?delta ?\}/g, '--before/--after'],
+  [/\bdelta\b(?= points| or)/g, 'the update'],
+  [/both epochs and localSteps/g, 'both --epochs and --local-steps'],
+  [/\bwith 'joint'/g, "with labels: 'joint'"],
+  [/the approach '([\w-]+)' or '([\w-]+)'/g, '--approach $1 or $2'],
+]
+
+const NAMES = Object.keys(FLAGS).sort((a, b) => b.length - a.length)
+const any = NAMES.map((name) => name.replace('.', '\\.')).join('|')
+
+/** `scale: -1`, `reduction: 'sum'` */
+const WITH_VALUE = new RegExp(`(?<![\\w.'-])(${any}): (?:'([^']*)'|(-?\\d(?:[\\d.e+-]*\\d)?))`, 'g')
+
+/** `batchSize is 0; …`, at the beginning. */
+const SUBJECT = new RegExp(`^(${any})(?= (?:is|has|must|needs|names)\\b)`)
+
+/** Names that are no words of English may stand anywhere. */
+const NAMED = new RegExp(
+  `(?<![\\w.'-])(${NAMES.filter((name) => /[A-Z.]/.test(name))
+    .map((name) => name.replace('.', '\\.'))
+    .join('|')})(?![\\w'(:])`,
+  'g',
+)
+
+/**
+ * A message of the call in the words of the command line: `reduction: 'sum'` is `--reduction sum`, and `update.sign` is `--sign`.
+ */
+export function inFlags(message: string): string {
+  const phrased = PHRASES.reduce((text, [phrase, words]) => text.replace(phrase, words), message)
+  const [subject] = SUBJECT.exec(phrased) ?? []
+  const said = phrased
+    .replace(WITH_VALUE, (_, name, quoted, number) => `--${FLAGS[name]} ${quoted ?? number}`)
+    .replace(SUBJECT, (name) => `--${FLAGS[name]}`)
+    .replace(NAMED, (name) => `--${FLAGS[name]}`)
+  return subject === undefined ? said : unquoted(said)
+}
+
+/** What the value of an option must be, as one types it. */
+function unquoted(message: string): string {
+  const [what, ...right] = message.split('; it must be ')
+  return [
+    what.replace(/ is undefined$/, ' is not given'),
+    ...right.map((words) => words.replace(/'([\w-]+)'/g, '$1')),
+  ].join('; it must be ')
+}

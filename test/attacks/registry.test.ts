@@ -1,0 +1,215 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { gradientsOf } from '../../src'
+import { attack, attacks, type Target, type TargetOptions, targetOf } from '../../src/attacks'
+import { nextTokenGradients, randomGpt, transformerOf } from '../../src/text'
+import { uniform } from '../oracle'
+import { contractTests, type Situation } from './contract'
+import { convNet, denseNet, numbers, plain, sample, withUniformWeights } from './matching/tiny'
+
+beforeAll(async () => {
+  await tf.setBackend('cpu')
+})
+
+/** What a client with this model and these samples would share. */
+async function shared(
+  model: LayersModel,
+  batch: number,
+  labels: number[],
+  options: TargetOptions = {},
+): Promise<Target> {
+  const x = sample([batch, ...(model.inputs[0].shape.slice(1) as number[])])
+  const gradients = plain(await gradientsOf(model, x, labels, { runtime: 'reference' }))
+  x.dispose()
+  return targetOf(model, gradients, { batchSize: batch, runtime: 'reference', ...options })
+}
+
+const [dense, conv, unbiased] = [denseNet(), convNet(), denseNet({ bias: false })]
+
+const secret = (values: ArrayLike<number> | undefined, shape: number[], tolerance: number) => {
+  const own = numbers(
+    shape.reduce((a, b) => a * b),
+    99,
+  )
+  expect(values?.length).toBe(own.length)
+  for (const [i, value] of own.entries()) expect(Math.abs(values![i] - value)).toBeLessThan(tolerance)
+}
+
+describe('label-inference', () => {
+  contractTests(attacks['label-inference'], [
+    {
+      words: 'two classes of a batch',
+      target: () => shared(conv, 2, [3, 1]),
+      options: {},
+      right: ['partial'],
+      check: ({ found }) => expect(found.labels).toEqual([1, 3]),
+    },
+    {
+      words: 'a batch without a bias in the last layer',
+      target: () => shared(unbiased, 1, [2], { criterion: 'meanSquaredError' }),
+      options: {},
+      right: ['refused'],
+    },
+  ])
+})
+
+describe('dense-inversion', () => {
+  contractTests(attacks['dense-inversion'], [
+    {
+      words: 'one sample',
+      target: () => shared(dense, 1, [2]),
+      options: {},
+      right: ['proven'],
+      check: ({ found, evidence }) => {
+        secret(found.data?.dataSync(), [1, 8], 1e-5)
+        expect(found.labels).toEqual([2])
+        expect(evidence.residual).toBeLessThan(1e-5)
+      },
+    },
+    { words: 'a batch', target: () => shared(dense, 2, [2, 0]), options: {}, right: ['refused'] },
+    { words: 'a convolution', target: () => shared(conv, 1, [2]), options: {}, right: ['refused'] },
+    // the gradient of a batch taken for that of one sample: neurons disagree
+    {
+      words: 'a batch told as one',
+      target: () => shared(dense, 2, [2, 0], { batchSize: 1 }),
+      options: {},
+      right: ['failed'],
+    },
+  ])
+})
+
+describe('isolated-inputs', () => {
+  const net = sequential()
+  net.add(layers.dense({ inputShape: [6], units: 40, activation: 'relu' }))
+  net.add(layers.dense({ units: 5 }))
+  withUniformWeights(net)
+  contractTests(attacks['isolated-inputs'], [
+    {
+      words: 'two samples behind a ReLU',
+      target: () => shared(net, 2, [2, 0]),
+      options: {},
+      right: ['partial', 'failed'],
+    },
+    { words: 'one sample', target: () => shared(net, 1, [2]), options: {}, right: ['refused'] },
+  ])
+})
+
+describe('spear', () => {
+  const net = sequential()
+  net.add(layers.dense({ inputShape: [8], units: 60, activation: 'relu' }))
+  net.add(layers.dense({ units: 5 }))
+  withUniformWeights(net)
+  contractTests(attacks.spear, [
+    {
+      words: 'three samples behind a ReLU',
+      target: () => shared(net, 3, [2, 0, 4]),
+      options: {},
+      right: ['proven'],
+      check: ({ found }) => {
+        expect(found.data?.shape).toEqual([3, 8])
+        expect([...found.labels!].sort()).toEqual([0, 2, 4])
+      },
+    },
+    { words: 'a sigmoid', target: () => shared(dense, 2, [2, 0]), options: {}, right: ['refused'] },
+  ])
+})
+
+describe('token-set', () => {
+  const model = randomGpt({ vocabularySize: 60, hidden: 12, heads: 2, positions: 8, layers: 2 })
+  const embedded = sequential()
+  embedded.add(layers.embedding({ inputDim: 30, outputDim: 4, inputLength: 5 }))
+  embedded.add(layers.flatten())
+  embedded.add(layers.dense({ units: 3 }))
+  withUniformWeights(embedded)
+  contractTests(attacks['token-set'], [
+    {
+      words: 'a trained embedding',
+      async target() {
+        const ids = tf.tensor2d([[4, 9, 4, 17, 2]], [1, 5])
+        const gradients = plain(await gradientsOf(embedded, ids, [1], { runtime: 'reference' }))
+        ids.dispose()
+        return targetOf(embedded, gradients)
+      },
+      options: {},
+      right: ['partial'],
+      check: ({ found }) => expect(found.tokens).toEqual([2, 4, 9, 17]),
+    },
+    { words: 'no table', target: () => shared(dense, 1, [2]), options: {}, right: ['refused'] },
+  ])
+  model.dispose()
+})
+
+describe('dager', () => {
+  const sizes = { vocabularySize: 400, hidden: 64, heads: 2, positions: 12 }
+  const model = randomGpt(sizes)
+  const sentence = Array.from(uniform(9, 0, 400, 5), Math.floor)
+  const target = async () =>
+    targetOf(model.overTokens(8), plain(await nextTokenGradients(model, [sentence], { runtime: 'reference' })))
+  contractTests(attacks.dager, [
+    {
+      words: 'a sentence of a decoder',
+      target,
+      options: { transformer: transformerOf(model) },
+      right: ['proven'],
+      check: ({ found }) => expect(found.sequences).toEqual([sentence]),
+    },
+    { words: 'without a transformer', target, options: {}, right: ['refused'] },
+  ])
+})
+
+describe('gradient-matching', () => {
+  const options = { restarts: 2, iterations: 60 }
+  const situations: Situation<typeof options>[] = [
+    {
+      words: 'one sample',
+      target: () => shared(conv, 1, [2]),
+      options,
+      right: ['matched', 'proven'],
+      check: ({ found, evidence, work }) => {
+        secret(found.data?.dataSync(), [1, 6, 6, 1], 5e-2)
+        expect(found.labels).toEqual([2])
+        expect(evidence.residual).toBeLessThan(3e-4)
+        expect(work.evaluations).toBeGreaterThan(20)
+      },
+    },
+    {
+      words: 'three iterations',
+      target: () => shared(conv, 1, [2]),
+      options: { restarts: 1, iterations: 3 },
+      right: ['failed'],
+    },
+  ]
+  contractTests(attacks['gradient-matching'], situations)
+
+  it('ends when the caller aborts, with the best so far', async () => {
+    const controller = new AbortController()
+    const target = await shared(conv, 1, [2])
+    const outcome = await attack(
+      'gradient-matching',
+      target,
+      { iterations: 100_000 },
+      {
+        signal: controller.signal,
+        onProgress: () => controller.abort(),
+      },
+    )
+    expect(outcome).toMatchObject({ status: 'cut' })
+    expect(outcome.found.data?.shape).toEqual([1, 6, 6, 1])
+    outcome.dispose()
+  })
+
+  it('ends at its budget', async () => {
+    const outcome = await attack('gradient-matching', await shared(conv, 1, [2]), {}, { budget: { evaluations: 12 } })
+    expect(outcome).toMatchObject({ status: 'cut', work: { evaluations: 12 } })
+    outcome.dispose()
+  })
+})
+
+it('an attack that there is not is named', async () => {
+  const target = await shared(dense, 1, [2])
+  await expect(attack('dense' as 'dager', target)).rejects.toMatchObject({
+    code: 'invalid-option',
+    message: expect.stringContaining("'dense-inversion'"),
+  })
+})

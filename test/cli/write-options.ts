@@ -1,0 +1,4 @@
+import { writeFileSync } from 'node:fs'
+import { GUIDE, optionsGuide } from './options-guide'
+
+writeFileSync(GUIDE, optionsGuide())

@@ -1,0 +1,79 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { storageNorm } from '../../../src/client/shared/rounding'
+import { deepLeakage, gradientsOf, type PlainTensor } from '../../../src/index'
+import { convNet, numbers, plain, sample } from '../../attacks/matching/tiny'
+
+/** The nearest number of a type with so many bits of significand. */
+function rounded(value: number, bits: number, smallest: number): number {
+  if (value === 0) return 0
+  const exponent = Math.max(Math.floor(Math.log2(Math.abs(value))), Math.log2(smallest))
+  const step = 2 ** (exponent + 1 - bits)
+  return Math.round(value / step) * step
+}
+
+const TYPES = { float16: [11, 2 ** -14], bfloat16: [8, 2 ** -126] } as const
+
+describe.each(['float16', 'bfloat16'] as const)('gradients stored as %s', (dtype) => {
+  const [bits, smallest] = TYPES[dtype]
+  const stored = (values: ArrayLike<number>) => Float32Array.from(values, (v) => rounded(v, bits, smallest))
+
+  it('lose what is expected, over numbers of every size', () => {
+    const values = Float64Array.from(numbers(20_000, 3, -1, 1), (v, i) => v * 10 ** ((i % 7) - 3))
+    const lost = stored(values).reduce((sum, v, i) => sum + (v - values[i]) ** 2, 0)
+    const expected = storageNorm(values, { dtype })
+    expect(lost / expected).toBeGreaterThan(0.9)
+    expect(lost / expected).toBeLessThan(1.1)
+  })
+
+  const share = async (said: boolean): Promise<PlainTensor[]> => {
+    await tf.setBackend('cpu')
+    const model = convNet()
+    const x = sample([1, 6, 6, 1])
+    const exact = plain(await gradientsOf(model, x, [2], { runtime: 'reference' }))
+    tf.dispose(x)
+    model.dispose()
+    // a list: layers of two models have different names
+    return Object.values(exact).map(({ shape, data }) => ({ shape, data: stored(data), ...(said && { dtype }) }))
+  }
+
+  it.each([
+    ['the tensors say so', true, undefined],
+    ['the caller says so', false, dtype],
+  ] as const)('are matched as far as the type can tell, where %s', async (_, said, precision) => {
+    const model = convNet()
+    const options = { labels: [2], restarts: 1, runtime: 'reference' as const }
+    const leak = await deepLeakage(model, await share(said), { ...options, precision })
+    expect(leak.status).toBe('converged')
+    const x = sample([1, 6, 6, 1])
+    expect(tf.tidy(() => tf.losses.meanSquaredError(x, leak.data).dataSync()[0])).toBeLessThan(2e-2)
+    tf.dispose(x)
+    leak.dispose()
+    model.dispose()
+  })
+})
+
+describe('what does not match', () => {
+  beforeAll(async () => {
+    await tf.setBackend('cpu')
+  })
+
+  it('stays failed however coarse the type is', async () => {
+    const [model, other] = [convNet(), convNet()]
+    const x = sample([1, 6, 6, 1], 5)
+    // the gradient of another label at the same data, which the known label cannot have
+    const shared = Object.values(plain(await gradientsOf(other, x, [1], { runtime: 'reference' })))
+    const options = { labels: [2], restarts: 1, iterations: 60, runtime: 'reference' as const }
+    for (const precision of ['float16', 'bfloat16', 'int8'] as const) {
+      const leak = await deepLeakage(model, shared, { ...options, precision })
+      expect(leak.status).not.toBe('converged')
+      leak.dispose()
+    }
+    tf.dispose(x)
+  })
+})
+
+it('quantised numbers lose a twelfth of the squared scale each', () => {
+  expect(storageNorm(numbers(1200, 1), { dtype: 'int8', quantization: { scale: 0.1, min: 0 } })).toBeCloseTo(1, 10)
+  expect(storageNorm(numbers(10, 1), {})).toBe(0)
+})
