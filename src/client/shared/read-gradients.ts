@@ -89,7 +89,7 @@ function inOrder(shared: WeightTensors, trained: readonly Weight[], noun: Noun):
     )
   if (stranger)
     throw invalid(
-      `${noun} '${stranger}' belongs to no trained weight; the model has ${[...names].join(', ')}. Out of a file, leave it out: readWeightTensors(path, { ignore: '${stranger}' })`,
+      `${noun} '${stranger}' belongs to no trained weight; the model has ${[...names].join(', ')}. Out of a file, leave it out: readTensors(path, { ignore: '${stranger}' })`,
     )
   return trained.map((w) => map[w.name])
 }

@@ -31,7 +31,7 @@ describe('the rows of a table', () => {
 
   it('must be rows, and a threshold a number', () => {
     for (const width of [0, 4, 1.5, Number.NaN])
-      expect(thrown(() => tokenSet({ data: new Float32Array(6), width })).message).toBe(
+      expect(thrown(() => tokenSet({ data: new Float32Array(6), width })).message).toContain(
         `a table of 6 numbers has no rows of ${width}`,
       )
     expect(thrown(() => tokenSet(table([1]), Number.NaN)).code).toBe('invalid-option')
