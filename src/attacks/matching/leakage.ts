@@ -97,11 +97,7 @@ export async function prepareAttack(target: Target, settings: Settings): Promise
   return compileAttack(objective, decided)
 }
 
-async function report(
-  attack: Attack,
-  progress: Progress,
-  trials: readonly Trial[],
-): Promise<Leakage> {
+async function report(attack: Attack, progress: Progress, trials: readonly Trial[]): Promise<Leakage> {
   const { settings } = attack
   const best = trials.reduce((a, b) => (b.relativeLoss < a.relativeLoss ? b : a))
   // an attack that was cut short is reported as such, whichever restart was best, unless that one had converged

@@ -1,5 +1,5 @@
-import type { PresetName } from '../options'
 import { adam, type Group, lbfgs, type MatrixProducts, type Optimizer, oneByOne, recover } from '../../../optim'
+import type { PresetName } from '../options'
 
 /** Pairs of the built-in L-BFGS, as in the paper. */
 export const HISTORY = 100
@@ -84,6 +84,7 @@ export function searchOptimizer(
   const turns = samples?.length ?? 1
   const steps = Math.ceil(iterations / turns)
   // the products are over the whole point
-  const optimizer = 'init' in chosen ? chosen : builtInOptimizer(chosen, steps, data / turns, samples ? undefined : products)
+  const optimizer =
+    'init' in chosen ? chosen : builtInOptimizer(chosen, steps, data / turns, samples ? undefined : products)
   return samples ? oneByOne(optimizer, samples) : optimizer
 }

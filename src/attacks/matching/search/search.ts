@@ -164,7 +164,8 @@ async function descend(run: Run, start: Float64Array, path: Path, staged: boolea
   const ownPatience = optimizer.patience ?? Number.POSITIVE_INFINITY
   const patience = settings.patience ?? ownPatience
   // a schedule is not cut short
-  const stage = staged && ownPatience < Number.POSITIVE_INFINITY ? settings.iterations * STAGE : Number.POSITIVE_INFINITY
+  const stage =
+    staged && ownPatience < Number.POSITIVE_INFINITY ? settings.iterations * STAGE : Number.POSITIVE_INFINITY
   let state = checkedState(optimizer.init(start), start.length)
   let best: Best = { point: start, loss: Number.POSITIVE_INFINITY, relativeLoss: Number.POSITIVE_INFINITY }
   let mark = { relativeLoss: Number.POSITIVE_INFINITY, iteration: begin }
@@ -192,7 +193,9 @@ async function descend(run: Run, start: Float64Array, path: Path, staged: boolea
   const evaluate = async (point: Float64Array, sharpness: number | undefined): Promise<AttackEvaluation> => {
     const weight = path.easing(run.iteration)
     const smooth = sharpness !== undefined
-    const evaluation = await (smooth ? objective.smoothed!(point, weight, sharpness) : objective.evaluate(point, weight))
+    const evaluation = await (smooth
+      ? objective.smoothed!(point, weight, sharpness)
+      : objective.evaluate(point, weight))
     run.evaluations++
     progress.count()
     const { value: loss, relativeLoss } = evaluation
