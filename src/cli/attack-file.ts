@@ -118,7 +118,7 @@ function reportOf(leak: Leakage, measured: PairedSample[] | undefined, options: 
     trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,
-    options: { ...others, ...inForce(FROM_FILES, given) },
+    options: { ...others, ...inForce(FROM_FILES, { ...given, preset: leak.preset.name }) },
     versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
   }
 }

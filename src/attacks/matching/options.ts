@@ -152,7 +152,7 @@ interface Alternative {
 
 /** The options that are given, and those that their preset gives. @throws DlgError `invalid-option` for its name */
 export function withPreset(options: LeakageOptions): LeakageOptions & { readonly preset: PresetName } {
-  const preset = choice('preset', options.preset ?? 'auto', presetNames)
+  const preset = choice('preset', options.preset === undefined ? 'auto' : options.preset, presetNames)
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   return { ...PRESETS[preset].options, ...given, preset }
 }
