@@ -22,6 +22,7 @@ const entry = {
 /** What a thread is started with, beside whatever starts it. */
 const thread = { 'search-thread': 'src/attacks/matching/search/search-thread.ts' }
 
+/** For Node: the condition `node` of package.json. */
 const library = defineConfig({
   ...common,
   entry: { ...entry, ...thread },
@@ -37,6 +38,19 @@ const library = defineConfig({
   },
 })
 
+/** For browsers, and whatever else is not Node: NAME.browser.ts takes the place of NAME.ts. The types are those of Node. */
+const browser = defineConfig({
+  ...common,
+  entry,
+  format: ['esm', 'cjs'],
+  outDir: 'dist/browser',
+  platform: 'browser',
+  target: 'es2022',
+  esbuildOptions(options) {
+    options.resolveExtensions = ['.browser.ts', '.ts', '.js']
+  },
+})
+
 /** The command `dlg`: a program, so one format and no types. */
 const command = defineConfig({
   ...common,
@@ -45,4 +59,4 @@ const command = defineConfig({
   outDir: 'dist/cli',
 })
 
-export default [library, command]
+export default [library, browser, command]

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { lenet } from '../examples/models/lenet'
-import { deepLeakageFromGradients, gradientsOf, type Status } from '../src'
+import { deepLeakageFromGradients, gradientsOf, type LeakageStatus } from '../src'
 import { readImage, toSquare, writeFileAtomic } from '../src/io'
 import { meanSquaredError } from '../src/metrics'
 import { short, table } from './table'
@@ -24,7 +24,7 @@ interface Outcome {
   readonly mse: number
   /** Whether the label was found, and not only a picture. */
   readonly label: boolean
-  readonly status: Status
+  readonly status: LeakageStatus
   readonly relativeLoss: number
   readonly evaluations: number
   readonly restarts: number

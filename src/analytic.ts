@@ -19,6 +19,15 @@ export {
 } from './attacks/dense/isolated-inputs'
 export { lossGradients } from './attacks/dense/loss-gradients'
 export { type GradientRank, gradientRanks, type RankOptions } from './attacks/dense/ranks'
+export {
+  type DenseRows,
+  type DenseRowsOptions,
+  denseRows,
+  type Spear,
+  type SpearOptions,
+  type SpearProgress,
+  spear,
+} from './attacks/spear'
 export { sequenceLength, type Table, tiedTokenSet, tokenSet } from './attacks/tokens/token-set'
 export { type TokensByNorm, tokensByNorm } from './attacks/tokens/tokens-by-norm'
 export type { NamedGradients, SharedByName } from './client/shared/read-gradients'

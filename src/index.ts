@@ -15,11 +15,13 @@ export {
   type LabelStrategy,
 } from './attacks/labels'
 export { type InferredLabels, inferLabels } from './attacks/labels/infer-labels'
+export type { CertaintyDirection, LeakageCertainty } from './attacks/matching/certainty-tensors'
 export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
 export { balanced, cosine, type Distance, l2 } from './attacks/matching/objective/distance'
 export type { PriorWeights } from './attacks/matching/objective/options'
 export { box, colorTotalVariation, norm, type Prior, totalVariation } from './attacks/matching/objective/prior'
-export type { LeakageOptions } from './attacks/matching/options'
+export type { LeakageOptions, PresetName } from './attacks/matching/options'
+export type { ChosenPreset } from './attacks/matching/preset'
 export type { Reconstruction, RecoveredTargets } from './attacks/matching/reconstruction'
 export type { FittedScale } from './attacks/matching/scale'
 export type { IterationEvent, Start } from './attacks/matching/search/options'
@@ -69,7 +71,7 @@ export type { CriterionName, CriterionOption, TrainingOptions } from './client/t
 export { DlgError, type DlgErrorCode } from './errors/dlg-error'
 /** The dataflow graph: its nodes, the operations on them, and their derivatives. */
 export * as graph from './graph'
-export type { Status } from './measure/verdict'
+export type { LeakageStatus, Status } from './measure/verdict'
 export * from './optim'
 export type { RuntimeName } from './runtime/choose'
 export { onnx } from './runtime/onnx/node'

@@ -15,16 +15,20 @@ describe('the package', () => {
     ([path]) => path !== './package.json',
   )
 
-  it.each(own)('%s has types first, for import and for require', (_, { import: esm, require: cjs }) => {
-    expect(Object.keys(esm)).toEqual(['types', 'default'])
-    expect(Object.keys(cjs)).toEqual(['types', 'default'])
-    expect([esm.types, esm.default, cjs.types, cjs.default].map((file) => file.replace(/^.*?\w\./, '.'))).toEqual([
-      '.d.ts',
-      '.js',
-      '.d.cts',
-      '.cjs',
-    ])
-  })
+  it.each(own)(
+    '%s has types first, then Node and browsers, for import and for require',
+    (_, { import: esm, require: cjs }) => {
+      expect(Object.keys(esm)).toEqual(['types', 'node', 'default'])
+      expect(Object.keys(cjs)).toEqual(['types', 'node', 'default'])
+      expect([esm.types, esm.node, cjs.types, cjs.node].map((file) => file.replace(/^.*?\w\./, '.'))).toEqual([
+        '.d.ts',
+        '.js',
+        '.d.cts',
+        '.cjs',
+      ])
+      expect([esm.default, cjs.default]).toEqual([esm.node, cjs.node].map((f) => f.replace('/dist/', '/dist/browser/')))
+    },
+  )
 
   it('declares what it imports, and nothing else', () => {
     const imported = sources.flatMap((file) => importsOf(file).filter((i) => !i.typeOnly))

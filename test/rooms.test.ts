@@ -14,34 +14,36 @@ const table: Record<string, string> = {
   runtime: 'graph errors @tensorflow/tfjs-core onnxruntime-web | numbers optim onnxruntime-common',
   trace: 'graph errors @tensorflow/tfjs-core | runtime @tensorflow/tfjs-layers',
   client: 'graph numbers options runtime trace errors @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
-  'io/bytes': 'errors |',
+  'io/bytes': 'errors fflate |',
   'io/files': 'errors |',
   'io/pictures': 'errors io/bytes io/files fast-png gifenc jpeg-js |',
   'io/tensors': 'errors numbers io/bytes io/files @msgpack/msgpack fflate |',
   'io/layouts': 'errors numbers io/bytes io/tensors |',
   io: 'io/files io/layouts io/pictures io/tensors numbers | io/bytes',
-  measure: 'client graph numbers runtime errors io/pictures @tensorflow/tfjs-core ssim.js |',
+  measure: 'client graph numbers optim runtime errors io/pictures @tensorflow/tfjs-core ml-matrix ssim.js |',
   models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/contract': 'errors @tensorflow/tfjs-core | client',
   'attacks/tokens': 'attacks/contract client graph errors | runtime',
   'attacks/labels': 'attacks/contract client graph errors | runtime',
   'attacks/dense':
     'attacks/contract attacks/labels client graph measure numbers errors ml-matrix @tensorflow/tfjs-core | runtime',
+  'attacks/spear':
+    'attacks/contract attacks/dense client graph measure numbers runtime errors @tensorflow/tfjs-core ml-matrix |',
   'attacks/dager':
     'attacks/contract client measure numbers errors @tensorflow/tfjs-core ml-matrix | attacks/tokens runtime',
   'attacks/matching':
-    'attacks/contract client graph numbers optim options runtime errors attacks/dense attacks/labels @tensorflow/tfjs-core | measure',
+    'attacks/contract client graph numbers optim options runtime errors attacks/dense attacks/labels measure @tensorflow/tfjs-core |',
   'attacks/text':
     'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   attacks:
-    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens client errors |',
+    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/spear attacks/tokens client errors |',
   defences: 'numbers | client',
   check:
     'client graph numbers runtime errors attacks/dense attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
-    'attacks/dager attacks/dense attacks/labels attacks/matching attacks/text attacks/tokens check client errors graph measure models optim runtime |',
-  cli: 'entries attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers | attacks',
+    'attacks/dager attacks/dense attacks/labels attacks/matching attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime |',
+  cli: 'entries attacks attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers |',
 }
 
 const rooms = Object.keys(table)
@@ -51,6 +53,24 @@ function doors(room: string, typeOnly: boolean): string[] {
   const imports = sources.filter((file) => roomOf(file) === room).flatMap(importsOf)
   const found = imports.filter((i) => i.typeOnly === typeOnly).map(({ from }) => (isOurs(from) ? roomOf(from) : from))
   return [...new Set(found)].filter((name) => name !== room && !name.startsWith('node:')).sort()
+}
+
+/** What a user may import. */
+const entries = [
+  'src/index.ts',
+  'src/metrics.ts',
+  'src/text.ts',
+  'src/analytic.ts',
+  'src/io/index.ts',
+  'src/attacks/index.ts',
+  'src/defences/index.ts',
+  'src/runtime/onnx/web.ts',
+]
+
+/** The build for browsers takes NAME.browser.ts in place of NAME.ts. */
+const browserVersion = (file: string): string => {
+  const own = file.replace(/\.ts$/, '.browser.ts')
+  return sources.includes(own) ? own : file
 }
 
 const isOurs = (from: string): boolean => from.startsWith('src/')
@@ -90,5 +110,33 @@ describe('rooms are entered through one-way doors', () => {
     visit('src/index.ts')
     visit('src/metrics.ts')
     expect(visited.size).toBeGreaterThan(50)
+  })
+
+  it.each(entries)('%s, as it is built for browsers, imports nothing of Node, not even late', (entry) => {
+    const visited = new Set<string>()
+    const visit = (file: string): void => {
+      const own = browserVersion(file)
+      if (visited.has(own)) return
+      visited.add(own)
+      for (const { from, typeOnly } of importsOf(own)) {
+        if (typeOnly) continue
+        expect(from, own).not.toMatch(/^node:|^worker_threads$/)
+        if (isOurs(from)) visit(from)
+      }
+    }
+    visit(entry)
+    expect([...visited].filter((file) => /atomic|read-bytes|search-thread/.test(file))).toEqual([])
+  })
+
+  it('a file for browsers has every value of the file that it replaces, except those for threads of Node', async () => {
+    const replaced = sources.filter((file) => browserVersion(file) !== file)
+    expect(replaced.length).toBeGreaterThan(3)
+    for (const file of replaced) {
+      const [ofNode, ofBrowsers] = await Promise.all(
+        [file, browserVersion(file)].map((path) => import(/* @vite-ignore */ `../${path}`)),
+      )
+      const missing = Object.keys(ofNode).filter((name) => !(name in ofBrowsers))
+      expect(missing, file).toEqual(file === 'src/runtime/onnx/node.ts' ? ['openPortable'] : [])
+    }
   })
 })

@@ -15,6 +15,7 @@ import { dager } from './dager/attack'
 import { denseInversion, isolatedSamples } from './dense/attacks'
 import { labelInference } from './labels/attack'
 import { gradientMatching } from './matching'
+import { spearAttack } from './spear/attack'
 import { tokenSets } from './tokens/attack'
 
 export type { Assumptions, Attack, Control, Evidence, Found, Outcome, OutcomeStatus, Work } from './contract/attack'
@@ -22,6 +23,7 @@ export { outcome, runAttack } from './contract/attack'
 export type { DagerOptions } from './dager/attack'
 export type { DenseInversionOptions } from './dense/attacks'
 export type { MatchingOptions } from './matching'
+export type { SpearAttackOptions } from './spear/attack'
 export type { Target, TargetOptions }
 
 /** Every attack of this library by name, the cheapest first. */
@@ -29,6 +31,7 @@ export const attacks = {
   'label-inference': labelInference,
   'token-set': tokenSets,
   'dense-inversion': denseInversion,
+  spear: spearAttack,
   'isolated-inputs': isolatedSamples,
   dager,
   'gradient-matching': gradientMatching,

@@ -2,10 +2,10 @@ import { firstDense } from '../attacks/dense/first-dense'
 import { logitsOf } from '../client/model/criterion'
 import { type TracedGradient, traceGradient } from '../client/model/gradient'
 import { findHead } from '../client/model/head'
+import { kinksOf } from '../client/model/kinks'
 import type { TracedExample } from '../client/trace-example'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
-import { kinksOf } from '../client/model/kinks'
 import type { Finding } from './report'
 
 /** Which attacks the shape of the model invites, beside a search. */

@@ -8,8 +8,8 @@ import type { Data } from '../client/read-data'
 export type Seeds = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>
 
 /**
- * Σ ⟨seed, output⟩ differentiated by tfjs itself on its active backend, for each trained weight in order. With ∂L/∂output as
- * seeds this is ∂L/∂W, whatever the loss.
+ * Σ ⟨seed, output⟩ and the penalties of the model's own regularizers, differentiated by tfjs itself on its active backend, for
+ * each trained weight in order. With ∂L/∂output as seeds this is ∂L/∂W, whatever the loss.
  */
 export async function tfjsGradient(model: Model, x: Data, seeds: Seeds, training: boolean): Promise<Float32Array[]> {
   const gradients = tf.tidy(() =>
@@ -34,7 +34,11 @@ function ofLayers(model: LayersModel, x: Data, seeds: Seeds, training: boolean):
   for (const weight of model.weights)
     Object.defineProperty(weight, 'write', { value: () => weight, configurable: true })
   try {
-    return gradients(() => weighted(outputs(model, x, training), seeds), weights)
+    return gradients(() => {
+      // fit adds the penalties of the model's regularizers to the loss
+      const penalties = (model as unknown as { calculateLosses(): tf.Scalar[] }).calculateLosses()
+      return penalties.reduce((sum, penalty) => tf.add(sum, penalty), weighted(outputs(model, x, training), seeds))
+    }, weights)
   } finally {
     for (const weight of model.weights) Reflect.deleteProperty(weight, 'write')
   }

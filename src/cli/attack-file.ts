@@ -71,7 +71,8 @@ function smoothness(model: LayersModel, known: object, { tv }: FileAttack): Leak
   return { priors: channels === 3 ? { colorTotalVariation: tv } : { totalVariation: tv } }
 }
 
-function knownInputs(path: string): Record<string, tf.Tensor> {
+/** The inputs that the attacker has, out of a file. @throws DlgError `invalid-file` */
+export function knownInputs(path: string): Record<string, tf.Tensor> {
   const tensors = tensorsOf(path)
   const bad = [...tensors].find(([, { shape }]) => shape.length === 0)
   if (bad) throw new DlgError('invalid-file', `${path}: '${bad[0]}' is one number; an input is [batch, ...]`)

@@ -20,7 +20,7 @@ type ClientName = keyof typeof CLIENT
 const MOST_THREADS = 64
 
 const SEARCH = {
-  ...without(MATCHING, ...(Object.keys(CLIENT) as ClientName[])),
+  ...without(MATCHING, 'precision', ...(Object.keys(CLIENT) as ClientName[])),
   concurrency: upTo(MATCHING.concurrency, MOST_THREADS),
 } as const satisfies Records
 
@@ -41,7 +41,7 @@ export const PLAYED = {
 } as const satisfies Records
 
 /** The options of an attack on what lies in files. */
-export const FROM_FILES = { ...CLIENT, ...SEARCH } as const satisfies Records
+export const FROM_FILES = { ...CLIENT, precision: MATCHING.precision, ...SEARCH } as const satisfies Records
 
 const SMOOTHNESS = {
   tv: {

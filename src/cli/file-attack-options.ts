@@ -1,3 +1,4 @@
+import { type AttackName, attacks } from '../attacks'
 import { MATCHING } from '../attacks/matching/options'
 import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
@@ -5,8 +6,11 @@ import { type AttackSettings, attackOptions, attackSettings, FROM_FILES } from '
 import { readFlags } from './flags'
 import { GRADIENT_OPTIONS, type GradientFiles, gradientFiles } from './gradient-files'
 
+const attackNames = Object.keys(attacks) as AttackName[]
+
 /** An attack on a gradient out of files. */
 export interface FileAttack extends AttackSettings {
+  readonly attack: AttackName
   readonly model: string
   readonly files: GradientFiles
   readonly known: string | undefined
@@ -16,6 +20,11 @@ export interface FileAttack extends AttackSettings {
 
 export const FILE_ATTACK_OPTIONS: Options = {
   ...GRADIENT_OPTIONS,
+  attack: {
+    value: 'NAME',
+    default: 'gradient-matching',
+    help: `one attack of the registry: ${attackNames.join(', ')}`,
+  },
   original: {
     value: 'FILE',
     help: 'to measure against: a picture of the size of the input, several separated by commas, or tensors',
@@ -43,6 +52,7 @@ export function fileAttack(args: Arguments): FileAttack {
       ...(files.update && { update: files.update }),
       ...(files.partial && { missing: 'allowed' }),
     }),
+    attack: args.choice('attack', attackNames),
     model,
     files,
     known: args.text('known'),

@@ -2,17 +2,6 @@ import type { AttackName } from '../attacks'
 import { wordsOf } from './flags'
 import { type Checked, CLIENT } from './training'
 
-/** What `dlg attack` is told beside the model, the gradient and the training to run an attack; none where it cannot. */
-const TOLD: Readonly<Record<AttackName, readonly string[] | undefined>> = {
-  'gradient-matching': [],
-  // the search begins at what the closed form gives
-  'dense-inversion': [],
-  'label-inference': ['--labels infer'],
-  'isolated-inputs': undefined,
-  'token-set': undefined,
-  dager: undefined,
-}
-
 /**
  * The command that runs an attack on a model that was checked, in lines that a shell takes as one.
  *
@@ -20,8 +9,9 @@ const TOLD: Readonly<Record<AttackName, readonly string[] | undefined>> = {
  * @returns undefined where the command line does not have the attack
  */
 export function nextCommand(attack: AttackName, model: string, given: Checked): string[] | undefined {
-  const told = TOLD[attack]
-  if (told === undefined) return undefined
+  // a transformer cannot be given on the command line
+  if (attack === 'dager') return undefined
+  const told = attack === 'gradient-matching' ? [] : [`--attack ${attack}`]
   const words = [`--model ${quoted(model)}`, '--gradients FILE', ...wordsOf(CLIENT, given), ...told]
   return words.reduce(
     (lines, word) => {

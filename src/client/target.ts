@@ -1,5 +1,16 @@
+import * as g from '../graph'
+import type { Values } from '../numbers/values'
+import { reference } from '../runtime/reference'
+import { evaluate } from '../runtime/runtime'
 import { readKnown } from './known-inputs'
-import { type InputKinds, type TargetOf, type TracedGradient, traceGradient } from './model/gradient'
+import {
+  type InputKinds,
+  penaltyOf,
+  type TargetOf,
+  type TracedGradient,
+  traceGradient,
+  weightParameter,
+} from './model/gradient'
 import { type Model, type OpenModel, openModel, type Weight } from './model/model'
 import type { InputData } from './read-data'
 import { withoutMissing } from './shared/missing'
@@ -22,6 +33,11 @@ export interface Target extends Shared {
   /** The weights whose gradients were shared, in the order of `gradients`. */
   readonly trained: readonly Weight[]
   readonly settings: TargetSettings
+  /**
+   * What was shared without the part of the model's own regularizers, which depends on the weights alone: attacks in closed form
+   * read the data here. The same as `gradients` where there are no regularizers, or where that part cannot be told.
+   */
+  readonly dataGradients: readonly Values[]
   /** The inputs that are known. */
   readonly known: readonly InputData[]
   /** Names of the inputs that are searched, in the model's order. */
@@ -43,6 +59,7 @@ export async function openTarget(
   const known = await readKnown(settings.known, opened, settings.batchSize)
   return {
     ...{ model: opened, whole, settings, gradients, weights, rounding, known },
+    dataGradients: await withoutPenalties(opened, settings, gradients, weights),
     trained: opened.weights.filter((w) => w.trainable),
     searched: opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name)),
     kinds: {
@@ -50,6 +67,26 @@ export async function openTarget(
       known: new Set(known.map(({ name }) => name)),
     },
   }
+}
+
+/** The shared gradients less those of the regularizers; as they are where a factor or local steps stand between the two. */
+async function withoutPenalties(
+  model: OpenModel,
+  { scale, update }: TargetSettings,
+  gradients: readonly Values[],
+  weights: ReadonlyMap<string, Values>,
+): Promise<readonly Values[]> {
+  if (!model.penalties || scale === 'auto' || unrolls(update)) return gradients
+  const traced = { graph: g.createGraph(), captured: new Map<string, Values>() }
+  const nodes = model.weights.map((w) => g.parameter(traced.graph, weightParameter(w), w.shape))
+  const penalty = penaltyOf(model, traced, nodes)
+  if (!penalty) return gradients
+  const outputs = g.grad(
+    penalty,
+    nodes.filter((_, i) => model.weights[i].trainable),
+  )
+  const parts = await evaluate(reference(), { inputs: [], outputs }, new Map([...traced.captured, ...weights]), [])
+  return gradients.map((values, i) => Float64Array.from(values, (v, k) => v - parts[i][k]))
 }
 
 /**

@@ -34,6 +34,13 @@ export function defended(
   defence: Defence,
   { seed, adaptive = true }: { readonly seed: number; readonly adaptive?: boolean },
 ): Target {
-  const shared: Target = { ...target, gradients: defence.apply(target.gradients, random(seed, 0x6465_66)) }
+  const gradients = defence.apply(target.gradients, random(seed, 0x6465_66))
+  // the part of the regularizers is the same under every defence that adds to the gradient or rounds it
+  const penalty = (i: number, k: number): number => target.gradients[i][k] - target.dataGradients[i][k]
+  const dataGradients =
+    target.dataGradients === target.gradients
+      ? gradients
+      : gradients.map((values, i) => Float64Array.from(values, (v, k) => v - penalty(i, k)))
+  const shared: Target = { ...target, gradients, dataGradients }
   return adaptive ? defence.adapt(shared) : shared
 }

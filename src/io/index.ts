@@ -1,5 +1,8 @@
 /**
- * Files of tensors and pictures, and the layouts of PyTorch and tfjs. For Node.
+ * Files of tensors and pictures, and the layouts of PyTorch and tfjs.
+ *
+ * It runs in Node and in browsers. A browser has no files: give bytes there, since a path is refused with a DlgError
+ * `invalid-file`.
  *
  * @module dlg-ts/io
  */
@@ -14,7 +17,7 @@ export {
 } from '../numbers/stored-dtype'
 export type { Ignore } from './bytes/ignore'
 export type { ReadLimits, ReadOptions } from './bytes/limits'
-export { writeFileAtomic } from './files/atomic'
+export { writeFileAtomic } from './files/disk'
 export type { FlattenOrder } from './layouts/flatten-order'
 export type { TensorSpec } from './layouts/layer-groups'
 export {

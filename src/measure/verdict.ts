@@ -5,6 +5,9 @@
  */
 export type Status = 'converged' | 'max-iterations' | 'diverged' | 'stalled' | 'aborted' | 'budget'
 
+/** How an attack ended: as its best search did, or with a match that what was shared does not determine. */
+export type LeakageStatus = Status | 'undetermined'
+
 /** PSNR in dB from which data can be taken for the original; noise that has its colours gets to some 15. */
 export const ALIKE = 20
 
@@ -21,8 +24,12 @@ export interface Verdict {
  *
  * @param alike whether every reconstruction is like its original, such as a PSNR of at least {@link ALIKE}
  */
-export function verdictOf(status: Status, alike: boolean): Verdict {
+export function verdictOf(status: LeakageStatus, alike: boolean): Verdict {
   if (status === 'aborted') return { word: 'interrupted, NOT converged, best so far', failed: true, interrupted: true }
+  if (status === 'undetermined') {
+    const word = 'UNDETERMINED (matched, but part of what was found does not move what was shared)'
+    return { word, failed: !alike, interrupted: false }
+  }
   if (status !== 'converged') return { word: `FAILED (${status}), best so far`, failed: true, interrupted: false }
   if (!alike) return { word: 'FAILED (converged to other data with this gradient)', failed: true, interrupted: false }
   return { word: 'converged', failed: false, interrupted: false }

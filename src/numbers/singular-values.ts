@@ -15,6 +15,8 @@ export interface Spectrum {
   readonly rank: number
   /** Whether there may be more than were computed. */
   readonly truncated: boolean
+  /** Orthonormal directions that span the rows as far as they were computed: at least as many as there are values. */
+  readonly directions: readonly Float64Array[]
 }
 
 /**
@@ -35,8 +37,9 @@ export function spectrum(values: Values, rows: number, columns: number, limit: n
   }
   const norms = Float64Array.from(rest, squares)
   const total = norms.reduce((a, b) => a + b, 0)
-  if (total === 0) return { values: new Float64Array(0), tolerance, rank: 0, truncated: false }
+  if (total === 0) return { values: new Float64Array(0), tolerance, rank: 0, truncated: false, directions: [] }
   const coefficients: Float64Array[] = []
+  const directions: Float64Array[] = []
   // the rest's norm bounds every further singular value; the largest one is at least √(total / count)
   const isRounding = (): boolean =>
     norms.reduce((a, b) => a + b, 0) <= (tolerance / 4) ** 2 * (total / Math.max(1, coefficients.length))
@@ -46,6 +49,7 @@ export function spectrum(values: Values, rows: number, columns: number, limit: n
     const length = Math.sqrt(squares(rest[pivot]))
     if (length === 0) break
     const direction = rest[pivot].map((v) => v / length)
+    directions.push(direction)
     coefficients.push(
       Float64Array.from(rest, (row, i) => {
         const product = inner(row, direction)
@@ -64,6 +68,7 @@ export function spectrum(values: Values, rows: number, columns: number, limit: n
     tolerance,
     rank: relative.filter((v) => v > tolerance).length,
     truncated: coefficients.length < Math.min(rest.length, columns) && !isRounding(),
+    directions,
   }
 }
 

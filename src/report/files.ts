@@ -16,7 +16,8 @@ export function checkFolder(folder: string, names: readonly string[] = []): void
   const target = resolve(folder)
   for (let path = target; !isFolder(path) && path !== dirname(path); path = dirname(path))
     if (existsSync(path)) throw new DlgError('invalid-file', `--out ${folder}: ${path} is a file; give a folder`)
-  probe(folder, isFolder(target) ? temporaryName(join(target, '.dlg')) : target)
+  // where `writeFiles` puts it, whose name is longer
+  probe(folder, temporaryName(isFolder(target) ? join(target, '.dlg') : target))
   refuseFolders(folder, names)
 }
 

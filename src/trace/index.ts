@@ -1,2 +1,2 @@
-export { applyLayers } from './layers'
+export { applyLayers, hasPenalties, penaltiesOf } from './layers'
 export { type Captured, type Recorder, record } from './recorder'

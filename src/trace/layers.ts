@@ -39,17 +39,7 @@ export function applyLayers(
   training: boolean,
 ): Node[] {
   const parts = new Set(model.layers.flatMap(within))
-  const undo: (() => void)[] = []
-  const override = <T extends object>(target: T, key: keyof T & string, value: unknown) => {
-    Object.defineProperty(target, key, { value, configurable: true, writable: true, enumerable: true })
-    undo.push(() => delete target[key])
-  }
-  try {
-    for (const weight of model.weights as LayerVariable[]) {
-      const tensor = recorder.tensorOf(weightNode(weight))
-      override(weight, 'read', () => tensor)
-      override(weight, 'write', () => weight)
-    }
+  return withNodes(model, recorder, weightNode, (override) => {
     for (const layer of parts) {
       const { call } = layer
       override(layer, 'call', (...[x, options]: Parameters<typeof call>) => {
@@ -65,10 +55,51 @@ export function applyLayers(
         }
       })
     }
-    const outputs = model.apply(inputs.length === 1 ? inputs[0] : [...inputs], { training }) as Tensor | Tensor[]
-    return [outputs].flat().map((t) => recorder.nodeOf(t))
+    try {
+      const outputs = model.apply(inputs.length === 1 ? inputs[0] : [...inputs], { training }) as Tensor | Tensor[]
+      return [outputs].flat().map((t) => recorder.nodeOf(t))
+    } finally {
+      for (const layer of parts) forgetMasks(layer)
+    }
+  })
+}
+
+/** Whether a model has regularizers, whose penalties tfjs and Keras add to the loss of a step. */
+export const hasPenalties = (model: LayersModel): boolean =>
+  model.layers.flatMap(within).some((layer) => ((layer as { losses?: readonly unknown[] }).losses?.length ?? 0) > 0)
+
+/** The penalties of a model's regularizers under a recorder, scalars, as `fit` adds them to its loss. */
+export const penaltiesOf = (
+  model: LayersModel,
+  recorder: Recorder,
+  weightNode: (weight: LayersModel['weights'][number]) => Node,
+): Node[] =>
+  withNodes(model, recorder, weightNode, () =>
+    (model as unknown as { calculateLosses(): Tensor[] }).calculateLosses().map((t) => recorder.nodeOf(t)),
+  )
+
+type Override = <T extends object>(target: T, key: keyof T & string, value: unknown) => void
+
+/** Runs something while the weights of a model read as nodes and writes to them go nowhere. */
+function withNodes<T>(
+  model: LayersModel,
+  recorder: Recorder,
+  weightNode: (weight: LayersModel['weights'][number]) => Node,
+  run: (override: Override) => T,
+): T {
+  const undo: (() => void)[] = []
+  const override: Override = (target, key, value) => {
+    Object.defineProperty(target, key, { value, configurable: true, writable: true, enumerable: true })
+    undo.push(() => delete target[key])
+  }
+  try {
+    for (const weight of model.weights as LayerVariable[]) {
+      const tensor = recorder.tensorOf(weightNode(weight))
+      override(weight, 'read', () => tensor)
+      override(weight, 'write', () => weight)
+    }
+    return run(override)
   } finally {
     for (const restore of undo.reverse()) restore()
-    for (const layer of parts) forgetMasks(layer)
   }
 }

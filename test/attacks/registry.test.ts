@@ -95,6 +95,26 @@ describe('isolated-inputs', () => {
   ])
 })
 
+describe('spear', () => {
+  const net = sequential()
+  net.add(layers.dense({ inputShape: [8], units: 60, activation: 'relu' }))
+  net.add(layers.dense({ units: 5 }))
+  withUniformWeights(net)
+  contractTests(attacks.spear, [
+    {
+      words: 'three samples behind a ReLU',
+      target: () => shared(net, 3, [2, 0, 4]),
+      options: {},
+      right: ['proven'],
+      check: ({ found }) => {
+        expect(found.data?.shape).toEqual([3, 8])
+        expect([...found.labels!].sort()).toEqual([0, 2, 4])
+      },
+    },
+    { words: 'a sigmoid', target: () => shared(dense, 2, [2, 0]), options: {}, right: ['refused'] },
+  ])
+})
+
 describe('token-set', () => {
   const model = randomGpt({ vocabularySize: 60, hidden: 12, heads: 2, positions: 8, layers: 2 })
   const embedded = sequential()
@@ -145,7 +165,7 @@ describe('gradient-matching', () => {
       words: 'one sample',
       target: () => shared(conv, 1, [2]),
       options,
-      right: ['matched'],
+      right: ['matched', 'proven'],
       check: ({ found, evidence, work }) => {
         secret(found.data?.dataSync(), [1, 6, 6, 1], 5e-2)
         expect(found.labels).toEqual([2])

@@ -82,7 +82,7 @@ describe('dlg check', () => {
         .map((line) => line.trim().replace(/ \\$/, ''))
         .join(' ')
     }
-    expect(commandAfter(/^ {2}ok +labels of /)).toBe(`${command} --labels infer`)
+    expect(commandAfter(/^ {2}ok +labels of /)).toBe(`${command} --attack label-inference`)
     expect(commandAfter(/^ {2}ok +everything is smooth /)).toBe(command)
     expect(stdout.match(/ dlg attack /g)).toHaveLength(2)
     // in its own words, and not in those of the call

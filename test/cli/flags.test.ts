@@ -19,7 +19,7 @@ describe('every option that has a flag', () => {
   })
 
   it('is one of the commands that search data too, but for how a client trains that they play', () => {
-    const client = ['batch-size', 'criterion', 'output', 'reduction', 'training', 'range']
+    const client = ['precision', 'batch-size', 'criterion', 'output', 'reduction', 'training', 'range']
     const search = flagged.map(([name, record]) => flagName(name, record)).filter((name) => !client.includes(name))
     expect(search).toEqual(expect.arrayContaining(['scale', 'priors', 'prior-easing', 'patience', 'budget', 'init']))
     expect(optionsOf('batch')).toEqual(expect.arrayContaining([...search, 'tv', 'time-limit']))
@@ -43,6 +43,7 @@ const TYPED: { [Name in keyof typeof MATCHING]?: readonly [word: string, value: 
   runtime: ['tfjs', 'tfjs'],
   batchSize: ['2', 2],
   scale: ['-0.5', -0.5],
+  precision: ['bfloat16', 'bfloat16'],
   preset: ['paper', 'paper'],
   labels: ['3,1', [3, 1]],
   distance: ['cosine', 'cosine'],

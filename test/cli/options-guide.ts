@@ -87,7 +87,11 @@ function ownRows({ options }: Command): Row[] {
 
 const code = (text: string): string => `\`${text}\``
 
-const section = (title: string, header: Row, rows: readonly Row[], level = '##'): string =>
-  [`${level} ${title}`, '', line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n')
-
-const line = (cells: Row): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+/** A heading and a table whose columns are aligned, as the formatter has them. */
+function section(title: string, header: Row, rows: readonly Row[], level = '##'): string {
+  const cells = [header, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
+  const widths = header.map((_, i) => Math.max(...cells.map((row) => row[i].length)))
+  const line = (row: Row) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`
+  const [head, ...body] = cells.map(line)
+  return [`${level} ${title}`, '', head, line(widths.map((width) => '-'.repeat(width))), ...body].join('\n')
+}

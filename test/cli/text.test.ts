@@ -65,6 +65,23 @@ describe('dlg text', () => {
     expect(readFileSync(folder.at('out/table.txt'), 'utf8').includes('[MASK]')).toBe(head === 'mlm')
   })
 
+  it('takes options of the search, and tells the way of the restart that came closest alone', async () => {
+    const argv = ['--iterations', '2', '--restarts', '2', '--seed', '-1', '--budget', '5000', '--time-limit', '5m']
+    await dlg(['text', SENTENCE, ...argv, '--out', folder.at('out')])
+    const { seed, options } = readJson(folder.at('out/result.json'))
+    expect(seed).toBe(-1)
+    const budget = { evaluations: 5000, milliseconds: 300_000 }
+    expect(options).toMatchObject({ iterations: 2, restarts: 2, budget, distance: 'balanced', tolerance: 1e-9 })
+    const rows = readFileSync(folder.at('out/table.txt'), 'utf8').trimEnd().split('\n').slice(1, -2)
+    expect(rows.map((row) => Number.parseInt(row, 10))).toEqual(rows.map((_, i) => 10 * i))
+    expect(rows.length).toBeLessThanOrEqual(3)
+  })
+
+  it('ends at a budget with the best so far', async () => {
+    const { code, stdout } = await dlg(['text', SENTENCE, '--budget', '5', '--out', folder.at('out')])
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^FAILED \(budget\), best so far: /)])
+  })
+
   it('calls a failure a failure', async () => {
     const { code, stdout } = await dlg(['text', SENTENCE, '--iterations', '1', '--out', folder.at('out')])
     expect(code).toBe(1)

@@ -108,7 +108,7 @@ export const isolatedSamples: Attack = {
 
 /** The gradient of the first dense layer, or why there is none. */
 function firstLayer(target: Target): { gradient?: DenseGradient; outputs?: number; refusal?: string } {
-  const { model, settings, gradients, known } = target
+  const { model, settings, dataGradients: gradients, known } = target
   if (model.inputs.length - known.length !== 1)
     return { refusal: `${model.inputs.length - known.length} inputs are searched; the first layer must read one` }
   let single: ReturnType<typeof traceGradient>

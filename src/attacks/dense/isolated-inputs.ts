@@ -1,22 +1,25 @@
 import { DlgError } from '../../errors/dlg-error'
 import { random } from '../../numbers/random'
 import { type DenseGradient, inputWidth } from './dense-gradient'
+import { memberships } from './sample-test'
 
 /** A vector on which several neurons agree: the input of one sample, or a mixture with equal weights at all these neurons. */
 export interface InputCandidate {
   /** [in] */
   readonly input: Float64Array
-  /** The neurons that support it, two at least, most certain first. */
+  /** The neurons that support it, most certain first. Two at least; one alone where it is certified. */
   readonly neurons: readonly number[]
+  /** Whether it is known to be a sample of the batch, from the option `layer`. */
+  readonly certified: boolean
   /** Greatest relative distance of one of them to the first. */
   readonly deviation: number
 }
 
 /** Candidates for the inputs of a batch, read from the neurons of a dense layer. */
 export interface IsolatedInputs {
-  /** The best supported candidate comes first. Only a proof decides whether a candidate is a sample of the batch. */
+  /** The best supported first. Where one is not certified, a proof must say whether it is a sample of the batch. */
   readonly candidates: readonly InputCandidate[]
-  /** Neurons whose quotient no other one supports: a mixture, or the input of a sample that reached them alone. */
+  /** Neurons whose quotient is no candidate: a mixture, or the input of a sample that reached one neuron alone. */
   readonly unsupported: readonly number[]
   /** Neurons without a gradient. */
   readonly silent: readonly number[]
@@ -28,6 +31,10 @@ export interface IsolationOptions {
   tolerance?: number
   /** Outputs of the model that the loss reads. Default: more than two. */
   outputs?: number
+  /** How many layers with an activation there are from this layer to the outputs, itself included. Default 1. */
+  hidden?: number
+  /** The layer's own weight and bias, in the shapes of the gradient. With them, candidates are tested for being samples. */
+  layer?: DenseGradient
 }
 
 /** Part of the largest bias gradient below which a neuron counts as silent: float32 leaves nothing of its quotient. */
@@ -46,18 +53,29 @@ const ALIKE = 1e-6
  *
  * It is no more than that: this layer alone cannot tell a sample from a mixture in equal proportions. Samples of one label
  * which a model is sure of, or sure against, have nearly proportional ∂z, and their mean may be the best supported of all.
- * With one output or two classes, and nothing but this ReLU between, all mixtures agree, and there are no candidates. What
- * a candidate is worth is said by a proof of the whole batch (`proofOf`).
+ * With one output or two classes, and nothing but this ReLU between, all mixtures agree, and there are no candidates without
+ * the option `layer`. A proof of the whole batch (`proofOf`) says what a candidate is worth.
+ *
+ * With `layer` every quotient is tested against the other neurons (`memberships`), whatever comes behind the layer: mixtures fall
+ * out, and where all samples of the batch show, those that are left are certified, with one neuron each as well. The batch must
+ * be smaller than the layer's input and its neurons for that.
  *
  * @throws DlgError `invalid-gradients`, `invalid-option`
  */
 export function isolatedInputs(gradient: DenseGradient, options: IsolationOptions = {}): IsolatedInputs {
-  const { tolerance = ALIKE, outputs = Infinity } = options
+  const { tolerance = ALIKE, outputs = Infinity, hidden = 1, layer } = options
   if (!(tolerance > 0 && tolerance < 1))
     throw new DlgError('invalid-option', `tolerance is ${tolerance}; it must be a number in (0, 1)`)
   if (!(outputs >= 1)) throw new DlgError('invalid-option', `outputs is ${outputs}; it must be a number of at least 1`)
+  if (!(Number.isInteger(hidden) && hidden >= 1))
+    throw new DlgError('invalid-option', `hidden is ${hidden}; it must be a whole number of at least 1`)
   const width = inputWidth(gradient)
   const { weight, bias } = gradient
+  if (layer && (layer.weight?.length !== weight.length || layer.bias?.length !== bias.length))
+    throw new DlgError(
+      'invalid-option',
+      `layer has ${layer.weight?.length} weights and ${layer.bias?.length} biases; its gradient has ${weight.length} and ${bias.length}`,
+    )
   const size = (i: number): number => Math.abs(bias[i])
   const all = Array.from({ length: bias.length }, (_, i) => i)
   const most = all.reduce((largest, i) => Math.max(largest, size(i)), 0)
@@ -85,12 +103,28 @@ export function isolatedInputs(gradient: DenseGradient, options: IsolationOption
       )
     }
   }
-  const supported = groups.filter(({ neurons }) => neurons.length > 1 && outputs > 2)
+  const found =
+    layer &&
+    memberships(
+      gradient,
+      layer,
+      groups.map(({ input }) => input),
+    )
+  const mixturesAgree = outputs <= 2 && hidden === 1
+  const supported = groups
+    .map((group, i) => ({ ...group, membership: found?.[i] ?? 'possible' }))
+    .filter(({ neurons, membership }) =>
+      membership === 'possible' ? neurons.length > 1 && !mixturesAgree : membership === 'sample',
+    )
+  const support = new Set(supported.flatMap(({ neurons }) => neurons))
   return {
     candidates: supported
       .sort((a, b) => b.neurons.length - a.neurons.length)
-      .map(({ input, neurons, deviation }) => ({ input, neurons, deviation })),
-    unsupported: groups.filter((group) => !supported.includes(group)).flatMap(({ neurons }) => neurons),
+      .map(({ input, neurons, deviation, membership }) => ({
+        ...{ input, neurons, deviation },
+        certified: membership === 'sample',
+      })),
+    unsupported: groups.flatMap(({ neurons }) => neurons).filter((neuron) => !support.has(neuron)),
     silent,
   }
 }

@@ -15,7 +15,7 @@ import type { LabelDecision, LabelStrategy } from './strategy'
 export function decideLabels(
   strategy: LabelStrategy,
   { name, node: output, criterion, weight }: TrainedOutput,
-  { trained, gradients, weights, settings: { batchSize, reduction } }: Target,
+  { trained, dataGradients: gradients, weights, settings: { batchSize, reduction } }: Target,
 ): LabelDecision {
   const nodes = trained.map((w) => g.parameter(output.graph, weightParameter(w), w.shape))
   const head = findHead(logitsOf(output) ?? output, nodes)

@@ -13,6 +13,7 @@ import type { PortableObjective } from './search/thread-task'
 export interface Attack extends Objective {
   /** With every choice made, those of `preset: 'auto'` too. */
   readonly settings: DecidedSettings
+  readonly objective: AttackObjective
   readonly runtime: string
   /** The objective as plain data, where another thread can open it. */
   readonly portable: PortableObjective | undefined
@@ -56,6 +57,7 @@ export async function compileAttack(objective: AttackObjective, settings: Decide
     return {
       ...objectiveIn(evaluator, layout, products, smooth),
       settings,
+      objective,
       runtime: executable.runtime,
       portable: evaluator.portable && {
         ...{ program: evaluator.portable, smoothed: smooth?.portable },

@@ -1,4 +1,5 @@
 import type { TargetOptions } from '../../client/target-options'
+import { RESIDUAL } from '../../measure/residual'
 import { type Attack, type Control, type OutcomeStatus, outcome } from '../contract/attack'
 import { type Leakage, leakage } from './leakage'
 import { type LeakageOptions, leakageOptions } from './options'
@@ -41,7 +42,7 @@ export const gradientMatching: Attack<MatchingOptions> = {
     })
     const { data, inputs, labels, evaluations, milliseconds, runtime } = leak
     const ended = outcome(NAME, started, control, {
-      status: STATUS[leak.status],
+      status: isProven(leak) ? 'proven' : STATUS[leak.status],
       reason: reasonOf(leak),
       found: { data, inputs, labels },
       evidence: { residual: Math.sqrt(Math.max(0, leak.relativeLoss)) },
@@ -53,6 +54,7 @@ export const gradientMatching: Attack<MatchingOptions> = {
 
 const STATUS: Readonly<Record<Leakage['status'], OutcomeStatus>> = {
   converged: 'matched',
+  undetermined: 'undetermined',
   'max-iterations': 'failed',
   stalled: 'failed',
   diverged: 'failed',
@@ -60,8 +62,17 @@ const STATUS: Readonly<Record<Leakage['status'], OutcomeStatus>> = {
   budget: 'cut',
 }
 
-function reasonOf({ status, relativeLoss, scaleHint }: Leakage): string {
+/** A match that is determined in every direction, as far as float32 gradients of the same data differ. */
+const isProven = ({ status, certainty, relativeLoss }: Leakage): boolean =>
+  status === 'converged' &&
+  certainty?.determined === true &&
+  certainty.examined === 'every direction' &&
+  Math.sqrt(relativeLoss) <= RESIDUAL
+
+function reasonOf({ status, relativeLoss, scaleHint, certainty }: Leakage): string {
   const loss = `relative loss ${relativeLoss.toExponential(1)}`
   if (status === 'converged') return `these data have the shared gradient (${loss})`
+  if (status === 'undetermined')
+    return `these data have the shared gradient (${loss}), and ${(100 * (certainty?.fraction ?? 0)).toFixed(0)} % of their numbers could be otherwise`
   return `the search ended ${status} at ${loss}${scaleHint ? `; ${scaleHint}` : ''}`
 }

@@ -3,8 +3,10 @@ import type { Model } from '../../client/model/model'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
-import type { Status } from '../../measure/verdict'
+import type { LeakageStatus } from '../../measure/verdict'
 import { type Attack, compileAttack } from './attack'
+import { attackCertainty } from './certainty'
+import { certaintyTensors, type LeakageCertainty } from './certainty-tensors'
 import { objectiveOf } from './objective/attack-objective'
 import type { LeakageOptions, Settings } from './options'
 import { leakageOptions } from './options'
@@ -18,8 +20,13 @@ import { traceTarget } from './trace-target'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
 export interface Leakage extends Reconstruction, FittedScale {
-  /** Only `converged` means that the shared gradient was matched; anything else is a failed attack, not a safe gradient. */
-  readonly status: Status
+  /**
+   * `converged` and `undetermined` mean that the shared gradient was matched; anything else is a failed attack, not a safe
+   * gradient. After `undetermined`, part of what was found is not determined by what was shared: `certainty` says which.
+   */
+  readonly status: LeakageStatus
+  /** How far what was shared determines what was found; undefined without a match, without the option, or when cut short. */
+  readonly certainty: LeakageCertainty | undefined
   /** The objective at the reconstruction. */
   readonly loss: number
   /** The gradient distance there in units of the shared gradient. */
@@ -105,6 +112,8 @@ async function report(attack: Attack, progress: Progress, trials: readonly Trial
   const milliseconds = progress.milliseconds()
   const { status } = cut ?? best
   const scale = await fitScale(attack, best.point, status, settings)
+  const asked = settings.certainty !== false && status === 'converged'
+  const certainty = asked ? await attackCertainty(attack, best, settings, progress) : undefined
   const found = reconstruction(attack, best.point)
   const ended = trials.map(
     (trial): LeakageTrial => ({
@@ -118,7 +127,8 @@ async function report(attack: Attack, progress: Progress, trials: readonly Trial
   return {
     ...scale,
     ...found,
-    status,
+    status: certainty?.determined === false ? 'undetermined' : status,
+    certainty,
     loss: best.loss,
     relativeLoss: best.relativeLoss,
     history: best.history,
@@ -132,6 +142,7 @@ async function report(attack: Attack, progress: Progress, trials: readonly Trial
     dispose() {
       found.dispose()
       disposeTensors(ended.map(({ data }) => data))
+      if (certainty) disposeTensors(certaintyTensors(certainty))
     },
   }
 }

@@ -34,7 +34,7 @@ export function decidePreset(settings: Settings, target: Target, traced: TracedG
   if (!isImage(traced.data.shape)) return robust(`${found}, but the data are no images`)
   if (!auto?.homotopy) return robust(`${found}, but the caller gave ${auto?.otherwise}`)
   const alone = settings.batchSize === 1 && traced.inputs.length === 1
-  if (alone && exactData(traced.data, traced.trainedNodes, [traced.loss], target.gradients))
+  if (alone && exactData(traced.data, traced.trainedNodes, [traced.loss], target.dataGradients))
     return robust(`${found}, but the gradient of the first layer gives the data in closed form`)
   return { ...settings, ...auto.homotopy, chosen: { name: 'homotopy', reason: found } }
 }

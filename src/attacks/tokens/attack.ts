@@ -25,7 +25,7 @@ export const tokenSets: Attack = {
     const started = performance.now()
     const [at] = tables(target)
     const { name, shape } = target.trained[at]
-    const table = { data: target.gradients[at], width: shape[shape.length - 1] }
+    const table = { data: target.dataGradients[at], width: shape[shape.length - 1] }
     const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1)
     const touched = tokenSet(table)
     // where the table is the output matrix too, every row has a gradient

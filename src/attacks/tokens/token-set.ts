@@ -48,7 +48,7 @@ export function rowNorms(table: Table): Float64Array {
  * The tokens of the sentence, from the gradient of the embedding table alone: only their rows are touched.
  *
  * @param threshold least norm of a row that counts
- * @throws DlgError `invalid-gradients` as {@link rowNorms}; `invalid-option` for a threshold that is no number from 0
+ * @throws DlgError `invalid-gradients` as `rowNorms`; `invalid-option` for a threshold that is no number from 0
  */
 export function tokenSet(embeddingGradient: Table, threshold = 0): number[] {
   if (!(threshold >= 0)) throw new DlgError('invalid-option', `threshold is ${threshold}; it must be a number from 0`)
@@ -99,7 +99,7 @@ export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, cou
   return [...hidden, ...others.slice(0, count)].sort((a, b) => a - b)
 }
 
-/** How long the sentence was: position rows beyond it have no gradient. @throws DlgError `invalid-gradients` as {@link rowNorms} */
+/** How long the sentence was: position rows beyond it have no gradient. @throws DlgError `invalid-gradients` as `rowNorms` */
 export function sequenceLength(positionGradient: Table): number {
   return rowNorms(positionGradient).findLastIndex((norm) => norm > 0) + 1
 }

@@ -11,16 +11,22 @@ data. Writes data.npz (the reconstruction as data, label probabilities as target
 pictures, and result.json. Gradients are told apart by the names in model.json; a file without names counts by its
 order. How the client trains must be said as it is: loss, reduction, batch size, range of the data. Without --original
 nobody knows the data, so the best that is said is that the gradient was matched: look at what came back. dlg check
-tells beforehand whether the model can be attacked.`,
+tells beforehand whether the model can be attacked, and by what. --attack runs another attack than the search: those in
+closed form take less than a second.`,
   options: FILE_ATTACK_OPTIONS,
   examples: [
     'dlg attack --model model/model.json --gradients gradients.safetensors',
     'dlg attack --model model.json --gradients grads.npz --layout pytorch --map layers.json --batch-size 4 --labels infer',
+    'dlg attack --model mlp.json --gradients grads.npz --attack spear',
     'dlg attack --model model.json --before w0.npz --after w1.npz --learning-rate 0.01 --original photo.png',
   ],
   async run(args, terminal) {
     const options = fileAttack(args)
     // what it pulls in takes a while to load, and wrong input should be told at once
+    if (options.attack !== 'gradient-matching') {
+      const { attackByName } = await import('../attack-by-name')
+      return attackByName(options.attack, options, terminal)
+    }
     const { attackFile } = await import('../attack-file')
     return attackFile(options, terminal)
   },

@@ -43,7 +43,7 @@ export interface TracedGradient {
   readonly output: Node
   /** What each is compared with. */
   readonly targets: readonly Node[]
-  /** Σ weight · loss after reduction, a scalar. */
+  /** Σ weight · loss after reduction, and the penalties of the model's own regularizers: a scalar. */
   readonly loss: Node
   readonly gradients: readonly Node[]
   /** Nodes of all weights, in the model's order. */
@@ -97,17 +97,30 @@ export function traceGradient(
     const loss = lossOf(output.criterion, output.node, target, training.reduction, captured)
     return output.weight === 1 ? loss : g.scale(loss, output.weight)
   })
-  const loss = losses.reduce(g.add)
+  const ofData = losses.reduce(g.add)
+  const penalty = penaltyOf(model, { graph, captured }, weightNodes)
+  const loss = penalty ? g.add(ofData, penalty) : ofData
   const inputs = nodes.filter((node): node is Node<'input'> => node.op === 'input')
   const trained = model.weights.filter((w) => w.trainable)
   const trainedNodes = weightNodes.filter((_, i) => model.weights[i].trainable)
-  requireReach(model, trainedNodes, loss)
+  requireReach(model, trainedNodes, ofData)
   const gradients = g.grad(loss, trainedNodes)
   const [data, output] = [inputs[0], outputs[0].node]
   return {
     ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained, trainedNodes },
     ...{ outputs, output, targets, loss, gradients },
   }
+}
+
+/** The sum of what the model's own regularizers add to the loss; undefined where there are none. */
+export function penaltyOf(
+  model: OpenModel,
+  { graph, captured }: Traced,
+  weightNodes: readonly Node[],
+): Node | undefined {
+  if (!model.penalties) return undefined
+  const found = record(graph, captured, (recorder) => model.penalties!(recorder, weightNodes))
+  return found.length > 0 ? found.reduce(g.add) : undefined
 }
 
 /** A gradient that is zero whatever the data says nothing about them. */

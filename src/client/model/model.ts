@@ -62,6 +62,8 @@ export interface OpenModel {
   readonly layerOrder?: readonly string[]
   /** Runs the forward pass under a recorder, on recorded tensors; `nodes` are the weights' nodes, in order. */
   forward(recorder: Recorder, inputs: readonly Tensor[], nodes: readonly Node[], training: boolean): ModelOutput[]
+  /** What regularizers add to the loss of a step, scalars of the weights alone; undefined where there are none. */
+  penalties?(recorder: Recorder, nodes: readonly Node[]): Node[]
 }
 
 /** @throws DlgError `invalid-model` when the model is not built, or has no trained weights */

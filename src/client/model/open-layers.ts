@@ -1,6 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../../errors/dlg-error'
-import { applyLayers } from '../../trace'
+import { applyLayers, hasPenalties, penaltiesOf } from '../../trace'
 import { uniqueNames } from './each'
 import type { OpenModel } from './model'
 
@@ -39,5 +39,11 @@ export function openLayers(model: LayersModel): OpenModel {
       const outputs = applyLayers(model, recorder, tensors, (w) => nodeOf.get(w)!, training)
       return outputs.map((node, i) => ({ name: outputNames[i], node }))
     },
+    ...(hasPenalties(model) && {
+      penalties(recorder, nodes) {
+        const nodeOf = new Map(ordered.map((w, i) => [w, nodes[i]]))
+        return penaltiesOf(model, recorder, (w) => nodeOf.get(w)!)
+      },
+    }),
   }
 }

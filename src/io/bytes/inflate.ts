@@ -1,13 +1,11 @@
-import { inflateRawSync } from 'node:zlib'
 import { DlgError } from '../../errors/dlg-error'
 import { crc32 } from './crc32'
 import { quote } from './untrusted'
 import type { ZipMember } from './zip-directory'
+import { inflateRaw } from './zlib'
 
 /**
  * A member's bytes. Allocates no more than the size that the directory declares, which the caller has checked.
- *
- * node:zlib, since fflate neither stops at a size nor checks the sum.
  *
  * @throws DlgError `invalid-file` when the member is encrypted, packed by another method than deflate, larger or smaller
  * than declared, or its checksum differs.
@@ -28,14 +26,12 @@ export function unpackMember(member: ZipMember, name: string): Uint8Array {
 }
 
 function inflate({ packed, size }: ZipMember, subject: string): Uint8Array {
+  let bytes: Uint8Array | undefined
   try {
-    // One chunk that is never filled: zlib would else collect pieces, and join them into as much memory again.
-    return inflateRawSync(packed, { maxOutputLength: Math.max(1, size), chunkSize: Math.max(64, size + 1) })
+    bytes = inflateRaw(packed, size)
   } catch (cause) {
-    const tooLarge = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-    const reason = tooLarge
-      ? `inflates to more than the ${size} bytes that the directory says`
-      : `is corrupt: ${(cause as Error).message}`
-    throw new DlgError('invalid-file', `${subject} ${reason}`, { cause })
+    throw new DlgError('invalid-file', `${subject} is corrupt: ${(cause as Error).message}`, { cause })
   }
+  if (bytes) return bytes
+  throw new DlgError('invalid-file', `${subject} inflates to more than the ${size} bytes that the directory says`)
 }

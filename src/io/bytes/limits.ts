@@ -11,6 +11,7 @@ export interface ReadLimits {
   readonly maximumBytes?: number
 }
 
+/** What is read of a file of tensors, and how much it may take. */
 export interface ReadOptions extends ReadLimits {
   /** Tensors that are left out: they are not unpacked, and nothing in them can refuse the file. */
   readonly ignore?: Ignore

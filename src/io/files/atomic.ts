@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { DlgError } from '../../errors/dlg-error'
 
 /**
- * Writes a file whole or not at all: into a temporary file beside it, then renamed over it.
+ * Writes a file whole or not at all, in Node: into a temporary file beside it, then renamed over it.
  *
  * Missing folders are made. On failure the temporary file is removed and whatever was at `path` stays. Temporary files that
  * a killed process left there for this path are removed once they are an hour old.

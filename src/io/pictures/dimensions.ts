@@ -1,6 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
 import { MAX_PIXELS } from './raster'
 
+/** Limits before a picture is decoded. */
 export interface ImageLimits {
   /**
    * The most pixels that are decoded, at most 50 million; a pixel takes 12 bytes once decoded, and up to 30 on the way.

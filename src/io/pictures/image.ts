@@ -1,6 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 import { checkBytes, startsWith } from '../bytes/untrusted'
-import { readBytes } from '../files/read-bytes'
+import { readBytes } from '../files/disk'
 import type { ImageLimits } from './dimensions'
 import { decodeJpeg } from './jpeg'
 import { decodePng } from './png'
@@ -62,7 +62,7 @@ function otherPicture(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * Reads and decodes an image file; see {@link decodeImage}.
+ * Reads and decodes an image file, in Node; see {@link decodeImage}, which a browser needs.
  *
  * @throws DlgError `invalid-file` naming the path when it is missing, not a file, unreadable or not a sound image.
  */

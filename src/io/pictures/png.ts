@@ -1,6 +1,7 @@
-import { inflateSync } from 'node:zlib'
 import { type DecodedPng, decode, encode } from 'fast-png'
 import { DlgError } from '../../errors/dlg-error'
+import { joined } from '../bytes/joined'
+import { inflateZlib } from '../bytes/zlib'
 import { checkDimensions, type ImageLimits } from './dimensions'
 import { compositeOnWhite } from './png-pixels'
 import { checkImage, type Image, toByte } from './raster'
@@ -79,7 +80,7 @@ function splitChunks(bytes: Uint8Array, name: string): Chunk[] {
 }
 
 function joinChunks(bytes: Uint8Array, chunks: readonly Chunk[]): Uint8Array {
-  return Buffer.concat([bytes.subarray(0, SIGNATURE_BYTES), ...chunks.map((chunk) => chunk.whole)])
+  return joined([bytes.subarray(0, SIGNATURE_BYTES), ...chunks.map((chunk) => chunk.whole)])
 }
 
 function readHeader(data: Uint8Array, name: string): Header {
@@ -98,10 +99,10 @@ function readHeader(data: Uint8Array, name: string): Header {
 /** Inflates once under a limit, because the decoder has none: a small file can inflate to a thousand times its size. */
 function checkImageData(chunks: readonly Chunk[], header: Header, name: string): void {
   const expected = rawSize(header)
-  const deflated = Buffer.concat(chunks.filter((chunk) => chunk.type === 'IDAT').map((chunk) => chunk.data))
-  let size: number
+  const deflated = joined(chunks.filter((chunk) => chunk.type === 'IDAT').map((chunk) => chunk.data))
+  let size: number | string
   try {
-    size = inflateSync(deflated, { maxOutputLength: expected }).length
+    size = inflateZlib(deflated, expected)?.length ?? `more than ${expected}`
   } catch (cause) {
     throw new DlgError('invalid-file', `${name}: corrupt PNG, its image data: ${(cause as Error).message}`, { cause })
   }

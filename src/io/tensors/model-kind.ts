@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { DlgError } from '../../errors/dlg-error'
 import { isRecord, startsWith } from '../bytes/untrusted'
 import { readZipDirectory } from '../bytes/zip-directory'
+import { fileIn } from '../files/disk'
 import { DISCO_MODEL, isDiscoModel } from './disco-model'
 import { signatureOf } from './refused-formats'
 import { detectFormat } from './tensor-format'
@@ -106,10 +105,10 @@ function byName(bytes: Uint8Array, path: string): Kind {
 
 /** Says of a folder that was given as a model which file or which conversion is meant. */
 export function folderForModel(path: string): DlgError {
-  const has = (name: string) => existsSync(join(path, name))
-  const way = has('model.json')
-    ? `give ${join(path, 'model.json')}`
-    : has('saved_model.pb')
+  const model = fileIn(path, 'model.json')
+  const way = model
+    ? `give ${model}`
+    : fileIn(path, 'saved_model.pb')
       ? `it is a SavedModel: with IN for it, ${OF_SAVED_MODEL}`
       : 'give the file'
   return new DlgError('invalid-file', `${path}: is a directory; ${NEEDED}: ${way}`)

@@ -1,10 +1,9 @@
-import { basename } from 'node:path'
 import { DlgError } from '../../errors/dlg-error'
 import { isWhole } from '../../numbers/stored-dtype'
 import { ignores } from '../bytes/ignore'
 import type { ReadOptions } from '../bytes/limits'
 import { checkBytes, isRecord, quote } from '../bytes/untrusted'
-import { readBytes } from '../files/read-bytes'
+import { nameOf, readBytes } from '../files/disk'
 import { type NamedTensors, toFloat32 } from './float32-tensor'
 import { parseJson } from './json-tensors'
 import { openMsgpack } from './msgpack'
@@ -27,7 +26,7 @@ import { openTfjsWeights } from './tfjs-model'
  * names it. Python pickles, among them PyTorch's `.pt`, `.pth` and `.bin`, are never read; the message tells how to
  * convert them.
  *
- * @param source a path, or a file's bytes.
+ * @param source a file's bytes, or in Node its path.
  * @returns the tensors by name, in the file's order. As gradients: the Map itself, or `[...tensors.values()]`
  * in the order of the weights.
  * @throws DlgError `invalid-file` naming what is wrong and what would be right; `invalid-data` when `source` is neither;
@@ -100,7 +99,9 @@ interface Source {
 
 const openers: Readonly<Record<TensorFormat, (source: Source) => Iterable<StoredTensor>>> = {
   safetensors: floatsOfSafetensors,
-  npy: ({ bytes, name, path = 'array' }) => [{ name: basename(path).replace(/\.npy$/i, ''), ...openNpy(bytes, name) }],
+  npy: ({ bytes, name, path }) => [
+    { name: path === undefined ? 'array' : nameOf(path).replace(/\.npy$/i, ''), ...openNpy(bytes, name) },
+  ],
   npz: ({ bytes, name, options, ignored }) => openNpz(bytes, options, name, ignored),
   json: openJson,
   msgpack: ({ bytes, name }) => openMsgpack(bytes, name),
@@ -145,6 +146,6 @@ function openJson({ bytes, name, path }: Source): StoredTensor[] {
   if (path !== undefined) return openTfjsWeights(path)
   throw new DlgError(
     'invalid-file',
-    `${name}: is a tfjs model.json, should be given by its path: the weights lie beside it`,
+    `${name}: is a tfjs model.json, should be given by its path, in Node: the weights lie beside it`,
   )
 }

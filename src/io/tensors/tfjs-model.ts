@@ -1,8 +1,7 @@
-import { realpathSync, statSync } from 'node:fs'
-import { dirname, join, sep } from 'node:path'
 import { DlgError } from '../../errors/dlg-error'
+import { joined } from '../bytes/joined'
 import { isRecord, quote } from '../bytes/untrusted'
-import { readBytes } from '../files/read-bytes'
+import { beside, isFolder, readBytes } from '../files/disk'
 import type { NamedTensors } from './float32-tensor'
 import { parseJson } from './json-tensors'
 import { folderForModel, keras3, notModelJson } from './model-kind'
@@ -38,7 +37,8 @@ export interface ModelArtifacts {
 /**
  * Reads the weights beside a tfjs `model.json`: float32, int32 and bool, also quantised to float16, uint8 or uint16.
  *
- * Integers must fit float32 exactly. Shards are read from the folder of `model.json` and below it, from nowhere else.
+ * It needs Node. Integers must fit float32 exactly. Shards are read from the folder of `model.json` and below it, from nowhere
+ * else.
  *
  * @returns the weights by name, in the manifest's order.
  * @throws DlgError `invalid-file` naming the path when a file is missing or malformed, the manifest names a file
@@ -94,7 +94,7 @@ function specOf({ name, shape, dtype, stored, scale, min }: TfjsWeight): WeightS
 }
 
 function readModelJson(path: string): Record<string, unknown> {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw folderForModel(path)
+  if (isFolder(path)) throw folderForModel(path)
   const bytes = readBytes(path)
   if (!isJson(bytes)) throw notModelJson(bytes, path)
   const json = parseJson(bytes, path)
@@ -111,36 +111,16 @@ function readGroups(json: Record<string, unknown>, path: string): { group: TfjsG
 }
 
 /**
- * Where a shard lies. Links are resolved first: the name of a link says nothing about the file that it leads to. Caches of
- * models keep all files elsewhere and link to them, so the folder where `model.json` itself really lies will do too.
+ * Where a shard lies, with links resolved.
  *
- * @throws DlgError `invalid-file` when a link leads out of both folders, so that a model from elsewhere cannot make the
- * reader open other files of the machine.
+ * @throws DlgError `invalid-file` when a link leads out of the folder, so that a model from elsewhere cannot make the reader
+ * open other files of the machine.
  */
 function shardPath(path: string, shard: string): string {
-  const named = join(dirname(path), shard)
-  let folders: string[]
-  let real: string
-  try {
-    folders = [realpathSync(dirname(path)), dirname(realpathSync(path))]
-    real = realpathSync(named)
-  } catch {
-    // Missing, or a link in a circle: reading it says so.
-    return named
-  }
-  if (folders.some((folder) => real.startsWith(folder.endsWith(sep) ? folder : folder + sep))) return real
+  const found = beside(path, shard)
+  if (found.inside) return found.path
   throw new DlgError(
     'invalid-file',
-    `${path}: the shard ${quote(shard)} is a link out of the folder of model.json, to ${quote(real)}; copy the file into the folder`,
+    `${path}: the shard ${quote(shard)} is a link out of the folder of model.json, to ${quote(found.path)}; copy the file into the folder`,
   )
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    whole.set(part, offset)
-    offset += part.length
-  }
-  return whole
 }

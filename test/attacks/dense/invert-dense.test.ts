@@ -6,6 +6,7 @@ import { type DenseGradient, invertDense, isolatedInputs, proofOf } from '../../
 import { relativeError, uniform } from '../../oracle'
 import { leavesNoTensors } from '../../tensors'
 import { denseNet, numbers, sample, withUniformWeights } from '../matching/tiny'
+import { type Batch, batch } from '../spear/batches'
 
 leavesNoTensors()
 
@@ -143,6 +144,50 @@ describe('a batch behind a ReLU', () => {
     expect([...unsupported].sort()).toEqual([0, 1, 2])
   })
 
+  it('hides nothing of two classes where several layers follow', () => {
+    const felt = [
+      [1, 2, 0],
+      [2, 4, 1],
+    ]
+    const gradient = gradientOf(inputs.slice(0, 2), felt)
+    expect(isolatedInputs(gradient, { outputs: 2, hidden: 2 }).candidates).toHaveLength(1)
+    expect(isolatedInputs(gradient, { outputs: 2, hidden: 1 }).candidates).toHaveLength(0)
+  })
+
+  describe("with the layer's own weights", () => {
+    const certified = ({ layer, gradient, rows }: Batch, classes: number) => {
+      const { candidates } = isolatedInputs(gradient, { outputs: classes, layer })
+      return candidates.map(({ input, certified }) => ({
+        certified,
+        distance: Math.min(...rows.map((row) => relativeError(input, row))),
+      }))
+    }
+
+    it.each([1, 2, 3, 4])('certifies every sample of two classes, and no mixture (seed %i)', (seed) => {
+      const found = certified(batch(seed, { samples: 4, inputs: 100, units: 200, classes: 2 }), 2)
+      expect(found.map((candidate) => candidate.certified)).toEqual([true, true, true, true])
+      for (const { distance } of found) expect(distance).toBeLessThan(1e-4)
+    })
+
+    it('never gives a row that is not a sample', () => {
+      const sizes = [
+        { samples: 3, inputs: 20, units: 60, classes: 6, positive: true },
+        { samples: 3, inputs: 20, units: 60, classes: 2 },
+        { samples: 6, inputs: 40, units: 80, classes: 2, second: 40 },
+        { samples: 6, inputs: 40, units: 80, classes: 2, positive: true },
+        { samples: 4, inputs: 40, units: 80, classes: 5, activation: 'sigmoid' as const },
+      ]
+      for (let seed = 1; seed <= 12; seed++)
+        for (const size of sizes)
+          for (const { distance } of certified(batch(seed, size), size.classes)) expect(distance).toBeLessThan(1e-4)
+    })
+
+    it('says nothing where the batch is as large as the layer', () => {
+      const { gradient, layer } = batch(1, { samples: 9, inputs: 8, units: 40, classes: 2 })
+      expect(isolatedInputs(gradient, { outputs: 2, layer }).candidates).toEqual([])
+    })
+  })
+
   it('does not take nearly proportional mixtures for alike: samples of one label in a saturated soft-max', async () => {
     const model = sequential()
     model.add(layers.dense({ inputShape: [10], units: 60, activation: 'relu' }))
@@ -225,7 +270,13 @@ describe('wrong input is refused', () => {
     expect(() => invertDense(gradient, tolerance)).toThrow(expect.objectContaining({ code: 'invalid-option' }))
   })
 
-  it.each([{ tolerance: 0 }, { tolerance: 1 }, { outputs: 0 }])('%j', (options) => {
+  it.each([
+    { tolerance: 0 },
+    { tolerance: 1 },
+    { outputs: 0 },
+    { hidden: 0 },
+    { layer: { weight: Float64Array.of(1, 2), bias: Float64Array.of(1) } },
+  ])('%j', (options) => {
     const gradient = { weight: Float64Array.of(1), bias: Float64Array.of(1) }
     expect(() => isolatedInputs(gradient, options)).toThrow(expect.objectContaining({ code: 'invalid-option' }))
   })

@@ -421,7 +421,7 @@ describe('options', () => {
       ],
     ),
     [{ optimizer: { ...adam(), restart: 5 } }, 'optimizer.restart is 5', 'a function'],
-    [{ preset: 'fast' }, "preset is 'fast'", "'auto' or 'robust' or 'homotopy' or 'inverting-gradients' or 'paper'"],
+    [{ preset: 'fast' }, "preset is 'fast'", "'robust' or 'homotopy' or 'inverting-gradients' or 'paper'"],
     [{ preset: null }, 'preset is null'],
     [{ init: 'zeros' }, "init is 'zeros'", "'gray' or 'normal' or 'uniform' or {data, labels}"],
     [{ init: null }, 'init is null'],

@@ -195,7 +195,9 @@ describe('readTfjsWeights', () => {
     const path = written(f32(['w.bin']), { 'w.bin': bytesOf(Float32Array.of(1, 2, 3)) })
     expect([...readTensors(path)]).toEqual([['w', { shape: [3], data: Float32Array.of(1, 2, 3), dtype: 'float32' }]])
     const error = thrown(() => readTensors(Buffer.from(JSON.stringify(f32(['w.bin'])))))
-    expect(error.message).toBe('tensors: is a tfjs model.json, should be given by its path: the weights lie beside it')
+    expect(error.message).toBe(
+      'tensors: is a tfjs model.json, should be given by its path, in Node: the weights lie beside it',
+    )
   })
 })
 

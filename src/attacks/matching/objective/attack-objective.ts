@@ -9,6 +9,7 @@ import type { Settings } from '../options'
 import type { Point } from '../point'
 import { smoothedClient } from '../smoothing'
 import { startPoint } from '../start'
+import type { Targets } from '../targets/targets'
 import type { TracedTarget } from '../trace-target'
 import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective'
 import { defaultPriors } from './prior'
@@ -33,6 +34,23 @@ export interface AttackObjective {
   readonly priorWeight: number | undefined
   /** Relative loss that rounding leaves of the client's own data. */
   readonly rounding: number
+  /** The objective without priors in units of the relative loss. */
+  readonly objectivePerLoss: number
+  /** What certainty is computed from. Built when it is asked for. */
+  unconstrained(): UnconstrainedPrograms
+}
+
+/**
+ * Programs whose unknowns are the searched inputs and the targets themselves, in place of the numbers that a soft-max or a
+ * sigmoid turns into targets.
+ */
+export interface UnconstrainedPrograms {
+  /** The distance without priors, as an objective: its value, the distance, and one derivative per unknown. */
+  readonly objective: Program
+  /** The client's gradient, one output per trained weight. */
+  readonly gradients: Program
+  /** The factor that brings it closest to the shared one. */
+  readonly scale: Program
 }
 
 /**
@@ -69,11 +87,32 @@ export async function objectiveOf(
     ...known.map((input) => [knownParameter(input), input.values] as const),
     ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
   ])
-  const start = await startPoint(withClosedForm(settings, traced, gradients), point.inputs, point.targets)
+  const start = await startPoint(withClosedForm(settings, traced, target.dataGradients), point.inputs, point.targets)
   const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
-  return { program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding }
+  const objectivePerLoss = weight * unit
+  const unconstrained = () => unconstrainedPrograms(traced, targets, settings)
+  return {
+    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding },
+    ...{ objectivePerLoss, unconstrained },
+  }
+}
+
+function unconstrainedPrograms(
+  traced: TracedGradient,
+  targets: readonly Targets[],
+  { distance }: Settings,
+): UnconstrainedPrograms {
+  const searched = targets.filter(({ input }) => input)
+  const free = searched.map(({ node, output }) => g.input(traced.graph, `targets of ${output.name}`, node.shape))
+  const unknowns = [...traced.inputs, ...free]
+  const gradients = g.substitute(traced.gradients, new Map(searched.map(({ node }, i) => [node, free[i]])))
+  return {
+    objective: objectiveProgram({ ...traced, gradients }, unknowns, distance, []),
+    gradients: { inputs: unknowns, outputs: gradients },
+    scale: { inputs: unknowns, outputs: [fittingScale(gradients, sharedNodes(traced))] },
+  }
 }
 
 const withInput = ({ inputs, outputs }: Program, input: g.Node<'input'>): Program => ({

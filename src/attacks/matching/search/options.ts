@@ -83,6 +83,12 @@ export interface SearchOptions {
   /** Most work; what is exceeded first ends the attack with the best point so far. */
   budget?: { evaluations?: number; milliseconds?: number }
   /**
+   * Whether a match is followed by a second question: how far does what was shared determine the data? A match that is not
+   * determined has the status `undetermined`. Takes at most 200 evaluations; up to 1,500 for 128 unknowns or fewer, where every
+   * combination is looked at. `bars` adds error bars, for the work of eight more searches. Default false.
+   */
+  certainty?: boolean | 'bars'
+  /**
    * Compares the objective with a trusted runtime once, at the start, where it runs on anything but onnxruntime's CPU, the tfjs
    * backends cpu and wasm, or `reference`: a graphics backend can compute garbage without an error. Default true.
    */
@@ -178,6 +184,14 @@ export const SEARCH = {
       value: 'N|TIME',
       read: readBudget,
       right: 'a number of evaluations such as 5000, or a time such as 30s or 5m',
+    },
+  },
+  certainty: {
+    help: 'after a match, how far what was shared determines the data: true, false, bars (with error bars)',
+    default: false as boolean | 'bars',
+    check(value: boolean | 'bars', name: string): boolean | 'bars' {
+      if (typeof value === 'boolean' || value === 'bars') return value
+      throw invalid(`${name} is ${show(value)}; it must be true, false or 'bars'`)
     },
   },
   verifyRuntime: {

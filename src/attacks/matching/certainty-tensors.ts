@@ -1,0 +1,125 @@
+import * as tf from '@tensorflow/tfjs-core'
+import type { Certainty } from '../../measure/certainty/certainty'
+import type { UnknownGroup } from '../../measure/certainty/curvature'
+import type { Part } from './point'
+
+/**
+ * How far what was shared determines what was found. The tensors belong to the leak, and its `dispose()` frees them.
+ *
+ * It is computed around the reconstruction and without the original. It says nothing of other data far away that would give the
+ * same gradient.
+ */
+export interface LeakageCertainty {
+  /**
+   * Whether every unknown and every combination of unknowns that was looked at moves what was shared. Where `examined` is
+   * not 'every direction', there may be others.
+   */
+  readonly determined: boolean
+  /**
+   * What can change by a tenth of its range or more while what was shared stays the same to the floor. Where `examined` is not
+   * 'every direction', more may be undetermined.
+   */
+  readonly undetermined: {
+    /** Boolean, in the shape of the first searched input: its numbers that can. */
+    readonly data: tf.Tensor
+    /** The same for every searched input, by name. */
+    readonly inputs: tf.NamedTensorMap
+    /** Outputs whose searched targets can. */
+    readonly labels: readonly string[]
+    /** Whether the fitted factor can; false where it was not fitted. */
+    readonly scale: boolean
+  }
+  /** The part of the numbers of all searched inputs that is undetermined, from 0 to 1. */
+  readonly fraction: number
+  /** Combinations of unknowns that change together while what was shared stays the same, the freest first; at most 8. */
+  readonly directions: readonly CertaintyDirection[]
+  /** How many combinations are free. Of a subspace, there are at least this many. */
+  readonly free: number
+  /**
+   * Standard deviation of every number of the searched inputs, by name, in the data's units; only with `certainty: 'bars'`. From
+   * eight searches on noise of the floor's size that begin near the reconstruction and end at the same relative loss. Rather
+   * too large than too small.
+   */
+  readonly bars: tf.NamedTensorMap | undefined
+  /** The relative loss that cannot be told from none: the precision of what was shared, or the relative loss that was reached. */
+  readonly floor: number
+  readonly examined: Certainty['examined']
+  readonly evaluations: number
+}
+
+/** One free combination. Added to the reconstruction, times −1 to 1, it leaves what was shared the same to first order. */
+export interface CertaintyDirection {
+  /** Change of every searched input, by name. The number that changes most does so by its whole range. */
+  readonly inputs: tf.NamedTensorMap
+  /** Change of the searched targets, by output. */
+  readonly targets: tf.NamedTensorMap
+  /** Relative squared change of what was shared. */
+  readonly sensitivity: number
+}
+
+/** Freedom from which a number counts as undetermined: a tenth of its range. */
+const LOOSE = 0.1
+/** The same of a subspace, where one direction may stand for many: a number that hardly moves in it may move in another. */
+const LOOSE_IN_SUBSPACE = 0.01
+const MOST_DIRECTIONS = 8
+
+/** The result as tensors that the caller owns. */
+export function inTensors(
+  certainty: Certainty,
+  groups: readonly UnknownGroup[],
+  inputs: readonly Part[],
+  targets: readonly Part[],
+  scale: boolean,
+): LeakageCertainty {
+  const { freedom, directions, bars, determined, floor, examined, evaluations } = certainty
+  const parts = [...inputs, ...targets]
+  const numbers = (values: ArrayLike<number>, from: number, to: number): tf.NamedTensorMap =>
+    Object.fromEntries(
+      groups.slice(from, to).map(({ start, size, name }, i) => {
+        const own = Float32Array.from({ length: size }, (_, k) => values[start + k])
+        return [name, tf.tensor(own, [...parts[from + i].shape], 'float32')]
+      }),
+    )
+  const loose = (i: number): boolean => freedom[i] >= (examined === 'a subspace' ? LOOSE_IN_SUBSPACE : LOOSE)
+  const looseIn = ({ start, size }: UnknownGroup): number[] =>
+    Array.from({ length: size }, (_, i) => start + i).filter(loose)
+  const masks = groups.slice(0, inputs.length).map((group, i) => {
+    const mask = Uint8Array.from({ length: group.size }, (_, k) => (loose(group.start + k) ? 1 : 0))
+    return [group.name, tf.tensor(mask, [...inputs[i].shape], 'bool')] as const
+  })
+  const data = groups.slice(0, inputs.length)
+  const size = data.reduce((n, group) => n + group.size, 0)
+  return {
+    determined,
+    undetermined: {
+      data: masks[0][1],
+      inputs: Object.fromEntries(masks),
+      labels: groups.slice(inputs.length).flatMap((group) => (looseIn(group).length > 0 ? [group.name] : [])),
+      scale,
+    },
+    fraction: data.reduce((n, group) => n + looseIn(group).length, 0) / size,
+    directions: directions.slice(0, MOST_DIRECTIONS).map(({ vector, sensitivity }) => {
+      const fastest = vector.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+      const change = vector.slice()
+      for (const { start, size: count, unit } of groups)
+        for (let i = start; i < start + count; i++) change[i] *= unit / fastest
+      return {
+        inputs: numbers(change, 0, inputs.length),
+        targets: numbers(change, inputs.length, groups.length),
+        sensitivity,
+      }
+    }),
+    free: directions.length,
+    bars: bars && numbers(bars, 0, inputs.length),
+    floor,
+    examined,
+    evaluations,
+  }
+}
+
+/** The tensors of a certainty. */
+export const certaintyTensors = ({ undetermined, directions, bars }: LeakageCertainty): tf.Tensor[] => [
+  ...Object.values(undetermined.inputs),
+  ...directions.flatMap(({ inputs, targets }) => [...Object.values(inputs), ...Object.values(targets)]),
+  ...Object.values(bars ?? {}),
+]

@@ -1,0 +1,161 @@
+import { Matrix, solve } from 'ml-matrix'
+import type { TargetKind } from '../../client/model/criterion'
+import type { TracedGradient } from '../../client/model/gradient'
+import * as g from '../../graph'
+import { normOf } from '../../numbers/norms'
+import { evaluate, type Runtime, type Values } from '../../runtime/runtime'
+import type { Pause } from './pause'
+
+/** The targets of recovered rows, and how well they explain what was shared. */
+export interface RowTargets {
+  /** Of the shape of the output. */
+  readonly targets: Float64Array
+  /** Classes, where the output has them. */
+  readonly labels: readonly number[] | undefined
+  /** ‖g − g*‖ / ‖g*‖ over all shared tensors, as `proofOf` has it. */
+  readonly residual: number
+}
+
+/** A batch of recovered rows in a traced model. */
+export interface RowProblem {
+  readonly runtime: Runtime
+  readonly traced: TracedGradient
+  readonly parameters: ReadonlyMap<string, Values>
+  /** The node z of the layer, [batch, units]. */
+  readonly sum: g.Node
+  readonly kind: TargetKind
+  /** [batch, in] */
+  readonly rows: Float64Array
+  /** ∂L/∂z of each row, as it was recovered, [batch, units]. */
+  readonly felt: Float64Array
+  readonly shared: readonly Values[]
+  /** Whether a factor of what was shared is unknown. */
+  readonly scaled: boolean
+}
+
+/**
+ * The target of each row, from its own ∂L/∂z. A class c gives ∂z_s(c); the class that comes closest to the recovered ∂z_s is
+ * the label. Where targets are numbers, ∂z_s is affine in them, and they are solved for: so it is for a mean squared error and
+ * for a binary cross-entropy. The gradient of rows and targets together is then held against all that was shared.
+ */
+export async function rowTargets(problem: RowProblem, pause: Pause): Promise<RowTargets | undefined> {
+  const { traced, runtime, parameters, rows, sum, kind } = problem
+  const target = traced.targets[0] as g.Node<'input'>
+  const inputs = [...traced.inputs, target]
+  const data = Float32Array.from(rows)
+  const felt = g.grad(traced.loss, [sum])
+  const executable = await runtime.compile({ inputs, outputs: felt })
+  let targets: Float64Array | undefined
+  try {
+    const evaluator = await executable.bind(parameters)
+    try {
+      const feltAt = async (values: Float64Array) => (await evaluator.run([data, Float32Array.from(values)]))[0]
+      targets = kind === 'classes' ? await classes(problem, feltAt, pause) : await solved(problem, feltAt, pause)
+    } finally {
+      evaluator.dispose()
+    }
+  } finally {
+    executable.dispose()
+  }
+  if (!targets) return undefined
+  const found = await evaluate(runtime, { inputs, outputs: traced.gradients }, parameters, [
+    data,
+    Float32Array.from(targets),
+  ])
+  const width = target.shape[1]
+  const labels =
+    kind === 'classes'
+      ? Array.from({ length: target.shape[0] }, (_, s) => targets.subarray(s * width, (s + 1) * width).indexOf(1))
+      : kind === 'bits' && width === 1
+        ? Array.from(targets, (v) => (v < 0.5 ? 0 : 1))
+        : undefined
+  return { targets, labels, residual: residualOf(found, problem) }
+}
+
+type FeltAt = (targets: Float64Array) => Promise<Values>
+
+const shapeOf = ({ traced }: RowProblem): readonly number[] => traced.targets[0].shape
+
+async function classes(problem: RowProblem, feltAt: FeltAt, pause: Pause): Promise<Float64Array | undefined> {
+  const [batch, width] = shapeOf(problem)
+  const best = new Float64Array(batch).fill(Infinity)
+  const labels = new Int32Array(batch)
+  for (let c = 0; c < width; c++) {
+    const values = new Float64Array(batch * width)
+    for (let s = 0; s < batch; s++) values[s * width + c] = 1
+    const felt = await feltAt(values)
+    for (let s = 0; s < batch; s++) {
+      const distance = apart(problem, felt, s)
+      if (distance < best[s]) {
+        best[s] = distance
+        labels[s] = c
+      }
+    }
+    if (await pause()) return undefined
+  }
+  const targets = new Float64Array(batch * width)
+  labels.forEach((c, s) => {
+    targets[s * width + c] = 1
+  })
+  return targets
+}
+
+/** ‖∂z_s − ∂z_s*‖ / ‖∂z_s*‖; where a factor is unknown, 1 − their cosine. */
+function apart({ felt: shared, scaled, sum }: RowProblem, felt: Values, s: number): number {
+  const units = sum.shape[sum.shape.length - 1]
+  let [difference, own, other, product] = [0, 0, 0, 0]
+  for (let i = s * units; i < (s + 1) * units; i++) {
+    difference += (felt[i] - shared[i]) ** 2
+    own += felt[i] ** 2
+    other += shared[i] ** 2
+    product += felt[i] * shared[i]
+  }
+  if (scaled) return own > 0 && other > 0 ? 1 - product / Math.sqrt(own * other) : 1
+  return other > 0 ? Math.sqrt(difference / other) : Math.sqrt(difference)
+}
+
+/** Least squares for t in ∂z_s(t) = ∂z_s(0) + Σ_k t_k (∂z_s(e_k) − ∂z_s(0)); bits next to 0 or 1 are those. */
+async function solved(problem: RowProblem, feltAt: FeltAt, pause: Pause): Promise<Float64Array | undefined> {
+  if (problem.scaled) return undefined
+  const [batch, width] = shapeOf(problem)
+  const { felt: shared, sum, kind } = problem
+  const units = sum.shape[sum.shape.length - 1]
+  if (width > units) return undefined
+  const zero = await feltAt(new Float64Array(batch * width))
+  const moves: Values[] = []
+  for (let k = 0; k < width; k++) {
+    const values = new Float64Array(batch * width)
+    for (let s = 0; s < batch; s++) values[s * width + k] = 1
+    moves.push(await feltAt(values))
+    if (await pause()) return undefined
+  }
+  const targets = new Float64Array(batch * width)
+  for (let s = 0; s < batch; s++) {
+    const at = (j: number): number => s * units + j
+    const design = new Matrix(Array.from({ length: units }, (_, j) => moves.map((move) => move[at(j)] - zero[at(j)])))
+    const goal = Matrix.columnVector(Array.from({ length: units }, (_, j) => shared[at(j)] - zero[at(j)]))
+    const found = solve(design, goal, true).to1DArray()
+    found.forEach((v, k) => {
+      const bit = Math.round(v)
+      const snaps = kind === 'bits' && (bit === 0 || bit === 1) && Math.abs(v - bit) < 0.05
+      targets[s * width + k] = snaps ? bit : v
+    })
+  }
+  return targets.every(Number.isFinite) ? targets : undefined
+}
+
+function residualOf(found: readonly Values[], { shared, scaled }: RowProblem): number {
+  const norm = normOf(shared)
+  let factor = 1
+  if (scaled) {
+    let [product, squares] = [0, 0]
+    found.forEach((values, i) => {
+      for (let k = 0; k < values.length; k++) {
+        product += values[k] * shared[i][k]
+        squares += values[k] ** 2
+      }
+    })
+    factor = squares > 0 ? product / squares : 0
+  }
+  return normOf(found.map((values, i) => Float64Array.from(values, (v, k) => factor * v - shared[i][k]))) / norm
+}

@@ -1,0 +1,196 @@
+import type { Random } from '../../numbers/random'
+import { type Curvature, dot, largest } from './curvature'
+import { type Candidate, candidatesIn, combine, eigen, type FreeDirection, symmetric, weakBlock } from './weak-block'
+
+export type { FreeDirection } from './weak-block'
+
+/** Combinations of unknowns that move what was shared by less than the floor. */
+export interface FreeDirections {
+  /** Of length 1, the freest first. */
+  readonly directions: readonly FreeDirection[]
+  /** The sensitivity of the weakest direction that is not free; undefined where all are free. */
+  readonly weakest: number | undefined
+  /** Whether every combination was looked at, or those of a Krylov subspace, in which there may be more than were found. */
+  readonly examined: 'every direction' | 'a subspace'
+  /** (JᵀJ)ᵢᵢ as it is, where every direction was looked at. */
+  readonly diagonal: Float64Array | undefined
+}
+
+/** Most unknowns of which every direction is looked at. */
+export const MOST_DENSE = 128
+/** Steps of a Lanczos run that finds nothing weak. */
+const LANCZOS = 32
+/**
+ * Steps of a product, in units of the fastest unknown: the square is what curvature adds, the inverse what rounding does, which a
+ * Krylov subspace has no columns to make good for.
+ */
+const DENSE_STEP = 0.004
+const KRYLOV_STEP = 0.02
+/** Steps along a direction that moves little: long for float32, short where a valley of R is curved. */
+const LONG = 0.25
+const SHORT = 0.06
+/** Where products differ by more, it is not rounding: the model is not linear over a step. */
+const MOST_ROUNDING = 2 ** -22
+/** Eigenvalues below this part of the largest are worth more Lanczos steps. */
+const NEARLY_FREE = 1e-7
+/** Eigenvalues below this part of the largest may be rounding or curvature, and are computed again from products of their own. */
+const ROUNDING = 1e-3
+
+/**
+ * Finds combinations of unknowns that are free. The unknowns that are undetermined alone are left out.
+ *
+ * Of few unknowns, the whole JᵀJ is made, column by column. Of many, the Lanczos vectors of a random start are taken, with
+ * full reorthogonalisation. Float32 spoils small eigenvalues there: a product is exact to about 1e-6 of the largest. So the span W of
+ * the weakest eigenvectors gets products of its own, where the strong ones U are absent, and the weak block is
+ *
+ * WᵀJᵀJW − WᵀJᵀJU Θ⁻¹ UᵀJᵀJW,
+ *
+ * the Schur complement, which takes out what is left of strong eigenvectors in W: twice, as rounding leaves some of them.
+ *
+ * @param rest 1 for every unknown that stays where it is
+ * @param floor as of {@link sensitivityOf}
+ * @param numbers how many numbers were shared
+ */
+export async function freeDirections(
+  curvature: Curvature,
+  rest: Uint8Array,
+  floor: number,
+  numbers: number,
+  random: Random,
+): Promise<FreeDirections | undefined> {
+  const moving = rest.map((v) => 1 - v)
+  const dense = movable(curvature, moving)
+  const every = dense.length <= MOST_DENSE
+  const found = every ? await denseBasis(curvature, dense) : await krylovBasis(curvature, moving, random)
+  const weak = found && (await weakDirections(curvature, found, floor, numbers, every))
+  return weak && { ...weak, diagonal: every ? diagonalOf(curvature.size, found) : undefined }
+}
+
+/** An orthonormal basis with the products of its vectors. */
+interface Basis {
+  readonly vectors: readonly Float64Array[]
+  readonly images: readonly Float64Array[]
+}
+
+/** An orthonormal basis of all directions the members can move in: of a row of probabilities, one less than it has members. */
+function movable({ size, groups }: Curvature, members: Uint8Array): Float64Array[] {
+  const basis: Float64Array[] = []
+  for (const group of groups) {
+    const width = group.classes ?? 1
+    for (let row = group.start; row < group.start + group.size; row += width) {
+      const own = Array.from({ length: width }, (_, i) => row + i).filter((i) => members[i] !== 0)
+      if (group.classes === undefined) basis.push(...own.map((i) => unit(size, [i], [1])))
+      // Helmert: the k-th against the mean of those before it
+      else
+        for (let k = 1; k < own.length; k++) {
+          const length = Math.sqrt(k * (k + 1))
+          basis.push(unit(size, own.slice(0, k + 1), [...Array(k).fill(1 / length), -k / length]))
+        }
+    }
+  }
+  return basis
+}
+
+function unit(size: number, at: readonly number[], values: readonly number[]): Float64Array {
+  const out = new Float64Array(size)
+  for (const [k, i] of at.entries()) out[i] = values[k]
+  return out
+}
+
+async function denseBasis(curvature: Curvature, vectors: readonly Float64Array[]): Promise<Basis | undefined> {
+  const images: Float64Array[] = []
+  for (const v of vectors) {
+    const product = await curvature.product(v, DENSE_STEP / largest(v))
+    if (!product) return undefined
+    images.push(product.image)
+  }
+  return { vectors, images }
+}
+
+/** Σₐ Vᵢₐ (P H vₐ)ᵢ = (P H P)ᵢᵢ, P = V Vᵀ. */
+function diagonalOf(size: number, { vectors, images }: Basis): Float64Array {
+  const out = new Float64Array(size)
+  for (const [a, v] of vectors.entries()) for (let i = 0; i < size; i++) out[i] += v[i] * images[a][i]
+  return out
+}
+
+async function krylovBasis(curvature: Curvature, moving: Uint8Array, random: Random): Promise<Basis | undefined> {
+  const vectors: Float64Array[] = []
+  const images: Float64Array[] = []
+  let next = curvature.project(
+    Float64Array.from(moving, (moves) => (moves === 0 ? 0 : random.normal())),
+    moving,
+  )
+  /** More steps for what is found to be weak, as long as there are products for it. */
+  const goesOn = (k: number): boolean => {
+    if (k !== LANCZOS) return k < LANCZOS || (k < 2 * LANCZOS && curvature.left > reserve)
+    const { values } = eigen(symmetric(vectors, images))
+    const top = values[values.length - 1]
+    reserve = 5 * values.filter((v) => v <= ROUNDING * top).length
+    return values[0] <= NEARLY_FREE * top && curvature.left > reserve
+  }
+  let reserve = 0
+  for (let k = 0; goesOn(k); k++) {
+    const length = orthogonalise(next, vectors)
+    if (length === 0) break
+    const v = next.map((x) => x / length)
+    const product = await curvature.product(v, KRYLOV_STEP / largest(v))
+    if (!product) return k < 2 ? undefined : { vectors, images }
+    vectors.push(v)
+    images.push(product.image)
+    next = curvature.project(
+      product.image.map((x, i) => x * moving[i]),
+      moving,
+    )
+  }
+  return { vectors, images }
+}
+
+/** Twice is enough (Kahan, Parlett). Gives the length that is left; 0 where that is rounding. */
+function orthogonalise(v: Float64Array, basis: readonly Float64Array[]): number {
+  const before = Math.sqrt(dot(v, v))
+  for (let pass = 0; pass < 2; pass++)
+    for (const b of basis) {
+      const c = dot(v, b)
+      for (let i = 0; i < v.length; i++) v[i] -= c * b[i]
+    }
+  const length = Math.sqrt(dot(v, v))
+  return length > 1e-10 * before ? length : 0
+}
+
+/** Rayleigh and Ritz over a basis; then the weak block again, from products of its own. */
+async function weakDirections(
+  curvature: Curvature,
+  { vectors, images }: Basis,
+  floor: number,
+  numbers: number,
+  every: boolean,
+): Promise<Omit<FreeDirections, 'diagonal'> | undefined> {
+  const examined = every ? 'every direction' : 'a subspace'
+  if (vectors.length === 0) return { directions: [], weakest: undefined, examined }
+  const { values, combinations } = eigen(symmetric(vectors, images))
+  const bar = Math.max(ROUNDING * values[values.length - 1], floor)
+  const ritz = combinations.map((c) => combine(vectors, c))
+  const strong = { vectors: ritz.filter((_, k) => values[k] > bar), values: values.filter((v) => v > bar) }
+  const weakest = strong.values.length > 0 ? strong.values[0] / largest(strong.vectors[0]) ** 2 : undefined
+  // a rough block takes two evaluations for each of its vectors, a fine one four
+  const below = ritz.filter((_, k) => !(values[k] > bar)).slice(0, Math.floor(curvature.left / 3))
+  if (below.length === 0) return { directions: [], weakest, examined }
+  const rough = await weakBlock(curvature, below, strong, SHORT, false)
+  const straight = rough && (await weakBlock(curvature, rough.corrected, strong, LONG, true))
+  if (!straight) return undefined
+  let found = candidatesIn(straight, numbers)
+  if (found.some(({ rounding }) => rounding > floor) && curvature.left >= 2 * below.length) {
+    const curved = await weakBlock(curvature, rough.corrected, strong, SHORT, true)
+    if (!curved) return undefined
+    found = candidatesIn(curved, numbers)
+  }
+  const isFree = ({ direction, rounding }: Candidate) =>
+    direction.sensitivity <= Math.max(floor, Math.min(rounding, MOST_ROUNDING))
+  const others = found.filter((c) => !isFree(c)).map(({ direction }) => direction.sensitivity)
+  return {
+    directions: found.filter(isFree).map(({ direction }) => direction),
+    weakest: others.reduce<number | undefined>((a, b) => Math.min(a ?? b, b), weakest),
+    examined,
+  }
+}
