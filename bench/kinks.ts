@@ -2,7 +2,7 @@
  * What comes back from a network with kinks (ReLU and max-pooling, the Keras tutorials' CNN at its initial weights), recipe by
  * recipe, over images as files named CLASS-NUMBER.png or .jpg:
  *
- *   npx tsx bench/kinks.ts --images DIR [--count 8] [--batches 1,4,8] [--presets auto,robust] [--trained 0] [--seed 1]
+ *   npx tsx bench/kinks.ts --images DIR [--count 8] [--batches 1,4,8] [--presets auto,robust] [--trained 0] [--padding same] [--seed 1]
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { kerasCnn } from '../examples/models/keras-cnn'
-import { deepLeakageFromGradients, gradientsOf, type LeakageOptions } from '../src'
+import { DlgError, deepLeakageFromGradients, gradientsOf, type LeakageOptions } from '../src'
 import { readImage, toSquare } from '../src/io'
 import { match } from '../src/measure/match'
 import { mse } from '../src/metrics'
@@ -29,6 +29,7 @@ interface Picture {
 
 interface Outcome {
   readonly preset: string
+  readonly labels: 'inferred' | 'given'
   /** Of each image, in decibels. */
   readonly psnr: readonly number[]
   readonly relativeLoss: number
@@ -45,6 +46,7 @@ function options() {
       presets: { type: 'string', default: 'auto,robust' },
       trained: { type: 'string', default: '0' },
       iterations: { type: 'string' },
+      padding: { type: 'string', default: 'same' },
       seed: { type: 'string', default: '1' },
     },
   })
@@ -56,6 +58,7 @@ function options() {
     presets: values.presets.split(',') as NonNullable<LeakageOptions['preset']>[],
     trained: Number(values.trained),
     iterations: values.iterations === undefined ? undefined : Number(values.iterations),
+    padding: values.padding === 'valid' ? ('valid' as const) : ('same' as const),
     seed: Number(values.seed),
   }
 }
@@ -95,11 +98,19 @@ async function train(model: LayersModel, images: readonly Picture[], steps: numb
   }
 }
 
-/** One batch, attacked with default options but for labels, which are inferred. */
+/** One batch, attacked with default options but for labels, which are inferred; where that cannot be, they are given. */
 async function attack(model: LayersModel, images: readonly Picture[], given: LeakageOptions): Promise<Outcome> {
   const x = batchOf(images)
   const shared = await gradientsOf(model, x, labelsOf(images))
-  const leak = await deepLeakageFromGradients(model, shared, { labels: 'infer', batchSize: images.length, ...given })
+  const search = (labels: 'infer' | number[]) =>
+    deepLeakageFromGradients(model, shared, { labels, batchSize: images.length, ...given })
+  const [leak, labels] = await search('infer').then(
+    (leak) => [leak, 'inferred'] as const,
+    async (error) => {
+      if (!(error instanceof DlgError && error.code === 'labels')) throw error
+      return [await search(labelsOf(images)), 'given'] as const
+    },
+  )
   const data = (await leak.data.data()) as Float32Array
   const found = images.map((_, i) => data.slice(i * NUMBERS, (i + 1) * NUMBERS).map((v) => Math.min(1, Math.max(0, v))))
   const errors = images.map((image) => found.map((one) => mse(one, image.data)))
@@ -107,11 +118,11 @@ async function attack(model: LayersModel, images: readonly Picture[], given: Lea
   const { preset, relativeLoss, evaluations, milliseconds } = leak
   leak.dispose()
   tf.dispose([shared, x])
-  return { preset: preset.name, psnr, relativeLoss, evaluations, seconds: milliseconds / 1000 }
+  return { preset: preset.name, labels, psnr, relativeLoss, evaluations, seconds: milliseconds / 1000 }
 }
 
 async function main(): Promise<void> {
-  const { folder, count, batches, presets, trained, iterations, seed } = options()
+  const { folder, count, batches, presets, trained, iterations, padding, seed } = options()
   await tf.setBackend('cpu')
   const images = pictures(folder)
   if (images.length === 0) throw new Error(`there are no images in ${folder}`)
@@ -120,14 +131,19 @@ async function main(): Promise<void> {
     const outcomes = presets.map((): Outcome[] => [])
     for (let at = 0; at + batch <= Math.min(Math.max(count, batch), images.length); at += batch) {
       const some = images.slice(at, at + batch)
-      const model = kerasCnn({ seed: seed + at })
+      const model = kerasCnn({ padding, seed: seed + at })
       const others = images.filter((image) => !some.includes(image))
       await train(model, others, trained)
       for (const [i, preset] of presets.entries()) {
         const outcome = await attack(model, some, { preset, seed, iterations })
         outcomes[i].push(outcome)
-        const { psnr, relativeLoss, evaluations, seconds } = outcome
-        const words = [some.map(({ name }) => name.split('.')[0]).join(' '), preset, `→ ${outcome.preset}`]
+        const { psnr, labels, relativeLoss, evaluations, seconds } = outcome
+        const words = [
+          some.map(({ name }) => name.split('.')[0]).join(' '),
+          preset,
+          `→ ${outcome.preset}`,
+          `labels ${labels}`,
+        ]
         const numbers = [psnr.map((v) => v.toFixed(1)).join(' '), 'dB', relativeLoss.toExponential(1)]
         console.log([...words, ...numbers, `${evaluations} evaluations`, `${short(seconds)} s`].join('  '))
       }

@@ -5,6 +5,8 @@ import { drawWeights } from './random-weights'
 export interface KerasCnnOptions {
   size?: number
   classes?: number
+  /** Of the convolutions. Default `same`. */
+  padding?: 'same' | 'valid'
   /** Of the weights. */
   seed?: number
 }
@@ -13,12 +15,12 @@ export interface KerasCnnOptions {
  * The network of Keras' tutorials: two 3×3 convolutions with ReLU, each followed by max-pooling over 2×2, a dense layer
  * of 64 with ReLU, and a dense layer. Weights are drawn as Keras draws them: Glorot's uniform kernels, biases of zero.
  */
-export function kerasCnn({ size = 32, classes = 10, seed = 1 }: KerasCnnOptions = {}): Sequential {
+export function kerasCnn({ size = 32, classes = 10, padding = 'same', seed = 1 }: KerasCnnOptions = {}): Sequential {
   const model = sequential({ name: 'keras-cnn' })
   ;[32, 64].forEach((filters, i) => {
     model.add(
       layers.conv2d({
-        ...{ name: `conv${i}`, filters, kernelSize: 3, padding: 'same', activation: 'relu' },
+        ...{ name: `conv${i}`, filters, kernelSize: 3, padding, activation: 'relu' },
         ...(i === 0 && { inputShape: [size, size, 3] }),
       }),
     )

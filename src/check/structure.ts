@@ -95,6 +95,6 @@ function smoothness(traced: TracedGradient): Finding {
     }
   return {
     ...{ level: 'warning', code: 'smooth' },
-    message: `there are kinks between ${from} and output (${kinks.join('; ')}): expect L-BFGS to fail, and try optimizer: 'adam' with distance: 'cosine'; that it fails is no assurance`,
+    message: `there are kinks between ${from} and output (${kinks.join('; ')}): expect L-BFGS to fail; on images preset: 'auto' follows a homotopy, on other data try optimizer: 'adam' with distance: 'cosine'; that it fails is no assurance`,
   }
 }

@@ -115,7 +115,7 @@ function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: F
     trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,
-    options: { ...others, ...inForce(FROM_FILES, given) },
+    options: { ...others, ...inForce(FROM_FILES, { ...given, preset: leak.preset.name }) },
     versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
   }
 }

@@ -109,7 +109,7 @@ function reportOf(client: Client, settings: PlayedSettings, leak: Leakage, sampl
     options: {
       size: samples[0].original.width,
       ...client.network,
-      ...inForce(PLAYED, options),
+      ...inForce(PLAYED, { ...options, preset: leak.preset.name }),
       labels: settings.labels,
       ...(priors && { priors }),
       backend: settings.backend,

@@ -140,7 +140,7 @@ export async function searchWithProgress(
 ): Promise<{ leak: Leakage; frames: Frame[] }> {
   const frames: Frame[][] = []
   await onnxAdvice(options.runtime, terminal)
-  const shown = progress(terminal, leakageOptions(options))
+  const shown = progress(terminal)
   try {
     const leak = await deepLeakageFromGradients(model, shared, {
       ...options,

@@ -5,15 +5,21 @@ import type { Terminal } from './terminal'
 const REDRAW_MS = 100
 const LINE_STEPS = 25
 
-/** Shows an attack on stderr: one line that is rewritten in a terminal, now and then a line of its own elsewhere. */
-export function progress({ stderr }: Terminal, limits: { iterations: number; restarts: number }) {
+type Limits = IterationEvent['limits']
+
+/**
+ * Shows an attack on stderr: one line that is rewritten in a terminal, now and then a line of its own elsewhere.
+ *
+ * @param limits default: those that the events tell
+ */
+export function progress({ stderr }: Terminal, limits?: Limits) {
   let drawn = Number.NEGATIVE_INFINITY
   let began = 0
   let written = ''
   return {
     show(e: IterationEvent): void {
       if (e.iteration === 0) began = e.milliseconds
-      const line = describe(e, e.milliseconds - began, limits)
+      const line = describe(e, e.milliseconds - began, limits ?? e.limits)
       if (!stderr.isTTY) {
         // an iteration that takes long is told of several times
         const step = `${e.restart} ${e.iteration}`
@@ -30,7 +36,7 @@ export function progress({ stderr }: Terminal, limits: { iterations: number; res
   }
 }
 
-function describe(e: IterationEvent, milliseconds: number, limits: { iterations: number; restarts: number }): string {
+function describe(e: IterationEvent, milliseconds: number, limits: Limits): string {
   const rate = Math.round((e.evaluations / e.milliseconds) * 1000)
   const left = e.iteration > 0 && ((limits.iterations - e.iteration) * milliseconds) / e.iteration / 1000
   return [

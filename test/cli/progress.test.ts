@@ -6,11 +6,12 @@ const limits = { iterations: 300, restarts: 4 }
 function show(isTTY: boolean, columns: number | undefined, steps: number[]): string {
   let out = ''
   const stderr = { write: (text: string) => (out += text), isTTY, columns }
-  const shown = progress({ stdout: stderr, stderr, env: {}, signal: new AbortController().signal }, limits)
+  const shown = progress({ stdout: stderr, stderr, env: {}, signal: new AbortController().signal })
   for (const iteration of steps)
     shown.show({
       restart: 1,
       iteration,
+      limits,
       evaluations: 1000 + 20 * iteration,
       loss: 5e3,
       relativeLoss: 4e-3,

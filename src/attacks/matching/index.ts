@@ -33,10 +33,10 @@ export const gradientMatching: Attack<MatchingOptions> = {
       ...target.settings,
       onIteration:
         onProgress &&
-        (({ restart, iteration, relativeLoss }) =>
+        (({ restart, iteration, relativeLoss, limits }) =>
           onProgress({
             attack: NAME,
-            part: (restart + Math.min(1, iteration / settings.iterations)) / settings.restarts,
+            part: (restart + Math.min(1, iteration / limits.iterations)) / limits.restarts,
             words: `restart ${restart}, iteration ${iteration}, relative loss ${relativeLoss.toExponential(1)}`,
           })),
     })

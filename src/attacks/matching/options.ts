@@ -54,7 +54,7 @@ const PRESETS = {
   robust: { options: {}, prior: MILD, smooths: false, objectiveScale: 1e6 },
   homotopy: {
     options: { optimizer: 'adam', distance: 'cosine', iterations: 1000, restarts: 1, priorEasing: 0.25 },
-    prior: { weight: 0.04, color: true },
+    prior: { weight: 0.02, color: true },
     smooths: true,
     objectiveScale: 1e6,
   },

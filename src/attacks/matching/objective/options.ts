@@ -13,17 +13,18 @@ export interface PriorWeights {
 
 /** What is minimised. */
 export interface ObjectiveOptions {
-  /** Default `l2`; `balanced` for deep networks. */
+  /** Default `l2` (`homotopy`, `inverting-gradients`: `cosine`); `balanced` for deep networks. */
   distance?: DistanceName | Distance
   /**
-   * What plausible data look like, of the first searched input. Default: total variation for images (in colour where there are three channels) with
-   * the built-in L-BFGS, else none.
+   * What plausible data look like, of the first searched input. Default for images: total variation, in colour where there are
+   * three channels, with the built-in L-BFGS and along a homotopy. Else none.
    */
   priors?: PriorWeights | readonly Prior[]
   /**
    * The factor by which the priors' weight falls whenever a search comes to rest, for as long as the gradient then comes
    * closer. 1 keeps the weight. Default 0.1 (`paper`: 1). An optimizer that comes to rest by itself gets a third of the
    * iterations at most for one weight. One that does not, such as Adam, keeps the weight to the end unless `patience` is given.
+   * Along a homotopy the weight falls steadily, to this factor at the end (default 0.25).
    */
   priorEasing?: number
   /** Range of the data's values. Default [0, 1]. */

@@ -19,13 +19,18 @@ export interface IterationEvent {
   readonly restart: number
   /** Iterations of this restart that are complete: 0 at the start. */
   readonly iteration: number
+  /** The most restarts that the attack takes, and the most iterations of each, as the preset decided. */
+  readonly limits: { readonly iterations: number; readonly restarts: number }
   /** Evaluations of all restarts so far. */
   readonly evaluations: number
-  /** The objective where this iteration began; it stays the same while the iteration is under way. */
+  /**
+   * The objective where this iteration began; it stays the same while the iteration is under way. Along a homotopy it is that of
+   * the smoothed network.
+   */
   readonly loss: number
   /** The distance there in units of the shared gradient: 1 matches nothing, 0 everything. */
   readonly relativeLoss: number
-  /** The relative loss of this restart's best point, the one with the lowest objective. */
+  /** The relative loss of this restart's best point, the one with the lowest objective; always that of the network itself. */
   readonly best: number
   /** Since the attack began. */
   readonly milliseconds: number
@@ -36,7 +41,8 @@ export interface IterationEvent {
 /** How the objective is searched. */
 export interface SearchOptions {
   /**
-   * `lbfgs` (default), or `adam` for networks with kinks. The learning rate of `adam` is 0.1 and falls along a cosine, to zero
+   * `lbfgs` (default), or `adam` for networks with kinks (default of `homotopy` and `inverting-gradients`, with steps of their
+   * own). The learning rate of `adam` is 0.1 and falls along a cosine, to zero
    * after `iterations`; after a value that is not finite it goes back to the best point at a tenth of the rate. Or any
    * `{ name, init, step }`, such as `adam({ gradientSign: 'sign', decay: 'step', steps })`.
    */
@@ -47,7 +53,10 @@ export interface SearchOptions {
    * order. The latter takes several times the evaluations where the former converges.
    */
   batchUpdate?: 'together' | 'one-by-one'
-  /** Most iterations of one restart; an L-BFGS iteration has up to 20 inner ones, one of Adam is one step. Default 300. */
+  /**
+   * Most iterations of one restart; an L-BFGS iteration has up to 20 inner ones, one of Adam is one step. Default 300
+   * (`homotopy`: 1000, `inverting-gradients`: 4800).
+   */
   iterations?: number
   /**
    * Iterations in a row without an improvement of 1 % after which a search has `stalled`: a whole number of at least 1, or
@@ -55,7 +64,7 @@ export interface SearchOptions {
    * An optimizer of the caller's that says nothing never stalls.
    */
   patience?: number
-  /** Most searches from different starts; the first that converges ends them. Default 4 (`paper`: 1). */
+  /** Most searches from different starts; the first that converges ends them. Default 4 (`homotopy`, `inverting-gradients`, `paper`: 1). */
   restarts?: number
   /**
    * How many restarts run at the same time; what comes out does not depend on it. With onnxruntime-node and a built-in
@@ -64,7 +73,10 @@ export interface SearchOptions {
   concurrency?: number
   /** Of all random numbers. Default 1234. */
   seed?: number
-  /** `gray` is the middle of the range with a little noise, `normal` N(0, 1), `uniform` over the range. Default `gray` (`paper`: `normal`). */
+  /**
+   * `gray` is the middle of the range with a little noise, `normal` N(0, 1), `uniform` over the range. Default `gray`
+   * (`paper`: `normal`, `inverting-gradients`: `uniform`).
+   */
   init?: 'gray' | 'normal' | 'uniform' | Start
   /** Relative loss at which a search has converged. Default 1e-12. */
   tolerance?: number

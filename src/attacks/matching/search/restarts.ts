@@ -56,7 +56,7 @@ export async function searchAll(attack: Attack, settings: Settings, progress: Pr
 /** Tells the caller of iterations, if it asked to hear of them; a listener that fails later fails the attack as well. */
 function listenerOf(
   attack: Attack,
-  { onIteration }: Settings,
+  { onIteration, iterations, restarts }: Settings,
   progress: Progress,
   fail: (error: unknown) => void,
 ): Listener | undefined {
@@ -65,6 +65,7 @@ function listenerOf(
     const told: unknown = onIteration({
       restart,
       iteration,
+      limits: { iterations, restarts },
       evaluations: progress.evaluations,
       loss,
       relativeLoss,
