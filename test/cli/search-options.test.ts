@@ -23,7 +23,7 @@ describe('dlg image with options of the search', () => {
     expect(result).toMatchObject({ seed: -1, label: { original: 9 } })
     expect(result.options).toMatchObject({
       ...{ size: 12, weightsInit: 'uniform', classes: 10, runtime: 'tfjs', backend: 'wasm' },
-      ...{ scale: 1, preset: 'auto', labels: 'joint', distance: 'l2', priors: { colorTotalVariation: 1e-3 } },
+      ...{ scale: 1, preset: 'robust', labels: 'joint', distance: 'l2', priors: { colorTotalVariation: 1e-3 } },
       ...{ priorEasing: 0.1, optimizer: 'lbfgs', iterations: 2, patience: 5, restarts: 1, concurrency: 1, seed: -1 },
       ...{ init: 'gray', tolerance: 1e-12 },
     })
