@@ -85,13 +85,13 @@ it.runIf(existsSync('/proc/self'))('finds beforehand what is no place for files,
 
 /** Runs something as a user whom permissions bind: root may write anywhere. */
 function asNobody(run: () => void): void {
-  if (process.getuid?.() !== 0) return run()
-  chmodSync(folder.at(''), 0o755)
-  process.seteuid!(65534)
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) chmodSync(folder.at(''), 0o755)
+  if (isRoot) process.seteuid!(65534)
   try {
     run()
   } finally {
-    process.seteuid!(0)
+    if (isRoot) process.seteuid!(0)
   }
 }
 
