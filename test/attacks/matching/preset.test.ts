@@ -30,7 +30,7 @@ function kinked(size = 7): Sequential {
   return withUniformWeights(model)
 }
 
-const short: LeakageOptions = { labels: [2], runtime: 'onnx', iterations: 3 }
+const short: LeakageOptions = { labels: [2], runtime: 'auto', iterations: 3 }
 
 interface Found extends Pick<Leakage, 'preset' | 'status' | 'history' | 'evaluations' | 'relativeLoss' | 'trials'> {
   readonly data: readonly number[]
