@@ -1,5 +1,5 @@
 import { denseLayerIn } from '../attacks/dense/first-dense'
-import { logitsOf } from '../client/model/criterion'
+import { logitsOf } from '../client/model/criteria'
 import { type TracedGradient, traceGradient } from '../client/model/gradient'
 import { findHead } from '../client/model/head'
 import { kinksOf } from '../client/model/kinks'

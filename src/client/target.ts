@@ -3,7 +3,6 @@ import * as g from '../graph'
 import type { Values } from '../numbers/values'
 import { reference } from '../runtime/reference'
 import { evaluate } from '../runtime/runtime'
-import { readKnown } from './known-inputs'
 import {
   type InputKinds,
   penaltyOf,
@@ -12,8 +11,9 @@ import {
   traceGradient,
   weightParameter,
 } from './model/gradient'
-import { type Model, type OpenModel, openModel, type Weight } from './model/model'
-import type { InputData } from './read-data'
+import type { Model, OpenModel, Weight } from './model/model'
+import { openModel } from './model/open-model'
+import { type InputData, readKnown } from './read-data'
 import { withoutMissing } from './shared/missing'
 import type { SharedGradients } from './shared/read-gradients'
 import { recogniseShared, type Shared } from './shared/read-shared'

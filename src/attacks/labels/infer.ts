@@ -1,7 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 import type { Values } from '../../runtime/runtime'
-import { labelCounts } from './counts'
-import { summedCounts } from './llg'
+import { labelCounts, summedCounts } from './counts'
 import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
 
 /**

@@ -8,15 +8,14 @@ import { type Attack, compileAttack } from './attack'
 import { attackCertainty } from './certainty'
 import { certaintyTensors, type LeakageCertainty } from './certainty-tensors'
 import { objectiveOf } from './objective/attack-objective'
-import type { LeakageOptions, Settings } from './options'
-import { leakageOptions } from './options'
+import { type LeakageOptions, leakageOptions, type Settings } from './options'
+import { traceTarget } from './point'
 import { type ChosenPreset, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
 import { type FittedScale, fitScale } from './scale'
 import { newProgress, type Progress } from './search/progress'
 import { isCut, searchAll } from './search/restarts'
 import type { HistoryEntry, RestartOutcome } from './search/search'
-import { traceTarget } from './trace-target'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
 export interface Leakage extends Reconstruction, FittedScale {

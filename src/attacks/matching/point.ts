@@ -1,7 +1,12 @@
 import type { TargetKind } from '../../client/model/criterion'
+import type { TargetOf, TracedGradient } from '../../client/model/gradient'
+import { type Target, traceClient } from '../../client/target'
 import { type Node, type Shape, sizeOf } from '../../graph'
-import type { LabelInference } from '../labels'
-import type { Targets } from './targets/targets'
+import { requireOrder } from '../labels/infer-labels'
+import type { LabelInference } from '../labels/strategy'
+import type { Settings } from './options'
+import { readLabels } from './targets/label-choices'
+import { chooseTargets, type Targets } from './targets/targets'
 
 /** A part of a point: an input, or the numbers behind the targets of an output. */
 export interface Part {
@@ -63,4 +68,27 @@ export function pointOf(nodes: readonly Node<'input'>[], names: readonly string[
         values: read(input ? partOf(point, input) : new Float64Array(0)),
       })),
   }
+}
+
+/** A client's gradient as a graph, with its targets known or to be searched. */
+export interface TracedTarget {
+  /** The targets of the outputs with a loss. */
+  readonly targets: readonly Targets[]
+  readonly traced: TracedGradient
+  readonly point: Point
+}
+
+/** Target → trace → unknowns. @throws DlgError for what is wrong with the labels, `untraceable` */
+export async function traceTarget(target: Target, settings: Settings): Promise<TracedTarget> {
+  const chooserOf = await readLabels(settings.labels)
+  const targets: Targets[] = []
+  const targetOf: TargetOf = (_, output, all) => {
+    const choice = chooserOf(output, all)
+    requireOrder(choice, settings)
+    const chosen = chooseTargets(output, choice, target)
+    targets.push(chosen)
+    return chosen.node
+  }
+  const traced = traceClient(target, targetOf)
+  return { targets, traced, point: pointOf(traced.inputs, target.searched, targets) }
 }

@@ -5,9 +5,8 @@ import * as g from '../../graph'
 import { type Captured, record } from '../../trace'
 import type { Reduction } from './criterion'
 import type { Each } from './each'
-import { lossOf } from './loss'
+import { type Criteria, lossOf, type TrainedOutput, trainedOutputs } from './loss'
 import type { ModelInput, OpenModel, Weight } from './model'
-import { type Criteria, type TrainedOutput, trainedOutputs } from './outputs'
 
 /** How a client computes its gradient. */
 export interface Training {

@@ -2,7 +2,6 @@ import { DlgError } from '../../errors/dlg-error'
 import { squaredNorm, type Values } from '../../numbers/values'
 import { weightParameter } from '../model/gradient'
 import type { OpenModel } from '../model/model'
-import { gradientsIn, meanPosition } from './local-steps'
 import {
   precisionsOf,
   readGradients,
@@ -13,6 +12,7 @@ import {
 } from './read-gradients'
 import { roundingNorm, type StatedPrecision, storageNorm, storedOr } from './rounding'
 import { isUpdate, movedPart, readMovement, type SharedUpdate, type WeightUpdate } from './shared-update'
+import { gradientsIn, meanPosition } from './unroll'
 import type { UpdateSettings } from './update-options'
 
 /** What an attack matches, and at which weights. */

@@ -1,14 +1,12 @@
 import { zipSync } from 'fflate'
 import { knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import { unpackMember } from '../bytes/inflate'
 import { checkSize, maximumBytes, type ReadLimits, type ReadOptions } from '../bytes/limits'
 import { checkBytes, quote } from '../bytes/untrusted'
-import { readZipDirectory, type ZipMember } from '../bytes/zip-directory'
-import type { NamedTensors } from './float32-tensor'
+import { readZipDirectory, unpackMember, type ZipMember } from '../bytes/zip'
 import { openNpy, writeNpy } from './npy'
-import { refuseByMembers } from './refused-formats'
-import { readAll, type StoredTensor } from './stored-tensor'
+import { type NamedTensors, readAll, type StoredTensor } from './stored-tensor'
+import { refuseByMembers } from './tensor-format'
 import { requireTensorMap, type TensorToWrite } from './tensor-to-write'
 
 /**

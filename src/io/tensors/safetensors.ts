@@ -1,6 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 import { checkBytes, isRecord, isSize, quote } from '../bytes/untrusted'
-import { duplicateKey } from './json-keys'
+import { duplicateKey } from './json-tensors'
 import { dtypes, type SafetensorsData, type SafetensorsDtype } from './safetensors-dtype'
 
 /** One tensor of a safetensors file, in the dtype of the file. */

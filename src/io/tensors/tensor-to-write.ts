@@ -2,7 +2,7 @@ import { numberList, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import type { StoredAs } from '../../numbers/stored-dtype'
 import { checkName } from '../bytes/untrusted'
-import { valuesIn } from './float32-tensor'
+import { valuesIn } from './stored-tensor'
 
 /**
  * Values to store as float32: `data` is row-major and as long as `shape`'s product. How a file held them before is kept by

@@ -1,7 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 import { isRecord, quote } from '../bytes/untrusted'
-import { type Float32Tensor, type NamedTensors, toFloat32, valuesIn } from './float32-tensor'
-import { readAll, type StoredTensor } from './stored-tensor'
+import { type Float32Tensor, type NamedTensors, readAll, type StoredTensor, toFloat32, valuesIn } from './stored-tensor'
 
 /** More than any model has, and few enough that names and shapes cannot outgrow the file by much. */
 export const MAX_TENSORS = 65_535

@@ -2,13 +2,11 @@ import { DlgError } from '../../errors/dlg-error'
 import { joined } from '../bytes/joined'
 import { checkPath, isRecord, quote } from '../bytes/untrusted'
 import { beside, isFolder, readBytes } from '../files/disk'
-import type { NamedTensors } from './float32-tensor'
 import { parseJson } from './json-tensors'
 import { folderForModel, keras3, notModelJson } from './model-kind'
-import { readAll, type StoredTensor } from './stored-tensor'
+import { type NamedTensors, readAll, type StoredTensor } from './stored-tensor'
 import { isJson } from './tensor-format'
-import { readManifest, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
-import { checkGroup, openGroup } from './tfjs-weights'
+import { checkGroup, openGroup, readManifest, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
 
 /** What `tf.loadLayersModel` asks of a handler. */
 export interface ModelHandler {
