@@ -13,7 +13,7 @@ const RIGHT = '{"map": {"conv1": "conv2d_Conv2D1"}, "flatten": {"fc.weight": [16
  */
 export function readLayerMap(path: string): LayoutOptions {
   const json = parseJson(readBytes(path), path)
-  const wrong = (what: string) => new DlgError('invalid-file', `${path}: ${what}; it should be like ${RIGHT}`)
+  const wrong = (what: string) => new DlgError('invalid-file', `${path}: ${what}; it must be like ${RIGHT}`)
   if (!isRecord(json)) throw wrong('is no object')
   const { map = {}, flatten = {}, ...others } = json
   const [stranger] = Object.keys(others)

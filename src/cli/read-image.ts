@@ -19,7 +19,7 @@ export function readSquare(path: string, size: number): Image {
   if (Math.min(width, height) < size)
     throw new DlgError(
       'invalid-file',
-      `${path}: the image is ${width}x${height}, should be at least ${size}x${size} for --size ${size}`,
+      `${path}: the image is ${width}x${height}; it must be at least ${size}x${size} for --size ${size}`,
     )
   return toSquare(image, size)
 }

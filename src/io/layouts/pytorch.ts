@@ -185,12 +185,12 @@ function valuesOf(options: LayoutOptions): 'gradients' | 'weights' {
         `flatten has ${show(order)} for '${name}'; it must be a list of whole numbers or 'channels-last'`,
       )
   if (values === 'gradients' || values === 'weights') return values
-  throw new DlgError('invalid-option', `values is ${show(values)}, should be 'gradients' or 'weights'`)
+  throw new DlgError('invalid-option', `values is ${show(values)}; it must be 'gradients' or 'weights'`)
 }
 
 function specsOf(tensors: ReadonlyMap<string, TensorToWrite>): TensorSpec[] {
   if (!(tensors instanceof Map)) {
-    throw new DlgError('invalid-data', 'tensors should be a Map from name to {shape, data}, as readTensors gives')
+    throw new DlgError('invalid-data', 'tensors must be a Map from name to {shape, data}, as readTensors gives')
   }
   requireTensorMap('tensors', tensors)
   return [...tensors].map(([name, { shape, data }]) => {
@@ -203,7 +203,7 @@ function targetSpecs(targets: TensorTargets): readonly TensorSpec[] {
   const specs = Array.isArray(targets) ? targets : isRecord(targets) ? targets.weights : undefined
   const sound = Array.isArray(specs) && specs.every((s) => typeof s?.name === 'string' && Array.isArray(s.shape))
   if (sound) return specs
-  throw new DlgError('invalid-data', 'targets should be a tf.LayersModel, or a list of {name, shape} in order')
+  throw new DlgError('invalid-data', 'targets must be a tf.LayersModel, or a list of {name, shape} in order')
 }
 
 function inOrder(converted: NamedTensors, targets: readonly TensorSpec[]): NamedTensors {
