@@ -23,7 +23,7 @@ export function nextCommand(attack: AttackName, model: string, given: Checked): 
   )
 }
 
-/** Of a line, so that a backslash and an indent of 11 fit into 100. */
+/** Length of a line: with a backslash and an indent of 11 it fits into 100. */
 const WIDTH = 86
 
 /** A path as a shell takes it. */

@@ -7,7 +7,7 @@ interface Batch {
   /** [batch, ...shape of a sample]. */
   readonly shape: readonly number[]
   readonly range: readonly [number, number]
-  /** Of the input. */
+  /** Name of the input. */
   readonly name: string
 }
 

@@ -29,7 +29,7 @@ export interface TextSettings {
   readonly start: 'normal' | 'span'
   readonly withEmbeddingGradient: boolean
   readonly options: TextOptions
-  /** Of a pretrained encoder. */
+  /** Files of a pretrained encoder. */
   readonly files?: EncoderFiles
 }
 
@@ -74,7 +74,7 @@ async function leakOf(
   const { [WORDS]: _, ...rest } = gradients
   const shared: TextGradients = withEmbeddingGradient ? gradients : rest
   const { iterations = OWN_DEFAULTS.textIterations, restarts = TEXT.restarts.default } = options
-  /** Of every restart. */
+  /** Readings of every restart. */
   const readings: Reading[][] = []
   await onnxAdvice(options.runtime, terminal)
   const shown = progress(terminal, { iterations: STEPS * iterations, restarts })

@@ -12,7 +12,7 @@ import type { ModelInput, OpenModel, Weight } from './model'
 export interface Training {
   readonly batchSize: number
   readonly criterion: Criteria
-  /** Of the outputs that have a loss. Default 1 each. */
+  /** Weights of the losses, for the outputs that have one. Default 1 each. */
   readonly lossWeights?: Each<number>
   readonly reduction: Reduction
   /** Whether the forward pass runs in training mode: batch statistics, dropout masks. */

@@ -17,9 +17,9 @@ import type { UpdateSettings } from './update-options'
 
 /** What an attack matches, and at which weights. */
 export interface Shared {
-  /** In the order of the trained weights. */
+  /** Gradients in the order of the trained weights. */
   readonly gradients: readonly Values[]
-  /** Of all weights, by parameter name. */
+  /** Values of all weights, by parameter name. */
   readonly weights: Map<string, Values>
   /**
    * Relative loss that is expected of the client's own data: gradients were stored as a type, weights are rounded to float32 after

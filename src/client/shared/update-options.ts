@@ -6,7 +6,7 @@ export type UpdateApproach = 'unrolled' | 'one-step' | 'surrogate'
 
 /** How the client came from the weights before to the weights after. */
 export interface UpdateOptions {
-  /** Of the client's SGD. Needed without `scale: 'auto'`, to unroll local steps, and for a weight decay. */
+  /** Learning rate of the client's SGD, above 0. Required without `scale: 'auto'`, to unroll local steps, and for a weight decay. */
   learningRate?: number
   /** Which way a `delta` points. Default `after-before`. */
   sign?: 'after-before' | 'before-after'
@@ -16,9 +16,9 @@ export interface UpdateOptions {
   epochs?: number
   /** How many steps the client takes, instead of `epochs`: it begins again where its samples end. */
   localSteps?: number
-  /** Of SGD with momentum: v ← momentum · v + g, from v = 0. In [0, 1), default 0. */
+  /** Momentum of the client's SGD: v ← momentum · v + g, from v = 0. In [0, 1), default 0. */
   momentum?: number
-  /** λ of SGD with weight decay: g + λ w. Default 0. */
+  /** Weight decay λ of the client's SGD: g + λ w. At least 0, default 0. */
   weightDecay?: number
   /** The client's optimizer. Only that of SGD can be undone; others are refused with the reason. */
   optimizer?: 'sgd'
@@ -31,7 +31,7 @@ export interface UpdateOptions {
   approach?: UpdateApproach
 }
 
-/** The same, decided and checked. */
+/** The options of an update, decided and checked. */
 export interface UpdateSettings {
   /** Undefined: any, which a fitted scale makes up for. */
   readonly learningRate: number | undefined

@@ -95,7 +95,7 @@ export function fromPyTorch(
 /**
  * The inverse of {@link fromPyTorch}: a tfjs model's tensors as those of a PyTorch module.
  *
- * Of an LSTM's or RNN's two biases, the first takes the weights and the second zeros; gradients go to both.
+ * An LSTM or RNN of PyTorch has two biases: the first takes the weights and the second zeros. Gradients go to both.
  * `num_batches_tracked` is left out.
  *
  * @param tensors by name, in the model's order.
