@@ -1,6 +1,6 @@
 import { DlgError } from '../errors/dlg-error'
 import { type Image, readImage } from '../io'
-import { tensorsOf } from './tensor-files'
+import { tensorsOf } from './read-files'
 
 /** What a batch of one input must look like. */
 interface Batch {

@@ -11,11 +11,10 @@ import {
   type TextLeakage,
   textGradients,
 } from '../text'
-import { useBackend } from './backend'
 import { exitCode } from './command'
 import { inForce, OWN_DEFAULTS } from './flags'
 import { progress } from './progress'
-import { onnxAdvice } from './runtime-advice'
+import { onnxAdvice, useBackend } from './runtime'
 import { paint, type Terminal, visible } from './terminal'
 import { type Encoder, type EncoderFiles, encoderFromFiles, smallEncoder } from './text-encoder'
 import { TEXT, type TextOptions } from './text-options'
