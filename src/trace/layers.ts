@@ -103,8 +103,6 @@ function withNodes<T>(
   }
 }
 
-type Layer = LayersModel['layers'][number]
-
 interface BatchNormalization extends Layer {
   axis: number
   scale: boolean
