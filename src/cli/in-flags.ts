@@ -1,32 +1,31 @@
 import type { AttackName } from '../attacks'
 import { MATCHING } from '../attacks/matching/options'
+import { UPDATE } from '../client/shared/update-options'
 import { flagName, type Records, wordsOf } from './flags'
 import { type Checked, CLIENT } from './training'
 
 /** Options of the call that are flags without being read from a record. */
 const OTHERS: Readonly<Record<string, string>> = {
   known: 'known',
-  'update.learningRate': 'learning-rate',
   'update.sign': 'sign',
-  'update.batchSize': 'local-batch-size',
-  'update.epochs': 'epochs',
-  'update.localSteps': 'local-steps',
-  'update.momentum': 'momentum',
-  'update.weightDecay': 'weight-decay',
-  'update.approach': 'approach',
   'budget.milliseconds': 'time-limit',
   'budget.evaluations': 'budget',
+}
+
+/** What each option with a flag is called on the command line. */
+const spelled = (records: Records, of = ''): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(records)
+      .filter(([, { flag }]) => flag !== undefined)
+      .map(([name, record]) => [`${of}${name}`, flagName(name, record)]),
+  )
+
+const FLAGS: Readonly<Record<string, string>> = {
+  ...spelled(MATCHING),
+  ...spelled(UPDATE, 'update.'),
   localSteps: 'local-steps',
   learningRate: 'learning-rate',
   approach: 'approach',
-}
-
-const FLAGS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(
-    Object.entries(MATCHING as Records)
-      .filter(([, { flag }]) => flag !== undefined)
-      .map(([name, record]) => [name, flagName(name, record)]),
-  ),
   ...OTHERS,
 }
 
