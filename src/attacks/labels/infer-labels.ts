@@ -41,7 +41,7 @@ export function labelsIn(target: Target): InferredLabels {
     (output, { name }) => g.input(output.graph, `target ${name}`, output.shape),
     target.kinds,
   )
-  const decision = decideLabels(strategy, outputs[0], target)
+  const decision = decideLabels(strategy, outputs[0], target, outputs)
   if (decision.kind === 'known' && decision.inferred) return { labels: [...decision.labels], ...decision.inferred }
   throw new DlgError('labels', `no rule infers the labels of '${outputs[0].name}'`)
 }
