@@ -17,8 +17,8 @@ import { AGREEMENT, type DenseInput, invertDense } from './invert-dense'
 export interface ExactData extends Omit<DenseInput, 'status'> {
   readonly input: Float64Array
   /**
-   * `exact`: the gradient of these data is the shared one, and a mixture of several samples would have shown. `unconfirmed`:
-   * at least one of both is not known; `reason` says which.
+   * `exact`: two neurons or more agree on these data, their gradient is the shared one, and a mixture of several samples would
+   * have shown. `unconfirmed`: at least one of these is not known; `reason` says which.
    */
   readonly status: 'exact' | 'unconfirmed'
   /** The status in one sentence. */
@@ -67,7 +67,8 @@ export async function exactData(
   if (!targets)
     return { ...found, status: 'unconfirmed', reason: 'no rule gives the label; give it, so that a proof can be tried' }
   const certificate = await certify(target, layer, input, [targets])
-  const reason = doubtOf(certificate)
+  const alone = status === 'unconfirmed' ? 'one neuron alone gives these data, and none checks it' : undefined
+  const reason = doubtOf(certificate) ?? alone
   return {
     ...{ ...found, residual: certificate.residual, status: reason === undefined ? 'exact' : 'unconfirmed' },
     reason: reason ?? `the gradient of these data is the shared one up to ${certificate.residual.toExponential(1)}`,
