@@ -24,7 +24,7 @@ const table: Record<string, string> = {
   models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/contract': 'errors @tensorflow/tfjs-core | client',
   'attacks/tokens': 'attacks/contract client graph errors | runtime',
-  'attacks/labels': 'attacks/contract client graph errors | runtime',
+  'attacks/labels': 'attacks/contract client graph numbers errors ml-matrix | runtime',
   'attacks/dense':
     'attacks/contract attacks/labels client graph measure numbers errors ml-matrix @tensorflow/tfjs-core | runtime',
   'attacks/spear':

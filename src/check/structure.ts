@@ -1,4 +1,4 @@
-import { denseLayerIn } from '../attacks/dense/first-dense'
+import { lookForDense } from '../attacks/dense/first-dense'
 import { logitsOf } from '../client/model/criteria'
 import { type TracedGradient, traceGradient } from '../client/model/gradient'
 import { findHead } from '../client/model/head'
@@ -20,8 +20,10 @@ export const checkStructure = (example: TracedExample): Finding[] => [
 function closedForm({ opened, settings, batchSize }: TracedExample): Finding[] {
   if (opened.inputs.length !== 1) return []
   const single = traceSingle(opened, settings)
-  const layer = single && denseLayerIn(single)
+  const layer = single && lookForDense(single)
   if (!layer) return []
+  if (typeof layer === 'string')
+    return [{ level: 'note', code: 'closed-form', message: `no closed form gives the data: ${layer}` }]
   const name = single.trained[layer.weight].name
   const message =
     batchSize === 1

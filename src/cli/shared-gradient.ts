@@ -61,7 +61,12 @@ function inModel(
   const options = map === undefined ? {} : readLayerMap(map)
   const specs = torchTargets(tensors, model, 'gradients' in source)
   try {
-    return byWeight(fromPyTorch(tensors, specs, { ...options, values }).tensors, model, path, how)
+    return byWeight(
+      fromPyTorch(tensors, { weights: specs, layers: model.layers }, { ...options, values }).tensors,
+      model,
+      path,
+      how,
+    )
   } catch (cause) {
     throw naming(path, cause)
   }

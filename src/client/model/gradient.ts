@@ -44,6 +44,8 @@ export interface TracedGradient {
   readonly targets: readonly Node[]
   /** Σ weight · loss after reduction, and the penalties of the model's own regularizers: a scalar. */
   readonly loss: Node
+  /** The loss without these penalties. */
+  readonly dataLoss: Node
   readonly gradients: readonly Node[]
   /** Nodes of all weights, in the model's order. */
   readonly weightNodes: readonly Node<'parameter'>[]
@@ -107,7 +109,7 @@ export function traceGradient(
   const [data, output] = [inputs[0], outputs[0].node]
   return {
     ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained, trainedNodes },
-    ...{ outputs, output, targets, loss, gradients },
+    ...{ outputs, output, targets, loss, dataLoss: ofData, gradients },
   }
 }
 

@@ -7,6 +7,21 @@ export interface ScoreLayer {
   readonly bias?: number
 }
 
+/**
+ * The weight of the last dense layer where the model keeps it as [classes, features], as a position among the trained weights;
+ * undefined where it is kept the other way, or where there is no such layer.
+ */
+export function turnedWeight(logits: Node, trained: readonly Node[]): number | undefined {
+  const end = unshaped(logits)
+  for (const product of end.op === 'add' ? end.inputs : [end]) {
+    const inner = unshaped(product)
+    const factor = inner.op === 'matMul' ? unshaped(inner.inputs[1]) : undefined
+    const at = factor?.op === 'transpose' ? trained.indexOf(unshaped(factor.inputs[0])) : -1
+    if (at >= 0) return at
+  }
+  return undefined
+}
+
 /** Recognises the last dense layer from the shape of the graph, whatever the layers are called. */
 export function findHead(logits: Node, trained: readonly Node[]): ScoreLayer {
   const position = (node: Node): number | undefined => {

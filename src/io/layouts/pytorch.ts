@@ -8,6 +8,7 @@ import { checkTensor, requireTensorMap, type TensorToWrite } from '../tensors/te
 import { type FlattenOrder, orderFlattened } from './flatten-order'
 import { type TensorSpec, tfjsLayers, torchLayers } from './layer-groups'
 import type { Link } from './layer-links'
+import { type LayerOrder, layerOrderOf } from './layer-order'
 import { linkToTfjs, linkToTorch } from './link-values'
 import { isList, pairInOrder } from './list-layers'
 import { matchLayers } from './match-layers'
@@ -16,7 +17,8 @@ import { matchLayers } from './match-layers'
 export interface LayoutOptions {
   /**
    * PyTorch's layers to tfjs's, such as `{ 'features.0': 'conv2d_Conv2D1' }`: names without `.weight` and `/kernel`. A
-   * recurrent module's cells are `lstm.l0`, `lstm.l0_reverse`. What is left out is paired by kind, shape and order.
+   * recurrent module's cells are `lstm.l0`, `lstm.l0_reverse`. What is left out is paired by equal names, then by kind, shape and
+   * order.
    */
   readonly map?: Readonly<Record<string, string>>
   /** What PyTorch flattens before a layer, as `{ 'fc.weight': [channels, height, width] }`. */
@@ -51,14 +53,20 @@ export interface ConvertedTensors {
   readonly ignored: readonly string[]
 }
 
-/** A tf.LayersModel, or its weights' names and shapes in order. */
-export type TensorTargets = { readonly weights: readonly TensorSpec[] } | readonly TensorSpec[]
+/**
+ * A tf.LayersModel, or its weights' names and shapes in order. For gradients: `{ weights: model.trainableWeights, layers: model.layers }`,
+ * where `layers` tells which of them lie in parallel branches.
+ */
+export type TensorTargets =
+  | { readonly weights: readonly TensorSpec[]; readonly layers?: readonly object[] }
+  | readonly TensorSpec[]
 
 /**
  * PyTorch's tensors as those of a tfjs model.
  *
- * Layers are paired by kind and shape, and those of one kind and shape in order; names tell what a tensor is, never its
- * shape alone. Convolutions (plain, transposed, grouped, depthwise, of 1 to 3 axes), dense and embedding layers, batch and
+ * Layers of equal names are paired first. The others are paired by kind and shape, and those of one kind and shape in order.
+ * Layers that are alike in parallel branches have no order that both frameworks share, and are refused. Names tell what a tensor is,
+ * never its shape alone. Convolutions (plain, transposed, grouped, depthwise, of 1 to 3 axes), dense and embedding layers, batch and
  * layer norms, RNN and LSTM convert exactly. GRU does where the target has `reset_after`'s bias `[2, 3·units]`, which tfjs
  * itself lacks.
  *
@@ -66,7 +74,7 @@ export type TensorTargets = { readonly weights: readonly TensorSpec[] } | readon
  * layers, each with its parameters in PyTorch's order: weight, bias, running_mean, running_var, num_batches_tracked.
  *
  * @param tensors by name, as in `state_dict` or `named_parameters`.
- * @param targets the tfjs model; for gradients its trained weights alone: `model.trainableWeights`.
+ * @param targets the tfjs model; for gradients its trained weights alone: `{ weights: model.trainableWeights, layers: model.layers }`.
  * @throws DlgError `invalid-gradients` when layers cannot be paired, or could be in several ways, or two biases' gradients
  * differ; `invalid-option` for a wrong `map` or `flatten`; `invalid-data` for a malformed tensor.
  */
@@ -78,7 +86,7 @@ export function fromPyTorch(
   const values = valuesOf(options)
   const wanted = targetSpecs(targets)
   const { specs, ignored } = withoutBuffers(specsOf(tensors), tensors, options)
-  const links = linksBetween(specs, inLayerOrder(targets, wanted), options)
+  const links = linksBetween(specs, inLayerOrder(targets, wanted), options, layerOrderOf(targets))
   const converted = new Map(
     links.map((link) => {
       const precision = link.torch.map((name) => storedAs(tensors.get(name) ?? {})).reduce(coarser)
@@ -110,7 +118,7 @@ export function toPyTorch(
   const values = valuesOf(options)
   const ignored = bufferNames(options)
   const specs = targetSpecs(targets).filter(({ name }) => !ignored(name))
-  const links = linksBetween(specs, specsOf(tensors), options)
+  const links = linksBetween(specs, specsOf(tensors), options, () => undefined)
   const shapes = new Map(targetSpecs(targets).map(({ name, shape }) => [name, shape as readonly number[]]))
   const converted = new Map(
     links.flatMap((link) =>
@@ -129,12 +137,17 @@ export function toPyTorch(
   }
 }
 
-function linksBetween(torch: readonly TensorSpec[], tfjs: readonly TensorSpec[], options: LayoutOptions): Link[] {
+function linksBetween(
+  torch: readonly TensorSpec[],
+  tfjs: readonly TensorSpec[],
+  options: LayoutOptions,
+  order: LayerOrder,
+): Link[] {
   const { map = {}, flatten = {} } = options
   const inOrder = isList(torch.map(({ name }) => name)) && Object.keys(map).length === 0
   const pairs = inOrder
-    ? pairInOrder(torch, tfjsLayers(tfjs))
-    : matchLayers(torchLayers(torch), tfjsLayers(tfjs), map, isSorted(torch))
+    ? pairInOrder(torch, tfjsLayers(tfjs), order)
+    : matchLayers(torchLayers(torch), tfjsLayers(tfjs), map, isSorted(torch), order)
   return orderFlattened(pairs, flatten)
 }
 
