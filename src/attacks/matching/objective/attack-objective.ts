@@ -65,7 +65,8 @@ export async function objectiveOf(
 ): Promise<AttackObjective> {
   const { model, gradients, weights, rounding, known, searched } = target
   // a prior is what tells the samples of a batch apart, and one image comes out cleaner for it
-  const priors = settings.priors ?? defaultPriors(traced.data.shape, settings.prior)
+  const started = await withClosedForm(settings, traced, target)
+  const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior)
   const programOf = (client: TracedGradient) => objectiveProgram(client, point.unknowns, settings.distance, priors)
   const program = programOf(traced)
   requireSmooth(model, searched, program)
@@ -87,7 +88,7 @@ export async function objectiveOf(
     ...known.map((input) => [knownParameter(input), input.values] as const),
     ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
   ])
-  const start = await startPoint(withClosedForm(settings, traced, target.dataGradients), point.inputs, point.targets)
+  const start = await startPoint(started, point.inputs, point.targets)
   if (soft) {
     const scales = await scalesAt(await start(0), soft, point, parameters, settings)
     for (const [i, { parameter }] of soft.kinks.entries())
