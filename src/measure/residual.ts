@@ -5,6 +5,7 @@ import * as g from '../graph'
 import { normOf } from '../numbers/norms'
 import type { Values } from '../numbers/values'
 import { evaluate } from '../runtime/runtime'
+import { fittedFactor } from './certainty/shared-residual'
 
 /** Residual up to which float32 gradients of the same data are the same: about 1e-6 is usual, 1e-5 in deep networks. */
 export const RESIDUAL = 1e-4
@@ -41,18 +42,7 @@ export async function residualOf(
     [...data, ...compared.map(({ values }) => values)],
   )
   const shared = target.gradients
-  const factor = target.settings.scale === 'auto' ? fitted(found, shared) : 1
+  const factor = target.settings.scale === 'auto' ? fittedFactor(found, shared) : 1
   const difference = found.map((values, i) => Float64Array.from(values, (v, k) => factor * v - shared[i][k]))
   return normOf(difference) / normOf(shared)
-}
-
-/** α = ⟨g, g*⟩ / ⟨g, g⟩ */
-function fitted(found: readonly Values[], shared: readonly Values[]): number {
-  let [product, square] = [0, 0]
-  for (const [i, values] of found.entries())
-    for (let k = 0; k < values.length; k++) {
-      product += values[k] * shared[i][k]
-      square += values[k] ** 2
-    }
-  return square > 0 ? product / square : 1
 }
