@@ -70,10 +70,10 @@ export async function openTarget(
   requireRoom(whole, settings.batchSize)
   const shared = recogniseShared(given, whole, settings)
   const opened = withoutMissing(whole, shared.tensors, settings.missing)
-  const { gradients, weights, rounding } = await shared.read(opened)
+  const { gradients, weights, rounding, lost } = await shared.read(opened)
   const known = await readKnown(settings.known, opened, settings.batchSize)
   return {
-    ...{ model: opened, whole, settings, gradients, weights, rounding, known },
+    ...{ model: opened, whole, settings, gradients, weights, rounding, lost, known },
     dataGradients: await withoutPenalties(opened, settings, gradients, weights),
     trained: opened.weights.filter((w) => w.trainable),
     searched: opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name)),
