@@ -24,7 +24,10 @@ export interface TrainingOptions {
   criterion?: CriterionOption | Each<CriterionOption>
   /** The weight of each output's loss in their sum, each above 0: a list or a map by output. Default 1 each. */
   lossWeights?: Each<number>
-  /** Whether a cross-entropy given by name reads the output as logits or as probabilities. `auto` (default) recognises a soft-max or sigmoid at the end of the model. */
+  /**
+   * Whether a cross-entropy given by name reads the output as logits or as probabilities. `auto` (default) recognises a soft-max
+   * or sigmoid at the end of the model.
+   */
   output?: OutputKind
   /** How losses of a batch become one. Default `mean`. */
   reduction?: Reduction

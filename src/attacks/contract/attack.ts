@@ -102,7 +102,7 @@ export interface Work {
   readonly seed: number
 }
 
-/** What the caller controls while an attack runs: seed, budget, runtime, abort and progress. */
+/** What the caller controls while an attack runs: seed, budget, abort and progress. */
 export interface Control {
   /** Default 1234. */
   readonly seed?: number
