@@ -72,7 +72,7 @@ export async function checkModel(model: Model, example: Example, options: CheckO
       ...zeroGradients(weights),
       ...(await checkActivations(traced)),
       ...(await checkCoupling(traced)),
-      ...checkStructure(traced),
+      ...checkStructure(model, traced),
       compared(trained, unknowns),
     ],
   }

@@ -3,18 +3,32 @@ import { logitsOf } from '../client/model/criterion'
 import { type TracedGradient, traceGradient } from '../client/model/gradient'
 import { findHead } from '../client/model/head'
 import { kinksOf } from '../client/model/kinks'
+import type { Model } from '../client/model/model'
 import type { TracedExample } from '../client/trace-example'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
+import { conventionDifferences } from '../io/layouts/conventions'
 import type { Finding } from './report'
 
 /** Which attacks the shape of the model invites, beside a search. */
-export const checkStructure = (example: TracedExample): Finding[] => [
+export const checkStructure = (model: Model, example: TracedExample): Finding[] => [
   ...closedForm(example),
   ...tokenSets(example.traced),
   ...labelRules(example),
   smoothness(example.traced),
+  ...conventions(model),
 ]
+
+/** For clients that train in PyTorch. */
+function conventions(model: Model): Finding[] {
+  const all = conventionDifferences(model)
+  if (all.length === 0) return []
+  // several layers with one difference share a sentence
+  const messages = new Map<string, string[]>()
+  for (const { layer, message } of all) messages.set(message, [...(messages.get(message) ?? []), `'${layer}'`])
+  const said = [...messages].map(([message, names]) => `${names.join(', ')} ${message}`).join('. ')
+  return [{ level: 'note', code: 'conventions', message: `if the client trains in PyTorch: ${said}` }]
+}
 
 /** The layer is recognised on one sample: there its input is a row. */
 function closedForm({ opened, settings, batchSize }: TracedExample): Finding[] {
