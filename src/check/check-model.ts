@@ -11,6 +11,7 @@ import { normOf } from '../numbers/norms'
 import { checkActivations } from './activations'
 import { checkCoupling } from './coupling'
 import { checkFirstOrder } from './first-order'
+import { checkLabels } from './labels'
 import type { CheckedWeight, Finding, ModelCheck } from './report'
 import { checkSearch } from './search'
 import { checkStructure } from './structure'
@@ -72,6 +73,7 @@ export async function checkModel(model: Model, example: Example, options: CheckO
       ...zeroGradients(weights),
       ...(await checkActivations(traced)),
       ...(await checkCoupling(traced)),
+      ...(await checkLabels(model, example.x, traced, first.gradients, training)),
       ...checkStructure(model, traced),
       compared(trained, unknowns),
     ],
