@@ -2,7 +2,7 @@
  * What comes back from a network with kinks (ReLU and max-pooling, the Keras tutorials' CNN at its initial weights), recipe by
  * recipe, over images as files named CLASS-NUMBER.png or .jpg:
  *
- *   npx tsx bench/kinks.ts --images DIR [--count 8] [--batches 1,4,8] [--presets auto,robust] [--trained 0] [--padding same] [--seed 1]
+ *   npx tsx bench/kinks.ts --images DIR [--skip 0] [--count 8] [--batches 1,4,8] [--presets auto,robust] [--trained 0] [--padding same] [--seed 1]
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -41,6 +41,7 @@ function options() {
   const { values } = parseArgs({
     options: {
       images: { type: 'string' },
+      skip: { type: 'string', default: '0' },
       count: { type: 'string', default: '8' },
       batches: { type: 'string', default: '1,4,8' },
       presets: { type: 'string', default: 'auto,robust' },
@@ -53,6 +54,7 @@ function options() {
   if (!values.images) throw new Error('--images DIR is missing: a folder of images named CLASS-NUMBER.jpg or .png')
   return {
     folder: values.images,
+    skip: Number(values.skip),
     count: Number(values.count),
     batches: values.batches.split(',').map(Number),
     presets: values.presets.split(',') as NonNullable<LeakageOptions['preset']>[],
@@ -122,14 +124,14 @@ async function attack(model: LayersModel, images: readonly Picture[], given: Lea
 }
 
 async function main(): Promise<void> {
-  const { folder, count, batches, presets, trained, iterations, padding, seed } = options()
+  const { folder, skip, count, batches, presets, trained, iterations, padding, seed } = options()
   await tf.setBackend('cpu')
   const images = pictures(folder)
   if (images.length === 0) throw new Error(`there are no images in ${folder}`)
   const rows: string[][] = []
   for (const batch of batches) {
     const outcomes = presets.map((): Outcome[] => [])
-    for (let at = 0; at + batch <= Math.min(Math.max(count, batch), images.length); at += batch) {
+    for (let at = skip; at + batch <= Math.min(skip + Math.max(count, batch), images.length); at += batch) {
       const some = images.slice(at, at + batch)
       const model = kerasCnn({ padding, seed: seed + at })
       const others = images.filter((image) => !some.includes(image))

@@ -19,6 +19,7 @@ export {
 } from './attacks/dense/isolated-inputs'
 export { lossGradients } from './attacks/dense/loss-gradients'
 export { type GradientRank, gradientRanks, type RankOptions } from './attacks/dense/ranks'
+export { type ExactPatches, exactPatches } from './attacks/patches/exact-patches'
 export {
   type DenseRows,
   type DenseRowsOptions,

@@ -1,5 +1,6 @@
 import type { Each } from '../client/model/each'
-import { type Model, openModel } from '../client/model/model'
+import type { Model } from '../client/model/model'
+import { openModel } from '../client/model/open-model'
 import type { Data } from '../client/read-data'
 import type { OutputTargets } from '../client/target-values'
 import { type TracedExample, traceExample } from '../client/trace-example'

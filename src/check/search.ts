@@ -1,7 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { type AttackObjective, objectiveOf } from '../attacks/matching/objective/attack-objective'
 import { leakageOptions } from '../attacks/matching/options'
-import { traceTarget } from '../attacks/matching/trace-target'
+import { traceTarget } from '../attacks/matching/point'
 import { inOrder } from '../client/model/each'
 import { kinksOf } from '../client/model/kinks'
 import type { Model } from '../client/model/model'

@@ -5,7 +5,7 @@ import type { OutputTargets } from '../client/target-values'
 import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
 import { OWN_DEFAULTS } from './flags'
-import { tensorsOf } from './tensor-files'
+import { tensorsOf } from './read-files'
 import type { Checked } from './training'
 
 /** A batch for each input, and targets for each output. */

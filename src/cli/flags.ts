@@ -16,7 +16,7 @@ export type Given<All> = {
 export const OWN_DEFAULTS = {
   /** Small, and the class of a photograph without `--class`. */
   seed: 1,
-  /** Of `dlg text`, whose iterations take ten steps each. */
+  /** Iterations of `dlg text`, which take ten steps each. */
   textIterations: 100,
 } as const
 

@@ -6,8 +6,7 @@ import { conventionDifferences } from '../io/layouts/conventions'
 import { isList } from '../io/layouts/list-layers'
 import { byWeight, type TensorsByWeight } from './by-weight'
 import type { GradientFiles } from './gradient-files'
-import { readLayerMap } from './layer-map'
-import { floatsOf, naming } from './tensor-files'
+import { floatsOf, naming, readLayerMap } from './read-files'
 
 /** Names in one line. */
 const MOST = 8

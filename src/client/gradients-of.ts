@@ -29,7 +29,7 @@ export async function gradientsOf(
   return Object.fromEntries(await gradientList(model, x, y, options))
 }
 
-/** The same as names and tensors, in the order of the trained weights. */
+/** Like {@link gradientsOf}: names and tensors, in the order of the trained weights. */
 export async function gradientList(
   model: Model,
   x: Data,

@@ -1,7 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { choice, count, invalid, knownNames, number, show } from '../errors/checks'
 import { countOption, nameFlag, type OptionRecords, pickOptions } from '../options/option'
-import type { KnownInputs } from './known-inputs'
+import type { KnownInputs } from './read-data'
 import type { Missing } from './shared/missing'
 import { PRECISIONS, type StatedPrecision } from './shared/rounding'
 import { approximates, type UpdateOptions, type UpdateSettings, updateOption } from './shared/update-options'

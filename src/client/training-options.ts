@@ -2,19 +2,11 @@ import { choice, hasMethod, invalid, knownNames, number, show } from '../errors/
 import { nameFlag, nameOption, type OptionRecords, pickOptions, switchOption } from '../options/option'
 import { chooseRuntime, RUNTIME_NAMES, type RuntimeName } from '../runtime/choose'
 import type { Runtime } from '../runtime/runtime'
-import {
-  binaryCrossEntropy,
-  type Criterion,
-  crossEntropy,
-  huber,
-  meanAbsoluteError,
-  meanSquaredError,
-  type OutputKind,
-  type Reduction,
-} from './model/criterion'
+import { binaryCrossEntropy, crossEntropy, huber, meanAbsoluteError, meanSquaredError } from './model/criteria'
+import type { Criterion, Reduction } from './model/criterion'
 import type { Each } from './model/each'
-import type { LossFunction } from './model/loss'
-import type { AnyCriterion, Criteria } from './model/outputs'
+import type { AnyCriterion, Criteria, LossFunction } from './model/loss'
+import type { OutputKind } from './model/scores'
 
 /** Criteria that need no further options. */
 export type CriterionName = 'crossEntropy' | 'binaryCrossEntropy' | 'meanSquaredError' | 'meanAbsoluteError' | 'huber'

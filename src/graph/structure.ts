@@ -11,7 +11,7 @@ import { fill, uniformValue } from './leaves'
 import type { Node, Shape } from './node'
 import { broadcastShapes, inversePermutation, keepsOrder, MAX_RANK, padRank, range, sameShape, sizeOf } from './shape'
 
-/** The same elements in row-major order under another shape. */
+/** Gives the elements another shape, in row-major order. */
 export function reshape(x: Node, shape: Shape): Node {
   requireNodes('reshape', x)
   requireShape('reshape', shape)

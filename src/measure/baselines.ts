@@ -1,7 +1,6 @@
 import { knownNames, numberList, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
-import { mse } from './mse'
-import { psnr } from './psnr'
+import { mse, psnr } from './psnr'
 
 /** What measures need to know of the data. */
 export interface MeasureOptions {

@@ -4,6 +4,7 @@ import { type PlainTargets, targetRows } from '../client/target-values'
 import * as g from '../graph'
 import { normOf } from '../numbers/norms'
 import type { Values } from '../numbers/values'
+import { fittedFactor } from './certainty/shared-residual'
 
 /** Residual up to which float32 gradients of the same data are the same: about 1e-6 is usual, 1e-5 in deep networks. */
 export const RESIDUAL = 1e-4
@@ -68,19 +69,8 @@ export async function gradientsAt(
 
 /** The factor between a gradient and what was shared: the one that fits best where it is not known, else 1. */
 export const factorOf = ({ settings, gradients }: Target, found: readonly Values[]): number =>
-  settings.scale === 'auto' ? fitted(found, gradients) : 1
+  settings.scale === 'auto' ? fittedFactor(found, gradients) : 1
 
 /** factor · g − g*, tensor by tensor. */
 export const differenceOf = (found: readonly Values[], shared: readonly Values[], factor = 1): Float64Array[] =>
   found.map((values, i) => Float64Array.from(values, (v, k) => factor * v - shared[i][k]))
-
-/** α = ⟨g, g*⟩ / ⟨g, g⟩ */
-function fitted(found: readonly Values[], shared: readonly Values[]): number {
-  let [product, square] = [0, 0]
-  for (const [i, values] of found.entries())
-    for (let k = 0; k < values.length; k++) {
-      product += values[k] * shared[i][k]
-      square += values[k] ** 2
-    }
-  return square > 0 ? product / square : 1
-}

@@ -44,7 +44,7 @@ export interface LbfgsState extends OptimizerState {
   readonly last?: LbfgsStep
   /** Multiplies the length of the first step. */
   readonly firstStep: number
-  /** Of the outer iteration under way: where it began, its steps and its evaluations. */
+  /** The outer iteration under way: where it began, its steps and its evaluations. */
   readonly outer: { readonly start: Float64Array; readonly steps: number; readonly evaluations: number }
   /** Whether the outer iteration before ended where it began. */
   readonly idle: boolean

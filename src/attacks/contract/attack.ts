@@ -94,7 +94,7 @@ export interface Outcome {
 
 /** What an attack cost. */
 export interface Work {
-  /** Of the objective; 0 for attacks in closed form. */
+  /** Evaluations of the objective; 0 for attacks in closed form. */
   readonly evaluations: number
   readonly milliseconds: number
   /** What ran the evaluations, such as `onnx:cpu`; undefined where nothing was evaluated. */

@@ -1,5 +1,6 @@
 import { type TracedGradient, type Training, traceGradient } from '../../client/model/gradient'
-import { type Model, type OpenModel, openModel } from '../../client/model/model'
+import type { Model, OpenModel } from '../../client/model/model'
+import { openModel } from '../../client/model/open-model'
 import { usesOf } from '../../client/model/uses'
 import { type TrainingOptions, trainingOptions } from '../../client/training-options'
 import * as g from '../../graph'

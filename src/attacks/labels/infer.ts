@@ -1,9 +1,8 @@
 import { DlgError } from '../../errors/dlg-error'
 import { spectrum } from '../../numbers/singular-values'
 import type { Values } from '../../runtime/runtime'
-import { labelCounts } from './counts'
+import { labelCounts, summedCounts } from './counts'
 import { weighed } from './explained'
-import { summedCounts } from './llg'
 import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
 
 /**

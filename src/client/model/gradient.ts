@@ -5,15 +5,14 @@ import * as g from '../../graph'
 import { type Captured, record } from '../../trace'
 import type { Reduction } from './criterion'
 import type { Each } from './each'
-import { lossOf } from './loss'
+import { type Criteria, lossOf, type TrainedOutput, trainedOutputs } from './loss'
 import type { ModelInput, OpenModel, Weight } from './model'
-import { type Criteria, type TrainedOutput, trainedOutputs } from './outputs'
 
 /** How a client computes its gradient. */
 export interface Training {
   readonly batchSize: number
   readonly criterion: Criteria
-  /** Of the outputs that have a loss. Default 1 each. */
+  /** Weights of the losses, for the outputs that have one. Default 1 each. */
   readonly lossWeights?: Each<number>
   readonly reduction: Reduction
   /** Whether the forward pass runs in training mode: batch statistics, dropout masks. */

@@ -2,7 +2,7 @@ import { type Node, unshaped } from '../../graph'
 
 /** The dense layer that makes the class scores: logits = features · weight + bias. Positions among the trained weights. */
 export interface ScoreLayer {
-  /** Of the [features, classes] matrix; undefined where the model keeps it as [classes, features]. */
+  /** Position of the [features, classes] matrix; undefined where the model keeps it as [classes, features]. */
   readonly weight?: number
   readonly bias?: number
 }

@@ -26,7 +26,7 @@ export function weightTensors(shared: SharedGradients, what = 'the gradients'): 
   return shared instanceof Map ? Object.fromEntries(shared) : (shared as WeightTensors)
 }
 
-/** The same where a list would not say which is which. @throws DlgError `invalid-gradients` for a list, or for no gradients */
+/** Like {@link weightTensors}, where a list would not say which tensor is which. @throws DlgError `invalid-gradients` for a list, or for no gradients */
 export function namedGradients(shared: SharedByName): NamedGradients {
   const given = weightTensors(shared)
   if (typeof given === 'object' && given !== null && !Array.isArray(given) && !(given instanceof Tensor))

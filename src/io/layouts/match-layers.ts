@@ -103,8 +103,9 @@ function inModelOrder(layers: readonly Layer[], sorted: boolean): readonly Layer
 function pairByName(torch: readonly Layer[], tfjs: readonly Layer[], from: string, to: string): Pair {
   const [source, target] = [torch.find(({ name }) => name === from), tfjs.find(({ name }) => name === to)]
   if (!source)
-    throw new DlgError('invalid-option', `map names the PyTorch layer '${from}', should be one of ${names(torch)}`)
-  if (!target) throw new DlgError('invalid-option', `map names the tfjs layer '${to}', should be one of ${names(tfjs)}`)
+    throw new DlgError('invalid-option', `map names the PyTorch layer '${from}'; it must be one of ${names(torch)}`)
+  if (!target)
+    throw new DlgError('invalid-option', `map names the tfjs layer '${to}'; it must be one of ${names(tfjs)}`)
   const links = layerLinks(source, target)
   if (links) return { torch: source, tfjs: target, links }
   throw new DlgError('invalid-option', `map pairs ${describe(source)} with ${describe(target)}, which do not fit`)
@@ -134,7 +135,7 @@ function branches(torch: readonly Layer[], tfjs: readonly Layer[], why: string):
 function uneven(torch: readonly Layer[], tfjs: readonly Layer[]): DlgError {
   return new DlgError(
     'invalid-gradients',
-    `${torch.length} PyTorch layers (${names(torch)}) for ${tfjs.length} of tfjs (${names(tfjs)}), all like ${describe(tfjs[0])}; should be as many`,
+    `${torch.length} PyTorch layers (${names(torch)}) for ${tfjs.length} of tfjs (${names(tfjs)}), all like ${describe(tfjs[0])}; they must be as many`,
   )
 }
 

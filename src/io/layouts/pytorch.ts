@@ -1,9 +1,9 @@
 import { knownNames, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { coarser, isWhole, storedAs } from '../../numbers/stored-dtype'
-import { type Ignore, ignores } from '../bytes/ignore'
+import { type Ignore, ignores } from '../bytes/limits'
 import { isRecord } from '../bytes/untrusted'
-import type { NamedTensors } from '../tensors/float32-tensor'
+import type { NamedTensors } from '../tensors/stored-tensor'
 import { checkTensor, requireTensorMap, type TensorToWrite } from '../tensors/tensor-to-write'
 import { type ConventionDifference, conventionDifferences } from './conventions'
 import { type FlattenOrder, orderFlattened } from './flatten-order'
@@ -112,7 +112,7 @@ export function fromPyTorch(
 /**
  * The inverse of {@link fromPyTorch}: a tfjs model's tensors as those of a PyTorch module.
  *
- * Of an LSTM's or RNN's two biases, the first takes the weights and the second zeros; gradients go to both.
+ * An LSTM or RNN of PyTorch has two biases: the first takes the weights and the second zeros. Gradients go to both.
  * `num_batches_tracked` is left out.
  *
  * @param tensors by name, in the model's order.
@@ -208,12 +208,12 @@ function valuesOf(options: LayoutOptions): 'gradients' | 'weights' {
         `flatten has ${show(order)} for '${name}'; it must be a list of whole numbers or 'channels-last'`,
       )
   if (values === 'gradients' || values === 'weights') return values
-  throw new DlgError('invalid-option', `values is ${show(values)}, should be 'gradients' or 'weights'`)
+  throw new DlgError('invalid-option', `values is ${show(values)}; it must be 'gradients' or 'weights'`)
 }
 
 function specsOf(tensors: ReadonlyMap<string, TensorToWrite>): TensorSpec[] {
   if (!(tensors instanceof Map)) {
-    throw new DlgError('invalid-data', 'tensors should be a Map from name to {shape, data}, as readTensors gives')
+    throw new DlgError('invalid-data', 'tensors must be a Map from name to {shape, data}, as readTensors gives')
   }
   requireTensorMap('tensors', tensors)
   return [...tensors].map(([name, { shape, data }]) => {
@@ -226,7 +226,7 @@ function targetSpecs(targets: TensorTargets): readonly TensorSpec[] {
   const specs = Array.isArray(targets) ? targets : isRecord(targets) ? targets.weights : undefined
   const sound = Array.isArray(specs) && specs.every((s) => typeof s?.name === 'string' && Array.isArray(s.shape))
   if (sound) return specs
-  throw new DlgError('invalid-data', 'targets should be a tf.LayersModel, or a list of {name, shape} in order')
+  throw new DlgError('invalid-data', 'targets must be a tf.LayersModel, or a list of {name, shape} in order')
 }
 
 function inOrder(converted: NamedTensors, targets: readonly TensorSpec[]): NamedTensors {

@@ -72,7 +72,7 @@ export function npyDtype(descr: string, name: string): NpyDtype | DlgError {
   // Beyond a byte the order must be told: `=` means that of the machine, and a file does not say which.
   if (!Object.hasOwn(READERS, type) || (size > 1 && order !== '<' && order !== '>')) {
     const known = Object.keys(READERS).join(', ')
-    return new DlgError('invalid-file', `${name}: dtype is ${quote(descr)}, should be < or > and one of ${known}`)
+    return new DlgError('invalid-file', `${name}: dtype is ${quote(descr)}; it must be < or > and one of ${known}`)
   }
   const read = READERS[type]
   return {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { infer, type LabelContext, type LabelDecision, type LabelInference } from '../../../src/attacks/labels'
+import { infer } from '../../../src/attacks/labels/infer'
+import type { LabelContext, LabelDecision, LabelInference } from '../../../src/attacks/labels/strategy'
 import { thrown } from '../../io/thrown'
 import { numbers } from '../matching/tiny'
 
