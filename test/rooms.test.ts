@@ -33,16 +33,18 @@ const table: Record<string, string> = {
     'attacks/contract attacks/tokens client measure numbers errors @tensorflow/tfjs-core ml-matrix | runtime',
   'attacks/matching':
     'attacks/contract client graph numbers optim options runtime errors attacks/dense attacks/labels measure @tensorflow/tfjs-core |',
+  'attacks/tabular':
+    'attacks/contract attacks/labels attacks/matching attacks/spear client errors graph measure numbers options @tensorflow/tfjs-core ml-matrix papaparse | attacks/dense',
   'attacks/text':
     'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   attacks:
-    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/spear attacks/tokens client errors |',
+    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/spear attacks/tabular attacks/tokens client errors |',
   defences: 'attacks/contract errors numbers | client',
   check:
     'client graph numbers runtime errors attacks/dense attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
-    'attacks/dager attacks/dense attacks/labels attacks/matching attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime |',
+    'attacks/dager attacks/dense attacks/labels attacks/matching attacks/spear attacks/tabular attacks/text attacks/tokens check client errors graph measure models optim runtime |',
   cli: 'entries attacks attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers |',
 }
 
@@ -61,6 +63,7 @@ const entries = [
   'src/metrics.ts',
   'src/text.ts',
   'src/analytic.ts',
+  'src/tabular.ts',
   'src/io/index.ts',
   'src/attacks/index.ts',
   'src/defences/index.ts',

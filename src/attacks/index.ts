@@ -16,6 +16,7 @@ import { denseInversion, isolatedSamples } from './dense/attacks'
 import { labelInference } from './labels/attack'
 import { gradientMatching } from './matching'
 import { spearAttack } from './spear/attack'
+import { tableAttack } from './tabular/attack'
 import { tokenSets } from './tokens/attack'
 
 export type { Shared } from '../client/shared/read-shared'
@@ -25,6 +26,7 @@ export type { DagerOptions } from './dager/attack'
 export type { DenseInversionOptions } from './dense/attacks'
 export type { MatchingOptions } from './matching'
 export type { SpearAttackOptions } from './spear/attack'
+export type { TableAttackOptions } from './tabular/attack'
 export type { Target, TargetOptions }
 
 /** Every attack of this library by name, the cheapest first. */
@@ -35,6 +37,7 @@ export const attacks = {
   spear: spearAttack,
   'isolated-inputs': isolatedSamples,
   dager,
+  tableak: tableAttack,
   'gradient-matching': gradientMatching,
 } as const satisfies Readonly<Record<string, Attack<never>>>
 
