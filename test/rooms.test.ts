@@ -45,7 +45,7 @@ const table: Record<string, string> = {
   report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
     'attacks/dager attacks/dense attacks/labels attacks/matching attacks/spear attacks/tabular attacks/text attacks/tokens check client errors graph measure models optim runtime |',
-  cli: 'entries attacks attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers |',
+  cli: 'entries attacks attacks/matching attacks/tabular check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers |',
 }
 
 const rooms = Object.keys(table)

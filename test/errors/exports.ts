@@ -54,6 +54,10 @@ const schema: tabular.TableSchema = {
     { kind: 'categorical', name: 'town', categories: ['a', 'b', 'c', 'd', 'e', 'f'] },
   ],
 }
+/** Any data of the model are a record of it, which is read off without a search. */
+const allNumbers: tabular.TableSchema = {
+  columns: Array.from({ length: 8 }, (_, i) => ({ kind: 'numeric', name: `n${i}` })),
+}
 const records = [{ age: 30, weight: 1.5, town: 'b' }]
 const confidence = [{ age: 1, weight: 0.5, town: 1 }]
 
@@ -254,7 +258,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
   },
   'dlg-ts/tabular': {
     decodeTable: () => [schema, new Float32Array(8)],
-    deepLeakageFromTable: () => [model, shared, schema, { ...quick, exact: false }],
+    deepLeakageFromTable: () => [model, shared, allNumbers, { ...quick, exact: false }],
     encodeTable: () => [schema, records],
     inferTableSchema: () => ['a,b\n1,x\n2,y', {}],
     measureTable: () => [records, { records, confidence }, schema, {}],
