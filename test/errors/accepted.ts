@@ -112,6 +112,12 @@ export const accepted: {
     psnr: { 0: ['[NaN]'], 1: ['[NaN]'] },
     verdictOf: { 1: ['undefined'] },
   },
+  'dlg-ts/tabular': {
+    deepLeakageFromTable: { 3: OPTIONS },
+    inferTableSchema: { 1: OPTIONS },
+    measureTable: { 3: OPTIONS },
+    tableText: { 1: ['undefined', '1e9'] },
+  },
   'dlg-ts/text': {
     bagAccuracy: { 0: ['[]'], 1: ['[]'] },
     bert: { 2: ['undefined'] },
