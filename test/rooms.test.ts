@@ -22,7 +22,7 @@ const table: Record<string, string> = {
   io: 'io/files io/layouts io/pictures io/tensors numbers | io/bytes',
   measure: 'client graph numbers optim runtime errors io/pictures @tensorflow/tfjs-core ml-matrix munkres ssim.js |',
   models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
-  'attacks/contract': 'errors @tensorflow/tfjs-core | client',
+  'attacks/contract': 'errors @tensorflow/tfjs-core | client numbers',
   'attacks/tokens': 'attacks/contract client graph errors | runtime',
   'attacks/labels': 'attacks/contract client graph numbers errors ml-matrix | runtime',
   'attacks/dense':

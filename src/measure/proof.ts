@@ -93,8 +93,8 @@ export async function compare(found: tf.NamedTensorMap, shared: NamedGradients, 
   return { residual, proven: residual <= tolerance }
 }
 
-/** The gradient that a shared one is held against. */
-async function recomputedOf(found: tf.NamedTensorMap, name: string, shape: readonly number[]) {
+/** The gradient that a shared one is held against. @throws DlgError `invalid-gradients` for a name or a shape that the model does not have */
+export async function recomputedOf(found: tf.NamedTensorMap, name: string, shape: readonly number[]) {
   if (!Object.hasOwn(found, name))
     throw new DlgError(
       'invalid-gradients',
