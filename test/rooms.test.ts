@@ -41,7 +41,8 @@ const table: Record<string, string> = {
     'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   attacks:
     'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/tokens client errors attacks/tabular |',
-  defences: 'attacks/contract errors numbers | client',
+  accounting: 'errors numbers |',
+  defences: 'attacks/contract errors numbers accounting | client',
   check:
     'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',

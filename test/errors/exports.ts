@@ -245,7 +245,17 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     targetOf: () => [model, shared, { runtime: 'reference' }],
   },
   'dlg-ts/defences': {
+    auditMechanism: () => [
+      (canaries: readonly Float64Array[]) => canaries[0],
+      { dimensions: 100, norm: 1, claim: { epsilon: 1, delta: 1e-5 }, canaries: 20, confidence: 0.9, seed: 1 },
+    ],
     defended: () => [target, sharing, { seed: 1 }],
+    epsilonOf: () => [
+      { noiseMultiplier: 2, sampleRate: 0.1, steps: 3 },
+      { delta: 1e-5, accountant: 'rdp' },
+    ],
+    noiseMultiplierFor: () => [{ epsilon: 3, delta: 1e-5, accountant: 'rdp', sampleRate: 0.1, steps: 3 }],
+    reconstructionBound: () => [{ noiseMultiplier: 1, norm: 3, looks: 2, range: 1 }],
   },
   'dlg-ts/metrics': {
     baselines: () => [[1, 2], {}],
