@@ -1,5 +1,7 @@
 import type { TracedExample } from '../client/trace-example'
 import { reachable } from '../graph'
+import { random } from '../numbers/random'
+import { squaredNorm } from '../numbers/values'
 import { allFinite } from '../optim/vectors'
 import type { Values } from '../runtime/runtime'
 import { certaintyOf } from './certainty/certainty'
@@ -8,10 +10,13 @@ import { floorsOf, reachedParameter, residualProgram, weightOfTensor } from './c
 /** A rounding of float32, in units of an unknown. */
 const ROUNDING = 2 ** -22
 const EVALUATIONS = 200
+/** How far two samples are apart whose mixture is tried, in units; and how far above the floor it must show, squared. */
+const [SPREAD, CLEAR] = [0.25, 16]
 
 /**
  * Whether a gradient determines the data that it was computed of: no number of the data, and no combination of them that was looked
- * at, can move by their whole range while what was shared stays the same to its precision.
+ * at, can move by their whole range while what was shared stays the same to its precision. Nor may several samples stand
+ * behind it: where the mean of the gradients at x + δ and x − δ is that at x, data may be the mean of any number of samples.
  *
  * The labels are taken as they are. Inputs of whole numbers have no slope, so nothing is said of them.
  *
@@ -66,6 +71,19 @@ export async function isDetermined(
       beside,
       lost: positions.map(() => 0),
     })
+    const apart = random(1, 0x6d6978)
+    const step = point.map(
+      (_, i) => SPREAD * groups.find((group) => i < group.start + group.size)!.unit * apart.normal(),
+    )
+    const [ahead, behind] = [
+      await gradient.run(placed(point.map((v, i) => v + step[i]))),
+      await gradient.run(placed(point.map((v, i) => v - step[i]))),
+    ]
+    const shows = here.reduce((sum, values, k) => {
+      const mixed = Float64Array.from(values, (v, j) => weights[k] * ((ahead[k][j] + behind[k][j]) / 2 - v))
+      return sum + squaredNorm([mixed])
+    }, 0)
+    if (!(shows > CLEAR * floor)) return false
     const { outputs } = residualProgram(gradients, moving, false)
     const residual = await bound({ inputs, outputs }, [
       ...here.map((v, i) => [reachedParameter(i), v] as const),
