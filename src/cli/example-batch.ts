@@ -46,7 +46,7 @@ export function exampleBatch(model: LayersModel, { data, labels, given: options 
   return { x, y, drawn: y.filter((t) => t instanceof tf.Tensor) }
 }
 
-/** What is open in a shape has size 1; the check itself refuses such inputs. */
+/** An open axis of a shape gets size 1. The check itself refuses such inputs. */
 const batchOf = (batchSize: number, [, ...sample]: readonly (number | null)[]): number[] => [
   batchSize,
   ...sample.map((n) => n ?? 1),

@@ -12,7 +12,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   'budget.evaluations': 'budget',
 }
 
-/** What each option with a flag is called on the command line. */
+/** The name of each option with a flag on the command line. */
 const spelled = (records: Records, of = ''): Readonly<Record<string, string>> =>
   Object.fromEntries(
     Object.entries(records)

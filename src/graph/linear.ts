@@ -51,7 +51,7 @@ function requireConvolution(operation: string, a: Node, b: Node, g: ConvGeometry
   requireGeometry(operation, g, a.shape.length - 2)
 }
 
-/** What a derivative of a convolution must be shaped like. @throws DlgError `invalid-graph` */
+/** Checks the shapes of a derivative of a convolution. @throws DlgError `invalid-graph` */
 function requireShapes(operation: string, x: Shape, w: Shape, y: Shape, g: ConvGeometry): void {
   requireShape(operation, x)
   requireShape(operation, w)

@@ -144,7 +144,7 @@ export function concat(inputs: readonly Node[], axis: number): Node {
   return first.graph.intern('concat', parts, { axis }, shape)
 }
 
-/** What a node is beneath reshapes and broadcasts: the same numbers. */
+/** The node beneath reshapes and broadcasts, which has the same numbers. */
 export function unshaped(node: Node): Node {
   requireNodes('unshaped', node)
   return node.op === 'reshape' || node.op === 'broadcast' ? unshaped(node.inputs[0]) : node

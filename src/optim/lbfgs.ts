@@ -38,7 +38,7 @@ export interface LbfgsOptions {
 
 /** State of {@link lbfgs}. */
 export interface LbfgsState extends OptimizerState {
-  /** What the memory knows. */
+  /** The curvature that the memory holds. */
   readonly curvature: unknown
   /** The newest step t·d, and the value and gradient it started from; undefined before the first. */
   readonly last?: LbfgsStep

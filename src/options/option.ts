@@ -42,7 +42,7 @@ export type OptionRecords<Options> = {
   readonly [Name in keyof Required<Options>]: Option<NonNullable<Options[Name]>, unknown>
 }
 
-/** What every record decides: undefined is possible where there is no default. */
+/** The values that records decide. A value may be undefined where there is no default. */
 export type Decisions<Records> = {
   readonly [Name in keyof Records]: Records[Name] extends { check(...given: never[]): infer Decided }
     ? Records[Name] extends { readonly default: NonNullable<unknown> }

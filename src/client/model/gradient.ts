@@ -19,9 +19,9 @@ export interface Training {
   readonly training: boolean
 }
 
-/** What is told of a model's inputs before a trace, by name. */
+/** Per input, by name: its dtype, and whether it is known or searched. */
 export interface InputKinds {
-  /** What dtype the model sees. Default float32. */
+  /** The dtype that the model sees. Default float32. */
   readonly types?: ReadonlyMap<string, DataType>
   /** Inputs that are bound as parameters; the others move. */
   readonly known?: ReadonlySet<string>
@@ -40,7 +40,7 @@ export interface TracedGradient {
   readonly outputs: readonly TrainedOutput[]
   /** The first of them. */
   readonly output: Node
-  /** What each is compared with. */
+  /** The targets that each output is compared with. */
   readonly targets: readonly Node[]
   /** Σ weight · loss after reduction, and the penalties of the model's own regularizers: a scalar. */
   readonly loss: Node

@@ -14,10 +14,10 @@ export type WeightTensors = readonly (Tensor | PlainTensor)[] | NamedGradients
 /** By the weights' names, as an object or as the Map that files are read to. */
 export type SharedByName = NamedGradients | ReadonlyMap<string, Tensor | PlainTensor>
 
-/** What was shared: one tensor per trained weight, as a list in the model's order, or by the weights' names as an object or a Map. */
+/** Shared gradients: one tensor per trained weight, as a list in the model's order, or by the weights' names as an object or a Map. */
 export type SharedGradients = readonly (Tensor | PlainTensor)[] | SharedByName
 
-/** What kind of tensors are read, for error messages: a gradient, a delta. */
+/** A word for the tensors, for error messages: gradient, delta. */
 type Noun = string
 
 /** A Map as an object. @throws DlgError `invalid-gradients` for what is still to come */

@@ -15,7 +15,7 @@ import { isUpdate, movedPart, readMovement, type SharedUpdate, type WeightUpdate
 import { gradientsIn, meanPosition } from './unroll'
 import type { UpdateSettings } from './update-options'
 
-/** What an attack matches, and at which weights. */
+/** The gradients that an attack matches, and the weights at which they were taken. */
 export interface Shared {
   /** Gradients in the order of the trained weights. */
   readonly gradients: readonly Values[]
@@ -33,7 +33,7 @@ export interface Shared {
 /** How what was shared came about. */
 interface Sharing {
   readonly update: UpdateSettings | undefined
-  /** What was shared is this many times the gradient; `auto` where the factor is fitted later. */
+  /** The factor in what was shared: it is this many times the gradient. `auto` where the factor is fitted later. */
   readonly scale: 'auto' | number
   readonly batchSize: number
   readonly reduction: 'mean' | 'sum'

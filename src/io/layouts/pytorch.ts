@@ -38,7 +38,7 @@ export interface LayoutOptions {
   readonly ignore?: Ignore
 }
 
-/** What became of one tensor. */
+/** How one tensor was moved between the layouts. */
 export interface LayoutDecision {
   readonly from: readonly string[]
   readonly to: readonly string[]
@@ -169,7 +169,7 @@ const bufferNames = ({ ignore }: LayoutOptions): ((name: string) => boolean) => 
   return (name) => BUFFERS.test(name) || named(name)
 }
 
-/** What may be a parameter, and the names of what cannot be one. */
+/** Tensors that may be parameters, and the names of those that cannot be. */
 function withoutBuffers(
   all: readonly TensorSpec[],
   tensors: ReadonlyMap<string, TensorToWrite>,
