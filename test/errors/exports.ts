@@ -155,6 +155,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     strongWolfe: () => [{}],
     tfjs: none,
     tokenCrossEntropy: () => [{}],
+    undoPreprocessing: () => [[0, 1], { mean: 0.5, std: [0.2, 0.3] }],
     totalVariation: () => [1],
   },
   'dlg-ts graph': {
