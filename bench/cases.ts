@@ -5,7 +5,7 @@ import { kerasCnn } from '../examples/models/keras-cnn'
 import { lenet } from '../examples/models/lenet'
 import { resnet18 } from '../examples/models/resnet'
 import type { Model } from '../src'
-import { openModel } from '../src/client/model/model'
+import { openModel } from '../src/client/model/open-model'
 import type { TensorToWrite } from '../src/io'
 
 /** One thing to measure, as every peer understands it. */

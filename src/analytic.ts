@@ -8,7 +8,7 @@ export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
 export { type ExactSequences, exactSequences, type SequenceOptions } from './attacks/dager/sequences'
 export type { Explained, FirstBlock, Placed, Transformer } from './attacks/dager/transformer'
 export type { DenseGradient } from './attacks/dense/dense-gradient'
-export { type ExactData, exactData } from './attacks/dense/exact-data'
+export { type ExactData, type ExactDataOptions, exactData } from './attacks/dense/exact-data'
 export { type FirstDense, firstDense } from './attacks/dense/first-dense'
 export { type DenseInput, invertDense } from './attacks/dense/invert-dense'
 export {

@@ -5,16 +5,16 @@
  * @module dlg-ts
  */
 
+export { infer } from './attacks/labels/infer'
+export { type InferredLabels, inferLabels } from './attacks/labels/infer-labels'
 export {
-  infer,
   joint,
   known,
   type LabelContext,
   type LabelDecision,
   type LabelInference,
   type LabelStrategy,
-} from './attacks/labels'
-export { type InferredLabels, inferLabels } from './attacks/labels/infer-labels'
+} from './attacks/labels/strategy'
 export type { CertaintyDirection, LeakageCertainty } from './attacks/matching/certainty-tensors'
 export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
 export { balanced, cosine, type Distance, type DistanceName, l2 } from './attacks/matching/objective/distance'
@@ -39,10 +39,8 @@ export {
   type SecondOrder,
 } from './check'
 export { gradientsOf } from './client/gradients-of'
-export type { KnownInputs } from './client/known-inputs'
 export {
   binaryCrossEntropy,
-  type Criterion,
   type CrossEntropyOptions,
   crossEntropy,
   type ElementOptions,
@@ -50,16 +48,15 @@ export {
   huber,
   meanAbsoluteError,
   meanSquaredError,
-  type OutputKind,
-  type Reduction,
-  type TargetKind,
   type TokenOptions,
   tokenCrossEntropy,
-} from './client/model/criterion'
+} from './client/model/criteria'
+export type { Criterion, Reduction, TargetKind } from './client/model/criterion'
 export type { Each } from './client/model/each'
 export type { LossFunction } from './client/model/loss'
 export type { FunctionalModel, Model, NamedFunctionalModel } from './client/model/model'
-export type { Data } from './client/read-data'
+export type { OutputKind } from './client/model/scores'
+export type { Data, KnownInputs } from './client/read-data'
 export type { Missing } from './client/shared/missing'
 export type { NamedGradients, SharedByName, SharedGradients } from './client/shared/read-gradients'
 export type { StatedPrecision } from './client/shared/rounding'

@@ -24,7 +24,7 @@ const table: Record<string, string> = {
   models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/contract': 'errors @tensorflow/tfjs-core | client',
   'attacks/tokens': 'attacks/contract client graph errors | runtime',
-  'attacks/labels': 'attacks/contract client graph errors | runtime',
+  'attacks/labels': 'attacks/contract client graph numbers errors ml-matrix | runtime',
   'attacks/dense':
     'attacks/contract attacks/labels client graph measure numbers errors ml-matrix @tensorflow/tfjs-core | runtime',
   'attacks/patches':
@@ -41,7 +41,7 @@ const table: Record<string, string> = {
     'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/tokens client errors |',
   defences: 'attacks/contract errors numbers | client',
   check:
-    'client graph numbers runtime errors attacks/dense attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
+    'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
     'attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime |',

@@ -1,5 +1,6 @@
 import type { Each } from '../client/model/each'
-import { type Model, openModel } from '../client/model/model'
+import type { Model } from '../client/model/model'
+import { openModel } from '../client/model/open-model'
 import type { Data } from '../client/read-data'
 import type { OutputTargets } from '../client/target-values'
 import { type TracedExample, traceExample } from '../client/trace-example'
@@ -11,6 +12,7 @@ import { normOf } from '../numbers/norms'
 import { checkActivations } from './activations'
 import { checkCoupling } from './coupling'
 import { checkFirstOrder } from './first-order'
+import { checkLabels } from './labels'
 import type { CheckedWeight, Finding, ModelCheck } from './report'
 import { checkSearch } from './search'
 import { checkStructure } from './structure'
@@ -72,7 +74,8 @@ export async function checkModel(model: Model, example: Example, options: CheckO
       ...zeroGradients(weights),
       ...(await checkActivations(traced)),
       ...(await checkCoupling(traced)),
-      ...checkStructure(traced),
+      ...(await checkLabels(model, example.x, traced, first.gradients, training)),
+      ...checkStructure(model, traced),
       compared(trained, unknowns),
     ],
   }

@@ -2,7 +2,7 @@ import { type DataType, Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../errors/dlg-error'
 import { type Shape, sameShape } from '../graph'
 import type { Values } from '../runtime/runtime'
-import { type Each, inOrder } from './model/each'
+import { type Each, inOrder, requireNames } from './model/each'
 import type { ModelInput, OpenModel } from './model/model'
 
 /** Data of a model: a tensor where it has one input, else a list in the model's order or a map by name. */
@@ -68,4 +68,17 @@ function requireBatch(what: string, [samples, ...rest]: Shape, shape: Shape, bat
 export function requireFinite(what: string, values: Values): void {
   const bad = values.findIndex((v) => !Number.isFinite(v))
   if (bad >= 0) throw invalid(`${what} has ${values[bad]} at position ${bad}; every number must be finite`)
+}
+
+/** Inputs that the auditor knows, by name. */
+export type KnownInputs = { readonly [input: string]: Tensor }
+
+/** @throws DlgError `invalid-option` for a name that there is not or when nothing is left to search, `invalid-data` */
+export async function readKnown(known: KnownInputs, { inputs }: OpenModel, batchSize: number): Promise<InputData[]> {
+  const names = inputs.map(({ name }) => name)
+  requireNames('known', Object.keys(known), names, 'invalid-option')
+  const given = inputs.filter(({ name }) => Object.hasOwn(known, name))
+  if (given.length === inputs.length)
+    throw new DlgError('invalid-option', `known has every input (${names.join(', ')}): nothing is left to search`)
+  return Promise.all(given.map((input) => readInput(`known '${input.name}'`, known[input.name], input, batchSize)))
 }

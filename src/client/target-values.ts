@@ -1,14 +1,15 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { show } from '../errors/checks'
 import { DlgError, type DlgErrorCode } from '../errors/dlg-error'
+import * as g from '../graph'
 import { type Shape, sameShape, sizeOf } from '../graph'
+import { bindStatic } from '../runtime/reference'
 import type { Values } from '../runtime/runtime'
-import type { TargetKind } from './model/criterion'
+import type { Criterion, TargetKind } from './model/criterion'
 import { type Each, inOrder } from './model/each'
-import type { TrainedOutput } from './model/outputs'
+import { type TrainedOutput, weightsOf } from './model/loss'
 import { requireFinite } from './read-data'
 import type { PlainTensor } from './shared/tensor-values'
-import { totalWeight } from './total-weight'
 
 /** Targets of one output that are known: of its shape, or class indices of positions without its last axis. */
 export interface KnownTargets {
@@ -116,7 +117,7 @@ function rowsOfLists(rows: readonly { readonly labels: readonly number[] }[]): P
   return { shape: [rows.length, width], values }
 }
 
-/** What the targets of an output are; a criterion that does not say is taken to compare classes where there are several. */
+/** The kind of targets of an output. A criterion that does not say compares classes where the output has several. */
 export function targetKind({ criterion, node }: TrainedOutput): TargetKind {
   const said = typeof criterion === 'function' ? undefined : criterion.targets
   return said ?? (node.shape[node.shape.length - 1] === 1 ? 'numbers' : 'classes')
@@ -185,4 +186,20 @@ function oneHotRows(labels: ArrayLike<number>, classes: number, ignore?: number)
   }
   if (counted === 0 && labels.length > 0) throw invalid(`every label is ${ignore}, which is ignored: there is no loss`)
   return out
+}
+
+/**
+ * Σ weight of known targets, which a mean divides by; undefined where every sample counts 1, or weights depend on the
+ * output too.
+ *
+ * @param target values of the output's shape
+ */
+export function totalWeight(criterion: Criterion, shape: g.Shape, target: Float32Array): number | undefined {
+  const graph = g.createGraph()
+  const output = g.parameter(graph, 'output', shape)
+  const weights = weightsOf(criterion, output, g.parameter(graph, 'target', shape))
+  if (!weights) return undefined
+  const total = g.sum(weights)
+  const nodes = g.reachable([total])
+  return nodes.includes(output) ? undefined : bindStatic(nodes, new Map([['target', target]])).get(total)![0]
 }

@@ -2,7 +2,8 @@ import * as g from '../graph'
 import type { Program, Values } from '../runtime/runtime'
 import { type Each, mapEach } from './model/each'
 import { type TracedGradient, traceGradient, weightParameter } from './model/gradient'
-import { type Model, type OpenModel, openModel } from './model/model'
+import type { Model, OpenModel } from './model/model'
+import { openModel } from './model/open-model'
 import { type Data, type InputData, readData } from './read-data'
 import { readWeights } from './shared/read-gradients'
 import { isOneTarget, type OutputTargets, ofOutput, type PlainTargets, readTargets, targetRows } from './target-values'
@@ -18,7 +19,7 @@ export interface TracedExample {
   /** Data, then targets. */
   readonly inputs: Program['inputs']
   readonly values: readonly Values[]
-  /** What the graph is bound with. */
+  /** The values that the graph is bound with, by parameter. */
   readonly parameters: ReadonlyMap<string, Values>
 }
 

@@ -2,19 +2,11 @@ import { choice, hasMethod, invalid, knownNames, number, show } from '../errors/
 import { nameFlag, nameOption, type OptionRecords, pickOptions, switchOption } from '../options/option'
 import { chooseRuntime, RUNTIME_NAMES, type RuntimeName } from '../runtime/choose'
 import type { Runtime } from '../runtime/runtime'
-import {
-  binaryCrossEntropy,
-  type Criterion,
-  crossEntropy,
-  huber,
-  meanAbsoluteError,
-  meanSquaredError,
-  type OutputKind,
-  type Reduction,
-} from './model/criterion'
+import { binaryCrossEntropy, crossEntropy, huber, meanAbsoluteError, meanSquaredError } from './model/criteria'
+import type { Criterion, Reduction } from './model/criterion'
 import type { Each } from './model/each'
-import type { LossFunction } from './model/loss'
-import type { AnyCriterion, Criteria } from './model/outputs'
+import type { AnyCriterion, Criteria, LossFunction } from './model/loss'
+import type { OutputKind } from './model/scores'
 
 /** Criteria that need no further options. */
 export type CriterionName = 'crossEntropy' | 'binaryCrossEntropy' | 'meanSquaredError' | 'meanAbsoluteError' | 'huber'
@@ -30,9 +22,12 @@ export interface TrainingOptions {
    * `crossEntropy`.
    */
   criterion?: CriterionOption | Each<CriterionOption>
-  /** What the losses of several outputs count in their sum, each above 0: a list or a map by output. Default 1 each. */
+  /** The weight of each output's loss in their sum, each above 0: a list or a map by output. Default 1 each. */
   lossWeights?: Each<number>
-  /** What the output is to a cross-entropy given by name; `auto` (default) recognises a soft-max or sigmoid at the end of the model. */
+  /**
+   * Whether a cross-entropy given by name reads the output as logits or as probabilities. `auto` (default) recognises a soft-max
+   * or sigmoid at the end of the model.
+   */
   output?: OutputKind
   /** How losses of a batch become one. Default `mean`. */
   reduction?: Reduction

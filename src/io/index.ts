@@ -8,12 +8,12 @@
  */
 
 export { type Quantization, SIGNIFICAND_BITS, type StoredAs, type StoredDtype } from '../numbers/stored-dtype'
-export type { Ignore } from './bytes/ignore'
-export type { ReadLimits, ReadOptions } from './bytes/limits'
+export type { Ignore, ReadLimits, ReadOptions } from './bytes/limits'
 export { writeFileAtomic } from './files/disk'
 export type { FlattenOrder } from './layouts/flatten-order'
 export type { TensorSpec } from './layouts/layer-groups'
 export {
+  type ConventionDifference,
   type ConvertedTensors,
   fromPyTorch,
   type LayoutDecision,
@@ -27,7 +27,6 @@ export { decodeImage, type Image, readImage } from './pictures/image'
 export { encodePng } from './pictures/png'
 export { resize, squareCrop, toSquare } from './pictures/resample'
 export { gallery, type StripOptions, strip } from './pictures/strip'
-export type { Float32Tensor, NamedTensors } from './tensors/float32-tensor'
 export { parseTensorsJson } from './tensors/json-tensors'
 export { parseMsgpack } from './tensors/msgpack'
 export { parseNpy, writeNpy } from './tensors/npy'
@@ -36,7 +35,7 @@ export { type LeftOut, readFloatTensors, readTensors } from './tensors/read-tens
 export { parseSafetensors, type SafetensorsFile, type SafetensorsTensor } from './tensors/safetensors'
 export type { SafetensorsData, SafetensorsDtype } from './tensors/safetensors-dtype'
 export { writeSafetensors } from './tensors/safetensors-write'
-export { coarser, isWhole } from './tensors/stored-as'
+export { coarser, type Float32Tensor, isWhole, type NamedTensors } from './tensors/stored-tensor'
 export type { TensorToWrite } from './tensors/tensor-to-write'
 export {
   type ModelArtifacts,

@@ -7,16 +7,16 @@ import type { LeakageStatus, Status } from '../../measure/verdict'
 import { type Attack, compileAttack } from './attack'
 import { attackCertainty } from './certainty'
 import { certaintyTensors, type LeakageCertainty } from './certainty-tensors'
+import { readFactor } from './factor'
 import { objectiveOf } from './objective/attack-objective'
-import type { LeakageOptions, Settings } from './options'
-import { leakageOptions } from './options'
+import { type LeakageOptions, leakageOptions, type Settings } from './options'
+import { traceTarget } from './point'
 import { type ChosenPreset, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
-import { type FittedScale, fitScale } from './scale'
+import { type FittedScale, fitScale, scaleOfMatch } from './scale'
 import { newProgress, type Progress } from './search/progress'
 import { isCut, searchAll } from './search/restarts'
 import type { HistoryEntry, RestartOutcome } from './search/search'
-import { traceTarget } from './trace-target'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
 export interface Leakage extends Reconstruction, FittedScale {
@@ -117,10 +117,15 @@ async function report(attack: Attack, progress: Progress, trials: readonly Resta
   const cut = best.status === 'converged' ? undefined : trials.find(isCut)
   const milliseconds = progress.milliseconds()
   const { status } = cut ?? best
-  const scale = await fitScale(attack, best.point, status, settings)
-  const asked = settings.certainty !== false && status === 'converged'
-  const certainty = asked ? await attackCertainty(attack, best, settings, progress) : undefined
-  const found = reconstruction(attack, best.point)
+  const match =
+    status === 'converged' && !settings.signal?.aborted ? await readFactor(attack, best.point, settings) : undefined
+  const scale = match ? scaleOfMatch(match, settings) : await fitScale(attack, best.point, status, settings)
+  const point = match?.point ?? best.point
+  const certainty =
+    match && settings.certainty !== false
+      ? await attackCertainty(attack, point, match.open, settings, progress)
+      : undefined
+  const found = reconstruction(attack, point)
   const ended = trials.map(
     (trial): LeakageTrial => ({
       restart: trial.restart,
@@ -133,7 +138,7 @@ async function report(attack: Attack, progress: Progress, trials: readonly Resta
   return {
     ...scale,
     ...found,
-    status: certainty?.determined === false ? 'undetermined' : status,
+    status: certainty?.determined === false || (match && match.others.length > 0) ? 'undetermined' : status,
     certainty,
     loss: best.loss,
     relativeLoss: best.relativeLoss,

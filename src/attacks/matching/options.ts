@@ -117,6 +117,8 @@ export interface Settings
     Pick<Decisions<typeof OBJECTIVE>, 'priorEasing' | 'dataRange'> {
   readonly preset: PresetName
   readonly labels: LabelChoice | Each<LabelChoice>
+  /** Whether the caller said which factor is in what was shared, be it 1. */
+  readonly scaleStated: boolean
   readonly distance: Distance
   /** The caller's own optimizer, or a built-in one. */
   // biome-ignore lint/suspicious/noExplicitAny: an optimizer's state is its own business
@@ -191,6 +193,7 @@ function settingsOf(whole: LeakageOptions & { readonly preset: PresetName }): Se
     ...search,
     ...{ preset, prior, smooths, objectiveScale },
     labels: pickOptions(WHOLE, whole).labels,
+    scaleStated: typeof whole.scale === 'number',
     distance: target.scale === 'auto' ? scaleFree(distance) : distance,
     optimizer: typeof optimizer === 'string' ? { name: optimizer, preset, range: [low, high] } : optimizer,
     productRows: preset === 'paper' || !lbfgs ? 0 : 2 * HISTORY,

@@ -1,7 +1,12 @@
 import type { TargetKind } from '../../client/model/criterion'
+import type { TargetOf, TracedGradient } from '../../client/model/gradient'
+import { type Target, traceClient } from '../../client/target'
 import { type Node, type Shape, sizeOf } from '../../graph'
-import type { LabelInference } from '../labels'
-import type { Targets } from './targets/targets'
+import { requireOrder } from '../labels/infer-labels'
+import type { LabelInference } from '../labels/strategy'
+import type { Settings } from './options'
+import { readLabels } from './targets/label-choices'
+import { chooseTargets, type Targets } from './targets/targets'
 
 /** A part of a point: an input, or the numbers behind the targets of an output. */
 export interface Part {
@@ -33,6 +38,18 @@ export interface Point {
   partsOf(point: Float64Array): Float64Array[]
   inputsOf(point: Float64Array): InputReading[]
   targetsOf(point: Float64Array): TargetReading[]
+  /** The point with other searched targets, one after the other: the numbers that a soft-max or a sigmoid turns into them. */
+  withTargets(point: Float64Array, targets: Float64Array): Float64Array
+}
+
+/** A probability that is taken for 0: its logarithm is finite. */
+const NONE = 1e-12
+
+/** The number that becomes a target. */
+const NUMBER: Readonly<Record<TargetKind, (target: number) => number>> = {
+  classes: (q) => Math.log(Math.max(q, NONE)),
+  bits: (q) => Math.log(Math.max(q, NONE) / Math.max(1 - q, NONE)),
+  numbers: (q) => q,
 }
 
 /** @param names of the searched inputs, in the order of their nodes */
@@ -62,5 +79,39 @@ export function pointOf(nodes: readonly Node<'input'>[], names: readonly string[
         inferred,
         values: read(input ? partOf(point, input) : new Float64Array(0)),
       })),
+    withTargets(point, values) {
+      const out = point.slice()
+      const first = point.length - values.length
+      let start = 0
+      for (const { kind, input } of targets) {
+        if (!input) continue
+        for (let i = start; i < start + sizeOf(input.shape); i++) out[first + i] = NUMBER[kind](values[i])
+        start += sizeOf(input.shape)
+      }
+      return out
+    },
   }
+}
+
+/** A client's gradient as a graph, with its targets known or to be searched. */
+export interface TracedTarget {
+  /** The targets of the outputs with a loss. */
+  readonly targets: readonly Targets[]
+  readonly traced: TracedGradient
+  readonly point: Point
+}
+
+/** Target → trace → unknowns. @throws DlgError for what is wrong with the labels, `untraceable` */
+export async function traceTarget(target: Target, settings: Settings): Promise<TracedTarget> {
+  const chooserOf = await readLabels(settings.labels)
+  const targets: Targets[] = []
+  const targetOf: TargetOf = (_, output, all) => {
+    const choice = chooserOf(output, all)
+    requireOrder(choice, settings)
+    const chosen = chooseTargets(output, choice, target, all)
+    targets.push(chosen)
+    return chosen.node
+  }
+  const traced = traceClient(target, targetOf)
+  return { targets, traced, point: pointOf(traced.inputs, target.searched, targets) }
 }

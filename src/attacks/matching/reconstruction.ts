@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { LabelInference } from '../labels'
+import type { LabelInference } from '../labels/strategy'
 import type { Attack } from './attack'
 import type { InputReading, TargetReading } from './point'
 

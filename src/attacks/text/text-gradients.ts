@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { gradientsOf } from '../../client/gradients-of'
-import { tokenCrossEntropy } from '../../client/model/criterion-token'
+import { tokenCrossEntropy } from '../../client/model/criteria'
 import type { TrainingOptions } from '../../client/training-options'
 import { hasMethod, idList, knownNames, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'

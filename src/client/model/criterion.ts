@@ -1,22 +1,12 @@
+import { choice, knownNames } from '../../errors/checks'
 import type { Node } from '../../graph'
-
-export { binaryCrossEntropy } from './criterion-binary'
-export { type CrossEntropyOptions, crossEntropy, logitsOf } from './criterion-class'
-export {
-  type ElementOptions,
-  type HuberOptions,
-  huber,
-  meanAbsoluteError,
-  meanSquaredError,
-} from './criterion-regression'
-export { type TokenOptions, tokenCrossEntropy } from './criterion-token'
-export type { OutputKind } from './scores'
+import * as g from '../../graph'
 
 /** How losses become one. */
 export type Reduction = 'mean' | 'sum'
 
 /**
- * What the targets of a loss are, and so what unknown ones are searched as: `classes` are probabilities over the last
+ * The kind of targets that a loss compares. Unknown targets are searched as this kind: `classes` are probabilities over the last
  * axis (a soft-max of unknowns), `bits` lie in [0, 1] each (a sigmoid), `numbers` are any numbers.
  */
 export type TargetKind = 'classes' | 'bits' | 'numbers'
@@ -32,7 +22,7 @@ export interface Criterion {
    */
   loss(output: Node, target: Node): Node
   /**
-   * What every sample counts in a mean, [batch]: the mean is Σ loss / Σ weight over the batch. Default 1 each. A loss per
+   * The weight of every sample in a mean, [batch]: the mean is Σ loss / Σ weight over the batch. Default 1 each. A loss per
    * token gives sums as losses and numbers of tokens as weights.
    */
   weights?(output: Node, target: Node): Node
@@ -40,4 +30,20 @@ export interface Criterion {
   readonly targets?: TargetKind
   /** A class index that has no loss: its row of targets is zero. */
   readonly ignoreIndex?: number
+}
+
+/** Checks the options of a criterion that have names. @throws DlgError `invalid-option` */
+export function criterionOptions<T extends object>(name: string, options: T, names: readonly (keyof T & string)[]): T {
+  knownNames(name, options, names)
+  const { output, within } = options as { readonly output?: string; readonly within?: string }
+  if (output !== undefined) choice('output', output, ['auto', 'logits', 'probabilities'])
+  if (within !== undefined) choice('within', within, ['mean', 'sum'])
+  return options
+}
+
+/** Values [batch, …] reduced to one per sample, [batch]. */
+export function perSample(values: Node, reduction: Reduction = 'mean'): Node {
+  const batch = values.shape[0]
+  const axes = g.range(values.shape.length).slice(1)
+  return g.reshape(reduction === 'mean' ? g.mean(values, axes) : g.sum(values, axes), [batch])
 }

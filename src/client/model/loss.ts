@@ -4,6 +4,8 @@ import type { Node } from '../../graph'
 import * as g from '../../graph'
 import { type Captured, record } from '../../trace'
 import type { Criterion, Reduction } from './criterion'
+import { type Each, inOrder, requireNames } from './each'
+import type { ModelOutput } from './model'
 
 /**
  * A loss of the caller's own in tfjs operations: of output and target, of the same shape, to one loss per sample [batch],
@@ -39,7 +41,7 @@ export function lossOf(
   return g.reshape(weights ? g.div(g.sum(losses), g.sum(weights)) : g.mean(losses), [])
 }
 
-/** What every sample counts, [batch]; undefined where each counts 1. @throws DlgError `invalid-option` as {@link lossOf} */
+/** The weight of every sample, [batch]; undefined where each weight is 1. @throws DlgError `invalid-option` as {@link lossOf} */
 export function weightsOf(criterion: Criterion, output: Node, target: Node): Node | undefined {
   if (!criterion.weights) return undefined
   const weights = asked(criterion, 'weights', () => criterion.weights!(output, target))
@@ -47,7 +49,7 @@ export function weightsOf(criterion: Criterion, output: Node, target: Node): Nod
   return weights
 }
 
-/** What a criterion's method gives; whatever it throws becomes an error that names it. */
+/** Calls a method of a criterion. Anything it throws becomes an error that names the criterion. */
 function asked(criterion: Criterion, method: 'loss' | 'weights', ask: () => Node): Node {
   try {
     return ask()
@@ -79,4 +81,55 @@ function recorded(loss: LossFunction, output: Node, target: Node, captured: Capt
     leave()
     return recorder.nodeOf(value)
   })
+}
+
+/** A loss that compares an output with its targets. */
+export type AnyCriterion = Criterion | LossFunction
+
+/** One criterion for every output, or one for each; a map may leave out outputs, which then have no loss. */
+export type Criteria = AnyCriterion | Each<AnyCriterion>
+
+/** An output with a loss: the training loss is Σ weight · loss over these. */
+export interface TrainedOutput extends ModelOutput {
+  readonly criterion: AnyCriterion
+  readonly weight: number
+}
+
+const isOne = (criteria: Criteria): criteria is AnyCriterion =>
+  typeof criteria === 'function' || typeof (criteria as Criterion).loss === 'function'
+
+/** The outputs with a loss, in the model's order. @throws DlgError `invalid-option` for a name or number that does not fit */
+export function trainedOutputs(
+  outputs: readonly ModelOutput[],
+  criteria: Criteria,
+  lossWeights: Each<number> | undefined,
+): TrainedOutput[] {
+  const names = outputs.map(({ name }) => name)
+  const pairs = isOne(criteria)
+    ? outputs.map((output) => ({ output, criterion: criteria }))
+    : Array.isArray(criteria)
+      ? inOrder<AnyCriterion>('criteria', criteria, names, 'invalid-option').map((criterion, i) => ({
+          output: outputs[i],
+          criterion,
+        }))
+      : named(outputs, criteria as { readonly [name: string]: AnyCriterion })
+  const weights =
+    lossWeights &&
+    inOrder(
+      'lossWeights',
+      lossWeights,
+      pairs.map(({ output }) => output.name),
+      'invalid-option',
+    )
+  return pairs.map(({ output, criterion }, i) => ({ ...output, criterion, weight: weights?.[i] ?? 1 }))
+}
+
+function named(outputs: readonly ModelOutput[], criteria: { readonly [name: string]: AnyCriterion }) {
+  const names = outputs.map(({ name }) => name)
+  requireNames('criteria', Object.keys(criteria), names, 'invalid-option')
+  if (Object.keys(criteria).length === 0)
+    throw new DlgError('invalid-option', `criterion names no output; there are ${names.join(', ')}`)
+  return outputs.flatMap((output) =>
+    Object.hasOwn(criteria, output.name) ? [{ output, criterion: criteria[output.name] }] : [],
+  )
 }

@@ -1,10 +1,7 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import { DlgError } from '../../errors/dlg-error'
 import type { Node, Shape } from '../../graph'
 import type { Recorder } from '../../trace'
-import { openFunctional } from './open-functional'
-import { openLayers } from './open-layers'
 
 /** A model written as a function of its weights, in functional tfjs. */
 export interface FunctionalModel {
@@ -28,7 +25,7 @@ export interface NamedFunctionalModel {
   apply(inputs: NamedTensorMap, weights: NamedTensorMap): Tensor | NamedTensorMap
 }
 
-/** What can be attacked. */
+/** A model that can be attacked. */
 export type Model = LayersModel | FunctionalModel | NamedFunctionalModel
 
 /** One weight tensor of a model. */
@@ -62,38 +59,6 @@ export interface OpenModel {
   readonly layerOrder?: readonly string[]
   /** Runs the forward pass under a recorder, on recorded tensors; `nodes` are the weights' nodes, in order. */
   forward(recorder: Recorder, inputs: readonly Tensor[], nodes: readonly Node[], training: boolean): ModelOutput[]
-  /** What regularizers add to the loss of a step, scalars of the weights alone; undefined where there are none. */
+  /** The terms that regularizers add to the loss of a step: scalars of the weights alone. Undefined where there are none. */
   penalties?(recorder: Recorder, nodes: readonly Node[]): Node[]
-}
-
-/** @throws DlgError `invalid-model` when the model is not built, or has no trained weights */
-export function openModel(model: Model): OpenModel {
-  const opened = isLayersModel(model) ? openLayers(model) : openFunctional(model)
-  if (!opened.weights.some((w) => w.trainable))
-    throw new DlgError(
-      'invalid-model',
-      `model '${opened.name}' has no trainable weights, so nothing is shared that could leak`,
-    )
-  for (const weight of opened.weights) {
-    if (disposed(weight))
-      throw new DlgError('invalid-model', `weight '${weight.name}' of model '${opened.name}' is disposed`)
-  }
-  return opened
-}
-
-const isLayersModel = (model: Model): model is LayersModel => {
-  if (typeof model !== 'object' || model === null)
-    throw new DlgError(
-      'invalid-model',
-      `model must be a tf.LayersModel or {weights, apply, inputShape}, got ${String(model)}`,
-    )
-  return 'layers' in model
-}
-
-function disposed(weight: Weight): boolean {
-  try {
-    return weight.tensor().isDisposed
-  } catch {
-    return true
-  }
 }

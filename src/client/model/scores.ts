@@ -1,6 +1,5 @@
 import type { Node, Op } from '../../graph'
 import * as g from '../../graph'
-import { areProbabilities } from './probabilities'
 
 /**
  * What a model's output means to a cross-entropy. `auto` takes an output that is visibly made of a soft-max or sigmoid, and
@@ -8,7 +7,7 @@ import { areProbabilities } from './probabilities'
  */
 export type OutputKind = 'auto' | 'logits' | 'probabilities'
 
-/** What moves elements and does nothing else. */
+/** Operations that move elements and do nothing else. */
 const MOVES: ReadonlySet<Op> = new Set<Op>(['reshape', 'transpose', 'broadcast', 'slice', 'reverse', 'concat'])
 
 /**
@@ -37,3 +36,62 @@ function keepsRows(node: Node): boolean {
   if (node.op === 'transpose') return node.attributes.permutation[last] === last
   return node.inputs.every((n) => n.shape[n.shape.length - 1] === node.shape[last])
 }
+
+/** By how much rounding may put a mean of many terms above 1. */
+const ROUNDING = 1e-9
+
+/**
+ * Whether an output visibly lies in [0, 1]: it is made of soft-maxes and sigmoids by moves, clipping, complements, products
+ * and means.
+ */
+export function areProbabilities(output: Node): boolean {
+  const bounds = new Map<Node, number>()
+  for (const node of g.reachable([output]))
+    bounds.set(
+      node,
+      upperBound(
+        node,
+        node.inputs.map((n) => bounds.get(n)!),
+      ),
+    )
+  return bounds.get(output)! <= 1 + ROUNDING
+}
+
+/** The greatest value of a node that is never negative; Infinity where neither is known. */
+function upperBound(node: Node, of: readonly number[]): number {
+  const value = g.uniformValue(node)
+  if (value !== undefined) return value >= 0 ? value : Infinity
+  switch (node.op) {
+    case 'sigmoid':
+    case 'softmax':
+      return 1
+    case 'reshape':
+    case 'transpose':
+    case 'broadcast':
+    case 'slice':
+    case 'pad':
+    case 'reverse':
+    case 'concat':
+    case 'max':
+    case 'maximum':
+      return Math.max(...of)
+    case 'minimum':
+      return of.includes(Infinity) ? Infinity : Math.min(...of)
+    case 'mul':
+      return of[0] * of[1]
+    case 'add':
+      return of[0] + of[1]
+    case 'sum':
+      return (of[0] * g.sizeOf(node.inputs[0].shape)) / g.sizeOf(node.shape)
+    case 'sub':
+      return g.uniformValue(node.inputs[0]) === 1 && of[1] <= 1 ? 1 : Infinity
+    default:
+      return Infinity
+  }
+}
+
+/** The smallest normal float32: what a logarithm sees of a probability that rounding has made 0. */
+const TINY = 2 ** -126
+
+/** log p, finite at p = 0. */
+export const stableLog = (p: Node): Node => g.log(g.maximum(p, g.scalar(p.graph, TINY)))

@@ -1,10 +1,9 @@
 import { DlgError } from '../../errors/dlg-error'
 import { isRecord, startsWith } from '../bytes/untrusted'
-import { readZipDirectory } from '../bytes/zip-directory'
+import { readZipDirectory } from '../bytes/zip'
 import { fileIn } from '../files/disk'
-import { DISCO_MODEL, isDiscoModel } from './disco-model'
-import { signatureOf } from './refused-formats'
-import { detectFormat } from './tensor-format'
+import { DISCO_MODEL, isDiscoModel } from './msgpack'
+import { detectFormat, signatureOf } from './tensor-format'
 
 const NEEDED = 'a model.json of TensorFlow.js is needed'
 

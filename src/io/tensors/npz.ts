@@ -1,14 +1,12 @@
 import { zipSync } from 'fflate'
 import { knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import { unpackMember } from '../bytes/inflate'
 import { checkSize, maximumBytes, type ReadLimits, type ReadOptions } from '../bytes/limits'
 import { checkBytes, quote } from '../bytes/untrusted'
-import { readZipDirectory, type ZipMember } from '../bytes/zip-directory'
-import type { NamedTensors } from './float32-tensor'
+import { readZipDirectory, unpackMember, type ZipMember } from '../bytes/zip'
 import { openNpy, writeNpy } from './npy'
-import { refuseByMembers } from './refused-formats'
-import { readAll, type StoredTensor } from './stored-tensor'
+import { type NamedTensors, readAll, type StoredTensor } from './stored-tensor'
+import { refuseByMembers } from './tensor-format'
 import { requireTensorMap, type TensorToWrite } from './tensor-to-write'
 
 /**
@@ -47,10 +45,7 @@ export function* openNpz(
   for (const member of members) {
     const key = keyOf(member)
     if (key === member.name) {
-      throw new DlgError(
-        'invalid-file',
-        `${name}: member ${quote(member.name)} should be an array, with a name in .npy`,
-      )
+      throw new DlgError('invalid-file', `${name}: member ${quote(member.name)} must be an array, with a name in .npy`)
     }
     if (keys.has(key)) throw new DlgError('invalid-file', `${name}: has two members named ${quote(member.name)}`)
     keys.add(key)

@@ -1,19 +1,16 @@
 import { DlgError } from '../../errors/dlg-error'
 import { isWhole } from '../../numbers/stored-dtype'
-import { ignores } from '../bytes/ignore'
-import { maximumBytes, type ReadOptions } from '../bytes/limits'
+import { ignores, maximumBytes, type ReadOptions } from '../bytes/limits'
 import { checkBytes, isRecord, quote } from '../bytes/untrusted'
 import { nameOf, readBytes } from '../files/disk'
-import { type NamedTensors, toFloat32 } from './float32-tensor'
 import { parseJson } from './json-tensors'
 import { openMsgpack } from './msgpack'
 import { openNpy } from './npy'
 import { openNpz } from './npz'
-import { refuseByExtension, refuseBySignature } from './refused-formats'
 import { openSafetensors } from './safetensors'
 import { dtypes, type SafetensorsDtype } from './safetensors-dtype'
-import { readAll, type StoredTensor } from './stored-tensor'
-import { detectFormat, isSafetensors, type TensorFormat } from './tensor-format'
+import { type NamedTensors, readAll, type StoredTensor, toFloat32 } from './stored-tensor'
+import { detectFormat, isSafetensors, refuseByExtension, refuseBySignature, type TensorFormat } from './tensor-format'
 import { openTree } from './tensor-tree'
 import { openTfjsWeights } from './tfjs-model'
 
@@ -85,7 +82,7 @@ function unknownFormat(bytes: Uint8Array, name: string): DlgError {
   const start = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
   return new DlgError(
     'invalid-file',
-    `${name}: ${bytes.length === 0 ? 'is empty' : `starts with ${start}, which no known format does`}, should be ${Object.keys(openers).join(', ')} or a tfjs model.json`,
+    `${name}: ${bytes.length === 0 ? 'is empty' : `starts with ${start}, which no known format does`}; it must be ${Object.keys(openers).join(', ')} or a tfjs model.json`,
   )
 }
 
@@ -131,7 +128,7 @@ function floatsOfSafetensors({ bytes, name }: Source): StoredTensor[] {
   })
 }
 
-/** What reading a tensor of an unknown type throws, with the way out. */
+/** The error for a tensor of an unknown type, with the way out. */
 function refusalOf(read: () => unknown): DlgError | undefined {
   try {
     read()
@@ -147,6 +144,6 @@ function openJson({ bytes, name, path }: Source): StoredTensor[] {
   if (path !== undefined) return openTfjsWeights(path)
   throw new DlgError(
     'invalid-file',
-    `${name}: is a tfjs model.json, should be given by its path, in Node: the weights lie beside it`,
+    `${name}: is a tfjs model.json; it must be given by its path, in Node: the weights lie beside it`,
   )
 }

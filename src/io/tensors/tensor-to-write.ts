@@ -2,7 +2,7 @@ import { numberList, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import type { StoredAs } from '../../numbers/stored-dtype'
 import { checkName } from '../bytes/untrusted'
-import { valuesIn } from './float32-tensor'
+import { valuesIn } from './stored-tensor'
 
 /**
  * Values to store as float32: `data` is row-major and as long as `shape`'s product. How a file held them before is kept by
@@ -36,7 +36,7 @@ export function checkTensor(subject: string, shape: readonly number[], data: Arr
   checkName(subject)
   const values = Array.isArray(shape) ? valuesIn(shape) : undefined
   if (values === undefined) {
-    throw new DlgError('invalid-data', `${subject} has shape ${show(shape)}, should be whole numbers`)
+    throw new DlgError('invalid-data', `${subject} has shape ${show(shape)}; it must be a list of whole numbers`)
   }
   if (typeof data === 'object' && data !== null && typeof data.length === 'number') numberList(`${subject}: data`, data)
   if (values !== data?.length) {

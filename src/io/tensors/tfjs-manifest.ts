@@ -1,6 +1,8 @@
 import { DlgError } from '../../errors/dlg-error'
+import type { StoredAs } from '../../numbers/stored-dtype'
 import { isRecord, quote } from '../bytes/untrusted'
-import { valuesIn } from './float32-tensor'
+import { halfToNumber } from './safetensors-dtype'
+import { type Float32Tensor, type StoredTensor, toFloat32, valuesIn } from './stored-tensor'
 
 /** Bytes per stored element, by the name that the manifest gives it. */
 export const STORED_SIZES = { float32: 4, float16: 2, int32: 4, bool: 1, uint8: 1, uint16: 2 } as const
@@ -10,9 +12,9 @@ export type ShardDtype = keyof typeof STORED_SIZES
 export interface TfjsWeight {
   readonly name: string
   readonly shape: number[]
-  /** Of the weight in the model. */
+  /** Type of the weight in the model. */
   readonly dtype: 'float32' | 'int32' | 'bool'
-  /** Of the elements in the shards. */
+  /** Type of the elements in the shards. */
   readonly stored: ShardDtype
   /** value = stored · scale + min, for the quantised types. */
   readonly scale: number
@@ -30,13 +32,13 @@ export interface TfjsGroup {
 /** @throws DlgError `invalid-file` when the manifest is malformed or a shard would lie outside its folder. */
 export function readManifest(manifest: unknown, name: string): TfjsGroup[] {
   if (!Array.isArray(manifest)) {
-    throw new DlgError('invalid-file', `${name}: weightsManifest is ${quote(manifest)}, should be a list of groups`)
+    throw new DlgError('invalid-file', `${name}: weightsManifest is ${quote(manifest)}; it must be a list of groups`)
   }
   const names = new Set<string>()
   const shards = new Set<string>()
   return manifest.map((group, i) => {
     if (!isRecord(group) || !Array.isArray(group.paths) || !Array.isArray(group.weights)) {
-      throw new DlgError('invalid-file', `${name}: group ${i} of the manifest should be {paths: […], weights: […]}`)
+      throw new DlgError('invalid-file', `${name}: group ${i} of the manifest must be {paths: […], weights: […]}`)
     }
     const weights = group.weights.map((weight) => readWeight(weight, name))
     for (const weight of weights) {
@@ -65,24 +67,27 @@ function checkShardPath(path: unknown, name: string): string {
   if (inside) return path
   throw new DlgError(
     'invalid-file',
-    `${name}: the manifest names the shard ${quote(path)}, should be a file in the folder of model.json`,
+    `${name}: the manifest names the shard ${quote(path)}; it must be a file in the folder of model.json`,
   )
 }
 
 function readWeight(weight: unknown, name: string): TfjsWeight {
   if (!isRecord(weight) || typeof weight.name !== 'string') {
-    throw new DlgError('invalid-file', `${name}: a weight of the manifest is ${quote(weight)}, should have a name`)
+    throw new DlgError('invalid-file', `${name}: a weight of the manifest is ${quote(weight)}; it must have a name`)
   }
   const subject = `${name}: weight ${quote(weight.name)}`
   const { shape, dtype } = weight
   const values = Array.isArray(shape) ? valuesIn(shape) : undefined
   if (values === undefined) {
-    throw new DlgError('invalid-file', `${subject} has shape ${quote(shape)}, should be a list of whole numbers from 0`)
+    throw new DlgError(
+      'invalid-file',
+      `${subject} has shape ${quote(shape)}; it must be a list of whole numbers from 0`,
+    )
   }
   if (dtype !== 'float32' && dtype !== 'float16' && dtype !== 'int32' && dtype !== 'bool') {
     throw new DlgError(
       'invalid-file',
-      `${subject} has dtype ${quote(dtype)}, should be float32, float16, int32 or bool`,
+      `${subject} has dtype ${quote(dtype)}; it must be float32, float16, int32 or bool`,
     )
   }
   if (dtype === 'float16') {
@@ -105,14 +110,69 @@ function readQuantization(
   if ((stored !== 'uint8' && stored !== 'uint16') || (dtype !== 'float32' && dtype !== 'int32')) {
     throw new DlgError(
       'invalid-file',
-      `${subject} is ${dtype} quantised to ${quote(stored)}, should be float32 to float16, or float32 or int32 to uint8 or uint16`,
+      `${subject} is ${dtype} quantised to ${quote(stored)}; it must be float32 to float16, or float32 or int32 to uint8 or uint16`,
     )
   }
   if (typeof scale !== 'number' || typeof min !== 'number' || !Number.isFinite(scale) || !Number.isFinite(min)) {
     throw new DlgError(
       'invalid-file',
-      `${subject} is quantised with scale ${quote(scale)} and min ${quote(min)}, should be numbers`,
+      `${subject} is quantised with scale ${quote(scale)} and min ${quote(min)}; both must be numbers`,
     )
   }
   return { stored, scale, min }
+}
+
+const READERS: Readonly<Record<ShardDtype, (view: DataView, offset: number) => number>> = {
+  float32: (view, offset) => view.getFloat32(offset, true),
+  float16: (view, offset) => halfToNumber(view.getUint16(offset, true)),
+  int32: (view, offset) => view.getInt32(offset, true),
+  bool: (view, offset) => view.getUint8(offset),
+  uint8: (view, offset) => view.getUint8(offset),
+  uint16: (view, offset) => view.getUint16(offset, true),
+}
+
+/** @throws DlgError `invalid-file` when the weights of a group do not account for every byte of its shards. */
+export function checkGroup({ paths, weights }: TfjsGroup, bytes: Uint8Array, name: string): void {
+  const needed = weights.reduce((sum, weight) => sum + weight.bytes, 0)
+  if (needed === bytes.length) return
+  throw new DlgError(
+    'invalid-file',
+    `${name}: the weights from ${quote(weights[0]?.name)} on need ${needed} bytes, but ${quote(paths)} have ${bytes.length}`,
+  )
+}
+
+/** The weights of a group out of its shards, joined and checked; none of them read yet. */
+export function openGroup({ weights }: TfjsGroup, bytes: Uint8Array, name: string): StoredTensor[] {
+  let offset = 0
+  return weights.map((weight) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset + offset, weight.bytes)
+    offset += weight.bytes
+    const subject = `${name}: weight ${quote(weight.name)}`
+    return {
+      name: weight.name,
+      type: weight.stored,
+      ...storedOf(weight),
+      read: () => decodeWeight(weight, view, subject),
+    }
+  })
+}
+
+/** Quantised weights of the model's whole numbers stand for whole numbers, and not for floats. */
+function storedOf({ dtype, stored, scale, min }: TfjsWeight): StoredAs {
+  const quantized = stored === 'uint8' || stored === 'uint16'
+  if (!quantized) return { dtype: stored }
+  return dtype === 'float32' ? { dtype: stored, quantization: { scale, min } } : { dtype }
+}
+
+function decodeWeight(weight: TfjsWeight, view: DataView, subject: string): Float32Tensor {
+  const { shape, dtype, stored, scale, min } = weight
+  const size = STORED_SIZES[stored]
+  const read = READERS[stored]
+  const whole = dtype === 'int32' || dtype === 'bool'
+  const data = new Float32Array(view.byteLength / size)
+  for (let i = 0; i < data.length; i++) {
+    const value = read(view, i * size) * scale + min
+    data[i] = toFloat32(whole ? Math.round(value) : value, whole, subject, i)
+  }
+  return { shape, data, ...storedOf(weight) }
 }

@@ -2,13 +2,11 @@ import { DlgError } from '../../errors/dlg-error'
 import { joined } from '../bytes/joined'
 import { checkPath, isRecord, quote } from '../bytes/untrusted'
 import { beside, isFolder, readBytes } from '../files/disk'
-import type { NamedTensors } from './float32-tensor'
 import { parseJson } from './json-tensors'
 import { folderForModel, keras3, notModelJson } from './model-kind'
-import { readAll, type StoredTensor } from './stored-tensor'
+import { type NamedTensors, readAll, type StoredTensor } from './stored-tensor'
 import { isJson } from './tensor-format'
-import { readManifest, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
-import { checkGroup, openGroup } from './tfjs-weights'
+import { checkGroup, openGroup, readManifest, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
 
 /** What `tf.loadLayersModel` asks of a handler. */
 export interface ModelHandler {
@@ -71,7 +69,7 @@ function readArtifacts(path: string): ModelArtifacts {
   if (!isRecord(modelTopology) || (format !== undefined && format !== 'layers-model')) {
     throw new DlgError(
       'invalid-file',
-      `${path}: holds ${isRecord(modelTopology) ? `a ${quote(format)}` : 'no topology'}, should be a layers model: tensorflowjs_converter --output_format=tfjs_layers_model, or model.save`,
+      `${path}: holds ${isRecord(modelTopology) ? `a ${quote(format)}` : 'no topology'}; it must be a layers model: tensorflowjs_converter --output_format=tfjs_layers_model, or model.save`,
     )
   }
   const foreign = keras3(modelTopology)
@@ -101,7 +99,7 @@ function readModelJson(path: string): Record<string, unknown> {
   if (!isJson(bytes)) throw notModelJson(bytes, path)
   const json = parseJson(bytes, path)
   if (isRecord(json) && 'weightsManifest' in json) return json
-  throw new DlgError('invalid-file', `${path}: has no weightsManifest, should be a model.json of TensorFlow.js`)
+  throw new DlgError('invalid-file', `${path}: has no weightsManifest; it must be a model.json of TensorFlow.js`)
 }
 
 function readGroups(json: Record<string, unknown>, path: string): { group: TfjsGroup; bytes: Uint8Array }[] {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { infer, type LabelContext, type LabelDecision, type LabelInference } from '../../../src/attacks/labels'
+import { infer } from '../../../src/attacks/labels/infer'
+import type { LabelContext, LabelDecision, LabelInference } from '../../../src/attacks/labels/strategy'
 import { thrown } from '../../io/thrown'
 import { numbers } from '../matching/tiny'
 
@@ -44,7 +45,8 @@ const decide = (
   criterion = 'crossEntropy',
 ): LabelDecision => infer().decide({ head, classes, batchSize, criterion })
 
-const inferred = (labels: number[], rule: string, confidence = 1): LabelDecision => ({
+/** @param confidence 1/2 where the layer's own values are not known, so that nothing can be tested */
+const inferred = (labels: number[], rule: string, confidence = 0.5): LabelDecision => ({
   ...{ kind: 'known', labels, inferred: { rule, confidence } },
 })
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { joint, known, type LabelContext } from '../../../src/attacks/labels'
+import { joint, known, type LabelContext } from '../../../src/attacks/labels/strategy'
 
 const context: LabelContext = { batchSize: 2, classes: 3, criterion: 'crossEntropy', head: {} }
 

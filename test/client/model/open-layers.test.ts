@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu'
 import { layers, sequential } from '@tensorflow/tfjs-layers'
 import { expect, it } from 'vitest'
-import { openModel } from '../../../src/client/model/model'
+import { openModel } from '../../../src/client/model/open-model'
 
 it('the input of a Sequential that was never used has its name', () => {
   const model = sequential()

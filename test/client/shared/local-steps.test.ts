@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { gradientsIn, meanPosition, stepWeights } from '../../../src/client/shared/local-steps'
+import { gradientsIn, meanPosition, stepWeights } from '../../../src/client/shared/unroll'
 import { updateOption } from '../../../src/client/shared/update-options'
 import { createGraph, input, parameter, scale, sigmoid, sub, substitute } from '../../../src/graph'
 

@@ -14,7 +14,7 @@ import {
   readTensors,
   writeNpy,
 } from '../../../src/io'
-import { ignores } from '../../../src/io/bytes/ignore'
+import { ignores } from '../../../src/io/bytes/limits'
 import { thrown } from '../thrown'
 import { buildSafetensors, bytesOf } from './safetensors-builder'
 

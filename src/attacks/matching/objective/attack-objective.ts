@@ -1,16 +1,17 @@
 import { knownParameter, type TracedGradient } from '../../../client/model/gradient'
 import type { OpenModel } from '../../../client/model/model'
+import { scoresOf } from '../../../client/model/scores'
 import type { Target } from '../../../client/target'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph'
+import { residualProgram } from '../../../measure/certainty/shared-residual'
 import { evaluate, type Program, type Values } from '../../../runtime/runtime'
 import { withClosedForm } from '../closed-form'
 import type { Settings } from '../options'
-import type { Point } from '../point'
+import type { Point, TracedTarget } from '../point'
 import { type SmoothedGradient, smoothedClient } from '../smoothing'
 import { startPoint } from '../start'
 import type { Targets } from '../targets/targets'
-import type { TracedTarget } from '../trace-target'
 import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective'
 import { defaultPriors } from './prior'
 import { fittingScale } from './scale'
@@ -34,6 +35,10 @@ export interface AttackObjective {
   readonly priorWeight: number | undefined
   /** Relative loss that rounding leaves of the client's own data. */
   readonly rounding: number
+  /** Of each shared gradient, the squared norm that rounding is expected to have taken. */
+  readonly lost: readonly number[]
+  /** What was shared. */
+  readonly shared: readonly Values[]
   /** The objective without priors in units of the relative loss. */
   readonly objectivePerLoss: number
   /** What certainty is computed from. Built when it is asked for. */
@@ -45,12 +50,17 @@ export interface AttackObjective {
  * sigmoid turns into targets.
  */
 export interface UnconstrainedPrograms {
-  /** The distance without priors, as an objective: its value, the distance, and one derivative per unknown. */
-  readonly objective: Program
   /** The client's gradient, one output per trained weight. */
   readonly gradients: Program
-  /** The factor that brings it closest to the shared one. */
-  readonly scale: Program
+  /** The distance without priors, as an objective: its value, the distance, and one derivative per unknown. */
+  readonly objective: Program
+  /** The plain residual of what was shared and its derivatives; see `residualProgram`. */
+  residual(fitsFactor: boolean): Program
+  /**
+   * Of the searched inputs alone: for each searched target, what the model itself gives. There the gradient is zero, if the loss is
+   * a cross-entropy or a squared error without penalties.
+   */
+  readonly believed: Program
 }
 
 /**
@@ -63,7 +73,7 @@ export async function objectiveOf(
   { targets, traced, point }: TracedTarget,
   settings: Settings,
 ): Promise<AttackObjective> {
-  const { model, gradients, weights, rounding, known, searched } = target
+  const { model, gradients, weights, rounding, lost, known, searched } = target
   // a prior is what tells the samples of a batch apart, and one image comes out cleaner for it
   const started = await withClosedForm(settings, traced, target)
   const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior)
@@ -100,8 +110,8 @@ export async function objectiveOf(
   const objectivePerLoss = weight * unit
   const unconstrained = () => unconstrainedPrograms(traced, targets, settings)
   return {
-    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding },
-    ...{ objectivePerLoss, unconstrained },
+    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding, lost },
+    ...{ shared: gradients, objectivePerLoss, unconstrained },
   }
 }
 
@@ -115,9 +125,10 @@ function unconstrainedPrograms(
   const unknowns = [...traced.inputs, ...free]
   const gradients = g.substitute(traced.gradients, new Map(searched.map(({ node }, i) => [node, free[i]])))
   return {
-    objective: objectiveProgram({ ...traced, gradients }, unknowns, distance, []),
     gradients: { inputs: unknowns, outputs: gradients },
-    scale: { inputs: unknowns, outputs: [fittingScale(gradients, sharedNodes(traced))] },
+    objective: objectiveProgram({ ...traced, gradients }, unknowns, distance, []),
+    residual: (fitsFactor) => residualProgram(gradients, unknowns, fitsFactor),
+    believed: { inputs: traced.inputs, outputs: searched.map(believedBy) },
   }
 }
 
@@ -132,6 +143,14 @@ async function scalesAt(
   const program = { inputs: unknowns, outputs: kinks.map(({ variance }) => variance) }
   const variances = kinks.length === 0 ? [] : await evaluate(runtime, program, parameters, partsOf(at))
   return variances.map(([variance]) => (variance > 0 && Number.isFinite(variance) ? Math.sqrt(variance) : 1))
+}
+
+/** What a model gives for targets, in the same form. */
+function believedBy({ kind, output: { node } }: Targets): g.Node {
+  if (kind === 'numbers') return node
+  const scores = scoresOf(node, kind === 'bits' ? 'sigmoid' : 'softmax', 'auto')
+  if (!scores) return node
+  return kind === 'bits' ? g.sigmoid(scores) : g.softmax(scores)
 }
 
 const withInput = ({ inputs, outputs }: Program, input: g.Node<'input'>): Program => ({

@@ -1,6 +1,6 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { type Each, mapEach } from '../../../client/model/each'
-import type { TrainedOutput } from '../../../client/model/outputs'
+import type { TrainedOutput } from '../../../client/model/loss'
 import {
   isClassIndices,
   isKnownTargets,
@@ -13,7 +13,8 @@ import {
   targetKind,
 } from '../../../client/target-values'
 import { choice, hasMethod, invalid, show } from '../../../errors/checks'
-import { infer, joint, type LabelStrategy } from '../../labels'
+import { infer } from '../../labels/infer'
+import { joint, type LabelStrategy } from '../../labels/strategy'
 /** How the targets of one output are obtained. Class indices are in a record, so that a list of choices is not taken for them. */
 export type LabelChoice = LabelStrategy | KnownTargets | { readonly labels: readonly number[] }
 

@@ -1,14 +1,13 @@
 import type { TargetKind } from '../../../client/model/criterion'
-import type { TrainedOutput } from '../../../client/model/outputs'
+import type { TrainedOutput } from '../../../client/model/loss'
 import type { Target } from '../../../client/target'
 import { targetKind, targetRows } from '../../../client/target-values'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph'
 import type { Values } from '../../../runtime/runtime'
-import type { LabelInference } from '../../labels'
-import { decideLabels } from '../../labels/decide'
+import { decideLabels } from '../../labels/infer-labels'
+import type { LabelInference } from '../../labels/strategy'
 import type { ReadChoice } from './label-choices'
-import { searchedTargets } from './searched-targets'
 
 /** What the attacked loss compares an output with: unknowns of the search, or values known before it. */
 export interface Targets {
@@ -26,10 +25,20 @@ export interface Targets {
   read(part: Float64Array): Float32Array
 }
 
-/** Known targets as they are, or what the label strategy decides. @throws DlgError `labels`, `invalid-data` */
-export function chooseTargets(output: TrainedOutput, choice: ReadChoice, target: Target): Targets {
+/**
+ * Known targets as they are, or what the label strategy decides.
+ *
+ * @param all the outputs with a loss
+ * @throws DlgError `labels`, `invalid-data`
+ */
+export function chooseTargets(
+  output: TrainedOutput,
+  choice: ReadChoice,
+  target: Target,
+  all: readonly TrainedOutput[],
+): Targets {
   if (!('decide' in choice)) return knownTargets(output, targetRows(choice, output))
-  const decision = decideLabels(choice, output, target)
+  const decision = decideLabels(choice, output, target, all)
   switch (decision?.kind) {
     case 'joint': {
       const kind = decision.as ?? targetKind(output)
@@ -62,4 +71,47 @@ function checked(targets: Values, shape: readonly number[]): Float32Array {
   if (!targets.every(Number.isFinite))
     throw new DlgError('labels', 'the label strategy gave targets that are not finite')
   return Float32Array.from(targets)
+}
+
+/** Targets that are searched: any numbers are turned into targets of a kind. */
+export interface SearchedTargets {
+  readonly input: g.Node<'input'>
+  readonly node: g.Node
+  /** The targets at the searched numbers. */
+  read(part: Float64Array): Float32Array
+}
+
+/** @throws DlgError `labels` for a soft-max over one class, which is always 1 */
+export function searchedTargets(kind: TargetKind, { name, node: { graph, shape } }: TrainedOutput): SearchedTargets {
+  const input = g.input(graph, `labels ${name}`, shape)
+  const classes = shape[shape.length - 1]
+  switch (kind) {
+    case 'classes':
+      if (classes === 1)
+        throw new DlgError(
+          'labels',
+          "labels: 'joint' needs at least two classes; the model has one output: give the targets",
+        )
+      return { input, node: g.softmax(input), read: (part) => softmaxRows(part, classes) }
+    case 'bits':
+      return { input, node: g.sigmoid(input), read: (part) => Float32Array.from(part, (v) => 1 / (1 + Math.exp(-v))) }
+    case 'numbers':
+      return { input, node: input, read: (part) => Float32Array.from(part) }
+    default:
+      throw new DlgError('labels', `targets are unknown as '${kind}'; it must be 'classes', 'bits' or 'numbers'`)
+  }
+}
+
+/** Probabilities of rows of label logits. */
+function softmaxRows(logits: Float64Array, classes: number): Float32Array {
+  const out = new Float32Array(logits.length)
+  for (let at = 0; at < logits.length; at += classes) {
+    const row = logits.subarray(at, at + classes)
+    const top = row.reduce((a, b) => Math.max(a, b))
+    const total = row.reduce((sum, v) => sum + Math.exp(v - top), 0)
+    row.forEach((v, i) => {
+      out[at + i] = Math.exp(v - top) / total
+    })
+  }
+  return out
 }

@@ -1,5 +1,21 @@
 import { DlgError } from '../../errors/dlg-error'
 import { quote } from './untrusted'
+import { inflateRaw } from './zlib'
+
+/** The reversed polynomial of ISO 3309, which zip uses; node:zlib has the sum only from Node 20.15 on. */
+const POLYNOMIAL = 0xedb88320
+
+const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let remainder = byte
+  for (let bit = 0; bit < 8; bit++) remainder = remainder & 1 ? (remainder >>> 1) ^ POLYNOMIAL : remainder >>> 1
+  return remainder
+})
+
+export function crc32(bytes: Uint8Array): number {
+  let remainder = 0xffffffff
+  for (let i = 0; i < bytes.length; i++) remainder = (remainder >>> 8) ^ TABLE[(remainder ^ bytes[i]) & 0xff]
+  return ~remainder >>> 0
+}
 
 const LOCAL_SIGNATURE = 0x04034b50
 const CENTRAL_SIGNATURE = 0x02014b50
@@ -21,7 +37,7 @@ export interface ZipMember {
   readonly size: number
   /** As it lies in the archive. */
   readonly packed: Uint8Array
-  /** Of its bytes in the archive, its local header among them. */
+  /** Where its bytes begin in the archive, with its local header. */
   readonly begin: number
   readonly end: number
 }
@@ -39,7 +55,7 @@ export function readZipDirectory(bytes: Uint8Array, name: string): ZipMember[] {
   const count = view.getUint16(end + 10, true)
   let offset = view.getUint32(end + 16, true)
   if (count === 0xffff || offset === 0xffffffff) {
-    throw invalid(name, 'is a zip64 archive, should be below 4 GiB with fewer than 65535 members')
+    throw invalid(name, 'is a zip64 archive; it must be below 4 GiB with fewer than 65535 members')
   }
   const members: ZipMember[] = []
   for (let i = 0; i < count; i++) {
@@ -111,4 +127,36 @@ function readMember(view: DataView, entry: number, nameBytes: number, name: stri
 
 function invalid(name: string, message: string): DlgError {
   return new DlgError('invalid-file', `${name}: ${message}`)
+}
+
+/**
+ * A member's bytes. Allocates no more than the size that the directory declares, which the caller has checked.
+ *
+ * @throws DlgError `invalid-file` when the member is encrypted, packed by another method than deflate, larger or smaller
+ * than declared, or its checksum differs.
+ */
+export function unpackMember(member: ZipMember, name: string): Uint8Array {
+  const subject = `${name}: member ${quote(member.name)}`
+  if (member.encrypted)
+    throw new DlgError('invalid-file', `${subject} is encrypted; it must be stored without a password`)
+  if (member.method !== 0 && member.method !== 8) {
+    throw new DlgError('invalid-file', `${subject} is packed by method ${member.method}; it must be stored or deflated`)
+  }
+  const bytes = member.method === 0 ? member.packed : inflate(member, subject)
+  if (bytes.length !== member.size) {
+    throw new DlgError('invalid-file', `${subject} has ${bytes.length} bytes, the directory says ${member.size}`)
+  }
+  if (crc32(bytes) !== member.crc) throw new DlgError('invalid-file', `${subject} is corrupt, its checksum differs`)
+  return bytes
+}
+
+function inflate({ packed, size }: ZipMember, subject: string): Uint8Array {
+  let bytes: Uint8Array | undefined
+  try {
+    bytes = inflateRaw(packed, size)
+  } catch (cause) {
+    throw new DlgError('invalid-file', `${subject} is corrupt: ${(cause as Error).message}`, { cause })
+  }
+  if (bytes) return bytes
+  throw new DlgError('invalid-file', `${subject} inflates to more than the ${size} bytes that the directory says`)
 }
