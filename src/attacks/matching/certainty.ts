@@ -91,15 +91,23 @@ export async function attackCertainty(
       return { factor, values: timesFactor(own, factor) }
     }
     const here = await reachedAt(point)
-    const beside = await reachedAt(besides(point, groups))
-    const { weights, floor } = floorsOf({ shared, reached: here.values, beside: beside.values, lost })
-    const residual = await bound(await compiled(programs.residual(fitsFactor)), [
-      ...here.values.map((values, i) => [reachedParameter(i), values] as const),
-      ...weights.map((weight, i) => [weightOfTensor(i), Float64Array.of(weight)] as const),
-    ])
-    let spent = 3
+    const [ahead, behind] = [await reachedAt(besides(point, groups, 1)), await reachedAt(besides(point, groups, -1))]
+    const { weights, floor, noise } = floorsOf({
+      shared,
+      reached: here.values,
+      beside: [ahead.values, behind.values],
+      lost,
+    })
+    const bindResidual = async () =>
+      bound(await compiled(programs.residual(fitsFactor)), [
+        ...here.values.map((values, i) => [reachedParameter(i), values] as const),
+        ...weights.map((weight, i) => [weightOfTensor(i), Float64Array.of(weight)] as const),
+      ])
+    let spent = 4
+    let residual: Evaluator | undefined
     const evaluate: EvaluateResidual = async (at) => {
       spent++
+      residual ??= await bindResidual()
       const [, ...derivatives] = await residual.run(partsOf(groups, at))
       return { gradient: flat(derivatives) }
     }
@@ -126,7 +134,12 @@ export async function attackCertainty(
       }
     }
     const certainty = await certaintyOf({
-      ...{ point, groups, cut, floor, evaluate, seed: settings.seed },
+      ...{ point, groups, cut, floor, noise, evaluate, fitsFactor, seed: settings.seed },
+      async reach(at) {
+        spent++
+        const own = await gradients.run(partsOf(groups, at))
+        return flat(own.map((values, i) => Float64Array.from(values, (v) => weights[i] * here.factor * v)))
+      },
       numbers: shared.reduce((n, { length }) => n + length, 0),
       ...(settings.certainty === 'bars' && { resample }),
       budget: evaluationsLeft,
@@ -189,10 +202,10 @@ export function flat(parts: readonly Values[]): Float64Array {
 }
 
 /** The point with every unknown moved by a rounding, in both directions in turn. */
-function besides(point: Float64Array, groups: readonly UnknownGroup[]): Float64Array {
+function besides(point: Float64Array, groups: readonly UnknownGroup[], sign: number): Float64Array {
   const out = point.slice()
   for (const { start, size, unit } of groups)
-    for (let i = start; i < start + size; i++) out[i] += (i % 2 === 0 ? 1 : -1) * ROUNDING * unit
+    for (let i = start; i < start + size; i++) out[i] += (i % 2 === 0 ? sign : -sign) * ROUNDING * unit
   return out
 }
 

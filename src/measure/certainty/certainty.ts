@@ -1,6 +1,7 @@
 import { type Random, random } from '../../numbers/random'
 import { type Curvature, curvatureAt, type EvaluateResidual, type UnknownGroup } from './curvature'
-import { type FreeDirection, freeDirections, MOST_DENSE } from './directions'
+import { type FreeDirection, freeDirections } from './directions'
+import { everyDirection, MOST_DENSE, MOST_NUMBERS, type Reach } from './every-direction'
 import { sensitivityOf } from './sensitivity'
 
 /** What certainty is asked about. */
@@ -12,6 +13,12 @@ export interface CertaintyProblem {
    * Probabilities are unknowns of their own, not logits: the logits of a sure label do not move it.
    */
   readonly evaluate: EvaluateResidual
+  /** g itself, in that norm and times the factor. Where it is given, every direction of few unknowns is looked at. */
+  readonly reach?: Reach
+  /** What rounding makes of R in a direction that moves nothing. Default 0. */
+  readonly noise?: number
+  /** Whether what was shared has a factor that is not known. Default false. */
+  readonly fitsFactor?: boolean
   /** x₀, where the search ended. */
   readonly point: Float64Array
   /** Every unknown of the point, in groups one after the other. */
@@ -21,7 +28,7 @@ export interface CertaintyProblem {
   /** How many numbers were shared: rounding of each is independent. */
   readonly numbers: number
   readonly seed?: number
-  /** Most evaluations. Never more than 200, or 1,500 where the unknowns are so few that every direction is looked at. */
+  /** Most evaluations. Never more than 200, or 800 gradients where the unknowns are so few that every direction is looked at. */
   readonly budget?: number
   /** Whether the work is to end, asked before every evaluation; what is complete by then is returned. */
   readonly cut?: () => boolean
@@ -59,7 +66,7 @@ export interface Certainty {
 }
 
 const BUDGET = 200
-const DENSE_BUDGET = 1500
+const EVERY_BUDGET = 800
 
 /**
  * Says how far what was shared determines the unknowns, without the original.
@@ -71,20 +78,24 @@ const DENSE_BUDGET = 1500
  * @returns undefined where the work was cut short before every unknown was looked at
  */
 export async function certaintyOf(problem: CertaintyProblem): Promise<Certainty | undefined> {
-  const { point, groups, floor, seed = 1234 } = problem
-  const budget = Math.min(problem.budget ?? Infinity, point.length <= MOST_DENSE ? DENSE_BUDGET : BUDGET)
+  const { point, groups, floor, reach, seed = 1234 } = problem
+  const few = reach !== undefined && point.length <= MOST_DENSE && point.length * problem.numbers <= MOST_NUMBERS
+  const budget = Math.min(problem.budget ?? Infinity, few ? EVERY_BUDGET : BUDGET)
   const curvature = curvatureAt({ ...problem, budget })
-  const sensitivity = await sensitivityOf(curvature, floor, random(seed, 1))
+  const every = few
+    ? await everyDirection(curvature, reach!, problem.fitsFactor ?? false, floor, problem.noise ?? 0)
+    : undefined
+  const sensitivity = few ? every?.sensitivity : await sensitivityOf(curvature, floor, random(seed, 1))
   if (!sensitivity) return undefined
   const { estimate, undetermined: silent } = sensitivity
-  const free = await freeDirections(curvature, silent, floor, problem.numbers, random(seed, 2))
+  const free = every?.free ?? (await freeDirections(curvature, silent, floor, problem.numbers, random(seed, 2)))
   const directions = free?.directions ?? []
   const bars = problem.resample && !problem.cut?.() ? await errorBars(problem) : undefined
   const freedom = freedomOf(curvature, silent, directions)
   return {
     determined: directions.length === 0 && silent.every((v) => v === 0),
     floor,
-    sensitivity: free?.diagonal ? estimate.map((v, i) => (silent[i] === 0 ? free.diagonal![i] : v)) : estimate,
+    sensitivity: estimate,
     freedom,
     silent,
     directions,
