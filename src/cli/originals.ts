@@ -1,13 +1,13 @@
 import { DlgError } from '../errors/dlg-error'
 import { type Image, readImage } from '../io'
-import { tensorsOf } from './tensor-files'
+import { tensorsOf } from './read-files'
 
 /** What a batch of one input must look like. */
 interface Batch {
   /** [batch, ...shape of a sample]. */
   readonly shape: readonly number[]
   readonly range: readonly [number, number]
-  /** Of the input. */
+  /** Name of the input. */
   readonly name: string
 }
 

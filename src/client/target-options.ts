@@ -7,7 +7,7 @@ import { PRECISIONS, type StatedPrecision } from './shared/rounding'
 import { approximates, type UpdateOptions, type UpdateSettings, updateOption } from './shared/update-options'
 import { TRAINING, type TrainingOptions, type TrainingSettings, trainingSettings } from './training-options'
 
-/** What an attacker is told of what was shared, beside how the client trains. */
+/** Facts about the shared gradient or update that an attacker is told, beside how the client trains. */
 export interface TargetOptions extends TrainingOptions {
   /** How many samples the gradient averages. Default 1. */
   batchSize?: number
@@ -33,7 +33,7 @@ export interface TargetOptions extends TrainingOptions {
   precision?: StatedPrecision
 }
 
-/** What an attacker is told, with everything decided and checked. */
+/** The options of a target, decided and checked. */
 export interface TargetSettings extends TrainingSettings {
   readonly batchSize: number
   readonly known: KnownInputs

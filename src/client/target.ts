@@ -35,7 +35,7 @@ export interface Target extends Shared {
   readonly trained: readonly Weight[]
   readonly settings: TargetSettings
   /**
-   * What was shared without the part of the model's own regularizers, which depends on the weights alone: attacks in closed form
+   * The shared gradient without the part of the model's own regularizers, which depends on the weights alone: attacks in closed form
    * read the data here. The same as `gradients` where there are no regularizers, or where that part cannot be told.
    */
   readonly dataGradients: readonly Values[]

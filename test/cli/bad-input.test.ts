@@ -41,9 +41,9 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     ['image @cut.png', 'cut.png: '],
     ['image @cut.jpg', 'cut.jpg: truncated JPEG'],
     ['image @cache', 'cache: is a directory'],
-    ['image @dot.png', 'dot.png: the image is 1x1, should be at least 32x32 for --size 32'],
-    ['image @wide.png', 'wide.png: the image is 100x20, should be at least 32x32'],
-    ['image @photo.png --size 64', 'the image is 40x40, should be at least 64x64 for --size 64'],
+    ['image @dot.png', 'dot.png: the image is 1x1; it must be at least 32x32 for --size 32'],
+    ['image @wide.png', 'wide.png: the image is 100x20; it must be at least 32x32'],
+    ['image @photo.png --size 64', 'the image is 40x40; it must be at least 64x64 for --size 64'],
     ['image @photo.png --size 11', "--size is '11'; it must be a whole number from 12 to 256"],
     ['image @photo.png --size 1e9', "--size is '1e9'; it must be a whole number from 12 to 256"],
     ['image @photo.png --seed=', "--seed is ''; it must be a whole number"],
@@ -136,7 +136,7 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     writeFileSync(folder.at('huge.png'), encodePng({ width, height, data: new Float32Array(3 * width * height) }))
     const { code, stderr } = await dlg(['image', folder.at('huge.png'), '--out', folder.at('out')])
     expect(stderr).toMatch(
-      /^dlg: .*huge\.png: the image is 5000x4000, should be at most 16 megapixels; shrink it first\n$/,
+      /^dlg: .*huge\.png: the image is 5000x4000; it must be at most 16 megapixels; shrink it first\n$/,
     )
     expect(code).toBe(2)
     expect(folder.names()).toEqual(['huge.png'])

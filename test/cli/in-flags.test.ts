@@ -118,7 +118,7 @@ describe('messages of the call name options as one types them', () => {
     "/tmp/scale/g.npz: 'labels' has shape [3]; the weight has [4]",
     '2 labels for a batch of 1; give one for each sample',
     "the output of model 'batchSize' is [2]; for 1 samples it must be [1, …]",
-    'layers.json: map has no layer names; it should be like {"map": {"conv1": "conv2d_Conv2D1"}}',
+    'layers.json: map has no layer names; it must be like {"map": {"conv1": "conv2d_Conv2D1"}}',
     'truncated PNG',
   ])('and leave the rest as it is: %s', (message) => expect(inFlags(message)).toBe(message))
 })

@@ -90,6 +90,7 @@ export const accepted: {
     denseRows: { 2: OPTIONS },
     spear: { 2: OPTIONS },
     exactData: { 2: OPTIONS },
+    exactPatches: { 2: OPTIONS },
     exactSequences: { 2: OPTIONS },
     firstDense: { 1: OPTIONS },
     gradientRanks: { 0: ['{}', 'an object without a prototype'], 1: OPTIONS },

@@ -206,6 +206,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
   'dlg-ts/analytic': {
     denseRows: () => [dense, { weight: dense.weight.slice(), bias: dense.bias.slice() }, { budget: { draws: 10 } }],
     exactData: () => [model, shared, { runtime: 'reference' }],
+    exactPatches: () => [model, shared, { runtime: 'reference' }],
     exactSequences: () => [text.transformerOf(decoder), decoderShared, {}],
     firstDense: () => [model, {}],
     gradientRanks: () => [shared, {}],

@@ -8,5 +8,5 @@ export function thrown(call: () => unknown): DlgError {
     if (error instanceof DlgError) return error
     throw error
   }
-  throw new Error('should have thrown a DlgError, but returned')
+  throw new Error('must have thrown a DlgError, but returned')
 }

@@ -104,7 +104,7 @@ export async function prepareAttack(target: Target, settings: Settings): Promise
   // ∇W′ = ∂L(F(x′, W), y′) / ∂W, a graph over the unknowns x′ and y′
   const client = await traceTarget(target, settings)
   // a recipe that suits the model
-  const decided = decidePreset(settings, target, client.traced)
+  const decided = await decidePreset(settings, target, client.traced)
   // J = D(∇W′, ∇W) + priors of x′, with ∂J/∂x′ and ∂J/∂y′
   const objective = await objectiveOf(target, client, decided)
   return compileAttack(objective, decided)

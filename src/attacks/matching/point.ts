@@ -108,7 +108,7 @@ export async function traceTarget(target: Target, settings: Settings): Promise<T
   const targetOf: TargetOf = (_, output, all) => {
     const choice = chooserOf(output, all)
     requireOrder(choice, settings)
-    const chosen = chooseTargets(output, choice, target)
+    const chosen = chooseTargets(output, choice, target, all)
     targets.push(chosen)
     return chosen.node
   }

@@ -1,7 +1,7 @@
 import type { TracedGradient } from '../../client/model/gradient'
 import { kinksOf } from '../../client/model/kinks'
 import type { Target } from '../../client/target'
-import { exactDataIn } from '../dense/exact-data'
+import { closedForm } from './closed-form'
 import { isImage } from './objective/prior'
 import type { PresetName, Settings } from './options'
 
@@ -21,7 +21,11 @@ export interface DecidedSettings extends Settings {
  * Decides `preset: 'auto'` by the traced model: a homotopy for images behind kinks, where it is measured to be better; else
  * `robust`.
  */
-export function decidePreset(settings: Settings, target: Target, traced: TracedGradient): DecidedSettings {
+export async function decidePreset(
+  settings: Settings,
+  target: Target,
+  traced: TracedGradient,
+): Promise<DecidedSettings> {
   const { preset, auto } = settings
   if (preset !== 'auto') return { ...settings, chosen: { name: preset, reason: 'it was asked for' } }
   const robust = (reason: string): DecidedSettings => ({
@@ -33,8 +37,7 @@ export function decidePreset(settings: Settings, target: Target, traced: TracedG
   const found = `the network has kinks (${kinks.join('; ')})`
   if (!isImage(traced.data.shape)) return robust(`${found}, but the data are no images`)
   if (!auto?.homotopy) return robust(`${found}, but the caller gave ${auto?.otherwise}`)
-  const alone = settings.batchSize === 1 && traced.inputs.length === 1
-  if (alone && exactDataIn(traced, target.dataGradients))
+  if (await closedForm(traced, target))
     return robust(`${found}, but the gradient of the first layer gives the data in closed form`)
   return { ...settings, ...auto.homotopy, chosen: { name: 'homotopy', reason: found } }
 }

@@ -47,7 +47,7 @@ export async function readArchive(archive: Archive, options: ArchiveOptions = {}
     if (found === archive.md5) return cached
     throw new DlgError(
       'invalid-file',
-      `${path}: truncated or corrupt, its MD5 is ${found} and should be ${archive.md5}; delete it to download it again`,
+      `${path}: truncated or corrupt, its MD5 is ${found} and must be ${archive.md5}; delete it to download it again`,
     )
   }
   const url = env.DLG_DATA_URL ? `${env.DLG_DATA_URL.replace(/\/$/, '')}/${basename(archive.url)}` : archive.url
@@ -63,7 +63,7 @@ export async function readArchive(archive: Archive, options: ArchiveOptions = {}
   if (found !== archive.md5)
     throw new DlgError(
       'invalid-file',
-      `${url} has the MD5 ${found} and should have ${archive.md5}: the download was cut short or is another file; nothing was kept`,
+      `${url} has the MD5 ${found} and must have ${archive.md5}: the download was cut short or is another file; nothing was kept`,
     )
   writeFileAtomic(path, bytes)
   return bytes

@@ -15,11 +15,11 @@ import { isUpdate, movedPart, readMovement, type SharedUpdate, type WeightUpdate
 import { gradientsIn, meanPosition } from './unroll'
 import type { UpdateSettings } from './update-options'
 
-/** What an attack matches, and at which weights. */
+/** The gradients that an attack matches, and the weights at which they were taken. */
 export interface Shared {
-  /** In the order of the trained weights. */
+  /** Gradients in the order of the trained weights. */
   readonly gradients: readonly Values[]
-  /** Of all weights, by parameter name. */
+  /** Values of all weights, by parameter name. */
   readonly weights: Map<string, Values>
   /**
    * Relative loss that is expected of the client's own data: gradients were stored as a type, weights are rounded to float32 after
@@ -33,7 +33,7 @@ export interface Shared {
 /** How what was shared came about. */
 interface Sharing {
   readonly update: UpdateSettings | undefined
-  /** What was shared is this many times the gradient; `auto` where the factor is fitted later. */
+  /** The factor in what was shared: it is this many times the gradient. `auto` where the factor is fitted later. */
   readonly scale: 'auto' | number
   readonly batchSize: number
   readonly reduction: 'mean' | 'sum'

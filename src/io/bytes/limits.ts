@@ -11,7 +11,7 @@ export interface ReadLimits {
   readonly maximumBytes?: number
 }
 
-/** What is read of a file of tensors, and how much it may take. */
+/** Which tensors of a file are read, and how much memory they may take. */
 export interface ReadOptions extends ReadLimits {
   /** Tensors that are left out: they are not unpacked, and nothing in them can refuse the file. */
   readonly ignore?: Ignore
@@ -26,7 +26,7 @@ export function maximumBytes(fileBytes: number, limits: ReadLimits): number {
   const { maximumBytes } = limits
   if (maximumBytes === undefined) return fileBytes * DEFAULT_GROWTH
   if (Number.isSafeInteger(maximumBytes) && maximumBytes > 0) return maximumBytes
-  throw new DlgError('invalid-option', `maximumBytes is ${show(maximumBytes)}, should be a positive whole number`)
+  throw new DlgError('invalid-option', `maximumBytes is ${show(maximumBytes)}; it must be a positive whole number`)
 }
 
 /**
@@ -37,7 +37,7 @@ export function checkSize(bytes: number, maximum: number, claim: string): void {
   if (bytes <= maximum) return
   throw new DlgError(
     'invalid-file',
-    `${claim} ${bytes} bytes, should be at most ${maximum}, by default four times the file's size; if you trust the file, pass maximumBytes: ${bytes}`,
+    `${claim} ${bytes} bytes; it must be at most ${maximum}, by default four times the file's size; if you trust the file, pass maximumBytes: ${bytes}`,
   )
 }
 

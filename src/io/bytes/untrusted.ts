@@ -33,7 +33,7 @@ export function checkName(name: string): void {
 export function checkBytes(bytes: Uint8Array, name: string): void {
   checkName(name)
   if (bytes instanceof Uint8Array) return
-  throw new DlgError('invalid-data', `${name}: bytes is ${typeof bytes}, should be a Uint8Array`)
+  throw new DlgError('invalid-data', `${name}: bytes is ${typeof bytes}; it must be a Uint8Array`)
 }
 
 /** @throws DlgError `invalid-data` for what is no path */

@@ -37,7 +37,7 @@ export interface ZipMember {
   readonly size: number
   /** As it lies in the archive. */
   readonly packed: Uint8Array
-  /** Of its bytes in the archive, its local header among them. */
+  /** Where its bytes begin in the archive, with its local header. */
   readonly begin: number
   readonly end: number
 }
@@ -55,7 +55,7 @@ export function readZipDirectory(bytes: Uint8Array, name: string): ZipMember[] {
   const count = view.getUint16(end + 10, true)
   let offset = view.getUint32(end + 16, true)
   if (count === 0xffff || offset === 0xffffffff) {
-    throw invalid(name, 'is a zip64 archive, should be below 4 GiB with fewer than 65535 members')
+    throw invalid(name, 'is a zip64 archive; it must be below 4 GiB with fewer than 65535 members')
   }
   const members: ZipMember[] = []
   for (let i = 0; i < count; i++) {
@@ -138,9 +138,9 @@ function invalid(name: string, message: string): DlgError {
 export function unpackMember(member: ZipMember, name: string): Uint8Array {
   const subject = `${name}: member ${quote(member.name)}`
   if (member.encrypted)
-    throw new DlgError('invalid-file', `${subject} is encrypted, should be stored without a password`)
+    throw new DlgError('invalid-file', `${subject} is encrypted; it must be stored without a password`)
   if (member.method !== 0 && member.method !== 8) {
-    throw new DlgError('invalid-file', `${subject} is packed by method ${member.method}, should be stored or deflated`)
+    throw new DlgError('invalid-file', `${subject} is packed by method ${member.method}; it must be stored or deflated`)
   }
   const bytes = member.method === 0 ? member.packed : inflate(member, subject)
   if (bytes.length !== member.size) {

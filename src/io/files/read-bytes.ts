@@ -16,7 +16,7 @@ export function readBytes(path: string, maximumBytes = Number.POSITIVE_INFINITY)
       throw new DlgError('invalid-file', `${path}: is ${stat.isDirectory() ? 'a directory' : 'not a file'}`)
     }
     if (stat.size > maximumBytes) {
-      throw new DlgError('invalid-file', `${path}: has ${stat.size} bytes, should be at most ${maximumBytes}`)
+      throw new DlgError('invalid-file', `${path}: has ${stat.size} bytes; it must be at most ${maximumBytes}`)
     }
     return readFileSync(path)
   } catch (cause) {

@@ -42,7 +42,7 @@ export function orderFlattened(pairs: readonly Pair[], flatten: FlattenOrder): L
   if (strange === undefined) return links
   throw new DlgError(
     'invalid-option',
-    `flatten names '${strange}', should be a weight of PyTorch that reads flattened features`,
+    `flatten names '${strange}'; it must be a weight of PyTorch that reads flattened features`,
   )
 }
 
@@ -70,7 +70,7 @@ function reordered(link: Link, features: number, order: readonly number[]): Link
   if (!sound || order.reduce((a, b) => a * b, 1) !== features) {
     throw new DlgError(
       'invalid-option',
-      `flatten says that '${name}' reads [${order}], should be [channels, height, width] with a product of ${features}`,
+      `flatten says that '${name}' reads [${order}]; it must be [channels, height, width] with a product of ${features}`,
     )
   }
   const torchShape = link.layouts[0].view

@@ -39,6 +39,6 @@ function checkAgreement(first: Float32Array, second: Float32Array, names: readon
   if (apart < 0) return
   throw new DlgError(
     'invalid-gradients',
-    `'${names[0]}' is ${first[apart]} and '${names[1]}' ${second[apart]} at ${apart}; as gradients of two added biases they should be equal; for weights pass values: 'weights'`,
+    `'${names[0]}' is ${first[apart]} and '${names[1]}' ${second[apart]} at ${apart}; as gradients of two added biases they must be equal; for weights pass values: 'weights'`,
   )
 }

@@ -34,13 +34,13 @@ export function checkDimensions({ width, height, fileBytes }: Claim, limits: Ima
     )
   }
   if (width === 0 || height === 0) {
-    throw new DlgError('invalid-file', `${name}: the image is ${width}x${height}, should have pixels`)
+    throw new DlgError('invalid-file', `${name}: the image is ${width}x${height}; it must have pixels`)
   }
   const pixels = width * height
   if (pixels > maximumPixels) {
     throw new DlgError(
       'invalid-file',
-      `${name}: the image is ${width}x${height}, should be at most ${maximumPixels / 1e6} megapixels; shrink it first`,
+      `${name}: the image is ${width}x${height}; it must be at most ${maximumPixels / 1e6} megapixels; shrink it first`,
     )
   }
   if (limits.maximumPixels === undefined && pixels > Math.max(FREE_PIXELS, fileBytes * PIXELS_PER_BYTE)) {

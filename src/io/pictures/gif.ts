@@ -17,7 +17,7 @@ export interface GifOptions {
   readonly scale?: number
 }
 
-/** Of all frames together: what is encoded is held whole. */
+/** The most pixels of all frames together, because the encoded film is held whole. */
 const MOST_PIXELS = 500_000_000
 
 /** The format stores sizes and delays (in hundredths of a second) as 16-bit numbers. */
@@ -37,11 +37,10 @@ export function encodeGif(frames: readonly Image[], options: GifOptions = {}): U
   const { delayMs = 100, scale = 1 } = options
   const { holdMs = Math.max(2000, delayMs) } = options
   if (!Array.isArray(frames) || frames.length === 0)
-    throw new DlgError('invalid-data', `gif: frames is ${show(frames)}; there are no frames, should be at least one`)
+    throw new DlgError('invalid-data', `gif: frames is ${show(frames)}; there must be at least one frame`)
   checkDelay('delayMs', delayMs)
   checkDelay('holdMs', holdMs)
-  if (!isLength(scale))
-    throw new DlgError('invalid-data', `gif: scale ${show(scale)} should be a positive whole number`)
+  if (!isLength(scale)) throw new DlgError('invalid-data', `gif: scale ${show(scale)} must be a positive whole number`)
   frames.forEach((frame, i) => {
     checkFrame(frame, i, frames[0], scale)
   })
@@ -49,7 +48,7 @@ export function encodeGif(frames: readonly Image[], options: GifOptions = {}): U
   if (pixels > MOST_PIXELS)
     throw new DlgError(
       'invalid-data',
-      `gif: ${frames.length} frames of ${frames[0].width * scale}x${frames[0].height * scale} should be at most ${MOST_PIXELS / 1e6} megapixels together`,
+      `gif: ${frames.length} frames of ${frames[0].width * scale}x${frames[0].height * scale} must be at most ${MOST_PIXELS / 1e6} megapixels together`,
     )
 
   const encoder = gifenc.GIFEncoder()
@@ -66,7 +65,7 @@ export function encodeGif(frames: readonly Image[], options: GifOptions = {}): U
 
 function checkDelay(name: string, value: number): void {
   if (typeof value === 'number' && value >= 10 && value <= MAX_UINT16 * 10) return
-  throw new DlgError('invalid-data', `gif: ${name} ${show(value)} should be from 10 to ${MAX_UINT16 * 10} milliseconds`)
+  throw new DlgError('invalid-data', `gif: ${name} ${show(value)} must be from 10 to ${MAX_UINT16 * 10} milliseconds`)
 }
 
 function checkFrame(frame: Image, index: number, first: Image, scale: number): void {
@@ -75,11 +74,11 @@ function checkFrame(frame: Image, index: number, first: Image, scale: number): v
   if (width !== first.width || height !== first.height) {
     throw new DlgError(
       'invalid-data',
-      `gif: frame ${index} is ${width}x${height}, should be ${first.width}x${first.height} as the first`,
+      `gif: frame ${index} is ${width}x${height}; it must be ${first.width}x${first.height} as the first`,
     )
   }
   if (Math.max(width, height) * scale > MAX_UINT16) {
-    throw new DlgError('invalid-data', `gif: ${width}x${height} times ${scale} should be at most ${MAX_UINT16} a side`)
+    throw new DlgError('invalid-data', `gif: ${width}x${height} times ${scale} must be at most ${MAX_UINT16} a side`)
   }
 }
 

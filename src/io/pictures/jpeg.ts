@@ -96,10 +96,10 @@ function isStartOfFrame(marker: number): boolean {
 
 function readFrame(marker: number, segment: Uint8Array, corrupt: (what: string) => DlgError): Frame {
   if (marker > 0xc2)
-    throw corrupt('this JPEG is lossless, hierarchical or arithmetic, should be baseline or progressive')
+    throw corrupt('this JPEG is lossless, hierarchical or arithmetic; it must be baseline or progressive')
   if (segment.length < 6) throw corrupt('corrupt JPEG, its frame header is too short')
   const [precision, heightHigh, heightLow, widthHigh, widthLow] = segment
-  if (precision !== 8) throw corrupt(`this JPEG has ${precision}-bit samples, should have 8`)
+  if (precision !== 8) throw corrupt(`this JPEG has ${precision}-bit samples; it must have 8`)
   const components = segment[5]
   if (components < 1 || components > 4) throw corrupt(`this JPEG has ${components} components, must have 1 to 4`)
   return { width: (widthHigh << 8) | widthLow, height: (heightHigh << 8) | heightLow }

@@ -22,7 +22,7 @@ export function compositeOnWhite(png: DecodedPng, indexed: boolean, name: string
       if (!colour) {
         throw new DlgError(
           'invalid-file',
-          `${name}: corrupt PNG, palette index ${samples[i]} should be below ${palette.length}`,
+          `${name}: corrupt PNG, palette index ${samples[i]} must be below ${palette.length}`,
         )
       }
       put(i, colour[0] / 255, colour[1] / 255, colour[2] / 255, (colour[3] ?? 255) / 255)

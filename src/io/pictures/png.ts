@@ -71,7 +71,7 @@ function splitChunks(bytes: Uint8Array, name: string): Chunk[] {
     const type = String.fromCharCode(...bytes.subarray(offset + 4, offset + 8))
     const chunk = { type, data: bytes.subarray(offset + 8, end - 4), whole: bytes.subarray(offset, end) }
     if ((type === 'IHDR') !== (offset === SIGNATURE_BYTES) || (type === 'IHDR' && chunk.data.length !== 13)) {
-      throw new DlgError('invalid-file', `${name}: corrupt PNG, should start with one IHDR chunk of 13 bytes`)
+      throw new DlgError('invalid-file', `${name}: corrupt PNG; it must start with one IHDR chunk of 13 bytes`)
     }
     if (NEEDED.has(type)) chunks.push(chunk)
     offset = end
@@ -107,7 +107,7 @@ function checkImageData(chunks: readonly Chunk[], header: Header, name: string):
     throw new DlgError('invalid-file', `${name}: corrupt PNG, its image data: ${(cause as Error).message}`, { cause })
   }
   if (size !== expected) {
-    throw new DlgError('invalid-file', `${name}: corrupt PNG, its image data are ${size} bytes, should be ${expected}`)
+    throw new DlgError('invalid-file', `${name}: corrupt PNG; its image data are ${size} bytes and must be ${expected}`)
   }
 }
 

@@ -22,14 +22,14 @@ export function checkImage(image: Image, name = 'image'): void {
   if (!isLength(width) || !isLength(height)) {
     throw new DlgError(
       'invalid-data',
-      `${name}: size ${show(width)}x${show(height)} should be two positive whole numbers`,
+      `${name}: size ${show(width)}x${show(height)} must be two positive whole numbers`,
     )
   }
   if (!(data instanceof Float32Array) || data.length !== width * height * 3) {
     const found = data instanceof Float32Array ? `${data.length} values` : typeof data
     throw new DlgError(
       'invalid-data',
-      `${name}: data is ${found}, should be a Float32Array of ${width}x${height}x3 = ${width * height * 3} values`,
+      `${name}: data is ${found}; it must be a Float32Array of ${width}x${height}x3 = ${width * height * 3} values`,
     )
   }
 }

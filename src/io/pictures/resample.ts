@@ -37,7 +37,7 @@ export function resize(image: Image, width: number, height: number): Image {
   if (!isLength(width) || !isLength(height) || width * height > MAX_PIXELS) {
     throw new DlgError(
       'invalid-data',
-      `resize: target ${show(width)}x${show(height)} should be positive whole numbers, at most ${MAX_PIXELS / 1e6} megapixels`,
+      `resize: target ${show(width)}x${show(height)} must be positive whole numbers, at most ${MAX_PIXELS / 1e6} megapixels`,
     )
   }
   const columns = axisTaps(image.width, width)

@@ -55,7 +55,7 @@ export function gallery(rows: readonly (readonly Image[])[], options: StripOptio
   const width = gap + widths.reduce((sum, w) => sum + w + gap, 0)
   const height = gap + heights.reduce((sum, h) => sum + h + gap, 0) + captionHeight
   if (width * height > MAX_PIXELS) {
-    throw new DlgError('invalid-data', `strip: ${width}x${height} should be at most ${MAX_PIXELS / 1e6} megapixels`)
+    throw new DlgError('invalid-data', `strip: ${width}x${height} must be at most ${MAX_PIXELS / 1e6} megapixels`)
   }
   const canvas = { width, height, data: new Float32Array(width * height * 3).fill(1) }
 
@@ -85,18 +85,18 @@ function checkLayout(
   columns: number,
   { scale, gap, captions }: Required<StripOptions>,
 ): void {
-  if (columns === 0) throw new DlgError('invalid-data', 'strip: there are no images, should be at least one')
+  if (columns === 0) throw new DlgError('invalid-data', 'strip: there must be at least one image')
   if (!isLength(scale))
-    throw new DlgError('invalid-data', `strip: scale ${show(scale)} should be a positive whole number`)
+    throw new DlgError('invalid-data', `strip: scale ${show(scale)} must be a positive whole number`)
   if (gap !== 0 && !isLength(gap)) {
-    throw new DlgError('invalid-data', `strip: gap ${show(gap)} should be a whole number from 0`)
+    throw new DlgError('invalid-data', `strip: gap ${show(gap)} must be a whole number from 0`)
   }
   if (!Array.isArray(captions) || !captions.every((caption) => typeof caption === 'string'))
     throw new DlgError('invalid-data', `strip: captions is ${show(captions)}; it must be a list of strings`)
   if (captions.length > columns) {
     throw new DlgError(
       'invalid-data',
-      `strip: ${captions.length} captions, should be at most one for each of ${columns}`,
+      `strip: ${captions.length} captions; there must be at most one for each of ${columns}`,
     )
   }
   rows.forEach((row, r) => {

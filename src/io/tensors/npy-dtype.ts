@@ -45,7 +45,7 @@ const STORED: Readonly<Record<string, StoredDtype>> = {
   f8: 'float64',
 }
 
-/** What to do about the kinds of element that are no numbers here, by numpy's letter. */
+/** Advice for each kind of element that is no number here, by numpy's letter. */
 const REFUSED: Readonly<Record<string, string>> = {
   O: 'Python objects, a pickle, which can run code when it is read; save lists of arrays with np.savez(path, *arrays)',
   c: 'complex numbers; save real and imaginary part as two arrays',
@@ -72,7 +72,7 @@ export function npyDtype(descr: string, name: string): NpyDtype | DlgError {
   // Beyond a byte the order must be told: `=` means that of the machine, and a file does not say which.
   if (!Object.hasOwn(READERS, type) || (size > 1 && order !== '<' && order !== '>')) {
     const known = Object.keys(READERS).join(', ')
-    return new DlgError('invalid-file', `${name}: dtype is ${quote(descr)}, should be < or > and one of ${known}`)
+    return new DlgError('invalid-file', `${name}: dtype is ${quote(descr)}; it must be < or > and one of ${known}`)
   }
   const read = READERS[type]
   return {

@@ -72,7 +72,7 @@ export function writeNpy(tensor: TensorToWrite, name = 'npy'): Uint8Array {
   const { shape, data } = tensor
   checkTensor(name, shape, data)
   if (shape.length > MAX_RANK) {
-    throw new DlgError('invalid-data', `${name}: has ${shape.length} axes, should have at most ${MAX_RANK}`)
+    throw new DlgError('invalid-data', `${name}: has ${shape.length} axes; it must have at most ${MAX_RANK}`)
   }
   const tuple = `(${shape.join(', ')}${shape.length === 1 ? ',' : ''})`
   const header = `{'descr': '<f4', 'fortran_order': False, 'shape': ${tuple}, }`
@@ -116,7 +116,7 @@ export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   if (entries.fortran_order !== 'True' && entries.fortran_order !== 'False') {
     throw new DlgError(
       'invalid-file',
-      `${name}: fortran_order is ${quote(entries.fortran_order)}, should be True or False`,
+      `${name}: fortran_order is ${quote(entries.fortran_order)}; it must be True or False`,
     )
   }
   const lengths = entries.shape.slice(1, -1).split(',')
@@ -127,7 +127,7 @@ export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   if (values === undefined || shape.length > MAX_RANK) {
     throw new DlgError(
       'invalid-file',
-      `${name}: shape is ${quote(entries.shape)}, should be at most ${MAX_RANK} whole numbers with a product below 2^53`,
+      `${name}: shape is ${quote(entries.shape)}; it must be at most ${MAX_RANK} whole numbers with a product below 2^53`,
     )
   }
   return { descr, fortranOrder: entries.fortran_order === 'True', shape, values, start }
@@ -137,12 +137,12 @@ function headerText(bytes: Uint8Array, name: string): { text: string; start: num
   if (bytes.length < 10 || !startsWith(bytes, NPY_MAGIC)) {
     throw new DlgError(
       'invalid-file',
-      `${name}: should start with \\x93NUMPY and a version, ${bytes.length} bytes in all`,
+      `${name}: must start with \\x93NUMPY and a version, ${bytes.length} bytes in all`,
     )
   }
   const version = bytes[6]
   if (version < 1 || version > 3) {
-    throw new DlgError('invalid-file', `${name}: is of format version ${version}, should be 1, 2 or 3`)
+    throw new DlgError('invalid-file', `${name}: is of format version ${version}; it must be 1, 2 or 3`)
   }
   const lengthBytes = version === 1 ? 2 : 4
   const begin = 8 + lengthBytes
@@ -150,7 +150,10 @@ function headerText(bytes: Uint8Array, name: string): { text: string; start: num
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true)
   if (length > MAX_HEADER_BYTES) {
-    throw new DlgError('invalid-file', `${name}: the header has ${length} bytes, should be at most ${MAX_HEADER_BYTES}`)
+    throw new DlgError(
+      'invalid-file',
+      `${name}: the header has ${length} bytes; it must be at most ${MAX_HEADER_BYTES}`,
+    )
   }
   if (begin + length > bytes.length) {
     throw new DlgError(
@@ -183,6 +186,6 @@ function readEntries(text: string, name: string): Record<'descr' | 'fortran_orde
   if (sound && descr && order && shape) return { descr, fortran_order: order, shape }
   throw new DlgError(
     'invalid-file',
-    `${name}: the header is ${quote(text.trim())}, should be {'descr': …, 'fortran_order': …, 'shape': (…)}`,
+    `${name}: the header is ${quote(text.trim())}; it must be {'descr': …, 'fortran_order': …, 'shape': (…)}`,
   )
 }

@@ -45,10 +45,7 @@ export function* openNpz(
   for (const member of members) {
     const key = keyOf(member)
     if (key === member.name) {
-      throw new DlgError(
-        'invalid-file',
-        `${name}: member ${quote(member.name)} should be an array, with a name in .npy`,
-      )
+      throw new DlgError('invalid-file', `${name}: member ${quote(member.name)} must be an array, with a name in .npy`)
     }
     if (keys.has(key)) throw new DlgError('invalid-file', `${name}: has two members named ${quote(member.name)}`)
     keys.add(key)

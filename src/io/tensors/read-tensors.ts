@@ -82,7 +82,7 @@ function unknownFormat(bytes: Uint8Array, name: string): DlgError {
   const start = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
   return new DlgError(
     'invalid-file',
-    `${name}: ${bytes.length === 0 ? 'is empty' : `starts with ${start}, which no known format does`}, should be ${Object.keys(openers).join(', ')} or a tfjs model.json`,
+    `${name}: ${bytes.length === 0 ? 'is empty' : `starts with ${start}, which no known format does`}; it must be ${Object.keys(openers).join(', ')} or a tfjs model.json`,
   )
 }
 
@@ -128,7 +128,7 @@ function floatsOfSafetensors({ bytes, name }: Source): StoredTensor[] {
   })
 }
 
-/** What reading a tensor of an unknown type throws, with the way out. */
+/** The error for a tensor of an unknown type, with the way out. */
 function refusalOf(read: () => unknown): DlgError | undefined {
   try {
     read()
@@ -144,6 +144,6 @@ function openJson({ bytes, name, path }: Source): StoredTensor[] {
   if (path !== undefined) return openTfjsWeights(path)
   throw new DlgError(
     'invalid-file',
-    `${name}: is a tfjs model.json, should be given by its path, in Node: the weights lie beside it`,
+    `${name}: is a tfjs model.json; it must be given by its path, in Node: the weights lie beside it`,
   )
 }

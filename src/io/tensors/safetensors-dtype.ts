@@ -95,7 +95,7 @@ function decodeLong(stored: BigInt64Array | BigUint64Array, dtype: string, name:
     if (Number.isSafeInteger(values[i])) continue
     throw new DlgError(
       'invalid-file',
-      `safetensors: tensor ${name} holds ${stored[i]} at ${i}, ${dtype} values should be within ±(2^53 - 1)`,
+      `safetensors: tensor ${name} holds ${stored[i]} at ${i}, ${dtype} values must be within ±(2^53 - 1)`,
     )
   }
   return values

@@ -21,7 +21,7 @@ export function writeSafetensors(
   const pairs = Object.entries(metadata)
   for (const [key, value] of pairs) {
     if (typeof value === 'string') continue
-    throw new DlgError('invalid-data', `safetensors: metadata "${key}" is ${typeof value}, should be a string`)
+    throw new DlgError('invalid-data', `safetensors: metadata "${key}" is ${typeof value}; it must be a string`)
   }
   if (pairs.length > 0) entries.push(`"__metadata__":${JSON.stringify(metadata)}`)
 

@@ -74,7 +74,7 @@ export function openSafetensors(bytes: Uint8Array): { tensors: OpenSafetensor[];
       const known = knownDtype(dtype)
       if (!known)
         throw invalid(
-          `tensor ${quote(name)} has dtype ${quote(dtype)}, should be one of ${Object.keys(dtypes).join(', ')}`,
+          `tensor ${quote(name)} has dtype ${quote(dtype)}; it must be one of ${Object.keys(dtypes).join(', ')}`,
         )
       // A copy, since a typed array needs an aligned start; Buffer.slice would not make one.
       const own = new Uint8Array(end - begin)
@@ -91,11 +91,11 @@ function knownDtype(dtype: string): SafetensorsDtype | undefined {
 
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start: number } {
   if (bytes.length < 8) {
-    throw invalid(`the file has ${bytes.length} bytes, should have at least the 8 of the header length`)
+    throw invalid(`the file has ${bytes.length} bytes; it must have at least the 8 of the header length`)
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)
   if (length > MAX_HEADER_BYTES) {
-    throw invalid(`the header length is ${length}, should be at most ${MAX_HEADER_BYTES} bytes`)
+    throw invalid(`the header length is ${length}; it must be at most ${MAX_HEADER_BYTES} bytes`)
   }
   const start = 8 + Number(length)
   if (start > bytes.length) {
@@ -113,7 +113,7 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start
   } catch (cause) {
     throw invalid('the header is not JSON', cause)
   }
-  if (!isRecord(header)) throw invalid('the header is JSON but not an object, should map names to tensors')
+  if (!isRecord(header)) throw invalid('the header is JSON but not an object; it must map names to tensors')
   const repeated = duplicateKey(text)
   if (repeated !== undefined) throw invalid(`the header has the name ${quote(repeated)} twice in one object`)
   return { header, start }
@@ -122,25 +122,25 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start
 function readMetadata(header: Record<string, unknown>): Record<string, string> {
   if (!Object.hasOwn(header, '__metadata__')) return {}
   const metadata = header.__metadata__
-  if (!isRecord(metadata)) throw invalid('__metadata__ should be an object of strings')
+  if (!isRecord(metadata)) throw invalid('__metadata__ must be an object of strings')
   for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== 'string') throw invalid(`__metadata__ ${quote(key)} is ${typeof value}, should be a string`)
+    if (typeof value !== 'string') throw invalid(`__metadata__ ${quote(key)} is ${typeof value}; it must be a string`)
   }
   return metadata as Record<string, string>
 }
 
 function readExtent(name: string, entry: unknown, dataBytes: number): Extent {
   const tensor = `tensor ${quote(name)}`
-  if (!isRecord(entry)) throw invalid(`${tensor} should be an object with dtype, shape and data_offsets`)
+  if (!isRecord(entry)) throw invalid(`${tensor} must be an object with dtype, shape and data_offsets`)
   const { dtype, shape, data_offsets: offsets } = entry
   if (typeof dtype !== 'string') {
-    throw invalid(`${tensor} has dtype ${quote(dtype)}, should be one of ${Object.keys(dtypes).join(', ')}`)
+    throw invalid(`${tensor} has dtype ${quote(dtype)}; it must be one of ${Object.keys(dtypes).join(', ')}`)
   }
   if (!Array.isArray(shape) || !shape.every(isSize)) {
-    throw invalid(`${tensor} has shape ${quote(shape)}, should be a list of whole numbers from 0`)
+    throw invalid(`${tensor} has shape ${quote(shape)}; it must be a list of whole numbers from 0`)
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-    throw invalid(`${tensor} has data_offsets ${quote(offsets)}, should be two whole numbers from 0`)
+    throw invalid(`${tensor} has data_offsets ${quote(offsets)}; it must be two whole numbers from 0`)
   }
   const [begin, end] = offsets as [number, number]
   if (begin > end) throw invalid(`${tensor} begins at ${begin}, after its end at ${end}`)

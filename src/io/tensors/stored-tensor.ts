@@ -35,11 +35,11 @@ export function toFloat32(value: number | bigint, whole: boolean, subject: strin
     if (Math.abs(number) <= LARGEST_WHOLE || (Number.isSafeInteger(number) && rounded === number)) return rounded
     throw new DlgError(
       'invalid-file',
-      `${subject} holds ${value} at ${position}, which float32 would round; whole numbers should be within ±2^24, or be saved as floats`,
+      `${subject} holds ${value} at ${position}, which float32 would round; whole numbers must be within ±2^24, or be saved as floats`,
     )
   }
   if (Number.isFinite(rounded) || !Number.isFinite(number)) return rounded
-  throw new DlgError('invalid-file', `${subject} holds ${value} at ${position}, should be within float32's ±3.4e38`)
+  throw new DlgError('invalid-file', `${subject} holds ${value} at ${position}; it must be within float32's ±3.4e38`)
 }
 
 /**

@@ -36,7 +36,7 @@ export function checkTensor(subject: string, shape: readonly number[], data: Arr
   checkName(subject)
   const values = Array.isArray(shape) ? valuesIn(shape) : undefined
   if (values === undefined) {
-    throw new DlgError('invalid-data', `${subject} has shape ${show(shape)}, should be whole numbers`)
+    throw new DlgError('invalid-data', `${subject} has shape ${show(shape)}; it must be a list of whole numbers`)
   }
   if (typeof data === 'object' && data !== null && typeof data.length === 'number') numberList(`${subject}: data`, data)
   if (values !== data?.length) {

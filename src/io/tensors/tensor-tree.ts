@@ -19,14 +19,14 @@ const MAX_RANK = 64
  */
 export function openTree(tree: unknown, format: string): StoredTensor[] {
   if (!(Array.isArray(tree) || isRecord(tree)) || ArrayBuffer.isView(tree)) {
-    throw new DlgError('invalid-file', `${format}: holds ${quote(tree)}, should hold a list or an object of tensors`)
+    throw new DlgError('invalid-file', `${format}: holds ${quote(tree)}; it must hold a list or an object of tensors`)
   }
   if (isRecord(tree) && Array.isArray(tree.shape) && 'data' in tree) {
-    throw new DlgError('invalid-file', `${format}: holds one {shape, data}, should hold a list or an object of them`)
+    throw new DlgError('invalid-file', `${format}: holds one {shape, data}; it must hold a list or an object of them`)
   }
   const names = Object.keys(tree)
   if (names.length > MAX_TENSORS) {
-    throw new DlgError('invalid-file', `${format}: holds ${names.length} tensors, should be at most ${MAX_TENSORS}`)
+    throw new DlgError('invalid-file', `${format}: holds ${names.length} tensors; there must be at most ${MAX_TENSORS}`)
   }
   const tensors = names.map((name): StoredTensor => {
     const value = (tree as Record<string, unknown>)[name]
@@ -41,7 +41,7 @@ export function openTree(tree: unknown, format: string): StoredTensor[] {
     }
     if (Array.isArray(value)) return { name, type: 'numbers', read: () => readNested(value, subject) }
     if (!isRecord(value)) {
-      return strange(name, `${subject} is ${quote(value)}, should be {shape, data} or nested lists`)
+      return strange(name, `${subject} is ${quote(value)}; it must be {shape, data} or nested lists`)
     }
     const binary = ArrayBuffer.isView(value.data)
     return {
@@ -71,7 +71,7 @@ function strange(name: string, message: string, type = 'no tensor'): StoredTenso
   }
 }
 
-/** What lies one level deeper than it should: a file of tensors, or tensors, in an entry of a message. */
+/** An entry of a message that holds a file of tensors, or tensors: one level too deep. */
 function envelope(value: unknown): string | undefined {
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`
   if (!Array.isArray(value) && !isRecord(value)) return undefined
@@ -82,11 +82,14 @@ function envelope(value: unknown): string | undefined {
 
 function readFlat({ shape, data }: Record<string, unknown>, subject: string): Float32Tensor {
   if (!Array.isArray(shape) || valuesIn(shape) === undefined) {
-    throw new DlgError('invalid-file', `${subject} has shape ${quote(shape)}, should be a list of whole numbers from 0`)
+    throw new DlgError(
+      'invalid-file',
+      `${subject} has shape ${quote(shape)}; it must be a list of whole numbers from 0`,
+    )
   }
   const numbers = ArrayBuffer.isView(data) ? readBinary(data, subject) : data
   if (!Array.isArray(numbers) && !(numbers instanceof Float32Array)) {
-    throw new DlgError('invalid-file', `${subject} has data ${quote(data)}, should be a list of numbers`)
+    throw new DlgError('invalid-file', `${subject} has data ${quote(data)}; it must be a list of numbers`)
   }
   const values = valuesIn(shape)
   if (values !== numbers.length) {
@@ -103,7 +106,7 @@ function readBinary(bytes: ArrayBufferView, subject: string): Float32Array {
   if (bytes.byteLength % Float32Array.BYTES_PER_ELEMENT !== 0) {
     throw new DlgError(
       'invalid-file',
-      `${subject} has ${bytes.byteLength} bytes of data, should be float32, a multiple of 4`,
+      `${subject} has ${bytes.byteLength} bytes of data; it must be float32, a multiple of 4`,
     )
   }
   // A copy, since a typed array needs an aligned start.
@@ -134,7 +137,7 @@ function collect(value: unknown, shape: readonly number[], axis: number, subject
     const found = Array.isArray(value) ? `a list of ${value.length}` : quote(value)
     throw new DlgError(
       'invalid-file',
-      `${subject} has ${found} among the lists of ${shape[axis]} along axis ${axis}, should be equally long`,
+      `${subject} has ${found} among the lists of ${shape[axis]} along axis ${axis}; they must be equally long`,
     )
   }
   for (const item of value) collect(item, shape, axis + 1, subject, into)
@@ -146,7 +149,7 @@ function readNumbers(numbers: readonly unknown[], subject: string): Float32Array
     const number = numbers[i]
     // JSON has no infinity, but a number beyond float64 becomes one.
     if (typeof number !== 'number' || !Number.isFinite(number)) {
-      throw new DlgError('invalid-file', `${subject} holds ${quote(number)} at ${i}, should be a finite number`)
+      throw new DlgError('invalid-file', `${subject} holds ${quote(number)} at ${i}; it must be a finite number`)
     }
     data[i] = toFloat32(number, false, subject, i)
   }

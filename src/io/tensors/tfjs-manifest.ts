@@ -12,9 +12,9 @@ export type ShardDtype = keyof typeof STORED_SIZES
 export interface TfjsWeight {
   readonly name: string
   readonly shape: number[]
-  /** Of the weight in the model. */
+  /** Type of the weight in the model. */
   readonly dtype: 'float32' | 'int32' | 'bool'
-  /** Of the elements in the shards. */
+  /** Type of the elements in the shards. */
   readonly stored: ShardDtype
   /** value = stored · scale + min, for the quantised types. */
   readonly scale: number
@@ -32,13 +32,13 @@ export interface TfjsGroup {
 /** @throws DlgError `invalid-file` when the manifest is malformed or a shard would lie outside its folder. */
 export function readManifest(manifest: unknown, name: string): TfjsGroup[] {
   if (!Array.isArray(manifest)) {
-    throw new DlgError('invalid-file', `${name}: weightsManifest is ${quote(manifest)}, should be a list of groups`)
+    throw new DlgError('invalid-file', `${name}: weightsManifest is ${quote(manifest)}; it must be a list of groups`)
   }
   const names = new Set<string>()
   const shards = new Set<string>()
   return manifest.map((group, i) => {
     if (!isRecord(group) || !Array.isArray(group.paths) || !Array.isArray(group.weights)) {
-      throw new DlgError('invalid-file', `${name}: group ${i} of the manifest should be {paths: […], weights: […]}`)
+      throw new DlgError('invalid-file', `${name}: group ${i} of the manifest must be {paths: […], weights: […]}`)
     }
     const weights = group.weights.map((weight) => readWeight(weight, name))
     for (const weight of weights) {
@@ -67,24 +67,27 @@ function checkShardPath(path: unknown, name: string): string {
   if (inside) return path
   throw new DlgError(
     'invalid-file',
-    `${name}: the manifest names the shard ${quote(path)}, should be a file in the folder of model.json`,
+    `${name}: the manifest names the shard ${quote(path)}; it must be a file in the folder of model.json`,
   )
 }
 
 function readWeight(weight: unknown, name: string): TfjsWeight {
   if (!isRecord(weight) || typeof weight.name !== 'string') {
-    throw new DlgError('invalid-file', `${name}: a weight of the manifest is ${quote(weight)}, should have a name`)
+    throw new DlgError('invalid-file', `${name}: a weight of the manifest is ${quote(weight)}; it must have a name`)
   }
   const subject = `${name}: weight ${quote(weight.name)}`
   const { shape, dtype } = weight
   const values = Array.isArray(shape) ? valuesIn(shape) : undefined
   if (values === undefined) {
-    throw new DlgError('invalid-file', `${subject} has shape ${quote(shape)}, should be a list of whole numbers from 0`)
+    throw new DlgError(
+      'invalid-file',
+      `${subject} has shape ${quote(shape)}; it must be a list of whole numbers from 0`,
+    )
   }
   if (dtype !== 'float32' && dtype !== 'float16' && dtype !== 'int32' && dtype !== 'bool') {
     throw new DlgError(
       'invalid-file',
-      `${subject} has dtype ${quote(dtype)}, should be float32, float16, int32 or bool`,
+      `${subject} has dtype ${quote(dtype)}; it must be float32, float16, int32 or bool`,
     )
   }
   if (dtype === 'float16') {
@@ -107,13 +110,13 @@ function readQuantization(
   if ((stored !== 'uint8' && stored !== 'uint16') || (dtype !== 'float32' && dtype !== 'int32')) {
     throw new DlgError(
       'invalid-file',
-      `${subject} is ${dtype} quantised to ${quote(stored)}, should be float32 to float16, or float32 or int32 to uint8 or uint16`,
+      `${subject} is ${dtype} quantised to ${quote(stored)}; it must be float32 to float16, or float32 or int32 to uint8 or uint16`,
     )
   }
   if (typeof scale !== 'number' || typeof min !== 'number' || !Number.isFinite(scale) || !Number.isFinite(min)) {
     throw new DlgError(
       'invalid-file',
-      `${subject} is quantised with scale ${quote(scale)} and min ${quote(min)}, should be numbers`,
+      `${subject} is quantised with scale ${quote(scale)} and min ${quote(min)}; both must be numbers`,
     )
   }
   return { stored, scale, min }

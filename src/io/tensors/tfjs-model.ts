@@ -69,7 +69,7 @@ function readArtifacts(path: string): ModelArtifacts {
   if (!isRecord(modelTopology) || (format !== undefined && format !== 'layers-model')) {
     throw new DlgError(
       'invalid-file',
-      `${path}: holds ${isRecord(modelTopology) ? `a ${quote(format)}` : 'no topology'}, should be a layers model: tensorflowjs_converter --output_format=tfjs_layers_model, or model.save`,
+      `${path}: holds ${isRecord(modelTopology) ? `a ${quote(format)}` : 'no topology'}; it must be a layers model: tensorflowjs_converter --output_format=tfjs_layers_model, or model.save`,
     )
   }
   const foreign = keras3(modelTopology)
@@ -99,7 +99,7 @@ function readModelJson(path: string): Record<string, unknown> {
   if (!isJson(bytes)) throw notModelJson(bytes, path)
   const json = parseJson(bytes, path)
   if (isRecord(json) && 'weightsManifest' in json) return json
-  throw new DlgError('invalid-file', `${path}: has no weightsManifest, should be a model.json of TensorFlow.js`)
+  throw new DlgError('invalid-file', `${path}: has no weightsManifest; it must be a model.json of TensorFlow.js`)
 }
 
 function readGroups(json: Record<string, unknown>, path: string): { group: TfjsGroup; bytes: Uint8Array }[] {

@@ -254,7 +254,7 @@ describe('which layer is which', () => {
     [
       'flatten with a wrong product',
       { flatten: { 'f.weight': [3, 2, 3] } },
-      /flatten says that 'f.weight' reads \[3,2,3\], should be \[channels, height, width\] with a product of 12/,
+      /flatten says that 'f.weight' reads \[3,2,3\]; it must be \[channels, height, width\] with a product of 12/,
     ],
     [
       'flatten with a number',
@@ -264,17 +264,17 @@ describe('which layer is which', () => {
     [
       'flatten of a convolution',
       { flatten: { 'f.weight': [3, 2, 2], 'c.weight': [3, 2, 2] } },
-      /flatten names 'c.weight', should be a weight of PyTorch that reads flattened/,
+      /flatten names 'c.weight'; it must be a weight of PyTorch that reads flattened/,
     ],
     ['flatten of nothing', { flatten: { 'f.weight': [3, 2, 2], x: 'channels-last' } }, /flatten names 'x'/],
-    ['a map from nowhere', { map: { x: 'd' } }, /map names the PyTorch layer 'x', should be one of 'c', 'f'/],
-    ['a map to nowhere', { map: { f: 'x' } }, /map names the tfjs layer 'x', should be one of 'c', 'd'/],
+    ['a map from nowhere', { map: { x: 'd' } }, /map names the PyTorch layer 'x'; it must be one of 'c', 'f'/],
+    ['a map to nowhere', { map: { f: 'x' } }, /map names the tfjs layer 'x'; it must be one of 'c', 'd'/],
     [
       'a map of what does not fit',
       { map: { f: 'c' } },
       /map pairs 'f' \(weight \[2,12\], bias \[2\]\) with 'c' \(kernel \[2,2,1,3\], bias \[3\]\), which do not fit/,
     ],
-    ['other values', { values: 'deltas' as 'weights' }, /values is 'deltas', should be 'gradients' or 'weights'/],
+    ['other values', { values: 'deltas' as 'weights' }, /values is 'deltas'; it must be 'gradients' or 'weights'/],
   ])('refuses %s', (_, options, message) => {
     const error = thrown(() => pairs(cnn, cnnTfjs, options))
     expect(error.code).toBe('invalid-option')
@@ -287,7 +287,7 @@ describe('which layer is which', () => {
     const error = thrown(() => fromPyTorch(weights, targets))
     expect(error.code).toBe('invalid-gradients')
     expect(error.message).toMatch(
-      /as gradients of two added biases they should be equal; for weights pass values: 'weights'/,
+      /as gradients of two added biases they must be equal; for weights pass values: 'weights'/,
     )
   })
 
@@ -298,9 +298,9 @@ describe('which layer is which', () => {
       () => fromPyTorch(new Map([['a.weight', { shape: [2, 2], data: [1] }]]), []),
       /^tensor 'a.weight' has shape \[2,2\], 4 values, but data has 1$/,
     ],
-    ['tensors that are no Map', () => fromPyTorch({} as typeof tensors, []), /^tensors should be a Map from name to/],
-    ['no targets', () => fromPyTorch(tensors, undefined as never), /^targets should be a tf.LayersModel, or a list of/],
-    ['targets without a shape', () => toPyTorch(tensors, [{ name: 'a' }] as never), /^targets should be/],
+    ['tensors that are no Map', () => fromPyTorch({} as typeof tensors, []), /^tensors must be a Map from name to/],
+    ['no targets', () => fromPyTorch(tensors, undefined as never), /^targets must be a tf.LayersModel, or a list of/],
+    ['targets without a shape', () => toPyTorch(tensors, [{ name: 'a' }] as never), /^targets must be/],
   ])('refuses %s', (_, call, message) => {
     const error = thrown(call)
     expect(error.code).toBe('invalid-data')

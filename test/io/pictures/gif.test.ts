@@ -41,19 +41,19 @@ describe('encodeGif', () => {
   })
 
   it.each<[string, () => unknown, RegExp]>([
-    ['no frames', () => encodeGif([]), /there are no frames/],
+    ['no frames', () => encodeGif([]), /there must be at least one frame/],
     [
       'frames of two sizes',
       () => encodeGif([few(0), image(5, 9, () => 0)]),
-      /frame 1 is 5x9, should be 9x5 as the first/,
+      /frame 1 is 5x9; it must be 9x5 as the first/,
     ],
     ['a malformed frame', () => encodeGif([few(0), { ...few(0), height: 4 }]), /gif: frame 1: data is 135 values/],
-    ['a scale of 0', () => encodeGif([few(0)], { scale: 0 }), /scale 0 should be a positive whole number/],
-    ['a fractional scale', () => encodeGif([few(0)], { scale: 1.5 }), /scale 1.5 should be/],
-    ['a delay of 0', () => encodeGif([few(0)], { delayMs: 0 }), /delayMs 0 should be from 10 to 655350/],
-    ['a delay that is NaN', () => encodeGif([few(0)], { delayMs: Number.NaN }), /delayMs NaN should be/],
-    ['a hold of 11 minutes', () => encodeGif([few(0)], { holdMs: 660_000 }), /holdMs 660000 should be/],
-    ['a side above 65535', () => encodeGif([few(0)], { scale: 8000 }), /9x5 times 8000 should be at most 65535/],
+    ['a scale of 0', () => encodeGif([few(0)], { scale: 0 }), /scale 0 must be a positive whole number/],
+    ['a fractional scale', () => encodeGif([few(0)], { scale: 1.5 }), /scale 1.5 must be/],
+    ['a delay of 0', () => encodeGif([few(0)], { delayMs: 0 }), /delayMs 0 must be from 10 to 655350/],
+    ['a delay that is NaN', () => encodeGif([few(0)], { delayMs: Number.NaN }), /delayMs NaN must be/],
+    ['a hold of 11 minutes', () => encodeGif([few(0)], { holdMs: 660_000 }), /holdMs 660000 must be/],
+    ['a side above 65535', () => encodeGif([few(0)], { scale: 8000 }), /9x5 times 8000 must be at most 65535/],
   ])('refuses %s', (_, call, message) => {
     const error = thrown(call)
     expect(error.code).toBe('invalid-data')

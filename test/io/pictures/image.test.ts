@@ -141,17 +141,17 @@ describe('decodeImage of PNG', () => {
     ['a cut in the data', valid.subarray(0, 50), /truncated PNG/],
     ['a missing end', valid.subarray(0, valid.length - 12), /truncated PNG/],
     ['a chunk length beyond the file', Buffer.from(valid).fill(0xff, 33, 37), /truncated PNG/],
-    ['no width', buildPng({ width: 0, height: 3, raw: [0] }), /the image is 0x3, should have pixels/],
-    ['no height', buildPng({ width: 3, height: 0, raw: [0] }), /the image is 3x0, should have pixels/],
+    ['no width', buildPng({ width: 0, height: 3, raw: [0] }), /the image is 0x3; it must have pixels/],
+    ['no height', buildPng({ width: 3, height: 0, raw: [0] }), /the image is 3x0; it must have pixels/],
     [
       '50 megapixels and more',
       buildPng({ width: 50_001, height: 1000, raw: [0] }),
-      /50001x1000, should be at most 50 megapixels/,
+      /50001x1000; it must be at most 50 megapixels/,
     ],
     [
       'the largest size',
       buildPng({ width: 2 ** 32 - 1, height: 2 ** 32 - 1, raw: [0] }),
-      /4294967295x4294967295, should be at most/,
+      /4294967295x4294967295; it must be at most/,
     ],
     ['a bit depth of 3', buildPng({ width: 1, height: 1, depth: 3, raw: [0] }), /no 3-bit samples of colour type 2/],
     ['4-bit RGB', buildPng({ width: 1, height: 1, depth: 4, raw: [0] }), /no 4-bit samples of colour type 2/],
@@ -170,13 +170,13 @@ describe('decodeImage of PNG', () => {
     [
       'too few image data',
       buildPng({ width: 2, height: 1, raw: [0, 1, 2, 3] }),
-      /its image data are 4 bytes, should be 7/,
+      /its image data are 4 bytes and must be 7/,
     ],
-    ['too many image data', buildPng({ width: 1, height: 1, raw: [0, 1, 2, 3, 4] }), /corrupt PNG, its image data/],
+    ['too many image data', buildPng({ width: 1, height: 1, raw: [0, 1, 2, 3, 4] }), /corrupt PNG; its image data/],
     [
       'a deflate bomb',
       Buffer.concat([valid.subarray(0, 33), chunk('IDAT', bomb), valid.subarray(-12)]),
-      /corrupt PNG, its image data/,
+      /corrupt PNG; its image data/,
     ],
     [
       'image data that are not zlib',
@@ -185,13 +185,13 @@ describe('decodeImage of PNG', () => {
     ],
     ['no image data', Buffer.concat([valid.subarray(0, 33), valid.subarray(-12)]), /corrupt PNG, its image data/],
     ['a wrong checksum', Buffer.from(valid).fill(0, 29, 33), /corrupt PNG: CRC mismatch for chunk IHDR/],
-    ['two headers', Buffer.concat([valid.subarray(0, 33), valid.subarray(8)]), /should start with one IHDR/],
-    ['no header', Buffer.concat([valid.subarray(0, 8), valid.subarray(33)]), /should start with one IHDR/],
-    ['no palette', buildPng({ width: 1, height: 1, colourType: 3, raw: [0, 0] }), /palette index 0 should be below 0/],
+    ['two headers', Buffer.concat([valid.subarray(0, 33), valid.subarray(8)]), /must start with one IHDR/],
+    ['no header', Buffer.concat([valid.subarray(0, 8), valid.subarray(33)]), /must start with one IHDR/],
+    ['no palette', buildPng({ width: 1, height: 1, colourType: 3, raw: [0, 0] }), /palette index 0 must be below 0/],
     [
       'an index beyond the palette',
       buildPng({ width: 1, height: 1, colourType: 3, raw: [0, 2], extra: [chunk('PLTE', new Uint8Array(6))] }),
-      /palette index 2 should be below 2/,
+      /palette index 2 must be below 2/,
     ],
   ])('refuses %s', (_, bytes, message) => {
     const error = thrown(() => decodeImage(bytes, 'photo'))
@@ -202,14 +202,14 @@ describe('decodeImage of PNG', () => {
 
   it('refuses an argument that is not bytes, and an image whose data do not fit', () => {
     const error = thrown(() => decodeImage('photo.png' as unknown as Uint8Array))
-    expect([error.code, error.message]).toEqual(['invalid-data', 'image: bytes is string, should be a Uint8Array'])
+    expect([error.code, error.message]).toEqual(['invalid-data', 'image: bytes is string; it must be a Uint8Array'])
     const short = thrown(() => encodePng({ width: 2, height: 2, data: new Float32Array(3) }))
     expect([short.code, short.message]).toEqual([
       'invalid-data',
-      expect.stringContaining('3 values, should be a Float32Array of 2x2x3 = 12'),
+      expect.stringContaining('3 values; it must be a Float32Array of 2x2x3 = 12'),
     ])
     const empty = thrown(() => encodePng({ width: 0, height: 1.5, data: new Float32Array(0) }))
-    expect([empty.code, empty.message]).toEqual(['invalid-data', expect.stringContaining('size 0x1.5 should be')])
+    expect([empty.code, empty.message]).toEqual(['invalid-data', expect.stringContaining('size 0x1.5 must be')])
   })
 })
 
@@ -270,17 +270,17 @@ describe('decodeImage of JPEG', () => {
     ],
     ['no frame', Buffer.from([0xff, 0xd8, 0xff, 0xd9]), /corrupt JPEG, has no frame header/],
     ['two frames', Buffer.concat([valid.subarray(0, frame), frameBytes, valid.subarray(frame)]), /more than one frame/],
-    ['no height', edited(frame + 5, 0, 0), /the image is 32x0, should have pixels/],
-    ['no width', edited(frame + 7, 0, 0), /the image is 0x16, should have pixels/],
-    ['65535 pixels a side', edited(frame + 5, 0xff, 0xff, 0xff, 0xff), /65535x65535, should be at most 50 megapixels/],
+    ['no height', edited(frame + 5, 0, 0), /the image is 32x0; it must have pixels/],
+    ['no width', edited(frame + 7, 0, 0), /the image is 0x16; it must have pixels/],
+    ['65535 pixels a side', edited(frame + 5, 0xff, 0xff, 0xff, 0xff), /65535x65535; it must be at most 50 megapixels/],
     [
       'more pixels than its bytes can hold',
       edited(frame + 5, 0x1b, 0x58, 0x1b, 0x58),
       /claims 7000x7000 pixels, too many for a file of \d+ bytes/,
     ],
-    ['12-bit samples', edited(frame + 4, 12), /12-bit samples, should have 8/],
-    ['a lossless frame', edited(frame + 1, 0xc3), /lossless, hierarchical or arithmetic, should be baseline/],
-    ['an arithmetic frame', edited(frame + 1, 0xc9), /lossless, hierarchical or arithmetic, should be baseline/],
+    ['12-bit samples', edited(frame + 4, 12), /12-bit samples; it must have 8/],
+    ['a lossless frame', edited(frame + 1, 0xc3), /lossless, hierarchical or arithmetic; it must be baseline/],
+    ['an arithmetic frame', edited(frame + 1, 0xc9), /lossless, hierarchical or arithmetic; it must be baseline/],
     ['a segment length below 2', edited(frame + 2, 0, 1), /truncated JPEG, ends inside a segment/],
     ['no sampling factors', edited(frame + 11, 0), /corrupt or unsupported JPEG: Invalid sampling factor/],
   ])('refuses %s', (_, bytes, message) => {

@@ -80,7 +80,7 @@ describe('resize', () => {
       ),
     )
     expect(error.code).toBe('invalid-data')
-    expect(error.message).toContain(`target ${width}x${height} should be positive whole numbers, at most 50 megapixels`)
+    expect(error.message).toContain(`target ${width}x${height} must be positive whole numbers, at most 50 megapixels`)
   })
 
   it('refuses an image whose data do not fit', () => {

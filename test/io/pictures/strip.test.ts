@@ -86,17 +86,17 @@ describe('gallery', () => {
 
   const one = image(2, 2, () => 0)
   it.each<[string, () => unknown, RegExp]>([
-    ['no images', () => strip([]), /there are no images/],
-    ['no rows', () => gallery([]), /there are no images/],
+    ['no images', () => strip([]), /there must be at least one image/],
+    ['no rows', () => gallery([]), /there must be at least one image/],
     ['a malformed image', () => gallery([[one], [{ ...one, width: 3 }]]), /image 0 of row 1: data is 12 values/],
-    ['a scale of 0', () => strip([one], { scale: 0 }), /scale 0 should be a positive whole number/],
-    ['a negative gap', () => strip([one], { gap: -1 }), /gap -1 should be a whole number from 0/],
+    ['a scale of 0', () => strip([one], { scale: 0 }), /scale 0 must be a positive whole number/],
+    ['a negative gap', () => strip([one], { gap: -1 }), /gap -1 must be a whole number from 0/],
     [
       'more captions than columns',
       () => strip([one], { captions: ['a', 'b'] }),
-      /2 captions, should be at most one for each of 1/,
+      /2 captions; there must be at most one for each of 1/,
     ],
-    ['a result above 50 megapixels', () => strip([one], { scale: 4000 }), /8008x8008 should be at most 50 megapixels/],
+    ['a result above 50 megapixels', () => strip([one], { scale: 4000 }), /8008x8008 must be at most 50 megapixels/],
   ])('refuses %s', (_, call, message) => {
     const error = thrown(call)
     expect(error.code).toBe('invalid-data')

@@ -38,7 +38,7 @@ describe('parseNpy', () => {
       expect(parseNpy(f8(value)).data[0]).toBe(Math.fround(value))
     }
     expect(thrown(() => parseNpy(f8(1e39), 'g.npy')).message).toBe(
-      "g.npy holds 1e+39 at 0, should be within float32's ±3.4e38",
+      "g.npy holds 1e+39 at 0; it must be within float32's ±3.4e38",
     )
   })
 
@@ -49,7 +49,7 @@ describe('parseNpy', () => {
       const error = thrown(() => parseNpy(i8(value)))
       expect(error.code).toBe('invalid-file')
       expect(error.message).toContain(
-        `npy holds ${value} at 0, which float32 would round; whole numbers should be within`,
+        `npy holds ${value} at 0, which float32 would round; whole numbers must be within`,
       )
     }
   })
@@ -70,25 +70,29 @@ describe('parseNpy', () => {
 
   const f4 = header('<f4', '(2,)')
   it.each<[string, Uint8Array, RegExp]>([
-    ['no bytes', new Uint8Array(0), /should start with \\x93NUMPY and a version, 0 bytes in all/],
-    ['another magic', Buffer.from('\x93NUMPZ\x01\x00\x00\x00', 'latin1'), /should start with/],
-    ['version 0', npy(f4, [], 0), /of format version 0, should be 1, 2 or 3/],
+    ['no bytes', new Uint8Array(0), /must start with \\x93NUMPY and a version, 0 bytes in all/],
+    ['another magic', Buffer.from('\x93NUMPZ\x01\x00\x00\x00', 'latin1'), /must start with/],
+    ['version 0', npy(f4, [], 0), /of format version 0; it must be 1, 2 or 3/],
     ['version 4', npy(f4, [], 4), /of format version 4/],
     ['a header length cut off', npy(f4, [], 2).subarray(0, 11), /truncated, ends inside the header length/],
     ['a header beyond the file', npy(f4, [], 1, 9000), /the header has 9000 bytes and \d+ follow/],
-    ['a huge header', npy(f4, [], 2, 2 ** 32 - 1), /the header has 4294967295 bytes, should be at most 10000/],
-    ['an empty header', npy(''), /the header is "", should be \{'descr'/],
+    ['a huge header', npy(f4, [], 2, 2 ** 32 - 1), /the header has 4294967295 bytes; it must be at most 10000/],
+    ['an empty header', npy(''), /the header is ""; it must be \{'descr'/],
     [
       'code',
       npy("{'descr': __import__('os'), 'fortran_order': False, 'shape': ()}"),
       /the header is "\{'descr': __import__/,
     ],
-    ['a key too few', npy("{'descr': '<f4', 'shape': (2,)}"), /should be \{'descr'/],
-    ['a key too many', npy(`${f4.slice(0, -1)}'x': True}`), /should be \{'descr'/],
+    ['a key too few', npy("{'descr': '<f4', 'shape': (2,)}"), /must be \{'descr'/],
+    ['a key too many', npy(`${f4.slice(0, -1)}'x': True}`), /must be \{'descr'/],
     ['a key twice', npy(`${f4.slice(0, -1)}'descr': '<f8'}`, new Uint8Array(16)), /\{'descr'/],
-    ['more after the header', npy(`${f4} 1`), /should be \{'descr'/],
-    ['an order that is none', npy(header('<f4', '(2,)', '(1,)')), /fortran_order is "\(1,\)", should be True or False/],
-    ['a negative length', npy(header('<f4', '(-2,)')), /shape is "\(-2,\)", should be at most 64 whole/],
+    ['more after the header', npy(`${f4} 1`), /must be \{'descr'/],
+    [
+      'an order that is none',
+      npy(header('<f4', '(2,)', '(1,)')),
+      /fortran_order is "\(1,\)"; it must be True or False/,
+    ],
+    ['a negative length', npy(header('<f4', '(-2,)')), /shape is "\(-2,\)"; it must be at most 64 whole/],
     ['a fractional length', npy(header('<f4', '(1.5,)')), /shape is "\(1.5,\)"/],
     ['65 axes', npy(header('<f4', `(${'1,'.repeat(65)})`)), /at most 64 whole numbers/],
     ['a huge product', npy(header('<f4', '(4294967296, 4294967296)')), /with a product below 2\^53/],
@@ -98,7 +102,7 @@ describe('parseNpy', () => {
     [
       'no byte order',
       npy(header('f4', '(2,)'), new Uint8Array(8)),
-      /dtype is "f4", should be < or > and one of b1, u1/,
+      /dtype is "f4"; it must be < or > and one of b1, u1/,
     ],
     ['the byte order of the machine', npy(header('=f4', '(2,)'), new Uint8Array(8)), /dtype is "=f4"/],
     ['a long double', npy(header('<f16', '(1,)'), new Uint8Array(16)), /dtype is "<f16"/],
@@ -133,8 +137,8 @@ describe('writeNpy', () => {
 
   it.each<[string, number[], number[], RegExp]>([
     ['a shape that does not fit', [2, 3], [1], /npy has shape \[2,3\], 6 values, but data has 1/],
-    ['a fractional length', [0.5], [], /shape \[0.5\], should be whole numbers/],
-    ['65 axes', new Array(65).fill(1), [1], /has 65 axes, should have at most 64/],
+    ['a fractional length', [0.5], [], /shape \[0.5\]; it must be a list of whole numbers/],
+    ['65 axes', new Array(65).fill(1), [1], /has 65 axes; it must have at most 64/],
   ])('refuses %s', (_, shape, data, message) => {
     const error = thrown(() => writeNpy({ shape, data }))
     expect(error.code).toBe('invalid-data')

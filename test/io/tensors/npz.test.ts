@@ -37,7 +37,7 @@ describe('parseNpz', () => {
     const error = thrown(() => parseNpz(bytes, {}, 'zero.npz'))
     expect(error.code).toBe('invalid-file')
     expect(error.message).toBe(
-      `zero.npz: inflates to 80128 bytes, should be at most ${bytes.length * 4}, by default four times the file's size; if you trust the file, pass maximumBytes: 80128`,
+      `zero.npz: inflates to 80128 bytes; it must be at most ${bytes.length * 4}, by default four times the file's size; if you trust the file, pass maximumBytes: 80128`,
     )
     expect(parseNpz(bytes, { maximumBytes: 80128 }).get('gradient')!.data.length).toBe(20000)
     expect(thrown(() => parseNpz(bytes, { maximumBytes: 80127 })).message).toContain('at most 80127')
@@ -51,14 +51,14 @@ describe('parseNpz', () => {
     const halves = Buffer.from(many.subarray(0, 128 + 200))
     halves.write('<f2', halves.indexOf('<f4'), 'latin1')
     expect(thrown(() => parseNpz(zip({ 'a.npy': halves }), { maximumBytes: 350 })).message).toMatch(
-      /as float32 holds 400 bytes, should be at most 350/,
+      /as float32 holds 400 bytes; it must be at most 350/,
     )
   })
 
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuses maximumBytes: %s', (maximumBytes) => {
     const error = thrown(() => parseNpz(zip({ 'a.npy': one }), { maximumBytes }))
     expect(error.code).toBe('invalid-option')
-    expect(error.message).toBe(`maximumBytes is ${maximumBytes}, should be a positive whole number`)
+    expect(error.message).toBe(`maximumBytes is ${maximumBytes}; it must be a positive whole number`)
   })
 
   const patched = (level: 0 | 6, patch: (bytes: Buffer, entry: number) => void) => {
@@ -69,13 +69,13 @@ describe('parseNpz', () => {
   it.each<[string, Uint8Array, RegExp]>([
     ['no bytes', new Uint8Array(0), /truncated zip, its directory at the end is missing/],
     ['a cut', zip({ 'a.npy': one }).subarray(0, -1), /truncated zip/],
-    ['another member', zip({ 'a.txt': one }), /member "a.txt" should be an array, with a name in .npy/],
-    ['a member that is no array', zip({ 'a.npy': new Uint8Array(64) }), /array "a": should start with/],
+    ['another member', zip({ 'a.txt': one }), /member "a.txt" must be an array, with a name in .npy/],
+    ['a member that is no array', zip({ 'a.npy': new Uint8Array(64) }), /array "a": must start with/],
     ['one name twice', twins(), /has two members named "a.npy"/],
     ['a PyTorch archive', zip({ 'archive/data.pkl': one }), /is a PyTorch file, a Python pickle/],
     ['a Keras archive', zip({ 'model.weights.h5': one }), /is a Keras archive of HDF5; convert/],
     ['a member encrypted', patched(0, (b, e) => b.writeUInt16LE(1, e + 8)), /"a.npy" is encrypted/],
-    ['an unknown method', patched(0, (b, e) => b.writeUInt16LE(93, e + 10)), /packed by method 93, should be stored/],
+    ['an unknown method', patched(0, (b, e) => b.writeUInt16LE(93, e + 10)), /packed by method 93; it must be stored/],
     ['a wrong checksum', patched(0, (b, e) => b.writeUInt32LE(1, e + 16)), /is corrupt, its checksum differs/],
     ['changed data', patched(0, (b) => b.writeFloatLE(9, 30 + 5 + 128)), /is corrupt, its checksum differs/],
     [
@@ -99,7 +99,7 @@ describe('parseNpz', () => {
       /entry 0 of its directory ends outside/,
     ],
     ['an entry missing', patched(0, (b) => b.writeUInt16LE(2, b.length - 12)), /lists 2 members but has no entry 1/],
-    ['zip64', patched(0, (b) => b.writeUInt16LE(0xffff, b.length - 12)), /is a zip64 archive, should be below 4 GiB/],
+    ['zip64', patched(0, (b) => b.writeUInt16LE(0xffff, b.length - 12)), /is a zip64 archive; it must be below 4 GiB/],
     ['two members of one stream', together(0), /members "a.npy" and "b.npy" share bytes; each must have its own/],
     ['a member that lies in another', together(40), /members "a.npy" and "b.npy" share bytes/],
     ['a member that ends in the next', together(undefined, 137), /members "a.npy" and "b.npy" share bytes/],

@@ -40,10 +40,10 @@ describe('a picture that costs more than it has', () => {
     const page = blank(5000, 3300)
     expect(decodeImage(page, 'page', { maximumPixels: 16_500_000 }).width).toBe(5000)
     expect(thrown(() => decodeImage(page, 'page', { maximumPixels: 16_499_999 })).message).toMatch(
-      /is 5000x3300, should be at most 16.499999 megapixels; shrink it first/,
+      /is 5000x3300; it must be at most 16.499999 megapixels; shrink it first/,
     )
     expect(thrown(() => decodeImage(progressive(), 'p', { maximumPixels: 511 })).message).toMatch(
-      /is 32x16, should be at most 0.000511 megapixels/,
+      /is 32x16; it must be at most 0.000511 megapixels/,
     )
   })
 

@@ -50,10 +50,10 @@ describe('readTensors', () => {
     expect(value('I32', Int32Array.of(-7))).toEqual(Float32Array.of(-7))
     expect(value('U8', Uint8Array.of(255))).toEqual(Float32Array.of(255))
     expect(thrown(() => value('I64', BigInt64Array.of(2n ** 24n + 1n))).message).toBe(
-      'tensors: tensor "a" holds 16777217 at 0, which float32 would round; whole numbers should be within ±2^24, or be saved as floats',
+      'tensors: tensor "a" holds 16777217 at 0, which float32 would round; whole numbers must be within ±2^24, or be saved as floats',
     )
     expect(thrown(() => value('F64', Float64Array.of(1e300))).message).toMatch(
-      /"a" holds 1e\+300 at 0, should be within/,
+      /"a" holds 1e\+300 at 0; it must be within/,
     )
   })
 
@@ -82,8 +82,8 @@ describe('readTensors', () => {
     ],
     ['GGUF', Buffer.from('GGUF\x03'), /is GGUF; convert it in Python/],
     ['gzip', Uint8Array.of(0x1f, 0x8b, 8), /is compressed with gzip; gunzip it first/],
-    ['no bytes', new Uint8Array(0), /is empty, should be safetensors, npy, npz, json, msgpack or a tfjs model.json/],
-    ['another format', Buffer.from('RIFF'), /starts with 52 49 46 46, which no known format does, should be/],
+    ['no bytes', new Uint8Array(0), /is empty; it must be safetensors, npy, npz, json, msgpack or a tfjs model.json/],
+    ['another format', Buffer.from('RIFF'), /starts with 52 49 46 46, which no known format does; it must be/],
   ])('refuses %s by name', (_, bytes, message) => {
     const error = thrown(() => readTensors(bytes))
     expect(error.code).toBe('invalid-file')
@@ -96,7 +96,7 @@ describe('readTensors', () => {
       /safetensors: the file has 7 bytes/,
     )
     expect(thrown(() => readTensors(written('a.NPZ', bytes))).message).toMatch(/a.NPZ: truncated zip/)
-    expect(thrown(() => readTensors(written('a.npy', bytes))).message).toMatch(/a.npy: should start with/)
+    expect(thrown(() => readTensors(written('a.npy', bytes))).message).toMatch(/a.npy: must start with/)
   })
 
   it('hands limits on', () => {

@@ -101,14 +101,14 @@ describe('parseSafetensors', () => {
 
   const a = entry('U8', [4], 0, 4)
   it.each<[string, Uint8Array, RegExp]>([
-    ['no bytes', new Uint8Array(0), /has 0 bytes, should have at least the 8/],
-    ['7 bytes', new Uint8Array(7), /has 7 bytes, should have at least the 8/],
+    ['no bytes', new Uint8Array(0), /has 0 bytes; it must have at least the 8/],
+    ['7 bytes', new Uint8Array(7), /has 7 bytes; it must have at least the 8/],
     ['a header beyond the file', raw(Buffer.from('{}'), [], 3n), /header length is 3, but only 2 bytes follow/],
-    ['a header above 100 MB', raw(Buffer.from('{}'), [], 100_000_001n), /100000001, should be at most 100000000/],
+    ['a header above 100 MB', raw(Buffer.from('{}'), [], 100_000_001n), /100000001; it must be at most 100000000/],
     [
       'the largest header length',
       raw(Buffer.from('{}'), [], 2n ** 64n - 1n),
-      /18446744073709551615, should be at most/,
+      /18446744073709551615; it must be at most/,
     ],
     ['an empty header', file(''), /header is not JSON/],
     ['not JSON', file('{"a":'), /header is not JSON/],
@@ -116,29 +116,29 @@ describe('parseSafetensors', () => {
     ['a list', file([1]), /JSON but not an object/],
     ['null', file('null'), /JSON but not an object/],
     ['a number', file('3'), /JSON but not an object/],
-    ['an entry that is no object', file({ a: 1 }), /tensor "a" should be an object/],
+    ['an entry that is no object', file({ a: 1 }), /tensor "a" must be an object/],
     [
       'an unknown dtype',
       file({ a: entry('F8_E4M3', [4], 0, 4) }, [1, 2, 3, 4]),
-      /"a" has dtype "F8_E4M3", should be one of F64/,
+      /"a" has dtype "F8_E4M3"; it must be one of F64/,
     ],
     ['a dtype of the prototype', file({ a: entry('constructor', [4], 0, 4) }, [1, 2, 3, 4]), /has dtype "constructor"/],
     ['a dtype that is no string', file({ a: entry(['F32'], [1], 0, 4) }, f32(1)), /has dtype \["F32"\]/],
-    ['no shape', file({ a: { dtype: 'U8', data_offsets: [0, 1] } }, [1]), /"a" has shape missing, should be a list/],
+    ['no shape', file({ a: { dtype: 'U8', data_offsets: [0, 1] } }, [1]), /"a" has shape missing; it must be a list/],
     [
       'a negative length',
       file({ a: entry('U8', [-2, -2], 0, 4) }, [1, 2, 3, 4]),
-      /shape \[-2, -2\], should be a list of whole/,
+      /shape \[-2, -2\]; it must be a list of whole/,
     ],
-    ['a fractional length', file({ a: entry('U8', [1.5], 0, 1) }, [1]), /shape \[1.5\], should be a list of whole/],
+    ['a fractional length', file({ a: entry('U8', [1.5], 0, 1) }, [1]), /shape \[1.5\]; it must be a list of whole/],
     ['a length as text', file({ a: entry('U8', ['1'], 0, 1) }, [1]), /shape \["1"\]/],
     ['a huge length', file({ a: entry('U8', [1e300], 0, 1) }, [1]), /shape \[1e\+300\]/],
     ['a huge product', file({ a: entry('U8', [2 ** 40, 2 ** 40], 0, 1) }, [1]), /whose product is too large/],
     ['a huge product times 0', file({ a: entry('U8', [2 ** 40, 2 ** 40, 0], 0, 0) }), /whose product is too large/],
-    ['one offset', file({ a: entry('U8', [1], 1) }, [1]), /data_offsets \[1\], should be two whole numbers/],
-    ['three offsets', file({ a: entry('U8', [1], 0, 1, 2) }, [1]), /data_offsets \[0, 1, 2\], should be two/],
-    ['a negative offset', file({ a: entry('U8', [1], -1, 0) }, [1]), /data_offsets \[-1, 0\], should be two/],
-    ['a fractional offset', file({ a: entry('U8', [1], 0.5, 1.5) }, [1]), /data_offsets \[0.5, 1.5\], should be two/],
+    ['one offset', file({ a: entry('U8', [1], 1) }, [1]), /data_offsets \[1\]; it must be two whole numbers/],
+    ['three offsets', file({ a: entry('U8', [1], 0, 1, 2) }, [1]), /data_offsets \[0, 1, 2\]; it must be two/],
+    ['a negative offset', file({ a: entry('U8', [1], -1, 0) }, [1]), /data_offsets \[-1, 0\]; it must be two/],
+    ['a fractional offset', file({ a: entry('U8', [1], 0.5, 1.5) }, [1]), /data_offsets \[0.5, 1.5\]; it must be two/],
     ['an end before the begin', file({ a: entry('U8', [0], 2, 1) }, [1, 2]), /"a" begins at 2, after its end at 1/],
     ['an end outside the file', file({ a }, [1, 2, 3]), /"a" ends at 4, outside the file: 3 bytes follow/],
     [
@@ -157,11 +157,11 @@ describe('parseSafetensors', () => {
     ['a hole at the start', file({ a: entry('U8', [1], 1, 2) }, [1, 2]), /hole of 1 bytes before tensor "a"/],
     ['trailing bytes', file({ a }, [1, 2, 3, 4, 5, 6]), /2 trailing bytes/],
     ['trailing bytes without tensors', file({}, [1]), /1 trailing bytes/],
-    ['metadata that is no object', file({ __metadata__: ['x'] }), /__metadata__ should be an object of strings/],
+    ['metadata that is no object', file({ __metadata__: ['x'] }), /__metadata__ must be an object of strings/],
     [
       'metadata that is no text',
       file({ __metadata__: { seed: 7 } }),
-      /__metadata__ "seed" is number, should be a string/,
+      /__metadata__ "seed" is number; it must be a string/,
     ],
     [
       'an I64 beyond 2^53',
@@ -196,7 +196,7 @@ describe('parseSafetensors', () => {
   it('names a hostile field without following it: nesting as deep as the file', () => {
     const deep = '['.repeat(200_000) + ']'.repeat(200_000)
     const error = thrown(() => parseSafetensors(file(`{"a":{"dtype":${deep}}}`)))
-    expect(error.message).toMatch(/"a" has dtype \[a list\], should be one of/)
+    expect(error.message).toMatch(/"a" has dtype \[a list\]; it must be one of/)
     expect(thrown(() => parseSafetensors(file({ ['n'.repeat(1e5)]: 1 }))).message.length).toBeLessThan(200)
   })
 
@@ -204,7 +204,7 @@ describe('parseSafetensors', () => {
     const error = thrown(() => parseSafetensors('file' as unknown as Uint8Array))
     expect([error.code, error.message]).toEqual([
       'invalid-data',
-      'safetensors: bytes is string, should be a Uint8Array',
+      'safetensors: bytes is string; it must be a Uint8Array',
     ])
   })
 })
@@ -245,8 +245,8 @@ describe('writeSafetensors', () => {
       { shape: [2, 2], data: [1, 2, 3] },
       /"t" has shape \[2,2\], 4 values, but data has 3/,
     ],
-    ['a fractional shape', { shape: [1.5], data: [1] }, /shape \[1.5\], should be whole numbers/],
-    ['a negative shape', { shape: [-1, -1], data: [1] }, /shape \[-1, -1\], should be whole numbers/],
+    ['a fractional shape', { shape: [1.5], data: [1] }, /shape \[1.5\]; it must be a list of whole numbers/],
+    ['a negative shape', { shape: [-1, -1], data: [1] }, /shape \[-1, -1\]; it must be a list of whole numbers/],
   ])('refuses %s', (_, tensor, message) => {
     const error = thrown(() => writeSafetensors(new Map([['t', tensor]])))
     expect(error.code).toBe('invalid-data')

@@ -95,7 +95,7 @@ describe('readTfjsWeights', () => {
 
   const f32 = (paths: unknown) => ({ weightsManifest: [{ paths, weights: [weight({})] }] })
   it.each<[string, unknown, RegExp]>([
-    ['a path upwards', f32(['../w.bin']), /names the shard "..\/w.bin", should be a file in the folder of model.json/],
+    ['a path upwards', f32(['../w.bin']), /names the shard "..\/w.bin"; it must be a file in the folder of model.json/],
     ['a path upwards later on', f32(['a/../../w.bin']), /names the shard/],
     ['an absolute path', f32(['/etc/passwd']), /names the shard "\/etc\/passwd"/],
     ['a path of Windows', f32(['..\\w.bin']), /names the shard/],
@@ -107,18 +107,22 @@ describe('readTfjsWeights', () => {
     ['a path with a NUL', f32(['w\0.bin']), /names the shard/],
     ['one shard many times', f32(['w.bin', 'w.bin']), /the manifest names "w.bin" twice/],
     ['a missing shard', f32(['x.bin']), /x.bin: no such file/],
-    ['no manifest', { modelTopology: {} }, /has no weightsManifest, should be a model.json of TensorFlow.js/],
-    ['a manifest that is no list', { weightsManifest: {} }, /weightsManifest is an object, should be a list of groups/],
-    ['a group that is none', { weightsManifest: [1] }, /group 0 of the manifest should be \{paths/],
-    ['a weight without name', manifest({ shape: [] }), /a weight of the manifest is an object, should have a name/],
+    ['no manifest', { modelTopology: {} }, /has no weightsManifest; it must be a model.json of TensorFlow.js/],
+    [
+      'a manifest that is no list',
+      { weightsManifest: {} },
+      /weightsManifest is an object; it must be a list of groups/,
+    ],
+    ['a group that is none', { weightsManifest: [1] }, /group 0 of the manifest must be \{paths/],
+    ['a weight without name', manifest({ shape: [] }), /a weight of the manifest is an object; it must have a name/],
     ['two weights of one name', manifest(weight({}), weight({})), /has two weights named "w"/],
     ['a shape that is none', manifest(weight({ shape: [-1] })), /weight "w" has shape \[-1\]/],
-    ['text', manifest(weight({ dtype: 'string' })), /dtype "string", should be float32, float16, int32 or bool/],
+    ['text', manifest(weight({ dtype: 'string' })), /dtype "string"; it must be float32, float16, int32 or bool/],
     ['complex numbers', manifest(weight({ dtype: 'complex64' })), /dtype "complex64"/],
     [
       'an unknown quantisation',
       manifest(weight({ quantization: { dtype: 'int4' } })),
-      /float32 quantised to "int4", should be/,
+      /float32 quantised to "int4"; it must be/,
     ],
     [
       'booleans quantised',
@@ -128,7 +132,7 @@ describe('readTfjsWeights', () => {
     [
       'no scale',
       manifest(weight({ quantization: { dtype: 'uint8', min: 0 } })),
-      /scale missing and min 0, should be numbers/,
+      /scale missing and min 0; both must be numbers/,
     ],
     ['too few bytes', manifest(weight({ shape: [4] })), /from "w" on need 16 bytes, but \["w.bin"\] have 12/],
     ['too many bytes', manifest(weight({ shape: [2] })), /need 8 bytes, but \["w.bin"\] have 12/],
@@ -196,7 +200,7 @@ describe('readTfjsWeights', () => {
     expect([...readTensors(path)]).toEqual([['w', { shape: [3], data: Float32Array.of(1, 2, 3), dtype: 'float32' }]])
     const error = thrown(() => readTensors(Buffer.from(JSON.stringify(f32(['w.bin'])))))
     expect(error.message).toBe(
-      'tensors: is a tfjs model.json, should be given by its path, in Node: the weights lie beside it',
+      'tensors: is a tfjs model.json; it must be given by its path, in Node: the weights lie beside it',
     )
   })
 })
@@ -247,8 +251,8 @@ describe('modelFromFile', () => {
   })
 
   it.each<[string, object, RegExp]>([
-    ['weights alone', {}, /holds no topology, should be a layers model: tensorflowjs_converter/],
-    ['a graph model', { modelTopology: {}, format: 'graph-model' }, /holds a "graph-model", should be a layers model/],
+    ['weights alone', {}, /holds no topology; it must be a layers model: tensorflowjs_converter/],
+    ['a graph model', { modelTopology: {}, format: 'graph-model' }, /holds a "graph-model"; it must be a layers model/],
   ])('refuses %s, when it is loaded', async (_, fields, message) => {
     const handler = modelFromFile(written({ weightsManifest: [], ...fields }))
     await expect(handler.load()).rejects.toMatchObject({

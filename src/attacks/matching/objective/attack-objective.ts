@@ -5,11 +5,12 @@ import type { Target } from '../../../client/target'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph'
 import { residualProgram } from '../../../measure/certainty/shared-residual'
-import type { Program, Values } from '../../../runtime/runtime'
+import { evaluate, type Program, type Values } from '../../../runtime/runtime'
+import { withClosedForm } from '../closed-form'
 import type { Settings } from '../options'
 import type { Point, TracedTarget } from '../point'
-import { smoothedClient } from '../smoothing'
-import { startPoint, withClosedForm } from '../start'
+import { type SmoothedGradient, smoothedClient } from '../smoothing'
+import { startPoint } from '../start'
 import type { Targets } from '../targets/targets'
 import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective'
 import { defaultPriors } from './prior'
@@ -74,7 +75,8 @@ export async function objectiveOf(
 ): Promise<AttackObjective> {
   const { model, gradients, weights, rounding, lost, known, searched } = target
   // a prior is what tells the samples of a batch apart, and one image comes out cleaner for it
-  const priors = settings.priors ?? defaultPriors(traced.data.shape, settings.prior)
+  const started = await withClosedForm(settings, traced, target)
+  const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior)
   const programOf = (client: TracedGradient) => objectiveProgram(client, point.unknowns, settings.distance, priors)
   const program = programOf(traced)
   requireSmooth(model, searched, program)
@@ -96,7 +98,12 @@ export async function objectiveOf(
     ...known.map((input) => [knownParameter(input), input.values] as const),
     ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
   ])
-  const start = await startPoint(withClosedForm(settings, traced, target.dataGradients), point.inputs, point.targets)
+  const start = await startPoint(started, point.inputs, point.targets)
+  if (soft) {
+    const scales = await scalesAt(await start(0), soft, point, parameters, settings)
+    for (const [i, { parameter }] of soft.kinks.entries())
+      parameters.set(parameter.attributes.name, Float64Array.of(1 / scales[i]))
+  }
   const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
@@ -123,6 +130,19 @@ function unconstrainedPrograms(
     residual: (fitsFactor) => residualProgram(gradients, unknowns, fitsFactor),
     believed: { inputs: traced.inputs, outputs: searched.map(believedBy) },
   }
+}
+
+/** The scale of every kink at a point: a standard deviation, and 1 where there is none. */
+async function scalesAt(
+  at: Float64Array,
+  { kinks }: SmoothedGradient,
+  { unknowns, partsOf }: Point,
+  parameters: ReadonlyMap<string, Values>,
+  { runtime }: Settings,
+): Promise<number[]> {
+  const program = { inputs: unknowns, outputs: kinks.map(({ variance }) => variance) }
+  const variances = kinks.length === 0 ? [] : await evaluate(runtime, program, parameters, partsOf(at))
+  return variances.map(([variance]) => (variance > 0 && Number.isFinite(variance) ? Math.sqrt(variance) : 1))
 }
 
 /** What a model gives for targets, in the same form. */
