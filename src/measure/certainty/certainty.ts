@@ -66,6 +66,8 @@ export interface Certainty {
 }
 
 const BUDGET = 200
+/** Part of it that is kept to try what was found. */
+const TRIED = 24
 const EVERY_BUDGET = 800
 
 /**
@@ -80,7 +82,7 @@ const EVERY_BUDGET = 800
 export async function certaintyOf(problem: CertaintyProblem): Promise<Certainty | undefined> {
   const { point, groups, floor, reach, seed = 1234 } = problem
   const few = reach !== undefined && point.length <= MOST_DENSE && point.length * problem.numbers <= MOST_NUMBERS
-  const budget = Math.min(problem.budget ?? Infinity, few ? EVERY_BUDGET : BUDGET)
+  const budget = Math.min(problem.budget ?? Infinity, few ? EVERY_BUDGET : BUDGET - (reach ? TRIED : 0))
   const curvature = curvatureAt({ ...problem, budget })
   const every = few
     ? await everyDirection(curvature, reach!, problem.fitsFactor ?? false, floor, problem.noise ?? 0)
@@ -89,7 +91,12 @@ export async function certaintyOf(problem: CertaintyProblem): Promise<Certainty 
   if (!sensitivity) return undefined
   const { estimate, undetermined: silent } = sensitivity
   const free = every?.free ?? (await freeDirections(curvature, silent, floor, problem.numbers, random(seed, 2)))
-  const directions = free?.directions ?? []
+  const found = free?.directions ?? []
+  const trial = curvatureAt({
+    ...problem,
+    budget: Math.min(TRIED, (problem.budget ?? Infinity) - curvature.evaluations),
+  })
+  const directions = reach && !few ? await thatHold(trial, reach, found, floor + (problem.noise ?? 0)) : found
   const bars = problem.resample && !problem.cut?.() ? await errorBars(problem) : undefined
   const freedom = freedomOf(curvature, silent, directions)
   return {
@@ -102,8 +109,42 @@ export async function certaintyOf(problem: CertaintyProblem): Promise<Certainty 
     weakest: free?.weakest,
     examined: free?.examined ?? 'single unknowns',
     bars: bars && widened(bars, freedom, groups),
-    evaluations: curvature.evaluations,
+    evaluations: curvature.evaluations + trial.evaluations,
   }
+}
+
+/** Steps at which a direction is tried, in units of the fastest unknown. */
+const TRIALS = [0.02, 0.1]
+/** A direction that moves what was shared by this many times the floor at every step is not free. */
+const MOVES = 1000
+
+/**
+ * Tries directions that were found to be free by what they do to what was shared. Behind kinks, such as those of ReLU, products over a
+ * long step are not JᵀJ, and may make a direction look free that is not. As many are tried as there are evaluations; if none of
+ * them holds, neither do the others.
+ */
+async function thatHold(
+  curvature: Curvature,
+  reach: Reach,
+  found: readonly FreeDirection[],
+  floor: number,
+): Promise<readonly FreeDirection[]> {
+  const held: FreeDirection[] = []
+  for (const [i, direction] of found.entries()) {
+    const { vector } = direction
+    const fastest = vector.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+    let least = Number.POSITIVE_INFINITY
+    for (const unit of TRIALS) {
+      const ahead = await curvature.asked(vector, unit / fastest, reach)
+      const behind = ahead && (await curvature.asked(vector, -unit / fastest, reach))
+      if (!behind) return held.length > 0 || i === 0 ? [...held, ...found.slice(i)] : []
+      const moved = ahead.reduce((sum, v, k) => sum + (v - behind[k]) ** 2, 0) / (2 * unit) ** 2
+      // rounding grows with the inverse of the step
+      least = Math.min(least, moved * Math.min(1, (unit / 0.25) ** 2))
+    }
+    if (least <= MOVES * floor) held.push(direction)
+  }
+  return held
 }
 
 /** Ends of the bootstrap. */
