@@ -4,11 +4,17 @@
  * @module dlg-ts/analytic
  */
 
+export type { FlooredProof } from './attacks/dager/explained'
 export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
-export { type ExactSequences, exactSequences, type SequenceOptions } from './attacks/dager/sequences'
+export {
+  type ExactSequences,
+  exactSequences,
+  type SequenceOptions,
+  type SequenceProgress,
+} from './attacks/dager/sequences'
 export type { Explained, FirstBlock, Placed, Transformer } from './attacks/dager/transformer'
 export type { DenseGradient } from './attacks/dense/dense-gradient'
-export { type ExactData, exactData } from './attacks/dense/exact-data'
+export { type ExactData, type ExactDataOptions, exactData } from './attacks/dense/exact-data'
 export { type FirstDense, firstDense } from './attacks/dense/first-dense'
 export { type DenseInput, invertDense } from './attacks/dense/invert-dense'
 export {
@@ -19,6 +25,7 @@ export {
 } from './attacks/dense/isolated-inputs'
 export { lossGradients } from './attacks/dense/loss-gradients'
 export { type GradientRank, gradientRanks, type RankOptions } from './attacks/dense/ranks'
+export { type ExactPatches, exactPatches } from './attacks/patches/exact-patches'
 export {
   type DenseRows,
   type DenseRowsOptions,

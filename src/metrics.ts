@@ -5,8 +5,7 @@
  */
 
 export { type Baseline, baselines, type MeasureOptions } from './measure/baselines'
-export { meanSquaredError, mse } from './measure/mse'
-export { psnr } from './measure/psnr'
+export { meanSquaredError, mse, psnr } from './measure/psnr'
 export {
   type MeasuredBatch,
   type MeasuredSample,

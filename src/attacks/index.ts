@@ -15,6 +15,7 @@ import { dager } from './dager/attack'
 import { denseInversion, isolatedSamples } from './dense/attacks'
 import { labelInference } from './labels/attack'
 import { gradientMatching } from './matching'
+import { patchInversion } from './patches/attack'
 import { spearAttack } from './spear/attack'
 import { tableAttack } from './tabular/attack'
 import { tokenSets } from './tokens/attack'
@@ -25,6 +26,7 @@ export { outcome, runAttack } from './contract/attack'
 export type { DagerOptions } from './dager/attack'
 export type { DenseInversionOptions } from './dense/attacks'
 export type { MatchingOptions } from './matching'
+export type { PatchInversionOptions } from './patches/attack'
 export type { SpearAttackOptions } from './spear/attack'
 export type { TableAttackOptions } from './tabular/attack'
 export type { Target, TargetOptions }
@@ -34,6 +36,7 @@ export const attacks = {
   'label-inference': labelInference,
   'token-set': tokenSets,
   'dense-inversion': denseInversion,
+  'patch-inversion': patchInversion,
   spear: spearAttack,
   'isolated-inputs': isolatedSamples,
   dager,

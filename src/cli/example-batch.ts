@@ -5,7 +5,7 @@ import type { OutputTargets } from '../client/target-values'
 import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
 import { OWN_DEFAULTS } from './flags'
-import { tensorsOf } from './tensor-files'
+import { tensorsOf } from './read-files'
 import type { Checked } from './training'
 
 /** A batch for each input, and targets for each output. */
@@ -46,7 +46,7 @@ export function exampleBatch(model: LayersModel, { data, labels, given: options 
   return { x, y, drawn: y.filter((t) => t instanceof tf.Tensor) }
 }
 
-/** What is open in a shape has size 1; the check itself refuses such inputs. */
+/** An open axis of a shape gets size 1. The check itself refuses such inputs. */
 const batchOf = (batchSize: number, [, ...sample]: readonly (number | null)[]): number[] => [
   batchSize,
   ...sample.map((n) => n ?? 1),

@@ -5,7 +5,7 @@ import type { Arguments, Options } from './arguments'
 // biome-ignore lint/suspicious/noExplicitAny: each record has values of its own
 export type Records = { readonly [name: string]: OptionRecord<any, unknown> }
 
-/** What the flags of records give; undefined where the call decides. */
+/** The values that the flags of records give. A value is undefined where the call decides. */
 export type Given<All> = {
   -readonly [Name in keyof All]?: All[Name] extends { readonly flag: { read(word: string): infer Value } }
     ? Exclude<Value, undefined>
@@ -16,7 +16,7 @@ export type Given<All> = {
 export const OWN_DEFAULTS = {
   /** Small, and the class of a photograph without `--class`. */
   seed: 1,
-  /** Of `dlg text`, whose iterations take ten steps each. */
+  /** Iterations of `dlg text`, which take ten steps each. */
   textIterations: 100,
 } as const
 

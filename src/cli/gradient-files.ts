@@ -1,6 +1,7 @@
-import type { UpdateOptions } from '../client/shared/update-options'
+import { UPDATE, type UpdateOptions } from '../client/shared/update-options'
 import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
+import { flagName, flagsOf, readFlags, without } from './flags'
 
 /** Where a shared gradient lies, and how it is read. */
 export interface GradientFiles {
@@ -21,6 +22,9 @@ export interface GradientFiles {
   readonly ignore: readonly string[]
 }
 
+/** The options of an update that only updates have: gradients may have a learning rate and a sign too. */
+const LOCAL_TRAINING = without(UPDATE, 'learningRate', 'sign', 'optimizer')
+
 export const GRADIENT_OPTIONS = {
   model: { value: 'FILE', help: "the client's model.json, a tfjs layers model with its weights at that step" },
   gradients: {
@@ -38,15 +42,7 @@ export const GRADIENT_OPTIONS = {
     default: 'plus',
     help: 'plus, or minus: --gradients holds the negative, such as after - before; --before and --after change places',
   },
-  epochs: { value: 'N', help: 'of the local training (default 1)' },
-  'local-steps': { value: 'N', help: 'how many local steps, instead of --epochs' },
-  'local-batch-size': { value: 'N', help: 'samples of each local step (default: all, which is one step an epoch)' },
-  momentum: { value: 'X', help: 'of the local SGD (default 0)' },
-  'weight-decay': { value: 'X', help: 'of the local SGD (default 0)' },
-  approach: {
-    value: 'NAME',
-    help: 'how several local steps are compared: unrolled (the default), or for the cost of one gradient surrogate, one-step',
-  },
+  ...flagsOf(LOCAL_TRAINING),
   layout: { value: 'NAME', default: 'tfjs', help: "of the tensors' axes: tfjs, pytorch" },
   map: {
     value: 'FILE',
@@ -92,28 +88,17 @@ export function gradientFiles(args: Arguments): GradientFiles {
   return { source, update, scale, layout, map, ordered, partial, ignore }
 }
 
-const APPROACHES = ['unrolled', 'one-step', 'surrogate'] as const
-
-const OF_UPDATES = ['epochs', 'local-steps', 'local-batch-size', 'momentum', 'weight-decay', 'approach']
-
 function updateOptions(
   args: Arguments,
   rate: number | undefined,
   source: GradientFiles['source'],
 ): UpdateOptions | undefined {
   if ('before' in source) {
-    const whole = (name: string) => (args.has(name) ? args.whole(name, 1) : undefined)
-    return {
-      learningRate: rate,
-      epochs: whole('epochs'),
-      localSteps: whole('local-steps'),
-      batchSize: whole('local-batch-size'),
-      momentum: args.number('momentum', 0.999999),
-      weightDecay: args.number('weight-decay', 1e6),
-      approach: args.has('approach') ? args.choice('approach', APPROACHES) : undefined,
-    }
+    return { learningRate: rate, ...readFlags(LOCAL_TRAINING, args) }
   }
-  const lone = OF_UPDATES.find(args.has)
+  const lone = Object.entries(LOCAL_TRAINING)
+    .map(([name, record]) => flagName(name, record))
+    .find(args.has)
   if (lone)
     throw new DlgError(
       'invalid-option',

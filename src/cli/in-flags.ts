@@ -1,30 +1,31 @@
+import type { AttackName } from '../attacks'
 import { MATCHING } from '../attacks/matching/options'
-import { flagName, type Records } from './flags'
+import { UPDATE } from '../client/shared/update-options'
+import { flagName, type Records, wordsOf } from './flags'
+import { type Checked, CLIENT } from './training'
 
 /** Options of the call that are flags without being read from a record. */
 const OTHERS: Readonly<Record<string, string>> = {
   known: 'known',
-  'update.learningRate': 'learning-rate',
   'update.sign': 'sign',
-  'update.batchSize': 'local-batch-size',
-  'update.epochs': 'epochs',
-  'update.localSteps': 'local-steps',
-  'update.momentum': 'momentum',
-  'update.weightDecay': 'weight-decay',
-  'update.approach': 'approach',
   'budget.milliseconds': 'time-limit',
   'budget.evaluations': 'budget',
+}
+
+/** The name of each option with a flag on the command line. */
+const spelled = (records: Records, of = ''): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(records)
+      .filter(([, { flag }]) => flag !== undefined)
+      .map(([name, record]) => [`${of}${name}`, flagName(name, record)]),
+  )
+
+const FLAGS: Readonly<Record<string, string>> = {
+  ...spelled(MATCHING),
+  ...spelled(UPDATE, 'update.'),
   localSteps: 'local-steps',
   learningRate: 'learning-rate',
   approach: 'approach',
-}
-
-const FLAGS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(
-    Object.entries(MATCHING as Records)
-      .filter(([, { flag }]) => flag !== undefined)
-      .map(([name, record]) => [name, flagName(name, record)]),
-  ),
   ...OTHERS,
 }
 
@@ -78,3 +79,30 @@ function unquoted(message: string): string {
     ...right.map((words) => words.replace(/'([\w-]+)'/g, '$1')),
   ].join('; it must be ')
 }
+
+/**
+ * The command that runs an attack on a model that was checked, in lines that a shell takes as one.
+ *
+ * @param given how the client trains, as the check was told
+ * @returns undefined where the command line does not have the attack
+ */
+export function nextCommand(attack: AttackName, model: string, given: Checked): string[] | undefined {
+  // a transformer cannot be given on the command line
+  if (attack === 'dager') return undefined
+  const told = attack === 'gradient-matching' ? [] : [`--attack ${attack}`]
+  const words = [`--model ${quoted(model)}`, '--gradients FILE', ...wordsOf(CLIENT, given), ...told]
+  return words.reduce(
+    (lines, word) => {
+      const last = lines[lines.length - 1]
+      if (last.length + word.length < WIDTH) return [...lines.slice(0, -1), `${last} ${word}`]
+      return [...lines.slice(0, -1), `${last} \\`, `  ${word}`]
+    },
+    ['dlg attack'],
+  )
+}
+
+/** Length of a line: with a backslash and an indent of 11 it fits into 100. */
+const WIDTH = 86
+
+/** A path as a shell takes it. */
+const quoted = (path: string): string => (/^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)

@@ -2,11 +2,11 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { SharedUpdate } from '../client/shared/shared-update'
 import { DlgError } from '../errors/dlg-error'
 import { coarser, fromPyTorch, type LeftOut, type NamedTensors } from '../io'
+import { conventionDifferences } from '../io/layouts/conventions'
 import { isList } from '../io/layouts/list-layers'
 import { byWeight, type TensorsByWeight } from './by-weight'
 import type { GradientFiles } from './gradient-files'
-import { readLayerMap } from './layer-map'
-import { floatsOf, naming } from './tensor-files'
+import { floatsOf, naming, readLayerMap } from './read-files'
 
 /** Names in one line. */
 const MOST = 8
@@ -20,7 +20,7 @@ interface Read {
 /**
  * Reads what a client shared: the gradient of the model's trained weights, or how they moved.
  *
- * @param report is told in one line which tensors of a file were left out, and why
+ * @param report is told, a line each, which tensors of a file were left out and why, and which layers differ from PyTorch's
  * @throws DlgError `invalid-file`, `invalid-gradients` naming the file and the tensor
  */
 export function sharedGradient(
@@ -28,7 +28,9 @@ export function sharedGradient(
   files: GradientFiles,
   report: (line: string) => void,
 ): TensorsByWeight | SharedUpdate {
-  const { source, ignore } = files
+  const { source, ignore, layout } = files
+  if (layout === 'pytorch')
+    for (const { layer, message } of conventionDifferences(model)) report(`layer '${layer}' ${message}`)
   const read = (path: string): Read => {
     const found = floatsOf(path, ignore)
     const named = found.leftOut.map(({ name, type }) => `'${name}' (${type})`)
@@ -62,7 +64,12 @@ function inModel(
   const options = map === undefined ? {} : readLayerMap(map)
   const specs = torchTargets(tensors, model, 'gradients' in source)
   try {
-    return byWeight(fromPyTorch(tensors, specs, { ...options, values }).tensors, model, path, how)
+    return byWeight(
+      fromPyTorch(tensors, { weights: specs, layers: model.layers }, { ...options, values }).tensors,
+      model,
+      path,
+      how,
+    )
   } catch (cause) {
     throw naming(path, cause)
   }

@@ -13,11 +13,10 @@ import {
   tableHtml,
   tableText,
 } from '../tabular'
-import { useBackend } from './backend'
 import { EXIT } from './command'
 import { inFlags } from './in-flags'
-import { readModel } from './read-model'
-import { onnxAdvice } from './runtime-advice'
+import { readModel } from './read-files'
+import { onnxAdvice, useBackend } from './runtime'
 import { sharedGradient } from './shared-gradient'
 import { readSchema, type TableAttack } from './table-options'
 import { paint, type Terminal, visible } from './terminal'

@@ -4,9 +4,9 @@ import { DlgError } from '../errors/dlg-error'
 import { inferTableSchema, type TableLeakageOptions, type TableSchema, tableSchema } from '../tabular'
 import type { Arguments, Options } from './arguments'
 import { TIME_LIMIT, timeLimit } from './attack'
-import { BACKENDS } from './backend'
 import { flagsOf, OWN_DEFAULTS, type Records, readFlags, without } from './flags'
 import { GRADIENT_OPTIONS, type GradientFiles, gradientFiles } from './gradient-files'
+import { BACKENDS } from './runtime'
 import { CLIENT } from './training'
 
 const { labels, iterations, restarts, concurrency, seed, budget } = TABLE_SEARCH

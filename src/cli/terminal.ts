@@ -6,7 +6,7 @@ interface Output {
   readonly columns?: number
 }
 
-/** What a command sees of the outside; a test hands in its own. */
+/** The outside as a command sees it. A test hands in its own. */
 export interface Terminal {
   readonly stdout: Output
   readonly stderr: Output

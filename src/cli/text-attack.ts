@@ -11,11 +11,10 @@ import {
   type TextLeakage,
   textGradients,
 } from '../text'
-import { useBackend } from './backend'
 import { exitCode } from './command'
 import { inForce, OWN_DEFAULTS } from './flags'
 import { progress } from './progress'
-import { onnxAdvice } from './runtime-advice'
+import { onnxAdvice, useBackend } from './runtime'
 import { paint, type Terminal, visible } from './terminal'
 import { type Encoder, type EncoderFiles, encoderFromFiles, smallEncoder } from './text-encoder'
 import { TEXT, type TextOptions } from './text-options'
@@ -29,7 +28,7 @@ export interface TextSettings {
   readonly start: 'normal' | 'span'
   readonly withEmbeddingGradient: boolean
   readonly options: TextOptions
-  /** Of a pretrained encoder. */
+  /** Files of a pretrained encoder. */
   readonly files?: EncoderFiles
 }
 
@@ -74,7 +73,7 @@ async function leakOf(
   const { [WORDS]: _, ...rest } = gradients
   const shared: TextGradients = withEmbeddingGradient ? gradients : rest
   const { iterations = OWN_DEFAULTS.textIterations, restarts = TEXT.restarts.default } = options
-  /** Of every restart. */
+  /** Readings of every restart. */
   const readings: Reading[][] = []
   await onnxAdvice(options.runtime, terminal)
   const shown = progress(terminal, { iterations: STEPS * iterations, restarts })

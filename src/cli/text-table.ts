@@ -18,7 +18,7 @@ export interface Reading {
 interface Sentence {
   readonly text: string
   readonly tokens: readonly number[]
-  /** What the model saw of it, with some tokens hidden. */
+  /** The sentence as the model saw it, with some tokens hidden. */
   readonly seen?: readonly number[]
 }
 

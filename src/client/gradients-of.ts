@@ -8,7 +8,7 @@ import { traceExample } from './trace-example'
 import type { TrainingOptions } from './training-options'
 
 /**
- * What a client would share: the gradient ∂L/∂W of its training loss on a batch.
+ * The gradient ∂L/∂W of the training loss on a batch: a client would share it.
  *
  * Computed on the traced graph, where every derivative is the mathematical one. Some of tfjs's own first-order
  * gradients are not: average pooling with 'same' padding, for one.
@@ -29,7 +29,7 @@ export async function gradientsOf(
   return Object.fromEntries(await gradientList(model, x, y, options))
 }
 
-/** The same as names and tensors, in the order of the trained weights. */
+/** Like {@link gradientsOf}: names and tensors, in the order of the trained weights. */
 export async function gradientList(
   model: Model,
   x: Data,

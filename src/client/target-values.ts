@@ -117,7 +117,7 @@ function rowsOfLists(rows: readonly { readonly labels: readonly number[] }[]): P
   return { shape: [rows.length, width], values }
 }
 
-/** What the targets of an output are; a criterion that does not say is taken to compare classes where there are several. */
+/** The kind of targets of an output. A criterion that does not say compares classes where the output has several. */
 export function targetKind({ criterion, node }: TrainedOutput): TargetKind {
   const said = typeof criterion === 'function' ? undefined : criterion.targets
   return said ?? (node.shape[node.shape.length - 1] === 1 ? 'numbers' : 'classes')

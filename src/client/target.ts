@@ -13,6 +13,7 @@ import {
 } from './model/gradient'
 import type { Model, OpenModel, Weight } from './model/model'
 import { openModel } from './model/open-model'
+import { requireChannels } from './preprocessing'
 import { type InputData, readKnown } from './read-data'
 import { withoutMissing } from './shared/missing'
 import type { SharedGradients } from './shared/read-gradients'
@@ -35,7 +36,7 @@ export interface Target extends Shared {
   readonly trained: readonly Weight[]
   readonly settings: TargetSettings
   /**
-   * What was shared without the part of the model's own regularizers, which depends on the weights alone: attacks in closed form
+   * The shared gradient without the part of the model's own regularizers, which depends on the weights alone: attacks in closed form
    * read the data here. The same as `gradients` where there are no regularizers, or where that part cannot be told.
    */
   readonly dataGradients: readonly Values[]
@@ -70,10 +71,12 @@ export async function openTarget(
   requireRoom(whole, settings.batchSize)
   const shared = recogniseShared(given, whole, settings)
   const opened = withoutMissing(whole, shared.tensors, settings.missing)
-  const { gradients, weights, rounding } = await shared.read(opened)
+  const { gradients, weights, rounding, lost } = await shared.read(opened)
   const known = await readKnown(settings.known, opened, settings.batchSize)
+  const first = opened.inputs.find(({ name }) => !Object.hasOwn(settings.known, name))
+  if (settings.preprocessing && first) requireChannels(settings.preprocessing, first.shape, first.name)
   return {
-    ...{ model: opened, whole, settings, gradients, weights, rounding, known },
+    ...{ model: opened, whole, settings, gradients, weights, rounding, lost, known },
     dataGradients: await withoutPenalties(opened, settings, gradients, weights),
     trained: opened.weights.filter((w) => w.trainable),
     searched: opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name)),

@@ -19,7 +19,7 @@ export interface TracedExample {
   /** Data, then targets. */
   readonly inputs: Program['inputs']
   readonly values: readonly Values[]
-  /** What the graph is bound with. */
+  /** The values that the graph is bound with, by parameter. */
   readonly parameters: ReadonlyMap<string, Values>
 }
 

@@ -22,9 +22,12 @@ export interface TrainingOptions {
    * `crossEntropy`.
    */
   criterion?: CriterionOption | Each<CriterionOption>
-  /** What the losses of several outputs count in their sum, each above 0: a list or a map by output. Default 1 each. */
+  /** The weight of each output's loss in their sum, each above 0: a list or a map by output. Default 1 each. */
   lossWeights?: Each<number>
-  /** What the output is to a cross-entropy given by name; `auto` (default) recognises a soft-max or sigmoid at the end of the model. */
+  /**
+   * Whether a cross-entropy given by name reads the output as logits or as probabilities. `auto` (default) recognises a soft-max
+   * or sigmoid at the end of the model.
+   */
   output?: OutputKind
   /** How losses of a batch become one. Default `mean`. */
   reduction?: Reduction
@@ -65,6 +68,14 @@ export const TRAINING = {
     help: 'what the losses of several outputs count in their sum: a list or a map by output',
     otherwise: '1 each',
     check: lossWeightsOption,
+    flag: {
+      value: 'X,X',
+      read(word: string): number[] | undefined {
+        const weights = word.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
+        return weights.every((weight) => weight > 0 && weight < Infinity) ? weights : undefined
+      },
+      right: 'a number above 0 for each output with a loss, separated by commas',
+    },
   },
   output: nameOption<OutputKind>(
     ['auto', 'logits', 'probabilities'],

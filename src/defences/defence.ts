@@ -4,7 +4,7 @@ import { hasMethod, invalid, knownNames, number, show } from '../errors/checks'
 import { type Random, random } from '../numbers/random'
 import type { Values } from '../numbers/values'
 
-/** What a client does to its gradient before sharing it, and the attacker that knows of it. */
+/** A change that a client makes to its gradient before it shares it, and the attacker that knows of this change. */
 export interface Defence {
   /** Stable, in lower case with hyphens. */
   readonly name: string

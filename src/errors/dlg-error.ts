@@ -1,4 +1,4 @@
-/** What went wrong, as a stable word a program can test. */
+/** The kind of an error, as a stable word that a program can test. */
 export type DlgErrorCode =
   /** An option has an unknown name or a value outside its range. */
   | 'invalid-option'

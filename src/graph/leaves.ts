@@ -46,7 +46,7 @@ export function constant(graph: Graph, values: readonly number[], shape: Shape):
   return graph.intern('constant', [], { values: [...values] }, [...shape])
 }
 
-/** The same number everywhere. */
+/** A node with one number everywhere. */
 export function fill(graph: Graph, value: number, shape: Shape): Node {
   requireShape('fill', shape)
   return broadcast(scalar(graph, value), shape)

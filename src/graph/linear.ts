@@ -51,7 +51,7 @@ function requireConvolution(operation: string, a: Node, b: Node, g: ConvGeometry
   requireGeometry(operation, g, a.shape.length - 2)
 }
 
-/** What a derivative of a convolution must be shaped like. @throws DlgError `invalid-graph` */
+/** Checks the shapes of a derivative of a convolution. @throws DlgError `invalid-graph` */
 function requireShapes(operation: string, x: Shape, w: Shape, y: Shape, g: ConvGeometry): void {
   requireShape(operation, x)
   requireShape(operation, w)
@@ -115,8 +115,8 @@ export function convInputGrad(y: Node, w: Node, g: ConvGeometry, shape: Shape): 
 }
 
 /**
- * The same as a convolution with the filter turned round, its inputs for outputs: faster wherever there are no strides,
- * and a filter that does not vary is turned once.
+ * The gradient of an input, as a convolution with the filter turned round and its inputs and outputs exchanged. It is faster
+ * wherever there are no strides. A filter that does not vary is turned once.
  */
 function asConv(y: Node, w: Node, g: ConvGeometry, shape: Shape): Node | undefined {
   if (g.groups !== 1 || w.varying || !y.varying || g.strides.some((s) => s !== 1)) return undefined

@@ -46,10 +46,10 @@ export interface ConvGeometry {
   readonly groups: number
 }
 
-/** What a node carries that has nothing beside its inputs. */
+/** Attributes of a node that has nothing beside its inputs. */
 export type NoAttributes = Record<never, never>
 
-/** What a node of each operation carries beside its inputs. */
+/** Attributes of the nodes of each operation, beside their inputs. */
 export interface Attributes extends Record<UnaryOp | BinaryOp, NoAttributes> {
   /** A tensor that changes with every evaluation: the unknowns of an attack. */
   input: { readonly name: string }

@@ -11,7 +11,7 @@ import { fill, uniformValue } from './leaves'
 import type { Node, Shape } from './node'
 import { broadcastShapes, inversePermutation, keepsOrder, MAX_RANK, padRank, range, sameShape, sizeOf } from './shape'
 
-/** The same elements in row-major order under another shape. */
+/** Gives the elements another shape, in row-major order. */
 export function reshape(x: Node, shape: Shape): Node {
   requireNodes('reshape', x)
   requireShape('reshape', shape)
@@ -144,7 +144,7 @@ export function concat(inputs: readonly Node[], axis: number): Node {
   return first.graph.intern('concat', parts, { axis }, shape)
 }
 
-/** What a node is beneath reshapes and broadcasts: the same numbers. */
+/** The node beneath reshapes and broadcasts, which has the same numbers. */
 export function unshaped(node: Node): Node {
   requireNodes('unshaped', node)
   return node.op === 'reshape' || node.op === 'broadcast' ? unshaped(node.inputs[0]) : node

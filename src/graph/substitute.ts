@@ -5,7 +5,7 @@ import { sameShape } from './shape'
 /**
  * The outputs with some nodes replaced by others of the same shape: one computation over and over, on other arguments.
  *
- * What depends on none of them stays the same node. Nothing is simplified on the way, so that a gradient taken with respect to
+ * A node that depends on none of them stays the same node. Nothing is simplified on the way, so that a gradient taken with respect to
  * a leaf is the gradient at whatever the leaf is replaced by.
  *
  * @throws DlgError `invalid-graph`

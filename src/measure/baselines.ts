@@ -1,9 +1,8 @@
 import { knownNames, numberList, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
-import { mse } from './mse'
-import { psnr } from './psnr'
+import { mse, psnr } from './psnr'
 
-/** What measures need to know of the data. */
+/** Facts about the data that measures need. */
 export interface MeasureOptions {
   /** Lowest and highest value of the data. Default [0, 1]. */
   readonly range?: readonly [number, number]

@@ -4,7 +4,7 @@ import { type PlainTargets, targetRows } from '../client/target-values'
 import * as g from '../graph'
 import { normOf } from '../numbers/norms'
 import type { Values } from '../numbers/values'
-import { evaluate } from '../runtime/runtime'
+import { fittedFactor } from './certainty/shared-residual'
 
 /** Residual up to which float32 gradients of the same data are the same: about 1e-6 is usual, 1e-5 in deep networks. */
 export const RESIDUAL = 1e-4
@@ -23,6 +23,23 @@ export async function residualOf(
   data: readonly Values[],
   targets: readonly PlainTargets[],
 ): Promise<number> {
+  const [found] = await gradientsAt(target, [data], targets)
+  const shared = target.gradients
+  const difference = differenceOf(found, shared, factorOf(target, found))
+  return normOf(difference) / normOf(shared)
+}
+
+/**
+ * The gradients of the model on several choices of data, all with the same targets, each in the order of the trained weights. The
+ * model is compiled once.
+ *
+ * @param data for each choice: the searched inputs, as {@link residualOf} takes them
+ */
+export async function gradientsAt(
+  target: Target,
+  data: readonly (readonly Values[])[],
+  targets: readonly PlainTargets[],
+): Promise<Values[][]> {
   const compared: { node: g.Node<'input'>; values: Values }[] = []
   const traced = traceClient(target, (output, trained, all) => {
     const node = g.input(output.graph, `target ${trained.name}`, output.shape)
@@ -34,25 +51,26 @@ export async function residualOf(
     ...target.weights,
     ...target.known.map((input) => [knownParameter(input), input.values] as const),
   ])
-  const found = await evaluate(
-    target.settings.runtime,
-    { inputs: [...traced.inputs, ...compared.map(({ node }) => node)], outputs: traced.gradients },
-    parameters,
-    [...data, ...compared.map(({ values }) => values)],
-  )
-  const shared = target.gradients
-  const factor = target.settings.scale === 'auto' ? fitted(found, shared) : 1
-  const difference = found.map((values, i) => Float64Array.from(values, (v, k) => factor * v - shared[i][k]))
-  return normOf(difference) / normOf(shared)
+  const inputs = [...traced.inputs, ...compared.map(({ node }) => node)]
+  const executable = await target.settings.runtime.compile({ inputs, outputs: traced.gradients })
+  try {
+    const evaluator = await executable.bind(parameters)
+    try {
+      const found: Values[][] = []
+      for (const one of data) found.push(await evaluator.run([...one, ...compared.map(({ values }) => values)]))
+      return found
+    } finally {
+      evaluator.dispose()
+    }
+  } finally {
+    executable.dispose()
+  }
 }
 
-/** α = ⟨g, g*⟩ / ⟨g, g⟩ */
-function fitted(found: readonly Values[], shared: readonly Values[]): number {
-  let [product, square] = [0, 0]
-  for (const [i, values] of found.entries())
-    for (let k = 0; k < values.length; k++) {
-      product += values[k] * shared[i][k]
-      square += values[k] ** 2
-    }
-  return square > 0 ? product / square : 1
-}
+/** The factor between a gradient and what was shared: the one that fits best where it is not known, else 1. */
+export const factorOf = ({ settings, gradients }: Target, found: readonly Values[]): number =>
+  settings.scale === 'auto' ? fittedFactor(found, gradients) : 1
+
+/** factor · g − g*, tensor by tensor. */
+export const differenceOf = (found: readonly Values[], shared: readonly Values[], factor = 1): Float64Array[] =>
+  found.map((values, i) => Float64Array.from(values, (v, k) => factor * v - shared[i][k]))

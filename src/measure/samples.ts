@@ -2,7 +2,7 @@ import { numberList, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { type Baseline, baselinesOf, type MeasureOptions, measureOptions, psnrIn } from './baselines'
 import { match } from './match'
-import { mse } from './mse'
+import { mse } from './psnr'
 import { pictureSsim } from './ssim'
 import { type Closeness, closenessOf } from './verdict'
 

@@ -43,7 +43,7 @@ export function closenessOf(psnr: number, baselines: readonly Baseline[]): Requi
 }
 
 /**
- * What a run came to, in one word.
+ * The result of a run, in one word.
  *
  * - `recovered`: the gradient was matched, and every reconstruction is like its original.
  * - `matched`: the gradient was matched. There are no originals to compare with, so the data may be others.

@@ -8,7 +8,7 @@ export interface Random {
   normal(): number
 }
 
-/** The same seeds give the same stream on every machine; different parts of a seed give unrelated streams. */
+/** A stream of random numbers. It is the same for one seed on every machine; other seeds give unrelated streams. */
 export function random(...seed: number[]): Random {
   const generator = xoroshiro128plus(
     seed.map(word).reduce((hash, part) => Math.imul(hash ^ part, 0x9e3779b1) ^ (hash >>> 15), 0x2545f491),

@@ -20,7 +20,7 @@ export interface Quantization {
   readonly min: number
 }
 
-/** What is known of the precision in which a tensor was stored. */
+/** The precision in which a tensor was stored, as far as it is known. */
 export interface StoredAs {
   /** Type of the stored elements. Missing where the file has none, such as decimal numbers in JSON. */
   readonly dtype?: StoredDtype

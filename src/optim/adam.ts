@@ -17,7 +17,7 @@ export interface AdamOptions extends Schedule {
   /** λ ≥ 0 of AdamW: each step first scales the point by 1 − ηλ. Default 0. */
   readonly weightDecay: number
   /**
-   * What Adam sees of the gradient g: g itself, sign(g) (Geiping et al. 2020, "Inverting Gradients"), or the soft
+   * The form of the gradient g that Adam sees: g itself, sign(g) (Geiping et al. 2020, "Inverting Gradients"), or the soft
    * tanh(σg)/σ with σ = 1 − t/steps, which turns from bounded to the gradient itself. Default 'none'.
    */
   readonly gradientSign: 'none' | 'sign' | 'soft'

@@ -38,13 +38,13 @@ export interface LbfgsOptions {
 
 /** State of {@link lbfgs}. */
 export interface LbfgsState extends OptimizerState {
-  /** What the memory knows. */
+  /** The curvature that the memory holds. */
   readonly curvature: unknown
   /** The newest step t·d, and the value and gradient it started from; undefined before the first. */
   readonly last?: LbfgsStep
   /** Multiplies the length of the first step. */
   readonly firstStep: number
-  /** Of the outer iteration under way: where it began, its steps and its evaluations. */
+  /** The outer iteration under way: where it began, its steps and its evaluations. */
   readonly outer: { readonly start: Float64Array; readonly steps: number; readonly evaluations: number }
   /** Whether the outer iteration before ended where it began. */
   readonly idle: boolean

@@ -20,7 +20,7 @@ export interface Ray {
   readonly reach: number
 }
 
-/** What every line search's state shows. */
+/** The part of a line search's state that others read. */
 export interface LineSearchState {
   /** The t to evaluate next. */
   readonly step: number

@@ -21,7 +21,7 @@ export interface Evaluation {
  */
 export type StopReason = 'gradient' | 'step' | 'value' | 'direction' | 'line-search' | 'diverged'
 
-/** What every optimizer's state shows. States are immutable: keep one, and you can go on from it at any time. */
+/** The part of an optimizer's state that others read. States are immutable: keep one, and you can go on from it at any time. */
 export interface OptimizerState {
   /** Where the objective must be evaluated next. */
   readonly point: Float64Array

@@ -110,7 +110,7 @@ const unknown = ({ point }: OptimizerState): Pick<RecoverState, 'best' | 'failur
   failures: 0,
 })
 
-/** What the wrapper shows of the state it wraps. */
+/** The part of the wrapped state that the wrapper shows. */
 function shown({ point, stopped, trial }: OptimizerState): Pick<OptimizerState, 'point' | 'stopped' | 'trial'> {
   return { point, stopped, trial }
 }

@@ -6,7 +6,7 @@ interface Pair extends Observation {
   readonly rho: number
 }
 
-/** What L-BFGS knows of the Hessian. */
+/** The curvature that L-BFGS has observed. */
 export interface Pairs {
   /** Oldest first. */
   readonly pairs: readonly Pair[]

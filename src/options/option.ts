@@ -42,7 +42,7 @@ export type OptionRecords<Options> = {
   readonly [Name in keyof Required<Options>]: Option<NonNullable<Options[Name]>, unknown>
 }
 
-/** What every record decides: undefined is possible where there is no default. */
+/** The values that records decide. A value may be undefined where there is no default. */
 export type Decisions<Records> = {
   readonly [Name in keyof Records]: Records[Name] extends { check(...given: never[]): infer Decided }
     ? Records[Name] extends { readonly default: NonNullable<unknown> }
@@ -58,13 +58,18 @@ type AnyRecords = { readonly [name: string]: Option<any, unknown> }
  * Checks the options that have a record, of an object that may have others beside them, and takes the defaults of those that
  * are not given.
  *
+ * @param of what the options belong to, for messages, such as `update.`
  * @throws DlgError `invalid-option` for a wrong value
  */
-export function pickOptions<Records extends AnyRecords>(records: Records, options: object): Decisions<Records> {
+export function pickOptions<Records extends AnyRecords>(
+  records: Records,
+  options: object,
+  of = '',
+): Decisions<Records> {
   const given = options as { readonly [name: string]: unknown }
   const decided = Object.entries(records).map(([name, option]) => {
     const value = given[name] === undefined ? option.default : given[name]
-    return [name, value === undefined ? undefined : option.check(value, name)]
+    return [name, value === undefined ? undefined : option.check(value, `${of}${name}`)]
   })
   return Object.fromEntries(decided) as Decisions<Records>
 }

@@ -2,7 +2,7 @@ import type { Image } from '../io'
 import { measureSamples } from '../measure/samples'
 import type { Closeness } from '../measure/verdict'
 
-/** What the client trained on. */
+/** The data that the client trained on. */
 export interface Secret {
   /** Where it comes from, such as a file's path. */
   readonly source: string

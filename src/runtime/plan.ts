@@ -44,7 +44,7 @@ function terms(node: Node): readonly Node[] {
 }
 
 /**
- * What a node reads: a matrix product reads through a transpose of its factors, a sum of squares through the square, a
+ * The nodes that a node reads: a matrix product reads through a transpose of its factors, a sum of squares through the square, a
  * reshape through the sum whose axes it takes off, a sum of scalars through the sums it is made of.
  */
 export function operands(node: Node): readonly Node[] {

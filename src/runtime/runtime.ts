@@ -3,7 +3,7 @@ import type { Values } from '../numbers/values'
 
 export type { Values }
 
-/** What a runtime compiles: the outputs wanted, and in which order the inputs come. */
+/** A program for a runtime: the outputs wanted, and the order of the inputs. */
 export interface Program {
   readonly inputs: readonly Node<'input'>[]
   readonly outputs: readonly Node[]
@@ -23,7 +23,7 @@ export interface Runtime {
 
 /** A compiled program. */
 export interface Executable {
-  /** What runs it, for reports: `reference`, `tfjs:wasm`, `onnx:cpu`. */
+  /** The name of what runs it, for reports: `reference`, `tfjs:wasm`, `onnx:cpu`. */
   readonly runtime: string
   /** Whether float32 inputs are read where they lie: then large matrices cost nothing to hand over. */
   readonly readsInPlace?: boolean

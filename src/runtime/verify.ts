@@ -5,7 +5,7 @@ import { onnx } from './onnx/node'
 import { reference } from './reference'
 import { type Evaluator, evaluate, type Program, type Runtime } from './runtime'
 
-/** What the tests hold to finite differences for every operation; everything else is verified where it runs. */
+/** Runtimes that the tests compare with finite differences for every operation. Every other runtime is verified where it runs. */
 const TRUSTED = ['reference', 'onnx:cpu', 'onnx:wasm', 'tfjs:cpu', 'tfjs:wasm']
 
 /** Largest relative error of a scalar, and of a tensor by its norm. */

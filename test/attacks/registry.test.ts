@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { gradientsOf } from '../../src'
+import { type FunctionalModel, gradientsOf } from '../../src'
 import { attack, attacks, type TableAttackOptions, type Target, type TargetOptions, targetOf } from '../../src/attacks'
 import { decodeTable } from '../../src/tabular'
 import { nextTokenGradients, randomGpt, transformerOf } from '../../src/text'
@@ -114,6 +114,42 @@ describe('spear', () => {
       },
     },
     { words: 'a sigmoid', target: () => shared(dense, 2, [2, 0]), options: {}, right: ['refused'] },
+  ])
+})
+
+describe('patch-inversion', () => {
+  const weights = {
+    w: tf.tensor(numbers(12 * 12, 1, -0.5, 0.5), [12, 12]),
+    table: tf.tensor(numbers(4 * 12, 2, -0.5, 0.5), [4, 12]),
+    v: tf.tensor(numbers(48 * 5, 3, -0.5, 0.5), [48, 5]),
+  }
+  const patched: FunctionalModel = {
+    inputShape: [4, 12],
+    weights,
+    apply: (x, { w, table, v }) => {
+      const z = tf.add(tf.reshape(tf.matMul(tf.reshape(x, [-1, 12]), w), [-1, 4, 12]), table)
+      return tf.matMul(tf.reshape(tf.sigmoid(z), [-1, 48]), v)
+    },
+  }
+  const target = async (batch: number, labels: number[]) => {
+    const x = sample([batch, 4, 12])
+    const gradients = plain(await gradientsOf(patched, x, labels, { runtime: 'reference' }))
+    x.dispose()
+    return targetOf(patched, gradients, { batchSize: batch, runtime: 'reference' })
+  }
+  contractTests(attacks['patch-inversion'], [
+    {
+      words: 'four patches with positions',
+      target: () => target(1, [3]),
+      options: {},
+      right: ['proven'],
+      check: ({ found }) => {
+        secret(found.data?.dataSync(), [4, 12], 1e-4)
+        expect(found.labels).toEqual([3])
+      },
+    },
+    { words: 'two samples', target: () => target(2, [3, 1]), options: {}, right: ['refused'] },
+    { words: 'no positions', target: () => shared(conv, 1, [2]), options: {}, right: ['refused'] },
   ])
 })
 

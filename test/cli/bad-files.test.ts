@@ -125,7 +125,7 @@ describe('wrong files are one line and exit code 2, and leave nothing', () => {
       `attack ${STEP} @after.npz --learning-rate 1 --local-batch-size 2`,
       '--local-batch-size is 2, more than the 1 samples of --batch-size; it must be at most that',
     ],
-    [`attack ${STEP} @after.npz --learning-rate 1 --momentum 1`, "--momentum is '1'; it must be a number from 0 to"],
+    [`attack ${STEP} @after.npz --learning-rate 1 --momentum 1`, "--momentum is '1'; it must be a number in [0, 1)"],
     [`attack ${G} --epochs 2`, '--epochs is of the training between --before and --after, which are not given'],
     [
       `attack ${STEP} @after.npz --learning-rate 1 --epochs 2 --local-steps 2`,

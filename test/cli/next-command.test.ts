@@ -4,7 +4,7 @@ import { attacks } from '../../src/attacks'
 import { readArguments } from '../../src/cli/arguments'
 import { commands } from '../../src/cli/commands'
 import { fileAttack } from '../../src/cli/file-attack-options'
-import { nextCommand } from '../../src/cli/next-command'
+import { nextCommand } from '../../src/cli/in-flags'
 
 type Name = keyof typeof attacks
 

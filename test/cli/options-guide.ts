@@ -4,6 +4,7 @@ import { SEARCH } from '../../src/attacks/matching/search/options'
 import type { Command } from '../../src/cli/command'
 import { commands } from '../../src/cli/commands'
 import { flagName, OWN_DEFAULTS, type Records } from '../../src/cli/flags'
+import { UPDATE } from '../../src/client/shared/update-options'
 import { TARGET } from '../../src/client/target-options'
 import { TRAINING } from '../../src/client/training-options'
 
@@ -21,6 +22,7 @@ date. Every option of \`deepLeakageFromGradients\` is here, with its flag on the
 const SPELLED: Readonly<Record<string, string>> = {
   known: '`--known FILE`',
   missing: '`--partial`',
+  preprocessing: '`--mean X,X,X --std X,X,X`, with `--range LOW,HIGH`',
   update: '`--before FILE --after FILE`, with `--learning-rate X` and others',
 }
 
@@ -38,7 +40,10 @@ const PAPER: Readonly<Record<string, unknown>> = { ...withPreset({ preset: 'pape
 
 /** What docs/guides/options.md should say. */
 export function optionsGuide(): string {
-  const tables = GROUPS.map(([title, records]) => section(title, HEADER, Object.entries(records).map(row)))
+  const tables = GROUPS.flatMap(([title, records]) => {
+    const table = section(title, HEADER, Object.entries(records).map(row))
+    return records === TARGET ? [table, section('How the weights moved', HEADER, updateRows())] : [table]
+  })
   const own = commands.map((command) => section(`dlg ${command.name}`, OWN_HEADER, ownRows(command), '###'))
   const [first, ...rest] = own
   return `${[HEAD, ...tables, `## Flags of the commands\n\nOnly those that are not in the tables above, or differ from there.\n\n${first}`, ...rest].join('\n\n')}\n`
@@ -55,6 +60,12 @@ function row([name, record]: readonly [string, Records[string]]): Row {
   const spelled = flag ? code(`--${flagName(name, record)}${value}`) : (SPELLED[name] ?? '–')
   return [code(name), spelled, defaultOf(name, record), help]
 }
+
+const updateRows = (): Row[] =>
+  Object.entries(UPDATE).map(([name, record]) => {
+    const [, ...cells] = row([name, record])
+    return [code(`update.${name}`), ...cells]
+  })
 
 function defaultOf(name: string, { default: standard, otherwise, flag }: Records[string]): string {
   const paper = name === 'preset' || PAPER[name] === undefined ? [] : [`${shown(PAPER[name])} with \`paper\``]

@@ -34,6 +34,7 @@ export const accepted: {
     strongWolfe: { 0: OPTIONS },
     tokenCrossEntropy: { 0: OPTIONS },
     totalVariation: { 0: ['1e9'] },
+    undoPreprocessing: { 1: ['{}', 'an object without a prototype'] },
   },
   'dlg-ts graph': {
     surround: { 0: ['a node of another graph'], 3: ['NaN', '-1', '1e9'] },
@@ -90,6 +91,7 @@ export const accepted: {
     denseRows: { 2: OPTIONS },
     spear: { 2: OPTIONS },
     exactData: { 2: OPTIONS },
+    exactPatches: { 2: OPTIONS },
     exactSequences: { 2: OPTIONS },
     firstDense: { 1: OPTIONS },
     gradientRanks: { 0: ['{}', 'an object without a prototype'], 1: OPTIONS },

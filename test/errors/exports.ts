@@ -155,6 +155,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     strongWolfe: () => [{}],
     tfjs: none,
     tokenCrossEntropy: () => [{}],
+    undoPreprocessing: () => [[0, 1], { mean: 0.5, std: [0.2, 0.3] }],
     totalVariation: () => [1],
   },
   'dlg-ts graph': {
@@ -223,6 +224,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
   'dlg-ts/analytic': {
     denseRows: () => [dense, { weight: dense.weight.slice(), bias: dense.bias.slice() }, { budget: { draws: 10 } }],
     exactData: () => [model, shared, { runtime: 'reference' }],
+    exactPatches: () => [model, shared, { runtime: 'reference' }],
     exactSequences: () => [text.transformerOf(decoder), decoderShared, {}],
     firstDense: () => [model, {}],
     gradientRanks: () => [shared, {}],
@@ -244,7 +246,17 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     targetOf: () => [model, shared, { runtime: 'reference' }],
   },
   'dlg-ts/defences': {
+    auditMechanism: () => [
+      (canaries: readonly Float64Array[]) => canaries[0],
+      { dimensions: 100, norm: 1, claim: { epsilon: 1, delta: 1e-5 }, canaries: 20, confidence: 0.9, seed: 1 },
+    ],
     defended: () => [target, sharing, { seed: 1 }],
+    epsilonOf: () => [
+      { noiseMultiplier: 2, sampleRate: 0.1, steps: 3 },
+      { delta: 1e-5, accountant: 'rdp' },
+    ],
+    noiseMultiplierFor: () => [{ epsilon: 3, delta: 1e-5, accountant: 'rdp', sampleRate: 0.1, steps: 3 }],
+    reconstructionBound: () => [{ noiseMultiplier: 1, norm: 3, looks: 2, range: 1 }],
   },
   'dlg-ts/metrics': {
     baselines: () => [[1, 2], {}],

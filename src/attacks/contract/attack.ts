@@ -53,7 +53,7 @@ export interface Assumptions {
  */
 export type OutcomeStatus = 'proven' | 'matched' | 'undetermined' | 'partial' | 'failed' | 'refused' | 'cut'
 
-/** What an attack found. Its tensors are the caller's. */
+/** Findings of an attack. Their tensors belong to the caller. */
 export interface Found {
   /** [samples, ...inputShape] of the first searched input. */
   readonly data?: Tensor
@@ -67,7 +67,7 @@ export interface Found {
   readonly sequences?: readonly (readonly number[])[]
 }
 
-/** What stands behind a status. */
+/** The evidence behind a status. */
 export interface Evidence {
   /** ‖g − g*‖ / ‖g*‖ of what was found, over everything that was shared. */
   readonly residual?: number
@@ -92,17 +92,17 @@ export interface Outcome {
   dispose(): void
 }
 
-/** What an attack cost. */
+/** The cost of a run. */
 export interface Work {
-  /** Of the objective; 0 for attacks in closed form. */
+  /** Evaluations of the objective; 0 for attacks in closed form. */
   readonly evaluations: number
   readonly milliseconds: number
-  /** What ran the evaluations, such as `onnx:cpu`; undefined where nothing was evaluated. */
+  /** The runtime of the evaluations, such as `onnx:cpu`; undefined where nothing was evaluated. */
   readonly runtime?: string
   readonly seed: number
 }
 
-/** What the caller of an attack owns: chance, time, and the wish to go on. */
+/** What the caller controls while an attack runs: seed, budget, abort and progress. */
 export interface Control {
   /** Default 1234. */
   readonly seed?: number

@@ -2,12 +2,10 @@ import { tensor } from '@tensorflow/tfjs-core'
 import type { TracedGradient } from '../../client/model/gradient'
 import type { Target } from '../../client/target'
 import { DlgError } from '../../errors/dlg-error'
-import { RESIDUAL, residualOf } from '../../measure/residual'
-import { transposed } from '../../numbers/norms'
 import { type Attack, outcome } from '../contract/attack'
-import { labelsIn } from '../labels/infer-labels'
-import type { DenseGradient } from './dense-gradient'
-import { denseLayerIn, traceOfOne } from './first-dense'
+import { certify, gradientOf, roundingOf } from './certificate'
+import { doubtOf, inferredOrNone } from './exact-data'
+import { type DenseLayer, lookForDense, traceOfOne } from './first-dense'
 import { invertDense } from './invert-dense'
 import { isolatedInputs } from './isolated-inputs'
 
@@ -25,7 +23,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
   needs: {
     sees: 'the gradient of the first layer, and of the last one for a proof',
     batch: 'one sample',
-    model: 'begins with a dense layer with bias',
+    model: 'begins with a dense layer with bias whose weights are used once',
     labels: 'none: inferred for the proof',
   },
   async refuses(target) {
@@ -36,8 +34,9 @@ export const denseInversion: Attack<DenseInversionOptions> = {
   },
   async run(target, { labels: known }, control) {
     const started = performance.now()
-    const layer = firstLayer(target).gradient!
-    const { input, status, deviation } = invertDense(layer)
+    const layer = firstLayer(target).layer!
+    const { agreement } = roundingOf(target)
+    const { input, status, deviation } = invertDense(gradientOf(layer, target.dataGradients), agreement)
     const end = (said: Parameters<typeof outcome>[3]) => outcome('dense-inversion', started, control, said)
     if (!input || status === 'mixture' || status === 'silent')
       return end({
@@ -45,9 +44,9 @@ export const denseInversion: Attack<DenseInversionOptions> = {
         reason:
           status === 'silent'
             ? 'no neuron of the first layer has a gradient to divide by'
-            : `the neurons disagree by ${deviation.toExponential(1)}: several samples, or weights that are used elsewhere too`,
+            : `the neurons disagree by ${deviation.toExponential(1)}: several samples, or another model`,
       })
-    const labels = known ?? labelsOrNone(target)
+    const labels = known ?? inferredOrNone(target)?.labels
     const data = tensor(Float32Array.from(input), [1, ...target.model.inputs[0].shape])
     if (!labels)
       return end({
@@ -55,16 +54,15 @@ export const denseInversion: Attack<DenseInversionOptions> = {
         reason: 'the neurons agree on these data; no rule gives the label, so that nothing proves them',
         found: { data },
       })
-    const residual = await residualOf(target, [Float32Array.from(input)], [{ labels }])
-    const holds = residual <= RESIDUAL
+    const certificate = await certify(target, layer, input, [{ labels }])
+    const { residual, floor, holds } = certificate
+    const doubt = doubtOf(certificate)
     const says = `with label ${labels.join(', ')} their gradient is the shared one up to ${residual.toExponential(1)}`
     return end({
-      status: !holds ? 'failed' : status === 'exact' ? 'proven' : 'matched',
-      reason: holds
-        ? `the data stand in the first layer's gradient, and ${says}`
-        : `the neurons agree on data whose gradient is not the shared one (${residual.toExponential(1)})`,
+      status: !holds ? 'partial' : doubt !== undefined ? 'undetermined' : status === 'agreed' ? 'proven' : 'matched',
+      reason: doubt ?? `the data stand in the first layer's gradient, and ${says}`,
       found: { data, labels },
-      evidence: { residual, floor: RESIDUAL },
+      evidence: { residual, floor },
     })
   },
 }
@@ -86,8 +84,8 @@ export const isolatedSamples: Attack = {
   },
   async run(target, _, control) {
     const started = performance.now()
-    const { gradient, outputs } = firstLayer(target)
-    const { candidates } = isolatedInputs(gradient!, { outputs })
+    const { layer, outputs } = firstLayer(target)
+    const { candidates } = isolatedInputs(gradientOf(layer!, target.dataGradients), { outputs })
     const { batchSize } = target.settings
     const end = (said: Parameters<typeof outcome>[3]) => outcome('isolated-inputs', started, control, said)
     if (candidates.length === 0)
@@ -105,9 +103,8 @@ export const isolatedSamples: Attack = {
   },
 }
 
-/** The gradient of the first dense layer, or why there is none. */
-function firstLayer(target: Target): { gradient?: DenseGradient; outputs?: number; refusal?: string } {
-  const { model, settings, dataGradients: gradients, known } = target
+/** The first dense layer, or why its gradient is of no use. */
+function firstLayer({ model, settings, known }: Target): { layer?: DenseLayer; outputs?: number; refusal?: string } {
   if (model.inputs.length - known.length !== 1)
     return { refusal: `${model.inputs.length - known.length} inputs are searched; the first layer must read one` }
   let single: TracedGradient
@@ -118,24 +115,9 @@ function firstLayer(target: Target): { gradient?: DenseGradient; outputs?: numbe
     if (error instanceof DlgError) return { refusal: `the model is not traced on one sample: ${error.message}` }
     throw error
   }
-  const layer = denseLayerIn(single)
+  const layer = lookForDense(single)
   if (!layer) return { refusal: 'the model does not begin with a dense layer with bias whose gradient was shared' }
-  const [weight, bias] = [gradients[layer.weight], gradients[layer.bias]]
-  const [classes] = single.output.shape.slice(-1)
-  return {
-    outputs: classes,
-    gradient: {
-      bias,
-      weight: layer.transposed ? transposed(weight, bias.length, weight.length / bias.length) : weight,
-    },
-  }
-}
-
-function labelsOrNone(target: Target): readonly number[] | undefined {
-  try {
-    return labelsIn(target).labels
-  } catch (error) {
-    if (error instanceof DlgError && error.code === 'labels') return undefined
-    throw error
-  }
+  if (typeof layer === 'string') return { refusal: layer }
+  const [outputs] = single.output.shape.slice(-1)
+  return { layer, outputs }
 }

@@ -2,56 +2,114 @@ import type { TracedGradient } from '../../client/model/gradient'
 import type { Model } from '../../client/model/model'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
-import { openTarget } from '../../client/target'
+import { openTarget, type Target } from '../../client/target'
 import { type TargetOptions, targetOptions } from '../../client/target-options'
-import { invalid } from '../../errors/checks'
-import { transposed } from '../../numbers/norms'
+import { type OutputTargets, type PlainTargets, readTargets } from '../../client/target-values'
+import { invalid, requireObject } from '../../errors/checks'
+import { DlgError } from '../../errors/dlg-error'
 import type { Values } from '../../runtime/runtime'
-import { denseLayerIn, traceOfOne } from './first-dense'
-import { type DenseInput, invertDense } from './invert-dense'
+import { labelsIn } from '../labels/infer-labels'
+import { type Certificate, certify, gradientOf, roundingOf } from './certificate'
+import { type DenseLayer, denseLayerIn, traceOfOne } from './first-dense'
+import { AGREEMENT, type DenseInput, invertDense } from './invert-dense'
 
-/** The data of one sample in row-major order, with their certificate. */
-export interface ExactData extends DenseInput {
+/** The data of one sample in row-major order, with what vouches for them. */
+export interface ExactData extends Omit<DenseInput, 'status'> {
   readonly input: Float64Array
-  /** `unconfirmed` data come from one neuron alone, and need a proof. */
+  /**
+   * `exact`: two neurons or more agree on these data, their gradient is the shared one, and a mixture of several samples would
+   * have shown. `unconfirmed`: at least one of these is not known; `reason` says which.
+   */
   readonly status: 'exact' | 'unconfirmed'
+  /** The status in one sentence. */
+  readonly reason: string
+  /** ‖g − g*‖ / ‖g*‖ of the data, and over the first layer alone where that is larger; undefined without labels. */
+  readonly residual?: number
+}
+
+/** Options of `exactData`. The options of the target are among them. */
+export interface ExactDataOptions extends TargetOptions {
+  /** The class or the targets of the sample, for the proof. Default: the class is inferred from the last layer. */
+  labels?: OutputTargets
 }
 
 /**
  * The data of one sample in closed form, where a model begins with a dense layer with bias: x̂ = ∂W ∂b / ‖∂b‖² (Geiping et al.
- * 2020, proposition 3.1). The layer is recognised by what it computes, whatever it is called.
+ * 2020, proposition 3.1). The layer is recognised by what it computes, whatever it is called. The data are called exact
+ * after their gradient was recomputed and compared with everything that was shared.
  *
  * @param options how the client trains; the batch must be 1
- * @returns undefined where the model does not begin with such a layer, its gradient was not shared, or its neurons disagree
- * @throws DlgError `invalid-option` for a larger batch, otherwise as `deepLeakageFromGradients`
+ * @returns undefined where the model does not begin with such a layer, its weights are used elsewhere too, its gradient was not
+ * shared, or its neurons disagree
+ * @throws DlgError `invalid-option` for a larger batch, `invalid-data` for labels that do not fit, otherwise as
+ * `deepLeakageFromGradients`
  */
 export async function exactData(
   model: Model,
   shared: SharedGradients | SharedUpdate,
-  options: TargetOptions = {},
+  options: ExactDataOptions = {},
 ): Promise<ExactData | undefined> {
-  const settings = targetOptions(options)
+  requireObject('options', options, 'an object', 'invalid-option')
+  const { labels, ...told } = options
+  const settings = targetOptions(told)
   if (settings.batchSize !== 1)
     throw invalid(`batchSize is ${settings.batchSize}; it must be 1: larger batches are for isolatedInputs`)
   const target = await openTarget(model, shared, settings)
+  const known = labels === undefined ? undefined : await readTargets(labels)
   if (target.model.inputs.length !== 1 || target.searched.length !== 1) return undefined
-  return exactDataIn(traceOfOne(target.model, settings), target.dataGradients)
+  const layer = denseLayerIn(traceOfOne(target.model, settings))
+  if (!layer) return undefined
+  const { agreement } = roundingOf(target)
+  const { input, deviation, status } = invertDense(gradientOf(layer, target.dataGradients), agreement)
+  if (!input || status === 'mixture' || status === 'silent') return undefined
+  const targets = known ?? inferredOrNone(target)
+  const found = { input, deviation }
+  if (!targets)
+    return { ...found, status: 'unconfirmed', reason: 'no rule gives the label; give it, so that a proof can be tried' }
+  const certificate = await certify(target, layer, input, [targets])
+  const alone = status === 'unconfirmed' ? 'one neuron alone gives these data, and none checks it' : undefined
+  const reason = doubtOf(certificate) ?? alone
+  return {
+    ...{ ...found, residual: certificate.residual, status: reason === undefined ? 'exact' : 'unconfirmed' },
+    reason: reason ?? `the gradient of these data is the shared one up to ${certificate.residual.toExponential(1)}`,
+  }
+}
+
+/** What keeps a certificate from being a proof; undefined where nothing does. */
+export function doubtOf({ holds, showsMixtures, residual, factor }: Certificate): string | undefined {
+  if (!holds && factor !== undefined)
+    return `the neurons agree on data whose gradient is the shared one times ${(1 / factor).toPrecision(3)}: what was shared may have a factor (scale: ${factor.toPrecision(3)}), or be a mixture of several samples`
+  if (!holds)
+    return `the neurons agree on data whose gradient is not the shared one (${residual.toExponential(1)}): the label is another, or it is a mixture of several samples`
+  if (!showsMixtures)
+    return 'the gradient of these data is the shared one, and so it would be of the mean of several samples: the model says nearly the same of all samples with this label'
+  return undefined
+}
+
+/** The class of the one sample; undefined where no rule gives it. */
+export function inferredOrNone(target: Target): Extract<PlainTargets, { readonly labels: unknown }> | undefined {
+  try {
+    return { labels: labelsIn(target).labels }
+  } catch (error) {
+    if (error instanceof DlgError && error.code === 'labels') return undefined
+    throw error
+  }
+}
+
+/** The data where a search may begin: at least one neuron gives them, and none disagrees. */
+export interface ClosedFormStart extends DenseInput {
+  readonly input: Float64Array
+  readonly layer: DenseLayer
 }
 
 /**
- * As {@link exactData}, of a traced model.
+ * What the first dense layer of a traced model gives, without a proof.
  *
  * @param gradients in the order of the trained weights
  */
-export function exactDataIn(traced: TracedGradient, gradients: readonly Values[]): ExactData | undefined {
+export function exactDataIn(traced: TracedGradient, gradients: readonly Values[]): ClosedFormStart | undefined {
   const layer = denseLayerIn(traced)
   if (!layer) return undefined
-  const { weight, bias } = { weight: gradients[layer.weight], bias: gradients[layer.bias] }
-  const found = invertDense({
-    bias,
-    weight: layer.transposed ? transposed(weight, bias.length, weight.length / bias.length) : weight,
-  })
-  const { status, input } = found
-  if (!input || (status !== 'exact' && status !== 'unconfirmed')) return undefined
-  return { ...found, status, input }
+  const { input, status, deviation } = invertDense(gradientOf(layer, gradients), AGREEMENT)
+  return input && (status === 'agreed' || status === 'unconfirmed') ? { input, status, deviation, layer } : undefined
 }

@@ -1,6 +1,7 @@
 import { type TracedGradient, type Training, traceGradient } from '../../client/model/gradient'
 import type { Model, OpenModel } from '../../client/model/model'
 import { openModel } from '../../client/model/open-model'
+import { usesOf } from '../../client/model/uses'
 import { type TrainingOptions, trainingOptions } from '../../client/training-options'
 import * as g from '../../graph'
 import { type Node, reachable, unshaped } from '../../graph'
@@ -27,7 +28,7 @@ export interface DenseLayer {
  * reshapes between, whatever the layers are called. There `exactData` reads the data of one sample in closed form.
  *
  * @param options how the client trains
- * @returns the layer; undefined where there is none, and for models with several inputs
+ * @returns the layer; undefined where there is none, where its weights are used elsewhere too, and for models with several inputs
  * @throws DlgError `invalid-model`, `invalid-option`, `untraceable`
  */
 export function firstDense(model: Model, options: TrainingOptions = {}): FirstDense | undefined {
@@ -47,11 +48,27 @@ export const traceOfOne = (model: OpenModel, settings: Omit<Training, 'batchSize
     g.input(output.graph, `target ${name}`, output.shape),
   )
 
-/** The layer in a traced model of one input; undefined where the batch is not 1. */
-export function denseLayerIn({ data, trainedNodes, loss }: TracedGradient): DenseLayer | undefined {
-  if (data.shape[0] !== 1) return undefined
+/** The layer in a traced model of one input; undefined where the batch is not 1, or where {@link lookForDense} refuses it. */
+export function denseLayerIn(traced: TracedGradient): DenseLayer | undefined {
+  const found = lookForDense(traced)
+  return typeof found === 'string' ? undefined : found
+}
+
+/** The layer; undefined where there is none, and a reason where its gradient is of no use. */
+export function lookForDense(traced: TracedGradient): DenseLayer | string | undefined {
+  const usesAt = (at: number): number => usesOf(traced.trainedNodes[at], [traced.dataLoss])
+  const all = layersOverData(traced)
+  const layer = all.find(({ weight, bias }) => usesAt(weight) === 1 && usesAt(bias) === 1)
+  if (layer || all.length === 0) return layer
+  const at = [all[0].weight, all[0].bias].find((position) => usesAt(position) > 1)!
+  return `'${traced.trained[at].name}' of the first dense layer is used ${usesAt(at)} times: its gradient is a sum over the uses, which no division takes apart`
+}
+
+function layersOverData({ data, trainedNodes, dataLoss }: TracedGradient): DenseLayer[] {
+  if (data.shape[0] !== 1) return []
+  const found: DenseLayer[] = []
   const position = (node: Node): number => (trainedNodes as readonly Node[]).indexOf(unshaped(node))
-  for (const sum of reachable([loss])) {
+  for (const sum of reachable([dataLoss])) {
     if (sum.op !== 'add') continue
     const [a, b] = sum.inputs
     for (const [product, term] of [
@@ -60,10 +77,10 @@ export function denseLayerIn({ data, trainedNodes, loss }: TracedGradient): Dens
     ]) {
       const layer = weightOf(unshaped(product), data, position)
       const bias = position(term)
-      if (layer && bias >= 0) return { ...layer, bias }
+      if (layer && bias >= 0) found.push({ ...layer, bias })
     }
   }
-  return undefined
+  return found
 }
 
 /** The weight of a product with the data as one row. */

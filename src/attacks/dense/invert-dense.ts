@@ -2,22 +2,25 @@ import { number } from '../../errors/checks'
 import { largest } from '../../numbers/norms'
 import { type DenseGradient, inputWidth } from './dense-gradient'
 
-/** The input of a dense layer with bias, out of its gradient. */
+/** The input of a dense layer with bias, read from its gradient. */
 export interface DenseInput {
   /** [in]; undefined where the bias gradient is zero, or next to it. */
   readonly input: Float64Array | undefined
   /** ‖∂W − x̂ ∂bᵀ‖ / ‖∂W‖: 0 where all neurons agree on the input, Infinity where there is none. */
   readonly deviation: number
   /**
-   * `exact`: two neurons or more agree on the input. `unconfirmed`: only one has a gradient, which may be that of a
+   * `agreed`: two neurons or more agree on the input. `unconfirmed`: only one has a gradient, which may be that of a
    * mixture as well. `mixture`: the deviation is above the tolerance, so that it is a mean over several. `silent`: no
    * neuron has a gradient to divide by.
+   *
+   * None of these is a proof: one layer's gradient does not say how many samples it averages, nor how often its weights are
+   * used. `exactData` recomputes the gradient of what was found, and `proofOf` does so by hand.
    */
-  readonly status: 'exact' | 'unconfirmed' | 'mixture' | 'silent'
+  readonly status: 'agreed' | 'unconfirmed' | 'mixture' | 'silent'
 }
 
 /** Deviation up to which rounding of float32 gradients explains it: 1e-7 to 1e-6 were measured. */
-const AGREEMENT = 1e-5
+export const AGREEMENT = 1e-5
 
 /** Part of the largest bias gradient from which a neuron confirms another: below, it could disagree within the tolerance. */
 const CONFIRMS = 1e-3
@@ -26,12 +29,12 @@ const CONFIRMS = 1e-3
  * The input of a dense layer, in closed form, from the gradient of one sample (Geiping et al. 2020, proposition 3.1).
  *
  * z = x W + b gives ∂W_i = x ∂b_i for every neuron i: each one that is not silent gives the input as ∂W_i / ∂b_i. Here
- * they are weighed by ∂b_i², which is the least-squares solution x̂ = ∂W ∂b / ‖∂b‖². How far they disagree certifies it:
- * with several samples every neuron gives another mixture. (Not so where all of them fire for the same samples in the same
- * proportion: a linear layer, or a ReLU that is never 0, before one output or two classes.) One neuron alone
- * agrees with itself, and certifies nothing.
+ * they are weighed by ∂b_i², which is the least-squares solution x̂ = ∂W ∂b / ‖∂b‖². How far they disagree tells mixtures:
+ * with several samples every neuron usually gives another mixture. Mixtures agree all the same where every neuron weighs the
+ * samples in one proportion: before one output or two classes, or where the samples share a label and the model says nearly
+ * the same of each. A layer that is used twice agrees on a wrong input too. One neuron alone agrees with itself, and tells nothing.
  *
- * @param tolerance greatest deviation of an exact input, in (0, 1). Default 1e-5.
+ * @param tolerance greatest deviation at which the neurons agree, in (0, 1). Default 1e-5.
  * @throws DlgError `invalid-gradients`, `invalid-option`
  */
 export function invertDense(gradient: DenseGradient, tolerance = AGREEMENT): DenseInput {
@@ -64,5 +67,5 @@ export function invertDense(gradient: DenseGradient, tolerance = AGREEMENT): Den
   const deviation = norm > 0 ? Math.sqrt(difference / norm) : 0
   if (!(deviation <= tolerance)) return { input, deviation, status: 'mixture' }
   const confirming = bias.filter((v) => Math.abs(v) > CONFIRMS * most).length
-  return { input, deviation, status: confirming > 1 ? 'exact' : 'unconfirmed' }
+  return { input, deviation, status: confirming > 1 ? 'agreed' : 'unconfirmed' }
 }

@@ -54,9 +54,9 @@ interface Fit {
 function sharesOf(layer: DenseLayer, least: readonly number[]): Float64Array[] {
   const present = [...least.keys()].filter((c) => least[c] > 0)
   // all others have the same features, and so the same probabilities
-  const typical = probabilities(layer, meanFeatures(layer, present))
+  const typical = probabilitiesOf(layer, meanFeatures(layer, present))
   return least.map((n, c) => {
-    const share = n > 0 ? probabilities(layer, featuresOf(layer, c)) : typical.slice()
+    const share = n > 0 ? probabilitiesOf(layer, featuresOf(layer, c)) : typical.slice()
     share[c] -= 1
     return share
   })
@@ -113,12 +113,13 @@ function meanFeatures(layer: DenseLayer, present: readonly number[]): Float64Arr
 }
 
 /** softmax(Wᵀh + b) */
-function probabilities({ weight, bias }: DenseLayer, features: Float64Array): Float64Array {
-  const classes = bias.length
-  const scores = Float64Array.from(bias)
-  features.forEach((h, j) => {
-    for (let i = 0; i < classes; i++) scores[i] += h * weight[j * classes + i]
-  })
+export function probabilitiesOf(
+  { weight, bias }: { readonly weight: Values; readonly bias?: Values },
+  features: Float64Array,
+): Float64Array {
+  const classes = weight.length / features.length
+  const scores = bias ? Float64Array.from(bias) : new Float64Array(classes)
+  for (const [j, h] of features.entries()) for (let i = 0; i < classes; i++) scores[i] += h * weight[j * classes + i]
   const top = scores.reduce((a, b) => Math.max(a, b))
   const powers = scores.map((v) => Math.exp(v - top))
   const total = powers.reduce((a, b) => a + b)

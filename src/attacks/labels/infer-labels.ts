@@ -1,8 +1,9 @@
 import { logitsOf } from '../../client/model/criteria'
 import { traceGradient, weightParameter } from '../../client/model/gradient'
-import { findHead } from '../../client/model/head'
+import { findHead, turnedWeight } from '../../client/model/head'
 import type { TrainedOutput } from '../../client/model/loss'
 import type { Model } from '../../client/model/model'
+import { usesOf } from '../../client/model/uses'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
 import { unrolls } from '../../client/shared/unroll'
@@ -10,6 +11,8 @@ import { openTarget, type Target } from '../../client/target'
 import { type TargetOptions, type TargetSettings, targetOptions } from '../../client/target-options'
 import { DlgError } from '../../errors/dlg-error'
 import * as g from '../../graph'
+import { transposed } from '../../numbers/norms'
+import type { Values } from '../../numbers/values'
 import { infer } from './infer'
 import type { LabelDecision, LabelInference, LabelStrategy } from './strategy'
 
@@ -43,7 +46,7 @@ export function labelsIn(target: Target): InferredLabels {
     (output, { name }) => g.input(output.graph, `target ${name}`, output.shape),
     target.kinds,
   )
-  const decision = decideLabels(strategy, outputs[0], target)
+  const decision = decideLabels(strategy, outputs[0], target, outputs)
   if (decision.kind === 'known' && decision.inferred) return { labels: [...decision.labels], ...decision.inferred }
   throw new DlgError('labels', `no rule infers the labels of '${outputs[0].name}'`)
 }
@@ -52,27 +55,46 @@ export function labelsIn(target: Target): InferredLabels {
  * Asks a strategy for the labels of one output. It sees the gradient and the values of the last dense layer, where the model
  * ends in one, as if the loss of this output were the only one.
  *
+ * @param all the outputs with a loss: a weight that another one reads too is no last layer
  * @throws DlgError `labels` where the strategy's assumptions do not hold
  */
 export function decideLabels(
   strategy: LabelStrategy,
   { name, node: output, criterion, weight }: TrainedOutput,
   { trained, dataGradients: gradients, weights, settings: { batchSize, reduction } }: Target,
+  all: readonly { readonly node: g.Node }[],
 ): LabelDecision {
   const nodes = trained.map((w) => g.parameter(output.graph, weightParameter(w), w.shape))
-  const head = findHead(logitsOf(output) ?? output, nodes)
+  const logits = logitsOf(output) ?? output
+  const found = findHead(logits, nodes)
+  const turned = turnedWeight(logits, nodes)
+  const outputs = all.map((one) => one.node)
+  const reused = [found.weight ?? turned, found.bias].filter(
+    (at) => at !== undefined && usesOf(nodes[at], outputs) > 1,
+  ) as number[]
+  const alone = (at: number | undefined) => (at !== undefined && reused.includes(at) ? undefined : at)
+  const head = { weight: alone(found.weight ?? turned), bias: alone(found.bias) }
+  /** As [features, classes]. */
+  const upright = (values: Values | undefined, at: number | undefined): Values | undefined => {
+    if (values === undefined || at === undefined || at !== turned) return values
+    const [classes] = trained[at].shape.slice(-2)
+    return transposed(values, classes, values.length / classes)
+  }
   const valuesOf = (at: number | undefined) =>
-    at === undefined ? undefined : weights.get(weightParameter(trained[at]))
+    at === undefined ? undefined : upright(weights.get(weightParameter(trained[at])), at)
   const gradientOf = (at: number | undefined) =>
-    at === undefined || weight === 1 ? gradients[at ?? -1] : gradients[at].map((v) => v / weight)
+    at === undefined ? undefined : upright(weight === 1 ? gradients[at] : gradients[at].map((v) => v / weight), at)
   return strategy.decide({
     batchSize,
     output: name,
     reduction,
-    layer: { weight: valuesOf(head.weight), bias: valuesOf(head.bias) },
+    layer: { weight: valuesOf(head.weight), bias: valuesOf(found.bias) },
     criterion: criterion.name || 'a function',
     classes: output.shape[output.shape.length - 1],
     head: { weight: gradientOf(head.weight), bias: gradientOf(head.bias) },
+    ...(reused.length > 0 && {
+      reused: `${reused.map((at) => `'${trained[at].name}'`).join(' and ')} of the last layer is used elsewhere too, and its gradient is a sum over the uses`,
+    }),
   })
 }
 

@@ -1,6 +1,8 @@
 import { DlgError } from '../../errors/dlg-error'
+import { spectrum } from '../../numbers/singular-values'
 import type { Values } from '../../runtime/runtime'
 import { labelCounts, summedCounts } from './counts'
+import { weighed } from './explained'
 import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
 
 /**
@@ -12,6 +14,9 @@ import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
  * Finds one label, or those of a batch: distinct ones from the signs alone, repeated ones by counting what explains the
  * layer (iLRG), and without a bias by the sums of its rows (LLG), which takes features that are not negative. The labels of a
  * batch come out in the order of the classes, so each of its samples has a place of its own.
+ *
+ * The rules assume one-hot labels and the batch size that was told. The confidence tests both: it says how well the labels explain the whole
+ * gradient of the layer (`weighed`). Where the layer's own values are not known, nothing can be tested, and it is 1/2.
  */
 export const infer = (): LabelStrategy => ({
   name: 'infer',
@@ -20,11 +25,48 @@ export const infer = (): LabelStrategy => ({
     if (criterion !== 'crossEntropy')
       throw refused(`its rules are those of a cross-entropy, and the training loss is ${criterion}`)
     if (head.bias?.length === classes) return fromBias(head.bias, context)
-    if (head.weight && batchSize === 1) return certain([fromProducts(head.weight, classes)], 'row-products', 1)
+    if (head.weight && batchSize === 1)
+      return tested(countsOf([fromProducts(head.weight, classes)], classes), 'row-products', UNTESTED, context)
     if (head.weight) return fromSums(head.weight, context)
-    throw refused('the model does not end in a dense layer whose gradient was shared')
+    throw refused(context.reused ?? 'the model does not end in a dense layer whose gradient was shared')
   },
 })
+
+/** Confidence where nothing can be tested. */
+const UNTESTED = 0.5
+
+const countsOf = (labels: readonly number[], classes: number): number[] =>
+  Array.from({ length: classes }, (_, c) => labels.filter((label) => label === c).length)
+
+/** The decision for these counts, or for a neighbour that explains the gradient better. @param untested the confidence without a test */
+function tested(given: readonly number[], rule: string, untested: number, context: LabelContext): LabelDecision {
+  const { head, layer, batchSize, reduction = 'mean' } = context
+  const testable = head.weight && layer?.weight && (!head.bias || layer.bias !== undefined)
+  if (!testable) return certain(spelledOut(given), rule, untested)
+  const least = given.map((n, c) => (head.bias ? (n > 0 && head.bias[c] < 0 ? 1 : 0) : 0))
+  const exact = rule === 'bias-signs' || rule === 'row-products'
+  const last = {
+    ...{ weightGradient: head.weight!, weight: layer!.weight! },
+    ...{ biasGradient: head.bias, bias: layer!.bias },
+  }
+  const samples = reduction === 'mean' ? batchSize : 1
+  const { counts, confidence } = weighed(last, given, exact ? given : least, samples)
+  return certain(spelledOut(counts), rule, confidence * shownBy(head.weight!, context))
+}
+
+/**
+ * The part of the samples that the rank of ∂W shows. Each sample adds one direction at most, so a rank below what the batch size
+ * allows means that there are fewer samples, or samples that are the same.
+ */
+function shownBy(weightGradient: Values, { batchSize, classes }: LabelContext): number {
+  const features = weightGradient.length / classes
+  const most = Math.min(batchSize, classes - 1, features, MOST_DIRECTIONS)
+  if (most <= 1) return 1
+  const { rank } = spectrum(weightGradient, features, classes, most)
+  return Math.min(1, rank / most)
+}
+
+const MOST_DIRECTIONS = 32
 
 const certain = (labels: readonly number[], rule: string, confidence: number): LabelDecision => ({
   ...{ kind: 'known', labels },
@@ -36,7 +78,8 @@ const spelledOut = (counts: readonly number[]): number[] => counts.flatMap((n, c
 function fromBias(bias: Values, context: LabelContext): LabelDecision {
   const { batchSize, classes } = context
   const negative = [...bias].flatMap((v, c) => (v < 0 ? [c] : []))
-  if (negative.length === batchSize && negative.length < classes) return certain(negative, 'bias-signs', 1)
+  if (negative.length === batchSize && negative.length < classes)
+    return tested(countsOf(negative, classes), 'bias-signs', UNTESTED, context)
   if (classes > 2 && negative.length === classes - 1 && batchSize === 1)
     throw refused(
       'every class but one has a negative bias gradient: this looks like an update with the opposite sign, −learningRate · gradient',
@@ -56,18 +99,19 @@ function repeated(biasGradient: Values, present: readonly number[], context: Lab
   const { counts, residual } = labelCounts(dense, batchSize, reduction === 'mean' ? batchSize : 1)
   if (!(residual <= EXPLAINED))
     throw refused(`${found}, and no counts of them explain the gradient (${residual.toFixed(2)} of it is left)`)
-  return certain(spelledOut(counts), 'iLRG', 1 - residual)
+  return tested(counts, 'iLRG', 1 - residual, context)
 }
 
 /** Labels of a batch whose last layer has no bias. */
-function fromSums(weightGradient: Values, { batchSize, classes }: LabelContext): LabelDecision {
+function fromSums(weightGradient: Values, context: LabelContext): LabelDecision {
+  const { batchSize, classes } = context
   const found = summedCounts(weightGradient, classes, batchSize)
   if (!found)
     throw refused(
       `a batch of ${batchSize} without a bias gradient is counted by the classes whose weight gradient sums to less than 0: there are none, or more than samples`,
     )
   // half a sample off, a count might as well be another
-  return certain(spelledOut(found.counts), 'LLG', 1 - 2 * found.residual)
+  return tested(found.counts, 'LLG', Math.min(UNTESTED, 1 - 2 * found.residual), context)
 }
 
 /** Part of the bias gradient that counts may leave unexplained. */

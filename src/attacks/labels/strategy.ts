@@ -15,17 +15,19 @@ export interface LabelContext {
   readonly head: { readonly weight?: Values; readonly bias?: Values }
   /** The values of that layer, in the same shapes. */
   readonly layer?: { readonly weight?: Values; readonly bias?: Values }
+  /** Why the gradient of the last layer is of no use, where it is not: its weights are used elsewhere too. */
+  readonly reused?: string
   /** How losses of the batch became one. Default `mean`. */
   readonly reduction?: 'mean' | 'sum'
 }
 
 /** How labels were inferred from a gradient. */
 export interface LabelInference {
-  /** `bias-signs` and `row-products` (exact where a one-hot cross-entropy was trained), `iLRG`, `LLG`. */
+  /** `bias-signs` and `row-products` (exact for one-hot labels and the batch size that was told), `iLRG`, `LLG`. */
   readonly rule: string
   /**
-   * From 0 to 1. `iLRG`: the part of the bias gradient that the labels explain. `LLG`: 1 where sums of rows are whole numbers
-   * of samples, 0 where one is halfway between two.
+   * From 0 to 1: how well the labels explain the gradient of the last layer, and how much better than others. It falls under label
+   * smoothing, for a wrong batch size and for a factor that nobody stated. 1/2 where nothing can be tested.
    */
   readonly confidence: number
 }

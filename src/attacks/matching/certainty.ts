@@ -1,129 +1,162 @@
 import { sizeOf } from '../../graph'
-import { type Certainty, certaintyOf, type Resampling } from '../../measure/certainty/certainty'
-import type { UnknownGroup } from '../../measure/certainty/curvature'
+import { type Certainty, certaintyOf } from '../../measure/certainty/certainty'
+import type { EvaluateResidual, UnknownGroup } from '../../measure/certainty/curvature'
+import {
+  FLOAT32,
+  fittedFactor,
+  floorsOf,
+  reachedParameter,
+  timesFactor,
+  weightOfTensor,
+} from '../../measure/certainty/shared-residual'
 import type { Random } from '../../numbers/random'
 import { squaredNorm } from '../../numbers/values'
-import { type Evaluator, evaluate, type Program, type Values } from '../../runtime/runtime'
+import type { Evaluator, Executable, Program, Values } from '../../runtime/runtime'
 import type { Attack } from './attack'
 import { inTensors, type LeakageCertainty } from './certainty-tensors'
+import type { UnconstrainedPrograms } from './objective/attack-objective'
 import { sharedParameter } from './objective/objective'
 import type { Settings } from './options'
-import type { Part } from './point'
+import type { Part, TargetReading } from './point'
 import { objectiveIn } from './search/evaluation'
 import { newProgress, type Progress } from './search/progress'
 import { isCut } from './search/restarts'
-import { type RestartOutcome, type SearchSettings, search } from './search/search'
+import { type SearchSettings, search } from './search/search'
 
-/** Relative loss that float32 leaves: ten roundings of 2⁻²³, squared. */
-const FLOAT32 = 1e-12
 /** Iterations of a repeated search. */
-const CONTINUED = 100
+const CONTINUED = 300
+/** A rounding of float32, in units of an unknown. */
+const ROUNDING = 2 ** -22
 
 /**
+ * A point with everything that certainty is asked about: the searched inputs, then the searched targets themselves, in place of
+ * the numbers that a soft-max or a sigmoid turns into targets. The logit of a sure label moves nothing; its probability does.
+ */
+export interface Unconstrained {
+  readonly programs: UnconstrainedPrograms
+  readonly point: Float64Array
+  readonly groups: readonly UnknownGroup[]
+  readonly inputs: readonly Part[]
+  readonly targets: readonly TargetReading[]
+}
+
+export function unconstrainedAt(attack: Attack, at: Float64Array, settings: Settings): Unconstrained {
+  const { point: layout, unconstrained } = attack.objective
+  const targets = attack.targetsOf(at).filter(({ name }) => layout.targets.some((t) => t.name === name))
+  const point = flat([...attack.inputsOf(at), ...targets].map(({ values }) => values))
+  const groups = groupsOf(layout.inputs, targets, settings)
+  return { programs: unconstrained(), point, groups, inputs: layout.inputs, targets }
+}
+
+/** A flat point as the inputs of a program. */
+export const partsOf = (groups: readonly UnknownGroup[], at: Float64Array): Float64Array[] =>
+  groups.map(({ start, size }) => at.subarray(start, start + size))
+
+/**
+ * How far what was shared determines a match.
+ *
  * @param found where the search ended
+ * @param fitsFactor whether what was shared has a factor that is not known: then it is one more unknown
  * @param progress the clock and the evaluations that the budget counts
  * @returns undefined where the caller aborted before every unknown was looked at, or where the model has no finite value nearby
  */
 export async function attackCertainty(
   attack: Attack,
-  found: Pick<RestartOutcome, 'point' | 'relativeLoss'>,
+  found: Float64Array,
+  fitsFactor: boolean,
   settings: Settings,
   progress: Progress = newProgress(1),
 ): Promise<LeakageCertainty | undefined> {
-  const { objective: traced } = attack
-  const { point: layout, parameters, lasting, unit, objectivePerLoss, rounding } = traced
-  const programs = traced.unconstrained()
+  const { parameters, lasting, shared, lost } = attack.objective
   const { runtime, signal, budget } = settings
   const millisecondsLeft = () => budget.milliseconds - progress.milliseconds()
   const cut = () => signal?.aborted === true || millisecondsLeft() <= 0
   const evaluationsLeft = budget.evaluations - progress.evaluations
   if (cut() || evaluationsLeft <= 0) return undefined
-  const readings = attack.targetsOf(found.point).filter(({ name }) => layout.targets.some((t) => t.name === name))
-  const inputs = layout.inputs
-  const point = flat([...attack.inputsOf(found.point), ...readings].map(({ values }) => values))
-  const groups = groupsOf(inputs, readings, settings)
-  const partsOf = (at: Float64Array) => groups.map(({ start, size }) => at.subarray(start, start + size))
-  const gradient = await evaluate(runtime, programs.gradients, parameters, partsOf(point))
-  const executable = await runtime.compile(programs.objective)
-  const sizes = groups.map(({ size }) => size)
-  const objectiveOf = (evaluator: Evaluator) =>
-    objectiveIn(evaluator, { sizes, unit, priorWeight: undefined, rounding, samples: undefined }, undefined)
-  let spent = 0
-  /** Runs the objective with other gradients in place of the shared ones. */
-  const matching = async <T>(shared: readonly Values[], run: (evaluator: Evaluator) => Promise<T>): Promise<T> => {
-    const values = new Map([...parameters, ...shared.map((v, i) => [sharedParameter(i), v] as const)])
-    const evaluator = await executable.bind(values, lasting)
-    try {
-      return await run(evaluator)
-    } finally {
-      evaluator.dispose()
-    }
+  const { programs, point, groups, inputs, targets } = unconstrainedAt(attack, found, settings)
+  const held: { dispose(): void }[] = []
+  const keep = <T extends { dispose(): void }>(resource: T): T => {
+    held.push(resource)
+    return resource
   }
-  const resample = ({ noise, until, random }: Resampling) =>
-    matching(noisy(gradient, noise, random), async (evaluator) => {
+  const compiled = async (program: Program): Promise<Executable> => keep(await runtime.compile(program))
+  const bound = async (executable: Executable, own: readonly (readonly [string, Values])[]): Promise<Evaluator> =>
+    keep(await executable.bind(new Map([...parameters, ...own]), lasting))
+  try {
+    const gradients = await bound(await compiled(programs.gradients), [])
+    /** The gradient times the factor that is fitted here; the factor. */
+    const reachedAt = async (at: Float64Array) => {
+      const own = await gradients.run(partsOf(groups, at))
+      const factor = fitsFactor ? fittedFactor(own, shared) : 1
+      return { factor, values: timesFactor(own, factor) }
+    }
+    const here = await reachedAt(point)
+    const beside = await reachedAt(besides(point, groups))
+    const { weights, floor } = floorsOf({ shared, reached: here.values, beside: beside.values, lost })
+    const residual = await bound(await compiled(programs.residual(fitsFactor)), [
+      ...here.values.map((values, i) => [reachedParameter(i), values] as const),
+      ...weights.map((weight, i) => [weightOfTensor(i), Float64Array.of(weight)] as const),
+    ])
+    let spent = 3
+    const evaluate: EvaluateResidual = async (at) => {
+      spent++
+      const [, ...derivatives] = await residual.run(partsOf(groups, at))
+      return { gradient: flat(derivatives) }
+    }
+    let distance: Executable | undefined
+    const resample = async (random: Random) => {
+      if (cut()) return undefined
+      distance ??= await compiled(programs.objective)
+      const noise = shared.map((values, i) => [sharedParameter(i), noisy(values, lost[i], random)] as const)
+      const evaluator = await bound(distance, noise)
+      const limits = { evaluations: evaluationsLeft - spent, milliseconds: millisecondsLeft() }
+      const { objective } = attack
+      const layout = { ...objective, sizes: groups.map(({ size }) => size), priorWeight: undefined, samples: undefined }
       const own = newProgress(1)
       const cancel = () => {
         own.cancelled = true
       }
       signal?.addEventListener('abort', cancel)
       try {
-        const limits = { evaluations: evaluationsLeft - spent, milliseconds: millisecondsLeft() }
-        const start = near(point, groups, random)
-        const end = await search(objectiveOf(evaluator), continued(until, limits), own, 0, start)
+        const end = await search(objectiveIn(evaluator, layout, undefined), continued(limits), own, 0, point)
         spent += end.evaluations
         return isCut(end) ? undefined : end.point
       } finally {
         signal?.removeEventListener('abort', cancel)
       }
-    })
-  try {
-    const certainty = await matching(gradient, (evaluator) => {
-      const objective = objectiveOf(evaluator)
-      return certaintyOf({
-        ...{ point, groups, cut, seed: settings.seed },
-        residual: found.relativeLoss,
-        numbers: gradient.reduce((n, { length }) => n + length, 0),
-        precision: Math.max(FLOAT32, rounding),
-        ...(settings.certainty === 'bars' && { resample }),
-        budget: evaluationsLeft,
-        async evaluate(at) {
-          spent++
-          const { gradient: derivative } = await objective.evaluate(at)
-          return { gradient: derivative.map((v) => v / objectivePerLoss) }
-        },
-      })
+    }
+    const certainty = await certaintyOf({
+      ...{ point, groups, cut, floor, evaluate, seed: settings.seed },
+      numbers: shared.reduce((n, { length }) => n + length, 0),
+      ...(settings.certainty === 'bars' && { resample }),
+      budget: evaluationsLeft,
     })
     if (!certainty) return undefined
-    const moved = settings.scale === 'auto' ? freeMove(certainty) : undefined
-    const scale = moved ? await changesScale(attack, programs.scale, settings, point, moved, groups) : false
-    return inTensors(certainty, groups, inputs, readings, scale)
+    const moved = fitsFactor ? freeMove(certainty, groups) : undefined
+    const along = async (step: number) =>
+      (await reachedAt(point.map((v, i) => v + step * moved![i]))).factor / here.factor - 1
+    // the fitted factor changes by more than one part in a hundred along a free move
+    const scale = moved !== undefined && Math.max(Math.abs(await along(1)), Math.abs(await along(-1))) > 0.01
+    return inTensors(certainty, groups, inputs, targets, scale)
   } finally {
-    executable.dispose()
+    for (const resource of held.reverse()) resource.dispose()
   }
 }
 
-/** A start a fiftieth of a unit from the point, in every unknown. */
-function near(point: Float64Array, groups: readonly UnknownGroup[], random: Random): Float64Array {
-  const out = point.slice()
-  for (const { start, size, unit } of groups)
-    for (let i = start; i < start + size; i++) out[i] += 0.02 * unit * random.normal()
-  return out
-}
-
-/** How a search is repeated: without priors, to the loss of the first one. */
-const continued = (tolerance: number, budget: SearchSettings['budget']): SearchSettings => ({
+/** How a search is repeated: without priors, until it comes to rest. */
+const continued = (budget: SearchSettings['budget']): SearchSettings => ({
   preset: 'robust',
   optimizer: { name: 'lbfgs', preset: 'robust' },
   iterations: CONTINUED,
   patience: undefined,
-  tolerance,
+  tolerance: 0,
   priorEasing: 1,
   budget,
 })
 
 function groupsOf(
   inputs: readonly Part[],
-  targets: readonly (Part & { readonly kind: string; readonly values: Float32Array })[],
+  targets: readonly TargetReading[],
   { dataRange: [low, high] }: Settings,
 ): UnknownGroup[] {
   const parts = [
@@ -144,7 +177,8 @@ function groupsOf(
   })
 }
 
-function flat(parts: readonly Float32Array[]): Float64Array {
+/** All parts one after the other. */
+export function flat(parts: readonly Values[]): Float64Array {
   const out = new Float64Array(parts.reduce((n, { length }) => n + length, 0))
   let at = 0
   for (const part of parts) {
@@ -154,16 +188,22 @@ function flat(parts: readonly Float32Array[]): Float64Array {
   return out
 }
 
-/** Normal noise of relative squared size `noise` in all, for every tensor in proportion to its own norm. */
-function noisy(gradients: readonly Values[], noise: number, random: Random): Float64Array[] {
-  return gradients.map((values) => {
-    const size = Math.sqrt((noise * squaredNorm([values])) / values.length)
-    return Float64Array.from(values, (v) => v + size * random.normal())
-  })
+/** The point with every unknown moved by a rounding, in both directions in turn. */
+function besides(point: Float64Array, groups: readonly UnknownGroup[]): Float64Array {
+  const out = point.slice()
+  for (const { start, size, unit } of groups)
+    for (let i = start; i < start + size; i++) out[i] += (i % 2 === 0 ? 1 : -1) * ROUNDING * unit
+  return out
 }
 
-/** A tenth of a unit along everything that is free at once; undefined where nothing is. */
-function freeMove({ silent, directions }: Certainty): Float64Array | undefined {
+/** With normal noise of the expected squared norm of what was lost; float32 loses something everywhere. */
+function noisy(values: Values, lost: number, random: Random): Float64Array {
+  const size = Math.sqrt(Math.max(lost, FLOAT32 * squaredNorm([values])) / values.length)
+  return Float64Array.from(values, (v) => v + size * random.normal())
+}
+
+/** A tenth of a unit along everything that is free at once, in the numbers of the point; undefined where nothing is. */
+function freeMove({ silent, directions }: Certainty, groups: readonly UnknownGroup[]): Float64Array | undefined {
   if (directions.length === 0 && silent.every((v) => v === 0)) return undefined
   const move = Float64Array.from(silent, (v, i) => (v === 0 ? 0 : i % 2 === 0 ? 1 : -1))
   for (const { vector } of directions) {
@@ -171,24 +211,7 @@ function freeMove({ silent, directions }: Certainty): Float64Array | undefined {
     for (let i = 0; i < move.length; i++) move[i] += vector[i] / fastest
   }
   const fastest = move.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
-  return move.map((v) => (0.1 * v) / fastest)
-}
-
-/** Whether the fitted factor changes by more than one part in a hundred along a free move. */
-async function changesScale(
-  { objective: traced }: Attack,
-  program: Program,
-  { runtime }: Settings,
-  point: Float64Array,
-  move: Float64Array,
-  groups: readonly UnknownGroup[],
-): Promise<boolean> {
-  const at = async (step: number): Promise<number> => {
-    const parts = groups.map(({ start, size, unit }) =>
-      Float64Array.from({ length: size }, (_, i) => point[start + i] + step * unit * move[start + i]),
-    )
-    return (await evaluate(runtime, program, traced.parameters, parts))[0][0]
-  }
-  const [here, ahead, behind] = [await at(0), await at(1), await at(-1)]
-  return Math.max(Math.abs(ahead / here - 1), Math.abs(behind / here - 1)) > 0.01
+  for (const { start, size, unit } of groups)
+    for (let i = start; i < start + size; i++) move[i] *= (0.1 * unit) / fastest
+  return move
 }

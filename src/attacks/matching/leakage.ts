@@ -7,12 +7,13 @@ import type { LeakageStatus, Status } from '../../measure/verdict'
 import { type Attack, compileAttack } from './attack'
 import { attackCertainty } from './certainty'
 import { certaintyTensors, type LeakageCertainty } from './certainty-tensors'
+import { readFactor } from './factor'
 import { objectiveOf } from './objective/attack-objective'
 import { type LeakageOptions, leakageOptions, type Settings } from './options'
 import { traceTarget } from './point'
 import { type ChosenPreset, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
-import { type FittedScale, fitScale } from './scale'
+import { type FittedScale, fitScale, scaleOfMatch } from './scale'
 import { newProgress, type Progress } from './search/progress'
 import { isCut, searchAll } from './search/restarts'
 import type { HistoryEntry, RestartOutcome } from './search/search'
@@ -103,7 +104,7 @@ export async function prepareAttack(target: Target, settings: Settings): Promise
   // ∇W′ = ∂L(F(x′, W), y′) / ∂W, a graph over the unknowns x′ and y′
   const client = await traceTarget(target, settings)
   // a recipe that suits the model
-  const decided = decidePreset(settings, target, client.traced)
+  const decided = await decidePreset(settings, target, client.traced)
   // J = D(∇W′, ∇W) + priors of x′, with ∂J/∂x′ and ∂J/∂y′
   const objective = await objectiveOf(target, client, decided)
   return compileAttack(objective, decided)
@@ -116,10 +117,15 @@ async function report(attack: Attack, progress: Progress, trials: readonly Resta
   const cut = best.status === 'converged' ? undefined : trials.find(isCut)
   const milliseconds = progress.milliseconds()
   const { status } = cut ?? best
-  const scale = await fitScale(attack, best.point, status, settings)
-  const asked = settings.certainty !== false && status === 'converged'
-  const certainty = asked ? await attackCertainty(attack, best, settings, progress) : undefined
-  const found = reconstruction(attack, best.point)
+  const match =
+    status === 'converged' && !settings.signal?.aborted ? await readFactor(attack, best.point, settings) : undefined
+  const scale = match ? scaleOfMatch(match, settings) : await fitScale(attack, best.point, status, settings)
+  const point = match?.point ?? best.point
+  const certainty =
+    match && settings.certainty !== false
+      ? await attackCertainty(attack, point, match.open, settings, progress)
+      : undefined
+  const found = reconstruction(attack, point)
   const ended = trials.map(
     (trial): LeakageTrial => ({
       restart: trial.restart,
@@ -132,7 +138,7 @@ async function report(attack: Attack, progress: Progress, trials: readonly Resta
   return {
     ...scale,
     ...found,
-    status: certainty?.determined === false ? 'undetermined' : status,
+    status: certainty?.determined === false || (match && match.others.length > 0) ? 'undetermined' : status,
     certainty,
     loss: best.loss,
     relativeLoss: best.relativeLoss,

@@ -38,6 +38,18 @@ export interface Point {
   partsOf(point: Float64Array): Float64Array[]
   inputsOf(point: Float64Array): InputReading[]
   targetsOf(point: Float64Array): TargetReading[]
+  /** The point with other searched targets, one after the other: the numbers that a soft-max or a sigmoid turns into them. */
+  withTargets(point: Float64Array, targets: Float64Array): Float64Array
+}
+
+/** A probability that is taken for 0: its logarithm is finite. */
+const NONE = 1e-12
+
+/** The number that becomes a target. */
+const NUMBER: Readonly<Record<TargetKind, (target: number) => number>> = {
+  classes: (q) => Math.log(Math.max(q, NONE)),
+  bits: (q) => Math.log(Math.max(q, NONE) / Math.max(1 - q, NONE)),
+  numbers: (q) => q,
 }
 
 /** @param names of the searched inputs, in the order of their nodes */
@@ -67,6 +79,17 @@ export function pointOf(nodes: readonly Node<'input'>[], names: readonly string[
         inferred,
         values: read(input ? partOf(point, input) : new Float64Array(0)),
       })),
+    withTargets(point, values) {
+      const out = point.slice()
+      const first = point.length - values.length
+      let start = 0
+      for (const { kind, input } of targets) {
+        if (!input) continue
+        for (let i = start; i < start + sizeOf(input.shape); i++) out[first + i] = NUMBER[kind](values[i])
+        start += sizeOf(input.shape)
+      }
+      return out
+    },
   }
 }
 
@@ -85,7 +108,7 @@ export async function traceTarget(target: Target, settings: Settings): Promise<T
   const targetOf: TargetOf = (_, output, all) => {
     const choice = chooserOf(output, all)
     requireOrder(choice, settings)
-    const chosen = chooseTargets(output, choice, target)
+    const chosen = chooseTargets(output, choice, target, all)
     targets.push(chosen)
     return chosen.node
   }

@@ -7,10 +7,19 @@ import * as g from '../../graph/index'
 /** Name of the input that says how sharp the smoothed kinks are. */
 const SHARPNESS = 'sharpness'
 
+/** A kink of the network, with a scale of its own. */
+export interface Kink {
+  /** The parameter to bind 1/s to, where s is the scale: the kink is rounded off over a width of about s/β. */
+  readonly parameter: Node<'parameter'>
+  /** Variance of what is compared there, a scalar that depends on the data: s² at typical data. */
+  readonly variance: Node
+}
+
 /** The gradient of a network whose kinks are rounded off. */
 export interface SmoothedGradient extends TracedGradient {
-  /** β, a scalar input: a kink is rounded off over a width of about 1/β. */
+  /** β, a scalar input: how sharp kinks are, in units of their scales. */
   readonly sharpness: Node<'input'>
+  readonly kinks: readonly Kink[]
 }
 
 /**
@@ -23,17 +32,17 @@ export interface SmoothedGradient extends TracedGradient {
  * Each tends to what it replaces as β → ∞. The error falls exponentially with the distance from the kink, on both sides; that of
  * softplus(βx)/β is one-sided, and layer after layer shifts all values up. The loss stays as it is. So do rounding and
  * everything else whose derivative is zero wherever it has one.
+ *
+ * Here β stands for β/s with a scale s for each kink, so that one β suits layers and networks of any weights.
  */
 export function smoothed(traced: TracedGradient): SmoothedGradient {
   const sharpness = g.input(traced.graph, SHARPNESS, [])
-  const replaced = replacements(
-    traced.outputs.map(({ node }) => node),
-    sharpness,
-  )
+  const nodes = traced.outputs.map(({ node }) => node)
+  const { replaced, kinks } = replacements(nodes, sharpness)
   const [loss] = g.substitute([traced.loss], replaced)
   const outputs = traced.outputs.map((output) => ({ ...output, node: replaced.get(output.node)! }))
   const gradients = g.grad(loss, traced.trainedNodes)
-  return { ...traced, outputs, output: outputs[0].node, loss, gradients, sharpness }
+  return { ...traced, outputs, output: outputs[0].node, loss, gradients, sharpness, kinks }
 }
 
 /** What a client shares, be it an update of several local steps, for a network whose kinks are rounded off. */
@@ -42,19 +51,42 @@ export function smoothedClient({ whole, trained, kinds, settings }: Target, trac
   if (!unrolls(settings.update)) return soft
   const one = { ...soft, trained: whole.weights.filter((w) => w.trainable) }
   const local = unrolled(whole, trained, settings, one, kinds, settings.update, smoothed)
-  return { ...local, sharpness: soft.sharpness }
+  return { ...local, sharpness: soft.sharpness, kinks: soft.kinks }
 }
 
 /** Every node between the data and the outputs, with the one that takes its place. */
-function replacements(outputs: readonly Node[], sharpness: Node): Map<Node, Node> {
+function replacements(outputs: readonly Node[], sharpness: Node) {
+  const kinks: Kink[] = []
   const replaced = new Map<Node, Node>(outputs.map((node) => [node, node]))
   const of = (node: Node): Node => replaced.get(node) ?? node
   for (const node of between(outputs)) {
-    const smooth = (smoothings[node.op] as Smoothing | undefined)?.(node, of, sharpness)
+    // traces of a model at several batch sizes have the same kinks in the same order
+    const own = (): Node => {
+      const parameter = g.parameter(node.graph, `kink ${kinks.length}`, [])
+      kinks.push({ parameter, variance: varianceOf(node.inputs) })
+      return g.mul(sharpness, parameter)
+    }
+    const smooth = (smoothings[node.op] as Smoothing | undefined)?.(node, of, own)
     replaced.set(node, smooth ?? (STEPS.includes(node.op) ? node : withInputs(node, node.inputs.map(of))))
   }
-  return replaced
+  return { replaced, kinks }
 }
+
+/** The mean variance of what nodes are made of, before it is cut into the views that max-pooling compares. */
+function varianceOf(nodes: readonly Node[]): Node {
+  const [seen, sources] = [new Set<Node>(), new Set<Node>()]
+  const visit = (node: Node): void => {
+    if (seen.has(node)) return
+    seen.add(node)
+    if (VIEWS.includes(node.op)) node.inputs.forEach(visit)
+    else if (node.varying) sources.add(node)
+  }
+  nodes.forEach(visit)
+  const variances = [...sources].map((x) => g.reshape(g.moments(x, g.range(x.shape.length)).variance, []))
+  return g.scale(variances.reduce(g.add), 1 / variances.length)
+}
+
+const VIEWS: readonly Op[] = ['slice', 'concat', 'reshape', 'transpose', 'maximum']
 
 const withInputs = (node: Node, inputs: readonly Node[]): Node =>
   inputs.every((n, i) => n === node.inputs[i]) ? node : node.graph.intern(node.op, inputs, node.attributes, node.shape)
@@ -80,8 +112,9 @@ function between(outputs: readonly Node[]): Node[] {
  * The smooth node in the place of a kink; undefined where it is none.
  *
  * @param of the node in the place of one of its inputs
+ * @param sharpness β for this kink
  */
-type Smoothing<K extends Op = Op> = (node: Node<K>, of: (node: Node) => Node, sharpness: Node) => Node | undefined
+type Smoothing<K extends Op = Op> = (node: Node<K>, of: (node: Node) => Node, sharpness: () => Node) => Node | undefined
 
 const smoothings: { readonly [K in Op]?: Smoothing<K> } = {
   // max-pooling pads with −∞, of which not even the share of 0 may be taken
@@ -92,17 +125,17 @@ const smoothings: { readonly [K in Op]?: Smoothing<K> } = {
         g.uniformValue(n) === Number.NEGATIVE_INFINITY ? g.fill(n.graph, LOWEST, n.shape) : of(n),
       ),
     ),
-  relu: ({ inputs: [x] }, of, sharpness) => g.mul(of(x), g.sigmoid(g.mul(of(x), sharpness))),
-  abs: ({ inputs: [x] }, of, sharpness) => g.mul(of(x), g.tanh(g.mul(of(x), sharpness))),
-  sign: ({ inputs: [x] }, of, sharpness) => g.tanh(g.mul(of(x), sharpness)),
-  less: ({ inputs: [a, b] }, of, sharpness) => softLess(of(a), of(b), sharpness),
+  relu: ({ inputs: [x] }, of, sharpness) => g.mul(of(x), g.sigmoid(g.mul(of(x), sharpness()))),
+  abs: ({ inputs: [x] }, of, sharpness) => g.mul(of(x), g.tanh(g.mul(of(x), sharpness()))),
+  sign: ({ inputs: [x] }, of, sharpness) => g.tanh(g.mul(of(x), sharpness())),
+  less: ({ inputs: [a, b] }, of, sharpness) => softLess(of(a), of(b), sharpness()),
   maximum(node, of, sharpness) {
     const [a, b] = node.inputs
-    return isAtMost(node) ? of(a) : mixture(softLess(of(a), of(b), sharpness), of(b), of(a))
+    return isAtMost(node) ? of(a) : mixture(softLess(of(a), of(b), sharpness()), of(b), of(a))
   },
-  minimum: ({ inputs: [a, b] }, of, sharpness) => mixture(softLess(of(a), of(b), sharpness), of(a), of(b)),
+  minimum: ({ inputs: [a, b] }, of, sharpness) => mixture(softLess(of(a), of(b), sharpness()), of(a), of(b)),
   max({ inputs: [x], attributes: { axis } }, of, sharpness) {
-    const shares = softmaxAlong(g.mul(of(x), sharpness), axis)
+    const shares = softmaxAlong(g.mul(of(x), sharpness()), axis)
     return g.sum(g.mul(shares, of(x)), [axis])
   },
   select({ inputs: [mask, a, b] }, of) {

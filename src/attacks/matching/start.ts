@@ -1,11 +1,8 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { requireNames } from '../../client/model/each'
-import type { TracedGradient } from '../../client/model/gradient'
 import { DlgError } from '../../errors/dlg-error'
 import { type Shape, sizeOf } from '../../graph'
 import { random } from '../../numbers/random'
-import type { Values } from '../../runtime/runtime'
-import { exactDataIn } from '../dense/exact-data'
 import type { Settings } from './options'
 import type { Part } from './point'
 import type { Start } from './search/options'
@@ -80,16 +77,4 @@ function join(parts: readonly Float64Array[]): Float64Array {
     at += part.length
   }
   return out
-}
-
-/**
- * Starts where the data stand in the gradient themselves: one sample whose model begins with a dense layer with bias. The
- * search then has nothing left to do but to prove it, or to go on from there where one neuron alone gave them. A start of
- * the caller's stays.
- */
-export function withClosedForm(settings: Settings, traced: TracedGradient, gradients: readonly Values[]): Settings {
-  const free = typeof settings.init === 'string' && (settings.preset === 'robust' || settings.preset === 'auto')
-  if (!free || settings.batchSize !== 1 || traced.inputs.length !== 1) return settings
-  const found = exactDataIn(traced, gradients)
-  return found ? { ...settings, init: { data: found.input } } : settings
 }

@@ -37,7 +37,7 @@ export type Pattern = Int8Array
 
 /** A direction that may be a column of Q. */
 export interface Candidate {
-  /** Of length 1. */
+  /** A vector of length 1. */
   readonly direction: Float64Array
   /** Rows of the units that it is orthogonal to. */
   readonly zeros: readonly number[]

@@ -11,7 +11,7 @@ export interface Choice {
   readonly inverse: readonly Float64Array[]
   /** By sample: part of the units with (∂z = 0) ⇔ (z ≤ 0), among those that say something. */
   readonly rowAgreement: readonly number[]
-  /** The same over all samples: λ. */
+  /** λ over all samples. */
   readonly agreement: number
   /** Part of all entries that noise hides. */
   readonly hidden: number

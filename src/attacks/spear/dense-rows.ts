@@ -45,7 +45,7 @@ export interface DenseRows {
   readonly noise: number
   /** Part of the masks that agree, from 0 to 1: (∂z = 0) ⇔ (z ≤ 0). Entries that noise hides are left out. */
   readonly agreement: number
-  /** The same for each row. */
+  /** One for each row. */
   readonly rowAgreement: readonly number[]
   /** Part of the mask entries that noise hides. */
   readonly hidden: number

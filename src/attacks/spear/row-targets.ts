@@ -8,7 +8,7 @@ import type { Pause } from './pause'
 
 /** The targets of recovered rows, and how well they explain what was shared. */
 export interface RowTargets {
-  /** Of the shape of the output. */
+  /** Targets in the shape of the output. */
   readonly targets: Float64Array
   /** Classes, where the output has them. */
   readonly labels: readonly number[] | undefined

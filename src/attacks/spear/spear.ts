@@ -36,7 +36,7 @@ export interface Spear {
   readonly reason: string | undefined
   /** [batchSize, ...inputShape], in no particular order; undefined where there is no choice of directions. */
   readonly data: tf.Tensor | undefined
-  /** Of the rows of `data`, where the output has classes. */
+  /** Labels of the rows of `data`, where the output has classes. */
   readonly labels: readonly number[] | undefined
   /** Samples found. */
   readonly batchSize: number

@@ -121,6 +121,8 @@ export async function deepLeakageFromText(
     distance: distance === 'tag' ? tag() : distance,
     // N(0, spread²), afresh for each restart: the middle of this range with a tenth of it as noise
     dataRange: [-5 * spread, 5 * spread],
+    // a hidden token is the greatest of numbers behind a soft-max in the model: where one is sure, they move nothing, and it is known
+    certainty: model.head !== 'mlm',
     init: seen ? { data: problem.pointOf(seen.map(({ token }) => token)) } : 'gray',
     optimizer: snapping(recover(lbfgs({ lineSearch: 'strong-wolfe', innerIterations: STEPS })), problem.snap),
     onIteration: onIteration && ((event) => onIteration({ ...event, tokens: () => problem.decode(event.data()) })),

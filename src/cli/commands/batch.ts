@@ -1,8 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
 import { attackOptions, PLAYED, playedSettings } from '../attack'
 import type { Command } from '../command'
-import { NETWORK_OPTIONS, network } from '../network'
-import { classCount, defaultClass, imageSize, PHOTO_OPTIONS } from '../photo-options'
+import { classCount, defaultClass, imageSize, NETWORK_OPTIONS, network, PHOTO_OPTIONS } from '../photographs'
 
 /** Beyond the reach of this attack by an order of magnitude. */
 const MOST = 128
@@ -38,7 +37,7 @@ on average). The larger the batch, the longer and the less exact: four photograp
     const labels = args.wholes('class', 0, classes - 1) ?? paths.map((_, i) => defaultClass(settings, i, classes))
     if (labels.length !== paths.length)
       throw new DlgError('invalid-option', `--class has ${labels.length} classes for ${paths.length} images`)
-    const [{ readSquare }, { attackImages }] = await Promise.all([import('../read-image'), import('../attack-images')])
+    const [{ readSquare }, { attackImages }] = await Promise.all([import('../photographs'), import('../attack-images')])
     const secrets = paths.map((path, i) => ({ source: path, image: readSquare(path, size), label: labels[i] }))
     return attackImages({ command: 'batch', secrets, network: net }, settings, terminal)
   },

@@ -1,7 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
-import { BACKENDS } from '../backend'
 import type { Command } from '../command'
 import { flagsOf, OWN_DEFAULTS, readFlags } from '../flags'
+import { BACKENDS } from '../runtime'
 import { CHECKED } from '../training'
 
 /** What to run before dlg attack. */

@@ -5,7 +5,7 @@ import { attackOptions, PLAYED, playedSettings } from '../attack'
 import type { Command } from '../command'
 import { type CifarSet, cifar10, cifar100, cifarSample, readArchive } from '../data'
 import { without } from '../flags'
-import { NETWORK_OPTIONS, network } from '../network'
+import { NETWORK_OPTIONS, network } from '../photographs'
 import type { Terminal } from '../terminal'
 
 const SETS: Readonly<Record<'cifar100' | 'cifar10', CifarSet>> = { cifar100, cifar10 }

@@ -2,8 +2,7 @@ import { DlgError } from '../../errors/dlg-error'
 import { attackOptions, PLAYED, playedSettings } from '../attack'
 import type { Command } from '../command'
 import { without } from '../flags'
-import { NETWORK_OPTIONS, network } from '../network'
-import { classCount, defaultClass, imageSize, PHOTO_OPTIONS } from '../photo-options'
+import { classCount, defaultClass, imageSize, NETWORK_OPTIONS, network, PHOTO_OPTIONS } from '../photographs'
 
 /** The original's `--image`. */
 export const image: Command = {
@@ -37,7 +36,7 @@ sees a difference, below 20 dB the picture is another.`,
         `${args.positionals.length} images given; dlg image takes one${more.length > 0 ? ', dlg batch takes several' : ''}`,
       )
     // what it pulls in takes a while to load, and wrong input should be told at once
-    const [{ readSquare }, { attackImages }] = await Promise.all([import('../read-image'), import('../attack-images')])
+    const [{ readSquare }, { attackImages }] = await Promise.all([import('../photographs'), import('../attack-images')])
     const secrets = [{ source: path, image: readSquare(path, size), label }]
     return attackImages({ command: 'image', secrets, network: net }, settings, terminal)
   },

@@ -6,7 +6,7 @@ import * as g from '../../graph'
 export type Reduction = 'mean' | 'sum'
 
 /**
- * What the targets of a loss are, and so what unknown ones are searched as: `classes` are probabilities over the last
+ * The kind of targets that a loss compares. Unknown targets are searched as this kind: `classes` are probabilities over the last
  * axis (a soft-max of unknowns), `bits` lie in [0, 1] each (a sigmoid), `numbers` are any numbers.
  */
 export type TargetKind = 'classes' | 'bits' | 'numbers'
@@ -22,7 +22,7 @@ export interface Criterion {
    */
   loss(output: Node, target: Node): Node
   /**
-   * What every sample counts in a mean, [batch]: the mean is Σ loss / Σ weight over the batch. Default 1 each. A loss per
+   * The weight of every sample in a mean, [batch]: the mean is Σ loss / Σ weight over the batch. Default 1 each. A loss per
    * token gives sums as losses and numbers of tokens as weights.
    */
   weights?(output: Node, target: Node): Node

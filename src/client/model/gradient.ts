@@ -12,16 +12,16 @@ import type { ModelInput, OpenModel, Weight } from './model'
 export interface Training {
   readonly batchSize: number
   readonly criterion: Criteria
-  /** Of the outputs that have a loss. Default 1 each. */
+  /** Weights of the losses, for the outputs that have one. Default 1 each. */
   readonly lossWeights?: Each<number>
   readonly reduction: Reduction
   /** Whether the forward pass runs in training mode: batch statistics, dropout masks. */
   readonly training: boolean
 }
 
-/** What is told of a model's inputs before a trace, by name. */
+/** Per input, by name: its dtype, and whether it is known or searched. */
 export interface InputKinds {
-  /** What dtype the model sees. Default float32. */
+  /** The dtype that the model sees. Default float32. */
   readonly types?: ReadonlyMap<string, DataType>
   /** Inputs that are bound as parameters; the others move. */
   readonly known?: ReadonlySet<string>
@@ -40,10 +40,12 @@ export interface TracedGradient {
   readonly outputs: readonly TrainedOutput[]
   /** The first of them. */
   readonly output: Node
-  /** What each is compared with. */
+  /** The targets that each output is compared with. */
   readonly targets: readonly Node[]
   /** Σ weight · loss after reduction, and the penalties of the model's own regularizers: a scalar. */
   readonly loss: Node
+  /** The loss without these penalties. */
+  readonly dataLoss: Node
   readonly gradients: readonly Node[]
   /** Nodes of all weights, in the model's order. */
   readonly weightNodes: readonly Node<'parameter'>[]
@@ -107,7 +109,7 @@ export function traceGradient(
   const [data, output] = [inputs[0], outputs[0].node]
   return {
     ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained, trainedNodes },
-    ...{ outputs, output, targets, loss, gradients },
+    ...{ outputs, output, targets, loss, dataLoss: ofData, gradients },
   }
 }
 

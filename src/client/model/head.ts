@@ -2,9 +2,24 @@ import { type Node, unshaped } from '../../graph'
 
 /** The dense layer that makes the class scores: logits = features · weight + bias. Positions among the trained weights. */
 export interface ScoreLayer {
-  /** Of the [features, classes] matrix; undefined where the model keeps it as [classes, features]. */
+  /** Position of the [features, classes] matrix; undefined where the model keeps it as [classes, features]. */
   readonly weight?: number
   readonly bias?: number
+}
+
+/**
+ * The weight of the last dense layer where the model keeps it as [classes, features], as a position among the trained weights;
+ * undefined where it is kept the other way, or where there is no such layer.
+ */
+export function turnedWeight(logits: Node, trained: readonly Node[]): number | undefined {
+  const end = unshaped(logits)
+  for (const product of end.op === 'add' ? end.inputs : [end]) {
+    const inner = unshaped(product)
+    const factor = inner.op === 'matMul' ? unshaped(inner.inputs[1]) : undefined
+    const at = factor?.op === 'transpose' ? trained.indexOf(unshaped(factor.inputs[0])) : -1
+    if (at >= 0) return at
+  }
+  return undefined
 }
 
 /** Recognises the last dense layer from the shape of the graph, whatever the layers are called. */

@@ -41,7 +41,7 @@ export function lossOf(
   return g.reshape(weights ? g.div(g.sum(losses), g.sum(weights)) : g.mean(losses), [])
 }
 
-/** What every sample counts, [batch]; undefined where each counts 1. @throws DlgError `invalid-option` as {@link lossOf} */
+/** The weight of every sample, [batch]; undefined where each weight is 1. @throws DlgError `invalid-option` as {@link lossOf} */
 export function weightsOf(criterion: Criterion, output: Node, target: Node): Node | undefined {
   if (!criterion.weights) return undefined
   const weights = asked(criterion, 'weights', () => criterion.weights!(output, target))
@@ -49,7 +49,7 @@ export function weightsOf(criterion: Criterion, output: Node, target: Node): Nod
   return weights
 }
 
-/** What a criterion's method gives; whatever it throws becomes an error that names it. */
+/** Calls a method of a criterion. Anything it throws becomes an error that names the criterion. */
 function asked(criterion: Criterion, method: 'loss' | 'weights', ask: () => Node): Node {
   try {
     return ask()
@@ -83,7 +83,7 @@ function recorded(loss: LossFunction, output: Node, target: Node, captured: Capt
   })
 }
 
-/** What an output is compared with its targets by. */
+/** A loss that compares an output with its targets. */
 export type AnyCriterion = Criterion | LossFunction
 
 /** One criterion for every output, or one for each; a map may leave out outputs, which then have no loss. */

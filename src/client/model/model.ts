@@ -25,7 +25,7 @@ export interface NamedFunctionalModel {
   apply(inputs: NamedTensorMap, weights: NamedTensorMap): Tensor | NamedTensorMap
 }
 
-/** What can be attacked. */
+/** A model that can be attacked. */
 export type Model = LayersModel | FunctionalModel | NamedFunctionalModel
 
 /** One weight tensor of a model. */
@@ -59,6 +59,6 @@ export interface OpenModel {
   readonly layerOrder?: readonly string[]
   /** Runs the forward pass under a recorder, on recorded tensors; `nodes` are the weights' nodes, in order. */
   forward(recorder: Recorder, inputs: readonly Tensor[], nodes: readonly Node[], training: boolean): ModelOutput[]
-  /** What regularizers add to the loss of a step, scalars of the weights alone; undefined where there are none. */
+  /** The terms that regularizers add to the loss of a step: scalars of the weights alone. Undefined where there are none. */
   penalties?(recorder: Recorder, nodes: readonly Node[]): Node[]
 }

@@ -7,7 +7,7 @@ import * as g from '../../graph'
  */
 export type OutputKind = 'auto' | 'logits' | 'probabilities'
 
-/** What moves elements and does nothing else. */
+/** Operations that move elements and do nothing else. */
 const MOVES: ReadonlySet<Op> = new Set<Op>(['reshape', 'transpose', 'broadcast', 'slice', 'reverse', 'concat'])
 
 /**
@@ -37,7 +37,7 @@ function keepsRows(node: Node): boolean {
   return node.inputs.every((n) => n.shape[n.shape.length - 1] === node.shape[last])
 }
 
-/** What means of many terms may exceed 1 by. */
+/** By how much rounding may put a mean of many terms above 1. */
 const ROUNDING = 1e-9
 
 /**

@@ -14,10 +14,10 @@ export type WeightTensors = readonly (Tensor | PlainTensor)[] | NamedGradients
 /** By the weights' names, as an object or as the Map that files are read to. */
 export type SharedByName = NamedGradients | ReadonlyMap<string, Tensor | PlainTensor>
 
-/** What was shared: one tensor per trained weight, as a list in the model's order, or by the weights' names as an object or a Map. */
+/** Shared gradients: one tensor per trained weight, as a list in the model's order, or by the weights' names as an object or a Map. */
 export type SharedGradients = readonly (Tensor | PlainTensor)[] | SharedByName
 
-/** What kind of tensors are read, for error messages: a gradient, a delta. */
+/** A word for the tensors, for error messages: gradient, delta. */
 type Noun = string
 
 /** A Map as an object. @throws DlgError `invalid-gradients` for what is still to come */
@@ -26,7 +26,7 @@ export function weightTensors(shared: SharedGradients, what = 'the gradients'): 
   return shared instanceof Map ? Object.fromEntries(shared) : (shared as WeightTensors)
 }
 
-/** The same where a list would not say which is which. @throws DlgError `invalid-gradients` for a list, or for no gradients */
+/** Like {@link weightTensors}, where a list would not say which tensor is which. @throws DlgError `invalid-gradients` for a list, or for no gradients */
 export function namedGradients(shared: SharedByName): NamedGradients {
   const given = weightTensors(shared)
   if (typeof given === 'object' && given !== null && !Array.isArray(given) && !(given instanceof Tensor))

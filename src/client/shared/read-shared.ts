@@ -15,23 +15,25 @@ import { isUpdate, movedPart, readMovement, type SharedUpdate, type WeightUpdate
 import { gradientsIn, meanPosition } from './unroll'
 import type { UpdateSettings } from './update-options'
 
-/** What an attack matches, and at which weights. */
+/** The gradients that an attack matches, and the weights at which they were taken. */
 export interface Shared {
-  /** In the order of the trained weights. */
+  /** Gradients in the order of the trained weights. */
   readonly gradients: readonly Values[]
-  /** Of all weights, by parameter name. */
+  /** Values of all weights, by parameter name. */
   readonly weights: Map<string, Values>
   /**
    * Relative loss that is expected of the client's own data: gradients were stored as a type, weights are rounded to float32 after
    * every step.
    */
   readonly rounding: number
+  /** For each gradient, the squared norm that is expected to be lost of it in that way, in the gradients' own units. */
+  readonly lost: readonly number[]
 }
 
 /** How what was shared came about. */
 interface Sharing {
   readonly update: UpdateSettings | undefined
-  /** What was shared is this many times the gradient; `auto` where the factor is fitted later. */
+  /** The factor in what was shared: it is this many times the gradient. `auto` where the factor is fitted later. */
   readonly scale: 'auto' | number
   readonly batchSize: number
   readonly reduction: 'mean' | 'sum'
@@ -94,18 +96,18 @@ export function recogniseShared(
       const trained = weights.filter((w) => w.trainable)
       const gradients = await readGradients(shared, trained)
       const stored = precisionsOf(shared, trained)
-      const lost = gradients.reduce(
-        (sum, values, i) => sum + storageNorm(values, storedOr(values, stored[i], settings.precision)),
-        0,
+      const lost = gradients.map((values, i) => storageNorm(values, storedOr(values, stored[i], settings.precision)))
+      const rounding = lost.reduce((a, b) => a + b, 0) / Math.max(squaredNorm(gradients), Number.MIN_VALUE)
+      return withoutFactor(
+        { gradients, weights: await readWeights(weights, weightParameter), rounding, lost },
+        settings,
       )
-      const read = { gradients, weights: await readWeights(weights, weightParameter), rounding: 0 }
-      return withoutFactor({ ...read, rounding: lost / Math.max(squaredNorm(gradients), Number.MIN_VALUE) }, settings)
     },
   }
 }
 
 /** Takes a known factor out. @throws DlgError `invalid-gradients` where everything is zero */
-function withoutFactor({ gradients, weights, rounding }: Shared, { update, scale }: Sharing): Shared {
+function withoutFactor({ gradients, weights, rounding, lost }: Shared, { update, scale }: Sharing): Shared {
   if (squaredNorm(gradients) === 0)
     throw new DlgError(
       'invalid-gradients',
@@ -113,8 +115,12 @@ function withoutFactor({ gradients, weights, rounding }: Shared, { update, scale
         ? 'the weights before and after are the same: there is nothing to match'
         : 'every shared gradient is zero: there is nothing to match',
     )
-  if (scale === 'auto' || scale === 1) return { gradients, weights, rounding }
-  return { weights, rounding, gradients: gradients.map((values) => values.map((v) => v / scale)) }
+  if (scale === 'auto' || scale === 1) return { gradients, weights, rounding, lost }
+  return {
+    ...{ weights, rounding },
+    gradients: gradients.map((values) => values.map((v) => v / scale)),
+    lost: lost.map((v) => v / scale ** 2),
+  }
 }
 
 async function readUpdate(
@@ -137,12 +143,16 @@ async function readUpdate(
   const count = gradientsIn(update, batchSize, reduction)
   const decay = weightDecay * gradientsIn(update, batchSize, 'mean')
   const trained = model.weights.filter((w) => w.trainable)
-  const noise = rounded ? roundingNorm(trained.map(own), update.steps.length) : 0
+  const noise = trained.map((weight) => (rounded ? roundingNorm([own(weight)], update.steps.length) : 0))
   const gradients = trained.map((weight, i) => {
     const from = own(weight)
     const at = Float64Array.from(delta[i], (d, k) => from[k] + position * d)
     if (position > 0) weights.set(weightParameter(weight), at)
     return Float64Array.from(delta[i], (d, k) => (-d / learningRate - decay * at[k]) / count)
   })
-  return { gradients, weights, rounding: noise / squaredNorm(delta) }
+  return {
+    ...{ gradients, weights },
+    rounding: noise.reduce((a, b) => a + b, 0) / squaredNorm(delta),
+    lost: noise.map((v) => v / (learningRate * count) ** 2),
+  }
 }

@@ -91,9 +91,9 @@ function localGradients(
     if (!templates.has(size))
       templates.set(size, changed(placeholders(model, { ...training, batchSize: size }, kinds, traced)))
   const zeros = leaves.map(({ graph, shape }) => g.fill(graph, 0, shape))
-  /** Of the velocity without the part that λ θ₀ adds to it, and of all velocities so far. */
+  /** `velocity`: without its λθ₀ term. `moved`: the sum of all velocities so far. */
   let [velocity, moved] = [zeros, zeros]
-  /** How many times λ θ₀ is in each of them. */
+  /** How many times λθ₀ is in each of them. */
   let [decay, decayed] = [0, 0]
   for (const { start, size } of steps) {
     const weights = leaves.map((leaf, i) =>

@@ -1,12 +1,13 @@
 import { choice, count, invalid, knownNames, number, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { nameFlag, numberFlag, type OptionRecords, pickOptions, wholeFlag } from '../../options/option'
 
 /** How an update of several local steps is compared. */
 export type UpdateApproach = 'unrolled' | 'one-step' | 'surrogate'
 
 /** How the client came from the weights before to the weights after. */
 export interface UpdateOptions {
-  /** Of the client's SGD. Needed without `scale: 'auto'`, to unroll local steps, and for a weight decay. */
+  /** Learning rate of the client's SGD, above 0. Required without `scale: 'auto'`, to unroll local steps, and for a weight decay. */
   learningRate?: number
   /** Which way a `delta` points. Default `after-before`. */
   sign?: 'after-before' | 'before-after'
@@ -16,9 +17,9 @@ export interface UpdateOptions {
   epochs?: number
   /** How many steps the client takes, instead of `epochs`: it begins again where its samples end. */
   localSteps?: number
-  /** Of SGD with momentum: v ← momentum · v + g, from v = 0. In [0, 1), default 0. */
+  /** Momentum of the client's SGD: v ← momentum · v + g, from v = 0. In [0, 1), default 0. */
   momentum?: number
-  /** λ of SGD with weight decay: g + λ w. Default 0. */
+  /** Weight decay λ of the client's SGD: g + λ w. At least 0, default 0. */
   weightDecay?: number
   /** The client's optimizer. Only that of SGD can be undone; others are refused with the reason. */
   optimizer?: 'sgd'
@@ -31,7 +32,7 @@ export interface UpdateOptions {
   approach?: UpdateApproach
 }
 
-/** The same, decided and checked. */
+/** The options of an update, decided and checked. */
 export interface UpdateSettings {
   /** Undefined: any, which a fitted scale makes up for. */
   readonly learningRate: number | undefined
@@ -53,9 +54,68 @@ export interface LocalBatch {
 export const approximates = (update: UpdateSettings | undefined): boolean =>
   update !== undefined && update.approach !== 'unrolled' && update.steps.length > 1
 
-const NAMES = [
-  ...['learningRate', 'sign', 'batchSize', 'epochs', 'localSteps', 'momentum', 'weightDecay', 'optimizer', 'approach'],
-]
+const isPositive = (value: number): boolean => value > 0 && value < Infinity
+const isMomentum = (value: number): boolean => value >= 0 && value < 1
+const isDecay = (value: number): boolean => value >= 0 && value < Infinity
+
+const APPROACHES: readonly UpdateApproach[] = ['unrolled', 'one-step', 'surrogate']
+
+/** One record an option of an update. Where `default` is missing, `otherwise` says what stands for it. */
+export const UPDATE = {
+  learningRate: {
+    help: "learning rate of the client's SGD",
+    otherwise: 'none with scale auto and one step; else it must be given',
+    check: (rate: number, name: string) => number(name, rate, isPositive, 'a number above 0'),
+    flag: numberFlag(isPositive, 'a number above 0'),
+  },
+  sign: {
+    help: 'which way delta points: after-before, before-after',
+    otherwise: 'after-before',
+    check: (sign: 'after-before' | 'before-after', name: string) =>
+      choice(name, sign, ['after-before', 'before-after']),
+  },
+  batchSize: {
+    help: 'samples of each local step',
+    otherwise: 'all, which is one step an epoch',
+    check: (size: number, name: string) => count(name, size),
+    flag: { ...wholeFlag(1), name: 'local-batch-size' },
+  },
+  epochs: {
+    help: 'how many times the client reads its samples',
+    otherwise: '1',
+    check: (epochs: number, name: string) => count(name, epochs),
+    flag: wholeFlag(1),
+  },
+  localSteps: {
+    help: 'how many local steps, instead of epochs',
+    otherwise: 'those of the epochs',
+    check: (steps: number, name: string) => count(name, steps),
+    flag: wholeFlag(1),
+  },
+  momentum: {
+    help: "momentum of the client's SGD",
+    default: 0,
+    check: (momentum: number, name: string) => number(name, momentum, isMomentum, 'a number in [0, 1)'),
+    flag: numberFlag(isMomentum, 'a number in [0, 1)'),
+  },
+  weightDecay: {
+    help: "weight decay of the client's SGD",
+    default: 0,
+    check: (decay: number, name: string) => number(name, decay, isDecay, 'a number of at least 0'),
+    flag: numberFlag(isDecay, 'a number of at least 0'),
+  },
+  optimizer: {
+    help: "the client's optimizer: sgd; others cannot be undone",
+    default: 'sgd' as const,
+    check: requireSgd,
+  },
+  approach: {
+    help: 'how several local steps are compared: unrolled, or for the cost of one gradient surrogate, one-step',
+    default: 'unrolled' as UpdateApproach,
+    check: (approach: UpdateApproach, name: string) => choice(name, approach, APPROACHES),
+    flag: nameFlag<UpdateApproach>(APPROACHES),
+  },
+} as const satisfies OptionRecords<UpdateOptions>
 
 /**
  * @param samples how many the client has
@@ -68,33 +128,30 @@ export function updateOption(
   scaled: boolean,
 ): UpdateSettings | undefined {
   if (update === undefined) return undefined
-  knownNames('update', update, NAMES)
-  requireSgd(update.optimizer ?? 'sgd')
-  const { learningRate, sign, momentum = 0, weightDecay = 0 } = update
-  const approach = choice('update.approach', update.approach ?? 'unrolled', ['unrolled', 'one-step', 'surrogate'])
+  knownNames('update', update, Object.keys(UPDATE))
+  const { learningRate, sign, momentum, weightDecay, approach } = pickOptions(UPDATE, update, 'update.')
   const steps = localSteps(update, samples)
   const fitted = steps.length === 1 ? scaled : approach !== 'unrolled'
   const needed = weightDecay !== 0 || !fitted
-  if (learningRate !== undefined || needed)
-    number('update.learningRate', learningRate, (v) => v > 0 && v < Infinity, 'a number above 0')
+  if (needed) UPDATE.learningRate.check(learningRate as number, 'update.learningRate')
   return {
     learningRate,
-    sign: sign && (choice('update.sign', sign, ['after-before', 'before-after']) === 'after-before' ? 1 : -1),
-    momentum: number('update.momentum', momentum, (v) => v >= 0 && v < 1, 'a number in [0, 1)'),
-    weightDecay: number('update.weightDecay', weightDecay, (v) => v >= 0 && v < Infinity, 'a number of at least 0'),
+    sign: sign === undefined ? undefined : sign === 'after-before' ? 1 : -1,
+    momentum,
+    weightDecay,
     approach,
     steps,
   }
 }
 
 function localSteps({ batchSize, epochs, localSteps: given }: UpdateOptions, samples: number): LocalBatch[] {
-  const size = batchSize === undefined ? samples : count('update.batchSize', batchSize)
+  const size = batchSize ?? samples
   if (size > samples)
     throw invalid(`update.batchSize is ${size}, more than the ${samples} samples of batchSize; it must be at most that`)
   if (epochs !== undefined && given !== undefined)
     throw invalid('update has both epochs and localSteps, which say the same; give one')
   const perEpoch = Math.ceil(samples / size)
-  const steps = given === undefined ? perEpoch * count('update.epochs', epochs ?? 1) : count('update.localSteps', given)
+  const steps = given ?? perEpoch * (epochs ?? 1)
   if (steps < perEpoch)
     throw invalid(
       `${steps} local steps of ${size} samples never read some of the ${samples} of batchSize; take localSteps of at least ${perEpoch}, or a smaller batchSize`,
@@ -114,9 +171,9 @@ const UNDONE: Readonly<Record<string, string>> = {
     "with a velocity of zero at the start it is optimizer: 'sgd' with momentum: 0.9, say; with one of earlier rounds it is not known what was added",
 }
 
-function requireSgd(optimizer: unknown): void {
-  if (optimizer === 'sgd') return
+function requireSgd(optimizer: unknown, name: string): 'sgd' {
+  if (optimizer === 'sgd') return optimizer
   const reason = typeof optimizer === 'string' ? UNDONE[optimizer.toLowerCase().replace(/w$/, '')] : undefined
-  if (reason === undefined) throw invalid(`update.optimizer is ${show(optimizer)}; it must be 'sgd'`)
+  if (reason === undefined) throw invalid(`${name} is ${show(optimizer)}; it must be 'sgd'`)
   throw new DlgError('invalid-option', `a step of ${show(optimizer)} cannot be undone: ${reason}`)
 }

@@ -11,7 +11,7 @@ export interface ReadLimits {
   readonly maximumBytes?: number
 }
 
-/** What is read of a file of tensors, and how much it may take. */
+/** Which tensors of a file are read, and how much memory they may take. */
 export interface ReadOptions extends ReadLimits {
   /** Tensors that are left out: they are not unpacked, and nothing in them can refuse the file. */
   readonly ignore?: Ignore

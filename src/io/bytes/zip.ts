@@ -37,7 +37,7 @@ export interface ZipMember {
   readonly size: number
   /** As it lies in the archive. */
   readonly packed: Uint8Array
-  /** Of its bytes in the archive, its local header among them. */
+  /** Where its bytes begin in the archive, with its local header. */
   readonly begin: number
   readonly end: number
 }

@@ -1,6 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
 import type { Layer, TensorSpec } from './layer-groups'
 import { type Link, layerLinks } from './layer-links'
+import { type LayerOrder, parallelPair } from './layer-order'
 
 /** How archives and lists call tensors that nobody named. */
 const UNNAMED = /^(arr_)?\d+$/
@@ -32,13 +33,22 @@ const RECURRENT: typeof PLAIN = [
  * A scalar behind the running variance is num_batches_tracked, of which tfjs has none.
  *
  * @param tfjs the layers in the order of the model.
+ * @param among how these layers stand to each other: of two that are alike in parallel branches, the list does not say which comes first.
  * @throws DlgError `invalid-gradients` when a tensor does not fit its place, or the list has another length, saying how to
  * save it with names.
  */
 export function pairInOrder(
   list: readonly TensorSpec[],
   tfjs: readonly Layer[],
+  among: LayerOrder,
 ): { torch: Layer; tfjs: Layer; links: readonly Link[] }[] {
+  for (const alike of alikeLayers(tfjs)) {
+    const parallel = parallelPair(alike, among)
+    if (parallel)
+      throw misfit(
+        `no names to tell '${parallel.join("' from '")}' by, which are alike and lie in parallel branches: PyTorch and tfjs list those in different orders`,
+      )
+  }
   let at = 0
   const pairs = tfjs.map((layer) => {
     const order = layer.roles.has('recurrent_kernel') ? RECURRENT : PLAIN
@@ -56,6 +66,16 @@ export function pairInOrder(
   })
   if (at === list.length) return pairs
   throw misfit(`${list.length} tensors, and the model's layers have ${at} in PyTorch`)
+}
+
+/** Names of layers with the same roles and shapes. */
+function alikeLayers(layers: readonly Layer[]): string[][] {
+  const found = new Map<string, string[]>()
+  for (const { name, roles } of layers) {
+    const kind = JSON.stringify([...roles].map(([role, { shape }]) => [role, shape]))
+    found.set(kind, [...(found.get(kind) ?? []), name])
+  }
+  return [...found.values()]
 }
 
 const misfit = (what: string): DlgError =>

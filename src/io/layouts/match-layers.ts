@@ -1,6 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
 import type { Layer } from './layer-groups'
 import { type Link, layerLinks } from './layer-links'
+import { type LayerOrder, parallelPair } from './layer-order'
 
 interface Pair {
   readonly torch: Layer
@@ -11,9 +12,11 @@ interface Pair {
 /**
  * Pairs the layers of PyTorch and tfjs, in tfjs's order.
  *
- * Those in `map` are paired as it says. Of the rest, layers of one kind and shape are paired in order, where nothing else
- * would fit them.
+ * Those in `map` are paired as it says, and then those of equal names. Of the rest, layers of one kind and shape are paired in
+ * order, where nothing else would fit them and where the order is the same in both: in parallel branches it is not. PyTorch
+ * lists layers as they are declared, tfjs by their depth.
  *
+ * @param order how the layers of tfjs stand to each other
  * @throws DlgError `invalid-gradients` naming the layers that cannot be paired, or that could be in several ways.
  */
 export function matchLayers(
@@ -21,8 +24,10 @@ export function matchLayers(
   tfjs: readonly Layer[],
   map: Readonly<Record<string, string>>,
   sorted: boolean,
+  order: LayerOrder,
 ): Pair[] {
-  const mapped = Object.entries(map).map(([from, to]) => pairByName(torch, tfjs, from, to))
+  const given = Object.entries(map).map(([from, to]) => pairByName(torch, tfjs, from, to))
+  const mapped = [...given, ...pairsOfEqualNames(torch, tfjs, given)]
   const open = {
     torch: kindsOf(torch.filter((layer) => !mapped.some((pair) => pair.torch === layer))),
     tfjs: kindsOf(tfjs.filter((layer) => !mapped.some((pair) => pair.tfjs === layer))),
@@ -36,6 +41,14 @@ export function matchLayers(
     if (sources[0].length !== targets.length) throw uneven(sources[0], targets)
     const ordered = inModelOrder(sources[0], sorted)
     if (!ordered) throw ambiguous(sources[0], targets)
+    const parallel = parallelPair(
+      targets.map(({ name }) => name),
+      order,
+    )
+    if (parallel) throw branches(sources[0], targets, `tfjs's '${parallel.join("' and '")}' lie in parallel branches`)
+    const shortcut = targets.length > 1 && shortcutAmong(sources[0])
+    if (shortcut)
+      throw branches(sources[0], targets, `PyTorch's '${shortcut.name}' is by its name in a branch of its own`)
     targets.forEach((target, i) => {
       pairs.push({ torch: ordered[i], tfjs: target, links: layerLinks(ordered[i], target) ?? [] })
     })
@@ -43,6 +56,27 @@ export function matchLayers(
   const left = torch.find((layer) => !pairs.some((pair) => pair.torch === layer))
   if (left) throw strange(left, tfjs)
   return pairs.sort((a, b) => tfjs.indexOf(a.tfjs) - tfjs.indexOf(b.tfjs))
+}
+
+/** Layers of equal names that fit, where no other layer has the name; `.`, `/` and `-` count as `_`. */
+function pairsOfEqualNames(torch: readonly Layer[], tfjs: readonly Layer[], given: readonly Pair[]): Pair[] {
+  const plain = ({ name }: Layer): string => name.replace(/[./-]/g, '_')
+  const free = {
+    torch: torch.filter((layer) => !given.some((pair) => pair.torch === layer)),
+    tfjs: tfjs.filter((layer) => !given.some((pair) => pair.tfjs === layer)),
+  }
+  return free.tfjs.flatMap((target) => {
+    const sources = free.torch.filter((layer) => plain(layer) === plain(target))
+    const alone = sources.length === 1 && free.tfjs.filter((layer) => plain(layer) === plain(target)).length === 1
+    const links = alone ? layerLinks(sources[0], target) : undefined
+    return links ? [{ torch: sources[0], tfjs: target, links }] : []
+  })
+}
+
+/** A layer named as one of a shortcut, among others that are not. */
+function shortcutAmong(layers: readonly Layer[]): Layer | undefined {
+  const found = layers.filter(({ name }) => /(^|[._])(downsample|shortcut|skip|residual)([._\d]|$)/i.test(name))
+  return found.length < layers.length ? found[0] : undefined
 }
 
 /** Layers that nothing but their place and their name tells apart: the same roles and shapes. */
@@ -88,6 +122,13 @@ function ambiguous(torch: readonly Layer[], tfjs: readonly Layer[]): DlgError {
   return new DlgError(
     'invalid-gradients',
     `PyTorch's ${names(torch)} could be tfjs's ${names(tfjs)} in more than one way, and the file does not keep the model's order; say which with map: {'${torch[0].name}': '${tfjs[0].name}', …}`,
+  )
+}
+
+function branches(torch: readonly Layer[], tfjs: readonly Layer[], why: string): DlgError {
+  return new DlgError(
+    'invalid-gradients',
+    `PyTorch's ${names(torch)} could be tfjs's ${names(tfjs)} in more than one way: ${why}, which the two frameworks list in different orders; say which with map: {'${torch[0].name}': '${tfjs[0].name}', …}, or give the layers of tfjs PyTorch's names`,
   )
 }
 

@@ -5,18 +5,23 @@ import { type Ignore, ignores } from '../bytes/limits'
 import { isRecord } from '../bytes/untrusted'
 import type { NamedTensors } from '../tensors/stored-tensor'
 import { checkTensor, requireTensorMap, type TensorToWrite } from '../tensors/tensor-to-write'
+import { type ConventionDifference, conventionDifferences } from './conventions'
 import { type FlattenOrder, orderFlattened } from './flatten-order'
 import { type TensorSpec, tfjsLayers, torchLayers } from './layer-groups'
 import type { Link } from './layer-links'
+import { type LayerOrder, layerOrderOf } from './layer-order'
 import { linkToTfjs, linkToTorch } from './link-values'
 import { isList, pairInOrder } from './list-layers'
 import { matchLayers } from './match-layers'
+
+export type { ConventionDifference }
 
 /** How tensors of PyTorch are paired with weights of tfjs, where their names and shapes do not say it. */
 export interface LayoutOptions {
   /**
    * PyTorch's layers to tfjs's, such as `{ 'features.0': 'conv2d_Conv2D1' }`: names without `.weight` and `/kernel`. A
-   * recurrent module's cells are `lstm.l0`, `lstm.l0_reverse`. What is left out is paired by kind, shape and order.
+   * recurrent module's cells are `lstm.l0`, `lstm.l0_reverse`. What is left out is paired by equal names, then by kind, shape and
+   * order.
    */
   readonly map?: Readonly<Record<string, string>>
   /** What PyTorch flattens before a layer, as `{ 'fc.weight': [channels, height, width] }`. */
@@ -33,7 +38,7 @@ export interface LayoutOptions {
   readonly ignore?: Ignore
 }
 
-/** What became of one tensor. */
+/** How one tensor was moved between the layouts. */
 export interface LayoutDecision {
   readonly from: readonly string[]
   readonly to: readonly string[]
@@ -49,16 +54,27 @@ export interface ConvertedTensors {
   readonly mapping: readonly LayoutDecision[]
   /** The names of PyTorch's tensors that were left out. */
   readonly ignored: readonly string[]
+  /**
+   * Layers of the model whose shapes are PyTorch's and whose values may not be, such as a stride with `same` padding. Known where the
+   * targets have `layers`.
+   */
+  readonly differences: readonly ConventionDifference[]
 }
 
-/** A tf.LayersModel, or its weights' names and shapes in order. */
-export type TensorTargets = { readonly weights: readonly TensorSpec[] } | readonly TensorSpec[]
+/**
+ * A tf.LayersModel, or its weights' names and shapes in order. For gradients: `{ weights: model.trainableWeights, layers: model.layers }`,
+ * where `layers` tells which of them lie in parallel branches.
+ */
+export type TensorTargets =
+  | { readonly weights: readonly TensorSpec[]; readonly layers?: readonly object[] }
+  | readonly TensorSpec[]
 
 /**
  * PyTorch's tensors as those of a tfjs model.
  *
- * Layers are paired by kind and shape, and those of one kind and shape in order; names tell what a tensor is, never its
- * shape alone. Convolutions (plain, transposed, grouped, depthwise, of 1 to 3 axes), dense and embedding layers, batch and
+ * Layers of equal names are paired first. The others are paired by kind and shape, and those of one kind and shape in order.
+ * Layers that are alike in parallel branches have no order that both frameworks share, and are refused. Names tell what a tensor is,
+ * never its shape alone. Convolutions (plain, transposed, grouped, depthwise, of 1 to 3 axes), dense and embedding layers, batch and
  * layer norms, RNN and LSTM convert exactly. GRU does where the target has `reset_after`'s bias `[2, 3·units]`, which tfjs
  * itself lacks.
  *
@@ -66,7 +82,7 @@ export type TensorTargets = { readonly weights: readonly TensorSpec[] } | readon
  * layers, each with its parameters in PyTorch's order: weight, bias, running_mean, running_var, num_batches_tracked.
  *
  * @param tensors by name, as in `state_dict` or `named_parameters`.
- * @param targets the tfjs model; for gradients its trained weights alone: `model.trainableWeights`.
+ * @param targets the tfjs model; for gradients its trained weights alone: `{ weights: model.trainableWeights, layers: model.layers }`.
  * @throws DlgError `invalid-gradients` when layers cannot be paired, or could be in several ways, or two biases' gradients
  * differ; `invalid-option` for a wrong `map` or `flatten`; `invalid-data` for a malformed tensor.
  */
@@ -78,7 +94,7 @@ export function fromPyTorch(
   const values = valuesOf(options)
   const wanted = targetSpecs(targets)
   const { specs, ignored } = withoutBuffers(specsOf(tensors), tensors, options)
-  const links = linksBetween(specs, inLayerOrder(targets, wanted), options)
+  const links = linksBetween(specs, inLayerOrder(targets, wanted), options, layerOrderOf(targets))
   const converted = new Map(
     links.map((link) => {
       const precision = link.torch.map((name) => storedAs(tensors.get(name) ?? {})).reduce(coarser)
@@ -89,13 +105,14 @@ export function fromPyTorch(
     tensors: inOrder(converted, wanted),
     mapping: links.map((link) => ({ from: link.torch, to: [link.tfjs], layout: describe(link, values) })),
     ignored,
+    differences: conventionDifferences(targets),
   }
 }
 
 /**
  * The inverse of {@link fromPyTorch}: a tfjs model's tensors as those of a PyTorch module.
  *
- * Of an LSTM's or RNN's two biases, the first takes the weights and the second zeros; gradients go to both.
+ * An LSTM or RNN of PyTorch has two biases: the first takes the weights and the second zeros. Gradients go to both.
  * `num_batches_tracked` is left out.
  *
  * @param tensors by name, in the model's order.
@@ -110,7 +127,7 @@ export function toPyTorch(
   const values = valuesOf(options)
   const ignored = bufferNames(options)
   const specs = targetSpecs(targets).filter(({ name }) => !ignored(name))
-  const links = linksBetween(specs, specsOf(tensors), options)
+  const links = linksBetween(specs, specsOf(tensors), options, () => undefined)
   const shapes = new Map(targetSpecs(targets).map(({ name, shape }) => [name, shape as readonly number[]]))
   const converted = new Map(
     links.flatMap((link) =>
@@ -126,15 +143,21 @@ export function toPyTorch(
     ignored: targetSpecs(targets)
       .map(({ name }) => name)
       .filter(ignored),
+    differences: [],
   }
 }
 
-function linksBetween(torch: readonly TensorSpec[], tfjs: readonly TensorSpec[], options: LayoutOptions): Link[] {
+function linksBetween(
+  torch: readonly TensorSpec[],
+  tfjs: readonly TensorSpec[],
+  options: LayoutOptions,
+  order: LayerOrder,
+): Link[] {
   const { map = {}, flatten = {} } = options
   const inOrder = isList(torch.map(({ name }) => name)) && Object.keys(map).length === 0
   const pairs = inOrder
-    ? pairInOrder(torch, tfjsLayers(tfjs))
-    : matchLayers(torchLayers(torch), tfjsLayers(tfjs), map, isSorted(torch))
+    ? pairInOrder(torch, tfjsLayers(tfjs), order)
+    : matchLayers(torchLayers(torch), tfjsLayers(tfjs), map, isSorted(torch), order)
   return orderFlattened(pairs, flatten)
 }
 
@@ -146,7 +169,7 @@ const bufferNames = ({ ignore }: LayoutOptions): ((name: string) => boolean) => 
   return (name) => BUFFERS.test(name) || named(name)
 }
 
-/** What may be a parameter, and the names of what cannot be one. */
+/** Tensors that may be parameters, and the names of those that cannot be. */
 function withoutBuffers(
   all: readonly TensorSpec[],
   tensors: ReadonlyMap<string, TensorToWrite>,

@@ -17,7 +17,7 @@ export interface GifOptions {
   readonly scale?: number
 }
 
-/** Of all frames together: what is encoded is held whole. */
+/** The most pixels of all frames together, because the encoded film is held whole. */
 const MOST_PIXELS = 500_000_000
 
 /** The format stores sizes and delays (in hundredths of a second) as 16-bit numbers. */

@@ -49,7 +49,7 @@ const ARTIFACTS = [
   'trainingConfig',
 ]
 
-/** What such a file is, and the way to what is read here. */
+/** Says what such a file is, and how to get a file that is read here. */
 export const DISCO_MODEL = {
   is: 'a model as DISCO saves it, [kind, ModelArtifacts] in msgpack',
   way: 'in a program of DISCO, decode it, write its weights with serialization.weights.encode(model.weights), and its model.json with model.save of tfjs',

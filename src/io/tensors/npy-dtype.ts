@@ -45,7 +45,7 @@ const STORED: Readonly<Record<string, StoredDtype>> = {
   f8: 'float64',
 }
 
-/** What to do about the kinds of element that are no numbers here, by numpy's letter. */
+/** Advice for each kind of element that is no number here, by numpy's letter. */
 const REFUSED: Readonly<Record<string, string>> = {
   O: 'Python objects, a pickle, which can run code when it is read; save lists of arrays with np.savez(path, *arrays)',
   c: 'complex numbers; save real and imaginary part as two arrays',

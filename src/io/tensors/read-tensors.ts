@@ -128,7 +128,7 @@ function floatsOfSafetensors({ bytes, name }: Source): StoredTensor[] {
   })
 }
 
-/** What reading a tensor of an unknown type throws, with the way out. */
+/** The error for a tensor of an unknown type, with the way out. */
 function refusalOf(read: () => unknown): DlgError | undefined {
   try {
     read()

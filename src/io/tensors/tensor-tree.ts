@@ -71,7 +71,7 @@ function strange(name: string, message: string, type = 'no tensor'): StoredTenso
   }
 }
 
-/** What lies one level deeper than it should: a file of tensors, or tensors, in an entry of a message. */
+/** An entry of a message that holds a file of tensors, or tensors: one level too deep. */
 function envelope(value: unknown): string | undefined {
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`
   if (!Array.isArray(value) && !isRecord(value)) return undefined

@@ -12,9 +12,9 @@ export type ShardDtype = keyof typeof STORED_SIZES
 export interface TfjsWeight {
   readonly name: string
   readonly shape: number[]
-  /** Of the weight in the model. */
+  /** Type of the weight in the model. */
   readonly dtype: 'float32' | 'int32' | 'bool'
-  /** Of the elements in the shards. */
+  /** Type of the elements in the shards. */
   readonly stored: ShardDtype
   /** value = stored · scale + min, for the quantised types. */
   readonly scale: number

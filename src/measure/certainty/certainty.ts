@@ -6,23 +6,18 @@ import { sensitivityOf } from './sensitivity'
 /** What certainty is asked about. */
 export interface CertaintyProblem {
   /**
-   * R(x) = ‖g(x) − g(x₀)‖² / ‖g*‖² and ∇R at a point x, without priors, where x₀ is `point` and g* is what was shared. With g* in
-   * place of g(x₀), ∇²R would have a term in the residual g(x₀) − g*, which hides what moves little.
+   * ∇R at a point x, without priors: R(x) = ‖g(x) − g(x₀)‖² / ‖g*‖², where x₀ is `point` and g* is what was shared, in any norm. With
+   * g* in place of g(x₀), ∇²R would have a term in the residual g(x₀) − g*, which hides what moves little.
    *
    * Probabilities are unknowns of their own, not logits: the logits of a sure label do not move it.
    */
   readonly evaluate: EvaluateResidual
   /** x₀, where the search ended. */
   readonly point: Float64Array
-  /** The relative loss there: ‖g(x₀) − g*‖² / ‖g*‖². */
-  readonly residual: number
   /** Every unknown of the point, in groups one after the other. */
   readonly groups: readonly UnknownGroup[]
-  /**
-   * The precision of what was shared: the relative squared change of it that cannot be told from none. The residual at the
-   * point counts as well: the greater of both is the floor.
-   */
-  readonly precision: number
+  /** The relative squared change of what was shared that cannot be told from none. */
+  readonly floor: number
   /** How many numbers were shared: rounding of each is independent. */
   readonly numbers: number
   readonly seed?: number
@@ -31,19 +26,10 @@ export interface CertaintyProblem {
   /** Whether the work is to end, asked before every evaluation; what is complete by then is returned. */
   readonly cut?: () => boolean
   /**
-   * One search again, for error bars: g(x₀) with noise is what was shared, and the search begins near x₀. Gives its end, or
-   * undefined where the work was cut short.
+   * One search again, for error bars: noise of the size that what was shared has is added to it once more, and the search goes on
+   * from x₀. Gives its end, or undefined where the work was cut short.
    */
-  readonly resample?: (again: Resampling) => Promise<Float64Array | undefined>
-}
-
-/** What a repeated search is to do. */
-export interface Resampling {
-  /** Relative squared size of the noise: the precision of what was shared. */
-  readonly noise: number
-  /** The relative loss at which the search is to end, as the first one did: what it leaves open is part of the error. */
-  readonly until: number
-  readonly random: Random
+  readonly resample?: (random: Random) => Promise<Float64Array | undefined>
 }
 
 /** How far what was shared determines the unknowns around the point where a search ended. */
@@ -85,10 +71,9 @@ const DENSE_BUDGET = 1500
  * @returns undefined where the work was cut short before every unknown was looked at
  */
 export async function certaintyOf(problem: CertaintyProblem): Promise<Certainty | undefined> {
-  const { point, groups, residual, precision, seed = 1234 } = problem
+  const { point, groups, floor, seed = 1234 } = problem
   const budget = Math.min(problem.budget ?? Infinity, point.length <= MOST_DENSE ? DENSE_BUDGET : BUDGET)
   const curvature = curvatureAt({ ...problem, budget })
-  const floor = Math.max(precision, residual)
   const sensitivity = await sensitivityOf(curvature, floor, random(seed, 1))
   if (!sensitivity) return undefined
   const { estimate, undetermined: silent } = sensitivity
@@ -111,23 +96,26 @@ export async function certaintyOf(problem: CertaintyProblem): Promise<Certainty 
 }
 
 /** Ends of the bootstrap. */
-const DRAWS = 8
+export const DRAWS = 12
 
-/** √mean (end − point)² over the draws (parametric bootstrap: Efron, Tibshirani 1993, chapter 6.5). */
-async function errorBars({
-  point,
-  precision,
-  residual,
-  resample,
-  seed = 1234,
-}: CertaintyProblem): Promise<Float64Array | undefined> {
+/**
+ * Half of Student's 95.4 % quantile at 12 degrees of freedom: a spread of 12 ends is not known exactly, and twice the bar is to
+ * cover what two standard deviations would.
+ */
+const FEW = 2.23 / 2
+
+/**
+ * √mean (end − point)² over the draws (parametric bootstrap: Efron, Tibshirani 1993, chapter 6.5). The mean is taken around the
+ * point and not around that of the ends: how far the search would still have gone is part of the error.
+ */
+async function errorBars({ point, resample, seed = 1234 }: CertaintyProblem): Promise<Float64Array | undefined> {
   const squares = new Float64Array(point.length)
   for (let draw = 0; draw < DRAWS; draw++) {
-    const end = await resample!({ noise: precision, until: precision + residual, random: random(seed, 3, draw) })
+    const end = await resample!(random(seed, 3, draw))
     if (!end) return undefined
     for (let i = 0; i < end.length; i++) squares[i] += (end[i] - point[i]) ** 2 / DRAWS
   }
-  return squares.map(Math.sqrt)
+  return squares.map((v) => FEW * Math.sqrt(v))
 }
 
 /** A search does not move what is free, so its bar is that of a uniform distribution over as far as it can move. */

@@ -181,9 +181,10 @@ async function weakDirections(
   if (!straight) return undefined
   let found = candidatesIn(straight, numbers)
   if (found.some(({ rounding }) => rounding > floor) && curvature.left >= 2 * below.length) {
-    const curved = await weakBlock(curvature, rough.corrected, strong, SHORT, true)
+    const curved = await weakBlock(curvature, straight.corrected, strong, SHORT, true)
     if (!curved) return undefined
-    found = candidatesIn(curved, numbers)
+    // the longer step has the better correction
+    found = candidatesIn({ ...curved, corrected: straight.corrected }, numbers)
   }
   const isFree = ({ direction, rounding }: Candidate) =>
     direction.sensitivity <= Math.max(floor, Math.min(rounding, MOST_ROUNDING))

@@ -45,7 +45,8 @@ const decide = (
   criterion = 'crossEntropy',
 ): LabelDecision => infer().decide({ head, classes, batchSize, criterion })
 
-const inferred = (labels: number[], rule: string, confidence = 1): LabelDecision => ({
+/** @param confidence 1/2 where the layer's own values are not known, so that nothing can be tested */
+const inferred = (labels: number[], rule: string, confidence = 0.5): LabelDecision => ({
   ...{ kind: 'known', labels, inferred: { rule, confidence } },
 })
 

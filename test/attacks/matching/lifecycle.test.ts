@@ -62,6 +62,16 @@ describe.each(['cpu', 'wasm'])('on tfjs %s', (backend) => {
     leak.dispose()
   })
 
+  it('leaves a mask beside them after a match, which dispose() frees too', async () => {
+    const leak = await attack({ optimizer: 'lbfgs', iterations: 100, certainty: 'bars' })
+    expect(leak.status).toBe('converged')
+    // data, label probabilities, the mask and the bars
+    expect(tf.memory().numTensors).toBe(numTensors + 4)
+    expect(leak.certainty!.undetermined.data).toMatchObject({ shape: [1, 6, 6, 1], dtype: 'bool' })
+    leak.dispose()
+    leak.dispose()
+  })
+
   it("changes nothing of the caller's", async () => {
     const before = { weights: bytes(model.getWeights()), shared: bytes(Object.values(shared)) }
     const prediction = tf.tidy(() => bytes([model.predict(x) as tf.Tensor]))
@@ -130,7 +140,7 @@ describe('restarts', () => {
   })
 
   it('end with the first that converges', async () => {
-    const leak = await attack({ restarts: 3, tolerance: 0.9 })
+    const leak = await attack({ restarts: 3, tolerance: 0.9, certainty: false })
     expect(leak.status).toBe('converged')
     expect(leak.trials).toHaveLength(1)
     leak.dispose()

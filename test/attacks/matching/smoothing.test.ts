@@ -4,7 +4,7 @@ import { layers, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
 import { type FunctionalModel, type LeakageOptions, reference } from '../../../src'
 import { leakageOptions } from '../../../src/attacks/matching/options'
-import { smoothed, smoothedClient } from '../../../src/attacks/matching/smoothing'
+import { type Kink, smoothed, smoothedClient } from '../../../src/attacks/matching/smoothing'
 import { type TracedGradient, traceGradient } from '../../../src/client/model/gradient'
 import type { Model } from '../../../src/client/model/model'
 import { openModel } from '../../../src/client/model/open-model'
@@ -43,16 +43,20 @@ function weighed(size: number, f: (x: tf.Tensor) => tf.Tensor): TracedGradient {
 
 /** The smoothed output of f, its first derivative along the data and its second, all summed up by ones, in float64. */
 async function smooth(f: (x: tf.Tensor) => tf.Tensor, x: ArrayLike<number>, beta: number): Promise<number[][]> {
-  const { output, data, sharpness } = smoothed(weighed(x.length, f))
+  const { output, data, sharpness, kinks } = smoothed(weighed(x.length, f))
   const [first] = g.grad(g.sum(output), [data])
   const [second] = g.grad(g.sum(first), [data])
   const program = { inputs: [data, sharpness], outputs: [output, first, second] }
-  const found = await evaluate(reference(), program, new Map([['weight w', Float64Array.of(1)]]), [
+  const found = await evaluate(reference(), program, new Map([['weight w', Float64Array.of(1)], ...unscaled(kinks)]), [
     Float64Array.from(x),
     Float64Array.of(beta),
   ])
   return found.map((values) => [...values])
 }
+
+/** Every kink at a scale of 1. */
+const unscaled = (kinks: readonly Kink[]) =>
+  kinks.map(({ parameter }) => [parameter.attributes.name, Float64Array.of(1)] as const)
 
 const sigmoid = (v: number): number => 1 / (1 + Math.exp(-v))
 
@@ -206,13 +210,69 @@ function parametersOf(model: Model, { graph: _, captured, output }: TracedGradie
   return new Map([...all, ...weights, ['target', uniform(g.sizeOf(output.shape), -1, 1, 9)]])
 }
 
+/** Mean squared deviation from the mean. */
+function variance(values: ArrayLike<number>): number {
+  const all = Array.from(values)
+  const mean = all.reduce((a, b) => a + b) / all.length
+  return all.reduce((sum, v) => sum + (v - mean) ** 2, 0) / all.length
+}
+
+describe('the scale of a kink', () => {
+  const scales = async (f: (x: tf.Tensor) => tf.Tensor, x: Float64Array): Promise<number[]> => {
+    const { data, kinks } = smoothed(weighed(x.length, f))
+    const program = { inputs: [data], outputs: kinks.map((kink) => kink.variance) }
+    const found = await evaluate(reference(), program, new Map([['weight w', Float64Array.of(1)]]), [x])
+    return found.map(([v]) => v)
+  }
+  const x = uniform(48, -1, 2, 8)
+
+  it('is the spread of what is compared', async () => {
+    const [relu] = await scales(tf.relu, x)
+    expect(relu).toBeCloseTo(variance(x), 9)
+    const [abs, again] = await scales((t) => tf.relu(tf.add(tf.abs(tf.mul(t, 3)), 5)), x)
+    expect(abs).toBeCloseTo(9 * variance(x), 6)
+    expect(again).toBeCloseTo(variance(x.map((v) => Math.abs(3 * v))), 6)
+  })
+
+  it('is that of the whole image in max-pooling, pads or none', async () => {
+    for (const padding of ['same', 'valid'] as const) {
+      const pool = (t: tf.Tensor) =>
+        tf.reshape(tf.maxPool(tf.reshape(t, [1, 4, 4, 3]) as tf.Tensor4D, 3, 2, padding), [1, -1])
+      const found = await scales(pool, x)
+      expect(found.length).toBeGreaterThan(1)
+      for (const v of found) expect(v).toBeCloseTo(variance(x), 9)
+    }
+  })
+
+  it('makes one sharpness suit weights of any size', async () => {
+    const at = async (size: number): Promise<number[]> => {
+      const f = (t: tf.Tensor) => tf.div(tf.leakyRelu(tf.mul(tf.relu(tf.mul(t, size)), size)), size * size)
+      const { output, data, sharpness, kinks } = smoothed(weighed(x.length, f))
+      const factors = (await scales(f, x)).map((v) => Float64Array.of(1 / Math.sqrt(v)))
+      const parameters = new Map([
+        ['weight w', Float64Array.of(1)],
+        ...kinks.map(({ parameter }, i) => [parameter.attributes.name, factors[i]] as const),
+      ])
+      const program = { inputs: [data, sharpness], outputs: [output] }
+      return [...(await evaluate(reference(), program, parameters, [x, Float64Array.of(2)]))[0]]
+    }
+    expect(relativeError(await at(30), await at(1))).toBeLessThan(1e-6)
+    expect(
+      relativeError(
+        await at(1),
+        Array.from(x, (v) => Math.max(v, 0)),
+      ),
+    ).toBeGreaterThan(1e-2)
+  })
+})
+
 describe('a network whose kinks are rounded off', () => {
   it('has the gradient of the network itself in the limit, and its derivative, pads and all', async () => {
     const model = pooled()
     const real = traced(model, meanSquared)
     const soft = smoothed(real)
     const x = uniform(49, 0, 1, 3)
-    const parameters = parametersOf(model, real)
+    const parameters = new Map([...parametersOf(model, real), ...unscaled(soft.kinks)])
     const pull = ({ gradients, data }: TracedGradient) =>
       g.grad(gradients.map((n) => g.inner(n, n)).reduce(g.add), [data])
     const at = (gradient: TracedGradient, more: g.Node<'input'>[], values: number[]) => {
@@ -234,7 +294,7 @@ describe('a network whose kinks are rounded off', () => {
   it('has derivatives that agree with differences of its gradient', async () => {
     const model = pooled()
     const soft = smoothed(traced(model, meanSquared))
-    const parameters = parametersOf(model, soft)
+    const parameters = new Map([...parametersOf(model, soft), ...unscaled(soft.kinks)])
     const squares = soft.gradients.map((n) => g.inner(n, n)).reduce(g.add)
     const program = {
       inputs: [soft.data, soft.sharpness],
@@ -287,6 +347,7 @@ describe('a network whose kinks are rounded off', () => {
     const parameters = new Map<string, Float32Array | Float64Array>([
       ...Object.entries(weights).map(([name, w]) => [`weight ${name}`, w.dataSync<'float32'>()] as const),
       ['target', Float64Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1)] as const,
+      ...unscaled(soft.kinks),
     ])
     const x = uniform(15, -1, 1, 4)
     const run = (outputs: readonly g.Node[], beta?: number) =>

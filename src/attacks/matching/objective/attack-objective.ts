@@ -1,13 +1,16 @@
 import { knownParameter, type TracedGradient } from '../../../client/model/gradient'
 import type { OpenModel } from '../../../client/model/model'
+import { scoresOf } from '../../../client/model/scores'
 import type { Target } from '../../../client/target'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph'
-import type { Program, Values } from '../../../runtime/runtime'
+import { residualProgram } from '../../../measure/certainty/shared-residual'
+import { evaluate, type Program, type Values } from '../../../runtime/runtime'
+import { withClosedForm } from '../closed-form'
 import type { Settings } from '../options'
 import type { Point, TracedTarget } from '../point'
-import { smoothedClient } from '../smoothing'
-import { startPoint, withClosedForm } from '../start'
+import { type SmoothedGradient, smoothedClient } from '../smoothing'
+import { startPoint } from '../start'
 import type { Targets } from '../targets/targets'
 import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective'
 import { defaultPriors } from './prior'
@@ -32,6 +35,10 @@ export interface AttackObjective {
   readonly priorWeight: number | undefined
   /** Relative loss that rounding leaves of the client's own data. */
   readonly rounding: number
+  /** Of each shared gradient, the squared norm that rounding is expected to have taken. */
+  readonly lost: readonly number[]
+  /** What was shared. */
+  readonly shared: readonly Values[]
   /** The objective without priors in units of the relative loss. */
   readonly objectivePerLoss: number
   /** What certainty is computed from. Built when it is asked for. */
@@ -43,12 +50,17 @@ export interface AttackObjective {
  * sigmoid turns into targets.
  */
 export interface UnconstrainedPrograms {
-  /** The distance without priors, as an objective: its value, the distance, and one derivative per unknown. */
-  readonly objective: Program
   /** The client's gradient, one output per trained weight. */
   readonly gradients: Program
-  /** The factor that brings it closest to the shared one. */
-  readonly scale: Program
+  /** The distance without priors, as an objective: its value, the distance, and one derivative per unknown. */
+  readonly objective: Program
+  /** The plain residual of what was shared and its derivatives; see `residualProgram`. */
+  residual(fitsFactor: boolean): Program
+  /**
+   * Of the searched inputs alone: for each searched target, what the model itself gives. There the gradient is zero, if the loss is
+   * a cross-entropy or a squared error without penalties.
+   */
+  readonly believed: Program
 }
 
 /**
@@ -61,9 +73,10 @@ export async function objectiveOf(
   { targets, traced, point }: TracedTarget,
   settings: Settings,
 ): Promise<AttackObjective> {
-  const { model, gradients, weights, rounding, known, searched } = target
+  const { model, gradients, weights, rounding, lost, known, searched } = target
   // a prior is what tells the samples of a batch apart, and one image comes out cleaner for it
-  const priors = settings.priors ?? defaultPriors(traced.data.shape, settings.prior)
+  const started = await withClosedForm(settings, traced, target)
+  const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior)
   const programOf = (client: TracedGradient) => objectiveProgram(client, point.unknowns, settings.distance, priors)
   const program = programOf(traced)
   requireSmooth(model, searched, program)
@@ -85,15 +98,20 @@ export async function objectiveOf(
     ...known.map((input) => [knownParameter(input), input.values] as const),
     ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
   ])
-  const start = await startPoint(withClosedForm(settings, traced, target.dataGradients), point.inputs, point.targets)
+  const start = await startPoint(started, point.inputs, point.targets)
+  if (soft) {
+    const scales = await scalesAt(await start(0), soft, point, parameters, settings)
+    for (const [i, { parameter }] of soft.kinks.entries())
+      parameters.set(parameter.attributes.name, Float64Array.of(1 / scales[i]))
+  }
   const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
   const objectivePerLoss = weight * unit
   const unconstrained = () => unconstrainedPrograms(traced, targets, settings)
   return {
-    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding },
-    ...{ objectivePerLoss, unconstrained },
+    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding, lost },
+    ...{ shared: gradients, objectivePerLoss, unconstrained },
   }
 }
 
@@ -107,10 +125,32 @@ function unconstrainedPrograms(
   const unknowns = [...traced.inputs, ...free]
   const gradients = g.substitute(traced.gradients, new Map(searched.map(({ node }, i) => [node, free[i]])))
   return {
-    objective: objectiveProgram({ ...traced, gradients }, unknowns, distance, []),
     gradients: { inputs: unknowns, outputs: gradients },
-    scale: { inputs: unknowns, outputs: [fittingScale(gradients, sharedNodes(traced))] },
+    objective: objectiveProgram({ ...traced, gradients }, unknowns, distance, []),
+    residual: (fitsFactor) => residualProgram(gradients, unknowns, fitsFactor),
+    believed: { inputs: traced.inputs, outputs: searched.map(believedBy) },
   }
+}
+
+/** The scale of every kink at a point: a standard deviation, and 1 where there is none. */
+async function scalesAt(
+  at: Float64Array,
+  { kinks }: SmoothedGradient,
+  { unknowns, partsOf }: Point,
+  parameters: ReadonlyMap<string, Values>,
+  { runtime }: Settings,
+): Promise<number[]> {
+  const program = { inputs: unknowns, outputs: kinks.map(({ variance }) => variance) }
+  const variances = kinks.length === 0 ? [] : await evaluate(runtime, program, parameters, partsOf(at))
+  return variances.map(([variance]) => (variance > 0 && Number.isFinite(variance) ? Math.sqrt(variance) : 1))
+}
+
+/** What a model gives for targets, in the same form. */
+function believedBy({ kind, output: { node } }: Targets): g.Node {
+  if (kind === 'numbers') return node
+  const scores = scoresOf(node, kind === 'bits' ? 'sigmoid' : 'softmax', 'auto')
+  if (!scores) return node
+  return kind === 'bits' ? g.sigmoid(scores) : g.softmax(scores)
 }
 
 const withInput = ({ inputs, outputs }: Program, input: g.Node<'input'>): Program => ({

@@ -12,6 +12,8 @@ export interface Distance {
    * matched and 0 everything. Default 1.
    */
   unit?(shared: readonly Values[]): number
+  /** Whether it does not see a common factor of the gradients. Default false. */
+  readonly factorFree?: boolean
 }
 
 const total = (nodes: readonly Node[]): Node => nodes.reduce(g.add)
@@ -40,6 +42,7 @@ export function l2(): Distance {
 export function cosine(): Distance {
   return {
     name: 'cosine',
+    factorFree: true,
     measure(gradients, shared) {
       const norm = (nodes: readonly Node[]) => g.sqrt(total(nodes.map((n) => g.inner(n, n))))
       const [size, sharedSize] = [norm(gradients), norm(shared)]

@@ -11,6 +11,7 @@ export function fittingScale(gradients: readonly Node[], shared: readonly Node[]
 /** A distance that does not see a common factor, of either sign: gradients are compared after the factor that fits best. */
 export const scaleFree = (distance: Distance): Distance => ({
   name: `${distance.name} at any scale`,
+  factorFree: true,
   measure(gradients, shared) {
     const scale = fittingScale(gradients, shared)
     return distance.measure(

@@ -188,7 +188,7 @@ export const SEARCH = {
   },
   certainty: {
     help: 'after a match, how far what was shared determines the data: true, false, bars (with error bars)',
-    default: false as boolean | 'bars',
+    default: true as boolean | 'bars',
     check(value: boolean | 'bars', name: string): boolean | 'bars' {
       if (typeof value === 'boolean' || value === 'bars') return value
       throw invalid(`${name} is ${show(value)}; it must be true, false or 'bars'`)

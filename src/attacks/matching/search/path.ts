@@ -4,7 +4,7 @@ import type { SearchSettings } from './search'
 export interface Path {
   /** Factor of the weight of all priors. */
   easing(iteration: number): number
-  /** β, where the network's kinks are rounded off over a width of about 1/β; undefined for the network itself. */
+  /** β, where the network's kinks are rounded off over a width of about 1/β of their scales; undefined for the network itself. */
   sharpness(iteration: number): number | undefined
 }
 
@@ -12,7 +12,7 @@ export interface Path {
 export const steady = (easing: number): Path => ({ easing: () => easing, sharpness: () => undefined })
 
 /** β at the first iteration, and where the network itself takes over. */
-const [DULL, SHARP] = [10, 640]
+const [DULL, SHARP] = [2, 128]
 
 /** Part of the iterations for which the network is smoothed. */
 const SMOOTH = 0.95

@@ -61,7 +61,7 @@ export interface Objective {
   /**
    * The objective for the network with its kinks rounded off; there where the search is a homotopy.
    *
-   * @param sharpness β: kinks are rounded off over a width of about 1/β
+   * @param sharpness β: kinks are rounded off over a width of about 1/β of their scales
    */
   readonly smoothed?: (point: Float64Array, easing: number, sharpness: number) => Promise<AttackEvaluation>
 }

@@ -25,10 +25,20 @@ export interface Targets {
   read(part: Float64Array): Float32Array
 }
 
-/** Known targets as they are, or what the label strategy decides. @throws DlgError `labels`, `invalid-data` */
-export function chooseTargets(output: TrainedOutput, choice: ReadChoice, target: Target): Targets {
+/**
+ * Known targets as they are, or what the label strategy decides.
+ *
+ * @param all the outputs with a loss
+ * @throws DlgError `labels`, `invalid-data`
+ */
+export function chooseTargets(
+  output: TrainedOutput,
+  choice: ReadChoice,
+  target: Target,
+  all: readonly TrainedOutput[],
+): Targets {
   if (!('decide' in choice)) return knownTargets(output, targetRows(choice, output))
-  const decision = decideLabels(choice, output, target)
+  const decision = decideLabels(choice, output, target, all)
   switch (decision?.kind) {
     case 'joint': {
       const kind = decision.as ?? targetKind(output)

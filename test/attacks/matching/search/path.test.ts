@@ -9,11 +9,11 @@ import { objective, searchWith, walk } from './objectives'
 describe('the path of a homotopy', () => {
   const path = homotopy({ iterations: 200, priorEasing: 0.25 })
 
-  it('sharpens from 10 to 640 by equal factors, and ends with the network itself', () => {
-    expect(path.sharpness(0)).toBe(10)
-    expect(path.sharpness(95)).toBeCloseTo(80, 9)
+  it('sharpens from 2 to 128 by equal factors, and ends with the network itself', () => {
+    expect(path.sharpness(0)).toBe(2)
+    expect(path.sharpness(95)).toBeCloseTo(16, 9)
     expect(path.sharpness(189)! / path.sharpness(188)!).toBeCloseTo(64 ** (1 / 190), 9)
-    expect(path.sharpness(189)).toBeLessThan(640)
+    expect(path.sharpness(189)).toBeLessThan(128)
     for (const iteration of [190, 199, 200]) expect(path.sharpness(iteration)).toBeUndefined()
   })
 

@@ -4,6 +4,27 @@ import { DlgError } from '../errors/dlg-error'
 import { loadOnnxRuntimeNode } from '../runtime/onnx/node'
 import type { Terminal } from './terminal'
 
+export const BACKENDS = ['cpu', 'wasm'] as const
+
+/** Loads a tfjs backend, which is a peer package, and makes it the active one. */
+export async function useBackend(name: (typeof BACKENDS)[number]): Promise<void> {
+  // tfjs advertises its native backend at its first use in Node
+  tf.env().set('IS_NODE', false)
+  const module = `@tensorflow/tfjs-backend-${name}`
+  try {
+    await import(module)
+  } catch (cause) {
+    throw new DlgError(
+      'runtime',
+      `--backend ${name} needs ${module}, which cannot be loaded; install it with: npm install ${module}@${tf.version_core}`,
+      { cause },
+    )
+  }
+  // its threads are for browsers
+  if (name === 'wasm') tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
+  if (!(await tf.setBackend(name))) throw new DlgError('runtime', `--backend ${name} does not start on this machine`)
+}
+
 /**
  * Says on stderr, before a search, that it will run on tfjs's cpu backend because onnxruntime-node is missing. Whoever names a
  * runtime or another backend has chosen, and is told nothing. JSON on stdout stays as it is.

@@ -1,0 +1,110 @@
+import type { Target } from '../../client/target'
+import type { PlainTargets } from '../../client/target-values'
+import { fittedFactor } from '../../measure/certainty/shared-residual'
+import { differenceOf, factorOf, gradientsAt, RESIDUAL } from '../../measure/residual'
+import { normOf, transposed } from '../../numbers/norms'
+import { random } from '../../numbers/random'
+import type { Values } from '../../numbers/values'
+import type { DenseGradient } from './dense-gradient'
+import type { DenseLayer } from './first-dense'
+import { AGREEMENT, invertDense } from './invert-dense'
+
+/** What recomputation says about data that were read from the gradient of the first dense layer. */
+export interface Certificate {
+  /**
+   * The larger of two relative distances ‖g − g*‖ / ‖g*‖: over everything that was shared, and over the first layer alone, whose
+   * gradient may be a small part of the whole.
+   */
+  readonly residual: number
+  /** The residual up to which what was shared cannot tell two gradients apart. */
+  readonly floor: number
+  /** Whether the gradient of the data is the shared one to the floor. */
+  readonly holds: boolean
+  /** What the gradient of the data must be multiplied by to be the shared one to the floor; undefined where no factor does it. */
+  readonly factor: number | undefined
+  /** Whether a mixture of two samples near the data would have been told from one sample, by its neurons or by its residual. */
+  readonly showsMixtures: boolean
+}
+
+/** Trial mixtures. */
+const MIXTURES = 3
+/** How far the two samples of a trial mixture are from the data, in root mean squares of the data. */
+const SPREAD = 0.25
+/** A mixture shows where it is this many times further off than what counts as agreement. */
+const CLEAR = 4
+
+/** Deviation of the neurons, and residual, that the precision of what was shared explains. */
+export const roundingOf = ({ rounding }: Target) => {
+  const lost = 4 * Math.sqrt(rounding)
+  return { agreement: Math.min(0.5, Math.max(AGREEMENT, lost)), floor: Math.min(0.5, Math.max(RESIDUAL, lost)) }
+}
+
+/** The gradient of the layer among gradients in the order of the trained weights. */
+export function gradientOf(layer: DenseLayer, gradients: readonly Values[]): DenseGradient {
+  const [weight, bias] = [gradients[layer.weight], gradients[layer.bias]]
+  return {
+    bias,
+    weight: layer.transposed ? transposed(weight, bias.length, weight.length / bias.length) : weight,
+  }
+}
+
+/**
+ * Recomputes the gradient of data that were read in closed form, and tries whether the same steps would tell mixtures.
+ *
+ * That the gradient is the shared one does not say that it is of one sample: where a model says nearly the same of all
+ * samples with a label, the gradient of several is that of their mean, to the last bit that was shared. So the gradients
+ * at x + δ and x − δ are averaged, read in closed form and recomputed in the same way. A certificate needs that this shows.
+ *
+ * @param targets of each output with a loss
+ * @throws DlgError `invalid-data` for targets that do not fit the outputs
+ */
+export async function certify(
+  target: Target,
+  layer: DenseLayer,
+  input: Values,
+  targets: readonly PlainTargets[],
+): Promise<Certificate> {
+  const { agreement, floor } = roundingOf(target)
+  const { normal } = random(1, 0x6d6978)
+  const rms = normOf([input]) / Math.sqrt(input.length) || 1
+  const steps = Array.from({ length: MIXTURES }, () =>
+    Float64Array.from({ length: input.length }, () => SPREAD * rms * normal()),
+  )
+  const moved = (step: Float64Array, sign: number) => [Float64Array.from(input, (v, i) => v + sign * step[i])]
+  const dataGradientsAt = async (data: readonly Values[][]) =>
+    (await gradientsAt(target, data, targets)).map((found) => withoutPenalties(target, found))
+  const [own, ...others] = await dataGradientsAt([
+    [input],
+    ...steps.flatMap((step) => [moved(step, 1), moved(step, -1)]),
+  ])
+  const residual = distanceOf(own, target.dataGradients, layer, factorOf(target, own))
+  const mixtures = steps.map((_, k) =>
+    others[2 * k].map((values, i) => Float64Array.from(values, (v, j) => (v + others[2 * k + 1][i][j]) / 2)),
+  )
+  const read = mixtures.map((mixture) => invertDense(gradientOf(layer, mixture), agreement))
+  // the neurons alone tell some mixtures; the others are recomputed
+  const unseen = read.map(({ deviation }) => deviation <= CLEAR * agreement)
+  const alike = [...unseen.keys()].filter((k) => unseen[k] && read[k].input)
+  const again = await dataGradientsAt(alike.map((k) => [read[k].input!]))
+  const hidden = again.some((found, n) => distanceOf(found, mixtures[alike[n]], layer) <= CLEAR * floor)
+  const holds = residual <= floor
+  const fitted = fittedFactor(own, target.dataGradients)
+  const factor = holds || distanceOf(own, target.dataGradients, layer, fitted) <= floor ? fitted : undefined
+  return { residual, floor, holds, factor, showsMixtures: !hidden }
+}
+
+/** A gradient without the part of the model's own regularizers, as the target has told it. */
+const withoutPenalties = ({ gradients, dataGradients }: Target, found: readonly Values[]): readonly Values[] =>
+  gradients === dataGradients
+    ? found
+    : found.map((values, i) => Float64Array.from(values, (v, k) => v - (gradients[i][k] - dataGradients[i][k])))
+
+/** The larger of the relative distances over everything, and over the layer alone. */
+function distanceOf(found: readonly Values[], shared: readonly Values[], layer: DenseLayer, factor = 1): number {
+  const difference = differenceOf(found, shared, factor)
+  const relative = (parts: readonly number[]): number => {
+    const [off, size] = [normOf(parts.map((i) => difference[i])), normOf(parts.map((i) => shared[i]))]
+    return size > 0 ? off / size : off > 0 ? Infinity : 0
+  }
+  return Math.max(relative([...shared.keys()]), relative([layer.weight, layer.bias]))
+}

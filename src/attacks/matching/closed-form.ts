@@ -1,0 +1,30 @@
+import type { TracedGradient } from '../../client/model/gradient'
+import type { Target } from '../../client/target'
+import { exactDataIn } from '../dense/exact-data'
+import { exactPatchesIn } from '../patches/exact-patches'
+import type { Settings } from './options'
+
+/**
+ * One sample that stands in the gradient itself: where the model begins with a dense layer with bias, or with patches and trained
+ * positions.
+ *
+ * @returns undefined where there is none
+ */
+export async function closedForm(traced: TracedGradient, target: Target): Promise<Float64Array | undefined> {
+  if (target.settings.batchSize !== 1 || traced.inputs.length !== 1) return undefined
+  const dense = exactDataIn(traced, target.dataGradients)
+  if (dense) return dense.input
+  const patches = await exactPatchesIn(target, traced)
+  return typeof patches === 'string' ? undefined : patches.data
+}
+
+/**
+ * Starts where the data stand in the gradient themselves. The search then has nothing left to do but to prove it, or to go on
+ * from there where the closed form leaves something open. A prior would lead away from there, so that only the caller's own
+ * count. A start of the caller's stays.
+ */
+export async function withClosedForm(settings: Settings, traced: TracedGradient, target: Target): Promise<Settings> {
+  const free = typeof settings.init === 'string' && (settings.preset === 'robust' || settings.preset === 'auto')
+  const found = free ? await closedForm(traced, target) : undefined
+  return found ? { ...settings, init: { data: found }, priors: settings.priors ?? [] } : settings
+}

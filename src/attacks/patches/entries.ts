@@ -1,0 +1,59 @@
+import { type Node, type Op, reachable, sizeOf } from '../../graph'
+import { random } from '../../numbers/random'
+import type { Values } from '../../numbers/values'
+import { reference } from '../../runtime/reference'
+import { evaluate } from '../../runtime/runtime'
+
+/** Which number of a leaf each number of a node is: node[i] = scale[i] · leaf[entry[i]] + offset[i]. */
+export interface Entries {
+  readonly entry: Int32Array
+  readonly scale: Float64Array
+  readonly offset: Float64Array
+}
+
+/** Operations that move numbers about, scale them or add to them. Pads and joined zeros have a scale of 0. */
+const MOVES: readonly Op[] = [
+  ...(['reshape', 'transpose', 'broadcast', 'slice', 'pad', 'reverse', 'concat', 'gather', 'select'] as const),
+  ...(['add', 'sub', 'mul', 'div', 'neg', 'input', 'parameter', 'constant', 'iota', 'equal', 'less'] as const),
+]
+
+/** Whether a node could be numbers of leaves in another order, as far as its operations tell. */
+export const onlyMoves = (node: Node): boolean => reachable([node]).every(({ op }) => MOVES.includes(op))
+
+/**
+ * Finds out which number of a leaf each number of a node is, however the node reshapes, cuts, transposes and normalises it: the
+ * node is evaluated at 0, at 1, and at 1, 2, 3, …, and what this gives must hold at random numbers too.
+ *
+ * @param bound values of the parameters
+ * @returns undefined where some number of the node is made of several, or is not linear in the leaf
+ */
+export async function entriesOf(
+  node: Node,
+  leaf: Node,
+  bound: ReadonlyMap<string, Values>,
+): Promise<Entries | undefined> {
+  if (!onlyMoves(node)) return undefined
+  const size = sizeOf(leaf.shape)
+  const at = async (values: Float64Array): Promise<Values> => {
+    const parameters = leaf.op === 'parameter' ? new Map([...bound, [leaf.attributes.name, values] as const]) : bound
+    const inputs = leaf.op === 'input' ? { nodes: [leaf], values: [values] } : { nodes: [], values: [] }
+    const [found] = await evaluate(reference(), { inputs: inputs.nodes, outputs: [node] }, parameters, inputs.values)
+    return found
+  }
+  const offset = Float64Array.from(await at(new Float64Array(size)))
+  const ones = await at(new Float64Array(size).fill(1))
+  const scale = Float64Array.from(ones, (v, i) => v - offset[i])
+  const counted = await at(Float64Array.from({ length: size }, (_, i) => i + 1))
+  const entry = Int32Array.from(counted, (v, i) => (scale[i] === 0 ? -1 : Math.round((v - offset[i]) / scale[i]) - 1))
+  const draw = random(1, size)
+  const test = Float64Array.from({ length: size }, () => draw.normal())
+  const right = (await at(test)).every((v, i) => {
+    const expected = offset[i] + (entry[i] < 0 ? 0 : scale[i] * test[entry[i]])
+    return entry[i] < size && Math.abs(v - expected) <= 1e-9 * (1 + Math.abs(v))
+  })
+  return right ? { entry, scale, offset } : undefined
+}
+
+/** Whether every number of the node is a number of the leaf as it is, and none comes twice. */
+export const eachOnce = ({ entry, scale, offset }: Entries): boolean =>
+  new Set(entry).size === entry.length && scale.every((v) => v === 1) && offset.every((v) => v === 0)

@@ -1,0 +1,191 @@
+import type { TracedGradient } from '../../client/model/gradient'
+import * as g from '../../graph'
+import { type Node, reachable, sizeOf } from '../../graph'
+import type { Values } from '../../numbers/values'
+import { reference } from '../../runtime/reference'
+import { evaluate } from '../../runtime/runtime'
+import { type Entries, eachOnce, entriesOf, onlyMoves } from './entries'
+
+/**
+ * A patch embedding with trained positions, z = XW + … + P for one sample: every row of X is a patch of the data, and every row
+ * of P is added to one row alone.
+ */
+export interface PatchEmbedding {
+  /** Which trained weight W is, and which P is. */
+  readonly weight: number
+  readonly positions: number
+  /** Rows of X, numbers of a patch, and outputs for each patch. */
+  readonly patches: number
+  readonly numbers: number
+  readonly width: number
+  /** Which number of the data each number of X [patches, numbers] is; −1 is padding. */
+  readonly pixels: Entries
+  /** Which number of the weight's tensor each number of W [numbers, width] is. */
+  readonly kernel: Int32Array
+  /** ∂L/∂(XW), [patches, width], from ∂L/∂P as it was shared. */
+  felt(positions: Values): Promise<Float64Array>
+}
+
+/**
+ * Recognises a patch embedding by what the graph computes: a trained table is added to what one linear map makes of the data,
+ * and neither reaches the loss on another way. The map is a matrix product or a convolution of any stride, with or without
+ * bias; the sum may have rows of its own, such as a class token.
+ *
+ * @param traced of one sample
+ * @param bound values of all weights and captured tensors
+ * @returns the embedding, or why there is none
+ */
+export async function patchEmbedding(
+  { loss, data, trainedNodes, graph }: TracedGradient,
+  bound: ReadonlyMap<string, Values>,
+): Promise<PatchEmbedding | string> {
+  if (data.shape[0] !== 1) return `the batch has ${data.shape[0]} samples; the positions feel the sum over them`
+  const trained = trainedNodes as readonly Node[]
+  const trainedIn = (node: Node): Node[] => reachable([node]).filter((n) => trained.includes(n))
+  const nodes = reachable([loss])
+  const maps = nodes.flatMap((product) => {
+    const layout = product.varying ? layoutOf(product) : undefined
+    if (!layout || layout.patches < 2 || !onlyMoves(layout.source)) return []
+    const weights = trainedIn(layout.kernel)
+    return weights.length === 1 ? [{ product, layout, weight: weights[0] }] : []
+  })
+  if (maps.length === 0) return 'the model does not begin with a linear map of several patches of the data'
+  let reason: string | undefined
+  for (const sum of nodes) {
+    if (sum.op !== 'add') continue
+    for (const [embedded, added] of [sum.inputs, sum.inputs.toReversed()]) {
+      if (!embedded.varying || added.varying || sizeOf(added.shape) < sizeOf(sum.shape)) continue
+      const tables = trainedIn(added)
+      const map = maps.find(({ product }) => reachable([embedded]).includes(product))
+      if (tables.length !== 1 || !map) continue
+      const [table] = tables
+      const { product, weight, layout } = map
+      const rows = await entriesOf(added, table, bound)
+      const pixels = await entriesOf(layout.source, data, bound)
+      const kernel = await entriesOf(layout.kernel, weight, bound)
+      if (!rows || !pixels || !kernel || ![rows, kernel].every(eachOnce)) continue
+      const ways = [reaches(loss, table, sum), reaches(loss, weight, sum), reaches(embedded, weight, product)]
+      if (ways.some((other) => other) || kernel.entry.length < sizeOf(weight.shape)) {
+        reason ??= 'patches or positions are used twice: their gradients are sums over the uses'
+        continue
+      }
+      const cotangent = g.parameter(graph, 'felt by the positions', sum.shape)
+      const [backwards] = g.grad(sum, [product], cotangent)
+      if (backwards.varying) {
+        reason ??= 'something that depends on the data, such as a normalisation, stands between patches and positions'
+        continue
+      }
+      return {
+        ...{ weight: trained.indexOf(weight), positions: trained.indexOf(table) },
+        ...arranged(layout, pixels, kernel),
+        async felt(gradient) {
+          const felt = Float64Array.from(rows.entry, (at) => gradient[at])
+          const parameters = new Map([...bound, [cotangent.attributes.name, felt] as const])
+          const [found] = await evaluate(reference(), { inputs: [], outputs: [backwards] }, parameters, [])
+          return Float64Array.from(indices(layout.patches, layout.width, layout.inProduct), (at) => found[at])
+        },
+      }
+    }
+  }
+  return reason ?? 'the model has no trained positions that are added patch by patch, whose gradient was shared'
+}
+
+/** Positions of [rows, columns] in row-major order. */
+const indices = (rows: number, columns: number, at: (row: number, column: number) => number): Int32Array =>
+  Int32Array.from({ length: rows * columns }, (_, i) => at(Math.floor(i / columns), i % columns))
+
+/** The numbers of X and W as positions in the data and in the weight's tensor. */
+function arranged(layout: Layout, pixels: Entries, kernel: Entries) {
+  const { patches, numbers, width } = layout
+  const inSource = indices(patches, numbers, layout.inSource)
+  const of = (values: ArrayLike<number>, padding: number) =>
+    Float64Array.from(inSource, (at) => (at < 0 ? padding : values[at]))
+  return {
+    ...{ patches, numbers, width },
+    pixels: { entry: Int32Array.from(of(pixels.entry, -1)), scale: of(pixels.scale, 0), offset: of(pixels.offset, 0) },
+    kernel: indices(numbers, width, layout.inKernel).map((at) => kernel.entry[at]),
+  }
+}
+
+/** Whether there is a way from a node to the output that does not lead through `without`. */
+function reaches(output: Node, from: Node, without: Node): boolean {
+  const seen = new Set<Node>([without])
+  const stack = [output]
+  while (stack.length > 0) {
+    const node = stack.pop()!
+    if (node === from) return true
+    if (seen.has(node)) continue
+    seen.add(node)
+    stack.push(...node.inputs)
+  }
+  return false
+}
+
+/** A product X W as positions in the tensors that the graph has. */
+interface Layout {
+  readonly source: Node
+  readonly kernel: Node
+  readonly patches: number
+  readonly numbers: number
+  readonly width: number
+  /** Of number j of patch t; −1 is padding. */
+  inSource(t: number, j: number): number
+  /** Of number j of a patch and output o. */
+  inKernel(j: number, o: number): number
+  /** Of patch t and output o. */
+  inProduct(t: number, o: number): number
+}
+
+function layoutOf(node: Node): Layout | undefined {
+  if (node.op === 'matMul') return matMulLayout(node)
+  return node.op === 'conv' ? convLayout(node) : undefined
+}
+
+/** XW, or WᵀXᵀ. */
+function matMulLayout({ inputs: [a, b], shape }: Node<'matMul'>): Layout | undefined {
+  if (a.varying === b.varying || sizeOf(shape.slice(0, -2)) !== 1) return undefined
+  const [rows, columns] = shape.slice(-2)
+  const numbers = a.shape[a.shape.length - 1]
+  const first = a.varying
+  const [patches, width] = first ? [rows, columns] : [columns, rows]
+  const at = (row: number, column: number, of: number) => row * of + column
+  return {
+    ...{ source: first ? a : b, kernel: first ? b : a, patches, numbers, width },
+    inSource: (t, j) => (first ? at(t, j, numbers) : at(j, t, patches)),
+    inKernel: (j, o) => (first ? at(j, o, width) : at(o, j, numbers)),
+    inProduct: (t, o) => (first ? at(t, o, width) : at(o, t, patches)),
+  }
+}
+
+/** Σ over channels and the window: a patch is what one window covers. */
+function convLayout({ inputs: [x, w], attributes: c, shape }: Node<'conv'>): Layout | undefined {
+  if (!x.varying || w.varying || c.groups !== 1 || x.shape[0] !== 1) return undefined
+  const [space, window, out] = [x.shape.slice(2), w.shape.slice(2), shape.slice(2)]
+  const [taps, patches] = [sizeOf(window), sizeOf(out)]
+  const numbers = x.shape[1] * taps
+  return {
+    ...{ source: x, kernel: w, patches, numbers, width: w.shape[0] },
+    inSource(t, j) {
+      const [place, tap] = [digits(t, out), digits(j % taps, window)]
+      let index = Math.floor(j / taps)
+      for (let axis = 0; axis < space.length; axis++) {
+        const along = place[axis] * c.strides[axis] + tap[axis] * c.dilations[axis] - c.padLow[axis]
+        if (along < 0 || along >= space[axis]) return -1
+        index = index * space[axis] + along
+      }
+      return index
+    },
+    inKernel: (j, o) => o * numbers + j,
+    inProduct: (t, o) => o * patches + t,
+  }
+}
+
+/** The position along each axis of an index into a shape. */
+function digits(index: number, shape: readonly number[]): number[] {
+  const found = shape.map(() => 0)
+  for (let axis = shape.length - 1, rest = index; axis >= 0; axis--) {
+    found[axis] = rest % shape[axis]
+    rest = Math.floor(rest / shape[axis])
+  }
+  return found
+}

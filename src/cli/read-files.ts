@@ -1,0 +1,77 @@
+import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers'
+import { DlgError } from '../errors/dlg-error'
+import {
+  type Ignore,
+  type LayoutOptions,
+  type LeftOut,
+  modelFromFile,
+  type NamedTensors,
+  readFloatTensors,
+  readTensors,
+} from '../io'
+import { isRecord } from '../io/bytes/untrusted'
+import { readBytes } from '../io/files/read-bytes'
+import { parseJson } from '../io/tensors/json-tensors'
+
+/** The tensors of a file, where every error names the file. @throws DlgError `invalid-file` */
+export const tensorsOf = (path: string): NamedTensors => withPath(path, () => readTensors(path))
+
+/** The tensors of a file that may be gradients or weights, and the names of the others. @throws DlgError `invalid-file` */
+export const floatsOf = (
+  path: string,
+  ignore: Ignore,
+): { readonly tensors: NamedTensors; readonly leftOut: readonly LeftOut[] } =>
+  withPath(path, () => readFloatTensors(path, { ignore }))
+
+function withPath<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw naming(path, cause)
+  }
+}
+
+/** An error with the file in front. */
+export function naming(path: string, error: unknown): unknown {
+  if (!(error instanceof DlgError) || error.message.startsWith(path)) return error
+  return new DlgError(error.code, `${path}: ${error.message}`, { cause: error })
+}
+
+/**
+ * Loads a layers model from its `model.json`.
+ *
+ * @throws DlgError `invalid-file` when it is none, or tfjs cannot build it
+ */
+export async function readModel(path: string): Promise<LayersModel> {
+  try {
+    const model = await loadLayersModel(modelFromFile(path))
+    // a Sequential has no names for its inputs before
+    if (!model.built && model.inputs?.length) model.build(model.inputs[0].shape)
+    return model
+  } catch (cause) {
+    if (cause instanceof DlgError) throw cause
+    throw new DlgError('invalid-file', `${path}: tfjs cannot build this model: ${(cause as Error).message}`, { cause })
+  }
+}
+
+const RIGHT = '{"map": {"conv1": "conv2d_Conv2D1"}, "flatten": {"fc.weight": [16, 5, 5]}}'
+
+/**
+ * Reads which PyTorch layer is which, and what is flattened: `map` and `flatten` of `fromPyTorch`, from JSON.
+ *
+ * @throws DlgError `invalid-file`
+ */
+export function readLayerMap(path: string): LayoutOptions {
+  const json = parseJson(readBytes(path), path)
+  const wrong = (what: string) => new DlgError('invalid-file', `${path}: ${what}; it must be like ${RIGHT}`)
+  if (!isRecord(json)) throw wrong('is no object')
+  const { map = {}, flatten = {}, ...others } = json
+  const [stranger] = Object.keys(others)
+  if (stranger !== undefined) throw wrong(`has '${stranger}'`)
+  if (!isRecord(map) || !Object.values(map).every((to) => typeof to === 'string')) throw wrong('map has no layer names')
+  if (!isRecord(flatten) || !Object.values(flatten).every(isOrder)) throw wrong('flatten has no shapes')
+  return { map, flatten } as LayoutOptions
+}
+
+const isOrder = (order: unknown): boolean =>
+  order === 'channels-last' || (Array.isArray(order) && order.every((n) => Number.isInteger(n) && n > 0))
