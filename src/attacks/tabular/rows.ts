@@ -25,6 +25,8 @@ interface Choices {
   readonly vectors: readonly Float64Array[]
   /** For each value, what the equations ask for. */
   readonly values: readonly (readonly number[])[]
+  /** Whether other values are possible too, so that these are a guess to be made where nothing else is left. */
+  readonly open: boolean
 }
 
 /** Part of a vector that must be new for its equation to be one more. */
@@ -91,7 +93,9 @@ export async function recordRows(
       }
       return
     }
-    const { vectors, values } = choices[at]
+    const { vectors, values, open } = choices[at]
+    if (open && plane.normals.length === rank) return visit(plane, at + 1, directions.length)
+    if (open) whole = false
     const possible = plane.normals.length < rank ? values : nearest(choices[at], plane)
     const now = directions.length
     for (const value of possible) {
@@ -133,13 +137,19 @@ function choicesOf({ column, at, size }: PlacedColumn, { inputs }: Pick<Span, 'i
   if (column.kind === 'categorical') {
     const longest = inputs.reduce((most, r) => Math.max(most, length(r)), 0)
     const present = Array.from({ length: size }, (_, i) => inputs[at + i]).filter((r) => length(r) > ABSENT * longest)
-    return [{ vectors: present, values: present.map((_, i) => present.map((_, k) => (i === k ? 1 : 0))) }]
+    return [{ vectors: present, values: present.map((_, i) => present.map((_, k) => (i === k ? 1 : 0))), open: false }]
   }
   const count = valuesOf(column)
   if (count === undefined) return []
   const low = column.kind === 'numeric' ? wholeRange(column.range!)[0] : 0
   const code = (i: number): number => (low + i - shiftOf(column)) / scaleOf(column)
-  return [{ vectors: [inputs[at]], values: Array.from({ length: count }, (_, i) => [code(i)]) }]
+  return [
+    {
+      vectors: [inputs[at]],
+      values: Array.from({ length: count }, (_, i) => [code(i)]),
+      open: column.kind === 'numeric',
+    },
+  ]
 }
 
 /** How many values a column of one input has, if they are few. */
