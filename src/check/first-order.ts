@@ -1,4 +1,5 @@
 import { Add, getBackend, getGradient } from '@tensorflow/tfjs-core'
+import { isRandom } from '../client/model/dropout'
 import type { TracedGradient } from '../client/model/gradient'
 import type { Model } from '../client/model/model'
 import type { Data } from '../client/read-data'
@@ -7,7 +8,6 @@ import * as g from '../graph'
 import { normOf } from '../numbers/norms'
 import { evaluate, type Values } from '../runtime/runtime'
 import { knownCauses } from './known-causes'
-import { isRandom } from './random-layers'
 import type { Finding } from './report'
 import { kernelsOf, type Seeds, tfjsGradient } from './tfjs-gradient'
 
