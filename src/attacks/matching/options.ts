@@ -21,8 +21,8 @@ export interface LeakageOptions extends TargetOptions, ObjectiveOptions, SearchO
    * - `auto` (default): `homotopy` for images where the network has kinks between data and outputs (ReLU, max-pooling), else
    *   `robust`. The result's `preset` says which, and why.
    * - `robust`: L-BFGS with a strong-Wolfe line search and restarts, for smooth networks.
-   * - `homotopy`: the network's kinks are rounded off, and grow sharp while signed Adam follows; the cosine distance, and
-   *   total variation as a prior.
+   * - `homotopy`: the network's kinks are rounded off, and grow sharp while signed Adam follows; the cosine distance (`balanced`
+   *   where `auto` chose it for a network of ten layers with kernels or more), and total variation as a prior.
    * - `inverting-gradients`: Geiping et al. 2020, on the network as it is.
    * - `paper`: Zhu et al. 2019 as published, which fails where the published recipe fails.
    */
@@ -149,6 +149,8 @@ const RECIPE = [
 interface Alternative {
   /** Undefined where an option was given that does not go with it. */
   readonly homotopy?: Recipe
+  /** The same for deep networks. */
+  readonly deep?: Recipe
   /** The option that was given. */
   readonly otherwise?: string
 }
@@ -174,8 +176,12 @@ function alternativeTo(options: LeakageOptions): Alternative {
     ...(typeof options.init === 'object' ? ['a start'] : []),
   ]
   if (given.length > 0) return { otherwise: given.join(' and ') }
-  const settings = settingsOf(withPreset({ ...options, preset: 'homotopy' }))
-  return { homotopy: Object.fromEntries(RECIPE.map((name) => [name, settings[name]])) as unknown as Recipe }
+  const recipeOf = (distance: LeakageOptions['distance']): Recipe => {
+    const settings = settingsOf(withPreset({ ...options, distance, preset: 'homotopy' }))
+    return Object.fromEntries(RECIPE.map((name) => [name, settings[name]])) as unknown as Recipe
+  }
+  const { distance } = options
+  return { homotopy: recipeOf(distance), deep: recipeOf(distance === undefined ? 'balanced' : distance) }
 }
 
 function settingsOf(whole: LeakageOptions & { readonly preset: PresetName }): Settings {
