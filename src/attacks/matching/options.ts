@@ -1,7 +1,8 @@
 import type { Each } from '../../client/model/each'
+import { preprocessedRange } from '../../client/preprocessing'
 import { TARGET, type TargetOptions, type TargetSettings, targetSettings } from '../../client/target-options'
 import { TRAINING } from '../../client/training-options'
-import { choice, knownNames } from '../../errors/checks'
+import { choice, invalid, knownNames } from '../../errors/checks'
 import type { Optimizer } from '../../optim'
 import { type Decisions, nameOption, type OptionRecords, pickOptions } from '../../options/option'
 import type { Distance } from './objective/distance'
@@ -187,7 +188,10 @@ function settingsOf(whole: LeakageOptions & { readonly preset: PresetName }): Se
   const { preset } = whole
   const { prior, smooths, objectiveScale } = PRESETS[preset]
   const target = targetSettings(whole)
-  const { distance, priors, ...objective } = pickOptions(OBJECTIVE, whole)
+  const { distance, priors, ...own } = pickOptions(OBJECTIVE, whole)
+  if (target.preprocessing && whole.dataRange !== undefined)
+    throw invalid('dataRange is the range that preprocessing gives; preprocessing.range must say it instead')
+  const objective = target.preprocessing ? { ...own, dataRange: preprocessedRange(target.preprocessing) } : own
   const { optimizer, ...search } = pickOptions(SEARCH, whole)
   const lbfgs = optimizer === 'lbfgs'
   // with `robust` the default prior is eased whenever the optimizer comes to rest, which Adam and its like do not
