@@ -123,6 +123,7 @@ export const accepted: {
     randomHead: { 2: OPTIONS },
     spanTokens: { 3: ['undefined'] },
     tag: { 0: ['undefined', '1e9'] },
+    classGradients: { 3: OPTIONS },
     textGradients: { 2: OPTIONS },
     tiedTokenSet: { 2: ['1e9'] },
     tokenAccuracy: { 0: ['[]'], 1: ['[]'] },

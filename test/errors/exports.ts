@@ -245,6 +245,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     balanced: none,
     bert: () => [encoder.config, { ...encoder.weights }, 'mean'],
     deepLeakageFromText: () => [encoder, textShared, quick],
+    classGradients: () => [encoder, [[1, 5, 2]], [0], { runtime: 'reference' }],
     encodeFor: () => [{ config: { ...encoder.config, vocabularySize: vocabulary.length } }, tokenizer, 'a man'],
     gpt: () => [decoder.config, { ...decoder.weights }],
     maskTokens: () => [[1, 5, 7, 2], 3, 1, 0.15],
