@@ -3,18 +3,26 @@ import { gradientList, type gradientsOf } from '../client/gradients-of'
 import type { Model } from '../client/model/model'
 import { type NamedGradients, type SharedGradients, weightTensors } from '../client/shared/read-gradients'
 import { tensorValues } from '../client/shared/tensor-values'
+import { traceExample } from '../client/trace-example'
 import type { TrainingOptions } from '../client/training-options'
-import { number, requireObject } from '../errors/checks'
+import { invalid, number, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { sameShape } from '../graph'
 import { normOf } from '../numbers/norms'
+import type { Values } from '../numbers/values'
+import { isDetermined } from './determined'
 
 /** Whether what was recovered has the shared gradient. */
 export interface Proof {
   /** ‖g − g*‖ / ‖g*‖ over all shared tensors. */
   readonly residual: number
-  /** Whether the residual is at most the tolerance. */
+  /** Whether the residual is at most the tolerance, and the data are not known to be undetermined. */
   readonly proven: boolean
+  /**
+   * Whether the data are determined by what was shared: none of their numbers, and no combination that was looked at, moves freely.
+   * Undefined where that was not examined: above the tolerance, for inputs of whole numbers, or with `determined: false`.
+   */
+  readonly determined?: boolean
 }
 
 /** Data with their labels or targets, as {@link gradientsOf} takes them. */
@@ -29,6 +37,11 @@ export interface Recovered {
 export interface ProofOptions extends TrainingOptions {
   /** Default 1e-4: float32 gradients of the same data differ by about 1e-6. */
   tolerance?: number
+  /**
+   * Whether to examine, after the residual, that the data are determined by what was shared. Costs at most 200 evaluations of a
+   * second derivative. Default true.
+   */
+  determined?: boolean
 }
 
 /** Residual up to which float32 gradients are the same. */
@@ -37,8 +50,8 @@ export const TOLERANCE = 1e-4
 /**
  * Computes the gradient of what was recovered and compares it with the shared one.
  *
- * A proof says that these data explain the gradient. That they are the client's data follows where nothing else would
- * explain it, as for the exact leaks of this module.
+ * A proof says that these data explain the gradient, and that no other data near them do. Behind dead or saturated units, any data
+ * explain it, and nothing is proven. That there is no second solution far away is not examined.
  *
  * @param shared by name, where tensors that were not shared are left out; or a list in the order of the trained weights
  * @throws DlgError as {@link gradientsOf}; `invalid-gradients` where the shared ones do not fit; `invalid-option`
@@ -52,14 +65,33 @@ export async function proofOf(
   requireObject('what was recovered', recovered, '{data, labels}')
   requireObject('options', options, 'an object', 'invalid-option')
   const { data, labels } = recovered
-  const { tolerance, ...training } = options
+  const { tolerance, determined: examines = true, ...training } = options
+  if (typeof examines !== 'boolean') throw invalid(`determined is ${show(examines)}; it must be true or false`)
   const found = await gradientList(model, data, labels, training)
   try {
     const names = found.map(([name]) => name)
-    return await compare(Object.fromEntries(found), byName(shared, names), tolerance)
+    const named = byName(shared, names)
+    const proof = await compare(Object.fromEntries(found), named, tolerance)
+    if (!proof.proven || !examines) return proof
+    const determined = await isDetermined(
+      await traceExample(model, data, labels, training),
+      await sharedBy(names, named),
+    )
+    return determined === undefined ? proof : { ...proof, proven: determined, determined }
   } finally {
     tf.dispose(found.map(([, gradient]) => gradient))
   }
+}
+
+/** Shared gradients by the position of their weight. */
+async function sharedBy(names: readonly string[], shared: NamedGradients): Promise<Map<number, Values>> {
+  const read = Object.entries(shared).map(
+    async ([name, tensor]): Promise<[number, Values]> => [
+      names.indexOf(name),
+      await tensorValues(tensor, `gradient '${name}'`, Float64Array),
+    ],
+  )
+  return new Map((await Promise.all(read)).sort(([a], [b]) => a - b))
 }
 
 function byName(given: SharedGradients, names: readonly string[]): NamedGradients {
