@@ -110,6 +110,7 @@ export const accepted: {
     measureSamples: { 2: OPTIONS },
     mse: { 0: ['[NaN]'], 1: ['[NaN]'] },
     pairSamples: { 2: OPTIONS },
+    rouge: { 0: ['[]'], 1: ['[]'] },
     psnr: { 0: ['[NaN]'], 1: ['[NaN]'] },
     verdictOf: { 1: ['undefined'] },
   },

@@ -263,6 +263,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     meanSquaredError: () => [[1], [2]],
     measureSamples: () => [[[1, 2]], [1, 2], {}],
     mse: () => [[1], [2]],
+    rouge: () => [[1], [1]],
     pairSamples: () => [[[1, 2]], [1, 2], {}],
     psnr: () => [[1], [2]],
     ssim: () => [image, image],
