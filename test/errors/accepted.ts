@@ -92,6 +92,7 @@ export const accepted: {
     spear: { 2: OPTIONS },
     exactData: { 2: OPTIONS },
     exactPatches: { 2: OPTIONS },
+    embeddingGroups: { 1: ['undefined'] },
     exactSequences: { 2: OPTIONS },
     firstDense: { 1: OPTIONS },
     gradientRanks: { 0: ['{}', 'an object without a prototype'], 1: OPTIONS },

@@ -225,6 +225,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     denseRows: () => [dense, { weight: dense.weight.slice(), bias: dense.bias.slice() }, { budget: { draws: 10 } }],
     exactData: () => [model, shared, { runtime: 'reference' }],
     exactPatches: () => [model, shared, { runtime: 'reference' }],
+    embeddingGroups: () => [table, 1e-4],
     exactSequences: () => [text.transformerOf(decoder), decoderShared, {}],
     firstDense: () => [model, {}],
     gradientRanks: () => [shared, {}],
