@@ -34,7 +34,7 @@ export const accepted: {
     strongWolfe: { 0: OPTIONS },
     tokenCrossEntropy: { 0: OPTIONS },
     totalVariation: { 0: ['1e9'] },
-    undoPreprocessing: { 1: ['{}', 'an object without a prototype'] },
+    undoPreprocessing: { 0: ['[]'], 1: ['{}', 'an object without a prototype'] },
   },
   'dlg-ts graph': {
     surround: { 0: ['a node of another graph'], 3: ['NaN', '-1', '1e9'] },
