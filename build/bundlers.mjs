@@ -31,6 +31,7 @@ import * as attacks from 'dlg-ts/attacks'
 import * as defences from 'dlg-ts/defences'
 import * as io from 'dlg-ts/io'
 import * as metrics from 'dlg-ts/metrics'
+import * as models from 'dlg-ts/models'
 import * as text from 'dlg-ts/text'
 
 /** A JPEG of 8 × 8 gray pixels. */
@@ -77,7 +78,7 @@ async function attack() {
   return { status: leak.status, labels: [...leak.labels], close, runtime: leak.runtime, onnx }
 }
 
-globalThis.entries = [analytic, attacks, defences, dlg, io, metrics, text].map((entry) => Object.keys(entry).length)
+globalThis.entries = [analytic, attacks, defences, dlg, io, metrics, models, text].map((entry) => Object.keys(entry).length)
 globalThis.report = Promise.resolve().then(async () => ({ ...files(), ...(await attack()) }))
 `
 

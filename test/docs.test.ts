@@ -20,6 +20,7 @@ const entries: Record<string, string> = {
   'dlg-ts/io': 'src/io/index.ts',
   'dlg-ts/onnx-web': 'src/runtime/onnx/web.ts',
   'dlg-ts/text': 'src/text.ts',
+  'dlg-ts/models': 'src/models.ts',
   'dlg-ts/analytic': 'src/analytic.ts',
   'dlg-ts/attacks': 'src/attacks/index.ts',
   'dlg-ts/defences': 'src/defences/index.ts',

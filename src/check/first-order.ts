@@ -9,7 +9,7 @@ import { evaluate, type Values } from '../runtime/runtime'
 import { knownCauses } from './known-causes'
 import { isRandom } from './random-layers'
 import type { Finding } from './report'
-import { kernelsOf, type Seeds, tfjsGradient } from './tfjs-gradient'
+import { kernelsOf, type Seeds, type TfjsModel, tfjsGradient } from './tfjs-gradient'
 
 /** Largest relative difference of two float32 gradients that is rounding. */
 const ROUNDING = 1e-3
@@ -38,6 +38,17 @@ export async function checkFirstOrder(model: Model, x: Data, example: TracedExam
       { shape: node.shape, values: Float32Array.from(run[traced.gradients.length + i]) },
     ]),
   )
+  if ('build' in model)
+    return {
+      gradients,
+      findings: [
+        {
+          level: 'note',
+          code: 'not-compared',
+          message: 'the model has no tfjs operations, so there is no gradient of tfjs to compare with',
+        },
+      ],
+    }
   const skipped = notComparable(model, seeds, settings.training)
   if (skipped) return { gradients, findings: [{ level: 'note', code: 'not-compared', message: skipped }] }
   let theirs: Float32Array[]
@@ -58,7 +69,7 @@ export async function checkFirstOrder(model: Model, x: Data, example: TracedExam
 }
 
 async function verdict(
-  model: Model,
+  model: TfjsModel,
   x: Data,
   { trained }: TracedGradient,
   differences: readonly number[],
@@ -81,7 +92,7 @@ async function verdict(
 }
 
 /** Why the two cannot be compared, if they cannot. */
-function notComparable(model: Model, seeds: Seeds, training: boolean): string | undefined {
+function notComparable(model: TfjsModel, seeds: Seeds, training: boolean): string | undefined {
   if (training && 'layers' in model && isRandom(model))
     return 'layers with dropout or noise draw anew in every forward pass, so tfjs has no one gradient to compare with'
   const saturated = [...seeds].find(([, { values }]) => values.some((v) => Math.abs(v) > LARGEST_SEED))

@@ -112,6 +112,9 @@ export const accepted: {
     psnr: { 0: ['[NaN]'], 1: ['[NaN]'] },
     verdictOf: { 1: ['undefined'] },
   },
+  'dlg-ts/models': {
+    modelFromOnnx: { 1: OPTIONS },
+  },
   'dlg-ts/text': {
     bagAccuracy: { 0: ['[]'], 1: ['[]'] },
     bert: { 2: ['undefined'] },
