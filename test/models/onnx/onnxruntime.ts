@@ -36,28 +36,58 @@ export async function inOnnxruntime(bytes: Uint8Array, batches: Readonly<Record<
   )
 }
 
-/** A forward pass of a model in our graph, in float64. */
-export async function inOurGraph(model: OnnxModel, batches: Readonly<Record<string, Batch>>, training = false) {
+/** A model in our graph, with every value that runs it. */
+export function built(model: OnnxModel, batches: Readonly<Record<string, Batch>>, training = false) {
   const graph = g.createGraph()
-  const captured = new Map<string, Values>()
+  const parameters = new Map<string, Values>()
   const names = Object.keys(model.inputShape)
   const inputs = names.map((name) => g.input(graph, name, batches[name].dims))
   const weights = Object.entries(model.weights).map(([name, { shape }]) => g.parameter(graph, `weight ${name}`, shape))
   const constantOf = (numbers: ArrayLike<number>, shape: g.Shape) => {
-    const name = `captured ${captured.size}`
-    captured.set(name, Float64Array.from(numbers))
+    const name = `captured ${parameters.size}`
+    parameters.set(name, Float64Array.from(numbers))
     return g.parameter(graph, name, shape)
   }
   const outputs = model.build({ graph, constantOf }, inputs, weights, training)
   for (const [name, tensor] of Object.entries(model.weights))
-    captured.set(`weight ${name}`, tensor.dataSync() as Float32Array)
-  const values = await evaluate(
-    reference(),
-    { inputs, outputs: outputs.map(({ node }) => node) },
-    captured,
-    names.map((name) => Float64Array.from(batches[name].values)),
-  )
-  return Object.fromEntries(outputs.map(({ name, node }, i) => [name, { dims: [...node.shape], values: values[i] }]))
+    parameters.set(`weight ${name}`, Float64Array.from(tensor.dataSync()))
+  const values = names.map((name) => Float64Array.from(batches[name].values))
+  return { graph, inputs, weights, outputs, parameters, values }
+}
+
+/** A forward pass of a model in our graph, in float64. */
+export async function inOurGraph(model: OnnxModel, batches: Readonly<Record<string, Batch>>, training = false) {
+  const { inputs, outputs, parameters, values } = built(model, batches, training)
+  const results = await evaluate(reference(), { inputs, outputs: outputs.map(({ node }) => node) }, parameters, values)
+  return Object.fromEntries(outputs.map(({ name, node }, i) => [name, { dims: [...node.shape], values: results[i] }]))
+}
+
+/** The slope of a fixed sum of all outputs along a fixed direction of inputs and weights: by our derivative, and by finite differences. */
+export async function slopes(model: OnnxModel, batches: Readonly<Record<string, Batch>>) {
+  const { inputs, weights, outputs, parameters, values } = built(model, batches)
+  const wave = (count: number, phase: number) =>
+    Float64Array.from({ length: count }, (_, i) => Math.cos(1.7 * i + phase))
+  const parts = outputs.map(({ node }, k) => {
+    const factor = g.parameter(node.graph, `factor ${k}`, node.shape)
+    parameters.set(`factor ${k}`, wave(g.sizeOf(node.shape), k))
+    return g.sum(g.mul(node, factor))
+  })
+  const loss = g.reshape(parts.map((part) => g.reshape(part, [])).reduce(g.add), [])
+  const leaves = [...inputs, ...weights]
+  const directions = leaves.map((leaf, k) => wave(g.sizeOf(leaf.shape), 0.3 + k))
+  const gradients = await evaluate(reference(), { inputs, outputs: g.grad(loss, leaves) }, parameters, values)
+  const ours = gradients.reduce((sum, of, k) => sum + directions[k].reduce((s, v, i) => s + v * of[i], 0), 0)
+  const at = async (h: number) => {
+    const moved = (from: Values, k: number) => Float64Array.from(from, (v, i) => v + h * directions[k][i])
+    const bound = new Map(parameters)
+    weights.forEach((w, i) => {
+      bound.set(w.attributes.name, moved(parameters.get(w.attributes.name)!, inputs.length + i))
+    })
+    const [[value]] = await evaluate(reference(), { inputs, outputs: [loss] }, bound, values.map(moved))
+    return value
+  }
+  const h = 1e-5
+  return { ours, differences: ((await at(h)) - (await at(-h))) / (2 * h) }
 }
 
 /** The largest difference between two lists of numbers, in units of the largest number of the second or 1. */

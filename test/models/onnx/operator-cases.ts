@@ -47,7 +47,7 @@ function one(
   const initializers: Record<string, TensorSpec> = {}
   const names = rest.map((operand, i) => {
     if (operand === undefined) return ''
-    const name = !isShape(operand) && 'ints' in operand ? `onnx::c${i}` : `w${i}`
+    const name = !isShape(operand) && ('ints' in operand || operand.dims.length === 0) ? `onnx::c${i}` : `w${i}`
     initializers[name] = isShape(operand)
       ? { dims: operand, values: [...numbers(sizeOf(operand), range)] }
       : 'ints' in operand

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { modelFromOnnx } from '../../../src/models/onnx/model-from-onnx'
-import { difference, inOnnxruntime, inOurGraph } from './onnxruntime'
+import { difference, inOnnxruntime, inOurGraph, slopes } from './onnxruntime'
 import { cases, together } from './operator-cases'
 import { writeOnnx } from './write-onnx'
 
@@ -24,6 +24,15 @@ describe('operators compute what onnxruntime-node computes', () => {
       expect(dims).toEqual([...right.dims])
       expect(difference(values, right.values), name).toBeLessThan(1e-5)
     }
+    model.dispose()
+  })
+})
+
+describe('operators have the derivative of finite differences', () => {
+  it.each(cases)('$name', async ({ spec, opset, inputs }) => {
+    const model = modelFromOnnx(writeOnnx(spec, opset))
+    const { ours, differences } = await slopes(model, inputs)
+    expect(Math.abs(ours - differences)).toBeLessThan(1e-6 * Math.max(1, Math.abs(differences)))
     model.dispose()
   })
 })

@@ -15,6 +15,8 @@ export interface TensorSpec {
   readonly values: readonly number[] | Float32Array
   /** ONNX's number of the type: 1 float, 6 int32, 7 int64, 9 bool, 11 double. */
   readonly type?: number
+  /** Where the numbers lie in another file. */
+  readonly external?: Readonly<Record<string, string>>
 }
 
 export interface NodeSpec {
@@ -46,11 +48,24 @@ const bytes = (w: BinaryWriter, field: number, value: Uint8Array) => w.tag(field
 const text = (w: BinaryWriter, field: number, value: string) => w.tag(field, WireType.LengthDelimited).string(value)
 const integer = (w: BinaryWriter, field: number, value: number) => w.tag(field, WireType.Varint).int64(BigInt(value))
 
-export const tensor = ({ dims, values, type = 1 }: TensorSpec, name?: string): Uint8Array =>
+export const tensor = ({ dims, values, type = 1, external }: TensorSpec, name?: string): Uint8Array =>
   message((w) => {
     for (const n of dims) integer(w, 1, n)
     integer(w, 2, type)
     if (name !== undefined) text(w, 8, name)
+    if (external) {
+      for (const [key, value] of Object.entries(external))
+        bytes(
+          w,
+          13,
+          message((e) => {
+            text(e, 1, key)
+            text(e, 2, value)
+          }),
+        )
+      integer(w, 14, 1)
+      return
+    }
     const list = [...values]
     const raw =
       type === 7
