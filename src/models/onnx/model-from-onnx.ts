@@ -22,8 +22,14 @@ export interface OnnxModelOptions {
   readonly trainable?: readonly string[] | ReadonlyMap<string, unknown> | { readonly [weight: string]: unknown }
   /** The outputs that a loss may read. Default all outputs of the graph. */
   readonly outputs?: readonly string[]
-  /** Shape of one sample, without the batch axis, of inputs whose sizes the file leaves open. */
+  /** Shape of one sample in the file, without the batch axis, of inputs whose sizes the file leaves open. */
   readonly inputShape?: { readonly [input: string]: readonly number[] }
+  /**
+   * Whether data of pictures are [batch, height, width, channels], as everywhere in this library, and not [batch, channels, height, width] as
+   * in the file: priors and pictures need the former. Default true. A picture is an input of 1, 3 or 4 channels with more rows and columns
+   * than that; other inputs are as in the file.
+   */
+  readonly channelsLast?: boolean
   /** Bytes of the files beside the model that hold its weights, by their names. */
   readonly externalData?: ExternalData
 }
@@ -35,7 +41,7 @@ export interface OnnxModel extends GraphModel {
   dispose(): void
 }
 
-const OPTIONS = ['name', 'trainable', 'outputs', 'inputShape', 'externalData']
+const OPTIONS = ['name', 'trainable', 'outputs', 'inputShape', 'channelsLast', 'externalData']
 /** Versions of the operators that are read. */
 const [OLDEST, NEWEST] = [7, 25]
 
@@ -45,7 +51,10 @@ interface Input {
   readonly kind: NumberKind
   /** The batch size in the file; undefined where it is open. */
   readonly batch: number | undefined
+  /** Of one sample in the file. */
   readonly shape: readonly number[]
+  /** Whether the data have the channels last, and the file has them first. */
+  readonly turned: boolean
 }
 
 /**
@@ -73,7 +82,7 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {})
   const nodes = neededNodes(graph, outputs)
   for (const node of nodes) requireOperator(node, functions)
   const found = findWeights(graph, nodes, settings.trainable, settings.externalData)
-  const inputs = inputsOf(graph, found.names, settings.inputShape)
+  const inputs = inputsOf(graph, found.names, settings)
   const source: Source = {
     ...{ opset, functions, outputs, nodes, inputs, name: settings.name },
     ...found,
@@ -85,7 +94,7 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {})
   )
   return {
     name: settings.name,
-    inputShape: Object.fromEntries(inputs.map(({ name, shape }) => [name, shape])),
+    inputShape: Object.fromEntries(inputs.map((input) => [input.name, dataShape(input)])),
     weights: tensors,
     trainable: ready.weights.filter((w) => w.trainable).map((w) => w.name),
     build: (on, nodesOfInputs, nodesOfWeights, training) =>
@@ -96,7 +105,7 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {})
 
 function checkedOptions(options: OnnxModelOptions) {
   knownNames('options', options, OPTIONS)
-  const { name = 'onnx', trainable, outputs, inputShape = {}, externalData = {} } = options
+  const { name = 'onnx', trainable, outputs, inputShape = {}, channelsLast = true, externalData = {} } = options
   const wrong = (what: string, value: unknown, right: string) =>
     new DlgError('invalid-option', `${what} is ${show(value)}; it must be ${right}`)
   const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
@@ -122,8 +131,9 @@ function checkedOptions(options: OnnxModelOptions) {
   for (const [input, shape] of Object.entries(inputShape))
     if (!(Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n > 0)))
       throw wrong(`inputShape.${input}`, shape, 'a list of whole numbers above 0, without the batch axis')
+  if (typeof channelsLast !== 'boolean') throw wrong('channelsLast', channelsLast, 'true or false')
   if (!isObject(externalData)) throw wrong('externalData', externalData, 'bytes by file name')
-  return { name, trainable: names as readonly string[] | undefined, outputs, inputShape, externalData }
+  return { name, trainable: names as readonly string[] | undefined, outputs, inputShape, channelsLast, externalData }
 }
 
 function versionOf({ opset }: ModelMessage): number {
@@ -147,11 +157,18 @@ function outputsOf({ output }: GraphMessage, wanted: readonly string[] | undefin
   return wanted ?? names
 }
 
+/** The shape of one sample as the data have it. */
+const dataShape = ({ shape, turned }: Input): readonly number[] => (turned ? [...shape.slice(1), shape[0]] : shape)
+
+/** A picture with its channels first: there are 1, 3 or 4, and more rows and columns. */
+const isPicture = (shape: readonly number[]): boolean =>
+  shape.length === 3 && [1, 3, 4].includes(shape[0]) && shape[1] > shape[0] && shape[2] > shape[0]
+
 /** Inputs that are no initializers, which old files list among them. */
 function inputsOf(
   graph: GraphMessage,
   initializers: ReadonlySet<string>,
-  shapes: OnnxModelOptions['inputShape'] & object,
+  { inputShape: shapes, channelsLast }: ReturnType<typeof checkedOptions>,
 ): Input[] {
   const inputs = graph.input.filter(({ name }) => !initializers.has(name ?? ''))
   if (inputs.length === 0) throw new DlgError('invalid-file', 'the graph has no inputs; it must have one at least')
@@ -187,7 +204,8 @@ function inputsOf(
         'untraceable',
         `${what} has open sizes [${shape.map((n) => n ?? '?')}]; give those of one sample: inputShape: { '${name}': […] }`,
       )
-    return { name, kind, batch, shape: checkedShape(shape as number[], what) }
+    const turned = channelsLast && kind === 'float' && isPicture(shape as number[])
+    return { name, kind, batch, shape: checkedShape(shape as number[], what), turned }
   })
 }
 
@@ -209,7 +227,7 @@ interface Source extends FoundWeights {
 function tryOut(source: Source): Source {
   const graph = g.createGraph()
   const batch = source.inputs.find((i) => i.batch !== undefined)?.batch ?? 2
-  const inputs = source.inputs.map(({ name, shape }) => g.input(graph, name, [batch, ...shape]))
+  const inputs = source.inputs.map((input) => g.input(graph, input.name, [batch, ...dataShape(input)]))
   const weights = source.weights.map(({ name, shape }) => g.parameter(graph, `weight ${name}`, shape))
   let captured = 0
   const constantOf = (_numbers: ArrayLike<number>, shape: g.Shape) =>
@@ -267,14 +285,14 @@ function buildModel(
     stored: (tensor, what) => tensorValues(tensor, what, source.external),
   }
   const names: Names = new Map()
-  source.inputs.forEach(({ name, kind, batch }, i) => {
+  source.inputs.forEach(({ name, kind, batch, turned }, i) => {
     const [size] = inputs[i].shape
     if (batch !== undefined && batch !== size)
       throw new DlgError(
         'invalid-option',
         `input '${name}' of model '${source.name}' has the batch size ${batch} written into the file, and a batch of ${size} is asked for; export it with that axis dynamic (dynamic_axes={'${name}': {0: 'batch'}}), or ask for ${batch}`,
       )
-    names.set(name, { node: inputs[i], kind })
+    names.set(name, { node: turned ? g.transpose(inputs[i], [0, 3, 1, 2]) : inputs[i], kind })
   })
   for (const [name, { kind, shape, values: numbers }] of source.constants)
     names.set(name, { node: building.constant(numbers, shape), kind })

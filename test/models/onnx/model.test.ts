@@ -223,6 +223,27 @@ describe('a model out of an ONNX file', () => {
     expect(() => open(both, { outputs: ['w'] })).toThrow(refusal('invalid-option', /outputs has 'w'.*there are y,z/))
   })
 
+  it('takes pictures with their channels last, as the priors need them', async () => {
+    const spec: GraphSpec = {
+      nodes: [{ op: 'Conv', inputs: ['x', 'w'], outputs: ['y'] }],
+      initializers: { w: weight([2, 3, 2, 2]) },
+      inputs: { x: ['batch', 3, 4, 5] },
+      outputs: ['y'],
+    }
+    const [first, last] = [open(spec, { channelsLast: false }), open(spec)]
+    expect([first.inputShape.x, last.inputShape.x]).toEqual([
+      [3, 4, 5],
+      [4, 5, 3],
+    ])
+    const values = uniform(60, 0, 1)
+    const turned = Array.from({ length: 60 }, (_, i) => values[(i % 3) * 20 + Math.floor(i / 3)])
+    const right = (await inOurGraph(first, { x: { dims: [1, 3, 4, 5], values } })).y
+    expect((await inOurGraph(last, { x: { dims: [1, 4, 5, 3], values: turned } })).y).toEqual(right)
+    expect(
+      open({ ...spec, inputs: { x: ['batch', 8, 4, 5] }, initializers: { w: weight([2, 8, 2, 2]) } }).inputShape.x,
+    ).toEqual([8, 4, 5])
+  })
+
   it('asks for sizes that the file leaves open', () => {
     const spec = {
       ...one('Relu'),

@@ -17,7 +17,11 @@ describe('models that PyTorch exported', () => {
     const gradients = new Map(
       [...theirs].flatMap(([key, t]) => (key.startsWith('gradient ') ? [[key.slice(9), t] as const] : [])),
     )
-    const model = modelFromOnnx(gunzipSync(readFileSync(`${folder}/${name}.onnx.gz`)), { name, trainable: gradients })
+    const model = modelFromOnnx(gunzipSync(readFileSync(`${folder}/${name}.onnx.gz`)), {
+      name,
+      trainable: gradients,
+      channelsLast: false,
+    })
     expect(Object.keys(model.inputShape)).toEqual(['input'])
     expect([...model.trainable].sort()).toEqual([...gradients.keys()].sort())
     const { shape, data } = theirs.get('input')!
