@@ -1,6 +1,7 @@
 import { Add, getBackend, getGradient } from '@tensorflow/tfjs-core'
 import type { TracedGradient } from '../client/model/gradient'
 import type { Model } from '../client/model/model'
+import { isGraphModel } from '../client/model/open-model'
 import type { Data } from '../client/read-data'
 import type { TracedExample } from '../client/trace-example'
 import * as g from '../graph'
@@ -38,7 +39,7 @@ export async function checkFirstOrder(model: Model, x: Data, example: TracedExam
       { shape: node.shape, values: Float32Array.from(run[traced.gradients.length + i]) },
     ]),
   )
-  if ('build' in model)
+  if (isGraphModel(model))
     return {
       gradients,
       findings: [

@@ -38,6 +38,9 @@ const isLayersModel = (model: Model): model is LayersModel => {
   return 'layers' in model
 }
 
+/** Whether a model builds its graph itself; a layers model has a build() of another kind. */
+export const isGraphModel = (model: Model): model is GraphModel => 'build' in model && !('layers' in model)
+
 function disposed(weight: Weight): boolean {
   try {
     return weight.tensor().isDisposed

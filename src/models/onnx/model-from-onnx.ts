@@ -37,6 +37,8 @@ export interface OnnxModelOptions {
 /** A model out of an ONNX file. */
 export interface OnnxModel extends GraphModel {
   readonly name: string
+  /** Shape of one sample of each output. */
+  readonly outputShape: { readonly [output: string]: readonly number[] }
   /** Frees the weights. */
   dispose(): void
 }
@@ -88,13 +90,14 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {})
     ...found,
     external: settings.externalData,
   }
-  const ready = tryOut(source)
+  const { ready, outputShape } = tryOut(source)
   const tensors = Object.fromEntries(
     ready.weights.map(({ name, shape, values }) => [name, tf.tensor(values, [...shape], 'float32')]),
   )
   return {
     name: settings.name,
     inputShape: Object.fromEntries(inputs.map((input) => [input.name, dataShape(input)])),
+    outputShape,
     weights: tensors,
     trainable: ready.weights.filter((w) => w.trainable).map((w) => w.name),
     build: (on, nodesOfInputs, nodesOfWeights, training) =>
@@ -224,7 +227,7 @@ interface Source extends FoundWeights {
  * Builds the model once, so that what is not supported is said when a file is opened. A weight of which an operator needs the numbers, such
  * as the limits of a clip, reaches no output as a node: it is a constant.
  */
-function tryOut(source: Source): Source {
+function tryOut(source: Source): { readonly ready: Source; readonly outputShape: OnnxModel['outputShape'] } {
   const graph = g.createGraph()
   const batch = source.inputs.find((i) => i.batch !== undefined)?.batch ?? 2
   const inputs = source.inputs.map((input) => g.input(graph, input.name, [batch, ...dataShape(input)]))
@@ -240,9 +243,12 @@ function tryOut(source: Source): Source {
     ({ initializer, shape, values }) => [initializer, { kind: 'float', shape, values }] as const,
   )
   return {
-    ...source,
-    weights: source.weights.filter(isReached),
-    constants: new Map([...source.constants, ...constants]),
+    ready: {
+      ...source,
+      weights: source.weights.filter(isReached),
+      constants: new Map([...source.constants, ...constants]),
+    },
+    outputShape: Object.fromEntries(built.map(({ name, node }) => [name, node.shape.slice(1)])),
   }
 }
 
