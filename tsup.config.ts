@@ -16,6 +16,7 @@ const entry = {
   text: 'src/text.ts',
   models: 'src/models.ts',
   analytic: 'src/analytic.ts',
+  tabular: 'src/tabular.ts',
   attacks: 'src/attacks/index.ts',
   defences: 'src/defences/index.ts',
 }

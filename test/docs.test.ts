@@ -24,6 +24,7 @@ const entries: Record<string, string> = {
   'dlg-ts/text': 'src/text.ts',
   'dlg-ts/models': 'src/models.ts',
   'dlg-ts/analytic': 'src/analytic.ts',
+  'dlg-ts/tabular': 'src/tabular.ts',
   'dlg-ts/attacks': 'src/attacks/index.ts',
   'dlg-ts/defences': 'src/defences/index.ts',
 }

@@ -12,6 +12,7 @@ import { normOf } from '../numbers/norms'
 import { checkActivations } from './activations'
 import { checkCoupling } from './coupling'
 import { checkFirstOrder } from './first-order'
+import { checkLabels } from './labels'
 import type { CheckedWeight, Finding, ModelCheck } from './report'
 import { checkSearch } from './search'
 import { checkStructure } from './structure'
@@ -73,7 +74,8 @@ export async function checkModel(model: Model, example: Example, options: CheckO
       ...zeroGradients(weights),
       ...(await checkActivations(traced)),
       ...(await checkCoupling(traced)),
-      ...checkStructure(traced),
+      ...(await checkLabels(model, example.x, traced, first.gradients, training)),
+      ...checkStructure(model, traced),
       compared(trained, unknowns),
     ],
   }

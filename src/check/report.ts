@@ -39,6 +39,8 @@ export type FindingCode =
   | 'labels'
   /** Whether all activations are smooth, which a search needs. */
   | 'smooth'
+  /** Layers with PyTorch's shapes that compute other values than PyTorch's. */
+  | 'conventions'
   /** The samples of a batch depend on each other, as under batch statistics. */
   | 'batch-coupling'
   /** Whether the gradient has at least as many numbers as there are unknowns. */

@@ -72,7 +72,7 @@ export async function checkSearch(
 }
 
 /** Inputs of whole numbers, which no search moves, are known to the attacker. */
-function wholeInputs(x: Data, { data }: TracedExample): Record<string, Tensor> {
+export function wholeInputs(x: Data, { data }: TracedExample): Record<string, Tensor> {
   const names = data.map(({ name }) => name)
   const tensors = x instanceof Tensor ? [x] : inOrder('data', x, names, 'invalid-data')
   return Object.fromEntries(data.flatMap(({ name, dtype }, i) => (dtype === 'float32' ? [] : [[name, tensors[i]]])))

@@ -1,20 +1,31 @@
 import { lookForDense } from '../attacks/dense/first-dense'
-import { logitsOf } from '../client/model/criteria'
 import { type TracedGradient, traceGradient } from '../client/model/gradient'
-import { findHead } from '../client/model/head'
 import { kinksOf } from '../client/model/kinks'
+import type { Model } from '../client/model/model'
 import type { TracedExample } from '../client/trace-example'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
+import { conventionDifferences } from '../io/layouts/conventions'
 import type { Finding } from './report'
 
 /** Which attacks the shape of the model invites, beside a search. */
-export const checkStructure = (example: TracedExample): Finding[] => [
+export const checkStructure = (model: Model, example: TracedExample): Finding[] => [
   ...closedForm(example),
   ...tokenSets(example.traced),
-  ...labelRules(example),
   smoothness(example.traced),
+  ...conventions(model),
 ]
+
+/** For clients that train in PyTorch. */
+function conventions(model: Model): Finding[] {
+  const all = conventionDifferences(model)
+  if (all.length === 0) return []
+  // several layers with one difference share a sentence
+  const messages = new Map<string, string[]>()
+  for (const { layer, message } of all) messages.set(message, [...(messages.get(message) ?? []), `'${layer}'`])
+  const said = [...messages].map(([message, names]) => `${names.join(', ')} ${message}`).join('. ')
+  return [{ level: 'note', code: 'conventions', message: `if the client trains in PyTorch: ${said}` }]
+}
 
 /** The layer is recognised on one sample: there its input is a row. */
 function closedForm({ opened, settings, batchSize }: TracedExample): Finding[] {
@@ -57,34 +68,6 @@ function tokenSets(traced: TracedGradient): Finding[] {
     ...{ level: 'note', code: 'token-set', attack: 'token-set' },
     message: `'${name}' is a trained embedding: only the rows of tokens that occur have a gradient, so it names them`,
   }))
-}
-
-function labelRules({ traced, batchSize }: TracedExample): Finding[] {
-  const nodes: readonly g.Node[] = traced.trainedNodes
-  return traced.outputs.map((output): Finding => {
-    const { name, node, criterion } = output
-    const says = (level: Finding['level'], message: string): Finding => ({ level, code: 'labels', message })
-    const inferred = (level: Finding['level'], message: string): Finding => ({
-      ...says(level, message),
-      attack: 'label-inference',
-    })
-    const inferable = `labels of '${name}' can be inferred before the search (labels: 'infer')`
-    if (criterion.name !== 'crossEntropy' || node.shape.length !== 2)
-      return says(
-        'note',
-        `targets of '${name}' are searched with the data: only classes of a cross-entropy can be inferred`,
-      )
-    const head = findHead(logitsOf(output.node) ?? node, nodes)
-    if (head.bias !== undefined) return inferred('ok', `${inferable}: its last layer is dense with a bias`)
-    if (head.weight === undefined)
-      return says('note', `labels of '${name}' are searched with the data: it does not end in a dense layer`)
-    return inferred(
-      batchSize === 1 ? 'ok' : 'note',
-      batchSize === 1
-        ? `${inferable}: its last layer is dense`
-        : `${inferable} if the last layer's features are not negative: it has no bias`,
-    )
-  })
 }
 
 /** A search by second derivatives needs activations that have them. */

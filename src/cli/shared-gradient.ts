@@ -2,6 +2,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { SharedUpdate } from '../client/shared/shared-update'
 import { DlgError } from '../errors/dlg-error'
 import { coarser, fromPyTorch, type LeftOut, type NamedTensors } from '../io'
+import { conventionDifferences } from '../io/layouts/conventions'
 import { isList } from '../io/layouts/list-layers'
 import type { OnnxModel } from '../models/onnx/model-from-onnx'
 import { byWeight, type TensorsByWeight } from './by-weight'
@@ -20,7 +21,7 @@ interface Read {
 /**
  * Reads what a client shared: the gradient of the model's trained weights, or how they moved.
  *
- * @param report is told in one line which tensors of a file were left out, and why
+ * @param report is told, a line each, which tensors of a file were left out and why, and which layers differ from PyTorch's
  * @throws DlgError `invalid-file`, `invalid-gradients` naming the file and the tensor
  */
 export function sharedGradient(
@@ -28,7 +29,9 @@ export function sharedGradient(
   files: GradientFiles,
   report: (line: string) => void,
 ): TensorsByWeight | SharedUpdate {
-  const { source, ignore } = files
+  const { source, ignore, layout } = files
+  if (layout === 'pytorch')
+    for (const { layer, message } of conventionDifferences(model)) report(`layer '${layer}' ${message}`)
   const read = (path: string): Read => {
     const found = floatsOf(path, ignore)
     const named = found.leftOut.map(({ name, type }) => `'${name}' (${type})`)

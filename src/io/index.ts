@@ -13,6 +13,7 @@ export { writeFileAtomic } from './files/disk'
 export type { FlattenOrder } from './layouts/flatten-order'
 export type { TensorSpec } from './layouts/layer-groups'
 export {
+  type ConventionDifference,
   type ConvertedTensors,
   fromPyTorch,
   type LayoutDecision,

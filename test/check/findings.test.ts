@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import { initializers, layers } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { checkModel, describeCheck, type Example } from '../../src'
+import { checkModel, describeCheck, type Example, gradientsOf, inferLabels } from '../../src'
 import { convNet, denseNet, sample } from '../attacks/matching/tiny'
 import { check, conv, found, head, levels, stack } from './checked'
 
@@ -99,6 +99,25 @@ describe('which attacks apply', () => {
       levels(await check(denseNet(), { ...first, y: sample([1, 4]) }, { criterion: 'meanSquaredError' }), 'labels'),
     ).toEqual(['note'])
   })
+
+  it.each([[[0, 1, 2, 3]], [[1, 1, 2, 3]], [[2, 0]], [[3, 3, 3]], [[0, 0, 1, 1, 2, 3]]])(
+    'labels %j: what the check promises, the attack does',
+    async (labels) => {
+      const [model, x] = [denseNet(), sample([labels.length, 8])]
+      const shared = await gradientsOf(model, x, labels)
+      const attack = await inferLabels(model, shared, { batchSize: labels.length }).catch((error) => error as Error)
+      const [finding] = found(await check(model, { x, y: labels }), 'labels')
+      if (attack instanceof Error) {
+        expect(finding).toMatchObject({ level: 'note', message: expect.stringContaining('searched with the data: ') })
+        expect(finding.attack).toBeUndefined()
+        expect(attack.message).toContain(finding.message.replace(/^.*?with the data: /, '').slice(0, 60))
+      } else {
+        expect(finding).toMatchObject({ attack: 'label-inference', message: expect.stringContaining(attack.rule) })
+        expect(finding.level === 'warning').toBe(attack.labels.join() !== [...labels].sort().join())
+      }
+      tf.dispose(shared)
+    },
+  )
 
   it('warns of batch statistics, and leaves the moving ones alone', async () => {
     const model = stack(

@@ -5,6 +5,7 @@ import { type Ignore, ignores } from '../bytes/limits'
 import { isRecord } from '../bytes/untrusted'
 import type { NamedTensors } from '../tensors/stored-tensor'
 import { checkTensor, requireTensorMap, type TensorToWrite } from '../tensors/tensor-to-write'
+import { type ConventionDifference, conventionDifferences } from './conventions'
 import { type FlattenOrder, orderFlattened } from './flatten-order'
 import { type TensorSpec, tfjsLayers, torchLayers } from './layer-groups'
 import type { Link } from './layer-links'
@@ -12,6 +13,8 @@ import { type LayerOrder, layerOrderOf } from './layer-order'
 import { linkToTfjs, linkToTorch } from './link-values'
 import { isList, pairInOrder } from './list-layers'
 import { matchLayers } from './match-layers'
+
+export type { ConventionDifference }
 
 /** How tensors of PyTorch are paired with weights of tfjs, where their names and shapes do not say it. */
 export interface LayoutOptions {
@@ -51,6 +54,11 @@ export interface ConvertedTensors {
   readonly mapping: readonly LayoutDecision[]
   /** The names of PyTorch's tensors that were left out. */
   readonly ignored: readonly string[]
+  /**
+   * Layers of the model whose shapes are PyTorch's and whose values may not be, such as a stride with `same` padding. Known where the
+   * targets have `layers`.
+   */
+  readonly differences: readonly ConventionDifference[]
 }
 
 /**
@@ -97,6 +105,7 @@ export function fromPyTorch(
     tensors: inOrder(converted, wanted),
     mapping: links.map((link) => ({ from: link.torch, to: [link.tfjs], layout: describe(link, values) })),
     ignored,
+    differences: conventionDifferences(targets),
   }
 }
 
@@ -134,6 +143,7 @@ export function toPyTorch(
     ignored: targetSpecs(targets)
       .map(({ name }) => name)
       .filter(ignored),
+    differences: [],
   }
 }
 
