@@ -2,6 +2,7 @@ import { Add, getBackend, getGradient } from '@tensorflow/tfjs-core'
 import { isRandom } from '../client/model/dropout'
 import type { TracedGradient } from '../client/model/gradient'
 import type { Model } from '../client/model/model'
+import { isGraphModel } from '../client/model/open-model'
 import type { Data } from '../client/read-data'
 import type { TracedExample } from '../client/trace-example'
 import * as g from '../graph'
@@ -9,7 +10,7 @@ import { normOf } from '../numbers/norms'
 import { evaluate, type Values } from '../runtime/runtime'
 import { knownCauses } from './known-causes'
 import type { Finding } from './report'
-import { kernelsOf, type Seeds, tfjsGradient } from './tfjs-gradient'
+import { kernelsOf, type Seeds, type TfjsModel, tfjsGradient } from './tfjs-gradient'
 
 /** Largest relative difference of two float32 gradients that is rounding. */
 const ROUNDING = 1e-3
@@ -38,6 +39,17 @@ export async function checkFirstOrder(model: Model, x: Data, example: TracedExam
       { shape: node.shape, values: Float32Array.from(run[traced.gradients.length + i]) },
     ]),
   )
+  if (isGraphModel(model))
+    return {
+      gradients,
+      findings: [
+        {
+          level: 'note',
+          code: 'not-compared',
+          message: 'the model has no tfjs operations, so there is no gradient of tfjs to compare with',
+        },
+      ],
+    }
   const skipped = readsWeights(traced)
     ? "the criterion reads the weights itself, so tfjs's gradient of the output alone is not the whole"
     : notComparable(model, seeds, settings.training)
@@ -77,7 +89,7 @@ function readsWeights({ dataLoss, outputs, trainedNodes }: TracedGradient): bool
 }
 
 async function verdict(
-  model: Model,
+  model: TfjsModel,
   x: Data,
   { trained }: TracedGradient,
   differences: readonly number[],
@@ -100,7 +112,7 @@ async function verdict(
 }
 
 /** Why the two cannot be compared, if they cannot. */
-function notComparable(model: Model, seeds: Seeds, training: boolean): string | undefined {
+function notComparable(model: TfjsModel, seeds: Seeds, training: boolean): string | undefined {
   if (training && 'layers' in model && isRandom(model))
     return 'layers with dropout or noise draw anew in every forward pass, so tfjs has no one gradient to compare with'
   const saturated = [...seeds].find(([, { values }]) => values.some((v) => Math.abs(v) > LARGEST_SEED))

@@ -1,6 +1,6 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import type { Node, Shape } from '../../graph'
+import type { Graph, Node, Shape } from '../../graph'
 import type { Recorder } from '../../trace'
 import type { RandomLayer } from './dropout'
 
@@ -26,8 +26,31 @@ export interface NamedFunctionalModel {
   apply(inputs: NamedTensorMap, weights: NamedTensorMap): Tensor | NamedTensorMap
 }
 
+/** A model that builds its graph itself, such as one out of a file of operators. */
+export interface GraphModel {
+  readonly name?: string
+  /** Shape of one sample of each input. */
+  readonly inputShape: { readonly [input: string]: readonly number[] }
+  /** All weights by name; their order is the order of the gradients. */
+  readonly weights: NamedTensorMap
+  /** Names of the weights that the client trains. */
+  readonly trainable: readonly string[]
+  /**
+   * The outputs as nodes, for the nodes of inputs [batch, …] and of weights.
+   *
+   * @param on the graph, and a function that makes a node of numbers
+   * @param training whether the client runs the model in training mode
+   */
+  build(
+    on: { readonly graph: Graph; constantOf(values: ArrayLike<number>, shape: Shape): Node },
+    inputs: readonly Node[],
+    weights: readonly Node[],
+    training: boolean,
+  ): readonly ModelOutput[]
+}
+
 /** A model that can be attacked. */
-export type Model = LayersModel | FunctionalModel | NamedFunctionalModel
+export type Model = LayersModel | FunctionalModel | NamedFunctionalModel | GraphModel
 
 /** One weight tensor of a model. */
 export interface Weight {
