@@ -3,6 +3,7 @@ import type { Leakage } from '../attacks/matching/leakage'
 import { encodePng, gallery, type Image, writeNpz, writeSafetensors } from '../io'
 import type { PairedSample } from '../measure/samples'
 import type { Files } from './files'
+import { hatchedPixels } from './samples'
 
 /** Pictures of one row of the gallery. */
 const ACROSS = 8
@@ -39,9 +40,9 @@ const entries = (kind: string, named: readonly (readonly [string, Tensor])[]) =>
 const isPicture = ([height, width, channels, ...more]: readonly number[]): boolean =>
   more.length === 0 && height > 1 && width > 1 && (channels === 1 || channels === 3)
 
-/** Reconstructions in rows, each row below its originals where there are any; nothing where the data are no pictures. */
+/** Reconstructions in rows, each row below its originals where there are any; nothing where the data are no pictures. Pixels that are not determined are hatched. */
 export function pictureFile(
-  { data }: Leakage,
+  { data, certainty }: Pick<Leakage, 'data' | 'certainty'>,
   measured: readonly PairedSample[] | undefined,
   range: readonly [number, number],
   failed: boolean,
@@ -51,10 +52,15 @@ export function pictureFile(
   const values = data.dataSync() as Float32Array
   const size = values.length / samples
   const picture = (v: Float32Array) => pictureOf(v, shape, range)
+  const marks = certainty?.undetermined.data.dataSync()
+  const reconstruction = (slot: number): Image => {
+    const hatched = marks && hatchedPixels(marks, slot, shape[0] * shape[1], shape[2])
+    return { ...picture(values.subarray(slot * size, (slot + 1) * size)), ...(hatched && { hatched }) }
+  }
   const slots = measured?.map(({ slot }) => slot) ?? Array.from({ length: samples }, (_, i) => i)
   const scale = Math.max(1, Math.round(SIDE / Math.max(shape[0], shape[1])))
   const most = Math.max(1, Math.floor(MOST_PIXELS / (shape[0] * shape[1] * scale ** 2)))
-  const found = slots.slice(0, most).map((slot) => picture(values.subarray(slot * size, (slot + 1) * size)))
+  const found = slots.slice(0, most).map(reconstruction)
   const originals = measured?.slice(0, most).map(({ original }) => picture(original))
   const rows: Image[][] = []
   for (let at = 0; at < found.length; at += ACROSS) {
