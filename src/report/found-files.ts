@@ -67,7 +67,7 @@ export function pictureFile(
     if (originals) rows.push(originals.slice(at, at + ACROSS))
     rows.push(found.slice(at, at + ACROSS))
   }
-  const captions = failed ? ['failed'] : []
+  const captions = certainty?.determined === false ? ['undetermined'] : failed ? ['failed'] : []
   return { 'gallery.png': encodePng(gallery(rows, { scale, captions })) }
 }
 
