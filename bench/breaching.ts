@@ -64,7 +64,7 @@ async function handOver(
 ) {
   const trained = new Set(model.trainableWeights.map((w) => w.name))
   const weights = model.weights.map(
-    (w) => [`${trained.has(w.name) ? 'trained' : 'fixed'} ${w.name}`, w.read()] as const,
+    (w) => [`${trained.has(w.name) ? 'trained' : 'fixed'} ${w.originalName}`, w.read()] as const,
   )
   const gradients = Object.entries(shared).map(([name, values]) => [`gradient ${name}`, values] as const)
   const tensors = new Map([

@@ -3,12 +3,16 @@
  * recipe, over images as files named CLASS-NUMBER.png or .jpg:
  *
  *   npx tsx bench/kinks.ts --images DIR [--skip 0] [--count 8] [--batches 1,4,8] [--presets auto,robust] [--trained 0] [--padding same] [--seed 1]
+ *     [--network keras|resnet20]
+ *
+ * A preset may have a distance: homotopy/balanced.
  */
 import { parseArgs } from 'node:util'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { kerasCnn } from '../examples/models/keras-cnn'
+import { resnet20 } from '../examples/models/resnet'
 import { DlgError, deepLeakageFromGradients, gradientsOf, type LeakageOptions } from '../src'
 import { batchOf, decibels, labelsOf, type Picture, pictures, train } from './pictures'
 import { short, table } from './table'
@@ -24,6 +28,12 @@ interface Outcome {
   readonly seconds: number
 }
 
+/** `robust` or `homotopy/balanced` */
+function recipe(name: string): { readonly name: string; readonly options: LeakageOptions } {
+  const [preset, distance] = name.split('/')
+  return { name, options: { preset, ...(distance && { distance }) } as LeakageOptions }
+}
+
 function options() {
   const { values } = parseArgs({
     options: {
@@ -35,6 +45,7 @@ function options() {
       trained: { type: 'string', default: '0' },
       iterations: { type: 'string' },
       padding: { type: 'string', default: 'same' },
+      network: { type: 'string', default: 'keras' },
       seed: { type: 'string', default: '1' },
     },
   })
@@ -44,9 +55,10 @@ function options() {
     skip: Number(values.skip),
     count: Number(values.count),
     batches: values.batches.split(',').map(Number),
-    presets: values.presets.split(',') as NonNullable<LeakageOptions['preset']>[],
+    recipes: values.presets.split(',').map(recipe),
     trained: Number(values.trained),
     iterations: values.iterations === undefined ? undefined : Number(values.iterations),
+    deep: values.network === 'resnet20',
     padding: values.padding === 'valid' ? ('valid' as const) : ('same' as const),
     seed: Number(values.seed),
   }
@@ -73,25 +85,25 @@ async function attack(model: LayersModel, images: readonly Picture[], given: Lea
 }
 
 async function main(): Promise<void> {
-  const { folder, skip, count, batches, presets, trained, iterations, padding, seed } = options()
+  const { folder, skip, count, batches, recipes, trained, iterations, deep, padding, seed } = options()
   await tf.setBackend('cpu')
   const images = pictures(folder)
   if (images.length === 0) throw new Error(`there are no images in ${folder}`)
   const rows: string[][] = []
   for (const batch of batches) {
-    const outcomes = presets.map((): Outcome[] => [])
+    const outcomes = recipes.map((): Outcome[] => [])
     for (let at = skip; at + batch <= Math.min(skip + Math.max(count, batch), images.length); at += batch) {
       const some = images.slice(at, at + batch)
-      const model = kerasCnn({ padding, seed: seed + at })
+      const model = deep ? resnet20({ seed: seed + at }) : kerasCnn({ padding, seed: seed + at })
       const others = images.filter((image) => !some.includes(image))
       await train(model, others, trained)
-      for (const [i, preset] of presets.entries()) {
-        const outcome = await attack(model, some, { preset, seed, iterations })
+      for (const [i, { name, options }] of recipes.entries()) {
+        const outcome = await attack(model, some, { ...options, seed, iterations })
         outcomes[i].push(outcome)
         const { psnr, labels, relativeLoss, evaluations, seconds } = outcome
         const words = [
           some.map(({ name }) => name.split('.')[0]).join(' '),
-          preset,
+          name,
           `→ ${outcome.preset}`,
           `labels ${labels}`,
         ]
@@ -100,13 +112,13 @@ async function main(): Promise<void> {
       }
       model.dispose()
     }
-    for (const [i, preset] of presets.entries()) {
+    for (const [i, { name }] of recipes.entries()) {
       const all = outcomes[i]
       const psnr = all.flatMap((o) => o.psnr)
       const work = [median(all.map((o) => o.evaluations)), median(all.map((o) => o.seconds))].map(short)
       const means = all.map((o) => o.psnr.reduce((a, b) => a + b) / o.psnr.length)
       rows.push([
-        `${batch}  ${preset}`,
+        `${batch}  ${name}`,
         `${psnr.length}`,
         ...[median(psnr), median(means)].map((v) => v.toFixed(1)),
         ...work,

@@ -5,7 +5,7 @@ import { type NamedGradients, type SharedGradients, weightTensors } from '../cli
 import { tensorValues } from '../client/shared/tensor-values'
 import { type TracedExample, traceExample } from '../client/trace-example'
 import type { TrainingOptions } from '../client/training-options'
-import { number, requireObject } from '../errors/checks'
+import { invalid, number, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
 import { normOf } from '../numbers/norms'
@@ -20,9 +20,10 @@ export interface Proof {
   /**
    * Whether every number of the data, and every combination of them that was looked at, moves what was shared. False where a part of the
    * data could be otherwise: behind dead or saturated units, or where more numbers were sought than shared. Undefined where
-   * the residual is above the tolerance, and where no input is of floats: token ids do not move by degrees.
+   * the residual is above the tolerance, where no input is of floats (token ids do not move by degrees), and with
+   * `determined: false`.
    */
-  readonly determined: boolean | undefined
+  readonly determined?: boolean | undefined
   /** Whether the residual is at most the tolerance, and `determined` is not false. */
   readonly proven: boolean
 }
@@ -39,6 +40,11 @@ export interface Recovered {
 export interface ProofOptions extends TrainingOptions {
   /** Default 1e-4: float32 gradients of the same data differ by about 1e-6. */
   tolerance?: number
+  /**
+   * Whether to examine, after the residual, that the data are determined by what was shared. Costs at most 200 evaluations of a
+   * second derivative. Default true.
+   */
+  determined?: boolean
 }
 
 /** Residual up to which float32 gradients are the same. */
@@ -62,7 +68,8 @@ export async function proofOf(
   requireObject('what was recovered', recovered, '{data, labels}')
   requireObject('options', options, 'an object', 'invalid-option')
   const { data, labels } = recovered
-  const { tolerance, ...training } = options
+  const { tolerance, determined: examines = true, ...training } = options
+  if (typeof examines !== 'boolean') throw invalid(`determined is ${show(examines)}; it must be true or false`)
   const example = await traceExample(model, data, labels, training)
   const { traced, settings, inputs, values, parameters } = example
   const gradients = await evaluate(settings.runtime, { inputs, outputs: traced.gradients }, parameters, values)
@@ -76,7 +83,7 @@ export async function proofOf(
     )
     const agreed = await agreementOf(Object.fromEntries(found), given, tolerance)
     if (!agreed.agrees) return { residual: agreed.residual, determined: undefined, proven: false }
-    const determined = await isDetermined(example, agreed.shared)
+    const determined = examines ? await isDetermined(example, agreed.shared) : undefined
     return { residual: agreed.residual, determined, proven: determined !== false }
   } finally {
     tf.dispose(found.map(([, gradient]) => gradient))
@@ -175,8 +182,8 @@ export async function compare(found: tf.NamedTensorMap, shared: NamedGradients, 
   return { residual, determined: undefined, proven: agrees }
 }
 
-/** The gradient that a shared one is held against. */
-async function recomputedOf(found: tf.NamedTensorMap, name: string, shape: readonly number[]) {
+/** The gradient that a shared one is held against. @throws DlgError `invalid-gradients` for a name or a shape that the model does not have */
+export async function recomputedOf(found: tf.NamedTensorMap, name: string, shape: readonly number[]) {
   if (!Object.hasOwn(found, name))
     throw new DlgError(
       'invalid-gradients',

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { layers, sequential } from '@tensorflow/tfjs-layers'
+import { initializers, layers, sequential } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DlgError, type FunctionalModel, gradientsOf, type Model, type SharedGradients } from '../../src'
 import { proofOf } from '../../src/analytic'
@@ -182,5 +182,61 @@ describe('what cannot be proven is refused', () => {
       code: 'invalid-option',
       message: expect.stringContaining('tolerance is 2'),
     })
+  })
+})
+
+describe('data that the gradient does not determine', () => {
+  const behind = (activation: 'relu' | 'sigmoid', bias: number) => {
+    const net = sequential()
+    net.add(
+      layers.dense({ inputShape: [8], units: 6, activation, biasInitializer: initializers.constant({ value: bias }) }),
+    )
+    net.add(layers.dense({ units: 4 }))
+    return net
+  }
+
+  it.each([
+    ['relu', -50],
+    ['sigmoid', 12],
+    ['sigmoid', 20],
+    ['sigmoid', 30],
+  ] as const)('are never proven: noise behind a %s with a bias of %s', async (activation, bias) => {
+    const net = behind(activation, bias)
+    const gradient = await gradientsOf(net, data, [2])
+    const noise = sample([1, 8], 5)
+    const { residual, proven, determined } = await proofOf(net, { data: noise, labels: [2] }, gradient)
+    expect(residual).toBeLessThan(1e-4)
+    expect([proven, determined]).toEqual([false, false])
+    const asked = await proofOf(net, { data: noise, labels: [2] }, gradient, { determined: false })
+    expect(asked).toEqual({ residual, proven: true })
+    tf.dispose([gradient, noise])
+    net.dispose()
+  })
+
+  it('are not proven where a part of them is not read', async () => {
+    const weights = { w: sample([4, 6], 1), b: sample([6], 2), v: sample([6, 3], 3) }
+    const half: FunctionalModel = {
+      inputShape: [8],
+      weights,
+      apply: (x, { w, b, v }) =>
+        tf.matMul(
+          tf.sigmoid(tf.add(tf.matMul(tf.slice(x, [0, 0], [-1, 4]) as tf.Tensor2D, w as tf.Tensor2D), b)),
+          v as tf.Tensor2D,
+        ),
+    }
+    const gradient = await gradientsOf(half, data, [1])
+    expect(await proofOf(half, { data, labels: [1] }, gradient)).toEqual({
+      residual: 0,
+      proven: false,
+      determined: false,
+    })
+    tf.dispose([gradient, Object.values(weights)])
+  })
+
+  it('refuses a switch that is none', async () => {
+    const given = { runtime: 'reference', determined: 'no' } as never
+    await expect(proofOf(model, { data, labels: [2] }, shared, given)).rejects.toThrow(
+      "determined is 'no'; it must be true or false",
+    )
   })
 })
