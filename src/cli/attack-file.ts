@@ -7,6 +7,7 @@ import { targetSettings } from '../client/target-options'
 import { DlgError } from '../errors/dlg-error'
 import { type MeasuredBatch, measureSamples } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
+import { certaintyReport, undeterminedWords } from '../report/certainty-words'
 import { checkFolder, writeFiles } from '../report/files'
 import { pictureFile, tensorFile } from '../report/found-files'
 import { FROM_FILES, searchWithProgress } from './attack'
@@ -131,6 +132,7 @@ function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: F
     groups: leak.groups,
     scale: leak.scale,
     scaleHint: leak.scaleHint && inFlags(leak.scaleHint),
+    certainty: certaintyReport(leak),
     ...measured,
     ...(samples && { samples }),
     evaluations: leak.evaluations,
@@ -163,6 +165,6 @@ function lines(
   const rows = measured?.samples.map(
     ({ psnr, slot }, i) => `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}`,
   )
-  const hint = leak.scaleHint ? [inFlags(leak.scaleHint)] : []
+  const hint = [undeterminedWords(leak), leak.scaleHint && inFlags(leak.scaleHint)].filter((line) => line !== undefined)
   return `${head}${visible([`: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n'))}`
 }

@@ -126,7 +126,7 @@ export async function attackCertainty(
 }
 
 /** How a search is repeated: without priors, until it comes to rest. */
-const continued = (budget: SearchSettings['budget']): SearchSettings => ({
+export const continued = (budget: SearchSettings['budget']): SearchSettings => ({
   preset: 'robust',
   optimizer: { name: 'lbfgs', preset: 'robust' },
   iterations: CONTINUED,

@@ -13,7 +13,7 @@ import { type LeakageOptions, leakageOptions, type Settings } from './options'
 import { traceTarget } from './point'
 import { type ChosenPreset, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
-import { type FittedScale, fitScale, scaleOfMatch } from './scale'
+import { type FittedScale, fitScale, scaleOfMatch, unstatedFactor } from './scale'
 import { newProgress, type Progress } from './search/progress'
 import { isCut, searchAll } from './search/restarts'
 import type { HistoryEntry, RestartOutcome } from './search/search'
@@ -125,7 +125,10 @@ async function report(
   const { status } = cut ?? best
   const match =
     status === 'converged' && !settings.signal?.aborted ? await readFactor(attack, best.point, settings) : undefined
-  const scale = match ? scaleOfMatch(match, settings) : await fitScale(attack, best.point, status, settings)
+  const scale = match
+    ? scaleOfMatch(match, settings)
+    : ((await unstatedFactor(attack, { ...best, status }, settings, progress)) ??
+      (await fitScale(attack, best.point, status, settings)))
   const point = match?.point ?? best.point
   const certainty =
     match && settings.certainty !== false

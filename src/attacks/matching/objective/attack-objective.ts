@@ -15,7 +15,7 @@ import type { Targets } from '../targets/targets'
 import { MAGNITUDE, magnified, magnitudeOf } from './magnitude'
 import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective'
 import { defaultPriors } from './prior'
-import { fittingScale } from './scale'
+import { fittingScale, scaleFree } from './scale'
 
 /** The objective of an attack before anything runs it. */
 export interface AttackObjective {
@@ -36,12 +36,16 @@ export interface AttackObjective {
   readonly priorWeight: number | undefined
   /** Relative loss that rounding leaves of the client's own data. */
   readonly rounding: number
+  /** Relative loss that stated noise leaves of the client's own data. */
+  readonly noise: number
   /** Of each shared gradient, the squared norm that rounding is expected to have taken. */
   readonly lost: readonly number[]
   /** What was shared, times the magnitude. */
   readonly shared: readonly Values[]
   /** The objective without priors in units of the relative loss. */
   readonly objectivePerLoss: number
+  /** The objective without priors, whatever factor is in what was shared. Built when it is asked for. */
+  factorFree(): Program
   /** What certainty is computed from. Built when it is asked for. */
   unconstrained(): UnconstrainedPrograms
 }
@@ -77,6 +81,7 @@ export async function objectiveOf(
   const gradients = magnitude === 1 ? target.gradients : timesFactor(target.gradients, magnitude)
   const lost = target.lost.map((v) => v * magnitude ** 2)
   const traced = magnified(client, magnitude)
+  const noise = settings.noise > 0 ? rounding : 0
   // a prior is what tells the samples of a batch apart, and one image comes out cleaner for it
   const started = await withClosedForm(settings, traced, target)
   const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior)
@@ -112,10 +117,11 @@ export async function objectiveOf(
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
   const objectivePerLoss = weight * unit
+  const factorFree = () => objectiveProgram(traced, point.unknowns, scaleFree(settings.distance), [])
   const unconstrained = () => unconstrainedPrograms(traced, targets, settings)
   return {
-    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding, lost },
-    ...{ shared: gradients, objectivePerLoss, unconstrained },
+    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding, noise, lost },
+    ...{ shared: gradients, objectivePerLoss, factorFree, unconstrained },
   }
 }
 
