@@ -40,7 +40,7 @@ const table: Record<string, string> = {
   attacks:
     'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/tokens client errors |',
   accounting: 'errors numbers |',
-  defences: 'accounting attacks/contract errors numbers | client',
+  defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:
     'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
