@@ -15,6 +15,7 @@ const entry = {
   'onnx-web': 'src/runtime/onnx/web.ts',
   text: 'src/text.ts',
   analytic: 'src/analytic.ts',
+  tabular: 'src/tabular.ts',
   attacks: 'src/attacks/index.ts',
   defences: 'src/defences/index.ts',
 }

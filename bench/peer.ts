@@ -25,13 +25,20 @@ export const tfjs = (backend: 'cpu' | 'wasm'): PeerKind => ({
   ...{ name: `tfjs ${backend}`, command: process.execPath, args: () => tsx(script('tfjs.ts'), backend) },
 })
 
+/** What an interpreter must be able to run for each Python peer. breaching as a whole needs more than its attackers do. */
+const NEEDED = {
+  torch: 'import torch, numpy',
+  jax: 'import jax, numpy',
+  breaching: "import torch, numpy, scipy, omegaconf, importlib.util as u; assert u.find_spec('breaching')",
+}
+
 /** A Python peer, run by the first interpreter that can import its library. */
-export function python(name: 'torch' | 'jax'): PeerKind {
+export function python(name: keyof typeof NEEDED): PeerKind {
   const given = process.env.DLG_BENCH_PYTHON?.split(delimiter).filter(Boolean) ?? []
   const tried = [...given, 'python3', '/usr/bin/python3']
   const command = tried.find((python) => {
     try {
-      execFileSync(python, ['-c', `import ${name}, numpy`], { stdio: 'ignore', timeout: 120_000 })
+      execFileSync(python, ['-c', NEEDED[name]], { stdio: 'ignore', timeout: 120_000 })
       return true
     } catch {
       return false

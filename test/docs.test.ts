@@ -21,6 +21,7 @@ const entries: Record<string, string> = {
   'dlg-ts/onnx-web': 'src/runtime/onnx/web.ts',
   'dlg-ts/text': 'src/text.ts',
   'dlg-ts/analytic': 'src/analytic.ts',
+  'dlg-ts/tabular': 'src/tabular.ts',
   'dlg-ts/attacks': 'src/attacks/index.ts',
   'dlg-ts/defences': 'src/defences/index.ts',
 }

@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 export const entryFiles = [
   'index',
   'analytic',
+  'tabular',
   'attacks/index',
   'defences/index',
   'metrics',

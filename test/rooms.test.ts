@@ -22,7 +22,7 @@ const table: Record<string, string> = {
   io: 'io/files io/layouts io/pictures io/tensors numbers | io/bytes',
   measure: 'client graph numbers optim runtime errors io/pictures @tensorflow/tfjs-core ml-matrix munkres ssim.js |',
   models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
-  'attacks/contract': 'errors @tensorflow/tfjs-core | client',
+  'attacks/contract': 'errors @tensorflow/tfjs-core | client numbers',
   'attacks/tokens': 'attacks/contract client graph errors | runtime',
   'attacks/labels': 'attacks/contract client graph numbers errors ml-matrix | runtime',
   'attacks/dense':
@@ -35,18 +35,20 @@ const table: Record<string, string> = {
     'attacks/contract attacks/tokens client measure numbers errors @tensorflow/tfjs-core ml-matrix | runtime',
   'attacks/matching':
     'attacks/contract client graph numbers optim options runtime errors attacks/dense attacks/labels attacks/patches measure @tensorflow/tfjs-core |',
+  'attacks/tabular':
+    'attacks/contract attacks/labels attacks/matching attacks/spear client errors graph measure numbers options @tensorflow/tfjs-core ml-matrix papaparse | attacks/dense',
   'attacks/text':
     'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   attacks:
-    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/tokens client errors |',
+    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/tokens client errors attacks/tabular |',
   accounting: 'errors numbers |',
   defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:
     'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
-    'attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime |',
-  cli: 'entries attacks attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers |',
+    'attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime attacks/tabular |',
+  cli: 'entries attacks attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers attacks/tabular |',
 }
 
 const rooms = Object.keys(table)
@@ -62,6 +64,7 @@ function doors(room: string, typeOnly: boolean): string[] {
 const entries = [
   'src/index.ts',
   'src/metrics.ts',
+  'src/tabular.ts',
   'src/text.ts',
   'src/analytic.ts',
   'src/io/index.ts',

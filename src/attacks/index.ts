@@ -17,6 +17,7 @@ import { labelInference } from './labels/attack'
 import { gradientMatching } from './matching'
 import { patchInversion } from './patches/attack'
 import { spearAttack } from './spear/attack'
+import { tableAttack } from './tabular/attack'
 import { tokenSets } from './tokens/attack'
 
 export type { Shared } from '../client/shared/read-shared'
@@ -27,6 +28,7 @@ export type { DenseInversionOptions } from './dense/attacks'
 export type { MatchingOptions } from './matching'
 export type { PatchInversionOptions } from './patches/attack'
 export type { SpearAttackOptions } from './spear/attack'
+export type { TableAttackOptions } from './tabular/attack'
 export type { Target, TargetOptions }
 
 /** Every attack of this library by name, the cheapest first. */
@@ -38,6 +40,7 @@ export const attacks = {
   spear: spearAttack,
   'isolated-inputs': isolatedSamples,
   dager,
+  tableak: tableAttack,
   'gradient-matching': gradientMatching,
 } as const satisfies Readonly<Record<string, Attack<never>>>
 

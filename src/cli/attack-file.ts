@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { Leakage } from '../attacks/matching/leakage'
 import { type LeakageOptions, MATCHING } from '../attacks/matching/options'
+import { preprocessingOption, requireChannels, undoPreprocessing } from '../client/preprocessing'
 import { DlgError } from '../errors/dlg-error'
 import { type MeasuredBatch, measureSamples } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
@@ -12,7 +13,7 @@ import { exitCode } from './command'
 import type { FileAttack } from './file-attack-options'
 import { inForce } from './flags'
 import { inFlags } from './in-flags'
-import { readOriginals } from './originals'
+import { isPictureList, readOriginals } from './originals'
 import { readModel, tensorsOf } from './read-files'
 import { useBackend } from './runtime'
 import { sharedGradient } from './shared-gradient'
@@ -32,11 +33,18 @@ export async function attackFile(options: FileAttack, terminal: Terminal): Promi
       options.original === undefined
         ? undefined
         : readOriginals(options.original, searched(model, known, options.options))
+    if (originals && saysNoChannels(options)) terminal.stderr.write(`dlg: ${STRETCHED}\n`)
     const search = { ...options.options, ...smoothness(model, known, options), known }
     leak = (await searchWithProgress(model, shared, search, terminal)).leak
     const [, ...shape] = leak.data.shape
-    const range = rangeOf(search.dataRange)
-    const measured = originals && measureSamples(originals, leak.data.dataSync(), { range, shape })
+    const { preprocessing, undo } = picturesOf(search)
+    // a metric of pictures is one of what can be seen, and not of what a model sees
+    const measured =
+      originals &&
+      measureSamples(originals.map(undo), undo(leak.data.dataSync() as Float32Array), {
+        range: preprocessing.range,
+        shape,
+      })
     return finish(leak, measured, options, terminal)
   } finally {
     leak?.dispose()
@@ -56,13 +64,29 @@ function searchedInput({ inputNames, inputs }: LayersModel, known: object) {
 }
 
 /** What originals must look like. */
-function searched(model: LayersModel, known: object, { batchSize, dataRange }: LeakageOptions) {
+function searched(model: LayersModel, known: object, options: LeakageOptions) {
   const { name, shape } = searchedInput(model, known)
   const [, ...sample] = shape as number[]
-  return { name, shape: [batchSize ?? 1, ...sample], range: rangeOf(dataRange) }
+  const { preprocessing } = picturesOf(options)
+  requireChannels(preprocessing, sample, name)
+  return { name, shape: [options.batchSize ?? 1, ...sample], preprocessing }
 }
 
-const rangeOf = (range: LeakageOptions['dataRange']) => range ?? MATCHING.dataRange.default
+/** Where pictures are originals, and a range of normalised numbers is all that is said of them. */
+const saysNoChannels = ({ original = '', options: { preprocessing, dataRange: [low, high] = [0, 1] } }: FileAttack) =>
+  isPictureList(original) && preprocessing === undefined && (low < 0 || high > 1) && high !== 255 && low !== -high
+
+const STRETCHED =
+  '--original is stretched evenly over --range; if the client normalises each channel, its numbers are others: give --mean and --std, or the PSNR is wrong'
+
+/** The client's preprocessing, and how to undo it; a range alone leaves the numbers as they are. */
+function picturesOf({ preprocessing: given, dataRange = MATCHING.dataRange.default }: LeakageOptions) {
+  const preprocessing = preprocessingOption(given ?? { range: dataRange })
+  return {
+    preprocessing,
+    undo: (values: Float32Array): Float32Array => (given ? undoPreprocessing(values, given) : values),
+  }
+}
 
 /** The weight of the total variation, in colour where there are colours, of the first input that is searched. */
 function smoothness(model: LayersModel, known: object, { tv }: FileAttack): LeakageOptions {
@@ -82,9 +106,10 @@ export function knownInputs(path: string): Record<string, tf.Tensor> {
 /** Writes the files and the lines. */
 function finish(leak: Leakage, measured: MeasuredBatch | undefined, options: FileAttack, terminal: Terminal): number {
   const end = verdictOf(leak.status, measured?.samples)
+  const { preprocessing, undo } = picturesOf(options.options)
   const found = {
     ...tensorFile(leak, options.format),
-    ...pictureFile(leak, measured?.samples, rangeOf(options.options.dataRange), end.failed),
+    ...pictureFile(leak, measured?.samples, preprocessing.range, end.failed, undo),
   }
   const names = [...Object.keys(found), 'result.json']
   const report = visible(`${JSON.stringify({ ...reportOf(leak, measured, options), files: names }, null, 2)}\n`)
@@ -114,7 +139,11 @@ function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: F
     trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,
-    options: { ...others, ...inForce(FROM_FILES, { ...given, preset: leak.preset.name }) },
+    options: {
+      ...others,
+      ...(given.preprocessing && { preprocessing: given.preprocessing }),
+      ...inForce(FROM_FILES, { ...given, preset: leak.preset.name }),
+    },
     versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
   }
 }

@@ -23,7 +23,8 @@ const KERAS_NAMES = 'np.savez(f, **{w.path: a for w, a in zip(model.weights, arr
 /**
  * Gives each trained weight its tensor. Tensors of weights that are not trained are left out.
  *
- * Names count, as `model.json` has them, and after them as Keras has them: with `:0` behind, or the model's name in front.
+ * Names count, as `model.json` has them, and after them as Keras has them: with `:0` behind, the model's name in front, or the name of
+ * a cell in the middle.
  * Where the file has no names, the order counts: that of the trained weights, that of all weights in tfjs, or layer by layer
  * as Keras's `get_weights()`, whichever is the first that fits all shapes.
  *
@@ -78,11 +79,15 @@ function named(tensors: NamedTensors, weights: Weights, path: string): Pair[] {
   })
 }
 
-/** The weight of a name: as it is, else without the `:0` of Keras, else without the names of models in front. */
+/**
+ * The weight of a name: as it is, else without the `:0` of Keras, else without the names of models in front, else without the name
+ * of a layer within a layer, such as the cell of an LSTM.
+ */
 function weightNamed(name: string, weights: Weights): Weights[number] | undefined {
   const bare = name.replace(/:\d+$/, '')
   const parts = bare.split('/')
-  const names = [name, ...parts.map((_, i) => parts.slice(i).join('/'))]
+  const within = [...parts.slice(0, -2), ...parts.slice(-1)]
+  const names = [name, ...[parts, within].flatMap((list) => list.map((_, i) => list.slice(i).join('/')))]
   for (const candidate of names) {
     const found = weights.find(({ originalName }) => originalName === candidate)
     if (found) return found

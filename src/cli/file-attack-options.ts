@@ -1,5 +1,6 @@
 import { type AttackName, attacks } from '../attacks'
 import { MATCHING } from '../attacks/matching/options'
+import { type PreprocessingOptions, preprocessingOption } from '../client/preprocessing'
 import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
 import { type AttackSettings, attackOptions, attackSettings, FROM_FILES } from './attack'
@@ -30,6 +31,11 @@ export const FILE_ATTACK_OPTIONS: Options = {
     help: 'to measure against: a picture of the size of the input, several separated by commas, or tensors',
   },
   known: { value: 'FILE', help: MATCHING.known.help },
+  mean: {
+    value: 'X,X,X',
+    help: 'mean that the client subtracts from each channel of a picture, one or one a channel; --range is then that of the picture',
+  },
+  std: { value: 'X,X,X', help: 'standard deviation by which the client divides each channel, one or one a channel' },
   format: { value: 'NAME', default: 'npz', help: 'of the reconstruction: npz, safetensors' },
   ...attackOptions('attack', FROM_FILES),
 }
@@ -45,10 +51,13 @@ export function fileAttack(args: Arguments): FileAttack {
   const model = args.text('model')
   if (model === undefined) throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs')
   const files = gradientFiles(args)
+  const { dataRange, ...flags } = readFlags(FROM_FILES, args)
+  const preprocessing = preprocessingOf(args, dataRange)
   return {
     ...attackSettings(args, {
       scale: files.scale,
-      ...readFlags(FROM_FILES, args),
+      ...flags,
+      ...(preprocessing ? { preprocessing } : dataRange && { dataRange }),
       ...(files.update && { update: files.update }),
       ...(files.partial && { missing: 'allowed' }),
     }),
@@ -59,4 +68,32 @@ export function fileAttack(args: Arguments): FileAttack {
     original: args.text('original'),
     format: args.choice('format', ['npz', 'safetensors']),
   }
+}
+
+/** Undefined where neither a mean nor a standard deviation is given. @throws DlgError `invalid-option` */
+function preprocessingOf(
+  args: Arguments,
+  range: readonly [number, number] | undefined,
+): PreprocessingOptions | undefined {
+  const [mean, std] = [args.text('mean'), args.text('std')]
+  if (mean === undefined && std === undefined) return undefined
+  const given = {
+    ...(mean !== undefined && { mean: numbers('mean', mean) }),
+    ...(std !== undefined && { std: numbers('std', std) }),
+    ...(range && { range }),
+  }
+  try {
+    preprocessingOption(given, '--mean and --std')
+  } catch (error) {
+    if (error instanceof DlgError)
+      throw new DlgError(error.code, error.message.replace(/^--mean and --std\.(\w+)/, '--$1'))
+    throw error
+  }
+  return given
+}
+
+function numbers(name: string, words: string): number[] {
+  const list = words.split(',').map((word) => (word.trim() === '' ? Number.NaN : Number(word)))
+  if (list.every(Number.isFinite)) return list
+  throw new DlgError('invalid-option', `--${name} is '${words}'; it must be numbers such as 0.485,0.456,0.406`)
 }

@@ -1,3 +1,4 @@
+import { type Preprocessing, preprocessed } from '../client/preprocessing'
 import { DlgError } from '../errors/dlg-error'
 import { type Image, readImage } from '../io'
 import { tensorsOf } from './read-files'
@@ -6,29 +7,32 @@ import { tensorsOf } from './read-files'
 interface Batch {
   /** [batch, ...shape of a sample]. */
   readonly shape: readonly number[]
-  readonly range: readonly [number, number]
+  readonly preprocessing: Preprocessing
   /** Name of the input. */
   readonly name: string
 }
 
 const PICTURE = /\.(png|jpe?g|webp|hei[cf]|avif|tiff?|gif|bmp|jxl)$/i
 
+/** Whether every one of the files, separated by commas, is a picture by its name. */
+export const isPictureList = (given: string): boolean => given.split(',').every((path) => PICTURE.test(path))
+
 /**
- * Reads originals, one sample after the other: pictures of exactly the input's size, or tensors of its shape.
+ * Reads originals as the model sees them, one sample after the other: pictures of exactly the input's size, or tensors of its shape.
  *
  * @throws DlgError `invalid-file`
  */
 export function readOriginals(given: string, batch: Batch): Float32Array[] {
   const [samples, ...shape] = batch.shape
   const paths = given.split(',')
-  const originals = paths.every((path) => PICTURE.test(path))
-    ? paths.map((path) => pixels(readImage(path), path, shape, batch.range))
+  const originals = isPictureList(given)
+    ? paths.map((path) => pixels(readImage(path), path, shape, batch.preprocessing))
     : tensorRows(given, batch)
   if (originals.length === samples) return originals
   throw new DlgError('invalid-file', `--original ${given}: ${originals.length} originals for a batch of ${samples}`)
 }
 
-function pixels({ width, height, data }: Image, path: string, shape: readonly number[], range: Batch['range']) {
+function pixels({ width, height, data }: Image, path: string, shape: readonly number[], preprocessing: Preprocessing) {
   const [h, w, channels] = shape
   if (shape.length !== 3 || (channels !== 1 && channels !== 3))
     throw new DlgError(
@@ -37,11 +41,16 @@ function pixels({ width, height, data }: Image, path: string, shape: readonly nu
     )
   if (h !== height || w !== width)
     throw new DlgError('invalid-file', `${path}: the image is ${width}x${height}; the model's input is ${w}x${h}`)
-  const [low, high] = range
-  if (channels === 3) return data.map((v) => low + v * (high - low))
+  const [low, high] = preprocessing.range
+  const seen = (levels: Float32Array) =>
+    preprocessed(
+      levels.map((v) => low + v * (high - low)),
+      preprocessing,
+    )
+  if (channels === 3) return seen(data)
   // ITU-R BT.601 luma
   const gray = (i: number) => 0.299 * data[3 * i] + 0.587 * data[3 * i + 1] + 0.114 * data[3 * i + 2]
-  return Float32Array.from({ length: h * w }, (_, i) => low + gray(i) * (high - low))
+  return seen(Float32Array.from({ length: h * w }, (_, i) => gray(i)))
 }
 
 function tensorRows(path: string, { shape, name }: Batch): Float32Array[] {

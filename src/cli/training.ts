@@ -4,12 +4,16 @@ import { type Given, type Records, upTo } from './flags'
 /** Beyond it a batch is out of reach, and out of memory. */
 const MOST = 1024
 
-const { batchSize, criterion, output, reduction, training, dataRange, runtime, seed } = MATCHING
+const { batchSize, criterion, lossWeights, output, reduction, training, dataRange, runtime, seed } = MATCHING
 
 /** How the client trains: options of the call that only files need, as a client that the command plays is known. */
 export const CLIENT = {
   batchSize: upTo(batchSize, MOST),
   criterion: { ...criterion, help: `the client's loss: ${criterion.flag.right.replaceAll(' or ', ', ')}` },
+  lossWeights: {
+    ...lossWeights,
+    help: 'what the losses of several outputs count in their sum, in the order of the outputs',
+  },
   output,
   reduction,
   training,

@@ -1,6 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { choice, count, invalid, knownNames, number, show } from '../errors/checks'
 import { countOption, nameFlag, type OptionRecords, pickOptions } from '../options/option'
+import { type Preprocessing, type PreprocessingOptions, preprocessingOption } from './preprocessing'
 import type { KnownInputs } from './read-data'
 import type { Missing } from './shared/missing'
 import { PRECISIONS, type StatedPrecision } from './shared/rounding'
@@ -26,6 +27,11 @@ export interface TargetOptions extends TrainingOptions {
    */
   scale?: 'auto' | number
   /**
+   * How the client turns pictures into what the model sees: mean and standard deviation of each channel, and the range of the
+   * pictures. It sets the range of the search, and pictures, strips and metrics undo it. Default: the model sees the pictures.
+   */
+  preprocessing?: PreprocessingOptions
+  /**
    * The type in which gradients were shared, where their tensors do not say it themselves: `float16`, `bfloat16`, or `int8` with a
    * scale of max|g| / 127 for each tensor. A match up to what that type can hold is a match. Default: what the tensors say,
    * else float32.
@@ -41,6 +47,7 @@ export interface TargetSettings extends TrainingSettings {
   readonly update: UpdateSettings | undefined
   readonly scale: 'auto' | number
   readonly precision: StatedPrecision | undefined
+  readonly preprocessing: Preprocessing | undefined
 }
 
 /** One record an option. */
@@ -87,6 +94,11 @@ export const TARGET = {
         word === 'auto' ? word : Number.isFinite(Number(word)) && Number(word) !== 0 ? Number(word) : undefined,
       right: 'auto or a number other than 0',
     },
+  },
+  preprocessing: {
+    help: 'what the client does to pictures: mean, std (one for each channel) and range',
+    otherwise: 'none',
+    check: (given: PreprocessingOptions, name: string): Preprocessing => preprocessingOption(given, name),
   },
   precision: {
     help: 'the type in which gradients were shared, where the files do not say: float32, float16, bfloat16, int8',

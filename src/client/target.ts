@@ -13,6 +13,7 @@ import {
 } from './model/gradient'
 import type { Model, OpenModel, Weight } from './model/model'
 import { openModel } from './model/open-model'
+import { requireChannels } from './preprocessing'
 import { type InputData, readKnown } from './read-data'
 import { withoutMissing } from './shared/missing'
 import type { SharedGradients } from './shared/read-gradients'
@@ -72,6 +73,8 @@ export async function openTarget(
   const opened = withoutMissing(whole, shared.tensors, settings.missing)
   const { gradients, weights, rounding, lost } = await shared.read(opened)
   const known = await readKnown(settings.known, opened, settings.batchSize)
+  const first = opened.inputs.find(({ name }) => !Object.hasOwn(settings.known, name))
+  if (settings.preprocessing && first) requireChannels(settings.preprocessing, first.shape, first.name)
   return {
     ...{ model: opened, whole, settings, gradients, weights, rounding, lost, known },
     dataGradients: await withoutPenalties(opened, settings, gradients, weights),

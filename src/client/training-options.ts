@@ -68,6 +68,14 @@ export const TRAINING = {
     help: 'what the losses of several outputs count in their sum: a list or a map by output',
     otherwise: '1 each',
     check: lossWeightsOption,
+    flag: {
+      value: 'X,X',
+      read(word: string): number[] | undefined {
+        const weights = word.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
+        return weights.every((weight) => weight > 0 && weight < Infinity) ? weights : undefined
+      },
+      right: 'a number above 0 for each output with a loss, separated by commas',
+    },
   },
   output: nameOption<OutputKind>(
     ['auto', 'logits', 'probabilities'],

@@ -39,16 +39,21 @@ const entries = (kind: string, named: readonly (readonly [string, Tensor])[]) =>
 const isPicture = ([height, width, channels, ...more]: readonly number[]): boolean =>
   more.length === 0 && height > 1 && width > 1 && (channels === 1 || channels === 3)
 
-/** Reconstructions in rows, each row below its originals where there are any; nothing where the data are no pictures. */
+/**
+ * Reconstructions in rows, each row below its originals where there are any; nothing where the data are no pictures.
+ *
+ * @param undo from what the model sees to what the range is of, in which the originals are given
+ */
 export function pictureFile(
   { data }: Leakage,
   measured: readonly PairedSample[] | undefined,
   range: readonly [number, number],
   failed: boolean,
+  undo: (values: Float32Array) => Float32Array,
 ): Files {
   const [samples, ...shape] = data.shape
   if (!isPicture(shape)) return {}
-  const values = data.dataSync() as Float32Array
+  const values = undo(data.dataSync() as Float32Array)
   const size = values.length / samples
   const picture = (v: Float32Array) => pictureOf(v, shape, range)
   const slots = measured?.map(({ slot }) => slot) ?? Array.from({ length: samples }, (_, i) => i)

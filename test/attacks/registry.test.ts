@@ -2,11 +2,13 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type FunctionalModel, gradientsOf } from '../../src'
-import { attack, attacks, type Target, type TargetOptions, targetOf } from '../../src/attacks'
+import { attack, attacks, type TableAttackOptions, type Target, type TargetOptions, targetOf } from '../../src/attacks'
+import { decodeTable } from '../../src/tabular'
 import { nextTokenGradients, randomGpt, transformerOf } from '../../src/text'
 import { uniform } from '../oracle'
 import { contractTests, type Situation } from './contract'
 import { convNet, denseNet, numbers, plain, sample, withUniformWeights } from './matching/tiny'
+import { mlp, records, SCHEMA, sharedBy } from './tabular/tables'
 
 beforeAll(async () => {
   await tf.setBackend('cpu')
@@ -192,6 +194,41 @@ describe('dager', () => {
     },
     { words: 'without a transformer', target, options: {}, right: ['refused'] },
   ])
+})
+
+describe('tableak', () => {
+  const model = mlp(11, 'relu', [60, 20], 3)
+  const rows = records(3, 21)
+  const target = async () =>
+    targetOf(model, await sharedBy(model, SCHEMA, rows, [0, 1, 1]), { batchSize: 3, runtime: 'reference' })
+  contractTests(attacks.tableak, [
+    {
+      words: 'three records',
+      target,
+      options: { schema: SCHEMA },
+      right: ['proven'],
+      check: ({ found }) => {
+        expect(found.data?.shape).toEqual([3, 11])
+        expect(decodeTable(SCHEMA, found.data!.dataSync()).map(({ age }) => age)).toEqual(
+          expect.arrayContaining(rows.map(({ age }) => age)),
+        )
+        expect([...found.labels!].sort()).toEqual([0, 1, 1])
+      },
+    },
+    {
+      words: 'a short search',
+      target,
+      options: { schema: SCHEMA, exact: false, iterations: 5, restarts: 1 },
+      right: ['failed'],
+    },
+    { words: 'no schema', target, options: {}, right: ['refused'] },
+    {
+      words: 'a schema of another width',
+      target,
+      options: { schema: { columns: SCHEMA.columns.slice(1) } },
+      right: ['refused'],
+    },
+  ] satisfies Situation<TableAttackOptions>[])
 })
 
 describe('gradient-matching', () => {

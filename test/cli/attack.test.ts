@@ -56,6 +56,45 @@ describe('dlg attack', () => {
     expect(result).not.toHaveProperty('psnr')
   })
 
+  it('measures and draws what one sees, where a mean and a deviation are given', async () => {
+    // a picture in whole levels, and what the model sees of it
+    const levels = x.dataSync().map((v) => Math.round(v * 255) / 255)
+    const picture = {
+      width: 6,
+      height: 6,
+      data: Float32Array.from({ length: 108 }, (_, i) => levels[Math.floor(i / 3)]),
+    }
+    writeFileSync(folder.at('x.png'), encodePng(picture))
+    const seen = tf.tensor(
+      Float32Array.from(levels, (v) => (v - 0.45) / 0.2),
+      [1, 6, 6, 1],
+    )
+    writeFileSync(folder.at('g.npz'), writeNpz(await gradientFile(model, seen, [2])))
+    const files = ['--gradients', folder.at('g.npz'), '--labels', 'infer', '--original', folder.at('x.png')]
+    const { code, stderr } = await attack(...files, '--mean', '0.45', '--std=0.2')
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('stretched')])
+    const { psnr, options } = readJson(folder.at('out/result.json')) as { psnr: number; options: object }
+    expect(psnr).toBeGreaterThan(50)
+    expect(options).toMatchObject({ preprocessing: { mean: [0.45], std: [0.2] } })
+    const { data } = parseNpz(readFileSync(folder.at('out/data.npz'))).get('data')!
+    for (const [i, v] of levels.entries()) expect(data[i]).toBeCloseTo((v - 0.45) / 0.2, 1)
+    // a range alone cannot say it, and that is said
+    const stretched = await attack(...files, '--range=-2.3,2.8', '--iterations', '1')
+    expect(stretched.stderr).toContain('give --mean and --std, or the PSNR is wrong')
+    seen.dispose()
+  })
+
+  it.each<[string[], string]>([
+    [['--mean', '0.5,x'], "--mean is '0.5,x'; it must be numbers such as"],
+    [['--std', '0'], '--std is 0; it must be a number above 0'],
+    [['--mean', '1,2,3', '--std', '1,2'], 'has 3 means and 2 standard deviations'],
+    [['--mean', '1,2,3'], "preprocessing is of 3 channels; input '"],
+  ])('refuses %j before the search', async (flags, message) => {
+    writeFileSync(folder.at('g.npz'), writeNpz(await gradientFile(model, x, [2])))
+    const { code, stderr } = await attack('--gradients', folder.at('g.npz'), ...flags)
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
+  })
+
   it.each([
     ['plus', 'before', 'after'],
     ['minus', 'after', 'before'],

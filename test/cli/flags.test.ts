@@ -19,7 +19,7 @@ describe('every option that has a flag', () => {
   })
 
   it('is one of the commands that search data too, but for how a client trains that they play', () => {
-    const client = ['precision', 'batch-size', 'criterion', 'output', 'reduction', 'training', 'range']
+    const client = ['precision', 'batch-size', 'criterion', 'loss-weights', 'output', 'reduction', 'training', 'range']
     const search = flagged.map(([name, record]) => flagName(name, record)).filter((name) => !client.includes(name))
     expect(search).toEqual(expect.arrayContaining(['scale', 'priors', 'prior-easing', 'patience', 'budget', 'init']))
     expect(optionsOf('batch')).toEqual(expect.arrayContaining([...search, 'tv', 'time-limit']))
@@ -37,6 +37,7 @@ describe('every option that has a flag', () => {
 /** What is typed for every option with a flag, and what the call is given for it. */
 const TYPED: { [Name in keyof typeof MATCHING]?: readonly [word: string, value: unknown] } = {
   criterion: ['huber', 'huber'],
+  lossWeights: ['1,0.5', [1, 0.5]],
   output: ['logits', 'logits'],
   reduction: ['sum', 'sum'],
   training: ['', true],

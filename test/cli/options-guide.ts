@@ -22,6 +22,7 @@ date. Every option of \`deepLeakageFromGradients\` is here, with its flag on the
 const SPELLED: Readonly<Record<string, string>> = {
   known: '`--known FILE`',
   missing: '`--partial`',
+  preprocessing: '`--mean X,X,X --std X,X,X`, with `--range LOW,HIGH`',
   update: '`--before FILE --after FILE`, with `--learning-rate X` and others',
 }
 

@@ -34,6 +34,7 @@ export const accepted: {
     strongWolfe: { 0: OPTIONS },
     tokenCrossEntropy: { 0: OPTIONS },
     totalVariation: { 0: ['1e9'] },
+    undoPreprocessing: { 0: ['[]'], 1: ['{}', 'an object without a prototype'] },
   },
   'dlg-ts graph': {
     surround: { 0: ['a node of another graph'], 3: ['NaN', '-1', '1e9'] },
@@ -111,6 +112,12 @@ export const accepted: {
     pairSamples: { 2: OPTIONS },
     psnr: { 0: ['[NaN]'], 1: ['[NaN]'] },
     verdictOf: { 1: ['undefined'] },
+  },
+  'dlg-ts/tabular': {
+    deepLeakageFromTable: { 3: OPTIONS },
+    inferTableSchema: { 1: OPTIONS },
+    measureTable: { 3: OPTIONS },
+    tableText: { 1: ['undefined', '1e9'] },
   },
   'dlg-ts/text': {
     bagAccuracy: { 0: ['[]'], 1: ['[]'] },

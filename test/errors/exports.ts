@@ -9,6 +9,7 @@ import * as main from '../../src/index'
 import * as io from '../../src/io/index'
 import * as metrics from '../../src/metrics'
 import * as web from '../../src/runtime/onnx/web'
+import * as tabular from '../../src/tabular'
 import * as text from '../../src/text'
 import { functionalNet, sample } from '../attacks/matching/tiny'
 
@@ -20,6 +21,7 @@ export const entries = {
   'dlg-ts/attacks': attacks,
   'dlg-ts/defences': defences,
   'dlg-ts/metrics': metrics,
+  'dlg-ts/tabular': tabular,
   'dlg-ts/text': text,
   'dlg-ts/io': io,
   'dlg-ts/onnx-web': web,
@@ -43,6 +45,21 @@ const sharing: defences.Defence = {
 
 /** What only the library makes: its parts are none of the caller's business. */
 const opaque = new WeakSet<object>([target])
+
+/** Two numbers, and six categories: as many inputs as the model has. */
+const schema: tabular.TableSchema = {
+  columns: [
+    { kind: 'numeric', name: 'age', mean: 40, std: 12 },
+    { kind: 'numeric', name: 'weight' },
+    { kind: 'categorical', name: 'town', categories: ['a', 'b', 'c', 'd', 'e', 'f'] },
+  ],
+}
+/** Any data of the model are a record of it, which is read off without a search. */
+const allNumbers: tabular.TableSchema = {
+  columns: Array.from({ length: 8 }, (_, i) => ({ kind: 'numeric', name: `n${i}` })),
+}
+const records = [{ age: 30, weight: 1.5, town: 'b' }]
+const confidence = [{ age: 1, weight: 0.5, town: 1 }]
 
 const sizes = { vocabularySize: 20, hidden: 8, layers: 2, heads: 2, intermediate: 8, positions: 6 } as const
 const encoder = text.randomBert(sizes)
@@ -138,6 +155,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     strongWolfe: () => [{}],
     tfjs: none,
     tokenCrossEntropy: () => [{}],
+    undoPreprocessing: () => [[0, 1], { mean: 0.5, std: [0.2, 0.3] }],
     totalVariation: () => [1],
   },
   'dlg-ts graph': {
@@ -262,6 +280,18 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     psnr: () => [[1], [2]],
     ssim: () => [image, image],
     verdictOf: () => ['converged', [{ alike: true }]],
+  },
+  'dlg-ts/tabular': {
+    decodeTable: () => [schema, new Float32Array(8)],
+    deepLeakageFromTable: () => [model, shared, allNumbers, { ...quick, exact: false }],
+    encodeTable: () => [schema, records],
+    inferTableSchema: () => ['a,b\n1,x\n2,y', {}],
+    measureTable: () => [records, { records, confidence }, schema, {}],
+    readTable: () => [tabular.tableCsv({ records, confidence }), schema],
+    tableCsv: () => [{ records, confidence }],
+    tableHtml: () => [{ records, confidence }],
+    tableSchema: () => [schema],
+    tableText: () => [{ records, confidence }, 80],
   },
   'dlg-ts/text': {
     bagAccuracy: () => [[1], [1]],

@@ -1,13 +1,22 @@
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import type { Target } from '../../client/target'
-import { type Attack, outcome } from '../contract/attack'
-import { exactSequences, type SequenceOptions } from './sequences'
+import { type Attack, type OutcomeStatus, outcome } from '../contract/attack'
+import { type ExactSequences, type SequenceOptions, sequencesBehind } from './sequences'
 import type { Transformer } from './transformer'
 
 /** Options of DAGER. */
-export interface DagerOptions extends Omit<SequenceOptions, 'batchSize'> {
+export interface DagerOptions extends Pick<SequenceOptions, 'spanTolerance' | 'tolerance'> {
   /** The transformer behind the model, as `transformerOf` of dlg-ts/text makes it. */
   readonly transformer?: Transformer
+}
+
+/** A status in the words of all attacks, where something was found and where nothing was. */
+const STATUS: Readonly<Record<ExactSequences['status'], readonly [found: OutcomeStatus, nothing: OutcomeStatus]>> = {
+  exact: ['proven', 'failed'],
+  unproven: ['partial', 'failed'],
+  saturated: ['partial', 'failed'],
+  budget: ['cut', 'cut'],
+  aborted: ['cut', 'cut'],
 }
 
 /** Token sequences of a transformer, exactly; `exactSequences` is its own door. */
@@ -28,22 +37,31 @@ export const dager: Attack<DagerOptions> = {
   },
   async run(target, { transformer, ...options }, control) {
     const started = performance.now()
-    const { batchSize } = target.settings
-    const { status, sequences, labels, rank, hidden, proof } = await exactSequences(transformer!, named(target), {
-      ...options,
-      batchSize,
-    })
+    const { batchSize, scale, precision } = target.settings
+    const { budget, signal, onProgress } = control
+    const result = await sequencesBehind(
+      transformer!,
+      named(target),
+      {
+        ...options,
+        ...{ batchSize, precision, budget, signal },
+        // a factor that is known was taken out
+        scale: scale === 'auto' ? 'auto' : 1,
+        onProgress:
+          onProgress &&
+          (({ step, sequences }) => onProgress({ attack: 'dager', words: `${step}: ${sequences} sequences so far` })),
+      },
+      target.settings.update ? target.rounding : 0,
+    )
+    const { status, reason, sequences, labels, rank, proof } = result
     const found = sequences.length > 0
     return outcome('dager', started, control, {
-      status: status === 'exact' ? 'proven' : found ? 'partial' : 'failed',
+      status: STATUS[status][found ? 0 : 1],
       reason:
-        status === 'exact'
-          ? `${sequences.length} sequences re-create what was shared up to ${proof!.residual.toExponential(1)}`
-          : status === 'saturated'
-            ? `the first block's span has ${rank} of ${hidden} dimensions: it leaves nothing to tell tokens apart by`
-            : `${sequences.length} sequences were found${proof ? `, and their gradient differs by ${proof.residual.toExponential(1)}` : ''}: nothing proves them`,
+        reason ??
+        `${sequences.length} sequences re-create what was shared up to ${proof!.residual.toExponential(1)}, its floor is ${proof!.floor.toExponential(1)} (${proof!.from})`,
       found: { ...(found && { sequences }), ...(found && labels && { labels }) },
-      evidence: { rank, ...(proof && { residual: proof.residual }) },
+      evidence: { rank, ...(proof && { residual: proof.residual, floor: proof.floor }) },
     })
   },
 }

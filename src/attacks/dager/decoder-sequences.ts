@@ -1,37 +1,58 @@
-import { length } from './span'
+import { type SecondInputs, unlike } from './second-inputs'
 
-/** For each trial: the part of block 2's input at position `at` that lies outside block 2's span. */
-export type Offsets = (trials: readonly (readonly number[])[], at: number) => Promise<Float64Array[]>
+/** Prefixes that are followed at a time, for each candidate of the widest position; fewer where noise leaves many alike. */
+const BEAM = { clean: 16, noisy: 4 }
 
-/** Prefixes that are followed at a time, for each sequence of the batch. */
-const BEAM = 16
+/** A prefix, and Σ d² over its tokens, d how far the second input lies outside. */
+interface Prefix {
+  readonly trial: readonly number[]
+  readonly score: number
+}
 
 /**
  * Sequences of a decoder, grown from the left: a position sees only what is before it, so the second input of a right
  * prefix's last token lies in the span whatever follows.
  *
  * @param places candidates of every position
+ * @param keep told of the prefixes that were followed to each position
  * @returns sequences, longest first; a prefix that nothing continues has ended
  */
 export async function decoderSequences(
   places: readonly (readonly number[])[],
-  offsets: Offsets,
-  batchSize: number,
-  tolerance: number,
+  { distances, isNoisy }: SecondInputs,
+  keep: (found: readonly (readonly number[])[]) => void,
 ): Promise<number[][]> {
-  const ended: number[][] = []
-  let prefixes: number[][] = [[]]
+  const noisy = await isNoisy(
+    places[0].map((candidate) => [candidate]),
+    0,
+  )
+  const most = (noisy ? BEAM.noisy : BEAM.clean) * Math.max(...places.map((candidates) => candidates.length))
+  const ended: Prefix[] = []
+  let prefixes: readonly Prefix[] = [{ trial: [], score: 0 }]
   for (const [at, candidates] of places.entries()) {
-    const trials = prefixes.flatMap((prefix) => candidates.map((candidate) => [...prefix, candidate]))
-    const distances = trials.length > 0 ? (await offsets(trials, at)).map(length) : []
+    const trials = prefixes.flatMap(({ trial, score }) =>
+      candidates.map((candidate) => ({ trial: [...trial, candidate], score })),
+    )
+    const far = await distances(
+      trials.map(({ trial }) => trial),
+      at,
+    )
     const kept = trials
-      .map((trial, i) => ({ trial, far: distances[i] }))
-      .filter(({ far }) => far <= tolerance)
-      .sort((a, b) => a.far - b.far)
-      .slice(0, BEAM * batchSize)
+      .map(({ trial, score }, i) => ({ trial, last: far[i], score: score + far[i] ** 2 }))
+      .filter(({ last }) => last <= 1)
+      .sort((a, b) => a.score - b.score)
+      .slice(0, most)
     const continued = new Set(kept.map(({ trial }) => trial.slice(0, at).join()))
-    ended.push(...prefixes.filter((prefix) => at > 0 && !continued.has(prefix.join())))
-    prefixes = kept.map(({ trial }) => trial)
+    ended.push(...prefixes.filter(({ trial }) => at > 0 && !continued.has(trial.join())))
+    prefixes = kept
+    keep([...prefixes, ...ended].map(({ trial }) => trial))
+    if (kept.length === 0) break
   }
-  return [...prefixes, ...ended.reverse()]
+  const found = [...prefixes, ...ended.reverse()]
+  if (!noisy) return found.map(({ trial }) => [...trial])
+  return unlike(
+    found.map(({ trial }) => trial),
+    found.map(({ trial, score }) => score / trial.length),
+    places,
+  )
 }

@@ -1,5 +1,5 @@
 import { Matrix, SingularValueDecomposition } from 'ml-matrix'
-import type { Offsets } from './decoder-sequences'
+import type { SecondInputs } from './second-inputs'
 
 /**
  * Which candidates belong together, to first order, for all sequences of a batch at once.
@@ -14,7 +14,7 @@ import type { Offsets } from './decoder-sequences'
  */
 export async function likelySequences(
   places: readonly (readonly number[])[],
-  offsets: Offsets,
+  { offsets }: SecondInputs,
   batchSize: number,
 ): Promise<number[][]> {
   const sizes = places.map((candidates) => candidates.length)

@@ -1,8 +1,10 @@
 import { idList, number, numberList, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { atOnce, type Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
 import { type DecodedToken, requireTable, type Table } from '../tokens/token-set'
-import { directions, outside, type Span, spanOf } from './span'
+import { noisySpectrum, ranksOf } from './ranks'
+import { directions, type Outside, outside, type Span, spanOf } from './span'
 
 /** The parts of the first block's input: u(v, p) = LN(E_v + P_p) for token v at position p. */
 export interface FirstInputs {
@@ -15,18 +17,19 @@ export interface FirstInputs {
 }
 
 /** A token that may stand at a position. */
-export interface Candidate {
+export interface Candidate extends Outside {
   readonly token: number
   readonly position: number
-  /** Relative length of what the span does not explain of its u: 0 inside, about 1 for a stranger. */
-  readonly outside: number
 }
 
 /** Random directions a vector is tested in; more than enough to tell 1e5 tokens apart. */
 const SKETCH = 48
 
-/** Length outside in the sketch up to which a token is looked at again; the sketch is right to a tenth (χ² of SKETCH). */
+/** Length outside in the sketch up to which a token is looked at again. */
 const WORTH_A_LOOK = 0.2
+
+/** How far the sketch may be off: it is right to a tenth (χ² of SKETCH). */
+const ESTIMATE = 1.4
 
 /**
  * Which token stands at each position, in closed form, while a sentence has fewer tokens than the encoder is wide
@@ -49,7 +52,9 @@ export function spanTokens(
 ): DecodedToken[] {
   checkInputs(inputs, gradients, tokens, allowed)
   const { width } = inputs.words
-  return scan(inputs, spanOf(gradients, width), tokens, allowed).map(({ ids, residuals }) => {
+  const spectrum = atOnce(noisySpectrum(gradients, width))
+  const [rank = width - 1] = ranksOf(spectrum, 1).likely
+  return [...atOnce(scan(inputs, spanOf(spectrum, rank), tokens, allowed))].map(({ ids, residuals }) => {
     let [best, residual, runnerUp] = [ids[0], Infinity, Infinity]
     residuals.forEach((r, i) => {
       if (r < residual) [best, residual, runnerUp] = [ids[i], r, residual]
@@ -101,28 +106,75 @@ function checkInputs(
 }
 
 /**
- * All tokens whose input lies in the span, by position and the best first: those of every sentence of a batch.
+ * All tokens whose input lies in the span, by position and the best first: those of every sentence of a batch. It ends before
+ * the first position that has none.
  *
- * @param tolerance most of u that may lie outside
+ * A token counts when no more of its u lies outside than the noise of the span explains, and when it is an outlier among all
+ * tokens of its position: z below −5 in the log-odds of the distance (Petrov et al. 2024, on noise).
+ *
+ * @param tokens positions there are at most
+ * @param tolerance most of u that may lie outside where there is no noise
  */
-export function spanCandidates(
+export function* spanCandidates(
   inputs: FirstInputs,
   span: Span,
   tokens: number,
   tolerance: number,
   allowed?: readonly number[],
-): Candidate[][] {
-  return scan(inputs, span, tokens, allowed).map(({ ids, residuals, squares }, position) => {
-    const near = ids.filter((_, i) => residuals[i] < WORTH_A_LOOK ** 2 * squares[i])
-    return near
-      .map((token) => ({ token, position, outside: outside(span, firstInput(inputs, token, position)) }))
-      .filter((candidate) => candidate.outside <= tolerance)
-      .sort((a, b) => a.outside - b.outside)
-  })
+): Steps<Candidate[][]> {
+  const found: Candidate[][] = []
+  const at = yield* scanner(inputs, span, allowed)
+  const noisiest = LOOSE * Math.sqrt(span.turned.reduce((a, b) => Math.max(a, b), 0))
+  for (let position = 0; position < tokens; position++) {
+    const { ids, residuals, squares } = at(position)
+    yield
+    const rough = residuals.map((r, i) => Math.sqrt(r / Math.max(squares[i], Number.MIN_VALUE)))
+    const strangers = outlierBound(rough)
+    const near: Candidate[] = []
+    for (const [i, token] of ids.entries()) {
+      if (rough[i] > Math.max(WORTH_A_LOOK, ESTIMATE * Math.min(strangers, noisiest))) continue
+      const tested = outside(span, firstInput(inputs, token, position))
+      if (tested.far <= Math.min(strangers, allowance(tested, tolerance))) near.push({ token, position, ...tested })
+      yield
+    }
+    if (near.length === 0) break
+    found.push(near.sort((a, b) => a.far - b.far))
+  }
+  return found
+}
+
+/** How many times the expected length a vector inside a span may lie outside: that length varies little, and is estimated. */
+const LOOSE = 3
+
+/** The most of a vector that may lie outside for it to count as inside. */
+export const allowance = ({ expected }: Outside, tolerance: number): number => Math.max(tolerance, LOOSE * expected)
+
+/** Standard deviations from the mean beyond which a token is none of the strangers. */
+const OUTLIER = 5
+
+/** Fewer tokens than this say little of strangers. */
+const POPULATION = 50
+
+/** The distance below which a token is an outlier of all tokens' log-odds log(d / (1 − d)), by median and median deviation. */
+function outlierBound(distances: Float64Array): number {
+  if (distances.length < POPULATION) return 1
+  const odds = distances.map((d) => Math.log(Math.max(d, 1e-12) / Math.max(1 - d, 1e-3)))
+  const centre = median(odds)
+  const spread = 1.4826 * median(odds.map((v) => Math.abs(v - centre)))
+  return 1 / (1 + Math.exp(OUTLIER * spread - centre))
+}
+
+function median(values: Float64Array): number {
+  const sorted = values.slice().sort()
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
 }
 
 /** u(v, p) = LN(E_v + P_p), in float64. */
-function firstInput({ words, positions, gamma, beta, epsilon }: FirstInputs, token: number, at: number): Float64Array {
+export function firstInput(
+  { words, positions, gamma, beta, epsilon }: FirstInputs,
+  token: number,
+  at: number,
+): Float64Array {
   const place = row(positions, at)
   const sum = Float64Array.from(row(words, token) as ArrayLike<number>, (v, j) => v + place[j])
   const mean = sum.reduce((a, b) => a + b, 0) / sum.length
@@ -137,17 +189,36 @@ interface Scan {
   readonly squares: Float64Array
 }
 
-function scan(inputs: FirstInputs, span: Span, tokens: number, allowed?: readonly number[]): Scan[] {
-  const { words, positions, gamma, beta, epsilon } = inputs
+/** Distances of all tokens at the first positions. */
+function* scan(inputs: FirstInputs, span: Span, tokens: number, allowed?: readonly number[]): Steps<Scan[]> {
+  const at = yield* scanner(inputs, span, allowed)
+  const found: Scan[] = []
+  for (let position = 0; position < tokens; position++) {
+    found.push(at(position))
+    yield
+  }
+  return found
+}
+
+/** Prepares what does not depend on the position. @returns the distances of all tokens at a position */
+function* scanner(
+  { words, positions, gamma, beta, epsilon }: FirstInputs,
+  span: Span,
+  allowed?: readonly number[],
+): Steps<(position: number) => Scan> {
   const { width } = words
   const tests = directions(span, SKETCH)
   // A u = A(γ (s − mean s)) / σ + A β with s = E_v + P_p: linear in both but for σ
   const scaled = centred(tests, gamma, width)
   const ids = allowed ?? Array.from({ length: words.data.length / width }, (_, v) => v)
-  const wordParts = ids.map((v) => multiply(scaled, row(words, v)))
+  const wordParts: Float64Array[] = []
+  for (const v of ids) {
+    wordParts.push(multiply(scaled, row(words, v)))
+    yield
+  }
   const constant = multiply(tests, Float64Array.from(beta))
   const size = meanSquare(gamma) * width
-  return Array.from({ length: tokens }, (_, p) => {
+  return (p) => {
     const position = row(positions, p)
     const positionPart = multiply(scaled, position)
     const squares = new Float64Array(ids.length)
@@ -160,7 +231,7 @@ function scan(inputs: FirstInputs, span: Span, tokens: number, allowed?: readonl
       return sum
     })
     return { ids, residuals, squares }
-  })
+  }
 }
 
 const row = ({ data, width }: Table, i: number): Values => data.subarray(i * width, (i + 1) * width)

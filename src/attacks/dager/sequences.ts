@@ -1,39 +1,59 @@
-import { dispose } from '@tensorflow/tfjs-core'
-import { namedGradients, type SharedByName } from '../../client/shared/read-gradients'
-import { count, hasMethod, knownNames, number, show } from '../../errors/checks'
+import { type NamedGradients, namedGradients, type SharedByName } from '../../client/shared/read-gradients'
+import { PRECISIONS, type StatedPrecision } from '../../client/shared/rounding'
+import { choice, count, hasMethod, invalid, knownNames, number, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import { compare, type Proof, TOLERANCE } from '../../measure/proof'
+import { TOLERANCE } from '../../measure/proof'
+import { squaredNorm, type Values } from '../../numbers/values'
+import { CUT, type Pause, paced, pauses } from '../contract/pause'
 import { decoderSequences } from './decoder-sequences'
 import { encoderSequences } from './encoder-sequences'
+import type { FlooredProof, Sharing } from './explained'
 import { type Candidate, spanCandidates } from './first-inputs'
-import { offset, type Span, spanOf, spanRank } from './span'
+import { sharedTensors } from './floor'
+import { type Accounted, accountFor } from './multiplicity'
+import { type NoisySpectrum, noisySpectrum, type Ranks, ROOM, ranksOf } from './ranks'
+import { secondInputs } from './second-inputs'
+import { spanOf } from './span'
 import type { Transformer } from './transformer'
 
 /** Options of `exactSequences`. */
 export interface SequenceOptions {
-  /** How many sequences the gradient averages. Default 1. */
+  /** How many sequences the gradient is said to average: a hint. How many there are is part of the result. */
   batchSize?: number
-  /** Most of a vector that may lie outside a span, by length. Default 1e-3: rounding leaves 1e-5, one wrong token 5e-3 and more. */
+  /** Most of a vector that may lie outside a span, by length, where there is no noise. Default 1e-3: rounding leaves 1e-5, one wrong token 5e-3 and more. */
   spanTolerance?: number
-  /** Residual up to which a proof holds. Default 1e-4. */
+  /** Residual up to which a proof holds, whatever the precision. Default 1e-4. */
   tolerance?: number
+  /** What was shared is this many times the gradient; `auto` fits the factor, of either sign. Default 1. */
+  scale?: 'auto' | number
+  /** The type in which gradients were shared, where neither the tensors nor their numbers show it. */
+  precision?: StatedPrecision
+  /** Most milliseconds. The best so far is returned. */
+  budget?: { readonly milliseconds?: number }
+  /** Ends the search with the best so far, within 200 ms. */
+  signal?: AbortSignal
+  /** Told of every step of the way, and of every sequence that is found. */
+  onProgress?: (progress: SequenceProgress) => void
 }
 
-/**
- * Directions that must be left outside the span: a layer norm takes one of them, and in fewer than these some token in
- * 10⁶ would be near the span by chance.
- */
-const ROOM = 8
+/** How far `exactSequences` is. */
+export interface SequenceProgress {
+  readonly step: 'spans' | 'candidates' | 'sequences' | 'proof'
+  /** Sequences, or beginnings of such, that are followed or found so far. */
+  readonly sequences: number
+}
 
 /** Sequences out of a shared gradient. */
 export interface ExactSequences {
   /**
-   * `exact`: as many sequences as asked for, and their gradient is the shared one. `unproven`: what was found does not
-   * explain the gradient. `saturated`: about as many tokens as the model is wide; the span is the whole space, and
-   * nothing was searched.
+   * `exact`: the gradient of the sequences is the shared one, up to the precision in which it was shared. `unproven`: what was found does
+   * not explain the gradient. `saturated`: about as many tokens as the model is wide; the span is the whole space, and
+   * nothing was searched. `budget` and `aborted`: cut short, with the best so far.
    */
-  readonly status: 'exact' | 'unproven' | 'saturated'
-  /** Token ids; empty where nothing was found. */
+  readonly status: 'exact' | 'unproven' | 'saturated' | 'budget' | 'aborted'
+  /** Why it is not `exact`, with the numbers. */
+  readonly reason: string | undefined
+  /** Token ids; empty where nothing was found. A sequence that occurs several times is there as often. */
   readonly sequences: readonly (readonly number[])[]
   /** Classes, where the loss has them. */
   readonly labels?: readonly number[]
@@ -41,10 +61,24 @@ export interface ExactSequences {
   readonly candidates: readonly (readonly number[])[]
   /** Dimensions of the first block's span: the number of distinct inputs, when below `hidden`. */
   readonly rank: number
+  /** Ratio of the singular values at the rank. */
+  readonly gap: number
+  /** ‖noise‖ / ‖gradient‖ of the first block's projections, as the directions behind the rank show it: 1e-7 is float32. */
+  readonly noise: number
   readonly hidden: number
-  readonly proof?: Proof
+  /** The factor in what was shared: as stated, or fitted. */
+  readonly scale: number
+  readonly proof?: FlooredProof
   readonly milliseconds: number
 }
+
+/** Pairs of ranks that are tried. */
+const TRIALS = 6
+
+const NAMES = [
+  ...(['batchSize', 'spanTolerance', 'tolerance', 'scale', 'precision'] as const),
+  ...(['budget', 'signal', 'onProgress'] as const),
+]
 
 /**
  * The sequences behind a gradient of a transformer, without a search in embedding space (Petrov et al. 2024, DAGER).
@@ -54,28 +88,239 @@ export interface ExactSequences {
  * second block u depends on the sequence: only right combinations lie in its span. A decoder's sequences grow from the
  * left, an encoder's are put together by descent.
  *
+ * The number of inputs shows at the gap of the singular values. What lies behind it is rounding, noise or pruning, whose size
+ * says how far from the span an input may be. Where no gap is clear, several ranks are tried until one is proven.
+ *
  * @param given gradients by the weights' names: those of the first two blocks' projections, of the position table and of the last layer at least
- * @throws DlgError `invalid-model`, `invalid-option`, `invalid-gradients`
+ * @throws DlgError `invalid-model`, `invalid-option`, `invalid-gradients`, `aborted` where the signal was aborted before
  */
 export async function exactSequences(
   transformer: Transformer,
   given: SharedByName,
   options: SequenceOptions = {},
 ): Promise<ExactSequences> {
-  const started = performance.now()
-  if (!hasMethod(transformer, 'firstInputs', 'projections', 'positions', 'allowed', 'firstBlock', 'explain'))
+  if (!hasMethod(transformer, 'firstInputs', 'projections', 'positions', 'allowed', 'firstBlock', 'explain', 'share'))
     throw new DlgError(
       'invalid-model',
       `the transformer is ${show(transformer)}; it must be what transformerOf of dlg-ts/text makes of a model`,
     )
-  knownNames('options', options, ['batchSize', 'spanTolerance', 'tolerance'])
-  const { spanTolerance = 1e-3, tolerance = TOLERANCE } = options
-  const batchSize = count('batchSize', options.batchSize ?? 1)
+  knownNames('options', options, NAMES)
+  return sequencesBehind(transformer, namedGradients(given), options, 0)
+}
+
+/** The best so far. */
+interface Best {
+  accounted?: Accounted
+  candidates: readonly (readonly number[])[]
+  /** Found, and not yet held against the gradient. */
+  found: readonly (readonly number[])[]
+}
+
+/**
+ * As {@link exactSequences}, of an update's gradient too.
+ *
+ * @param rounding ‖what storing weights lost‖² / ‖gradient‖²
+ */
+export async function sequencesBehind(
+  transformer: Transformer,
+  shared: NamedGradients,
+  options: SequenceOptions,
+  rounding: number,
+): Promise<ExactSequences> {
+  const started = performance.now()
+  const settings = settingsOf(options)
+  const { signal, onProgress, tolerance, spanTolerance, scale, budget } = settings
+  const { hidden } = transformer
+  const isLate = () => budget !== undefined && performance.now() - started >= budget
+  const pause = pauses(() => !signal?.aborted && !isLate())
+  const tell = (step: SequenceProgress['step'], sequences = 0) => onProgress?.({ step, sequences })
+  const projections = [await transformer.projections(0, shared), await transformer.projections(1, shared)]
+  requireWidth(hidden, projections.flat())
+  const best: Best = { candidates: [], found: [] }
+  let first: { spectrum: NoisySpectrum; ranks: Ranks } | undefined
+  const report = (status: ExactSequences['status'], reason?: string): ExactSequences => {
+    const { accounted, candidates, found } = best
+    const norms = projections[0].map((values) => squaredNorm([values]))
+    const noise = first ? weighted(first.spectrum.noise, norms) : 0
+    return {
+      ...{ status, reason, sequences: accounted?.sequences ?? found, candidates },
+      ...(accounted?.labels && { labels: accounted.labels }),
+      ...(accounted && { proof: accounted.proof }),
+      ...{ rank: first ? (first.ranks.likely[0] ?? rankOfFull(first.spectrum)) : 0, gap: first?.ranks.gap ?? 0, noise },
+      ...{ hidden, scale: accounted?.factor ?? (scale === 'auto' ? 1 : scale) },
+      milliseconds: performance.now() - started,
+    }
+  }
+  try {
+    tell('spans')
+    first = await spectrumOf(projections[0], hidden, pause)
+    if (first.spectrum.values[0] === 0)
+      return report(
+        'unproven',
+        'the gradients of the first block’s projections are zero: they say nothing of its inputs',
+      )
+    if (first.ranks.full) return report('saturated', saturation(first.ranks, hidden))
+    const second = await spectrumOf(projections[1], hidden, pause)
+    const tensors = await sharedTensors(shared, settings.precision)
+    const sharing: Sharing = {
+      ...{ tensors, tolerance, rounding },
+      projections: projections.flatMap((list, block) =>
+        list.map((values, k) => ({ values, noise: [first!, second][block].spectrum.noise[k] })),
+      ),
+    }
+    const length = await transformer.positions(shared)
+    const inputs = await transformer.firstInputs()
+    const allowed = await transformer.allowed(shared, length)
+    const prove = async (found: readonly (readonly number[])[]): Promise<boolean> => {
+      if (found.length === 0) return false
+      tell('proof', found.length)
+      const accounted = await accountFor(transformer, found, shared, sharing, scale, pause)
+      if (
+        accounted &&
+        (!best.accounted || accounted.proof.proven || accounted.proof.residual < best.accounted.proof.residual)
+      )
+        best.accounted = accounted
+      return accounted?.proof.proven ?? false
+    }
+    const tried = new Set<string>()
+    for (const [one, two] of trialsOf(first.ranks, second.ranks, hidden)) {
+      tell('candidates')
+      const span = spanOf(first.spectrum, one)
+      const candidates = await paced(spanCandidates(inputs, span, length, spanTolerance, allowed), pause)
+      if (candidates.length === 0) continue
+      const tokens = candidates.map((list) => list.map(({ token }) => token))
+      // another rank of the first block that leaves the same tokens is no other trial
+      const trial = `${two}: ${tokens.map((list) => [...list].sort()).join(' ')}`
+      if (tried.has(trial)) continue
+      tried.add(trial)
+      if (!best.accounted) best.candidates = tokens
+      const keep = (found: readonly (readonly number[])[]) => {
+        if (!best.accounted) best.found = found
+        tell('sequences', found.length)
+      }
+      const found = await combine(transformer, spanOf(second.spectrum, two), candidates, settings, pause, keep, prove)
+      if (found === 'proven' || (await prove(found))) {
+        best.candidates = tokens
+        return report('exact')
+      }
+      if (best.accounted?.otherwise !== undefined) break
+    }
+    return report('unproven', whyNot(best, first.ranks, first.spectrum))
+  } catch (cut) {
+    if (cut !== CUT) throw cut
+    if (best.accounted?.proof.proven) return report('exact')
+    const late = signal?.aborted ? 'aborted' : 'budget'
+    return report(late, late === 'budget' ? `the budget of ${budget} ms is used up` : 'the search was aborted')
+  }
+}
+
+async function spectrumOf(gradients: readonly Values[], hidden: number, pause: Pause) {
+  const spectrum = await paced(noisySpectrum(gradients, hidden), pause)
+  return { spectrum, ranks: ranksOf(spectrum) }
+}
+
+/**
+ * Pairs of ranks worth a trial, those with the likeliest ranks of both blocks first. The second block has as many inputs as the
+ * first or more: what is the same token at the same place is another input once it has seen another sentence.
+ */
+function trialsOf(first: Ranks, second: Ranks, hidden: number): [number, number][] {
+  const twos = second.likely.length > 0 ? second.likely : [hidden - ROOM]
+  const pairs = first.likely.flatMap((one, i) => twos.map((two, j) => ({ one, two: Math.max(one, two), late: i + j })))
+  const order = pairs.sort((a, b) => a.late - b.late).map(({ one, two }): [number, number] => [one, two])
+  return order.filter(([one, two], i) => order.findIndex(([a, b]) => a === one && b === two) === i).slice(0, TRIALS)
+}
+
+/** Sequences of candidates whose second inputs lie in the second span; `proven` where a proof ended the search. */
+async function combine(
+  transformer: Transformer,
+  span: ReturnType<typeof spanOf>,
+  candidates: readonly (readonly Candidate[])[],
+  { spanTolerance, batchSize }: Settings,
+  pause: Pause,
+  keep: (found: readonly (readonly number[])[]) => void,
+  prove: (found: readonly (readonly number[])[]) => Promise<boolean>,
+): Promise<readonly (readonly number[])[] | 'proven'> {
+  const list = candidates.flat()
+  const starts = candidates.map((_, p) => candidates.slice(0, p).reduce((n, c) => n + c.length, 0))
+  const places = candidates.map((c, p) => c.map((_, i) => starts[p] + i))
+  const tokens = (found: readonly (readonly number[])[]) => found.map((sequence) => sequence.map((i) => list[i].token))
+  const block = transformer.firstBlock(list)
+  try {
+    const second = secondInputs(block, span, spanTolerance, pause)
+    const told = (found: readonly (readonly number[])[]) => keep(tokens(found))
+    if (transformer.causal) return tokens(await decoderSequences(places, second, told))
+    let proven = false
+    const found = await encoderSequences(places, second, batchSize, told, async (some) => {
+      proven = await prove(tokens(some))
+      return proven
+    })
+    return proven ? 'proven' : tokens(found)
+  } finally {
+    block.dispose()
+  }
+}
+
+const saturation = ({ gap }: Ranks, hidden: number): string =>
+  gap >= 2
+    ? `the first block's inputs fill all but ${ROOM - 1} or fewer of ${hidden} dimensions: there are about as many tokens as the model is wide`
+    : `a span must leave ${ROOM} dimensions, and the model is ${hidden} wide`
+
+/** More noise than float32 leaves. */
+const NOISY = 1e-5
+
+/** What stands in the way of a proof, with the numbers. */
+function whyNot(
+  { accounted, found, candidates }: Best,
+  { clear, gap, likely }: Ranks,
+  { noise }: NoisySpectrum,
+): string {
+  const most = Math.max(...noise)
+  const noisy = most > NOISY
+  const spectrum = clear
+    ? `the first block read ${likely[0]} inputs (its singular values fall by ${gap.toPrecision(2)} there)`
+    : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
+  if (accounted) {
+    const { residual, floor, from } = accounted.proof
+    return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found differs by ${residual.toPrecision(2)} from the shared one, whose floor is ${floor.toPrecision(2)} (${from})${accounted.otherwise === undefined ? '' : `; it is ${accounted.otherwise.toPrecision(3)} times that gradient: give the option scale`}`
+  }
+  if (found.length > 0) return `${spectrum}; nothing that was found could be held against the gradient`
+  return candidates.length === 0
+    ? `${spectrum}; no token lies in its span at the first position`
+    : `${spectrum}; the tokens of ${candidates.length} positions were found, but not which of them belong together: ${noisy ? 'noise hides it' : "no combination lies in the second block's span"}`
+}
+
+/** Dimensions of a span that has no room. */
+const rankOfFull = ({ values }: NoisySpectrum): number => values.filter((v) => v > 1e-11 * values[0]).length
+
+/** √(Σ noise² ‖W‖² / Σ ‖W‖²) */
+function weighted(noise: readonly number[], norms: readonly number[]): number {
+  const whole = norms.reduce((a, b) => a + b, 0)
+  return Math.sqrt(noise.reduce((sum, v, k) => sum + v * v * norms[k], 0) / Math.max(whole, Number.MIN_VALUE))
+}
+
+type Settings = ReturnType<typeof settingsOf>
+
+function settingsOf(options: SequenceOptions) {
+  const { batchSize, spanTolerance = 1e-3, tolerance = TOLERANCE, scale = 1, precision, budget = {} } = options
+  const { signal, onProgress } = options
+  if (batchSize !== undefined) count('batchSize', batchSize)
   number('spanTolerance', spanTolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
   number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
-  const shared = namedGradients(given)
-  const { hidden } = transformer
-  const projections = await transformer.projections(0, shared)
+  if (scale !== 'auto') number('scale', scale, (v) => v !== 0 && Number.isFinite(v), "'auto' or a number other than 0")
+  if (precision !== undefined) choice('precision', precision, PRECISIONS)
+  knownNames('budget', budget, ['milliseconds', 'evaluations'])
+  const { milliseconds } = budget
+  if (milliseconds !== undefined) number('budget.milliseconds', milliseconds, (v) => v > 0, 'a number above 0')
+  if (signal !== undefined && !hasMethod(signal, 'addEventListener'))
+    throw invalid(`signal is ${show(signal)}; it must be an AbortSignal`)
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    throw invalid(`onProgress is ${show(onProgress)}; it must be a function`)
+  if (signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
+  return { batchSize, spanTolerance, tolerance, scale, precision, budget: milliseconds, signal, onProgress }
+}
+
+/** @throws DlgError `invalid-model` */
+function requireWidth(hidden: number, projections: readonly Values[]): void {
   const fits =
     Number.isInteger(hidden) && hidden >= 1 && projections.every((p) => p.length >= hidden && p.length % hidden === 0)
   if (!fits)
@@ -83,54 +328,4 @@ export async function exactSequences(
       'invalid-model',
       `the transformer's hidden size is ${show(hidden)}; it must be the length of the rows of its projections`,
     )
-  const rank = spanRank(projections, hidden)
-  const report = (rest: Pick<ExactSequences, 'status' | 'sequences' | 'candidates'> & Partial<ExactSequences>) => ({
-    rank,
-    hidden,
-    ...rest,
-    milliseconds: performance.now() - started,
-  })
-  if (rank > hidden - ROOM) return report({ status: 'saturated', sequences: [], candidates: [] })
-  const length = await transformer.positions(shared)
-  const allowed = await transformer.allowed(shared, length)
-  const first = spanOf(projections, hidden)
-  const candidates = spanCandidates(await transformer.firstInputs(), first, length, spanTolerance, allowed)
-  const second = spanOf(await transformer.projections(1, shared), hidden)
-  const inputs = await combine(transformer, second, candidates, batchSize, spanTolerance)
-  const tokens = candidates.map((list) => list.map(({ token }) => token))
-  if (inputs.length === 0) return report({ status: 'unproven', sequences: [], candidates: tokens })
-  const { gradients, ...explained } = await transformer.explain(inputs, shared)
-  try {
-    const proof = await compare(gradients, shared, tolerance)
-    const exact = proof.proven && inputs.length === batchSize
-    return report({ status: exact ? 'exact' : 'unproven', candidates: tokens, proof, ...explained })
-  } finally {
-    dispose(gradients)
-  }
-}
-
-/** Sequences of candidates whose second inputs lie in the second span. */
-async function combine(
-  transformer: Transformer,
-  span: Span,
-  candidates: readonly (readonly Candidate[])[],
-  batchSize: number,
-  tolerance: number,
-): Promise<number[][]> {
-  const list = candidates.flat()
-  const starts = candidates.map((_, p) => candidates.slice(0, p).reduce((n, c) => n + c.length, 0))
-  const places = candidates.map((c, p) => c.map((_, i) => starts[p] + i))
-  if (places[0]?.length === 0 || list.length === 0) return []
-  const block = transformer.firstBlock(list)
-  const offsets = async (trials: readonly (readonly number[])[], at: number): Promise<Float64Array[]> => {
-    const inputs = await block.secondInputs(trials, at)
-    return trials.map((_, i) => offset(span, inputs.subarray(i * span.width, (i + 1) * span.width)))
-  }
-  try {
-    const search = transformer.causal ? decoderSequences : encoderSequences
-    const found = await search(places, offsets, batchSize, tolerance)
-    return found.map((sequence) => sequence.map((i) => list[i].token))
-  } finally {
-    block.dispose()
-  }
 }

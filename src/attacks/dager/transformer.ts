@@ -48,6 +48,15 @@ export interface Transformer {
   allowed(shared: NamedGradients, tokens: number): Promise<readonly number[] | undefined>
   /** The first block over these candidates; the caller disposes it. */
   firstBlock(candidates: readonly Placed[]): FirstBlock
-  /** Completes the sequences with what the loss read (last tokens, classes), and computes their gradient. */
+  /**
+   * Completes the sequences with what the loss read (last tokens, classes), and computes their gradient.
+   *
+   * @param inputs what the blocks read of each sequence; one that occurs several times is there as often
+   */
   explain(inputs: readonly (readonly number[])[], shared: NamedGradients): Promise<Explained>
+  /** The gradient that a client with exactly these sequences and classes would share; the caller owns the tensors. */
+  share(
+    sequences: readonly (readonly number[])[],
+    labels?: readonly number[],
+  ): Promise<{ readonly [name: string]: Tensor }>
 }

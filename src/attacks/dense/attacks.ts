@@ -59,7 +59,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
     const doubt = doubtOf(certificate)
     const says = `with label ${labels.join(', ')} their gradient is the shared one up to ${residual.toExponential(1)}`
     return end({
-      status: !holds ? 'failed' : doubt !== undefined ? 'undetermined' : status === 'agreed' ? 'proven' : 'matched',
+      status: !holds ? 'partial' : doubt !== undefined ? 'undetermined' : status === 'agreed' ? 'proven' : 'matched',
       reason: doubt ?? `the data stand in the first layer's gradient, and ${says}`,
       found: { data, labels },
       evidence: { residual, floor },

@@ -1,5 +1,6 @@
 import type { Target } from '../../client/target'
 import type { PlainTargets } from '../../client/target-values'
+import { fittedFactor } from '../../measure/certainty/shared-residual'
 import { differenceOf, factorOf, gradientsAt, RESIDUAL } from '../../measure/residual'
 import { normOf, transposed } from '../../numbers/norms'
 import { random } from '../../numbers/random'
@@ -19,6 +20,8 @@ export interface Certificate {
   readonly floor: number
   /** Whether the gradient of the data is the shared one to the floor. */
   readonly holds: boolean
+  /** What the gradient of the data must be multiplied by to be the shared one to the floor; undefined where no factor does it. */
+  readonly factor: number | undefined
   /** Whether a mixture of two samples near the data would have been told from one sample, by its neurons or by its residual. */
   readonly showsMixtures: boolean
 }
@@ -84,7 +87,10 @@ export async function certify(
   const alike = [...unseen.keys()].filter((k) => unseen[k] && read[k].input)
   const again = await dataGradientsAt(alike.map((k) => [read[k].input!]))
   const hidden = again.some((found, n) => distanceOf(found, mixtures[alike[n]], layer) <= CLEAR * floor)
-  return { residual, floor, holds: residual <= floor, showsMixtures: !hidden }
+  const holds = residual <= floor
+  const fitted = fittedFactor(own, target.dataGradients)
+  const factor = holds || distanceOf(own, target.dataGradients, layer, fitted) <= floor ? fitted : undefined
+  return { residual, floor, holds, factor, showsMixtures: !hidden }
 }
 
 /** A gradient without the part of the model's own regularizers, as the target has told it. */

@@ -76,7 +76,9 @@ export async function exactData(
 }
 
 /** What keeps a certificate from being a proof; undefined where nothing does. */
-export function doubtOf({ holds, showsMixtures, residual }: Certificate): string | undefined {
+export function doubtOf({ holds, showsMixtures, residual, factor }: Certificate): string | undefined {
+  if (!holds && factor !== undefined)
+    return `the neurons agree on data whose gradient is the shared one times ${(1 / factor).toPrecision(3)}: what was shared may have a factor (scale: ${factor.toPrecision(3)}), or be a mixture of several samples`
   if (!holds)
     return `the neurons agree on data whose gradient is not the shared one (${residual.toExponential(1)}): the label is another, or it is a mixture of several samples`
   if (!showsMixtures)

@@ -16,7 +16,7 @@ import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
  * batch come out in the order of the classes, so each of its samples has a place of its own.
  *
  * The rules assume one-hot labels and the batch size that was told. The confidence tests both: it says how well the labels explain the whole
- * gradient of the layer ({@link weighed}). Where the layer's own values are not known, nothing can be tested, and it is 1/2.
+ * gradient of the layer (`weighed`). Where the layer's own values are not known, nothing can be tested, and it is 1/2.
  */
 export const infer = (): LabelStrategy => ({
   name: 'infer',

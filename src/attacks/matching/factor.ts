@@ -1,8 +1,9 @@
+import { flat, partsOf } from '../../measure/certainty/gradient-certainty'
 import { fittedFactor, timesFactor } from '../../measure/certainty/shared-residual'
 import { normOf } from '../../numbers/norms'
 import { evaluate, type Values } from '../../runtime/runtime'
 import type { Attack } from './attack'
-import { flat, partsOf, type Unconstrained, unconstrainedAt } from './certainty'
+import { type Unconstrained, unconstrainedAt } from './certainty'
 import type { Settings } from './options'
 import type { TargetReading } from './point'
 

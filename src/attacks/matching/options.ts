@@ -1,7 +1,8 @@
 import type { Each } from '../../client/model/each'
+import { preprocessedRange } from '../../client/preprocessing'
 import { TARGET, type TargetOptions, type TargetSettings, targetSettings } from '../../client/target-options'
 import { TRAINING } from '../../client/training-options'
-import { choice, knownNames } from '../../errors/checks'
+import { choice, invalid, knownNames } from '../../errors/checks'
 import type { Optimizer } from '../../optim'
 import { type Decisions, nameOption, type OptionRecords, pickOptions } from '../../options/option'
 import type { Distance } from './objective/distance'
@@ -20,8 +21,8 @@ export interface LeakageOptions extends TargetOptions, ObjectiveOptions, SearchO
    * - `auto` (default): `homotopy` for images where the network has kinks between data and outputs (ReLU, max-pooling), else
    *   `robust`. The result's `preset` says which, and why.
    * - `robust`: L-BFGS with a strong-Wolfe line search and restarts, for smooth networks.
-   * - `homotopy`: the network's kinks are rounded off, and grow sharp while signed Adam follows; the cosine distance, and
-   *   total variation as a prior.
+   * - `homotopy`: the network's kinks are rounded off, and grow sharp while signed Adam follows; the cosine distance (`balanced`
+   *   where `auto` chose it for a network of ten layers with kernels or more), and total variation as a prior.
    * - `inverting-gradients`: Geiping et al. 2020, on the network as it is.
    * - `paper`: Zhu et al. 2019 as published, which fails where the published recipe fails.
    */
@@ -148,6 +149,8 @@ const RECIPE = [
 interface Alternative {
   /** Undefined where an option was given that does not go with it. */
   readonly homotopy?: Recipe
+  /** The same for deep networks. */
+  readonly deep?: Recipe
   /** The option that was given. */
   readonly otherwise?: string
 }
@@ -173,15 +176,22 @@ function alternativeTo(options: LeakageOptions): Alternative {
     ...(typeof options.init === 'object' ? ['a start'] : []),
   ]
   if (given.length > 0) return { otherwise: given.join(' and ') }
-  const settings = settingsOf(withPreset({ ...options, preset: 'homotopy' }))
-  return { homotopy: Object.fromEntries(RECIPE.map((name) => [name, settings[name]])) as unknown as Recipe }
+  const recipeOf = (distance: LeakageOptions['distance']): Recipe => {
+    const settings = settingsOf(withPreset({ ...options, distance, preset: 'homotopy' }))
+    return Object.fromEntries(RECIPE.map((name) => [name, settings[name]])) as unknown as Recipe
+  }
+  const { distance } = options
+  return { homotopy: recipeOf(distance), deep: recipeOf(distance === undefined ? 'balanced' : distance) }
 }
 
 function settingsOf(whole: LeakageOptions & { readonly preset: PresetName }): Settings {
   const { preset } = whole
   const { prior, smooths, objectiveScale } = PRESETS[preset]
   const target = targetSettings(whole)
-  const { distance, priors, ...objective } = pickOptions(OBJECTIVE, whole)
+  const { distance, priors, ...own } = pickOptions(OBJECTIVE, whole)
+  if (target.preprocessing && whole.dataRange !== undefined)
+    throw invalid('dataRange is the range that preprocessing gives; preprocessing.range must say it instead')
+  const objective = target.preprocessing ? { ...own, dataRange: preprocessedRange(target.preprocessing) } : own
   const { optimizer, ...search } = pickOptions(SEARCH, whole)
   const lbfgs = optimizer === 'lbfgs'
   // with `robust` the default prior is eased whenever the optimizer comes to rest, which Adam and its like do not

@@ -4,7 +4,8 @@ import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL, residualOf } from '../../measure/residual'
 import { type Attack, outcome } from '../contract/attack'
 import { labelsIn } from '../labels/infer-labels'
-import { embeddingIn, exactPatchesIn } from './exact-patches'
+import { embeddingIn, solvedIn } from './exact-patches'
+import { refined } from './refine'
 
 /** Options of patch inversion. */
 export interface PatchInversionOptions {
@@ -14,6 +15,9 @@ export interface PatchInversionOptions {
 
 /** Residual below which patches, some of whose directions are guessed, are near the client's. */
 const NEAR = 0.1
+
+/** Change of the data, in units of the difference of neighbours, that the gradient must tell for a proof. */
+const TOLD = 0.1
 
 /** One sample in closed form, where the model begins as a vision transformer does. `exactPatches` is its own door. */
 export const patchInversion: Attack<PatchInversionOptions> = {
@@ -33,43 +37,61 @@ export const patchInversion: Attack<PatchInversionOptions> = {
   async run(target, { labels: known }, control) {
     const started = performance.now()
     const end = (said: Parameters<typeof outcome>[3]) => outcome('patch-inversion', started, control, said)
-    const found = await exactPatchesIn(target)
-    if (typeof found === 'string') return end({ status: 'failed', reason: found })
-    const { rank, patches, unread } = found
-    const input = Float32Array.from(found.data)
+    const solved = await solvedIn(target)
+    if (typeof solved === 'string') return end({ status: 'failed', reason: solved })
+    const { embedding, solution } = solved
+    const { rank, unread, roughness } = solution
+    const { patches, numbers } = embedding
+    const open = patches - rank
+    const tensorOf = (data: Float64Array) => tensor(Float32Array.from(data), [1, ...target.model.inputs[0].shape])
     const labels = known ?? labelsOrNone(target)
-    const data = tensor(input, [1, ...target.model.inputs[0].shape])
-    const open = [
-      ...(rank < patches ? [`${patches - rank} of ${patches} directions of the patches are guessed`] : []),
-      ...(unread > 0 ? [`${unread} numbers are read by no patch`] : []),
-    ]
+    const guessed = `${open} of ${patches} directions of the patches are guessed`
     if (!labels)
       return end({
         status: 'partial',
-        reason: [
-          'the patches stand in the gradient; no rule gives the label, so that nothing proves them',
-          ...open,
-        ].join('; '),
-        found: { data },
+        reason: `the patches stand in the gradient; no rule gives the label, so that nothing proves them${open > 0 ? `; ${guessed}` : ''}`,
+        found: { data: tensorOf(solution.data) },
         evidence: { rank },
       })
-    const residual = await residualOf(target, [input], [{ labels }])
+    const { signal, budget = {} } = control
+    const { evaluations = Number.POSITIVE_INFINITY, milliseconds = Number.POSITIVE_INFINITY } = budget
+    const affordable = open * numbers < evaluations
+    const goesOn = () => !signal?.aborted && performance.now() - started < milliseconds
+    const more = affordable ? await refined(target, solution, open * numbers, labels, goesOn) : undefined
+    if (!goesOn() || !affordable)
+      return end({
+        status: 'cut',
+        reason: `the patches stand in the gradient, and the search ended before a proof; ${guessed}`,
+        found: { data: tensorOf(solution.data), labels },
+        evidence: { rank },
+      })
+    const data = more?.data ?? solution.data
+    const residual = more?.residual ?? (await residualOf(target, [Float32Array.from(data)], [{ labels }]))
     const floor = Math.max(RESIDUAL, 3 * Math.sqrt(target.rounding))
     const holds = residual <= floor
-    const says = `with label ${labels.join(', ')} the gradient of the patches found is ${residual.toExponential(1)} away from the shared one`
+    // how far other data with a gradient as close could be
+    const told = open === 0 || (more !== undefined && floor * more.sensitivity <= TOLD * roughness)
+    const reasons = [
+      `with label ${labels.join(', ')} the gradient of the patches found is ${residual.toExponential(1)} away from the shared one`,
+      ...(open === 0
+        ? []
+        : [told ? `${open} of ${patches} directions of the patches stand in the rest of the gradient` : guessed]),
+      ...(unread > 0 ? [`${unread} numbers are read by no patch`] : []),
+    ]
     return end({
       status: holds
-        ? open.length === 0
-          ? 'proven'
-          : unread > 0
-            ? 'undetermined'
+        ? unread > 0
+          ? 'undetermined'
+          : told
+            ? 'proven'
             : 'matched'
-        : open.length > 0 && residual < NEAR
+        : open > 0 && residual < NEAR
           ? 'partial'
           : 'failed',
-      reason: [says, ...open].join('; '),
-      found: { data, labels },
+      reason: reasons.join('; '),
+      found: { data: tensorOf(data), labels },
       evidence: { residual, floor, rank },
+      work: more && { evaluations: more.evaluations },
     })
   },
 }

@@ -55,19 +55,27 @@ export async function exactPatches(
 
 /** As {@link exactPatches}, of what an attacker has; or why the attack does not apply. */
 export async function exactPatchesIn(target: Target, traced?: TracedGradient): Promise<ExactPatches | string> {
+  const solved = await solvedIn(target, traced)
+  if (typeof solved === 'string') return solved
+  const { embedding, solution } = solved
+  const { data, rank, unread } = solution
+  const [weight, positions] = [embedding.weight, embedding.positions].map((at) => target.trained[at].name)
+  return { data, rank, unread, patches: embedding.patches, weight, positions }
+}
+
+/** The embedding with what its gradient says, or why the attack does not apply. */
+export async function solvedIn(target: Target, traced?: TracedGradient) {
   const embedding = await embeddingIn(target, traced)
   if (typeof embedding === 'string') return embedding
-  const { dataGradients: gradients, rounding, trained, model } = target
-  const found = solvePatches(
+  const { dataGradients: gradients, rounding, model } = target
+  const solution = solvePatches(
     embedding,
     await embedding.felt(gradients[embedding.positions]),
     gradients[embedding.weight],
     model.inputs[0].shape,
     Math.max(FLOAT32, Math.sqrt(rounding)),
   )
-  if (!found) return 'the gradient of the positions or of the patches is zero'
-  const [weight, positions] = [embedding.weight, embedding.positions].map((at) => trained[at].name)
-  return { ...found, patches: embedding.patches, weight, positions }
+  return solution ? { embedding, solution } : 'the gradient of the positions or of the patches is zero'
 }
 
 /** The embedding, or why there is none. Nothing is solved. */

@@ -7,6 +7,8 @@ export interface PatchedImage {
   readonly unread: number
   /** The data of patches: where patches overlap, their mean; what none reads is the mean of the rest. */
   dataOf(patches: Float64Array): Float64Array
+  /** The change of the data that a change of the patches makes; zero where no patch reads. */
+  changeOf(change: Float64Array): Float64Array
   /**
    * The derivative of ½‖D x‖² with respect to the patches, x the data of the patches and D the differences of neighbours.
    *
@@ -38,6 +40,7 @@ export function imageOf({ entry, scale, offset }: Entries, shape: readonly numbe
       const mean = x.reduce((sum, v) => sum + v, 0) / Math.max(1, size - unread)
       return unread > 0 ? x.map((v, i) => (count[i] > 0 ? v : mean)) : x
     },
+    changeOf: (change) => read(change, false),
     roughen(patches, offsets) {
       const x = read(patches, offsets)
       const slope = new Float64Array(size)

@@ -11,6 +11,10 @@ export interface PatchSolution {
   readonly rank: number
   /** Numbers of the data that no patch reads. */
   readonly unread: number
+  /** Typical difference τ of neighbouring numbers. */
+  readonly roughness: number
+  /** Changes of the data that the linear system says nothing of, of norm 1 in the patches: (patches − rank) · numbers of them. */
+  open(): Float64Array[]
 }
 
 /** Rounding of float32 numbers. */
@@ -81,7 +85,32 @@ export function solvePatches(
   const image = imageOf(pixels, shape)
   const expected = rms(known.slice(-LAST).map(({ row }) => row)) || spread
   const whole = rank < patches ? smoothest(fixed, known, guessed, (rough / expected) ** 2, numbers, image) : fixed
-  return { data: image.dataOf(whole), rank, unread: image.unread }
+  const open = () =>
+    complement(directions, rank, patches).flatMap((vector) =>
+      Array.from({ length: numbers }, (_, j) => {
+        const change = new Float64Array(patches * numbers)
+        for (let t = 0; t < patches; t++) change[t * numbers + j] = vector[t]
+        return image.changeOf(change)
+      }),
+    )
+  return { data: image.dataOf(whole), rank, unread: image.unread, roughness: rough, open }
+}
+
+/** Orthonormal directions beside the first ones: the others, and by Gram and Schmidt what they leave. */
+function complement(directions: readonly Direction[], first: number, patches: number): Float64Array[] {
+  const all = directions.map(({ vector }) => vector)
+  for (let t = 0; all.length < patches && t < patches; t++) {
+    const rest = new Float64Array(patches)
+    rest[t] = 1
+    // twice: once leaves rounding behind
+    for (const vector of [...all, ...all]) {
+      const part = dot(vector, rest)
+      for (let i = 0; i < patches; i++) rest[i] -= part * vector[i]
+    }
+    const norm = Math.sqrt(dot(rest, rest))
+    if (norm > 1e-6) all.push(rest.map((v) => v / norm))
+  }
+  return all.slice(first)
 }
 
 /** A singular direction of Δ, with what the gradient says of the patches in it. */

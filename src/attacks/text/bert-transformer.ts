@@ -32,6 +32,7 @@ export function bertTransformer(model: TextModel): Transformer {
     allowed: (shared, tokens) => tokensOf(model, shared, tokens),
     firstBlock: (candidates) => firstBlock(model, candidates),
     explain: (inputs, shared) => explainClasses(model, inputs, shared),
+    share: (sequences, labels) => classGradients(model, sequences, labels ?? []),
   }
 }
 
@@ -115,8 +116,22 @@ async function explainClasses(
     const labels = lossGradients(await gradientOf(shared, 'classifier.weight', model.classes * hidden), rows).map(
       targetOf,
     )
-    return { sequences: inputs.map((s) => [...s]), labels, gradients: await gradientsOf(client, ids, labels) }
+    return { sequences: inputs.map((s) => [...s]), labels, gradients: await classGradients(model, inputs, labels) }
   } finally {
     tf.dispose([ids, features])
+  }
+}
+
+/** What a client shares after one step on these sentences and their classes. */
+async function classGradients(
+  model: TextModel,
+  sentences: readonly (readonly number[])[],
+  labels: readonly number[],
+): Promise<tf.NamedTensorMap> {
+  const ids = tf.tensor2d(sentences.map((sequence) => [...sequence]))
+  try {
+    return await gradientsOf(model.overTokens(sentences[0].length), ids, labels)
+  } finally {
+    ids.dispose()
   }
 }

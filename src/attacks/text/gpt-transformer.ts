@@ -8,6 +8,7 @@ import type { FirstBlock, Placed, Transformer } from '../dager/transformer'
 import { sequenceLength } from '../tokens/token-set'
 import { attendedBy } from './attended'
 import { explainNextTokens } from './gpt-targets'
+import { nextTokenGradients } from './next-token'
 import { gradientOf } from './shared-text'
 
 const values = async (tensor: tf.Tensor): Promise<Float32Array> => (await tensor.data()) as Float32Array
@@ -43,6 +44,7 @@ export function gptTransformer(model: GptModel): Transformer {
     allowed: async () => undefined,
     firstBlock: (candidates) => firstBlock(model, candidates),
     explain: (inputs, shared) => explainNextTokens(model, inputs, shared),
+    share: (sequences) => nextTokenGradients(model, sequences),
   }
 }
 

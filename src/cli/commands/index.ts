@@ -4,7 +4,8 @@ import { batch } from './batch'
 import { check } from './check'
 import { cifar } from './cifar'
 import { image } from './image'
+import { table } from './table'
 import { text } from './text'
 
 /** In the order of the help. */
-export const commands: readonly Command[] = [image, cifar, batch, text, attack, check]
+export const commands: readonly Command[] = [image, cifar, batch, text, table, attack, check]

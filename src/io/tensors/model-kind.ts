@@ -1,5 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
-import { isRecord, startsWith } from '../bytes/untrusted'
+import { startsWith } from '../bytes/untrusted'
 import { readZipDirectory } from '../bytes/zip'
 import { fileIn } from '../files/disk'
 import { DISCO_MODEL, isDiscoModel } from './msgpack'
@@ -111,23 +111,4 @@ export function folderForModel(path: string): DlgError {
       ? `it is a SavedModel: with IN for it, ${OF_SAVED_MODEL}`
       : 'give the file'
   return new DlgError('invalid-file', `${path}: is a directory; ${NEEDED}: ${way}`)
-}
-
-/**
- * Says why a `model.json` cannot be built by tfjs when Keras 3 wrote it: other names of fields, and dtypes as objects.
- *
- * @returns undefined for any other topology.
- */
-export function keras3(topology: unknown): string | undefined {
-  if (!isRecord(topology)) return undefined
-  const version = topology.keras_version
-  const says3 = typeof version === 'string' && /^[3-9]\./.test(version)
-  const { config } = isRecord(topology.model_config) ? topology.model_config : topology
-  const layers = isRecord(config) && Array.isArray(config.layers) ? config.layers : []
-  const fields3 = layers.some((layer) => {
-    if (!isRecord(layer) || !isRecord(layer.config)) return false
-    return 'batch_shape' in layer.config || isRecord(layer.config.dtype) || layer.module === 'keras.layers'
-  })
-  if (!says3 && !fields3) return undefined
-  return `was written by Keras ${says3 ? version.slice(0, 12) : '3'}, and tfjs builds models of Keras 2 alone (tensorflow/tfjs#8494); ${BY_KERAS_2}`
 }

@@ -3,7 +3,8 @@ import { joined } from '../bytes/joined'
 import { checkPath, isRecord, quote } from '../bytes/untrusted'
 import { beside, isFolder, readBytes } from '../files/disk'
 import { parseJson } from './json-tensors'
-import { folderForModel, keras3, notModelJson } from './model-kind'
+import { inKeras2, isKeras3, weightName } from './keras3'
+import { folderForModel, notModelJson } from './model-kind'
 import { type NamedTensors, readAll, type StoredTensor } from './stored-tensor'
 import { isJson } from './tensor-format'
 import { checkGroup, openGroup, readManifest, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
@@ -72,16 +73,40 @@ function readArtifacts(path: string): ModelArtifacts {
       `${path}: holds ${isRecord(modelTopology) ? `a ${quote(format)}` : 'no topology'}; it must be a layers model: tensorflowjs_converter --output_format=tfjs_layers_model, or model.save`,
     )
   }
-  const foreign = keras3(modelTopology)
-  if (foreign) throw new DlgError('invalid-file', `${path}: ${foreign}`)
   const groups = readGroups(json, path)
   return {
-    modelTopology,
-    weightSpecs: groups.flatMap(({ group }) => group.weights.map(specOf)),
-    weightData: joined(groups.map(({ bytes }) => bytes)).buffer,
+    ...(isKeras3(modelTopology) ? translated(modelTopology, groups, path) : artifactsOf(modelTopology, groups)),
     ...(typeof format === 'string' && { format }),
     ...(typeof generatedBy === 'string' && { generatedBy }),
     ...(typeof convertedBy === 'string' && { convertedBy }),
+  }
+}
+
+type Group = { readonly group: TfjsGroup; readonly bytes: Uint8Array }
+type Built = Pick<ModelArtifacts, 'modelTopology' | 'weightSpecs' | 'weightData'>
+
+const artifactsOf = (modelTopology: object, groups: readonly Group[]): Built => ({
+  modelTopology,
+  weightSpecs: groups.flatMap(({ group }) => group.weights.map(specOf)),
+  weightData: joined(groups.map(({ bytes }) => bytes)).buffer,
+})
+
+/** A model of Keras 3 in the words of Keras 2, without the state of random generators. */
+function translated(from: Record<string, unknown>, groups: readonly Group[], path: string): Built {
+  const { topology, layers } = inKeras2(from, path)
+  const kept = groups.flatMap(({ group, bytes }) => {
+    let at = 0
+    return group.weights.flatMap((weight) => {
+      const own = bytes.subarray(at, at + weight.bytes)
+      at += weight.bytes
+      const name = weightName(weight.name, layers)
+      return name === undefined ? [] : [{ spec: specOf({ ...weight, name }), bytes: own }]
+    })
+  })
+  return {
+    modelTopology: topology,
+    weightSpecs: kept.map(({ spec }) => spec),
+    weightData: joined(kept.map(({ bytes }) => bytes)).buffer,
   }
 }
 
@@ -102,7 +127,7 @@ function readModelJson(path: string): Record<string, unknown> {
   throw new DlgError('invalid-file', `${path}: has no weightsManifest; it must be a model.json of TensorFlow.js`)
 }
 
-function readGroups(json: Record<string, unknown>, path: string): { group: TfjsGroup; bytes: Uint8Array }[] {
+function readGroups(json: Record<string, unknown>, path: string): Group[] {
   return readManifest(json.weightsManifest, path).map((group) => {
     const bytes = joined(group.paths.map((shard) => readBytes(shardPath(path, shard))))
     checkGroup(group, bytes, path)

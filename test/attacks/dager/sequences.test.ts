@@ -1,9 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { gradientsOf } from '../../../src'
-import { exactSequences } from '../../../src/analytic'
+import { exactSequences, type SequenceProgress } from '../../../src/analytic'
+import { attack, targetOf } from '../../../src/attacks'
 import { WORDS } from '../../../src/models/bert-shapes'
-import { nextTokenGradients, randomBert, randomGpt, type TextModel, transformerOf } from '../../../src/text'
+import { random } from '../../../src/numbers/random'
+import {
+  nextTokenGradients,
+  randomBert,
+  randomGpt,
+  type TextGradients,
+  type TextModel,
+  transformerOf,
+} from '../../../src/text'
 import { uniform } from '../../oracle'
 import { leavesNoTensors } from '../../tensors'
 
@@ -28,6 +37,57 @@ async function decoderLeak(
   }
 }
 
+const { normal } = random(5)
+const noisy = (level: number) => (values: Float32Array) => {
+  const unit = Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length)
+  return values.map((v) => v + level * unit * normal())
+}
+const rounded = (bits: number, least: number) => (values: Float32Array) =>
+  values.map((v) => {
+    const step = 2 ** (Math.max(least, Math.floor(Math.log2(Math.abs(v) || Number.MIN_VALUE))) + 1 - bits)
+    return Math.round(v / step) * step
+  })
+const pruned = (part: number) => (values: Float32Array) => {
+  const least = Float32Array.from(values, Math.abs).sort()[Math.floor(part * values.length)]
+  return values.map((v) => (Math.abs(v) < least ? 0 : v))
+}
+
+/** What lies between a gradient and what is shared of it. */
+const WAYS: Record<string, (values: Float32Array) => Float32Array> = {
+  float32: (values) => values,
+  float16: rounded(11, -14),
+  bfloat16: rounded(8, -126),
+  'noise 1e-5': noisy(1e-5),
+  'noise 1e-3': noisy(1e-3),
+  'noise 1e-2': noisy(1e-2),
+  'pruned 10 %': pruned(0.1),
+}
+
+const disturbed = (shared: tf.NamedTensorMap, change: (values: Float32Array) => Float32Array) =>
+  Object.fromEntries(
+    Object.entries(shared).map(([name, t]) => [
+      name,
+      { shape: t.shape, data: change(t.dataSync<'float32'>().slice()) },
+    ]),
+  )
+
+async function sharedAs(
+  way: string,
+  sentences: number[][],
+  turn: (v: number) => number = (v) => v,
+  options: Parameters<typeof exactSequences>[2] = {},
+) {
+  const model = randomGpt(TINY)
+  const shared = await nextTokenGradients(model, sentences)
+  try {
+    const given = disturbed(shared, (values) => WAYS[way](values).map(turn))
+    return { found: await exactSequences(transformerOf(model), given, options) }
+  } finally {
+    tf.dispose(shared)
+    model.dispose()
+  }
+}
+
 const classGradients = async (model: TextModel, sentences: number[][], labels: number[]) => {
   const ids = tf.tensor2d(sentences)
   const shared = await gradientsOf(model.overTokens(sentences[0].length), ids, labels)
@@ -35,6 +95,7 @@ const classGradients = async (model: TextModel, sentences: number[][], labels: n
   return shared
 }
 
+const TINY = { vocabularySize: 300, hidden: 64, heads: 2, positions: 12 }
 const SMALL = { vocabularySize: 2000, hidden: 96, heads: 3, positions: 20 }
 
 describe('a decoder', () => {
@@ -78,14 +139,28 @@ describe('a decoder', () => {
     expect(found.proof).toBeUndefined()
   })
 
-  it('is not exact when the batch is said to be larger than it is', async () => {
-    const model = randomGpt(SMALL)
-    const shared = await nextTokenGradients(model, [tokens(8, 2000, 1)])
-    const found = await exactSequences(transformerOf(model), shared, { batchSize: 2 })
-    expect(found.status).toBe('unproven')
-    expect(found.sequences).toEqual([tokens(8, 2000, 1)])
+  it.each([1, 2, 5])('is exact although the batch is said to have %i sentences', async (batchSize) => {
+    const model = randomGpt(TINY)
+    const shared = await nextTokenGradients(model, [tokens(8, 300, 1), tokens(6, 300, 2)])
+    const found = await exactSequences(transformerOf(model), shared, { batchSize })
+    expect(found.status).toBe('exact')
+    expect(sorted(found.sequences)).toEqual(sorted([tokens(8, 300, 1), tokens(6, 300, 2)]))
     tf.dispose(shared)
     model.dispose()
+  })
+
+  it('counts sentences that are given several times', async () => {
+    const [one, two] = [tokens(8, 300, 1), tokens(6, 300, 2)]
+    for (const sentences of [
+      [one, one, two],
+      [one, two, two, two],
+      // one that another begins with
+      [one, one.slice(0, 5)],
+    ]) {
+      const found = await decoderLeak(sentences, TINY)
+      expect(found.status).toBe('exact')
+      expect(sorted(found.sequences)).toEqual(sorted(sentences))
+    }
   })
 })
 
@@ -134,6 +209,118 @@ describe('an encoder', () => {
     expect(found).toMatchObject({ status: 'saturated', sequences: [], rank: 15 })
     tf.dispose(shared)
     model.dispose()
+  })
+})
+
+describe('as it is really shared', () => {
+  const sentences = [tokens(6, 300, 1), tokens(5, 300, 2)]
+
+  it.each(Object.keys(WAYS))('%s: a batch of a decoder comes back, exactly', async (way) => {
+    const { found } = await sharedAs(way, sentences)
+    expect(sorted(found.sequences)).toEqual(sorted(sentences))
+    expect(found.status).toBe('exact')
+    expect(found.proof!.residual).toBeLessThanOrEqual(2 * found.proof!.floor)
+  })
+
+  it('multiplied by a factor of either sign: it is found', async () => {
+    for (const factor of [1 / 7, -3]) {
+      const { found } = await sharedAs('float32', sentences, (v) => factor * v, { scale: 'auto' })
+      expect(found.status).toBe('exact')
+      expect(found.scale / factor).toBeCloseTo(1, 5)
+      expect(sorted(found.sequences)).toEqual(sorted(sentences))
+    }
+    const { found } = await sharedAs('float32', sentences, (v) => v / 7, { scale: 1 / 7 })
+    expect(found.status).toBe('exact')
+    const untold = await sharedAs('float32', sentences, (v) => v / 7)
+    expect(untold.found.status).toBe('unproven')
+    expect(untold.found.reason).toContain('it is 0.143 times that gradient: give the option scale')
+  })
+
+  it('an update: the weights after one step', async () => {
+    const model = randomGpt(TINY)
+    const shared = await nextTokenGradients(model, sentences)
+    const after = Object.fromEntries(
+      Object.entries(shared).map(([name, t]) => {
+        const weight = model.weights[name].dataSync<'float32'>()
+        return [name, { shape: t.shape, data: t.dataSync<'float32'>().map((g, i) => weight[i] - 0.01 * g) }]
+      }),
+    )
+    const target = await targetOf(model.overTokens(4), { after }, { update: { learningRate: 0.01 } })
+    const outcome = await attack('dager', target, { transformer: transformerOf(model) })
+    expect(outcome.status).toBe('proven')
+    expect(sorted(outcome.found.sequences!)).toEqual(sorted(sentences))
+    tf.dispose(shared)
+    model.dispose()
+  })
+
+  it('noise that hides which tokens belong together: a right word, and the tokens of every position', async () => {
+    const model = randomBert({ ...TINY, layers: 2, intermediate: 64, classes: 3 })
+    const batch = [1, 2, 3].map((seed) => [1, ...tokens(4, 300, seed), 2])
+    const shared = await classGradients(model, batch, [0, 1, 2])
+    const found = await exactSequences(transformerOf(model), disturbed(shared, noisy(3e-3)))
+    expect(found.status).toBe('unproven')
+    expect(found.reason).toContain('there is noise of about')
+    for (const p of [1, 3]) expect(found.candidates[p]).toEqual(expect.arrayContaining(batch.map((s) => s[p])))
+    expect(found.noise).toBeGreaterThan(1e-3)
+    expect(found.noise).toBeLessThan(1e-2)
+    tf.dispose(shared)
+    model.dispose()
+  })
+
+  it.each(['bfloat16', 'noise 1e-2', 'pruned 10 %'])('%s: nothing wrong is called exact', async (way) => {
+    const model = randomGpt(TINY)
+    const transformer = transformerOf(model)
+    const shared = await nextTokenGradients(model, sentences)
+    const given = disturbed(shared, WAYS[way])
+    // an attacker whose search comes up with neighbours of the truth
+    const wrong = [
+      sentences.map((s, i) => (i === 0 ? s.with(3, 17) : s)),
+      sentences.map((s, i) => s.with(2, sentences[1 - i][2])),
+      [sentences[0]],
+    ]
+    for (const batch of wrong) {
+      const inputs = batch.map((s) => s.slice(0, -1))
+      const neighbour = { ...transformer, explain: (_: unknown, g: TextGradients) => transformer.explain(inputs, g) }
+      const found = await exactSequences(neighbour, given)
+      expect(found.status).toBe('unproven')
+    }
+    tf.dispose(shared)
+    model.dispose()
+  })
+})
+
+describe('a search that is cut short', () => {
+  const run = async (options: Parameters<typeof exactSequences>[2]) => {
+    const model = randomGpt(TINY)
+    const shared = await nextTokenGradients(model, [tokens(8, 300, 1)])
+    try {
+      return await exactSequences(transformerOf(model), shared, options)
+    } finally {
+      tf.dispose(shared)
+      model.dispose()
+    }
+  }
+
+  it('keeps the best so far, and says what cut it', async () => {
+    for (const step of ['spans', 'candidates', 'sequences', 'proof']) {
+      const controller = new AbortController()
+      const steps: string[] = []
+      const onProgress = (progress: SequenceProgress) => {
+        steps.push(progress.step)
+        if (progress.step === step) controller.abort()
+      }
+      const found = await run({ signal: controller.signal, onProgress })
+      expect(found).toMatchObject({ status: 'aborted', reason: 'the search was aborted' })
+      expect(steps[steps.length - 1]).toBe(step)
+      if (step === 'sequences')
+        expect(tokens(8, 300, 1).slice(0, found.sequences[0].length)).toEqual(found.sequences[0])
+    }
+    const late = await run({ budget: { milliseconds: 1e-3 } })
+    expect(late).toMatchObject({ status: 'budget', sequences: [] })
+  })
+
+  it('does not begin when the signal was aborted before', async () => {
+    await expect(run({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'aborted' })
   })
 })
 

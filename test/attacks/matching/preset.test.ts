@@ -61,6 +61,28 @@ describe("preset: 'auto'", () => {
     model.dispose()
   })
 
+  it('balances the layers of a deep network, unless a distance is given', async () => {
+    const model = sequential({ name: 'deep' })
+    for (let i = 0; i < 9; i++)
+      model.add(
+        layers.conv2d({
+          ...(i === 0 && { inputShape: [5, 5, 1] }),
+          ...{ filters: 2, kernelSize: 3, padding: 'same', activation: 'relu' },
+        }),
+      )
+    model.add(layers.flatten())
+    model.add(layers.dense({ units: 4 }))
+    withUniformWeights(model)
+    const deep = await attack(model, [1, 5, 5, 1], {})
+    expect(deep.preset.name).toBe('homotopy')
+    expect(deep.preset.reason).toContain('10 layers with kernels, whose gradients are balanced')
+    const balanced = await attack(model, [1, 5, 5, 1], { preset: 'homotopy', distance: 'balanced' })
+    expect(deep.history).toEqual(balanced.history)
+    const asked = await attack(model, [1, 5, 5, 1], { distance: 'cosine' })
+    expect(asked.history).toEqual((await attack(model, [1, 5, 5, 1], { preset: 'homotopy' })).history)
+    model.dispose()
+  })
+
   it('takes robust for a smooth network, bit for bit', async () => {
     const model = convNet()
     const options = { iterations: 20, restarts: 2, tolerance: 0 }

@@ -91,41 +91,6 @@ describe('a file that is no model.json says what it is and what to do', () => {
     expect(message).toMatch(/model\.json of TensorFlow\.js is needed/)
   })
 
-  it.each([
-    [
-      'its version',
-      { keras_version: '3.8.0', model_config: { config: { layers: [] } } },
-      /was written by Keras 3\.8\.0/,
-    ],
-    [
-      'batch_shape',
-      {
-        class_name: 'Sequential',
-        config: { layers: [{ class_name: 'InputLayer', config: { batch_shape: [null, 4] } }] },
-      },
-      /was written by Keras 3,/,
-    ],
-    [
-      'dtypes that are objects',
-      {
-        model_config: {
-          class_name: 'Functional',
-          config: {
-            layers: [
-              { class_name: 'Dense', config: { dtype: { class_name: 'DTypePolicy', config: { name: 'float32' } } } },
-            ],
-          },
-        },
-      },
-      /was written by Keras 3,/,
-    ],
-  ])('a model.json of Keras 3, by %s', async (_, modelTopology, what) => {
-    const json = { format: 'layers-model', modelTopology, weightsManifest: [] }
-    const { message } = await refusal('keras3.json', Buffer.from(JSON.stringify(json)))
-    expect(message).toMatch(what)
-    expect(message).toMatch(KERAS_2)
-  })
-
   it('a folder, by what is in it', async () => {
     const at = (name: string, file?: string) => {
       mkdirSync(join(folder, name))

@@ -1,0 +1,31 @@
+import type { Steps } from '../../numbers/steps'
+
+/** Lets other work run where it has waited for long enough. @returns whether the work is to end */
+export type Pause = () => Promise<boolean>
+
+/** Milliseconds of work between two looks at the clock's other users. */
+const INTERVAL = 50
+
+/** @param wanted whether the work is still wanted, asked after every rest */
+export function pauses(wanted: () => boolean): Pause {
+  let rested = performance.now()
+  return async () => {
+    if (performance.now() - rested >= INTERVAL) {
+      await new Promise((resolve) => setTimeout(resolve, 0))
+      rested = performance.now()
+    }
+    return !wanted()
+  }
+}
+
+/** What {@link paced} throws where the work is no longer wanted. Whoever owns the best so far catches it. */
+export const CUT = Symbol('cut')
+
+/** Does work in small parts, and lets other work run between them. @throws CUT */
+export async function paced<T>(steps: Steps<T>, pause: Pause): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+    if (await pause()) throw CUT
+  }
+}

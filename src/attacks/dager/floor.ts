@@ -1,0 +1,67 @@
+import type { NamedGradients } from '../../client/shared/read-gradients'
+import { type StatedPrecision, storageNorm, storedOr } from '../../client/shared/rounding'
+import { precisionOf, tensorValues } from '../../client/shared/tensor-values'
+import { SIGNIFICAND_BITS, type StoredAs } from '../../numbers/stored-dtype'
+import type { Values } from '../../numbers/values'
+
+/** One shared tensor, with what its numbers and its owner say of how exactly it was shared. */
+export interface SharedTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly values: Values
+  readonly stored: StoredAs
+}
+
+/**
+ * The shared tensors as numbers. A type that neither the tensors nor the caller state is read off the numbers: all numbers of a
+ * gradient that went through bfloat16 or float16 are numbers of that type.
+ *
+ * @throws DlgError `invalid-gradients`
+ */
+export async function sharedTensors(
+  shared: NamedGradients,
+  precision: StatedPrecision | undefined,
+): Promise<SharedTensor[]> {
+  const tensors = await Promise.all(
+    Object.entries(shared).map(async ([name, tensor]) => ({
+      name,
+      shape: tensor.shape,
+      values: await tensorValues(tensor, `gradient '${name}'`, Float32Array),
+      stored: precisionOf(tensor),
+    })),
+  )
+  const shown = (['bfloat16', 'float16'] as const).find((type) => tensors.every(({ values }) => isStored(values, type)))
+  return tensors.map((tensor) => ({ ...tensor, stored: storedOr(tensor.values, tensor.stored, precision ?? shown) }))
+}
+
+/** Exponent of the smallest normal number, and the largest number. */
+const RANGE = { bfloat16: [-126, 3.4e38], float16: [-14, 65504] } as const
+
+/** Whether all numbers are numbers of a type. */
+function isStored(values: Values, type: keyof typeof RANGE): boolean {
+  const [least, most] = RANGE[type]
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i])
+    if (size === 0) continue
+    const step = 2 ** (Math.max(least, Math.floor(Math.log2(size))) + 1 - SIGNIFICAND_BITS[type])
+    if (size > most || size % step !== 0) return false
+  }
+  return true
+}
+
+/** ‖what storing lost‖² on average, over all tensors. */
+export const lostIn = (tensors: readonly SharedTensor[]): number =>
+  tensors.reduce((sum, { values, stored }) => sum + storageNorm(values, stored), 0)
+
+/** Whether numbers are coarser than float32. */
+export const isCoarse = ({ dtype, quantization }: StoredAs): boolean =>
+  quantization !== undefined || dtype === 'float16' || dtype === 'bfloat16'
+
+/** Half the distance to the next number of the type. */
+export function halfStep(value: number, { dtype, quantization }: StoredAs): number {
+  if (quantization) return quantization.scale / 2
+  const type = dtype === 'bfloat16' || dtype === 'float16' ? dtype : undefined
+  if (!type) return 0
+  const exponent = Math.max(RANGE[type][0], Math.floor(Math.log2(Math.abs(value) || Number.MIN_VALUE)))
+  return 2 ** (exponent - SIGNIFICAND_BITS[type])
+}

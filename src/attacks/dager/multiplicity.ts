@@ -1,0 +1,187 @@
+import { dispose, type NamedTensorMap } from '@tensorflow/tfjs-core'
+import type { NamedGradients } from '../../client/shared/read-gradients'
+import { recomputedOf } from '../../measure/proof'
+import type { Values } from '../../numbers/values'
+import { CUT, type Pause } from '../contract/pause'
+import { explains, type FlooredProof, fittedFactor, type Sharing } from './explained'
+import type { SharedTensor } from './floor'
+import type { Transformer } from './transformer'
+
+/** Sequences as a batch, held against what was shared. */
+export interface Accounted {
+  readonly sequences: readonly (readonly number[])[]
+  readonly labels?: readonly number[]
+  readonly proof: FlooredProof
+  /** What was shared is this many times the gradient. */
+  readonly factor: number
+  /** The factor with which it would be proven, where another one was stated. */
+  readonly otherwise?: number
+}
+
+type Sequences = readonly (readonly number[])[]
+
+/** More sequences than this are not told apart by their gradients. */
+const MOST = 24
+
+/** Rounds between the factor and what depends on it: a decoder's last tokens. */
+const ROUNDS = 3
+
+/**
+ * Holds sequences against what was shared. Where each of them once does not explain it, how often each occurs is read off the
+ * gradient: it is Σ c_s g_s of the sequences' own gradients, with c_s in proportion to how often s occurs, and 0 for one that
+ * does not.
+ *
+ * @param found inputs of the sequences, as the blocks read them
+ * @throws CUT
+ */
+export async function accountFor(
+  transformer: Transformer,
+  found: Sequences,
+  shared: NamedGradients,
+  sharing: Sharing,
+  scale: 'auto' | number,
+  pause: Pause,
+): Promise<Accounted | undefined> {
+  const signs = scale === 'auto' ? [1, -1] : [scale]
+  let best: Accounted | undefined
+  const isProven = async (inputs: Sequences, start: number): Promise<boolean> => {
+    const next = await held(transformer, inputs, shared, sharing, start, scale === 'auto', pause)
+    if (!best || next.proof.proven || next.proof.residual < best.proof.residual) best = next
+    return next.proof.proven
+  }
+  for (const start of signs) {
+    if (await isProven(found, start)) return best
+    if (scale !== 'auto') {
+      const fitted = await held(transformer, found, shared, sharing, start, true, pause)
+      if (fitted.proof.proven) return { ...best!, otherwise: fitted.factor }
+    }
+    const pool = transformer.causal ? withBeginnings(found) : found
+    if (pool.length < 2 || pool.length > MOST) continue
+    const { gradients, ...explained } = await transformer.explain(pool, divided(shared, best!.factor))
+    dispose(gradients)
+    for (const inputs of await counted(transformer, explained, sharing.tensors, pause))
+      if (await isProven(inputs, start)) return best
+  }
+  return best
+}
+
+/**
+ * Sequences of a decoder with what they begin with: a sentence that another one begins with is found within it alone, and noise
+ * lets one go on after its end. All beginnings where they are few, else none.
+ */
+function withBeginnings(found: Sequences): Sequences {
+  const all = found.flatMap((sequence) => sequence.map((_, t) => sequence.slice(0, sequence.length - t)))
+  const once = [...new Map(all.map((sequence) => [sequence.join(), sequence])).values()]
+  return once.length <= MOST ? once : found
+}
+
+/** The proof of a batch; a factor that is free is fitted. */
+async function held(
+  transformer: Transformer,
+  inputs: Sequences,
+  shared: NamedGradients,
+  sharing: Sharing,
+  start: number,
+  free: boolean,
+  pause: Pause,
+): Promise<Accounted> {
+  let factor = start
+  for (let round = 1; ; round++) {
+    if (await pause()) throw CUT
+    const { gradients: tensors, ...explained } = await transformer.explain(inputs, divided(shared, factor))
+    try {
+      const gradients = await numbersOf(tensors, sharing.tensors)
+      const blocks = await Promise.all(([0, 1] as const).map((block) => transformer.projections(block, tensors)))
+      if (free) factor = fittedFactor(gradients, sharing.tensors) || start
+      const proof = explains({ gradients, projections: blocks.flat() }, sharing, factor)
+      if (!free || proof.proven || round === ROUNDS) return { ...explained, proof, factor }
+    } finally {
+      dispose(tensors)
+    }
+  }
+}
+
+/** What was shared, without its factor. */
+function divided(shared: NamedGradients, factor: number): NamedGradients {
+  if (factor === 1) return shared
+  const entries = Object.entries(shared).map(([name, tensor]) => {
+    const data = 'dataSync' in tensor ? tensor.dataSync<'float32'>() : tensor.data
+    return [name, { shape: tensor.shape, data: Float32Array.from(data, (v) => v / factor) }] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+/** Numbers of the recomputed tensors that were shared. @throws DlgError `invalid-gradients` for a name or shape the model does not have */
+async function numbersOf(found: NamedTensorMap, tensors: readonly SharedTensor[]): Promise<Map<string, Values>> {
+  const entries = tensors.map(
+    async ({ name, shape }) => [name, (await recomputedOf(found, name, shape)) as Float32Array] as const,
+  )
+  return new Map<string, Values>(await Promise.all(entries))
+}
+
+/** Tensors of more numbers are left out: word tables of large models. */
+const ENOUGH = 2e6
+
+/** A sequence whose part is smaller than this, beside the largest, does not occur. */
+const ABSENT = 0.15
+
+/** Batches that say how often each sequence occurs, the likeliest first; none where each of them occurs once. */
+async function counted(
+  transformer: Transformer,
+  { sequences, labels }: Pick<Accounted, 'sequences' | 'labels'>,
+  tensors: readonly SharedTensor[],
+  pause: Pause,
+): Promise<Sequences[]> {
+  const used = tensors.filter(({ values }) => values.length <= ENOUGH)
+  const own: Values[][] = []
+  for (const [s, sequence] of sequences.entries()) {
+    if (await pause()) throw CUT
+    const gradients = await transformer.share([sequence], labels && [labels[s]])
+    try {
+      const numbers = await numbersOf(gradients, used)
+      own.push(used.map(({ name }) => numbers.get(name)!))
+    } finally {
+      dispose(gradients)
+    }
+  }
+  const shared = used.map(({ values }) => values)
+  const parts = nonNegative(
+    own.map((a) => own.map((b) => inner(a, b))),
+    own.map((a) => inner(a, shared)),
+  )
+  // a mean over predictions gives a sequence weight by its length, a mean over sequences does not
+  const times = parts.map((c, s) => (transformer.causal ? c / (sequences[s].length - 1) : c))
+  const most = Math.max(...times)
+  const present = times.map((t) => t > ABSENT * most)
+  const least = Math.min(...times.filter((_, s) => present[s]))
+  const inputs = transformer.causal ? sequences.map((sequence) => sequence.slice(0, -1)) : sequences
+  const guesses = [1, 2, 3].map((k) => times.map((t, s) => (present[s] ? Math.round((k * t) / least) : 0)))
+  // where all occur alike, once each is what was tried before, unless some do not occur
+  const news = guesses.filter((counts, i) => i === 0 || counts.some((n) => n % (i + 1) !== 0))
+  return news
+    .filter((counts) => counts.some((n) => n !== counts[0]))
+    .map((counts) => inputs.flatMap((sequence, s) => new Array<readonly number[]>(counts[s]).fill(sequence)))
+}
+
+/** c ≥ 0 with the least cᵀ G c − 2 bᵀ c, one coordinate after the other. */
+function nonNegative(gram: readonly (readonly number[])[], b: readonly number[]): number[] {
+  const c = b.map(() => 0)
+  for (let round = 0; round < 2000; round++) {
+    let moved = 0
+    for (const i of c.keys()) {
+      if (gram[i][i] === 0) continue
+      const slope = b[i] - gram[i].reduce((sum, v, j) => sum + v * c[j], 0)
+      const next = Math.max(0, c[i] + slope / gram[i][i])
+      moved = Math.max(moved, Math.abs(next - c[i]))
+      c[i] = next
+    }
+    if (moved <= 1e-9 * Math.max(...c)) break
+  }
+  return c
+}
+
+function inner(a: readonly Values[], b: readonly Values[]): number {
+  let sum = 0
+  for (const [k, values] of a.entries()) for (let i = 0; i < values.length; i++) sum += values[i] * b[k][i]
+  return sum
+}

@@ -1,0 +1,137 @@
+import type { Steps } from '../../numbers/steps'
+import { squaredNorm, type Values } from '../../numbers/values'
+import { type RowSpectrum, rowSpectrum } from './span'
+
+/**
+ * Directions that must be left outside a span: a layer norm takes one of them, and in fewer than these some token in 10⁶ would
+ * be near the span by chance.
+ */
+export const ROOM = 8
+
+/** A ratio of neighbouring singular values that is surely the end of a span: those inside have ratios up to 12. */
+const SURE = 100
+
+/** A ratio near the last dimension from which it is clear that only a layer norm's direction is left. */
+const CLEAR = 8
+
+/** Ranks that are tried where no gap is clear. */
+const TRIALS = 5
+
+/** How far above the mean noise of a direction the largest one may be by chance. */
+const CHANCE = 1.1
+
+/** What the singular values of a block's gradients say of the number of vectors that it read. */
+export interface Ranks {
+  /** The ranks that are worth a trial, the likeliest first; empty where the vectors fill the space. */
+  readonly likely: readonly number[]
+  /** Whether the first one shows at a clear gap. */
+  readonly clear: boolean
+  /** s_r / s_r+1 at the first one. */
+  readonly gap: number
+  /** Whether the gradients have a direction for nearly every dimension, and hardly any noise: there are as many tokens. */
+  readonly full: boolean
+}
+
+/**
+ * The rank of the gradients at the gap of their singular values. Behind the gap there is what rounding, noise or pruning leave.
+ *
+ * Where no ratio is clear, the rank is one of those with the largest ratios, or the number of singular values above the edge of
+ * a random matrix: rows of variance ν² have (√rows + √width)² ν² at most (Marchenko and Pastur).
+ *
+ * @param room directions that must be left outside
+ */
+export function ranksOf({ width, rows, values }: RowSpectrum, room = ROOM): Ranks {
+  const ratio = (r: number): number => Math.sqrt(values[r - 1] / values[r])
+  const order = (from: number, to: number): number[] =>
+    Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i).sort((a, b) => ratio(b) - ratio(a))
+  const inside = order(1, width - room)
+  const beyond = order(Math.max(1, width - room + 1), width - 1)
+  const first = inside[0]
+  const fullGap = beyond.length > 0 ? ratio(beyond[0]) : 1
+  if (first === undefined || (fullGap >= CLEAR && fullGap > ratio(first)))
+    return { likely: [], clear: false, gap: fullGap, full: true }
+  if (ratio(first) >= SURE) return { likely: [first], clear: true, gap: ratio(first), full: false }
+  const edge = aboveNoise(values, width, rows)
+  const likely = [...new Set([...(edge > 0 && edge <= width - room ? [edge] : []), ...inside.slice(0, TRIALS)])]
+  return { likely: likely.slice(0, TRIALS), clear: false, gap: ratio(likely[0]), full: false }
+}
+
+/** How many values stand above the edge of the noise that the others show. */
+function aboveNoise(values: Float64Array, width: number, rows: number): number {
+  const spread = (1 + Math.sqrt(width / Math.max(rows, 1))) ** 2
+  let rank = Math.floor(width / 2)
+  for (let round = 0; round < 20; round++) {
+    const tail = values.subarray(rank)
+    const mean = tail.reduce((a, b) => a + b, 0) / tail.length
+    const next = values.findLastIndex((v) => v > CHANCE * spread * mean) + 1
+    if (next === rank) break
+    rank = Math.min(next, width - ROOM)
+  }
+  return rank
+}
+
+/** The row spectrum of matrices that read the same vectors, each row weighed by its own noise. */
+export interface NoisySpectrum extends RowSpectrum {
+  /** By matrix: ‖noise‖ / ‖matrix‖, as the directions show it that are surely noise. */
+  readonly noise: readonly number[]
+}
+
+/** A row's noise counts as at least this part of the median: little of it may be chance. */
+const LEAST = 0.2
+
+/**
+ * Decomposes the gradients twice. The first time all matrices count alike. The directions behind the rank then show the noise of
+ * every row: large where the row is large and was rounded to a coarse type, or where its matrix has more noise than others. The
+ * second time each row is divided by its noise, which leaves the span as it is, and makes the noise of all rows alike.
+ */
+export function* noisySpectrum(gradients: readonly Values[], width: number): Steps<NoisySpectrum> {
+  const norms = gradients.map((values) => Math.sqrt(squaredNorm([values])))
+  const even = yield* rowSpectrum(
+    gradients,
+    width,
+    gradients.map((values, k) => new Float64Array(values.length / width).fill(norms[k] > 0 ? 1 / norms[k] : 0)),
+  )
+  const rows = yield* noiseOf(gradients, even)
+  const noise = rows.map((list, k) => (norms[k] > 0 ? Math.sqrt(width * squaredNorm([list])) / norms[k] : 0))
+  const least = LEAST * median(rows.flatMap((list) => [...list].filter((v) => v > 0)))
+  if (!(least > 0)) return { ...even, noise }
+  const weights = rows.map((list, k) =>
+    list.map((v, r) => (isZero(gradients[k], r * width, width) ? 0 : least / Math.max(v, least))),
+  )
+  return { ...(yield* rowSpectrum(gradients, width, weights)), noise }
+}
+
+/** By row: the standard deviation of each of its numbers, along the directions behind the rank. */
+function* noiseOf(gradients: readonly Values[], spectrum: RowSpectrum): Steps<Float64Array[]> {
+  const { width, vectors } = spectrum
+  const rank = Math.min(ranksOf(spectrum).likely[0] ?? width, width - ROOM)
+  // the far half of what is behind the rank, for the signal may go on; not the last one, which a layer norm may leave empty
+  const count = Math.max(ROOM - 1, (width - rank) >> 1)
+  const behind = vectors.slice(Math.max(0, width - 1 - count), Math.max(1, width - 1))
+  const found: Float64Array[] = []
+  for (const values of gradients) {
+    const own = new Float64Array(values.length / width)
+    for (const r of own.keys()) {
+      let sum = 0
+      for (const direction of behind) {
+        let c = 0
+        for (let j = 0; j < width; j++) c += values[r * width + j] * direction[j]
+        sum += c * c
+      }
+      own[r] = Math.sqrt(sum / behind.length)
+      yield
+    }
+    found.push(own)
+  }
+  return found
+}
+
+function isZero(values: Values, from: number, count: number): boolean {
+  for (let i = from; i < from + count; i++) if (values[i] !== 0) return false
+  return true
+}
+
+function median(values: readonly number[]): number {
+  const sorted = Float64Array.from(values).sort()
+  return sorted.length > 0 ? sorted[sorted.length >> 1] : 0
+}

@@ -1,0 +1,145 @@
+import { Matrix, SVD } from 'ml-matrix'
+import { type Target, traceClient } from '../../client/target'
+import { targetRows } from '../../client/target-values'
+import * as g from '../../graph'
+import { RESIDUAL } from '../../measure/residual'
+import { normOf } from '../../numbers/norms'
+import type { Values } from '../../numbers/values'
+import type { PatchSolution } from './solve'
+
+/** Patches whose open directions were found in the whole gradient. */
+export interface RefinedPatches {
+  readonly data: Float64Array
+  /** ‖g − g*‖ / ‖g*‖ */
+  readonly residual: number
+  /** Root mean square of the change of the data, within the open directions, that changes the gradient by ‖g*‖ at least. */
+  readonly sensitivity: number
+  readonly evaluations: number
+}
+
+/** Most open directions times numbers of a patch: each takes a gradient. */
+const MOST = 256
+
+const CORRECTIONS = 6
+
+/** What noise in the known directions leaves of the residual, about. */
+const NOISE = RESIDUAL / 4
+
+/**
+ * Finds what the linear system leaves open in the rest of the gradient, by Gauss and Newton: the derivative of g(x) along every
+ * open change is taken by differences once, and steps follow for as long as they lower
+ *
+ * ‖g(x) − g*‖² / ‖g*‖² + μ ‖c‖², c the changes, μ = (noise / typical change)²
+ *
+ * so that a change which the gradient hardly feels stays as it was guessed.
+ *
+ * @param labels the class of the sample
+ * @param goesOn asked before every gradient; once it says no, nothing is found
+ * @returns undefined where there is nothing open, or too much
+ */
+export async function refined(
+  target: Target,
+  { data: start, open, roughness }: PatchSolution,
+  count: number,
+  labels: readonly number[],
+  goesOn: () => boolean = () => true,
+): Promise<RefinedPatches | undefined> {
+  if (count === 0 || count > MOST) return undefined
+  const changes = open()
+  const compared: { node: g.Node<'input'>; values: Values }[] = []
+  const traced = traceClient(target, (output, trained) => {
+    const node = g.input(output.graph, `target ${trained.name}`, output.shape)
+    compared.push({ node, values: targetRows({ labels }, trained) })
+    return node
+  })
+  const inputs = [...traced.inputs, ...compared.map(({ node }) => node)]
+  const executable = await target.settings.runtime.compile({ inputs, outputs: traced.gradients })
+  try {
+    const evaluator = await executable.bind(
+      new Map([...traced.captured, ...target.weights]),
+      new Set(target.weights.keys()),
+    )
+    try {
+      return await descend(
+        async (x) => {
+          await breathe()
+          if (!goesOn()) throw new Stopped()
+          return joined(await evaluator.run([Float32Array.from(x), ...compared.map(({ values }) => values)]))
+        },
+        joined(target.gradients),
+        start,
+        changes,
+        roughness,
+      )
+    } catch (error) {
+      if (error instanceof Stopped) return undefined
+      throw error
+    } finally {
+      evaluator.dispose()
+    }
+  } finally {
+    executable.dispose()
+  }
+}
+
+class Stopped extends Error {}
+
+/** Lets timers and signals run: evaluations on a synchronous runtime never leave the microtask queue. */
+const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
+
+async function descend(
+  gradientAt: (x: Float64Array) => Promise<Float64Array>,
+  shared: Float64Array,
+  start: Float64Array,
+  changes: readonly Float64Array[],
+  step: number,
+): Promise<RefinedPatches> {
+  const norm = normOf([shared])
+  const away = (g: Float64Array): Float64Array => g.map((v, i) => (v - shared[i]) / norm)
+  let [x, rest] = [start, away(await gradientAt(start))]
+  const columns: Float64Array[] = []
+  for (const change of changes) {
+    const moved = away(await gradientAt(x.map((v, i) => v + step * change[i])))
+    columns.push(moved.map((v, i) => (v - rest[i]) / step))
+  }
+  const svd = new SVD(new Matrix(columns.map((a) => columns.map((b) => inner(a, b)))), { autoTranspose: true })
+  const values = svd.diagonal
+  const damping = (NOISE / step) ** 2
+  const value = (left: Float64Array, moves: readonly number[]) =>
+    normOf([left]) ** 2 + damping * moves.reduce((sum, v) => sum + v * v, 0)
+  let moves = changes.map(() => 0)
+  let evaluations = 1 + changes.length
+  for (let k = 0; k < CORRECTIONS; k++) {
+    const slope = Matrix.columnVector(columns.map((column, i) => inner(column, rest) + damping * moves[i]))
+    const along = svd.leftSingularVectors.transpose().mmul(slope).to1DArray()
+    const scaled = along.map((v, i) => v / (values[i] + damping))
+    const step = svd.rightSingularVectors.mmul(Matrix.columnVector(scaled)).to1DArray()
+    const further = moves.map((v, i) => v - step[i])
+    const next = start.slice()
+    for (const [i, change] of changes.entries()) for (let n = 0; n < next.length; n++) next[n] += further[i] * change[n]
+    const left = away(await gradientAt(next))
+    evaluations++
+    if (!(value(left, further) < 0.9 * value(rest, moves))) break
+    x = next
+    rest = left
+    moves = further
+  }
+  const weakest = Math.sqrt(Math.max(0, values[values.length - 1]))
+  return { data: x, residual: normOf([rest]), sensitivity: 1 / (weakest * Math.sqrt(x.length)), evaluations }
+}
+
+function joined(parts: readonly Values[]): Float64Array {
+  const all = new Float64Array(parts.reduce((n, part) => n + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
+  return sum
+}

@@ -1,0 +1,80 @@
+import Papa from 'papaparse'
+import { show } from '../../errors/checks'
+import { DlgError } from '../../errors/dlg-error'
+import { wordsOf } from './encode'
+import { type TableRecord, type TableSchema, tableSchema } from './schema'
+
+/** A table out of text: the names of its columns, and its cells without the spaces around them. */
+export interface CsvTable {
+  readonly names: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+}
+
+/** Reads text with a header line. Separators are told by the text: comma, semicolon, tab or bar. @throws DlgError `invalid-file` */
+export function csvTable(text: string): CsvTable {
+  if (typeof text !== 'string')
+    throw new DlgError('invalid-file', `the table is ${show(text)}; it must be the text of a CSV file`)
+  const { data, errors } = Papa.parse<string[]>(text.replace(/^\ufeff/, ''), {
+    skipEmptyLines: 'greedy',
+    delimitersToGuess: [',', ';', '\t', '|'],
+  })
+  // a single column has no separator to detect
+  const error = errors.find(({ code }) => code !== 'UndetectableDelimiter')
+  if (error) throw new DlgError('invalid-file', `line ${(error.row ?? 0) + 1} of the table: ${error.message}`)
+  const [names, ...rows] = data.map((row) => row.map((cell) => cell.trim()))
+  if (!names || rows.length === 0)
+    throw new DlgError('invalid-file', 'the table has no records; it must have a header line and at least one line')
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) throw new DlgError('invalid-file', `two columns of the table are called '${twice}'`)
+  const odd = rows.findIndex((row) => row.length !== names.length)
+  if (odd >= 0)
+    throw new DlgError(
+      'invalid-file',
+      `record ${odd} of the table has ${rows[odd].length} cells; the header has ${names.length}`,
+    )
+  return { names, rows }
+}
+
+/** A number as tables write it; undefined for any other word. */
+export function numberIn(cell: string): number | undefined {
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(cell)) return undefined
+  const value = Number(cell)
+  return Number.isFinite(value) ? value : undefined
+}
+
+/**
+ * The records of a CSV text, read by a schema. Columns that the schema does not have are left out.
+ *
+ * @throws DlgError `invalid-file` for text that is no table, lacks a column, or has a cell that its column cannot have
+ */
+export function readTable(text: string, schema: TableSchema): TableRecord[] {
+  const { columns } = tableSchema(schema)
+  const { names, rows } = csvTable(text)
+  const missing = columns.find(({ name }) => !names.includes(name))
+  if (missing)
+    throw new DlgError(
+      'invalid-file',
+      `the table has no column '${missing.name}'; it has ${names.slice(0, 12).join(', ')}`,
+    )
+  return rows.map((row, i) =>
+    Object.fromEntries(
+      columns.map((column) => {
+        const cell = row[names.indexOf(column.name)]
+        if (column.kind !== 'numeric') {
+          if (wordsOf(column).includes(cell)) return [column.name, cell]
+          throw new DlgError(
+            'invalid-file',
+            `'${column.name}' of record ${i} is '${cell}', which the schema does not have`,
+          )
+        }
+        const value = numberIn(cell)
+        if (value !== undefined) return [column.name, value]
+        throw new DlgError('invalid-file', `'${column.name}' of record ${i} is '${cell}'; it must be a number`)
+      }),
+    ),
+  )
+}
+
+/** Text of a CSV file. Cells that a spreadsheet would run as a formula get an apostrophe. */
+export const csvText = (names: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
+  `${Papa.unparse({ fields: [...names], data: rows.map((row) => [...row]) }, { newline: '\n', escapeFormulae: true })}\n`

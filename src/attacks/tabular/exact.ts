@@ -1,0 +1,75 @@
+import { Matrix, solve } from 'ml-matrix'
+import type { Target } from '../../client/target'
+import { targetKind } from '../../client/target-values'
+import type { Pause } from '../spear/pause'
+import { rowTargets } from '../spear/row-targets'
+import { recordRows } from './rows'
+import type { PlacedColumn } from './schema'
+import type { Span } from './span'
+
+/** Records that the span of the first layer's gradient gives, with the targets that belong to them. */
+export interface ExactRows {
+  /** [rank, inputs] row by row. */
+  readonly table: Float64Array
+  readonly labels: readonly number[]
+  /** ‖g − g*‖ / ‖g*‖ of rows and targets, over everything that was shared. */
+  readonly residual: number
+}
+
+/**
+ * The batch in closed form, up to a finite search: the records in the span of the first dense layer's gradient. Where there are
+ * more of them than rows in the batch, a ReLU behind the layer tells samples from combinations of samples. The targets are
+ * read off ∂L/∂z of each row.
+ *
+ * @returns why there is none, in words, where it fails
+ */
+export async function exactRows(
+  target: Target,
+  span: Span,
+  columns: readonly PlacedColumn[],
+  pause: Pause,
+): Promise<ExactRows | string> {
+  const found = await recordRows(span, columns, pause)
+  const rows = found.samples.length === span.rank || found.rows.length > span.rank ? found.samples : found.rows
+  if (rows.length !== span.rank)
+    return `${found.rows.length} records lie in the span of the first layer's gradient${found.whole ? '' : ', and there may be more'}; ${found.samples.length} of the ${span.rank} rows are known by it`
+  return withTargets(target, span, rows, pause)
+}
+
+/** Rows with their targets, from ∂L/∂z of each: ∂W = Xᵀ ∂Z and ∂b = 1ᵀ ∂Z in least squares. */
+export async function withTargets(
+  target: Target,
+  { gradient, rank, traced, layer }: Span,
+  rows: readonly Float64Array[],
+  pause: Pause,
+): Promise<ExactRows | string> {
+  const [output, ...others] = traced.outputs
+  if (others.length > 0 || output.node.shape.length !== 2)
+    return 'targets are read off for one output of two axes alone'
+  const { weight, bias } = gradient
+  const units = bias.length
+  const width = rows[0].length
+  const design = new Matrix([...Array.from({ length: width }, (_, j) => rows.map((row) => row[j])), rows.map(() => 1)])
+  const goal = new Matrix([
+    ...Array.from({ length: width }, (_, j) => Array.from(weight.subarray(j * units, (j + 1) * units))),
+    Array.from(bias),
+  ])
+  const felt = Float64Array.from(solve(design, goal).to1DArray())
+  const table = new Float64Array(rank * width)
+  for (const [i, row] of rows.entries()) table.set(row, i * width)
+  const scaled = target.settings.scale === 'auto'
+  const read = (felt: Float64Array) =>
+    rowTargets(
+      {
+        ...{ runtime: target.settings.runtime, traced, rows: table, felt, shared: target.gradients, sum: layer.sum },
+        ...{ parameters: new Map([...traced.captured, ...target.weights]), kind: targetKind(output), scaled },
+      },
+      pause,
+    )
+  const plus = await read(felt)
+  // a factor that nobody knows can be negative
+  const minus = scaled && plus ? await read(felt.map((v) => -v)) : undefined
+  const found = minus && minus.residual < plus!.residual ? minus : plus
+  if (!found) return 'the loss gives no equations for its targets'
+  return { table, labels: found.labels ?? [], residual: found.residual }
+}

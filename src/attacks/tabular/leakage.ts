@@ -1,0 +1,206 @@
+import type { Model } from '../../client/model/model'
+import type { SharedGradients } from '../../client/shared/read-gradients'
+import type { SharedUpdate } from '../../client/shared/shared-update'
+import { openTarget, type Target } from '../../client/target'
+import { targetOptions } from '../../client/target-options'
+import { DlgError } from '../../errors/dlg-error'
+import { RESIDUAL } from '../../measure/residual'
+import type { OutcomeStatus } from '../contract/attack'
+import { pauses } from '../spear/pause'
+import { spearTarget } from '../spear/spear'
+import { recordOf } from './encode'
+import { type ExactRows, exactRows } from './exact'
+import { TABLE_SEARCH, type TableLeakageOptions, type TableSettings, tableSettings } from './options'
+import { type PlacedColumn, placed, type TableRecord, type TableSchema, tableSchema, widthOf } from './schema'
+import { searchTable } from './search'
+import { snapped } from './snap'
+import { spanOf } from './span'
+
+/** How sure each cell of a record is, from 0 to 1, by column. */
+export type TableConfidence = { readonly [column: string]: number }
+
+/** Records out of a shared gradient. */
+export interface TableLeakage {
+  /**
+   * `proven`: the records stand in the gradient of the first layer, and re-create everything that was shared. `matched`: they
+   * re-create it. `failed`: they do not; single cells may be right all the same. `cut`: the same, ended by the budget or the
+   * caller. A failed attack is no evidence that what was shared is safe.
+   */
+  readonly status: Extract<OutcomeStatus, 'proven' | 'matched' | 'failed' | 'cut'>
+  /** The status in one sentence, with the fact that decided it. */
+  readonly reason: string
+  /** How the records were found: `span` (closed form over one-hot blocks), `spear`, or `search`. */
+  readonly method: 'span' | 'spear' | 'search'
+  /** The rows of the batch, in no particular order. */
+  readonly records: readonly TableRecord[]
+  /**
+   * How sure each cell is. 1 where the status is `proven`. After a search, how far its restarts agree: see the guide of tables.
+   */
+  readonly confidence: readonly TableConfidence[]
+  /** The class of each record; empty where the output has no classes. */
+  readonly labels: readonly number[]
+  /** [records, inputs] row by row: what the client's encoder makes of the records. */
+  readonly inputs: Float32Array
+  /** ‖g − g*‖ / ‖g*‖ over everything that was shared. */
+  readonly residual: number
+  /** The residual up to which records re-create what was shared: rounding leaves that much. */
+  readonly floor: number
+  /** Restarts of the search; 0 without one. */
+  readonly restarts: number
+  /** Evaluations of the objective. */
+  readonly evaluations: number
+  readonly milliseconds: number
+  readonly seed: number
+  /** What ran the search, such as `onnx:cpu`; undefined without one. */
+  readonly runtime: string | undefined
+}
+
+/** Draws of SPEAR: some seconds. */
+const DRAWS = 60_000
+
+/** How far an input may be from that of a record, for rows that SPEAR found. */
+const NEAR = 0.05
+
+/**
+ * Reads records of a table out of a shared gradient (TabLeak: Vero, Balunović, Dimitrov, Vechev, ICML 2023).
+ *
+ * First come exact ways, which need a dense first layer with bias and a batch smaller than that layer. Every row is in the span
+ * of the layer's gradient, and few vectors of the span are records: they are enumerated, column by column. SPEAR follows, where
+ * a ReLU stands behind the layer. Else the records are searched: gradient matching over soft-max blocks, with several restarts,
+ * whose results are aligned and pooled.
+ *
+ * @param model a built `tf.LayersModel`, or `{weights, apply, inputShape}`, with one input [inputs of the schema]
+ * @param shared the gradient: a list in the order of the trained weights, or a map by their names; or an update
+ * @param schema how the client encodes its columns
+ * @throws DlgError before any work starts, with a code and what would be right
+ */
+export async function deepLeakageFromTable(
+  model: Model,
+  shared: SharedGradients | SharedUpdate,
+  schema: TableSchema,
+  options: TableLeakageOptions = {},
+): Promise<TableLeakage> {
+  const settings = tableSettings(options)
+  const checked = tableSchema(schema)
+  const told = Object.fromEntries(Object.entries(options).filter(([name]) => !Object.hasOwn(TABLE_SEARCH, name)))
+  const target = await openTarget(model, shared, targetOptions(told))
+  const refusal = refusalOf(target, checked)
+  if (refusal) throw new DlgError('invalid-data', refusal)
+  return tableLeakage(target, checked, settings)
+}
+
+/** Why a schema does not go with a model; undefined where it does. */
+export function refusalOf({ model, searched }: Target, schema: TableSchema): string | undefined {
+  const [input] = model.inputs
+  const width = widthOf(schema)
+  if (model.inputs.length !== 1 || searched.length !== 1)
+    return `the model has ${model.inputs.length} inputs; a table must be the only one`
+  if (input.shape.length === 1 && input.shape[0] === width) return undefined
+  return `the schema has ${width} inputs; the model reads [${input.shape.join(', ')}]: both must be the same`
+}
+
+/** As {@link deepLeakageFromTable}, of what is read already. */
+export async function tableLeakage(
+  target: Target,
+  schema: TableSchema,
+  settings: TableSettings,
+): Promise<TableLeakage> {
+  const started = performance.now()
+  const { signal, budget, seed, onProgress } = settings
+  const columns = placed(schema)
+  const floor = Math.max(RESIDUAL, 3 * Math.sqrt(target.rounding))
+  const inTime = (): boolean => !signal?.aborted && performance.now() - started < budget.milliseconds
+  onProgress?.({ part: 0, words: "the span of the first layer's gradient" })
+  const span = await spanOf(target, pauses(inTime))
+  const work = () => ({ milliseconds: performance.now() - started, seed })
+  const exactly = (method: 'span' | 'spear', { table, labels, residual }: ExactRows): TableLeakage => ({
+    ...{
+      status: 'proven',
+      method,
+      labels,
+      residual,
+      floor,
+      restarts: 0,
+      evaluations: 0,
+      runtime: undefined,
+      ...work(),
+    },
+    reason: `these records stand in the gradient of the first layer, and with their targets they re-create everything that was shared up to ${residual.toExponential(1)}`,
+    ...found(columns, table, target, () => 1),
+  })
+  let tried = typeof span === 'string' ? span : 'exact ways were not asked for'
+  if (settings.exact && typeof span !== 'string') {
+    const exact = await exactRows(target, span, columns, pauses(inTime))
+    if (typeof exact !== 'string' && exact.residual <= floor) return exactly('span', exact)
+    tried =
+      typeof exact === 'string'
+        ? exact
+        : `the records in its span do not re-create it (${exact.residual.toExponential(1)})`
+    const rows = await spearRows(target, columns, settings, started)
+    if (rows) return exactly('spear', rows)
+  }
+  const {
+    found: best,
+    cut,
+    ...others
+  } = await searchTable(target, columns, settings, typeof span === 'string' ? undefined : span, floor, started)
+  const { residual, labels, table, confidence } = best
+  const matched = residual <= floor
+  return {
+    ...{
+      status: matched ? 'matched' : cut ? 'cut' : 'failed',
+      method: 'search',
+      residual,
+      floor,
+      labels,
+      ...others,
+      ...work(),
+    },
+    reason: matched
+      ? `these records re-create what was shared up to ${residual.toExponential(1)}`
+      : `the gradient of the best records is ${residual.toExponential(1)} of the shared one away (at most ${floor.toExponential(0)} is a match); no exact way: ${tried}`,
+    ...found(columns, table, target, (row, c) => confidence[row * columns.length + c]),
+  }
+}
+
+/** The records of a table. */
+function found(
+  columns: readonly PlacedColumn[],
+  table: Float64Array,
+  { settings: { batchSize } }: Target,
+  sure: (row: number, column: number) => number,
+) {
+  const decided = snapped(table, columns, batchSize)
+  const width = table.length / batchSize
+  const rows = Array.from({ length: batchSize }, (_, row) => row)
+  return {
+    records: rows.map((row) => recordOf(columns, (i) => decided[row * width + i])),
+    confidence: rows.map(
+      (row): TableConfidence => Object.fromEntries(columns.map(({ column }, c) => [column.name, sure(row, c)])),
+    ),
+    inputs: Float32Array.from(decided),
+  }
+}
+
+/** Rows that SPEAR proves, where all of them are records of the schema. */
+async function spearRows(
+  target: Target,
+  columns: readonly PlacedColumn[],
+  { seed, signal, budget, onProgress }: TableSettings,
+  started: number,
+): Promise<ExactRows | undefined> {
+  const left = budget.milliseconds - (performance.now() - started)
+  if (signal?.aborted || left <= 0) return undefined
+  const { batchSize } = target.settings
+  const spear = await spearTarget(target, {
+    ...{ batchSize, seed, signal, budget: { draws: DRAWS, milliseconds: left } },
+    onProgress: ({ directions, rank }) => onProgress?.({ part: 0, words: `${directions} of ${rank} rows by SPEAR` }),
+  })
+  const { status, data, labels, residual } = spear
+  const table = data && Float64Array.from(data.dataSync())
+  spear.dispose()
+  if (status !== 'exact' || !table || residual === undefined) return undefined
+  const records = snapped(table, columns, batchSize)
+  if (table.some((v, i) => Math.abs(v - records[i]) > NEAR)) return undefined
+  return { table, labels: labels ?? [], residual }
+}

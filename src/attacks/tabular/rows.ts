@@ -1,0 +1,229 @@
+import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
+import type { Pause } from '../spear/pause'
+import { scaleOf, shiftOf } from './encode'
+import type { PlacedColumn } from './schema'
+import type { Span } from './span'
+
+/** Rows of a span that are records of the schema. */
+export interface RecordRows {
+  /** Each [inputs]; the batch's own are among them where the search was whole. */
+  readonly rows: readonly Float64Array[]
+  /** Those of them that the layer's ReLU tells to be samples of the batch. */
+  readonly samples: readonly Float64Array[]
+  /** Whether every possibility was looked at, and each left one row at most. */
+  readonly whole: boolean
+}
+
+/** A set of coordinates: those with ⟨w, n⟩ = ⟨point, n⟩ for each of some orthonormal normals n. */
+interface Plane {
+  readonly point: Float64Array
+  readonly normals: readonly Float64Array[]
+}
+
+/** What a column can be: equations ⟨w, r_j⟩ = value, for each of its values. */
+interface Choices {
+  readonly vectors: readonly Float64Array[]
+  /** For each value, what the equations ask for. */
+  readonly values: readonly (readonly number[])[]
+}
+
+/** Part of a vector that must be new for its equation to be one more. */
+const NEW = 1e-2
+
+/** How far an equation may be missed, in units of a category, where noise is small; and where it is large. */
+const [CLOSE, WIDE] = [1e-3, 0.2]
+
+/** An input whose vector is shorter than this part of the longest is zero in every row. */
+const ABSENT = 1e-4
+
+/** Most possibilities that are looked at, and most rows that are kept. */
+const [MOST, MOST_ROWS] = [200_000, 2048]
+
+/** Whole numbers of so many values are tried one by one, where categories leave a row open. */
+const MOST_VALUES = 128
+
+/**
+ * All records of the schema in the span of a batch's rows. One-hot blocks make this a finite search: choosing the category of one
+ * column fixes as many coordinates as the column has categories in the batch, less one, so that a few columns fix a row and
+ * all others test it. Columns with the most categories come first.
+ *
+ * Besides the batch's own rows there can be combinations of them, such as a + b − c, that are records too.
+ */
+export async function recordRows(
+  span: Omit<Span, 'layer' | 'traced'>,
+  columns: readonly PlacedColumn[],
+  pause: Pause,
+): Promise<RecordRows> {
+  const { rank, inputs, one, noise } = span
+  const directionOf = sampleDirections(span)
+  const tolerance = Math.min(WIDE, Math.max(CLOSE, 1e3 * noise))
+  const choices = columns.flatMap((column) => choicesOf(column, span)).sort((a, b) => order(a) - order(b))
+  const rows: Float64Array[] = []
+  const samples: Float64Array[] = []
+  const directions: Float64Array[] = []
+  let [looked, whole, ended] = [0, true, false]
+  const visit = async (before: Plane, at: number, known: number): Promise<void> => {
+    if (ended) return
+    const plane = cut(before, directions.slice(known), new Array(directions.length - known).fill(0), tolerance)
+    if (!plane) return
+    if (samples.length === rank || looked > MOST || rows.length > MOST_ROWS || (looked % 64 === 0 && (await pause()))) {
+      ended = true
+      return
+    }
+    if (at === choices.length) {
+      if (plane.normals.length < rank) whole = false
+      else {
+        const row = Float64Array.from(inputs, (r) => inner(r, plane.point))
+        if (!isRecord(row, columns, tolerance)) return
+        rows.push(row)
+        const direction = directionOf?.(row, plane.point)
+        if (!direction) return
+        samples.push(row)
+        directions.push(direction)
+      }
+      return
+    }
+    const { vectors, values } = choices[at]
+    const possible = plane.normals.length < rank ? values : nearest(choices[at], plane)
+    const now = directions.length
+    for (const value of possible) {
+      looked++
+      const next = cut(plane, vectors, value, tolerance)
+      if (next) await visit(next, at + 1, now)
+    }
+  }
+  const first = cut({ point: new Float64Array(rank), normals: [] }, [one], [1], tolerance)
+  if (first) await visit(first, 0, 0)
+  return { rows, samples, whole: whole && !ended }
+}
+
+/** Columns that fix many coordinates at once come first; those of one number last, the fewest values first. */
+const order = ({ vectors, values }: Choices): number => (vectors.length > 1 ? -vectors.length : values.length)
+
+function choicesOf({ column, at, size }: PlacedColumn, { inputs }: Pick<Span, 'inputs'>): Choices[] {
+  if (column.kind === 'categorical') {
+    const longest = inputs.reduce((most, r) => Math.max(most, length(r)), 0)
+    const present = Array.from({ length: size }, (_, i) => inputs[at + i]).filter((r) => length(r) > ABSENT * longest)
+    return [{ vectors: present, values: present.map((_, i) => present.map((_, k) => (i === k ? 1 : 0))) }]
+  }
+  const count = valuesOf(column)
+  if (count === undefined) return []
+  const low = column.kind === 'numeric' ? Math.ceil(column.range![0]) : 0
+  const code = (i: number): number => (low + i - shiftOf(column)) / scaleOf(column)
+  return [{ vectors: [inputs[at]], values: Array.from({ length: count }, (_, i) => [code(i)]) }]
+}
+
+/** How many values a column of one input has, if they are few. */
+function valuesOf(column: PlacedColumn['column']): number | undefined {
+  if (column.kind === 'binary') return 2
+  if (column.kind === 'ordinal') return column.levels.length
+  if (column.kind !== 'numeric' || !column.integer || !column.range) return undefined
+  const count = Math.floor(column.range[1]) - Math.ceil(column.range[0]) + 1
+  return count >= 1 && count <= MOST_VALUES ? count : undefined
+}
+
+/** The value of a column that is nearest to what a single point says. */
+function nearest({ vectors, values }: Choices, { point }: Plane): readonly (readonly number[])[] {
+  const said = vectors.map((r) => inner(r, point))
+  const miss = (value: readonly number[]): number => value.reduce((sum, v, i) => sum + (v - said[i]) ** 2, 0)
+  return values.length === 0 ? values : [values.reduce((best, value) => (miss(value) < miss(best) ? value : best))]
+}
+
+/** The part of a plane where some equations hold; undefined where there is none. */
+function cut(
+  plane: Plane,
+  vectors: readonly Float64Array[],
+  values: readonly number[],
+  tolerance: number,
+): Plane | undefined {
+  let { point, normals } = plane
+  for (const [i, vector] of vectors.entries()) {
+    const miss = values[i] - inner(vector, point)
+    const rest = normals.length < point.length ? outside(vector, normals) : undefined
+    const size = rest ? length(rest) : 0
+    if (rest && size > NEW * length(vector)) {
+      const normal = rest.map((v) => v / size)
+      point = point.map((v, k) => v + (normal[k] * miss) / size)
+      normals = [...normals, normal]
+    } else if (Math.abs(miss) > tolerance) return undefined
+  }
+  return { point, normals }
+}
+
+/** The part of a vector that is orthogonal to all normals. */
+function outside(vector: Float64Array, normals: readonly Float64Array[]): Float64Array {
+  const rest = vector.slice()
+  for (let twice = 0; twice < 2; twice++)
+    for (const normal of normals) {
+      const product = inner(rest, normal)
+      for (let k = 0; k < rest.length; k++) rest[k] -= product * normal[k]
+    }
+  return rest
+}
+
+/** Whether numbers lie in the range of their column, and are whole where they must be, as far as noise lets one see. */
+function isRecord(row: Float64Array, columns: readonly PlacedColumn[], tolerance: number): boolean {
+  return columns.every(({ column, at }) => {
+    if (column.kind !== 'numeric') return true
+    const value = shiftOf(column) + scaleOf(column) * row[at]
+    const slack = tolerance * scaleOf(column)
+    const { range, integer } = column
+    if (range && (value < range[0] - slack || value > range[1] + slack)) return false
+    return !integer || slack > 0.2 || Math.abs(value - Math.round(value)) <= slack
+  })
+}
+
+/** Units that must be off beyond those that show the other samples, so that they show them all by no accident. */
+const SPARE = 4
+
+/** Sine below which a direction is orthogonal to all units that are off, where noise is small; the next one must be far above. */
+const ORTHOGONAL = 1e-5
+
+/**
+ * For a row behind whose layer a ReLU stands: the direction q of its sample, with ⟨w, q⟩ = 0 for the coordinates w of all other
+ * samples. The gradient of a unit that the row turns off has no part of it. So such units leave one direction over, to which
+ * the row itself is not orthogonal. A combination of samples leaves none.
+ *
+ * @returns undefined where no ReLU follows the layer; the function returns undefined for a row that is no sample
+ */
+function sampleDirections({ rank, inputs, one, gradient, weights, hasRelu, noise }: Omit<Span, 'layer' | 'traced'>) {
+  if (!hasRelu) return undefined
+  const units = gradient.bias.length
+  // the gradient of each unit in coordinates of the span, of length 1
+  const seen = Array.from({ length: units }, (_, j) => {
+    const row = new Float64Array(rank)
+    for (const [i, r] of inputs.entries())
+      for (let k = 0; k < rank; k++) row[k] += gradient.weight[i * units + j] * r[k]
+    for (let k = 0; k < rank; k++) row[k] += gradient.bias[j] * one[k]
+    const size = length(row)
+    return size > 0 ? row.map((v) => v / size) : row
+  })
+  const small = Math.max(ORTHOGONAL, 10 * noise) ** 2
+  return (row: Float64Array, point: Float64Array): Float64Array | undefined => {
+    const off = seen.filter((_, j) => {
+      let z = weights.bias[j]
+      for (let i = 0; i < row.length; i++) z += weights.weight[i * units + j] * row[i]
+      return z < 0
+    })
+    if (off.length < rank - 1 + SPARE) return undefined
+    const gram = Array.from({ length: rank }, (_, a) =>
+      Array.from({ length: rank }, (_, b) => off.reduce((sum, u) => sum + u[a] * u[b], 0) / off.length),
+    )
+    const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(new Matrix(gram), {
+      assumeSymmetric: true,
+    })
+    const ascending = realEigenvalues.map((value, k) => ({ value, k })).sort((a, b) => a.value - b.value)
+    const [least, next] = ascending
+    if (least.value > small || (next && next.value < 100 * small)) return undefined
+    const direction = Float64Array.from(eigenvectorMatrix.getColumn(least.k))
+    return Math.abs(inner(direction, point)) > NEW * length(point) ? direction : undefined
+  }
+}
+
+const length = (a: Float64Array): number => Math.sqrt(inner(a, a))
+
+function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let k = 0; k < a.length; k++) sum += a[k] * b[k]
+  return sum
+}

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest'
+import { inferTableSchema, readTable, tableCsv, tableHtml, tableText } from '../../../src/tabular'
+import { records, SCHEMA } from './tables'
+
+const CSV = 'age, sex, city, grade, income\n30, f,"Ulm, old", B, 0\n50, m, Bern, A, 1\n\n40, f, Bern, C, 1\n'
+
+const options = {
+  exclude: ['income'],
+  encoders: { sex: 'binary', grade: 'ordinal' },
+  categories: { grade: ['C', 'B', 'A'] },
+} as const
+
+describe('a schema out of a table', () => {
+  it('has means, population standard deviations, ranges and categories of it', () => {
+    expect(inferTableSchema(CSV, options)).toEqual({
+      columns: [
+        // mean and √(200/3) by hand
+        { kind: 'numeric', name: 'age', mean: 40, std: expect.closeTo(8.16497, 5), range: [30, 50], integer: true },
+        { kind: 'binary', name: 'sex', values: ['f', 'm'] },
+        { kind: 'categorical', name: 'city', categories: ['Bern', 'Ulm, old'] },
+        { kind: 'ordinal', name: 'grade', levels: ['C', 'B', 'A'] },
+      ],
+    })
+  })
+
+  it('has the columns and the encoders that are named', () => {
+    const { columns } = inferTableSchema(CSV, {
+      columns: ['income', 'age'],
+      encoders: { age: 'min-max', income: 'one-hot' },
+    })
+    expect(columns).toEqual([
+      { kind: 'categorical', name: 'income', categories: ['0', '1'] },
+      { kind: 'numeric', name: 'age', mean: 30, std: 20, range: [30, 50], integer: true },
+    ])
+    expect(inferTableSchema(CSV, { columns: ['age'], encoders: { age: 'raw' } }).columns).toEqual([
+      { kind: 'numeric', name: 'age', range: [30, 50], integer: true },
+    ])
+  })
+
+  it.each([';', '\t', '|'])('is told the separator %j by the text', (separator) => {
+    const text = `${['a', 'b'].join(separator)}\n${['1.5', 'x'].join(separator)}\n${['2', 'y'].join(separator)}`
+    expect(inferTableSchema(text).columns.map(({ kind }) => kind)).toEqual(['numeric', 'categorical'])
+  })
+
+  it.each([
+    ['', {}, 'invalid-file', /no records/],
+    ['a,b\n', {}, 'invalid-file', /no records/],
+    ['a,a\n1,2', {}, 'invalid-file', /two columns of the table are called 'a'/],
+    ['a,b\n1,2\n3', {}, 'invalid-file', /record 1 of the table has 1 cells; the header has 2/],
+    ['a,b\n1,"2', {}, 'invalid-file', /line 2 of the table: Quoted field unterminated/],
+    ['a,b\n1,2\n1,3', {}, 'invalid-file', /'a' is 1 in every record/],
+    ['a,b\nx,2\nx,3', {}, 'invalid-file', /'a' is 'x' in every record/],
+    ['a\n1\nx', { encoders: { a: 'standard' } }, 'invalid-file', /'a' of record 1 is 'x'; for 'standard'/],
+    ['a\nx\ny\nz', { encoders: { a: 'binary' } }, 'invalid-file', /3 different words/],
+    ['a\nx\ny', { encoders: { a: 'label' } }, 'invalid-option', /encoders.a is 'label'; it must be 'standard' or/],
+    ['a\nx\ny', { encoders: { b: 'one-hot' } }, 'invalid-option', /no column 'b'; it has a/],
+    ['a\nx\ny', { categories: { a: ['x'] } }, 'invalid-option', /categories.a has no 'y'/],
+    ['a\nx\ny', { colums: ['a'] }, 'invalid-option', /no 'colums' in options/],
+    ['a\nx\ny', { columns: 'a' }, 'invalid-option', /columns is 'a'; it must be a list/],
+  ])('%j is refused', (text, given, code, message) => {
+    expect(() => inferTableSchema(text, given as object)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    )
+  })
+})
+
+describe('records of a table', () => {
+  it('are read by the schema, in any order of columns', () => {
+    expect(readTable(CSV, inferTableSchema(CSV, options))).toEqual([
+      { age: 30, sex: 'f', city: 'Ulm, old', grade: 'B' },
+      { age: 50, sex: 'm', city: 'Bern', grade: 'A' },
+      { age: 40, sex: 'f', city: 'Bern', grade: 'C' },
+    ])
+  })
+
+  it.each([
+    ['age,sex\n30,f', /no column 'city'/],
+    ['age,sex,city,grade\nold,f,Bern,A', /'age' of record 0 is 'old'; it must be a number/],
+    ['age,sex,city,grade\n30,f,Graz,A', /'city' of record 0 is 'Graz', which the schema does not have/],
+  ])('%j is refused', (text, message) => {
+    expect(() => readTable(text, inferTableSchema(CSV, options))).toThrow(
+      expect.objectContaining({ code: 'invalid-file', message: expect.stringMatching(message) }),
+    )
+  })
+})
+
+describe('reports', () => {
+  const rows = records(3, 4)
+  const sure = rows.map((record, i) =>
+    Object.fromEntries(Object.keys(record).map((name, c) => [name, i === 1 && c < 2 ? 0.7 - 0.3 * c : 1])),
+  )
+
+  it('as CSV give the records back, with a confidence for each cell', () => {
+    const text = tableCsv({ records: rows, confidence: sure })
+    const read = readTable(text, SCHEMA)
+    for (const [i, { weight, ...others }] of read.entries()) {
+      expect({ ...rows[i], ...others }).toEqual(rows[i])
+      expect(weight).toBeCloseTo(rows[i].weight as number, 4)
+    }
+    expect(text.split('\n')[0]).toBe(
+      'age,weight,size,smokes,colour,town,confidence of age,confidence of weight,confidence of size,confidence of smokes,confidence of colour,confidence of town',
+    )
+    expect(text.split('\n')[2]).toMatch(/,0\.7,0\.4,1,1,1,1$/)
+  })
+
+  it('as CSV start no formula in a spreadsheet', () => {
+    const text = tableCsv({ records: [{ a: '=1+1', b: 'x,"y"' }], confidence: [{ a: 1, b: 1 }] })
+    expect(text).toContain(`"'=1+1","x,""y""",1,1`)
+  })
+
+  it('as text mark what is unsure, and break where the width ends', () => {
+    const lines = tableText({ records: rows, confidence: sure }, 40).split('\n')
+    expect(lines.every((line) => line.length <= 40)).toBe(true)
+    const text = tableText({ records: rows, confidence: sure })
+    expect(text).toMatch(new RegExp(`^age .*  ${rows[1].age}\\?( |$)`, 'm'))
+    expect(text).toMatch(/^weight .*\d\?\?( |$)/m)
+    expect(text.match(/\?/g)).toHaveLength(3)
+  })
+
+  it('as HTML escape what the table holds', () => {
+    const html = tableHtml({ records: [{ '<a>': '"&\'' }], confidence: [{ '<a>': 0.25 }] })
+    expect(html).toContain('<th>&#60;a&#62;</th>')
+    expect(html).toContain('title="confidence 0.25">&#34;&#38;&#39;</td>')
+  })
+})

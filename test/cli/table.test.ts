@@ -1,0 +1,88 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import * as tf from '@tensorflow/tfjs-core'
+import type { LayersModel } from '@tensorflow/tfjs-layers'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { writeSafetensors } from '../../src/io'
+import { encodeTable, readTable, type TableRecord, tableSchema } from '../../src/tabular'
+import { mlp, records, SCHEMA } from '../attacks/tabular/tables'
+import { gradientFile, writeModel } from './model-files'
+import { dlg, readJson, scratch } from './terminal'
+
+const folder = scratch()
+
+const csvOf = (rows: readonly TableRecord[]): string =>
+  [Object.keys(rows[0]), ...rows.map((row) => Object.values(row))].map((line) => line.join(',')).join('\n')
+
+describe('dlg table', () => {
+  const rows = records(3, 60)
+  let model: LayersModel
+
+  beforeEach(async () => {
+    await tf.setBackend('cpu')
+    model = mlp(11, 'relu', [60, 20], 3)
+    await writeModel(model, folder.at('model.json'))
+    const x = tf.tensor2d(encodeTable(SCHEMA, rows), [3, 11])
+    writeFileSync(folder.at('g.safetensors'), writeSafetensors(await gradientFile(model, x, [0, 1, 1])))
+    x.dispose()
+    writeFileSync(folder.at('schema.json'), JSON.stringify(SCHEMA))
+    writeFileSync(folder.at('rows.csv'), csvOf(rows))
+  })
+  afterEach(() => model.dispose())
+
+  const files = () => ['--model', folder.at('model.json'), '--gradients', folder.at('g.safetensors')]
+  const table = (...argv: string[]) =>
+    dlg(['table', ...files(), '--batch-size', '3', '--out', folder.at('out'), '--runtime', 'reference', ...argv])
+
+  it('gives records with a proof, and measures them against the true ones', async () => {
+    const { code, stdout } = await table('--schema', folder.at('schema.json'), '--original', folder.at('rows.csv'))
+    expect(stdout).toMatch(/^proven: these records stand in the gradient of the first layer/)
+    expect(stdout).toMatch(/^town +\w+ +\w+ +\w+$/m)
+    expect(stdout).toMatch(/^labels [01] [01] [01]$/m)
+    expect(stdout).toMatch(/^right: 100\.0 % of the cells .* 100\.0 % of the records$/m)
+    expect(code).toBe(0)
+    const found = readTable(readFileSync(folder.at('out/records.csv'), 'utf8'), SCHEMA)
+    expect(found.map(({ age, town }) => `${age} ${town}`).sort()).toEqual(
+      rows.map(({ age, town }) => `${age} ${town}`).sort(),
+    )
+    expect(tableSchema(readFileSync(folder.at('out/schema.json'), 'utf8'))).toEqual(SCHEMA)
+    expect(readFileSync(folder.at('out/records.html'), 'utf8')).toMatch(/^<table>/)
+    expect(readJson(folder.at('out/result.json'))).toMatchObject({
+      ...{ command: 'table', status: 'proven', method: 'span', measured: { cells: 1 }, labels: expect.any(Array) },
+      files: ['records.csv', 'records.html', 'schema.json', 'result.json'],
+    })
+  })
+
+  it('infers the schema from a table', async () => {
+    // the client's own encoder is not that of this table, so that nothing matches
+    writeFileSync(folder.at('train.csv'), csvOf(records(200, 1)))
+    const { code, stdout, stderr } = await table(
+      ...['--csv', folder.at('train.csv'), '--encoders', 'size=ordinal,smokes=binary', '--restarts', '1'],
+      ...['--iterations', '5', '--json', '--search-only'],
+    )
+    expect([code, stderr]).toEqual([1, ''])
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'failed', method: 'search', options: { iterations: 5 } })
+    const { columns } = tableSchema(readFileSync(folder.at('out/schema.json'), 'utf8'))
+    expect(columns.map(({ kind }) => kind)).toEqual(SCHEMA.columns.map(({ kind }) => kind))
+  })
+
+  it.each([
+    [[], /no schema given; give --schema with a JSON file, or --csv/],
+    [['--schema', 'SCHEMA', '--csv', 'ROWS'], /--schema and --csv given/],
+    [['--schema', 'SCHEMA', '--exclude', 'age'], /--exclude belongs to --csv/],
+    [['--schema', 'ROWS'], /rows\.csv: the schema is no JSON/],
+    [['--schema', 'none.json'], /none\.json: cannot be read/],
+    [['--csv', 'ROWS', '--encoders', 'age'], /--encoders is 'age'; it must be pairs/],
+    [['--csv', 'ROWS', '--encoders', 'age=log'], /rows\.csv: encoders\.age is 'log'; it must be/],
+    [['--csv', 'ROWS', '--exclude', 'income'], /rows\.csv: the table has no column 'income'/],
+    [['--csv', 'ROWS', '--exclude', 'age,colour,smokes'], /the schema has \d+ inputs; the model reads \[11\]/],
+    [['--schema', 'SCHEMA', '--original', 'SCHEMA'], /schema\.json: /],
+    [['--schema', 'SCHEMA', '--restarts', '0'], /--restarts is '0'/],
+    [['--schema', 'SCHEMA', 'rows.csv'], /'rows\.csv' is not an option/],
+  ])('%j is refused in one line', async (argv, message) => {
+    const paths: Record<string, string> = { SCHEMA: folder.at('schema.json'), ROWS: folder.at('rows.csv') }
+    const { code, stdout, stderr } = await table(...argv.map((word) => paths[word] ?? word))
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(message)
+    expect(stderr.trimEnd()).not.toContain('\n')
+  })
+})
