@@ -9,7 +9,6 @@ import {
   defended,
   dpSgd,
   gaussianNoise,
-  laplaceNoise,
   pruning,
   quantised,
   signs,
@@ -39,7 +38,7 @@ beforeAll(async () => {
 
 async function attacked(defence: Defence, adaptive: boolean, seed = 1) {
   const shared = defended(target, defence, { seed, adaptive })
-  const options = { labels: [2], restarts: 1, iterations: 60, ...(adaptive && defence.matching?.(shared)) }
+  const options = { labels: [2], restarts: 1, iterations: 40, ...(adaptive && defence.matching?.(shared)) }
   const outcome = await attack('gradient-matching', shared, options)
   const found = outcome.found.data!.dataSync()
   outcome.dispose()
@@ -55,9 +54,7 @@ describe('the attacker who knows of a defence', () => {
     ['pruning of all together', () => topK({ part: 0.4, per: 'all' }), 1e-3, 10],
     ['withheld', () => withheld([names[3]]), 1e-3, 10],
     ['noise', () => gaussianNoise({ relative: 0.1 }), 0.02, 3],
-    ['noise of Laplace', () => laplaceNoise({ relative: 0.1 }), 0.02, 3],
     ['clipping and noise', () => composed(clipping({ norm: 0.1 }), gaussianNoise({ relative: 0.05 })), 0.02, 3],
-    ['clipping and float16', () => composed(clipping({ norm: 0.1 }), quantised('float16')), 1e-3, 10],
   ] as [string, () => Defence, number, number][])(
     'is closer than the one who does not: %s',
     async (_, make, most, times) => {

@@ -63,7 +63,7 @@ describe('the distance of an attacker who knows', () => {
             expect(Math.abs(slope - gradient[k])).toBeLessThan(1e-5 * Math.max(1, Math.abs(slope)))
           }
         }),
-        { numRuns: 15 },
+        { numRuns: 8 },
       )
     },
   )
