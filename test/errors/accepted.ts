@@ -168,6 +168,9 @@ export const accepted: {
   'dlg-ts/onnx-web': {
     onnxWeb: { 0: OPTIONS },
   },
+  'dlg-ts/defences': {
+    quantised: { 1: OPTIONS },
+  },
   'dlg-ts/attacks': {
     attack: { 2: ['undefined', ...OBJECTS], 3: OPTIONS },
     outcome: { 0: ['a word'], 1: ['NaN', '-1', '1e9'], 2: ['{}', 'an object without a prototype'] },
