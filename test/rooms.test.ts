@@ -21,7 +21,8 @@ const table: Record<string, string> = {
   'io/layouts': 'errors numbers io/bytes io/tensors |',
   io: 'io/files io/layouts io/pictures io/tensors numbers | io/bytes',
   measure: 'client graph numbers optim runtime errors io/pictures @tensorflow/tfjs-core ml-matrix munkres ssim.js |',
-  models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
+  models:
+    'graph numbers runtime trace errors @bufbuild/protobuf/wire @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/contract': 'errors @tensorflow/tfjs-core | client numbers',
   'attacks/tokens': 'attacks/contract client graph errors | runtime',
   'attacks/labels': 'attacks/contract client graph numbers errors ml-matrix | runtime',
@@ -66,6 +67,7 @@ const entries = [
   'src/metrics.ts',
   'src/tabular.ts',
   'src/text.ts',
+  'src/models.ts',
   'src/analytic.ts',
   'src/io/index.ts',
   'src/attacks/index.ts',

@@ -115,6 +115,9 @@ export const accepted: {
     psnr: { 0: ['[NaN]'], 1: ['[NaN]'] },
     verdictOf: { 1: ['undefined'] },
   },
+  'dlg-ts/models': {
+    modelFromOnnx: { 1: OPTIONS },
+  },
   'dlg-ts/tabular': {
     deepLeakageFromTable: { 3: OPTIONS },
     inferTableSchema: { 1: OPTIONS },

@@ -8,10 +8,12 @@ import * as defences from '../../src/defences'
 import * as main from '../../src/index'
 import * as io from '../../src/io/index'
 import * as metrics from '../../src/metrics'
+import * as models from '../../src/models'
 import * as web from '../../src/runtime/onnx/web'
 import * as tabular from '../../src/tabular'
 import * as text from '../../src/text'
 import { functionalNet, sample } from '../attacks/matching/tiny'
+import { writeOnnx } from '../models/onnx/write-onnx'
 
 /** Everything that a user can import, by entry. `graph` is a namespace of the first. */
 export const entries = {
@@ -23,6 +25,7 @@ export const entries = {
   'dlg-ts/metrics': metrics,
   'dlg-ts/tabular': tabular,
   'dlg-ts/text': text,
+  'dlg-ts/models': models,
   'dlg-ts/io': io,
   'dlg-ts/onnx-web': web,
 } as const
@@ -67,6 +70,12 @@ const decoder = text.randomGpt(sizes)
 const sentence = { tokens: [1, 5, 7, 2], label: 1 }
 const textShared = await text.textGradients(encoder, sentence, { runtime: 'reference' })
 const decoderShared = await text.nextTokenGradients(decoder, [[1, 5, 7, 2]], { runtime: 'reference' })
+const onnxFile = writeOnnx({
+  nodes: [{ op: 'Gemm', inputs: ['x', 'w'], outputs: ['y'] }],
+  initializers: { w: { dims: [3, 2], values: [1, 2, 3, 4, 5, 6] } },
+  inputs: { x: ['batch', 3] },
+  outputs: ['y'],
+})
 const table = { data: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), width: 8 }
 const vocabulary = text.wordPieceVocabulary('a man saw a cat', 40)
 const tokenizer = text.wordPiece(vocabulary)
@@ -269,6 +278,9 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     psnr: () => [[1], [2]],
     ssim: () => [image, image],
     verdictOf: () => ['converged', [{ alike: true }]],
+  },
+  'dlg-ts/models': {
+    modelFromOnnx: () => [onnxFile, {}],
   },
   'dlg-ts/tabular': {
     decodeTable: () => [schema, new Float32Array(8)],
