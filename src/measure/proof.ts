@@ -176,12 +176,6 @@ export async function agreementOf(
   return { residual, agrees: residual <= tolerance, shared: read }
 }
 
-/** The proof of data that do not move by degrees, such as tokens. @throws DlgError as {@link agreementOf} */
-export async function compare(found: tf.NamedTensorMap, shared: NamedGradients, tolerance = TOLERANCE): Promise<Proof> {
-  const { residual, agrees } = await agreementOf(found, shared, tolerance)
-  return { residual, determined: undefined, proven: agrees }
-}
-
 /** The gradient that a shared one is held against. @throws DlgError `invalid-gradients` for a name or a shape that the model does not have */
 export async function recomputedOf(found: tf.NamedTensorMap, name: string, shape: readonly number[]) {
   if (!Object.hasOwn(found, name))
