@@ -193,6 +193,14 @@ export const writeOnnx = (
       8,
       message((o) => integer(o, 2, opset)),
     )
+    bytes(
+      w,
+      8,
+      message((o) => {
+        text(o, 1, 'ai.onnx.ml')
+        integer(o, 2, 3)
+      }),
+    )
     if (functions.length === 0) return
     bytes(
       w,
