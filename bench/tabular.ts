@@ -26,6 +26,8 @@ interface Ran {
   readonly baseline: number
   readonly restarts: number
   readonly seconds: number
+  /** Of the processor, all threads together: what is left where the machine has other work. */
+  readonly cpu: number
 }
 
 const { values } = parseArgs({
@@ -65,14 +67,25 @@ async function attacked(batchSize: number, seed: number, exact: boolean): Promis
     x,
     batch.map(({ label }) => label),
   )
+  const before = process.cpuUsage()
   const leak = await deepLeakageFromTable(model, shared, schema, {
     ...{ batchSize, exact, seed: seed + 1, concurrency: Number(values.concurrency) },
   })
+  const { user, system } = process.cpuUsage(before)
   const { cells, rows, certainHalf, baseline } = measureTable(originals, leak, schema, { reference })
   tf.dispose([x, shared])
   model.dispose()
   const { status, restarts, milliseconds } = leak
-  return { status, cells, rows, certainHalf: certainHalf!, baseline, restarts, seconds: milliseconds / 1000 }
+  return {
+    status,
+    cells,
+    rows,
+    certainHalf: certainHalf!,
+    baseline,
+    restarts,
+    seconds: milliseconds / 1000,
+    cpu: (user + system) / 1e6,
+  }
 }
 
 await tf.setBackend('cpu')
@@ -103,6 +116,7 @@ for (const way of values.ways.split(','))
         median(runs.map(({ seconds }) => seconds)).toFixed(2),
       ],
       Math.max(...runs.map(({ seconds }) => seconds)).toFixed(1),
+      median(runs.map(({ cpu }) => cpu)).toFixed(2),
     ])
   }
 const head = [
@@ -116,5 +130,6 @@ const head = [
   'restarts',
   'seconds',
   'most',
+  'CPU s',
 ]
 console.log(table(head, lines))

@@ -32,6 +32,7 @@ import * as defences from 'dlg-ts/defences'
 import * as io from 'dlg-ts/io'
 import * as metrics from 'dlg-ts/metrics'
 import * as models from 'dlg-ts/models'
+import * as tabular from 'dlg-ts/tabular'
 import * as text from 'dlg-ts/text'
 
 /** A JPEG of 8 × 8 gray pixels. */
@@ -59,6 +60,7 @@ function files() {
     npz: sumOf(io.parseNpz(packed, { maximumBytes: 10_000 })),
     bomb: codeOf(() => io.parseNpz(packed)),
     npy: sumOf(io.readTensors(io.writeNpy({ shape: [2], data: [1, 2] }))),
+    csv: tabular.inferTableSchema('a;b\\n1;x\\n2;y').columns.map(({ kind }) => kind),
     safetensors: sumOf(io.readTensors(io.writeSafetensors(tensors))),
     json: sumOf(io.readTensors(Uint8Array.from('[[1, 2], [3]]', (c) => c.charCodeAt(0)))),
     // [{shape: [1], data: [7]}]
@@ -78,7 +80,9 @@ async function attack() {
   return { status: leak.status, labels: [...leak.labels], close, runtime: leak.runtime, onnx }
 }
 
-globalThis.entries = [analytic, attacks, defences, dlg, io, metrics, models, text].map((entry) => Object.keys(entry).length)
+globalThis.entries = [analytic, attacks, defences, dlg, io, metrics, models, tabular, text].map(
+  (entry) => Object.keys(entry).length,
+)
 globalThis.report = Promise.resolve().then(async () => ({ ...files(), ...(await attack()) }))
 `
 
@@ -89,6 +93,7 @@ const EXPECTED = {
   npz: 150,
   bomb: 'invalid-file',
   npy: 3,
+  csv: ['numeric', 'categorical'],
   safetensors: 150,
   json: 6,
   msgpack: 7,

@@ -39,7 +39,7 @@ const table: Record<string, string> = {
   'attacks/tabular':
     'attacks/contract attacks/labels attacks/matching attacks/spear client errors graph measure numbers options @tensorflow/tfjs-core ml-matrix papaparse | attacks/dense',
   'attacks/text':
-    'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
+    'attacks/contract client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   attacks:
     'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/tokens client errors attacks/tabular |',
   accounting: 'errors numbers |',

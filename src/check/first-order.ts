@@ -1,4 +1,5 @@
 import { Add, getBackend, getGradient } from '@tensorflow/tfjs-core'
+import { isRandom } from '../client/model/dropout'
 import type { TracedGradient } from '../client/model/gradient'
 import type { Model } from '../client/model/model'
 import { isGraphModel } from '../client/model/open-model'
@@ -8,7 +9,6 @@ import * as g from '../graph'
 import { normOf } from '../numbers/norms'
 import { evaluate, type Values } from '../runtime/runtime'
 import { knownCauses } from './known-causes'
-import { isRandom } from './random-layers'
 import type { Finding } from './report'
 import { kernelsOf, type Seeds, type TfjsModel, tfjsGradient } from './tfjs-gradient'
 
@@ -50,7 +50,9 @@ export async function checkFirstOrder(model: Model, x: Data, example: TracedExam
         },
       ],
     }
-  const skipped = notComparable(model, seeds, settings.training)
+  const skipped = readsWeights(traced)
+    ? "the criterion reads the weights itself, so tfjs's gradient of the output alone is not the whole"
+    : notComparable(model, seeds, settings.training)
   if (skipped) return { gradients, findings: [{ level: 'note', code: 'not-compared', message: skipped }] }
   let theirs: Float32Array[]
   try {
@@ -67,6 +69,23 @@ export async function checkFirstOrder(model: Model, x: Data, example: TracedExam
     (ours, i) => distance(theirs[i], ours) / Math.max(normOf([ours]), FLOOR * whole, TINY),
   )
   return { gradients, differences, findings: [await verdict(model, x, traced, differences)] }
+}
+
+/** Whether a criterion that takes the weights reads one otherwise than through the outputs. */
+function readsWeights({ dataLoss, outputs, trainedNodes }: TracedGradient): boolean {
+  // others may read the scores behind a soft-max, which is past the output too
+  if (!outputs.some(({ criterion }) => typeof criterion === 'function' && criterion.length > 2)) return false
+  const ends = new Set<g.Node>(outputs.map(({ node }) => node))
+  const weights = new Set<g.Node>(trainedNodes)
+  const seen = new Set<g.Node>()
+  const stack: g.Node[] = [dataLoss]
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node) || ends.has(node)) continue
+    if (weights.has(node)) return true
+    seen.add(node)
+    stack.push(...node.inputs)
+  }
+  return false
 }
 
 async function verdict(

@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Leakage } from '../attacks/matching/leakage'
 import { type LeakageOptions, MATCHING } from '../attacks/matching/options'
 import { preprocessingOption, requireChannels, undoPreprocessing } from '../client/preprocessing'
+import { openTarget } from '../client/target'
+import { targetSettings } from '../client/target-options'
 import { DlgError } from '../errors/dlg-error'
 import { type MeasuredBatch, measureSamples } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
@@ -34,6 +36,8 @@ export async function attackFile(options: FileAttack, terminal: Terminal): Promi
         : readOriginals(options.original, searched(model, known, options.options))
     if (originals && saysNoChannels(options)) terminal.stderr.write(`dlg: ${STRETCHED}\n`)
     const search = { ...options.options, ...smoothness(model, known, options), known }
+    const { notes } = await openTarget(model, shared, targetSettings(search))
+    for (const note of notes) terminal.stderr.write(`dlg: ${visible(inFlags(note))}\n`)
     leak = (await searchWithProgress(model, shared, search, terminal)).leak
     const [, ...shape] = leak.data.shape
     const { preprocessing, undo } = picturesOf(search)
@@ -132,6 +136,7 @@ function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: F
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
+    ...(leak.notes.length > 0 && { notes: leak.notes.map(inFlags) }),
     trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,

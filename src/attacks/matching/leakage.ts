@@ -45,6 +45,8 @@ export interface Leakage extends Reconstruction, FittedScale {
   readonly preset: ChosenPreset
   /** What ran the evaluations, such as `tfjs:wasm`. */
   readonly runtime: string
+  /** What was known before the search and may decide it, in sentences: masks of dropout layers that were read, or that nobody knows. */
+  readonly notes: readonly string[]
 }
 
 /** How one restart ended. */
@@ -93,7 +95,7 @@ export async function leakage(target: Target, settings: Settings): Promise<Leaka
   try {
     // (x′, y′) ← a step of the optimizer along −∂J, from every start, until one matches
     const trials = await searchAll(attack, attack.settings, progress)
-    return await report(attack, progress, trials)
+    return { ...(await report(attack, progress, trials)), notes: target.notes }
   } finally {
     attack.dispose()
   }
@@ -110,7 +112,11 @@ export async function prepareAttack(target: Target, settings: Settings): Promise
   return compileAttack(objective, decided)
 }
 
-async function report(attack: Attack, progress: Progress, trials: readonly RestartOutcome[]): Promise<Leakage> {
+async function report(
+  attack: Attack,
+  progress: Progress,
+  trials: readonly RestartOutcome[],
+): Promise<Omit<Leakage, 'notes'>> {
   const { settings } = attack
   const best = trials.reduce((a, b) => (b.relativeLoss < a.relativeLoss ? b : a))
   // an attack that was cut short is reported as such, whichever restart was best, unless that one had converged

@@ -35,7 +35,7 @@ export function encodeTable(schema: TableSchema, records: readonly TableRecord[]
 
 /**
  * The records that inputs of the model stand for. Categories are the largest of their block; numbers are given back in their
- * own unit, inside the column's range, and rounded where the column has whole numbers.
+ * own unit, and rounded where the column has whole numbers.
  *
  * @param values [records, inputs] row by row
  * @throws DlgError `invalid-data` for numbers that do not divide into records
@@ -57,8 +57,11 @@ export const recordOf = (columns: readonly PlacedColumn[], input: (i: number) =>
 /** The value of one column behind a row of inputs. */
 function cellValue({ column, at, size }: PlacedColumn, input: (i: number) => number): string | number {
   switch (column.kind) {
-    case 'numeric':
-      return plausible(column, shiftOf(column) + scaleOf(column) * input(at))
+    case 'numeric': {
+      const value = shiftOf(column) + scaleOf(column) * input(at)
+      // + 0: a rounded -0.4 is 0
+      return column.integer ? Math.round(value) + 0 : value
+    }
     case 'ordinal': {
       const position = Math.round(shiftOf(column) + scaleOf(column) * input(at))
       return column.levels[Math.min(column.levels.length - 1, Math.max(0, position || 0))]
@@ -71,12 +74,6 @@ function cellValue({ column, at, size }: PlacedColumn, input: (i: number) => num
       return column.categories[best]
     }
   }
-}
-
-/** A number inside the range of its column, and whole where all of them are. */
-function plausible({ range, integer }: TableColumn & { readonly kind: 'numeric' }, value: number): number {
-  const inside = range ? Math.min(range[1], Math.max(range[0], value)) : value
-  return integer ? Math.round(inside) : inside
 }
 
 /** What an encoder subtracts from a number or a position. */

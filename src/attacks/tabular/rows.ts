@@ -1,4 +1,4 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
+import { EigenvalueDecomposition, Matrix, pseudoInverse } from 'ml-matrix'
 import type { Pause } from '../spear/pause'
 import { scaleOf, shiftOf } from './encode'
 import type { PlacedColumn } from './schema'
@@ -25,19 +25,27 @@ interface Choices {
   readonly vectors: readonly Float64Array[]
   /** For each value, what the equations ask for. */
   readonly values: readonly (readonly number[])[]
+  /** Whether other values are possible too, so that these are a guess to be made where nothing else is left. */
+  readonly open: boolean
 }
 
 /** Part of a vector that must be new for its equation to be one more. */
 const NEW = 1e-2
 
-/** How far an equation may be missed, in units of a category, where noise is small; and where it is large. */
-const [CLOSE, WIDE] = [1e-3, 0.2]
+/** How far an equation may be missed, in units of a category: so many times the noise, within these bounds. */
+const [NOISES, CLOSE, WIDE] = [300, 1e-4, 0.2]
 
 /** An input whose vector is shorter than this part of the longest is zero in every row. */
 const ABSENT = 1e-4
 
 /** Most possibilities that are looked at, and most rows that are kept. */
 const [MOST, MOST_ROWS] = [200_000, 2048]
+
+/** Most numbers that testing rows for samples may touch: two seconds or three. */
+const MOST_TESTED = 1e8
+
+/** How far beyond its range a column is tried, and how far a number may be, in widths of the range. */
+const [BEYOND, FAR] = [0.1, 1]
 
 /** Whole numbers of so many values are tried one by one, where categories leave a row open. */
 const MOST_VALUES = 128
@@ -56,17 +64,18 @@ export async function recordRows(
 ): Promise<RecordRows> {
   const { rank, inputs, one, noise } = span
   const directionOf = sampleDirections(span)
-  const tolerance = Math.min(WIDE, Math.max(CLOSE, 1e3 * noise))
+  const tolerance = Math.min(WIDE, Math.max(CLOSE, NOISES * noise))
   const choices = columns.flatMap((column) => choicesOf(column, span)).sort((a, b) => order(a) - order(b))
   const rows: Float64Array[] = []
   const samples: Float64Array[] = []
   const directions: Float64Array[] = []
-  let [looked, whole, ended] = [0, true, false]
+  let [looked, tested, whole, ended] = [0, 0, true, false]
   const visit = async (before: Plane, at: number, known: number): Promise<void> => {
     if (ended) return
     const plane = cut(before, directions.slice(known), new Array(directions.length - known).fill(0), tolerance)
     if (!plane) return
-    if (samples.length === rank || looked > MOST || rows.length > MOST_ROWS || (looked % 64 === 0 && (await pause()))) {
+    const spent = looked > MOST || (directionOf ? tested * rank ** 3 > MOST_TESTED : rows.length > MOST_ROWS)
+    if (samples.length === rank || spent || (looked % 64 === 0 && (await pause()))) {
       ended = true
       return
     }
@@ -76,6 +85,7 @@ export async function recordRows(
         const row = Float64Array.from(inputs, (r) => inner(r, plane.point))
         if (!isRecord(row, columns, tolerance)) return
         rows.push(row)
+        tested++
         const direction = directionOf?.(row, plane.point)
         if (!direction) return
         samples.push(row)
@@ -83,7 +93,9 @@ export async function recordRows(
       }
       return
     }
-    const { vectors, values } = choices[at]
+    const { vectors, values, open } = choices[at]
+    if (open && plane.normals.length === rank) return visit(plane, at + 1, directions.length)
+    if (open) whole = false
     const possible = plane.normals.length < rank ? values : nearest(choices[at], plane)
     const now = directions.length
     for (const value of possible) {
@@ -94,7 +106,28 @@ export async function recordRows(
   }
   const first = cut({ point: new Float64Array(rank), normals: [] }, [one], [1], tolerance)
   if (first) await visit(first, 0, 0)
-  return { rows, samples, whole: whole && !ended }
+  const complete = samples.length === rank
+  return {
+    rows,
+    samples: complete ? fromDirections(directions, span) : samples,
+    whole: whole && (complete || !ended),
+  }
+}
+
+/**
+ * All rows of the batch from the directions of all samples: ⟨w, q⟩ = 0 for the directions of all others, and ⟨w, r⟩ = 1 for the
+ * number 1. A direction belongs to its sample even where the row that gave it was a little off.
+ */
+function fromDirections(
+  directions: readonly Float64Array[],
+  { inputs, one }: Pick<Span, 'inputs' | 'one'>,
+): Float64Array[] {
+  const inverse = pseudoInverse(new Matrix(directions.map((q) => Array.from(q))))
+  return directions.map((_, i) => {
+    const point = Float64Array.from(inverse.getColumn(i))
+    const scale = 1 / inner(point, one)
+    return Float64Array.from(inputs, (r) => scale * inner(r, point))
+  })
 }
 
 /** Columns that fix many coordinates at once come first; those of one number last, the fewest values first. */
@@ -104,13 +137,19 @@ function choicesOf({ column, at, size }: PlacedColumn, { inputs }: Pick<Span, 'i
   if (column.kind === 'categorical') {
     const longest = inputs.reduce((most, r) => Math.max(most, length(r)), 0)
     const present = Array.from({ length: size }, (_, i) => inputs[at + i]).filter((r) => length(r) > ABSENT * longest)
-    return [{ vectors: present, values: present.map((_, i) => present.map((_, k) => (i === k ? 1 : 0))) }]
+    return [{ vectors: present, values: present.map((_, i) => present.map((_, k) => (i === k ? 1 : 0))), open: false }]
   }
   const count = valuesOf(column)
   if (count === undefined) return []
-  const low = column.kind === 'numeric' ? Math.ceil(column.range![0]) : 0
+  const low = column.kind === 'numeric' ? wholeRange(column.range!)[0] : 0
   const code = (i: number): number => (low + i - shiftOf(column)) / scaleOf(column)
-  return [{ vectors: [inputs[at]], values: Array.from({ length: count }, (_, i) => [code(i)]) }]
+  return [
+    {
+      vectors: [inputs[at]],
+      values: Array.from({ length: count }, (_, i) => [code(i)]),
+      open: column.kind === 'numeric',
+    },
+  ]
 }
 
 /** How many values a column of one input has, if they are few. */
@@ -118,8 +157,15 @@ function valuesOf(column: PlacedColumn['column']): number | undefined {
   if (column.kind === 'binary') return 2
   if (column.kind === 'ordinal') return column.levels.length
   if (column.kind !== 'numeric' || !column.integer || !column.range) return undefined
-  const count = Math.floor(column.range[1]) - Math.ceil(column.range[0]) + 1
+  const [low, high] = wholeRange(column.range)
+  const count = high - low + 1
   return count >= 1 && count <= MOST_VALUES ? count : undefined
+}
+
+/** The whole numbers of a range, and some beyond it: a range is often that of other records. */
+function wholeRange([low, high]: readonly [number, number]): readonly [number, number] {
+  const more = BEYOND * (high - low)
+  return [Math.ceil(low - more), Math.floor(high + more)]
 }
 
 /** The value of a column that is nearest to what a single point says. */
@@ -161,14 +207,15 @@ function outside(vector: Float64Array, normals: readonly Float64Array[]): Float6
   return rest
 }
 
-/** Whether numbers lie in the range of their column, and are whole where they must be, as far as noise lets one see. */
+/** Whether numbers lie in the range of their column, or not far from it, and are whole where they must be, as far as noise lets one see. */
 function isRecord(row: Float64Array, columns: readonly PlacedColumn[], tolerance: number): boolean {
   return columns.every(({ column, at }) => {
     if (column.kind !== 'numeric') return true
     const value = shiftOf(column) + scaleOf(column) * row[at]
     const slack = tolerance * scaleOf(column)
     const { range, integer } = column
-    if (range && (value < range[0] - slack || value > range[1] + slack)) return false
+    const more = range ? FAR * (range[1] - range[0]) : 0
+    if (range && (value < range[0] - more || value > range[1] + more)) return false
     return !integer || slack > 0.2 || Math.abs(value - Math.round(value)) <= slack
   })
 }
@@ -176,8 +223,8 @@ function isRecord(row: Float64Array, columns: readonly PlacedColumn[], tolerance
 /** Units that must be off beyond those that show the other samples, so that they show them all by no accident. */
 const SPARE = 4
 
-/** Sine below which a direction is orthogonal to all units that are off, where noise is small; the next one must be far above. */
-const ORTHOGONAL = 1e-5
+/** So many times the noise may be left of a direction in the units that are off; the next direction must have so much more. */
+const [LEFT, GAP] = [30, 10]
 
 /**
  * For a row behind whose layer a ReLU stands: the direction q of its sample, with ⟨w, q⟩ = 0 for the coordinates w of all other
@@ -186,35 +233,26 @@ const ORTHOGONAL = 1e-5
  *
  * @returns undefined where no ReLU follows the layer; the function returns undefined for a row that is no sample
  */
-function sampleDirections({ rank, inputs, one, gradient, weights, hasRelu, noise }: Omit<Span, 'layer' | 'traced'>) {
+function sampleDirections({ rank, units, rest, weights, hasRelu }: Omit<Span, 'layer' | 'traced'>) {
   if (!hasRelu) return undefined
-  const units = gradient.bias.length
-  // the gradient of each unit in coordinates of the span, of length 1
-  const seen = Array.from({ length: units }, (_, j) => {
-    const row = new Float64Array(rank)
-    for (const [i, r] of inputs.entries())
-      for (let k = 0; k < rank; k++) row[k] += gradient.weight[i * units + j] * r[k]
-    for (let k = 0; k < rank; k++) row[k] += gradient.bias[j] * one[k]
-    const size = length(row)
-    return size > 0 ? row.map((v) => v / size) : row
-  })
-  const small = Math.max(ORTHOGONAL, 10 * noise) ** 2
+  const count = weights.bias.length
+  const seen = Array.from({ length: count }, (_, j) => units.subarray(j * rank, (j + 1) * rank))
   return (row: Float64Array, point: Float64Array): Float64Array | undefined => {
     const off = seen.filter((_, j) => {
       let z = weights.bias[j]
-      for (let i = 0; i < row.length; i++) z += weights.weight[i * units + j] * row[i]
+      for (let i = 0; i < row.length; i++) z += weights.weight[i * count + j] * row[i]
       return z < 0
     })
     if (off.length < rank - 1 + SPARE) return undefined
     const gram = Array.from({ length: rank }, (_, a) =>
-      Array.from({ length: rank }, (_, b) => off.reduce((sum, u) => sum + u[a] * u[b], 0) / off.length),
+      Array.from({ length: rank }, (_, b) => off.reduce((sum, u) => sum + u[a] * u[b], 0)),
     )
     const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(new Matrix(gram), {
       assumeSymmetric: true,
     })
-    const ascending = realEigenvalues.map((value, k) => ({ value, k })).sort((a, b) => a.value - b.value)
-    const [least, next] = ascending
-    if (least.value > small || (next && next.value < 100 * small)) return undefined
+    const sizes = realEigenvalues.map((value, k) => ({ size: Math.sqrt(Math.max(value, 0)), k }))
+    const [least, next] = sizes.sort((a, b) => a.size - b.size)
+    if (least.size > LEFT * rest || (next && next.size < GAP * least.size)) return undefined
     const direction = Float64Array.from(eigenvectorMatrix.getColumn(least.k))
     return Math.abs(inner(direction, point)) > NEW * length(point) ? direction : undefined
   }

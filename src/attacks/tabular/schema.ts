@@ -9,7 +9,10 @@ export interface NumericColumn {
   readonly mean?: number
   /** What the client divides by. Default 1. For a min-max encoder it is highest − lowest. */
   readonly std?: number
-  /** Lowest and highest value that can occur, in the column's own unit. Found values are kept inside. */
+  /**
+   * Lowest and highest value that are expected, in the column's own unit. A match may lie beyond; records that match nothing are
+   * kept inside.
+   */
   readonly range?: readonly [number, number]
   /** Whether all values are whole numbers. Found values are rounded then. Default false. */
   readonly integer?: boolean

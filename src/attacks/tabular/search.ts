@@ -8,7 +8,7 @@ import { type LeakageOptions, leakageOptions } from '../matching/options'
 import type { TableSettings } from './options'
 import { type Pooled, pooled, type Trial } from './pool'
 import type { PlacedColumn } from './schema'
-import { snapped } from './snap'
+import { inRange, snapped } from './snap'
 import { inSpan, isCoarse, type Span } from './span'
 import { tableOf, tableTarget } from './table-target'
 
@@ -104,7 +104,10 @@ export async function searchTable(
   }
   // without a match, residuals do not say which records have more right cells: their pool has, as a rule
   const pool = pooled(trials, columns, rows)
-  const found = best!.residual <= floor ? best! : await measured(search, snapped(pool.table, columns, rows), pool)
+  const found =
+    best!.residual <= floor
+      ? best!
+      : await measured(search, snapped(inRange(pool.table, columns, rows), columns, rows), pool)
   return { found, cut, restarts, evaluations: search.evaluations, runtime }
 }
 

@@ -22,7 +22,11 @@ export interface Span {
   readonly inputs: readonly Float64Array[]
   /** r of the number 1 that the bias multiplies. */
   readonly one: Float64Array
-  /** How far noise of the gradient moves an input that is read off: about ε · s₁ / s_rank. */
+  /** The gradient of each unit in these coordinates, [units, rank] row by row. */
+  readonly units: Float64Array
+  /** The first singular value that is noise, in the scale of `units`. */
+  readonly rest: number
+  /** How far noise of the gradient moves an input that is read off: that value by the last one that is none. */
   readonly noise: number
   readonly layer: RowLayer
   /** Whether a ReLU alone follows the layer. */
@@ -48,14 +52,14 @@ export async function spanOf(target: Target, pause: Pause): Promise<Span | strin
   if (!factors) return 'the work was ended'
   if (factors.rank !== batchSize)
     return `the gradient of the first layer shows ${factors.rank ?? 'no'} rows; the batch has ${batchSize}`
-  const { right, rank, width, singular, unit } = factors
+  const { left, right, rank, width, singular } = factors
   const at = (j: number): Float64Array => Float64Array.from({ length: rank }, (_, k) => right[k * width + j])
-  const rest = singular[rank] ?? 0
+  const rest = Math.max(singular[rank] ?? 0, 2 ** -40 * singular[0])
   return {
     hasRelu: typeof reluLayer(traced.data, traced.trainedNodes, [traced.loss]) !== 'string',
     ...{ rank, layer, traced, gradient, weights: layerIn(own, layer), one: at(width - 1) },
     inputs: Array.from({ length: width - 1 }, (_, j) => at(j)),
-    noise: Math.max(rest / singular[rank - 1], unit > 0 ? 2 ** -40 : 0),
+    ...{ units: left, rest, noise: rest / singular[rank - 1] },
   }
 }
 

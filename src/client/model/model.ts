@@ -2,6 +2,7 @@ import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { Graph, Node, Shape } from '../../graph'
 import type { Recorder } from '../../trace'
+import type { RandomLayer } from './dropout'
 
 /** A model written as a function of its weights, in functional tfjs. */
 export interface FunctionalModel {
@@ -82,6 +83,10 @@ export interface OpenModel {
   readonly layerOrder?: readonly string[]
   /** Runs the forward pass under a recorder, on recorded tensors; `nodes` are the weights' nodes, in order. */
   forward(recorder: Recorder, inputs: readonly Tensor[], nodes: readonly Node[], training: boolean): ModelOutput[]
+  /** Layers that draw random numbers in training mode; undefined where there are none, or where nobody can tell. */
+  readonly randomLayers?: readonly RandomLayer[]
+  /** The model with these masks in place of those that its dropout layers draw, by layer. */
+  withMasks?(masks: ReadonlyMap<string, Float32Array>): OpenModel
   /** The terms that regularizers add to the loss of a step: scalars of the weights alone. Undefined where there are none. */
   penalties?(recorder: Recorder, nodes: readonly Node[]): Node[]
 }

@@ -2,6 +2,7 @@ import { type NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../../errors/dlg-error'
 import { applyLayers, hasPenalties, penaltiesOf, type Recorder } from '../../trace'
+import { isRandom, randomLayersOf } from './dropout'
 import { uniqueNames } from './each'
 import type {
   FunctionalModel,
@@ -50,7 +51,7 @@ function disposed(weight: Weight): boolean {
 }
 
 /** @throws DlgError `invalid-model` when the model is not built, or has an open input shape */
-export function openLayers(model: LayersModel): OpenModel {
+export function openLayers(model: LayersModel, masks?: ReadonlyMap<string, Float32Array>): OpenModel {
   const { name } = model
   if (!model.inputs?.length || !model.outputs?.length)
     throw new DlgError('invalid-model', `model '${name}' is not built; give its first layer an inputShape`)
@@ -81,9 +82,13 @@ export function openLayers(model: LayersModel): OpenModel {
     })),
     forward(recorder, tensors, nodes, training) {
       const nodeOf = new Map(ordered.map((w, i) => [w, nodes[i]]))
-      const outputs = applyLayers(model, recorder, tensors, (w) => nodeOf.get(w)!, training)
+      const outputs = applyLayers(model, recorder, tensors, (w) => nodeOf.get(w)!, training, masks)
       return outputs.map((node, i) => ({ name: outputNames[i], node }))
     },
+    ...(isRandom(model) && {
+      randomLayers: randomLayersOf(model, ordered),
+      withMasks: (own) => openLayers(model, own),
+    }),
     ...(hasPenalties(model) && {
       penalties(recorder, nodes) {
         const nodeOf = new Map(ordered.map((w, i) => [w, nodes[i]]))

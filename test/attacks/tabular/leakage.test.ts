@@ -98,6 +98,13 @@ describe('tables of every kind of column', () => {
     expect(measureTable(rows, leak, SCHEMA).rows).toBe(1)
   })
 
+  it('values beyond their range come back where they are proven', async () => {
+    const rows = records(3, 26).map((row, i) => ({ ...row, age: [95, 40, 15][i] }))
+    const leak = await attackSmall(rows)
+    expect(leak.status).toBe('proven')
+    expect(leak.records.map(({ age }) => age).sort()).toEqual([15, 40, 95])
+  })
+
   it('of numbers alone are left to SPEAR', async () => {
     const numbers: TableSchema = {
       columns: Array.from({ length: 11 }, (_, i) => ({ kind: 'numeric' as const, name: `n${i}`, mean: i, std: 2 })),

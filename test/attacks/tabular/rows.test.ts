@@ -42,7 +42,7 @@ function spanned(schema: TableSchema, rows: readonly TableRecord[]): Omit<Span, 
   return {
     ...{ rank: rows.length, one: column(width), noise: 1e-7 },
     inputs: Array.from({ length: width }, (_, j) => column(j)),
-    ...{ hasRelu: false, gradient: nothing, weights: nothing },
+    ...{ hasRelu: false, gradient: nothing, weights: nothing, units: new Float64Array(0), rest: 1e-7 },
   }
 }
 
