@@ -1,8 +1,9 @@
 import { DlgError } from '../../errors/dlg-error'
 import * as g from '../../graph'
-import { type Building, type Call, callOf, nodeName, type Value } from './call'
+import { type Building, type Call, callOf, nodeName, type Operator, type Value } from './call'
 import type { AttributeMessage, FunctionMessage, GraphMessage, NodeMessage } from './messages'
 import { operators } from './operators'
+import { scaler } from './operators/normalization'
 import { MOST_ELEMENTS } from './tensor-values'
 
 /** Values by the names that a graph gives them; an inner graph sees those of the outer one. */
@@ -25,6 +26,12 @@ export type Functions = ReadonlyMap<string, FunctionMessage>
 export const functionKey = (domain: string | undefined, name: string | undefined): string =>
   `${OWN_DOMAINS.has(domain) ? '' : domain}:${name ?? ''}`
 
+/** The operator of a node; `Scaler` is the one of scikit-learn's that a network begins with. */
+const operatorOf = ({ domain, opType = '' }: NodeMessage): Operator | undefined => {
+  if (domain === 'ai.onnx.ml') return opType === 'Scaler' ? scaler : undefined
+  return OWN_DOMAINS.has(domain) && Object.hasOwn(operators, opType) ? operators[opType] : undefined
+}
+
 /**
  * Why an operator cannot be read, if it cannot.
  *
@@ -33,7 +40,7 @@ export const functionKey = (domain: string | undefined, name: string | undefined
 export function requireOperator(node: NodeMessage, functions: Functions): void {
   const { opType = '', domain } = node
   if (functions.has(functionKey(domain, opType))) return
-  if (OWN_DOMAINS.has(domain) && (opType === 'If' || Object.hasOwn(operators, opType))) return
+  if (operatorOf(node) || (OWN_DOMAINS.has(domain) && opType === 'If')) return
   const what = `${nodeName(node)}${OWN_DOMAINS.has(domain) ? '' : ` of '${domain}'`}`
   if (QUANTISED.test(opType))
     throw new DlgError(
@@ -86,7 +93,7 @@ export function buildNodes(
     const results = guarded(node, () => {
       if (own) return inlined(own, node, inputs, building, functions, depth)
       if (node.opType === 'If') return branch(call, names, functions, depth)
-      return [operators[node.opType!](call)].flat() as (g.Node | Value | undefined)[]
+      return [operatorOf(node)!(call)].flat() as (g.Node | Value | undefined)[]
     })
     node.output.forEach((name, i) => {
       if (name === '') return

@@ -7,7 +7,7 @@ import { checkModel, deepLeakage, gradientsOf } from '../../../src/index'
 import { readTensors } from '../../../src/io'
 import { modelFromOnnx, type OnnxModel, type OnnxModelOptions } from '../../../src/models/onnx/model-from-onnx'
 import { uniform } from '../../oracle'
-import { difference, inOurGraph } from './onnxruntime'
+import { difference, inOnnxruntime, inOurGraph } from './onnxruntime'
 import { type GraphSpec, type TensorSpec, writeOnnx } from './write-onnx'
 
 const opened: OnnxModel[] = []
@@ -255,6 +255,33 @@ describe('a model out of an ONNX file', () => {
     expect(() => open(spec, { inputShape: { x: [6, 5] } })).toThrow(
       refusal('invalid-option', /inputShape.x is \[6,5\]; .* \[\?,6\]/),
     )
+  })
+
+  it('puts functions of the file in place of their calls, as onnxruntime-node does', async () => {
+    const spec: GraphSpec = {
+      nodes: [
+        { op: 'Twice', inputs: ['x', 'w'], outputs: ['h'], domain: 'own', attributes: { slope: { float: 0.3 } } },
+        { op: 'Twice', inputs: ['h', 'w'], outputs: ['y'], domain: 'own', attributes: { slope: { float: 0.5 } } },
+      ],
+      initializers: { w: weight([6, 6]) },
+      inputs: { x: ['batch', 6] },
+      outputs: ['y'],
+    }
+    const twice = {
+      name: 'Twice',
+      inputs: ['a', 'b'],
+      outputs: ['c'],
+      nodes: [
+        { op: 'MatMul', inputs: ['a', 'b'], outputs: ['h'] },
+        { op: 'LeakyRelu', inputs: ['h'], outputs: ['c'], attributes: { alpha: { refersTo: 'slope', type: 1 } } },
+      ],
+    }
+    const bytes = writeOnnx(spec, 17, 8, [twice])
+    const model = modelFromOnnx(bytes)
+    opened.push(model)
+    const x = { dims: [2, 6], values: uniform(12, -1, 1) }
+    const [ours, theirs] = [await inOurGraph(model, { x }), await inOnnxruntime(bytes, { x })]
+    expect(difference(ours.y.values, theirs.y.values)).toBeLessThan(1e-6)
   })
 
   it.each([

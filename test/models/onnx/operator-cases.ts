@@ -460,6 +460,19 @@ export const cases: readonly OperatorCase[] = [
     ],
     { one: { dims: [], values: [1], type: 7 } },
   ),
+  several(
+    'the scaler of scikit-learn',
+    [3, 2],
+    [
+      {
+        op: 'Scaler',
+        inputs: ['x'],
+        outputs: ['y'],
+        domain: 'ai.onnx.ml',
+        attributes: { offset: { floats: [0.5, -1] }, scale: { floats: [2, 0.25] } },
+      },
+    ],
+  ),
   several('dropout in evaluation', [3, 4], [{ op: 'Dropout', inputs: ['x', 'ratio'], outputs: ['y'] }], {
     ratio: scalar(0.4),
   }),

@@ -7,6 +7,7 @@ export type Attribute =
   | readonly number[]
   | { float: number }
   | { floats: readonly number[] }
+  | { refersTo: string; type: number }
   | { tensor: TensorSpec }
   | { graph: GraphSpec }
 
@@ -96,6 +97,9 @@ const attribute = (name: string, value: Attribute): Uint8Array =>
     } else if ('floats' in value) {
       for (const v of value.floats) w.tag(7, WireType.Bit32).float(v)
       type(6)
+    } else if ('refersTo' in value) {
+      text(w, 21, value.refersTo)
+      type(value.type)
     } else if ('tensor' in value) {
       bytes(w, 5, tensor(value.tensor))
       type(4)
@@ -132,29 +136,54 @@ const valueInfo = (name: string, type: number, shape?: readonly (number | string
     )
   })
 
+const nodeOf = ({ op, inputs, outputs, attributes = {}, name = '', domain = '' }: NodeSpec): Uint8Array =>
+  message((w) => {
+    for (const input of inputs) text(w, 1, input)
+    for (const output of outputs) text(w, 2, output)
+    text(w, 3, name)
+    text(w, 4, op)
+    for (const [key, value] of Object.entries(attributes)) bytes(w, 5, attribute(key, value))
+    text(w, 7, domain)
+  })
+
 const graph = ({ nodes, initializers = {}, inputs, outputs, types = {} }: GraphSpec): Uint8Array =>
   message((w) => {
-    for (const { op, inputs: from, outputs: to, attributes = {}, name = '', domain = '' } of nodes)
-      bytes(
-        w,
-        1,
-        message((n) => {
-          for (const input of from) text(n, 1, input)
-          for (const output of to) text(n, 2, output)
-          text(n, 3, name)
-          text(n, 4, op)
-          for (const [key, value] of Object.entries(attributes)) bytes(n, 5, attribute(key, value))
-          text(n, 7, domain)
-        }),
-      )
+    for (const node of nodes) bytes(w, 1, nodeOf(node))
     text(w, 2, 'graph')
     for (const [name, spec] of Object.entries(initializers)) bytes(w, 5, tensor(spec, name))
     for (const [name, shape] of Object.entries(inputs)) bytes(w, 11, valueInfo(name, types[name] ?? 1, shape))
     for (const name of outputs) bytes(w, 12, valueInfo(name, types[name] ?? 1))
   })
 
-/** An ONNX file of one graph. */
-export const writeOnnx = (spec: GraphSpec, opset = 17, irVersion = 8): Uint8Array =>
+/** Operators under one name, with the attributes that its nodes refer to. */
+export interface FunctionSpec {
+  readonly name: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly nodes: readonly NodeSpec[]
+}
+
+const functionOf = ({ name, inputs, outputs, nodes }: FunctionSpec): Uint8Array =>
+  message((w) => {
+    text(w, 1, name)
+    for (const input of inputs) text(w, 4, input)
+    for (const output of outputs) text(w, 5, output)
+    for (const node of nodes) bytes(w, 7, nodeOf(node))
+    bytes(
+      w,
+      9,
+      message((o) => integer(o, 2, 17)),
+    )
+    text(w, 10, 'own')
+  })
+
+/** An ONNX file of one graph; its functions are of the domain `own`. */
+export const writeOnnx = (
+  spec: GraphSpec,
+  opset = 17,
+  irVersion = 8,
+  functions: readonly FunctionSpec[] = [],
+): Uint8Array =>
   message((w) => {
     integer(w, 1, irVersion)
     text(w, 2, 'test')
@@ -164,4 +193,22 @@ export const writeOnnx = (spec: GraphSpec, opset = 17, irVersion = 8): Uint8Arra
       8,
       message((o) => integer(o, 2, opset)),
     )
+    bytes(
+      w,
+      8,
+      message((o) => {
+        text(o, 1, 'ai.onnx.ml')
+        integer(o, 2, 3)
+      }),
+    )
+    if (functions.length === 0) return
+    bytes(
+      w,
+      8,
+      message((o) => {
+        text(o, 1, 'own')
+        integer(o, 2, 1)
+      }),
+    )
+    for (const one of functions) bytes(w, 25, functionOf(one))
   })

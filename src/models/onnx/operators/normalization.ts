@@ -88,6 +88,16 @@ function localResponse(call: Call): g.Node {
   return g.transpose(y, [0, rank - 1, ...g.range(rank - 1).slice(1)])
 }
 
+/** (x − offset) · scale, each one number or one for each feature: the standardisation of scikit-learn. */
+export function scaler(call: Call): g.Node {
+  const x = call.x()
+  const row = (name: string, otherwise: number) => {
+    const values = call.attribute(name)?.floats ?? []
+    return values.length === 0 ? g.scalar(call.graph, otherwise) : call.constant(values, [values.length])
+  }
+  return g.mul(g.sub(x, row('offset', 0)), row('scale', 1))
+}
+
 export const normalizationOperators: Operators = {
   BatchNormalization: batchNormalization,
   InstanceNormalization: instanceNormalization,
