@@ -139,7 +139,7 @@ function byName(given: SharedGradients, names: readonly string[]): NamedGradient
 }
 
 /** Whether a gradient that was recomputed is the shared one. */
-export interface Agreement {
+interface Agreement {
   /** ‖g − g*‖ / ‖g*‖ over all shared tensors. */
   readonly residual: number
   /** Whether the residual is at most the tolerance. */
@@ -154,7 +154,7 @@ export interface Agreement {
  * @throws DlgError `invalid-gradients` for a shared tensor that is unknown, of another shape, disposed or not finite, and
  * where all of them are zero; `invalid-option`
  */
-export async function agreementOf(
+async function agreementOf(
   found: tf.NamedTensorMap,
   shared: NamedGradients,
   tolerance = TOLERANCE,
@@ -174,12 +174,6 @@ export async function agreementOf(
   const residual = normOf(pairs.map(({ values, recomputed }) => values.map((v, i) => recomputed[i] - v))) / norm
   const read = new Map(pairs.map(({ name, values }) => [name, values] as const))
   return { residual, agrees: residual <= tolerance, shared: read }
-}
-
-/** The proof of data that do not move by degrees, such as tokens. @throws DlgError as {@link agreementOf} */
-export async function compare(found: tf.NamedTensorMap, shared: NamedGradients, tolerance = TOLERANCE): Promise<Proof> {
-  const { residual, agrees } = await agreementOf(found, shared, tolerance)
-  return { residual, determined: undefined, proven: agrees }
 }
 
 /** The gradient that a shared one is held against. @throws DlgError `invalid-gradients` for a name or a shape that the model does not have */
