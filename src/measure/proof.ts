@@ -139,7 +139,7 @@ function byName(given: SharedGradients, names: readonly string[]): NamedGradient
 }
 
 /** Whether a gradient that was recomputed is the shared one. */
-export interface Agreement {
+interface Agreement {
   /** ‖g − g*‖ / ‖g*‖ over all shared tensors. */
   readonly residual: number
   /** Whether the residual is at most the tolerance. */
@@ -154,7 +154,7 @@ export interface Agreement {
  * @throws DlgError `invalid-gradients` for a shared tensor that is unknown, of another shape, disposed or not finite, and
  * where all of them are zero; `invalid-option`
  */
-export async function agreementOf(
+async function agreementOf(
   found: tf.NamedTensorMap,
   shared: NamedGradients,
   tolerance = TOLERANCE,
