@@ -21,7 +21,10 @@ type Numbers = Float32Array
 type Shared = { [name: string]: { shape: number[]; data: Numbers } }
 
 const rms = (a: Numbers): number => Math.sqrt(a.reduce((sum, v) => sum + v * v, 0) / a.length)
-const noisy = (level: number) => (a: Numbers) => a.map((v) => v + level * rms(a) * normal())
+const noisy = (level: number) => (a: Numbers) => {
+  const unit = rms(a)
+  return a.map((v) => v + level * unit * normal())
+}
 
 function bfloat16(v: number): number {
   const bits = new Uint32Array(Float32Array.of(v).buffer)
