@@ -14,6 +14,7 @@ const entry = {
   io: 'src/io/index.ts',
   'onnx-web': 'src/runtime/onnx/web.ts',
   text: 'src/text.ts',
+  models: 'src/models.ts',
   analytic: 'src/analytic.ts',
   tabular: 'src/tabular.ts',
   attacks: 'src/attacks/index.ts',

@@ -31,6 +31,7 @@ import * as attacks from 'dlg-ts/attacks'
 import * as defences from 'dlg-ts/defences'
 import * as io from 'dlg-ts/io'
 import * as metrics from 'dlg-ts/metrics'
+import * as models from 'dlg-ts/models'
 import * as tabular from 'dlg-ts/tabular'
 import * as text from 'dlg-ts/text'
 
@@ -79,7 +80,9 @@ async function attack() {
   return { status: leak.status, labels: [...leak.labels], close, runtime: leak.runtime, onnx }
 }
 
-globalThis.entries = [analytic, attacks, defences, dlg, io, metrics, tabular, text].map((entry) => Object.keys(entry).length)
+globalThis.entries = [analytic, attacks, defences, dlg, io, metrics, models, tabular, text].map(
+  (entry) => Object.keys(entry).length,
+)
 globalThis.report = Promise.resolve().then(async () => ({ ...files(), ...(await attack()) }))
 `
 

@@ -35,6 +35,7 @@ export {
   type SpearProgress,
   spear,
 } from './attacks/spear'
+export { type EmbeddingGroup, type EmbeddingGroups, embeddingGroups } from './attacks/tokens/embedding-groups'
 export { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from './attacks/tokens/token-set'
 export { type TokensByNorm, tokensByNorm } from './attacks/tokens/tokens-by-norm'
 export type { NamedGradients, SharedByName } from './client/shared/read-gradients'

@@ -54,7 +54,7 @@ export {
 export type { Criterion, Reduction, TargetKind } from './client/model/criterion'
 export type { Each } from './client/model/each'
 export type { LossFunction } from './client/model/loss'
-export type { FunctionalModel, Model, NamedFunctionalModel } from './client/model/model'
+export type { FunctionalModel, GraphModel, Model, ModelOutput, NamedFunctionalModel } from './client/model/model'
 export type { OutputKind } from './client/model/scores'
 export { type PreprocessingOptions, undoPreprocessing } from './client/preprocessing'
 export type { Data, KnownInputs } from './client/read-data'

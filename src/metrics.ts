@@ -6,6 +6,7 @@
 
 export { type Baseline, baselines, type MeasureOptions } from './measure/baselines'
 export { meanSquaredError, mse, psnr } from './measure/psnr'
+export { type Rouge, rouge } from './measure/rouge'
 export {
   type MeasuredBatch,
   type MeasuredSample,

@@ -14,6 +14,7 @@ export {
   type TextLeakage,
   type TextLeakageOptions,
 } from './attacks/text/attack-text'
+export { classGradients } from './attacks/text/class-gradients'
 export { tag } from './attacks/text/distance'
 export { type MaskedSentence, maskTokens } from './attacks/text/masking'
 export { nextTokenGradients } from './attacks/text/next-token'

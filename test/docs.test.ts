@@ -2,9 +2,11 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { format } from 'node:util'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { brokenLinks } from '../build/check-site'
 import { withTypeNamespaces } from '../build/type-namespaces'
+import { readTensors, writeNpz, writeSafetensors } from '../src/io'
 import { random } from '../src/numbers/random'
 import { pages, writeBlocks } from './doc-blocks'
 import { sources } from './imports'
@@ -20,10 +22,28 @@ const entries: Record<string, string> = {
   'dlg-ts/io': 'src/io/index.ts',
   'dlg-ts/onnx-web': 'src/runtime/onnx/web.ts',
   'dlg-ts/text': 'src/text.ts',
+  'dlg-ts/models': 'src/models.ts',
   'dlg-ts/analytic': 'src/analytic.ts',
   'dlg-ts/tabular': 'src/tabular.ts',
   'dlg-ts/attacks': 'src/attacks/index.ts',
   'dlg-ts/defences': 'src/defences/index.ts',
+}
+
+/** The files that the guide of ONNX models has PyTorch write, in the current folder. */
+function writeExported(): void {
+  const saved = readTensors(join(root, 'test/models/onnx/pytorch/mlp.safetensors'))
+  const gradients = [...saved].flatMap(([name, t]) => (/^gradient /.test(name) ? [[name.slice(9), t] as const] : []))
+  writeFileSync('net.onnx', gunzipSync(readFileSync(join(root, 'test/models/onnx/pytorch/mlp.onnx.gz'))))
+  writeFileSync('gradient.safetensors', writeSafetensors(new Map(gradients)))
+  writeFileSync(
+    'batch.npz',
+    writeNpz(
+      new Map([
+        ['x', saved.get('input')!],
+        ['y', { shape: [2], data: Float32Array.of(0, 1) }],
+      ]),
+    ),
+  )
 }
 
 describe('the code on the pages', () => {
@@ -35,6 +55,7 @@ describe('the code on the pages', () => {
   beforeAll(() => {
     mkdirSync(join(folder, 'cwd'), { recursive: true })
     process.chdir(join(folder, 'cwd'))
+    writeExported()
   })
   afterAll(() => process.chdir(began))
 

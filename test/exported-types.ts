@@ -12,6 +12,7 @@ export const entryFiles = [
   'defences/index',
   'metrics',
   'text',
+  'models',
   'io/index',
   'runtime/onnx/web',
 ].map((name) => `src/${name}.ts`)

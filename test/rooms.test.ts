@@ -21,7 +21,8 @@ const table: Record<string, string> = {
   'io/layouts': 'errors numbers io/bytes io/tensors |',
   io: 'io/files io/layouts io/pictures io/tensors numbers | io/bytes',
   measure: 'client graph numbers optim runtime errors io/pictures @tensorflow/tfjs-core ml-matrix munkres ssim.js |',
-  models: 'numbers errors @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
+  models:
+    'graph numbers runtime trace errors @bufbuild/protobuf/wire @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/contract': 'errors @tensorflow/tfjs-core | client numbers',
   'attacks/tokens': 'attacks/contract client graph errors | runtime',
   'attacks/labels': 'attacks/contract client graph numbers errors ml-matrix | runtime',
@@ -38,11 +39,11 @@ const table: Record<string, string> = {
   'attacks/tabular':
     'attacks/contract attacks/labels attacks/matching attacks/spear client errors graph measure numbers options @tensorflow/tfjs-core ml-matrix papaparse | attacks/dense',
   'attacks/text':
-    'client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
+    'attacks/contract client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   attacks:
     'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/tokens client errors attacks/tabular |',
   accounting: 'errors numbers |',
-  defences: 'attacks/contract errors numbers accounting | client',
+  defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:
     'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
@@ -66,6 +67,7 @@ const entries = [
   'src/metrics.ts',
   'src/tabular.ts',
   'src/text.ts',
+  'src/models.ts',
   'src/analytic.ts',
   'src/io/index.ts',
   'src/attacks/index.ts',

@@ -57,7 +57,7 @@ def resnet(x, w):
         return F.batch_norm(x, *statistics, w[norm + '/gamma'], w[norm + '/beta'], eps=1e-5)
 
     x = F.relu(convolution(x, 'stem'))
-    blocks = sorted({name.split('_conv')[0] for name in w if name.startswith('stage')})
+    blocks = sorted(name.removesuffix('_conv0/kernel') for name in w if name.endswith('_conv0/kernel'))
     for block in blocks:
         stride = 2 if block + '_shortcut/kernel' in w else 1
         inner = F.relu(convolution(x, block + '_conv0', stride))

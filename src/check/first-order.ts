@@ -1,15 +1,16 @@
 import { Add, getBackend, getGradient } from '@tensorflow/tfjs-core'
+import { isRandom } from '../client/model/dropout'
 import type { TracedGradient } from '../client/model/gradient'
 import type { Model } from '../client/model/model'
+import { isGraphModel } from '../client/model/open-model'
 import type { Data } from '../client/read-data'
 import type { TracedExample } from '../client/trace-example'
 import * as g from '../graph'
 import { normOf } from '../numbers/norms'
 import { evaluate, type Values } from '../runtime/runtime'
 import { knownCauses } from './known-causes'
-import { isRandom } from './random-layers'
 import type { Finding } from './report'
-import { kernelsOf, type Seeds, tfjsGradient } from './tfjs-gradient'
+import { kernelsOf, type Seeds, type TfjsModel, tfjsGradient } from './tfjs-gradient'
 
 /** Largest relative difference of two float32 gradients that is rounding. */
 const ROUNDING = 1e-3
@@ -38,7 +39,20 @@ export async function checkFirstOrder(model: Model, x: Data, example: TracedExam
       { shape: node.shape, values: Float32Array.from(run[traced.gradients.length + i]) },
     ]),
   )
-  const skipped = notComparable(model, seeds, settings.training)
+  if (isGraphModel(model))
+    return {
+      gradients,
+      findings: [
+        {
+          level: 'note',
+          code: 'not-compared',
+          message: 'the model has no tfjs operations, so there is no gradient of tfjs to compare with',
+        },
+      ],
+    }
+  const skipped = readsWeights(traced)
+    ? "the criterion reads the weights itself, so tfjs's gradient of the output alone is not the whole"
+    : notComparable(model, seeds, settings.training)
   if (skipped) return { gradients, findings: [{ level: 'note', code: 'not-compared', message: skipped }] }
   let theirs: Float32Array[]
   try {
@@ -57,8 +71,25 @@ export async function checkFirstOrder(model: Model, x: Data, example: TracedExam
   return { gradients, differences, findings: [await verdict(model, x, traced, differences)] }
 }
 
+/** Whether a criterion that takes the weights reads one otherwise than through the outputs. */
+function readsWeights({ dataLoss, outputs, trainedNodes }: TracedGradient): boolean {
+  // others may read the scores behind a soft-max, which is past the output too
+  if (!outputs.some(({ criterion }) => typeof criterion === 'function' && criterion.length > 2)) return false
+  const ends = new Set<g.Node>(outputs.map(({ node }) => node))
+  const weights = new Set<g.Node>(trainedNodes)
+  const seen = new Set<g.Node>()
+  const stack: g.Node[] = [dataLoss]
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node) || ends.has(node)) continue
+    if (weights.has(node)) return true
+    seen.add(node)
+    stack.push(...node.inputs)
+  }
+  return false
+}
+
 async function verdict(
-  model: Model,
+  model: TfjsModel,
   x: Data,
   { trained }: TracedGradient,
   differences: readonly number[],
@@ -81,7 +112,7 @@ async function verdict(
 }
 
 /** Why the two cannot be compared, if they cannot. */
-function notComparable(model: Model, seeds: Seeds, training: boolean): string | undefined {
+function notComparable(model: TfjsModel, seeds: Seeds, training: boolean): string | undefined {
   if (training && 'layers' in model && isRandom(model))
     return 'layers with dropout or noise draw anew in every forward pass, so tfjs has no one gradient to compare with'
   const saturated = [...seeds].find(([, { values }]) => values.some((v) => Math.abs(v) > LARGEST_SEED))

@@ -41,6 +41,8 @@ export type FindingCode =
   | 'smooth'
   /** Layers with PyTorch's shapes that compute other values than PyTorch's. */
   | 'conventions'
+  /** Layers that draw random numbers in training mode, such as dropout: their masks are unknowns, unless the gradient shows them. */
+  | 'random-layers'
   /** The samples of a batch depend on each other, as under batch statistics. */
   | 'batch-coupling'
   /** Whether the gradient has at least as many numbers as there are unknowns. */

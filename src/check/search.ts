@@ -39,9 +39,11 @@ export async function checkSearch(
   const shared = traced.trained.map(({ shape }, i) => ({ shape, data: gradients[i] }))
   const attack = leakageOptions({ ...options, batchSize, seed, priors: [], known: wholeInputs(x, example) })
   let prepared: AttackObjective
+  let notes: Finding[] = []
   try {
     const own = { ...attack, runtime: settings.runtime }
     const target = await openTarget(model, shared, own)
+    notes = target.notes.map((message) => ({ level: 'warning', code: 'random-layers', message }))
     prepared = await objectiveOf(target, await traceTarget(target, own), own)
   } catch (error) {
     if (!(error instanceof DlgError)) throw error
@@ -61,7 +63,7 @@ export async function checkSearch(
         objective: reachable(prepared.program.outputs).length,
         time: { runtime: executable.runtime, compile, evaluation, attack: EVALUATIONS * evaluation },
         secondOrder,
-        findings: [finding],
+        findings: [finding, ...notes],
       }
     } finally {
       evaluator.dispose()

@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { inOrder, uniqueNames } from '../client/model/each'
-import type { FunctionalModel, Model, NamedFunctionalModel } from '../client/model/model'
+import type { FunctionalModel, GraphModel, Model, NamedFunctionalModel } from '../client/model/model'
 import type { Data } from '../client/read-data'
+
+/** A model whose forward pass tfjs can run. */
+export type TfjsModel = Exclude<Model, GraphModel>
 
 /** ∂L/∂output for each output with a loss, by name. */
 export type Seeds = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>
@@ -11,7 +14,12 @@ export type Seeds = ReadonlyMap<string, { readonly shape: readonly number[]; rea
  * Σ ⟨seed, output⟩ and the penalties of the model's own regularizers, differentiated by tfjs itself on its active backend, for
  * each trained weight in order. With ∂L/∂output as seeds this is ∂L/∂W, whatever the loss.
  */
-export async function tfjsGradient(model: Model, x: Data, seeds: Seeds, training: boolean): Promise<Float32Array[]> {
+export async function tfjsGradient(
+  model: TfjsModel,
+  x: Data,
+  seeds: Seeds,
+  training: boolean,
+): Promise<Float32Array[]> {
   const gradients = tf.tidy(() =>
     'layers' in model ? ofLayers(model, x, seeds, training) : ofFunction(model, x, seeds),
   )
@@ -23,7 +31,7 @@ export async function tfjsGradient(model: Model, x: Data, seeds: Seeds, training
 }
 
 /** The names of the kernels that the forward pass runs. */
-export async function kernelsOf(model: Model, x: Data): Promise<Set<string>> {
+export async function kernelsOf(model: TfjsModel, x: Data): Promise<Set<string>> {
   const { kernelNames } = await tf.profile(() => tf.tidy(() => void outputs(model, x)))
   return new Set(kernelNames)
 }
@@ -47,7 +55,7 @@ function ofLayers(model: LayersModel, x: Data, seeds: Seeds, training: boolean):
 const ofFunction = (model: FunctionalModel | NamedFunctionalModel, x: Data, seeds: Seeds): tf.Tensor[] =>
   gradients(() => weighted(outputs(model, x), seeds), Object.values(model.weights))
 
-function outputs(model: Model, x: Data, training = false): Map<string, tf.Tensor> {
+function outputs(model: TfjsModel, x: Data, training = false): Map<string, tf.Tensor> {
   if ('layers' in model) {
     const given = model.apply(x instanceof tf.Tensor ? x : ordered(x, model.inputNames), { training })
     const names = uniqueNames(model.outputNames)

@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { Leakage } from '../attacks/matching/leakage'
 import { type LeakageOptions, MATCHING } from '../attacks/matching/options'
 import { preprocessingOption, requireChannels, undoPreprocessing } from '../client/preprocessing'
+import { openTarget } from '../client/target'
+import { targetSettings } from '../client/target-options'
 import { DlgError } from '../errors/dlg-error'
 import { type MeasuredBatch, measureSamples } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
+import { certaintyReport, undeterminedWords } from '../report/certainty-words'
 import { checkFolder, writeFiles } from '../report/files'
 import { pictureFile, tensorFile } from '../report/found-files'
 import { FROM_FILES, searchWithProgress } from './attack'
@@ -14,7 +16,7 @@ import type { FileAttack } from './file-attack-options'
 import { inForce } from './flags'
 import { inFlags } from './in-flags'
 import { isPictureList, readOriginals } from './originals'
-import { readModel, tensorsOf } from './read-files'
+import { type FileModel, inputsOf, readModel, tensorsOf } from './read-files'
 import { useBackend } from './runtime'
 import { sharedGradient } from './shared-gradient'
 import { paint, type Terminal, visible } from './terminal'
@@ -35,6 +37,8 @@ export async function attackFile(options: FileAttack, terminal: Terminal): Promi
         : readOriginals(options.original, searched(model, known, options.options))
     if (originals && saysNoChannels(options)) terminal.stderr.write(`dlg: ${STRETCHED}\n`)
     const search = { ...options.options, ...smoothness(model, known, options), known }
+    const { notes } = await openTarget(model, shared, targetSettings(search))
+    for (const note of notes) terminal.stderr.write(`dlg: ${visible(inFlags(note))}\n`)
     leak = (await searchWithProgress(model, shared, search, terminal)).leak
     const [, ...shape] = leak.data.shape
     const { preprocessing, undo } = picturesOf(search)
@@ -54,17 +58,14 @@ export async function attackFile(options: FileAttack, terminal: Terminal): Promi
 }
 
 /** The first input that is searched. */
-function searchedInput({ inputNames, inputs }: LayersModel, known: object) {
+function searchedInput(model: FileModel, known: object) {
+  const inputs = inputsOf(model)
   // where all are known, the attack itself refuses
-  const first = Math.max(
-    0,
-    inputNames.findIndex((name) => !Object.hasOwn(known, name)),
-  )
-  return { name: inputNames[first], shape: inputs[first].shape }
+  return inputs.find(({ name }) => !Object.hasOwn(known, name)) ?? inputs[0]
 }
 
 /** What originals must look like. */
-function searched(model: LayersModel, known: object, options: LeakageOptions) {
+function searched(model: FileModel, known: object, options: LeakageOptions) {
   const { name, shape } = searchedInput(model, known)
   const [, ...sample] = shape as number[]
   const { preprocessing } = picturesOf(options)
@@ -89,7 +90,7 @@ function picturesOf({ preprocessing: given, dataRange = MATCHING.dataRange.defau
 }
 
 /** The weight of the total variation, in colour where there are colours, of the first input that is searched. */
-function smoothness(model: LayersModel, known: object, { tv }: FileAttack): LeakageOptions {
+function smoothness(model: FileModel, known: object, { tv }: FileAttack): LeakageOptions {
   if (tv === undefined) return {}
   const channels = searchedInput(model, known).shape[3]
   return { priors: channels === 3 ? { colorTotalVariation: tv } : { totalVariation: tv } }
@@ -131,11 +132,13 @@ function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: F
     groups: leak.groups,
     scale: leak.scale,
     scaleHint: leak.scaleHint && inFlags(leak.scaleHint),
+    certainty: certaintyReport(leak),
     ...measured,
     ...(samples && { samples }),
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
+    ...(leak.notes.length > 0 && { notes: leak.notes.map(inFlags) }),
     trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,
@@ -162,6 +165,6 @@ function lines(
   const rows = measured?.samples.map(
     ({ psnr, slot }, i) => `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}`,
   )
-  const hint = leak.scaleHint ? [inFlags(leak.scaleHint)] : []
+  const hint = [undeterminedWords(leak), leak.scaleHint && inFlags(leak.scaleHint)].filter((line) => line !== undefined)
   return `${head}${visible([`: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n'))}`
 }

@@ -6,6 +6,7 @@ import { DlgError } from '../errors/dlg-error'
 import { mean } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
 import { lenet } from '../models/lenet'
+import { certaintyReport, undeterminedWords } from '../report/certainty-words'
 import { checkFolder, writeFiles } from '../report/files'
 import { galleryAndFilm, stripAndFilm } from '../report/pictures'
 import { pair, type Sample, type Secret } from '../report/samples'
@@ -36,7 +37,8 @@ export async function attackImages(client: Client, settings: PlayedSettings, ter
   await useBackend(settings.backend)
   const { leak, frames } = await leakOf(client, settings, terminal)
   try {
-    const samples = pair(secrets, leak.data.dataSync() as Float32Array, leak.labels)
+    const marks = leak.certainty?.undetermined.data.dataSync()
+    const samples = pair(secrets, leak.data.dataSync() as Float32Array, leak.labels, marks)
     const end = verdictOf(leak.status, samples)
     const pictures = (client.command === 'batch' ? galleryAndFilm : stripAndFilm)(samples, frames, end.failed)
     const names = [...Object.keys(pictures), 'result.json']
@@ -101,6 +103,7 @@ function reportOf(client: Client, settings: PlayedSettings, leak: Leakage, sampl
       ? { ...all, ssim: mean(samples.map((s) => s.ssim)), samples: measured }
       : measured[0]),
     relativeLoss: leak.relativeLoss,
+    certainty: certaintyReport(leak),
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
@@ -128,7 +131,12 @@ function lines(
   const work = `${leak.evaluations} evaluations in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
   const label = ({ label: { recovered, original } }: Sample) => `label ${recovered} (was ${original})`
   const head = paint(terminal, 'stdout', failed ? 'red' : 'green', word)
-  if (client.command !== 'batch') return `${head}: ${samples[0].psnr.toFixed(1)} dB, ${label(samples[0])}, ${work}`
+  const words = undeterminedWords(leak)
+  const unsure = words === undefined ? [] : [visible(words)]
+  if (client.command !== 'batch')
+    return [`${head}: ${samples[0].psnr.toFixed(1)} dB, ${label(samples[0])}, ${work}`, ...unsure].join('\n')
   const rows = samples.map((s) => `  ${s.psnr.toFixed(1).padStart(5)} dB  ${label(s)}  ${visible(s.source)}`)
-  return [`${head}: ${mean(samples.map((s) => s.psnr)).toFixed(1)} dB on average, ${work}`, ...rows].join('\n')
+  return [`${head}: ${mean(samples.map((s) => s.psnr)).toFixed(1)} dB on average, ${work}`, ...unsure, ...rows].join(
+    '\n',
+  )
 }

@@ -1,11 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { MATCHING } from '../attacks/matching/options'
 import type { OutputTargets } from '../client/target-values'
 import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
 import { OWN_DEFAULTS } from './flags'
-import { tensorsOf } from './read-files'
+import { type FileModel, inputsOf, outputsOf, tensorsOf } from './read-files'
 import type { Checked } from './training'
 
 /** A batch for each input, and targets for each output. */
@@ -27,20 +26,20 @@ interface Source {
  *
  * @throws DlgError `invalid-file` when the file has other inputs
  */
-export function exampleBatch(model: LayersModel, { data, labels, given: options }: Source): Batch {
+export function exampleBatch(model: FileModel, { data, labels, given: options }: Source): Batch {
   const { seed = OWN_DEFAULTS.seed, criterion = MATCHING.criterion.default } = options
   const draw = random(seed)
-  const given = data === undefined ? undefined : inputsOf(model, data)
+  const given = data === undefined ? undefined : inputsInFile(model, data)
   const batchSize = given?.[0].shape[0] ?? options.batchSize ?? MATCHING.batchSize.default
   const [low, high] = options.dataRange ?? MATCHING.dataRange.default
-  const x = model.inputs.map(({ name, shape }, i) => {
+  const x = inputsOf(model).map(({ name, shape }, i) => {
     if (given) return tf.tensor(given[i].data, [...given[i].shape])
     const tokens = tableSize(model, name)
     const value = () => (tokens ? Math.floor(draw.uniform() * tokens) : low + (high - low) * draw.uniform())
     const whole = batchOf(batchSize, shape)
     return tf.tensor(Float32Array.from({ length: tf.util.sizeFromShape(whole) }, value), whole)
   })
-  const y = model.outputs.map(({ shape }, i) =>
+  const y = outputsOf(model).map(({ shape }, i) =>
     i === 0 && labels ? labels : targets(batchOf(batchSize, shape), criterion, draw.uniform),
   )
   return { x, y, drawn: y.filter((t) => t instanceof tf.Tensor) }
@@ -52,7 +51,8 @@ const batchOf = (batchSize: number, [, ...sample]: readonly (number | null)[]): 
   ...sample.map((n) => n ?? 1),
 ]
 
-function inputsOf({ inputNames }: LayersModel, path: string) {
+function inputsInFile(model: FileModel, path: string) {
+  const inputNames = inputsOf(model).map(({ name }) => name)
   const tensors = tensorsOf(path)
   if (inputNames.every((name) => tensors.has(name))) return inputNames.map((name) => tensors.get(name)!)
   if (tensors.size === inputNames.length) return [...tensors.values()]
@@ -72,7 +72,8 @@ function targets(shape: number[], criterion: unknown, uniform: () => number): tf
 }
 
 /** How many rows the embedding has that reads an input, if one does. */
-function tableSize(model: LayersModel, input: string): number | undefined {
+function tableSize(model: FileModel, input: string): number | undefined {
+  if (!('layers' in model)) return undefined
   const reader = model.layers.find(
     (layer) => layer.getClassName() === 'Embedding' && [layer.input].flat().some(({ name }) => name === input),
   )

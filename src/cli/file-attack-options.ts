@@ -49,7 +49,8 @@ export function fileAttack(args: Arguments): FileAttack {
       `'${stray}' is not an option; the files are given with --model and --gradients`,
     )
   const model = args.text('model')
-  if (model === undefined) throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs')
+  if (model === undefined)
+    throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs or an .onnx file')
   const files = gradientFiles(args)
   const { dataRange, ...flags } = readFlags(FROM_FILES, args)
   const preprocessing = preprocessingOf(args, dataRange)

@@ -26,7 +26,10 @@ export interface GradientFiles {
 const LOCAL_TRAINING = without(UPDATE, 'learningRate', 'sign', 'optimizer')
 
 export const GRADIENT_OPTIONS = {
-  model: { value: 'FILE', help: "the client's model.json, a tfjs layers model with its weights at that step" },
+  model: {
+    value: 'FILE',
+    help: "the client's model.json (tfjs layers) or .onnx, with its weights at that step",
+  },
   gradients: {
     value: 'FILE',
     help: 'the shared gradient: safetensors, npy, npz, tfjs, JSON or msgpack; never a pickle (.pt), which could run code',

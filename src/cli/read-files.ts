@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors/dlg-error'
 import {
@@ -12,6 +14,7 @@ import {
 import { isRecord } from '../io/bytes/untrusted'
 import { readBytes } from '../io/files/read-bytes'
 import { parseJson } from '../io/tensors/json-tensors'
+import { modelFromOnnx, type OnnxModel } from '../models/onnx/model-from-onnx'
 
 /** The tensors of a file, where every error names the file. @throws DlgError `invalid-file` */
 export const tensorsOf = (path: string): NamedTensors => withPath(path, () => readTensors(path))
@@ -37,12 +40,39 @@ export function naming(path: string, error: unknown): unknown {
   return new DlgError(error.code, `${path}: ${error.message}`, { cause: error })
 }
 
+/** A model as a file has it. */
+export type FileModel = LayersModel | OnnxModel
+
+/** An input or output of a model, with an open batch axis in front. */
+interface End {
+  readonly name: string
+  readonly shape: readonly (number | null)[]
+}
+
+const ends = (shapes: OnnxModel['inputShape']): End[] =>
+  Object.entries(shapes).map(([name, shape]) => ({ name, shape: [null, ...shape] }))
+
+export const inputsOf = (model: FileModel): End[] =>
+  'layers' in model
+    ? model.inputs.map(({ shape }, i) => ({ name: model.inputNames[i], shape }))
+    : ends(model.inputShape)
+
+export const outputsOf = (model: FileModel): End[] => ('layers' in model ? model.outputs : ends(model.outputShape))
+
+/** Reads an ONNX file, and the weights that PyTorch put into a file beside it. */
+function readOnnxModel(path: string): OnnxModel {
+  const beside = `${path}.data`
+  const externalData = existsSync(beside) ? { [basename(beside)]: readBytes(beside) } : {}
+  return withPath(path, () => modelFromOnnx(readBytes(path), { name: basename(path), externalData }))
+}
+
 /**
- * Loads a layers model from its `model.json`.
+ * Loads a layers model from its `model.json`, or a model from an ONNX file.
  *
- * @throws DlgError `invalid-file` when it is none, or tfjs cannot build it
+ * @throws DlgError `invalid-file` when it is none, or tfjs cannot build it; `untraceable` for an operator that is not supported
  */
-export async function readModel(path: string): Promise<LayersModel> {
+export async function readModel(path: string): Promise<FileModel> {
+  if (path.endsWith('.onnx')) return readOnnxModel(path)
   try {
     const model = await loadLayersModel(modelFromFile(path))
     // a Sequential has no names for its inputs before

@@ -4,9 +4,10 @@ import { DlgError } from '../errors/dlg-error'
 import { coarser, fromPyTorch, type LeftOut, type NamedTensors } from '../io'
 import { conventionDifferences } from '../io/layouts/conventions'
 import { isList } from '../io/layouts/list-layers'
+import type { OnnxModel } from '../models/onnx/model-from-onnx'
 import { byWeight, type TensorsByWeight } from './by-weight'
 import type { GradientFiles } from './gradient-files'
-import { floatsOf, naming, readLayerMap } from './read-files'
+import { type FileModel, floatsOf, naming, readLayerMap } from './read-files'
 
 /** Names in one line. */
 const MOST = 8
@@ -24,7 +25,7 @@ interface Read {
  * @throws DlgError `invalid-file`, `invalid-gradients` naming the file and the tensor
  */
 export function sharedGradient(
-  model: LayersModel,
+  model: FileModel,
   files: GradientFiles,
   report: (line: string) => void,
 ): TensorsByWeight | SharedUpdate {
@@ -51,14 +52,15 @@ export function sharedGradient(
   }
 }
 
-/** The tensors by the model's weights, in tfjs's layout. */
+/** The tensors by the model's weights, in tfjs's layout; a model out of an ONNX file has PyTorch's names and shapes. */
 function inModel(
   { tensors, leftOut }: Read,
-  model: LayersModel,
+  model: FileModel,
   path: string,
   { source, layout, map, ordered, partial }: GradientFiles,
   values: 'gradients' | 'weights',
 ): TensorsByWeight {
+  if (!('layers' in model)) return inOnnx(tensors, model)
   const how = { ordered, partial, frozen: values === 'weights', leftOut }
   if (layout === 'tfjs') return byWeight(tensors, model, path, how)
   const options = map === undefined ? {} : readLayerMap(map)
@@ -73,6 +75,13 @@ function inModel(
   } catch (cause) {
     throw naming(path, cause)
   }
+}
+
+/** By the names of the file, or in the order of the weights where a list has no names. */
+function inOnnx(tensors: NamedTensors, { trainable }: OnnxModel): TensorsByWeight {
+  const names = [...tensors.keys()]
+  const bare = isList(names) && names.length === trainable.length
+  return Object.fromEntries([...tensors.values()].map((tensor, i) => [bare ? trainable[i] : names[i], tensor]))
 }
 
 const isStatistic = (name: string): boolean => /moving_(mean|variance)(_\d+)?$/.test(name)

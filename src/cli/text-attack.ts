@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { rouge } from '../measure/rouge'
 import { type Verdict, verdictOf } from '../measure/verdict'
 import { WORDS } from '../models/bert-shapes'
 import { checkFolder, writeFiles } from '../report/files'
@@ -16,9 +17,10 @@ import { inForce, OWN_DEFAULTS } from './flags'
 import { progress } from './progress'
 import { onnxAdvice, useBackend } from './runtime'
 import { paint, type Terminal, visible } from './terminal'
-import { type Encoder, type EncoderFiles, encoderFromFiles, smallEncoder } from './text-encoder'
+import { type Encoder, type EncoderFiles, encoderFor } from './text-encoder'
 import { TEXT, type TextOptions } from './text-options'
 import { accuracies, percent, type Reading, table } from './text-table'
+import { noteUnknown, unknownIn } from './text-unknown'
 import { version } from './version'
 
 export interface TextSettings {
@@ -41,9 +43,10 @@ export async function attackText(text: string, settings: TextSettings, terminal:
   const { seed = OWN_DEFAULTS.seed, runtime } = settings.options
   checkFolder(out, ['table.txt', 'result.json'])
   await useBackend('cpu')
-  const encoder = await (files ? encoderFromFiles(files, text, head, seed) : smallEncoder(text, head, seed))
+  const encoder = await encoderFor(files, text, head, seed)
   const { model, tokenizer, tokens } = encoder
   try {
+    noteUnknown([tokens], tokenizer, terminal)
     const seen = head === 'mlm' ? maskTokens(tokens, tokenizer.mask, seed) : undefined
     const gradients = await textGradients(model, seen ?? { tokens, label: LABEL }, { runtime })
     const { leak, readings } = await leakOf(encoder, gradients, settings, terminal).finally(() => tf.dispose(gradients))
@@ -107,7 +110,9 @@ function reportOf(text: string, { model, tokenizer, tokens }: Encoder, settings:
     sentence: tokenizer.decode(leak.tokens),
     tokens: leak.tokens,
     original: { sentence: text, tokens },
+    unknown: unknownIn(tokens, tokenizer),
     ...accuracies(leak.tokens, tokens),
+    ...rouge(leak.tokens.slice(1, -1), tokens.slice(1, -1)),
     ...(leak.label !== undefined && { label: { original: LABEL, recovered: leak.label } }),
     relativeLoss: leak.relativeLoss,
     evaluations: leak.evaluations,

@@ -37,8 +37,16 @@ export interface Encoder {
   readonly tokens: number[]
 }
 
+/** The encoder of the files, or else the small one. @throws DlgError naming the file that is missing, damaged, or of another encoder */
+export const encoderFor = async (
+  files: EncoderFiles | undefined,
+  text: string,
+  head: Head,
+  seed: number,
+): Promise<Encoder> => (files ? encoderFromFiles(files, text, head, seed) : smallEncoder(text, head, seed))
+
 /** The small encoder with random weights. */
-export function smallEncoder(text: string, head: Head, seed: number): Encoder {
+function smallEncoder(text: string, head: Head, seed: number): Encoder {
   const vocabulary = wordPieceVocabulary(ENGLISH, VOCABULARY)
   const tokenizer = wordPiece(vocabulary)
   const model = randomBert({ vocabularySize: vocabulary.length, head, seed })
@@ -50,7 +58,7 @@ export function smallEncoder(text: string, head: Head, seed: number): Encoder {
  *
  * @throws DlgError naming the file that is missing, damaged, or of another encoder
  */
-export async function encoderFromFiles(
+async function encoderFromFiles(
   { weights, ...beside }: EncoderFiles,
   text: string,
   head: Head,

@@ -21,5 +21,8 @@ export const TEXT = {
   runtime,
 } as const satisfies Records
 
+/** Those of them that `--attack sequences` reads; the others belong to the search. */
+export const SEQUENCES = { budget, seed: TEXT.seed, runtime } as const satisfies Records
+
 /** What was said of the search; the call decides the rest. */
 export type TextOptions = Given<typeof TEXT>

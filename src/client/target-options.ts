@@ -37,6 +37,11 @@ export interface TargetOptions extends TrainingOptions {
    * else float32.
    */
   precision?: StatedPrecision
+  /**
+   * Variance of the normal noise that the client added to every number it shared, in the units of what was shared. A match up to the
+   * noise is a match, and error bars are those of this noise. Default 0.
+   */
+  noise?: number
 }
 
 /** The options of a target, decided and checked. */
@@ -47,6 +52,7 @@ export interface TargetSettings extends TrainingSettings {
   readonly update: UpdateSettings | undefined
   readonly scale: 'auto' | number
   readonly precision: StatedPrecision | undefined
+  readonly noise: number
   readonly preprocessing: Preprocessing | undefined
 }
 
@@ -105,6 +111,12 @@ export const TARGET = {
     otherwise: 'what the tensors say',
     check: (precision: StatedPrecision, name: string): StatedPrecision => choice(name, precision, PRECISIONS),
     flag: nameFlag<StatedPrecision>(PRECISIONS),
+  },
+  noise: {
+    help: 'variance of the normal noise that the client added to every number it shared',
+    default: 0 as number,
+    check: (variance: number, name: string): number =>
+      number(name, variance, (v) => v >= 0 && v < Infinity, 'a number of at least 0'),
   },
 } as const satisfies OptionRecords<Omit<TargetOptions, keyof TrainingOptions>>
 

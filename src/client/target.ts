@@ -3,6 +3,7 @@ import * as g from '../graph'
 import type { Values } from '../numbers/values'
 import { reference } from '../runtime/reference'
 import { evaluate } from '../runtime/runtime'
+import { type Dropped, readDropped } from './model/dropout'
 import {
   type InputKinds,
   penaltyOf,
@@ -46,6 +47,8 @@ export interface Target extends Shared {
   readonly searched: readonly string[]
   /** How a trace must treat the inputs. */
   readonly kinds: InputKinds
+  /** What must be known before a search, in sentences: random masks that were read, or that nobody knows. */
+  readonly notes: readonly string[]
 }
 
 /** Most numbers that a batch's inputs may have: 256 MB as float32, of which a search holds dozens. */
@@ -72,11 +75,13 @@ export async function openTarget(
   const shared = recogniseShared(given, whole, settings)
   const opened = withoutMissing(whole, shared.tensors, settings.missing)
   const { gradients, weights, rounding, lost } = await shared.read(opened)
+  const { masks, notes } = droppedIn(opened, gradients, settings)
+  const masked = masks.size > 0 ? withoutMissing(whole.withMasks!(masks), shared.tensors, settings.missing) : opened
   const known = await readKnown(settings.known, opened, settings.batchSize)
   const first = opened.inputs.find(({ name }) => !Object.hasOwn(settings.known, name))
   if (settings.preprocessing && first) requireChannels(settings.preprocessing, first.shape, first.name)
   return {
-    ...{ model: opened, whole, settings, gradients, weights, rounding, lost, known },
+    ...{ model: masked, whole, settings, gradients, weights, rounding, lost, known, notes },
     dataGradients: await withoutPenalties(opened, settings, gradients, weights),
     trained: opened.weights.filter((w) => w.trainable),
     searched: opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name)),
@@ -85,6 +90,21 @@ export async function openTarget(
       known: new Set(known.map(({ name }) => name)),
     },
   }
+}
+
+/** The masks of dropout layers that the gradient shows, and what must be said of random layers. */
+function droppedIn(
+  { weights, randomLayers = [] }: OpenModel,
+  gradients: readonly Values[],
+  settings: TargetSettings,
+): Dropped {
+  const trained = weights.filter((w) => w.trainable)
+  const gradientOf = (at: number) => {
+    const values = gradients[trained.indexOf(weights[at])]
+    return values && { values, units: weights[at].shape[1] }
+  }
+  const alone = settings.batchSize === 1 && !unrolls(settings.update)
+  return readDropped(randomLayers, gradientOf, settings.training, alone)
 }
 
 /** The shared gradients less those of the regularizers; as they are where a factor or local steps stand between the two. */

@@ -1,6 +1,8 @@
 import { requireTarget } from '../attacks/contract/attack'
+import type { MatchingOptions } from '../attacks/matching'
 import type { Target } from '../client/target'
 import { hasMethod, invalid, knownNames, number, show } from '../errors/checks'
+import { DlgError } from '../errors/dlg-error'
 import { type Random, random } from '../numbers/random'
 import type { Values } from '../numbers/values'
 
@@ -15,21 +17,38 @@ export interface Defence {
    *
    * @param gradients in the order of the trained weights; they are left as they are
    * @param random every random number of the defence comes from here
+   * @param weights names of the weights, in the same order
+   * @returns one for each, new ones; zeros where a gradient is not shared
    */
-  apply(gradients: readonly Values[], random: Random): readonly Values[]
+  apply(gradients: readonly Values[], random: Random, weights: readonly string[]): readonly Values[]
   /**
    * The target as an attacker sees it who knows of the defence and its parameters, and not of its random numbers: another floor,
    * a factor that must be fitted, or tensors that say nothing.
    */
   adapt(target: Target): Target
+  /**
+   * Options of gradient matching that this attacker takes: a distance, priors, a tolerance.
+   *
+   * @param target what is shared, adapted
+   */
+  matching?(target: Target): DefenceMatching
+  /** Why the defence cannot be applied to what a client would share, in one sentence; undefined where it can. */
+  refuses?(target: Target): string | undefined
 }
+
+/** The options of gradient matching that an attacker changes who knows of a defence. */
+export type DefenceMatching = Pick<
+  MatchingOptions,
+  'distance' | 'priors' | 'priorEasing' | 'tolerance' | 'certainty' | 'preset'
+>
 
 /**
  * The target that a client under a defence leaves behind.
  *
  * @param target what the client would share without a defence
  * @param options `seed` of the defence's random numbers
- * @throws DlgError `invalid-option`, `invalid-data` for what is no target
+ * @throws DlgError `invalid-option`, also where the defence cannot be applied here; `invalid-data` for what is no target;
+ * `invalid-gradients` where the defence leaves nothing but zeros, or does not return the gradients' sizes
  * @returns what is shared, for an attacker who knows of the defence; `adaptive: false` for one who does not
  */
 export function defended(
@@ -38,13 +57,16 @@ export function defended(
   options: { readonly seed: number; readonly adaptive?: boolean },
 ): Target {
   requireTarget(target)
-  if (!hasMethod(defence, 'apply', 'adapt'))
-    throw invalid(`the defence is ${show(defence)}; it must be an object with apply() and adapt()`)
+  requireDefence('the defence', defence)
   knownNames('options', options, ['seed', 'adaptive'])
   const { seed, adaptive = true } = options
   number('seed', seed, Number.isSafeInteger, 'a whole number')
   if (typeof adaptive !== 'boolean') throw invalid(`adaptive is ${show(adaptive)}; it must be true or false`)
-  const gradients = defence.apply(target.gradients, random(seed, 0x6465_66))
+  const refusal = defence.refuses?.(target)
+  if (refusal !== undefined) throw invalid(`the defence '${defence.name}' cannot be applied here: ${refusal}`)
+  const names = target.trained.map(({ name }) => name)
+  const gradients = defence.apply(target.gradients, random(seed, 0x6465_66), names)
+  requireGradients(defence, target, gradients)
   // the part of the regularizers is the same under every defence that adds to the gradient or rounds it
   const penalty = (i: number, k: number): number => target.gradients[i][k] - target.dataGradients[i][k]
   const dataGradients =
@@ -53,4 +75,57 @@ export function defended(
       : gradients.map((values, i) => Float64Array.from(values, (v, k) => v - penalty(i, k)))
   const shared: Target = { ...target, gradients, dataGradients }
   return adaptive ? defence.adapt(shared) : shared
+}
+
+/** @throws DlgError `invalid-option` */
+export function requireDefence(what: string, defence: Defence): void {
+  if (!hasMethod(defence, 'apply', 'adapt'))
+    throw invalid(`${what} is ${show(defence)}; it must be an object with apply() and adapt()`)
+  for (const word of ['name', 'description'] as const)
+    if (typeof defence[word] !== 'string')
+      throw invalid(`${what} has a ${word} of ${show(defence[word])}; it must be a text`)
+  for (const name of ['matching', 'refuses'] as const)
+    if (defence[name] !== undefined && typeof defence[name] !== 'function')
+      throw invalid(`${what} has ${name} ${show(defence[name])}; it must be a function or be left out`)
+}
+
+function requireGradients({ name }: Defence, target: Target, gradients: readonly Values[]): void {
+  const wrong = (what: string): DlgError =>
+    new DlgError(
+      'invalid-gradients',
+      `the defence '${name}' returned ${what}; it must return a Float64Array or Float32Array of its own for each gradient`,
+    )
+  if (!Array.isArray(gradients) || gradients.length !== target.gradients.length)
+    throw wrong(
+      Array.isArray(gradients) ? `${gradients.length} for ${target.gradients.length} gradients` : show(gradients),
+    )
+  for (const [i, values] of gradients.entries()) {
+    if (!(values instanceof Float64Array || values instanceof Float32Array)) throw wrong(`${show(values)} at ${i}`)
+    if (values.length !== target.gradients[i].length)
+      throw wrong(`${values.length} numbers for the ${target.gradients[i].length} of gradient ${i}`)
+  }
+  if (gradients.every((values) => values.every((v: number) => v === 0)))
+    throw new DlgError('invalid-gradients', `the defence '${name}' leaves zeros alone: there is nothing to attack`)
+}
+
+/**
+ * Several defences, one after the other, such as clipping and then noise.
+ *
+ * The attacker adapts to each in order, and takes the last one's word on every option of gradient matching. An attacker who models
+ * all of them at once can be stronger.
+ *
+ * @throws DlgError `invalid-option` for what is no defence
+ */
+export function composed(...defences: readonly Defence[]): Defence {
+  for (const [i, one] of defences.entries()) requireDefence(`defence ${i}`, one)
+  if (defences.length === 0) throw invalid('no defence was given; give one at least')
+  return {
+    name: defences.map(({ name }) => name).join('+'),
+    description: defences.map(({ description }) => description).join(', then '),
+    apply: (gradients, random, weights) =>
+      defences.reduce((shared, defence) => defence.apply(shared, random, weights), gradients),
+    adapt: (target) => defences.reduce((adapted, defence) => defence.adapt(adapted), target),
+    matching: (target) => Object.assign({}, ...defences.map((defence) => defence.matching?.(target))),
+    refuses: (target) => defences.map((defence) => defence.refuses?.(target)).find((reason) => reason !== undefined),
+  }
 }

@@ -20,4 +20,10 @@ export {
   type ReconstructionOptions,
   reconstructionBound,
 } from '../accounting'
-export { type Defence, defended } from './defence'
+export type { Random } from '../numbers/random'
+export { type ClippingOptions, clipping, type DpSgd, type DpSgdOptions, dpSgd } from './clipping'
+export { type QuantisedOptions, type QuantisedType, quantised, signs } from './coarse'
+export { composed, type Defence, type DefenceMatching, defended } from './defence'
+export { gaussianNoise, laplaceNoise, type NoiseSize } from './noise'
+export { type PartOptions, pruning, topK, withheld } from './sparse'
+export { type Utility, utilityOf } from './utility'

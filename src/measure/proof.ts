@@ -1,28 +1,31 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { gradientList, type gradientsOf } from '../client/gradients-of'
+import type { gradientsOf } from '../client/gradients-of'
 import type { Model } from '../client/model/model'
 import { type NamedGradients, type SharedGradients, weightTensors } from '../client/shared/read-gradients'
 import { tensorValues } from '../client/shared/tensor-values'
-import { traceExample } from '../client/trace-example'
+import { type TracedExample, traceExample } from '../client/trace-example'
 import type { TrainingOptions } from '../client/training-options'
 import { invalid, number, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
-import { sameShape } from '../graph'
+import * as g from '../graph'
 import { normOf } from '../numbers/norms'
 import type { Values } from '../numbers/values'
-import { isDetermined } from './determined'
+import { evaluate } from '../runtime/runtime'
+import { flat, gradientCertainty, groupsInOrder } from './certainty/gradient-certainty'
 
 /** Whether what was recovered has the shared gradient. */
 export interface Proof {
   /** ‖g − g*‖ / ‖g*‖ over all shared tensors. */
   readonly residual: number
-  /** Whether the residual is at most the tolerance, and the data are not known to be undetermined. */
-  readonly proven: boolean
   /**
-   * Whether the data are determined by what was shared: none of their numbers, and no combination that was looked at, moves freely.
-   * Undefined where that was not examined: above the tolerance, for inputs of whole numbers, or with `determined: false`.
+   * Whether every number of the data, and every combination of them that was looked at, moves what was shared. False where a part of the
+   * data could be otherwise: behind dead or saturated units, or where more numbers were sought than shared. Undefined where
+   * the residual is above the tolerance, where no input is of floats (token ids do not move by degrees), and with
+   * `determined: false`.
    */
-  readonly determined?: boolean
+  readonly determined?: boolean | undefined
+  /** Whether the residual is at most the tolerance, and `determined` is not false. */
+  readonly proven: boolean
 }
 
 /** Data with their labels or targets, as {@link gradientsOf} takes them. */
@@ -48,10 +51,10 @@ export interface ProofOptions extends TrainingOptions {
 export const TOLERANCE = 1e-4
 
 /**
- * Computes the gradient of what was recovered and compares it with the shared one.
+ * Computes the gradient of what was recovered and compares it with the shared one. Where they agree, it asks how far the gradient
+ * determines the data, with at most 200 evaluations: noise has the gradient of the data as well, where the data do not move it.
  *
- * A proof says that these data explain the gradient, and that no other data near them do. Behind dead or saturated units, any data
- * explain it, and nothing is proven. That there is no second solution far away is not examined.
+ * A proof says that these data explain the gradient, and that no data near them do. It says nothing of other data far away.
  *
  * @param shared by name, where tensors that were not shared are left out; or a list in the order of the trained weights
  * @throws DlgError as {@link gradientsOf}; `invalid-gradients` where the shared ones do not fit; `invalid-option`
@@ -67,31 +70,64 @@ export async function proofOf(
   const { data, labels } = recovered
   const { tolerance, determined: examines = true, ...training } = options
   if (typeof examines !== 'boolean') throw invalid(`determined is ${show(examines)}; it must be true or false`)
-  const found = await gradientList(model, data, labels, training)
+  const example = await traceExample(model, data, labels, training)
+  const { traced, settings, inputs, values, parameters } = example
+  const gradients = await evaluate(settings.runtime, { inputs, outputs: traced.gradients }, parameters, values)
+  const found = traced.trained.map(
+    ({ name, shape }, i) => [name, tf.tensor(Float32Array.from(gradients[i]), [...shape], 'float32')] as const,
+  )
   try {
-    const names = found.map(([name]) => name)
-    const named = byName(shared, names)
-    const proof = await compare(Object.fromEntries(found), named, tolerance)
-    if (!proof.proven || !examines) return proof
-    const determined = await isDetermined(
-      await traceExample(model, data, labels, training),
-      await sharedBy(names, named),
+    const given = byName(
+      shared,
+      found.map(([name]) => name),
     )
-    return determined === undefined ? proof : { ...proof, proven: determined, determined }
+    const agreed = await agreementOf(Object.fromEntries(found), given, tolerance)
+    if (!agreed.agrees) return { residual: agreed.residual, determined: undefined, proven: false }
+    const determined = examines ? await isDetermined(example, agreed.shared) : undefined
+    return { residual: agreed.residual, determined, proven: determined !== false }
   } finally {
     tf.dispose(found.map(([, gradient]) => gradient))
   }
 }
 
-/** Shared gradients by the position of their weight. */
-async function sharedBy(names: readonly string[], shared: NamedGradients): Promise<Map<number, Values>> {
-  const read = Object.entries(shared).map(
-    async ([name, tensor]): Promise<[number, Values]> => [
-      names.indexOf(name),
-      await tensorValues(tensor, `gradient '${name}'`, Float64Array),
-    ],
+/** Whether what was shared determines the data around them; undefined where none of them are floats. */
+async function isDetermined(
+  { traced, settings, data, inputs, values, parameters }: TracedExample,
+  shared: ReadonlyMap<string, Values>,
+): Promise<boolean | undefined> {
+  const moving = data.flatMap(({ dtype }, i) => (dtype === 'float32' ? [i] : []))
+  if (moving.length === 0) return undefined
+  const kept = inputs.flatMap((_, i) => (moving.includes(i) ? [] : [i]))
+  const still = new Map(kept.map((i) => [inputs[i] as g.Node, `still ${i}`] as const))
+  const nodes = new Map([...still].map(([node, name]) => [node, g.parameter(traced.graph, name, node.shape)] as const))
+  const tensors = traced.trained.flatMap(({ name }, i) =>
+    shared.has(name) ? [{ name, node: traced.gradients[i] }] : [],
   )
-  return new Map((await Promise.all(read)).sort(([a], [b]) => a - b))
+  const groups = groupsInOrder(
+    moving.map((i) => ({ name: data[i].name, size: values[i].length, unit: rangeOf(values[i]) })),
+  )
+  const answer = await gradientCertainty({
+    ...{ runtime: settings.runtime, groups },
+    gradients: g.substitute(
+      tensors.map(({ node }) => node),
+      nodes,
+    ),
+    unknowns: moving.map((i) => inputs[i]),
+    parameters: new Map([...parameters, ...kept.map((i) => [`still ${i}`, values[i]] as const)]),
+    shared: tensors.map(({ name }) => shared.get(name)!),
+    point: flat(moving.map((i) => values[i])),
+  })
+  return answer?.certainty.determined
+}
+
+/** The width of the range that numbers lie in; 1 where they are all the same. */
+function rangeOf(values: Values): number {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (let i = 0; i < values.length; i++) {
+    low = Math.min(low, values[i])
+    high = Math.max(high, values[i])
+  }
+  return high > low ? high - low : 1
 }
 
 function byName(given: SharedGradients, names: readonly string[]): NamedGradients {
@@ -102,27 +138,48 @@ function byName(given: SharedGradients, names: readonly string[]): NamedGradient
   return Object.fromEntries(names.map((name, i) => [name, shared[i]]))
 }
 
+/** Whether a gradient that was recomputed is the shared one. */
+export interface Agreement {
+  /** ‖g − g*‖ / ‖g*‖ over all shared tensors. */
+  readonly residual: number
+  /** Whether the residual is at most the tolerance. */
+  readonly agrees: boolean
+  /** What was shared, by name. */
+  readonly shared: ReadonlyMap<string, Values>
+}
+
 /**
- * The proof of a gradient that was recomputed. Tensors that were not shared are left out.
+ * Compares a gradient that was recomputed with the shared one. Tensors that were not shared are left out.
  *
  * @throws DlgError `invalid-gradients` for a shared tensor that is unknown, of another shape, disposed or not finite, and
  * where all of them are zero; `invalid-option`
  */
-export async function compare(found: tf.NamedTensorMap, shared: NamedGradients, tolerance = TOLERANCE): Promise<Proof> {
+export async function agreementOf(
+  found: tf.NamedTensorMap,
+  shared: NamedGradients,
+  tolerance = TOLERANCE,
+): Promise<Agreement> {
   number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
   if (typeof shared !== 'object' || shared === null || shared instanceof tf.Tensor)
     throw new DlgError('invalid-gradients', 'gradients must be a list or a map of tensors')
   const pairs = await Promise.all(
     Object.entries(shared).map(async ([name, tensor]) => {
       const values = await tensorValues(tensor, `gradient '${name}'`, Float64Array)
-      return { values, recomputed: await recomputedOf(found, name, tensor.shape) }
+      return { name, values, recomputed: await recomputedOf(found, name, tensor.shape) }
     }),
   )
   if (pairs.length === 0) throw new DlgError('invalid-gradients', 'no gradient was shared: there is nothing to prove')
   const norm = normOf(pairs.map(({ values }) => values))
   if (norm === 0) throw new DlgError('invalid-gradients', 'every shared gradient is zero: there is nothing to prove')
   const residual = normOf(pairs.map(({ values, recomputed }) => values.map((v, i) => recomputed[i] - v))) / norm
-  return { residual, proven: residual <= tolerance }
+  const read = new Map(pairs.map(({ name, values }) => [name, values] as const))
+  return { residual, agrees: residual <= tolerance, shared: read }
+}
+
+/** The proof of data that do not move by degrees, such as tokens. @throws DlgError as {@link agreementOf} */
+export async function compare(found: tf.NamedTensorMap, shared: NamedGradients, tolerance = TOLERANCE): Promise<Proof> {
+  const { residual, agrees } = await agreementOf(found, shared, tolerance)
+  return { residual, determined: undefined, proven: agrees }
 }
 
 /** The gradient that a shared one is held against. @throws DlgError `invalid-gradients` for a name or a shape that the model does not have */
@@ -132,7 +189,7 @@ export async function recomputedOf(found: tf.NamedTensorMap, name: string, shape
       'invalid-gradients',
       `shared gradient '${name}' is of no trained weight; the model has ${Object.keys(found).join(', ')}`,
     )
-  if (!sameShape(shape, found[name].shape))
+  if (!g.sameShape(shape, found[name].shape))
     throw new DlgError(
       'invalid-gradients',
       `shared gradient '${name}' has shape [${shape.join(', ')}]; the weight has [${found[name].shape.join(', ')}]`,

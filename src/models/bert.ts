@@ -29,13 +29,24 @@ export const activations: Record<BertConfig['activation'], (x: tf.Tensor2D) => t
   relu: (x) => tf.relu(x),
 }
 
-/** softmax(Q Kᵀ / √d) V in every head; every position sees every other. */
-function attention(x: tf.Tensor2D, weights: Weights, name: string, heads: number, tokens: number): tf.Tensor2D {
+/** A score whose exponential is 0. */
+const UNSEEN = -1e9
+
+/** softmax(Q Kᵀ / √d + mask) V in every head; every position sees every other that is not masked. */
+function attention(
+  x: tf.Tensor2D,
+  weights: Weights,
+  name: string,
+  heads: number,
+  tokens: number,
+  mask: tf.Tensor2D | undefined,
+): tf.Tensor2D {
   const [total, hidden] = x.shape
   const size = hidden / heads
   const split = (part: string): tf.Tensor4D =>
     tf.transpose(tf.reshape(dense(x, weights, `${name}.${part}`), [total / tokens, tokens, heads, size]), [0, 2, 1, 3])
-  const scores = tf.mul(tf.matMul(split('query'), split('key'), false, true), 1 / Math.sqrt(size))
+  const all = tf.mul(tf.matMul(split('query'), split('key'), false, true), 1 / Math.sqrt(size))
+  const scores = mask ? tf.add(all, tf.reshape(tf.mul(tf.sub(1, mask), UNSEEN), [total / tokens, 1, 1, tokens])) : all
   const mixed = tf.matMul(tf.softmax(scores), split('value'))
   return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [total, hidden])
 }
@@ -44,9 +55,10 @@ function attention(x: tf.Tensor2D, weights: Weights, name: string, heads: number
  * The encoder of BERT (Devlin et al. 2019) over word embeddings: positions, types and every block, post-norm.
  *
  * @param words what the embedding table gives for each token, [batch, tokens, hidden]
+ * @param mask [batch, tokens], 1 for a token and 0 for padding, which no position sees; default: all are tokens
  * @returns one row per token, [batch · tokens, hidden]
  */
-export function encode(words: tf.Tensor3D, weights: Weights, config: BertConfig): tf.Tensor2D {
+export function encode(words: tf.Tensor3D, weights: Weights, config: BertConfig, mask?: tf.Tensor2D): tf.Tensor2D {
   const [batch, tokens, hidden] = words.shape
   const { heads, epsilon } = config
   const positions = rows(weights['embeddings.position_embeddings.weight'], tokens)
@@ -56,7 +68,7 @@ export function encode(words: tf.Tensor3D, weights: Weights, config: BertConfig)
   for (let i = 0; i < config.layers; i++) {
     const at = `encoder.layer.${i}`
     const mixed = dense(
-      attention(x, weights, `${at}.attention.self`, heads, tokens),
+      attention(x, weights, `${at}.attention.self`, heads, tokens, mask),
       weights,
       `${at}.attention.output.dense`,
     )
@@ -67,7 +79,11 @@ export function encode(words: tf.Tensor3D, weights: Weights, config: BertConfig)
   return x
 }
 
-/** Logits of a head: [batch, classes], or [batch, tokens, vocabulary] of the masked LM. */
+/**
+ * Logits of a head: [batch, classes], or [batch, tokens, vocabulary] of the masked LM.
+ *
+ * @param mask [batch, tokens], 0 for padding, which the mean leaves out
+ */
 export function applyHead(
   head: Head,
   x: tf.Tensor2D,
@@ -75,6 +91,7 @@ export function applyHead(
   weights: Weights,
   table: tf.Tensor,
   config: BertConfig,
+  mask?: tf.Tensor2D,
 ): tf.Tensor {
   const [total, hidden] = x.shape
   const tokens = total / batch
@@ -85,6 +102,10 @@ export function applyHead(
     return tf.reshape(tf.add(logits, weights['cls.predictions.bias']), [batch, tokens, config.vocabularySize])
   }
   const sequence = tf.reshape(x, [batch, tokens, hidden]) as tf.Tensor3D
+  if (head === 'mean' && mask) {
+    const kept = tf.sum(tf.mul(sequence, tf.reshape(mask, [batch, tokens, 1])), 1)
+    return dense(tf.div(kept, tf.sum(mask, 1, true)) as tf.Tensor2D, weights, 'classifier')
+  }
   if (head === 'mean') return dense(tf.mean(sequence, 1), weights, 'classifier')
   const first = tf.reshape(tf.slice(sequence, [0, 0, 0], [batch, 1, hidden]), [batch, hidden]) as tf.Tensor2D
   return dense(tf.tanh(dense(first, weights, 'pooler.dense')), weights, 'classifier')

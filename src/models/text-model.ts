@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import type { FunctionalModel } from '../client/model/model'
+import type { FunctionalModel, NamedFunctionalModel } from '../client/model/model'
 import { requireObject } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { applyHead, encode } from './bert'
@@ -18,6 +18,11 @@ export interface TextModel {
   readonly words: tf.Tensor2D
   /** The model that a client trains: token ids [batch, tokens] in, logits out, all weights trained. */
   overTokens(tokens: number): FunctionalModel
+  /**
+   * The model that a client trains on sentences of different lengths: `ids` and `mask` [batch, tokens] in, the mask 1 for a token and
+   * 0 for padding, logits out. No position sees padding, and the mean of a head leaves it out.
+   */
+  overPadded(tokens: number): NamedFunctionalModel
   /** The model that an attack searches: word embeddings [batch, tokens, hidden] in; the table itself is not among its weights. */
   overEmbeddings(tokens: number): FunctionalModel
   /** Frees the weights. */
@@ -45,8 +50,8 @@ export function bert(config: BertConfig, weights: tf.NamedTensorMap, head: Head 
   }
   const own = Object.fromEntries(shapes.map(([name]) => [name, given[name]]))
   const { [WORDS]: words, ...rest } = own
-  const forward = (embedded: tf.Tensor, w: tf.NamedTensorMap, table: tf.Tensor): tf.Tensor =>
-    applyHead(head, encode(embedded as tf.Tensor3D, w, config), embedded.shape[0], w, table, config)
+  const forward = (embedded: tf.Tensor, w: tf.NamedTensorMap, table: tf.Tensor, mask?: tf.Tensor2D): tf.Tensor =>
+    applyHead(head, encode(embedded as tf.Tensor3D, w, config, mask), embedded.shape[0], w, table, config, mask)
   const requireLength = (tokens: number): void => {
     if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= config.positions))
       throw new DlgError('invalid-data', `${tokens} tokens; the encoder takes 1 to ${config.positions}`)
@@ -64,6 +69,16 @@ export function bert(config: BertConfig, weights: tf.NamedTensorMap, head: Head 
         inputShape: [tokens],
         weights: own,
         apply: (ids, w) => forward(tf.gather(w[WORDS], tf.cast(ids, 'int32')), w, w[WORDS]),
+      }
+    },
+    overPadded(tokens) {
+      requireLength(tokens)
+      return {
+        name: `bert (${head}) with padding`,
+        inputShape: { ids: [tokens], mask: [tokens] },
+        weights: own,
+        apply: ({ ids, mask }, w) =>
+          forward(tf.gather(w[WORDS], tf.cast(ids, 'int32')), w, w[WORDS], mask as tf.Tensor2D),
       }
     },
     overEmbeddings(tokens) {

@@ -3,6 +3,7 @@ import type { Leakage } from '../attacks/matching/leakage'
 import { encodePng, gallery, type Image, writeNpz, writeSafetensors } from '../io'
 import type { PairedSample } from '../measure/samples'
 import type { Files } from './files'
+import { hatchedPixels } from './samples'
 
 /** Pictures of one row of the gallery. */
 const ACROSS = 8
@@ -41,11 +42,12 @@ const isPicture = ([height, width, channels, ...more]: readonly number[]): boole
 
 /**
  * Reconstructions in rows, each row below its originals where there are any; nothing where the data are no pictures.
+ * Pixels that are not determined are hatched.
  *
  * @param undo from what the model sees to what the range is of, in which the originals are given
  */
 export function pictureFile(
-  { data }: Leakage,
+  { data, certainty }: Pick<Leakage, 'data' | 'certainty'>,
   measured: readonly PairedSample[] | undefined,
   range: readonly [number, number],
   failed: boolean,
@@ -56,17 +58,22 @@ export function pictureFile(
   const values = undo(data.dataSync() as Float32Array)
   const size = values.length / samples
   const picture = (v: Float32Array) => pictureOf(v, shape, range)
+  const marks = certainty?.undetermined.data.dataSync()
+  const reconstruction = (slot: number): Image => {
+    const hatched = marks && hatchedPixels(marks, slot, shape[0] * shape[1], shape[2])
+    return { ...picture(values.subarray(slot * size, (slot + 1) * size)), ...(hatched && { hatched }) }
+  }
   const slots = measured?.map(({ slot }) => slot) ?? Array.from({ length: samples }, (_, i) => i)
   const scale = Math.max(1, Math.round(SIDE / Math.max(shape[0], shape[1])))
   const most = Math.max(1, Math.floor(MOST_PIXELS / (shape[0] * shape[1] * scale ** 2)))
-  const found = slots.slice(0, most).map((slot) => picture(values.subarray(slot * size, (slot + 1) * size)))
+  const found = slots.slice(0, most).map(reconstruction)
   const originals = measured?.slice(0, most).map(({ original }) => picture(original))
   const rows: Image[][] = []
   for (let at = 0; at < found.length; at += ACROSS) {
     if (originals) rows.push(originals.slice(at, at + ACROSS))
     rows.push(found.slice(at, at + ACROSS))
   }
-  const captions = failed ? ['failed'] : []
+  const captions = certainty?.determined === false ? ['undetermined'] : failed ? ['failed'] : []
   return { 'gallery.png': encodePng(gallery(rows, { scale, captions })) }
 }
 

@@ -23,8 +23,17 @@ export interface Sample extends Closeness {
   readonly ssim: number
 }
 
-/** Pairs reconstructions with their originals, and measures them as pictures: values outside [0, 1] cannot be seen. */
-export function pair(secrets: readonly Secret[], data: Float32Array, labels: readonly number[]): Sample[] {
+/**
+ * Pairs reconstructions with their originals, and measures them as pictures: values outside [0, 1] cannot be seen.
+ *
+ * @param undetermined marks of the numbers of `data` that what was shared does not determine; their pixels are hatched
+ */
+export function pair(
+  secrets: readonly Secret[],
+  data: Float32Array,
+  labels: readonly number[],
+  undetermined?: ArrayLike<number>,
+): Sample[] {
   const { width } = secrets[0].image
   const seen = clamped(data, width).data
   const { samples } = measureSamples(
@@ -34,7 +43,8 @@ export function pair(secrets: readonly Secret[], data: Float32Array, labels: rea
   )
   return samples.map(({ slot, reconstruction, mse, psnr, ssim, alike, closer }, i) => {
     const { source, image, label } = secrets[i]
-    const picture = { width, height: width, data: reconstruction }
+    const hatched = undetermined && hatchedPixels(undetermined, slot, width * width, 3)
+    const picture = { width, height: width, data: reconstruction, ...(hatched && { hatched }) }
     return {
       ...{ source, original: image, reconstruction: picture, slot, mse, psnr, alike, closer },
       label: { original: label, recovered: labels[slot] },
@@ -42,6 +52,20 @@ export function pair(secrets: readonly Secret[], data: Float32Array, labels: rea
       ssim: ssim ?? Number.NaN,
     }
   })
+}
+
+/** The pixels of one sample in which any channel is marked; undefined where none is. */
+export function hatchedPixels(
+  marks: ArrayLike<number>,
+  slot: number,
+  pixels: number,
+  channels: number,
+): Uint8Array | undefined {
+  const first = slot * pixels * channels
+  const out = Uint8Array.from({ length: pixels }, (_, i) =>
+    Number(Array.from({ length: channels }, (_, c) => marks[first + i * channels + c]).some((mark) => mark !== 0)),
+  )
+  return out.some((mark) => mark !== 0) ? out : undefined
 }
 
 /** A square picture of numbers in HWC order, as far as they can be seen. */

@@ -1,2 +1,5 @@
+export { kernels } from './kernels'
+export { geometryOf } from './kernels/convolution'
+export { averagePool, maxPool } from './kernels/pooling'
 export { applyLayers, hasPenalties, penaltiesOf } from './layers'
 export { type Captured, type Recorder, record } from './recorder'

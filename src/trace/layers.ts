@@ -1,4 +1,4 @@
-import { dispose, type Tensor } from '@tensorflow/tfjs-core'
+import { dispose, mul, type Tensor, tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { Node } from '../graph'
 import type { Recorder } from './recorder'
@@ -29,6 +29,8 @@ function forgetMasks(layer: Layer): void {
  * Runs a LayersModel's forward pass under a recorder, on recorded tensors. While it runs, weights read as the given nodes, writes (moving
  * statistics of a batch norm) go nowhere, and layers announce themselves for error messages; all of it lives on the
  * instances and is taken off again.
+ *
+ * @param masks of dropout layers by name, each number what a feature of the one sample is multiplied by; others draw theirs
  */
 export function applyLayers(
   model: LayersModel,
@@ -36,6 +38,7 @@ export function applyLayers(
   inputs: readonly Tensor[],
   weightNode: (weight: LayersModel['weights'][number]) => Node,
   training: boolean,
+  masks: ReadonlyMap<string, Float32Array> = new Map(),
 ): Node[] {
   const parts = new Set(model.layers.flatMap(within))
   return withNodes(model, recorder, weightNode, (override) => {
@@ -46,6 +49,8 @@ export function applyLayers(
         try {
           const refused = refusal(layer, [x].flat()[0], options?.training === true)
           if (refused) throw recorder.failure(refused)
+          const mask = options?.training === true ? masks.get(layer.name) : undefined
+          if (mask) return masked([x].flat()[0], mask)
           return call.call(layer, x, options)
         } catch (cause) {
           throw recorder.failure(cause as Error)
@@ -62,6 +67,9 @@ export function applyLayers(
     }
   })
 }
+
+/** One sample times the mask of its features. */
+const masked = (x: Tensor, mask: Float32Array): Tensor => mul(x, tensor(mask, x.shape))
 
 /** Whether a model has regularizers, whose penalties tfjs and Keras add to the loss of a step. */
 export const hasPenalties = (model: LayersModel): boolean =>

@@ -15,6 +15,10 @@ type Recorded = tf.Tensor
 
 /** The recorder as code under a trace sees it. */
 export interface Recorder {
+  /** The graph that is recorded into. */
+  readonly graph: Graph
+  /** Numbers as a node: a constant of the graph, or a parameter where they are many. */
+  constantOf(values: ArrayLike<number>, shape: readonly number[]): Node
   /** A tfjs tensor that stands for a node while the trace runs. */
   tensorOf(node: Node, dtype?: tf.DataType): Recorded
   /** The node a tensor stands for. */
@@ -191,6 +195,8 @@ export function record<T>(graph: Graph, captured: Captured, body: (recorder: Rec
     let result: T
     tf.tidy(() => {
       result = body({
+        graph,
+        constantOf: (values, shape) => backend.capture(Float64Array.from(values) as never, shape, 'float32'),
         tensorOf: (node, dtype = 'float32') =>
           engine.makeTensorFromDataId(backend.add(node), [...node.shape], dtype) as Recorded,
         nodeOf: (tensor) => backend.node(tensor),

@@ -28,7 +28,7 @@ describe('an audit by canaries', () => {
     let belowAny = 0
     for (let seed = 0; seed < 100; seed++) {
       const audit = await auditMechanism(gaussian(1), {
-        ...{ dimensions: 1000, norm: C, claim: claimOf(1), canaries: 40, seed },
+        ...{ dimensions: 600, norm: C, claim: claimOf(1), canaries: 30, seed },
       })
       if (!audit.spendsMore) below++
       if (audit.anyMechanism <= audit.claim.epsilon) belowAny++
@@ -39,7 +39,7 @@ describe('an audit by canaries', () => {
   })
 
   const audited = (mechanism: Mechanism, sigma: number, norm = C) =>
-    auditMechanism(mechanism, { dimensions: 4000, norm, claim: claimOf(sigma), seed: 5 })
+    auditMechanism(mechanism, { dimensions: 3000, norm, claim: claimOf(sigma), seed: 5 })
 
   it('is close to the truth, and says so', async () => {
     const audit = await audited(gaussian(1), 1)

@@ -115,6 +115,51 @@ describe('dlg text', () => {
   })
 })
 
+describe('dlg text with several sentences', () => {
+  const BATCH = ['We welcome you.', 'The doctor will call her today.', 'Prices rose.']
+
+  it('gives them all back, from the command line and from a file, with a table', async () => {
+    const { numTensors } = tf.memory()
+    const argv = [...BATCH, '--with-embedding-gradient', '--out', folder.at('out')]
+    const { code, stdout, stderr } = await dlg(['text', ...argv])
+    expect([code, tf.memory().numTensors]).toEqual([0, numTensors])
+    expect(stdout).toMatch(/^converged, exact: 3 of 3 sentences exact in \d+\.\d s\n/)
+    expect(stderr).toContain('candidates')
+    const rows = readFileSync(folder.at('out/table.txt'), 'utf8').trimEnd().split('\n')
+    expect(rows[0].trim()).toBe('exact   token     bag     R-1     R-2     R-L  sentence')
+    expect(rows[2].trim()).toBe('yes   100 %   100 %   100 %   100 %   100 %  the doctor will call her today.')
+    expect(readJson(folder.at('out/result.json'))).toMatchObject({
+      ...{ attack: 'sequences', status: 'exact', exactMatch: 1, rouge1: 1, rougeL: 1 },
+      sentences: BATCH.map((original) => ({ original, exact: true, sentence: original.toLowerCase() })),
+    })
+    writeFileSync(folder.at('batch.txt'), `${BATCH.join('\n\n')}\n`)
+    const again = await dlg(['text', '--file', folder.at('batch.txt'), ...argv.slice(3)])
+    expect(again.code).toBe(0)
+    expect(readFileSync(folder.at('out/table.txt'), 'utf8').trimEnd().split('\n')).toEqual(rows)
+  })
+
+  it('ends at a time limit, and when interrupted, with what it has', async () => {
+    const limited = await dlg(['text', ...BATCH, '--time-limit', '0.001s', '--out', folder.at('out')])
+    expect([limited.code, limited.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^FAILED \(budget\), best so far: 0 of 3/),
+    ])
+    const controller = new AbortController()
+    const stderr = { write: (text: string) => text.includes('candidates') && controller.abort() }
+    let stdout = ''
+    const code = await run(['text', ...BATCH, '--out', folder.at('out')], {
+      stdout: { write: (text) => (stdout += text) },
+      ...{ stderr, env: {}, signal: controller.signal },
+    })
+    expect([code, stdout]).toEqual([130, expect.stringMatching(/^interrupted, NOT converged, best so far: 0 of 3/)])
+  })
+
+  it('marks what the vocabulary lacks', async () => {
+    const { stderr } = await dlg(['text', 'We 漢 you.', 'Prices 字 rose.', '--out', folder.at('out')])
+    expect(stderr).toContain('2 words have characters that the vocabulary lacks; the model sees [UNK]')
+  })
+})
+
 const SIZES = { hidden: 24, heads: 2, layers: 1, intermediate: 32, positions: 12 }
 
 /** A tokenizer as a Hugging Face file, over the words of a text. */
@@ -201,8 +246,12 @@ describe('dlg text with an encoder from files', () => {
 describe('wrong input is one line and exit code 2, and leaves nothing', () => {
   const given = [SENTENCE, '--weights', '@model.safetensors']
   it.each<[string[], string]>([
-    [[], '0 texts given; dlg text takes one'],
-    [['We', 'invite', 'you'], '3 texts given; dlg text takes one, in quotes'],
+    [[], '0 texts given; dlg text takes a sentence, in quotes'],
+    [['We', 'invite', '--attack', 'search'], '2 texts given; --attack search takes one, in quotes'],
+    [['We', 'invite', '--head', 'mlm'], '--head mlm has no classes'],
+    [['--file', '@none.txt'], 'none.txt: no such file'],
+    [['We', '--file', '@config.json'], '--file has the sentences; give none beside it'],
+    [[SENTENCE, '--attack', 'guess'], "--attack is 'guess'; it must be search or sequences"],
     [[''], 'the text is empty; give a sentence'],
     [[' \n\t'], 'the text is empty; give a sentence'],
     [['\u200b'], 'the text has no token; give a sentence'],

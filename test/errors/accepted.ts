@@ -34,7 +34,7 @@ export const accepted: {
     strongWolfe: { 0: OPTIONS },
     tokenCrossEntropy: { 0: OPTIONS },
     totalVariation: { 0: ['1e9'] },
-    undoPreprocessing: { 1: ['{}', 'an object without a prototype'] },
+    undoPreprocessing: { 0: ['[]'], 1: ['{}', 'an object without a prototype'] },
   },
   'dlg-ts graph': {
     surround: { 0: ['a node of another graph'], 3: ['NaN', '-1', '1e9'] },
@@ -92,6 +92,7 @@ export const accepted: {
     spear: { 2: OPTIONS },
     exactData: { 2: OPTIONS },
     exactPatches: { 2: OPTIONS },
+    embeddingGroups: { 1: ['undefined'] },
     exactSequences: { 2: OPTIONS },
     firstDense: { 1: OPTIONS },
     gradientRanks: { 0: ['{}', 'an object without a prototype'], 1: OPTIONS },
@@ -110,8 +111,12 @@ export const accepted: {
     measureSamples: { 2: OPTIONS },
     mse: { 0: ['[NaN]'], 1: ['[NaN]'] },
     pairSamples: { 2: OPTIONS },
+    rouge: { 0: ['[]'], 1: ['[]'] },
     psnr: { 0: ['[NaN]'], 1: ['[NaN]'] },
     verdictOf: { 1: ['undefined'] },
+  },
+  'dlg-ts/models': {
+    modelFromOnnx: { 1: OPTIONS },
   },
   'dlg-ts/tabular': {
     deepLeakageFromTable: { 3: OPTIONS },
@@ -130,6 +135,7 @@ export const accepted: {
     randomHead: { 2: OPTIONS },
     spanTokens: { 3: ['undefined'] },
     tag: { 0: ['undefined', '1e9'] },
+    classGradients: { 3: OPTIONS },
     textGradients: { 2: OPTIONS },
     tiedTokenSet: { 2: ['1e9'] },
     tokenAccuracy: { 0: ['[]'], 1: ['[]'] },
@@ -161,6 +167,9 @@ export const accepted: {
   },
   'dlg-ts/onnx-web': {
     onnxWeb: { 0: OPTIONS },
+  },
+  'dlg-ts/defences': {
+    quantised: { 1: OPTIONS },
   },
   'dlg-ts/attacks': {
     attack: { 2: ['undefined', ...OBJECTS], 3: OPTIONS },

@@ -8,10 +8,12 @@ import * as defences from '../../src/defences'
 import * as main from '../../src/index'
 import * as io from '../../src/io/index'
 import * as metrics from '../../src/metrics'
+import * as models from '../../src/models'
 import * as web from '../../src/runtime/onnx/web'
 import * as tabular from '../../src/tabular'
 import * as text from '../../src/text'
 import { functionalNet, sample } from '../attacks/matching/tiny'
+import { writeOnnx } from '../models/onnx/write-onnx'
 
 /** Everything that a user can import, by entry. `graph` is a namespace of the first. */
 export const entries = {
@@ -23,6 +25,7 @@ export const entries = {
   'dlg-ts/metrics': metrics,
   'dlg-ts/tabular': tabular,
   'dlg-ts/text': text,
+  'dlg-ts/models': models,
   'dlg-ts/io': io,
   'dlg-ts/onnx-web': web,
 } as const
@@ -67,6 +70,12 @@ const decoder = text.randomGpt(sizes)
 const sentence = { tokens: [1, 5, 7, 2], label: 1 }
 const textShared = await text.textGradients(encoder, sentence, { runtime: 'reference' })
 const decoderShared = await text.nextTokenGradients(decoder, [[1, 5, 7, 2]], { runtime: 'reference' })
+const onnxFile = writeOnnx({
+  nodes: [{ op: 'Gemm', inputs: ['x', 'w'], outputs: ['y'] }],
+  initializers: { w: { dims: [3, 2], values: [1, 2, 3, 4, 5, 6] } },
+  inputs: { x: ['batch', 3] },
+  outputs: ['y'],
+})
 const table = { data: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), width: 8 }
 const vocabulary = text.wordPieceVocabulary('a man saw a cat', 40)
 const tokenizer = text.wordPiece(vocabulary)
@@ -225,6 +234,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     denseRows: () => [dense, { weight: dense.weight.slice(), bias: dense.bias.slice() }, { budget: { draws: 10 } }],
     exactData: () => [model, shared, { runtime: 'reference' }],
     exactPatches: () => [model, shared, { runtime: 'reference' }],
+    embeddingGroups: () => [table, 1e-4],
     exactSequences: () => [text.transformerOf(decoder), decoderShared, {}],
     firstDense: () => [model, {}],
     gradientRanks: () => [shared, {}],
@@ -250,23 +260,40 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
       (canaries: readonly Float64Array[]) => canaries[0],
       { dimensions: 100, norm: 1, claim: { epsilon: 1, delta: 1e-5 }, canaries: 20, confidence: 0.9, seed: 1 },
     ],
+    clipping: () => [{ norm: 1, per: 'tensor' }],
+    composed: () => [sharing, sharing],
     defended: () => [target, sharing, { seed: 1 }],
+    dpSgd: () => [
+      { clip: 1, noiseMultiplier: 1, sampleRate: 0.1, examples: [[Float64Array.of(1)], [Float64Array.of(2)]] },
+    ],
     epsilonOf: () => [
       { noiseMultiplier: 2, sampleRate: 0.1, steps: 3 },
       { delta: 1e-5, accountant: 'rdp' },
     ],
+    gaussianNoise: () => [{ std: 0.1 }],
+    laplaceNoise: () => [{ relative: 0.1 }],
     noiseMultiplierFor: () => [{ epsilon: 3, delta: 1e-5, accountant: 'rdp', sampleRate: 0.1, steps: 3 }],
+    pruning: () => [{ part: 0.5, per: 'all' }],
+    quantised: () => ['int8', { rounding: 'stochastic' }],
     reconstructionBound: () => [{ noiseMultiplier: 1, norm: 3, looks: 2, range: 1 }],
+    signs: () => [],
+    topK: () => [{ part: 0.5 }],
+    utilityOf: () => [[Float64Array.of(1, 2)], [Float64Array.of(1, 3)]],
+    withheld: () => [['w']],
   },
   'dlg-ts/metrics': {
     baselines: () => [[1, 2], {}],
     meanSquaredError: () => [[1], [2]],
     measureSamples: () => [[[1, 2]], [1, 2], {}],
     mse: () => [[1], [2]],
+    rouge: () => [[1], [1]],
     pairSamples: () => [[[1, 2]], [1, 2], {}],
     psnr: () => [[1], [2]],
     ssim: () => [image, image],
     verdictOf: () => ['converged', [{ alike: true }]],
+  },
+  'dlg-ts/models': {
+    modelFromOnnx: () => [onnxFile, {}],
   },
   'dlg-ts/tabular': {
     decodeTable: () => [schema, new Float32Array(8)],
@@ -285,6 +312,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     balanced: none,
     bert: () => [encoder.config, { ...encoder.weights }, 'mean'],
     deepLeakageFromText: () => [encoder, textShared, quick],
+    classGradients: () => [encoder, [[1, 5, 2]], [0], { runtime: 'reference' }],
     encodeFor: () => [{ config: { ...encoder.config, vocabularySize: vocabulary.length } }, tokenizer, 'a man'],
     gpt: () => [decoder.config, { ...decoder.weights }],
     maskTokens: () => [[1, 5, 7, 2], 3, 1, 0.15],

@@ -39,6 +39,7 @@ function problem(
         ),
       }
     },
+    reach: async (x) => Float64Array.from(value(x), (v) => Math.fround(v) / Math.sqrt(unit)),
     point,
     groups: [{ name: 'x', start: 0, size: point.length, unit: 1 }],
     floor: 1e-12,

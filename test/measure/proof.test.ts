@@ -3,7 +3,7 @@ import { initializers, layers, sequential } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DlgError, type FunctionalModel, gradientsOf, type Model, type SharedGradients } from '../../src'
 import { proofOf } from '../../src/analytic'
-import { denseNet, numbers, plain, sample } from '../attacks/matching/tiny'
+import { denseNet, numbers, plain, sample, withUniformWeights } from '../attacks/matching/tiny'
 
 type Shared = ReturnType<typeof plain>
 
@@ -37,7 +37,7 @@ describe('a proof', () => {
   it('holds for all gradients, for some, and for a list', async () => {
     const alone = { [kernel]: shared[kernel] }
     for (const given of [shared, alone, Object.values(shared)])
-      expect(await proof(given)).toEqual({ residual: 0, proven: true, determined: true })
+      expect(await proof(given)).toEqual({ residual: 0, determined: true, proven: true })
   })
 
   it.each([1e200, 1e-200])('at a scale of %s is refused by its residual, not by its squares', async (scale) => {
@@ -67,6 +67,66 @@ describe('a proof', () => {
       ),
     ).toMatchObject({ proven: true })
     tf.dispose(weights)
+  })
+})
+
+/** A sigmoid or ReLU network on 6×6 images whose first units are all shifted by a bias. */
+const shifted = (bias: number, activation: 'sigmoid' | 'relu') => {
+  const net = withUniformWeights(
+    sequential({
+      layers: [
+        layers.conv2d({ inputShape: [6, 6, 1], filters: 4, kernelSize: 3, activation }),
+        layers.flatten(),
+        layers.dense({ units: 4 }),
+      ],
+    }),
+  )
+  const [kernel, first, ...rest] = net.getWeights()
+  const filled = tf.fill(first.shape, bias)
+  net.setWeights([kernel, filled, ...rest])
+  filled.dispose()
+  return net
+}
+
+describe('noise', () => {
+  it.each([
+    ['saturated by 8', 8, 'sigmoid'],
+    ['saturated by 15', 15, 'sigmoid'],
+    ['saturated by 30', 30, 'sigmoid'],
+    ['dead', -50, 'relu'],
+  ] as const)('is never proven behind units that are %s', async (_, bias, activation) => {
+    const net = shifted(bias, activation)
+    const [x, noise] = [sample([1, 6, 6, 1]), sample([1, 6, 6, 1], 7)]
+    const gradients = plain(await gradientsOf(net, x, [2]))
+    const { residual, proven, determined } = await proofOf(net, { data: noise, labels: [2] }, gradients, {
+      tolerance: 1e-2,
+    })
+    expect(residual).toBeLessThan(1e-2)
+    expect({ proven, determined }).toEqual({ proven: false, determined: false })
+    tf.dispose([x, noise])
+    net.dispose()
+  })
+
+  it('is not needed: data that the gradient determines are proven, and a part that it does not read is not', async () => {
+    for (const [size, strides, determined] of [
+      [6, 1, true],
+      [10, 2, false],
+    ] as const) {
+      const net = withUniformWeights(
+        sequential({
+          layers: [
+            layers.conv2d({ inputShape: [size, size, 1], filters: 4, kernelSize: 3, strides, activation: 'sigmoid' }),
+            layers.flatten(),
+            layers.dense({ units: 4 }),
+          ],
+        }),
+      )
+      const x = sample([1, size, size, 1])
+      const gradients = plain(await gradientsOf(net, x, [2]))
+      expect(await proofOf(net, { data: x, labels: [2] }, gradients)).toMatchObject({ determined, proven: determined })
+      x.dispose()
+      net.dispose()
+    }
   })
 })
 

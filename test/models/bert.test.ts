@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { encoderShapes, headShapes } from '../../src/models/bert-shapes'
-import { type BertConfig, bert, type Head, parseBertConfig, randomBert, textGradients } from '../../src/text'
+import {
+  type BertConfig,
+  bert,
+  classGradients,
+  type Head,
+  parseBertConfig,
+  randomBert,
+  textGradients,
+} from '../../src/text'
 import { relativeError, uniform } from '../oracle'
 import { leavesNoTensors } from '../tensors'
 
@@ -134,5 +142,40 @@ describe('config.json', () => {
   ])('%s is refused', (json, message) => {
     expect(() => parseBertConfig(json)).toThrow(expect.objectContaining({ code: 'invalid-file' }))
     expect(() => parseBertConfig(json)).toThrow(message)
+  })
+})
+
+describe('padding', () => {
+  it.each(['mean', 'first'] as const)(
+    'changes nothing for the %s head: a batch is the mean of its sentences',
+    async (head) => {
+      const model = bert(config, weights(head), head)
+      const sentences = [
+        [2, 5, 7, 5, 3],
+        [2, 9, 3],
+        [2, 6, 4, 3],
+      ]
+      const labels = [0, 2, 1]
+      const batch = await classGradients(model, sentences, labels, { runtime: 'reference' })
+      const alone: tf.NamedTensorMap[] = []
+      for (const [i, tokens] of sentences.entries())
+        alone.push(await textGradients(model, { tokens, label: labels[i] }, { runtime: 'reference' }))
+      for (const [name, gradient] of Object.entries(batch)) {
+        const mean = tf.tidy(() => tf.div(tf.addN(alone.map((own) => own[name])), 3).dataSync())
+        expect(relativeError(gradient.dataSync(), mean)).toBeLessThan(1e-5)
+      }
+      tf.dispose([batch, alone])
+      model.dispose()
+    },
+  )
+
+  it('is refused where it has no meaning', async () => {
+    const [masked, mean] = [bert(config, weights('mlm'), 'mlm'), bert(config, weights('mean'), 'mean')]
+    await expect(classGradients(masked, [[2, 3]], [0])).rejects.toThrow("the head 'mlm' has no classes")
+    await expect(classGradients(mean, [], [])).rejects.toThrow('there is no sentence')
+    await expect(classGradients(mean, [[2, 99]], [0])).rejects.toThrow('token 99 is not in the vocabulary of 11')
+    await expect(classGradients(mean, [[2, 3], []], [0, 1])).rejects.toThrow('sentence 1 has 0 tokens')
+    await expect(classGradients(mean, [[2, 3]], [0, 1])).rejects.toThrow('2 labels for 1 sentences')
+    for (const model of [masked, mean]) model.dispose()
   })
 })

@@ -31,6 +31,7 @@ interface Search {
  *
  * @param places candidates of every position
  * @param expected sequences there are said to be: a hint where to begin, no more
+ * @param tokenOf the token of a candidate
  * @param keep told of every sequence that is found
  * @param enough asked, when the likely sequences are found, whether they explain everything
  */
@@ -38,34 +39,126 @@ export async function encoderSequences(
   places: readonly (readonly number[])[],
   second: SecondInputs,
   expected: number | undefined,
+  tokenOf: (candidate: number) => number,
   keep: (found: readonly (readonly number[])[]) => void,
   enough: (found: readonly (readonly number[])[]) => Promise<boolean>,
 ): Promise<number[][]> {
   if (places.some((candidates) => candidates.length === 0)) return []
-  const size = typical(places.map((candidates) => candidates.length))
+  const found: number[][] = []
+  const from = random(0, 0x656e63)
+  let asked = 0
+  let proven = false
+  /** Asks for a proof where something was found since the last one. */
+  const isProven = async (noisy: boolean): Promise<boolean> => {
+    if (proven || found.length === asked) return proven
+    asked = found.length
+    proven = await enough(noisy ? await likeliest(places, second, found) : found)
+    return proven
+  }
   const noisy = await second.isNoisy([places.map(([candidate]) => candidate)], 0)
-  const search: Search = { places, second, noisy, from: random(0, 0x656e63), found: [], size }
   if (noisy && (await isHidden(places, second))) return []
-  const tried = async (start: readonly number[], at: number): Promise<boolean> => {
+  const likely = await withoutStrangers(places, second, from)
+  const same = likely.every((candidates, p) => candidates.length === places[p].length)
+  for (const own of same ? [places] : [likely, places]) {
+    const whole: Search = { places: own, second, noisy, from, found, size: 0 }
+    if (await everyLength(whole, expected, tokenOf, keep, () => isProven(noisy))) return found
+  }
+  return noisy ? likeliest(places, second, found) : found
+}
+
+/** Looks for sentences of every length among the candidates. @returns whether a proof ended it */
+async function everyLength(
+  { places, ...common }: Search,
+  expected: number | undefined,
+  tokenOf: (candidate: number) => number,
+  keep: (found: readonly (readonly number[])[]) => void,
+  isProven: () => Promise<boolean>,
+): Promise<boolean> {
+  const { found, second } = common
+  const searches = lengthsOf(places, tokenOf).map((own): Search & { failed: Set<number> } => ({
+    ...{ ...common, places: own, size: typical(own.map((candidates) => candidates.length)) },
+    failed: new Set(),
+  }))
+  const tried = async (start: readonly number[], at: number, search: Search): Promise<boolean> => {
     const right = await tryFrom(start, at, search)
-    if (right) keep(search.found)
+    if (right) keep(found)
     return right
   }
-  for (const likely of new Set([size, expected ?? size]))
-    for (const start of await likelySequences(places, second, likely)) await tried(start, 0)
-  const failed = new Set<number>()
-  let asked = 0
-  while (true) {
-    const anchor = mostOpen(search, failed)
-    if (!anchor) break
-    // candidates that are left may be strangers: what is found may be all there is
-    if (search.found.length >= size && search.found.length > asked) {
-      if (await enough(noisy ? await likeliest(search) : search.found)) break
-      asked = search.found.length
+  for (const search of searches)
+    for (const size of new Set([search.size, expected ?? search.size]))
+      for (const start of await likelySequences(search.places, second, size)) await tried(start, 0, search)
+  // first what ends a sentence of each length, which belongs to that length alone
+  if (searches.length > 1) {
+    if (found.length > 0 && (await isProven())) return true
+    for (const search of searches) {
+      const last = search.places.length - 1
+      for (const candidate of search.places[last]) while (await throughCandidate(last, candidate, search, tried));
     }
-    if (!(await throughCandidate(anchor.at, anchor.candidate, search, tried))) failed.add(anchor.candidate)
   }
-  return noisy ? likeliest(search) : search.found
+  for (const search of searches)
+    while (true) {
+      const anchor = mostOpen(search, search.failed)
+      if (!anchor) break
+      // candidates that are left may be strangers: what is found may be all there is
+      if ((found.length >= search.size || searches.length > 1) && (await isProven())) return true
+      if (!(await throughCandidate(anchor.at, anchor.candidate, search, tried))) search.failed.add(anchor.candidate)
+    }
+  return false
+}
+
+/** Contexts in which a candidate is looked at. */
+const CONTEXTS = 8
+
+/** A stranger lies this many times as far from the second span as most candidates, whatever stands around it. */
+const STRANGE = 1.7
+
+/**
+ * Candidates without strangers. A token that stands at two positions, such as the end of sentences of two lengths, lets the first
+ * span hold every token of one of them at the other: LN(E_v + P_q) is a combination of the inputs (v, p), (w, p), (w, q). In the second
+ * block these are not inputs, because a block is no linear map, and they lie far outside in any context. A right candidate in a wrong
+ * context is only as far off as attention reaches.
+ */
+async function withoutStrangers(
+  places: readonly (readonly number[])[],
+  { distances }: SecondInputs,
+  from: Random,
+): Promise<(readonly number[])[]> {
+  const drawn = (all: readonly number[]): number => all[Math.floor(from.uniform() * all.length)]
+  const typicals: number[][] = []
+  for (const [at, candidates] of places.entries()) {
+    const trials = candidates.flatMap((candidate) =>
+      Array.from({ length: CONTEXTS }, () => places.map((all, p) => (p === at ? candidate : drawn(all)))),
+    )
+    const far = await distances(trials, at)
+    typicals.push(candidates.map((_, i) => middle(far.slice(i * CONTEXTS, (i + 1) * CONTEXTS))))
+  }
+  const most = STRANGE * middle(typicals.map((list) => Math.min(...list)))
+  return places.map((candidates, p) => {
+    const near = candidates.filter((_, i) => typicals[p][i] <= most)
+    return near.length > 0 ? near : candidates
+  })
+}
+
+function middle(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]
+}
+
+/**
+ * Candidates of sentences of every length that may occur: the whole length, and those after which a token stands that ends the
+ * longest; where there is no such token, those after which fewer sentences go on.
+ */
+function lengthsOf(
+  places: readonly (readonly number[])[],
+  tokenOf: (candidate: number) => number,
+): (readonly (readonly number[])[])[] {
+  const whole = places.length - 1
+  const last = new Set(places[whole].map(tokenOf))
+  const inner = [...places.keys()].slice(1, whole).reverse()
+  const ends = inner.map((at) => ({ at, candidates: places[at].filter((candidate) => last.has(tokenOf(candidate))) }))
+  const marked = ends.filter(({ candidates }) => candidates.length > 0)
+  if (marked.length > 0) return [places, ...marked.map(({ at, candidates }) => [...places.slice(0, at), candidates])]
+  const shorter = inner.filter((at) => places[at + 1].length < places[at].length)
+  return [places, ...shorter.map((at) => places.slice(0, at + 1))]
 }
 
 /** Whether noise hides which tokens belong together: it moves the second input further than an exchanged token does. */
@@ -82,8 +175,13 @@ async function isHidden(places: readonly (readonly number[])[], { offsets }: Sec
 }
 
 /** Of the sequences found, the closest to the span that have little in common. */
-async function likeliest({ places, second, found }: Search): Promise<number[][]> {
-  const scores = found.length > 0 ? await atAllPlaces(found, second) : []
+async function likeliest(
+  places: readonly (readonly number[])[],
+  second: SecondInputs,
+  found: readonly number[][],
+): Promise<number[][]> {
+  const scores: number[] = []
+  for (const sequence of found) scores.push((await atAllPlaces([sequence], second))[0] / sequence.length)
   return unlike(found, scores, places)
 }
 
@@ -113,7 +211,7 @@ async function throughCandidate(
   at: number,
   candidate: number,
   search: Search,
-  tried: (start: readonly number[], at: number) => Promise<boolean>,
+  tried: (start: readonly number[], at: number, search: Search) => Promise<boolean>,
 ): Promise<boolean> {
   for (let attempt = 0; attempt < (search.noisy ? ATTEMPTS.noisy : ATTEMPTS.clean); attempt++) {
     const start = search.places.map((all, p) => {
@@ -121,7 +219,7 @@ async function throughCandidate(
       const likely = open(search, p).length > 0 ? open(search, p) : all
       return p === at ? candidate : likely[Math.floor(search.from.uniform() * likely.length)]
     })
-    if (await tried(start, at)) return true
+    if (await tried(start, at, search)) return true
   }
   return false
 }

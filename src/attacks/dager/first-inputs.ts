@@ -50,11 +50,21 @@ export function spanTokens(
   tokens: number,
   allowed?: readonly number[],
 ): DecodedToken[] {
+  return atOnce(spanTokenSteps(inputs, gradients, tokens, allowed))
+}
+
+/** Like {@link spanTokens}, in small parts. */
+export function* spanTokenSteps(
+  inputs: FirstInputs,
+  gradients: readonly Values[],
+  tokens: number,
+  allowed?: readonly number[],
+): Steps<DecodedToken[]> {
   checkInputs(inputs, gradients, tokens, allowed)
   const { width } = inputs.words
-  const spectrum = atOnce(noisySpectrum(gradients, width))
+  const spectrum = yield* noisySpectrum(gradients, width)
   const [rank = width - 1] = ranksOf(spectrum, 1).likely
-  return [...atOnce(scan(inputs, spanOf(spectrum, rank), tokens, allowed))].map(({ ids, residuals }) => {
+  return (yield* scan(inputs, spanOf(spectrum, rank), tokens, allowed)).map(({ ids, residuals }) => {
     let [best, residual, runnerUp] = [ids[0], Infinity, Infinity]
     residuals.forEach((r, i) => {
       if (r < residual) [best, residual, runnerUp] = [ids[i], r, residual]

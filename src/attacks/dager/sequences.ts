@@ -250,10 +250,17 @@ async function combine(
     const told = (found: readonly (readonly number[])[]) => keep(tokens(found))
     if (transformer.causal) return tokens(await decoderSequences(places, second, told))
     let proven = false
-    const found = await encoderSequences(places, second, batchSize, told, async (some) => {
-      proven = await prove(tokens(some))
-      return proven
-    })
+    const found = await encoderSequences(
+      places,
+      second,
+      batchSize,
+      (i) => list[i].token,
+      told,
+      async (some) => {
+        proven = await prove(tokens(some))
+        return proven
+      },
+    )
     return proven ? 'proven' : tokens(found)
   } finally {
     block.dispose()

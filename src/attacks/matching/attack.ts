@@ -31,9 +31,9 @@ export interface Attack extends Objective {
 
 /** Compiles the objective and binds it: from here on only numbers move. @throws DlgError `runtime` */
 export async function compileAttack(objective: AttackObjective, settings: DecidedSettings): Promise<Attack> {
-  const { program, smoothed, parameters, lasting, point, start, unit, priorWeight, rounding } = objective
+  const { program, smoothed, parameters, lasting, point, start, unit, priorWeight, rounding, noise } = objective
   const samples = settings.batchUpdate === 'one-by-one' ? samplesOf(point.sizes, settings.batchSize) : undefined
-  const layout: PointLayout = { sizes: point.sizes, unit, priorWeight, rounding, samples }
+  const layout: PointLayout = { sizes: point.sizes, unit, priorWeight, rounding, noise, samples }
   const held: { dispose(): void }[] = []
   const bound = async (wanted: Program): Promise<{ executable: Executable; evaluator: Evaluator }> => {
     const executable = await settings.runtime.compile(wanted)

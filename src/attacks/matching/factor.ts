@@ -1,10 +1,12 @@
+import { flat, partsOf } from '../../measure/certainty/gradient-certainty'
 import { fittedFactor, timesFactor } from '../../measure/certainty/shared-residual'
 import { normOf } from '../../numbers/norms'
 import { evaluate, type Values } from '../../runtime/runtime'
 import type { Attack } from './attack'
-import { flat, partsOf, type Unconstrained, unconstrainedAt } from './certainty'
+import { type Unconstrained, unconstrainedAt } from './certainty'
 import type { Settings } from './options'
 import type { TargetReading } from './point'
+import { near } from './scale-cause'
 
 /**
  * What a match says of its labels and of a common factor of what was shared. The gradient of a cross-entropy is zero where the
@@ -28,7 +30,7 @@ export interface HardLabels {
   readonly factor: number
 }
 
-/** How near to 1 a factor is that is taken for none. */
+/** How near to 0 or 1 a probability is that is taken for it. */
 const NEAR = 0.02
 /** Part of ‖g‖ up to which two gradients are taken for equal here: labels of one class or not is a coarse question. */
 const ALIKE = 0.02
@@ -106,7 +108,9 @@ async function readLabels(
     return { point, factor: times, open: auto, others: [] }
   }
   if (auto) {
-    const [one, ...more] = readings.filter((reading) => reading.factor * factor > 0)
+    // with two classes there are two, of which one turns the sign
+    const upright = readings.filter((reading) => reading.factor * factor > 0)
+    const [one, ...more] = readings.length > 1 ? upright : readings
     const chosen = one && more.length === 0 ? await settled(one.row, factor * one.factor) : undefined
     return chosen ?? plain
   }
@@ -118,8 +122,6 @@ async function readLabels(
   if (hard || readings.length === 0) return { ...plain, open: false }
   return { ...plain, open: true, others: readings.map(({ labels, factor: times }) => ({ labels, factor: times })) }
 }
-
-const near = (factor: number, other: number): boolean => Math.abs(factor / other - 1) < NEAR
 
 /** Whether every row of targets is one class; nothing is known of numbers. */
 function isSure({ kind, shape, values }: TargetReading): boolean {

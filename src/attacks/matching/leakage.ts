@@ -13,7 +13,7 @@ import { type LeakageOptions, leakageOptions, type Settings } from './options'
 import { traceTarget } from './point'
 import { type ChosenPreset, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
-import { type FittedScale, fitScale, scaleOfMatch } from './scale'
+import { type FittedScale, fitScale, scaleOfMatch, unstatedFactor } from './scale'
 import { newProgress, type Progress } from './search/progress'
 import { isCut, searchAll } from './search/restarts'
 import type { HistoryEntry, RestartOutcome } from './search/search'
@@ -45,6 +45,8 @@ export interface Leakage extends Reconstruction, FittedScale {
   readonly preset: ChosenPreset
   /** What ran the evaluations, such as `tfjs:wasm`. */
   readonly runtime: string
+  /** What was known before the search and may decide it, in sentences: masks of dropout layers that were read, or that nobody knows. */
+  readonly notes: readonly string[]
 }
 
 /** How one restart ended. */
@@ -93,7 +95,7 @@ export async function leakage(target: Target, settings: Settings): Promise<Leaka
   try {
     // (x′, y′) ← a step of the optimizer along −∂J, from every start, until one matches
     const trials = await searchAll(attack, attack.settings, progress)
-    return await report(attack, progress, trials)
+    return { ...(await report(attack, progress, trials)), notes: target.notes }
   } finally {
     attack.dispose()
   }
@@ -110,7 +112,11 @@ export async function prepareAttack(target: Target, settings: Settings): Promise
   return compileAttack(objective, decided)
 }
 
-async function report(attack: Attack, progress: Progress, trials: readonly RestartOutcome[]): Promise<Leakage> {
+async function report(
+  attack: Attack,
+  progress: Progress,
+  trials: readonly RestartOutcome[],
+): Promise<Omit<Leakage, 'notes'>> {
   const { settings } = attack
   const best = trials.reduce((a, b) => (b.relativeLoss < a.relativeLoss ? b : a))
   // an attack that was cut short is reported as such, whichever restart was best, unless that one had converged
@@ -119,7 +125,10 @@ async function report(attack: Attack, progress: Progress, trials: readonly Resta
   const { status } = cut ?? best
   const match =
     status === 'converged' && !settings.signal?.aborted ? await readFactor(attack, best.point, settings) : undefined
-  const scale = match ? scaleOfMatch(match, settings) : await fitScale(attack, best.point, status, settings)
+  const scale = match
+    ? scaleOfMatch(match, settings)
+    : ((await unstatedFactor(attack, { ...best, status }, settings, progress)) ??
+      (await fitScale(attack, best.point, status, settings)))
   const point = match?.point ?? best.point
   const certainty =
     match && settings.certainty !== false

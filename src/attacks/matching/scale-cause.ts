@@ -12,7 +12,8 @@ interface Cause {
 /** How near a factor is to that of a cause, in parts of it. */
 const NEAR = 0.02
 
-const near = (factor: number, other: number): boolean => Math.abs(factor / other - 1) < NEAR
+/** Whether a factor is another one, to two parts in a hundred. */
+export const near = (factor: number, other: number): boolean => Math.abs(factor / other - 1) < NEAR
 
 /**
  * What makes what was shared this many times the gradient, and the option that takes it into account.

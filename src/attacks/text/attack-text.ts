@@ -11,7 +11,7 @@ import type { DecodedToken } from '../tokens/token-set'
 import { tag } from './distance'
 import { hiddenTokens } from './masked-attack'
 import { classifierProblem, maskedProblem, type Problem, type Sentence } from './problem'
-import { gradientOf, lengthOf, tokensBySpan, tokensOf, wordTable } from './shared-text'
+import { gradientOf, lengthOf, tokensInSpan, tokensOf, wordTable } from './shared-text'
 import { snapping } from './snapping'
 import { requireModel } from './text-gradients'
 
@@ -109,7 +109,7 @@ export async function deepLeakageFromText(
   const allowed = await tokensOf(model, shared, length)
   const words = await wordTable(model)
   const spread = rootMeanSquare(words.data)
-  const seen = start === 'span' ? await tokensBySpan(model, shared, length, allowed) : undefined
+  const seen = start === 'span' ? await tokensInSpan(model, shared, length, allowed, rest.signal) : undefined
   const problem = await problemOf(model, shared, { length, words, allowed, seen }, spread, label)
   const { [WORDS]: _, ...gradients } = shared
   const leak = await deepLeakageFromGradients(problem.model, gradients, {

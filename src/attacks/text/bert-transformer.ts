@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { gradientsOf } from '../../client/gradients-of'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import { DlgError } from '../../errors/dlg-error'
 import { activations, dense, layerNorm } from '../../models/bert'
@@ -8,6 +7,7 @@ import type { TextModel } from '../../models/text-model'
 import type { Explained, FirstBlock, Placed, Transformer } from '../dager/transformer'
 import { lossGradients, targetOf } from '../dense/loss-gradients'
 import { attendedBy } from './attended'
+import { classGradients, padded } from './class-gradients'
 import { firstInputs, gradientOf, lengthOf, tokensOf } from './shared-text'
 
 /** An encoder with a classification head as exact recovery sees it. */
@@ -100,15 +100,15 @@ async function explainClasses(
   shared: NamedGradients,
 ): Promise<Explained> {
   const { hidden } = model.config
-  const client = model.overTokens(inputs[0].length)
-  const ids = tf.tensor2d(inputs.map((sequence) => [...sequence]))
+  const { ids, mask } = padded(inputs)
+  const client = model.overPadded(ids.shape[1])
   // a classifier of the identity gives what it reads
-  const features = tf.tidy(() =>
-    client.apply(ids, {
-      ...client.weights,
-      'classifier.weight': tf.eye(hidden),
-      'classifier.bias': tf.zeros([hidden]),
-    }),
+  const features = tf.tidy(
+    () =>
+      client.apply(
+        { ids, mask },
+        { ...client.weights, 'classifier.weight': tf.eye(hidden), 'classifier.bias': tf.zeros([hidden]) },
+      ) as tf.Tensor,
   )
   try {
     const data = (await features.data()) as Float32Array
@@ -118,20 +118,6 @@ async function explainClasses(
     )
     return { sequences: inputs.map((s) => [...s]), labels, gradients: await classGradients(model, inputs, labels) }
   } finally {
-    tf.dispose([ids, features])
-  }
-}
-
-/** What a client shares after one step on these sentences and their classes. */
-async function classGradients(
-  model: TextModel,
-  sentences: readonly (readonly number[])[],
-  labels: readonly number[],
-): Promise<tf.NamedTensorMap> {
-  const ids = tf.tensor2d(sentences.map((sequence) => [...sequence]))
-  try {
-    return await gradientsOf(model.overTokens(sentences[0].length), ids, labels)
-  } finally {
-    ids.dispose()
+    tf.dispose([ids, mask, features])
   }
 }

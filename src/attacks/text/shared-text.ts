@@ -5,7 +5,8 @@ import { DlgError } from '../../errors/dlg-error'
 import { POSITIONS, TOKEN_BIAS, WORDS } from '../../models/bert-shapes'
 import type { TextModel } from '../../models/text-model'
 import type { Values } from '../../runtime/runtime'
-import { type FirstInputs, spanTokens } from '../dager/first-inputs'
+import { CUT, paced, pauses } from '../contract/pause'
+import { type FirstInputs, spanTokenSteps } from '../dager/first-inputs'
 import { type DecodedToken, sequenceLength, type Table, tiedTokenSet, tokenSet } from '../tokens/token-set'
 import { requireModel } from './text-gradients'
 
@@ -85,8 +86,28 @@ export async function tokensBySpan(
   allowed?: readonly number[],
 ): Promise<DecodedToken[]> {
   requireModel(model, 'encoder')
+  return tokensInSpan(model, shared, length, allowed)
+}
+
+/** Like {@link tokensBySpan}, until a signal is aborted. @throws DlgError `aborted` */
+export async function tokensInSpan(
+  model: TextModel,
+  shared: SharedByName,
+  length: number,
+  allowed?: readonly number[],
+  signal?: AbortSignal,
+): Promise<DecodedToken[]> {
   const named = namedGradients(shared)
   const attention = ['query', 'key', 'value'].map((part) => `encoder.layer.0.attention.self.${part}.weight`)
   const gradients = await Promise.all(attention.map((name) => gradientOf(named, name)))
-  return spanTokens(await firstInputs(model), gradients, length, allowed)
+  const steps = spanTokenSteps(await firstInputs(model), gradients, length, allowed)
+  try {
+    return await paced(
+      steps,
+      pauses(() => !signal?.aborted),
+    )
+  } catch (cut) {
+    if (cut !== CUT) throw cut
+    throw new DlgError('aborted', 'the signal was aborted before the search began')
+  }
 }

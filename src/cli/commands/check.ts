@@ -9,12 +9,12 @@ export const check: Command = {
   name: 'check',
   usage: '--model model.json',
   summary: 'whether a model can be attacked, how long it takes, and what stands in the way',
-  description: `Traces a tfjs model and says what an attack needs to know: its size and time, whether tfjs's own gradient is right,
-whether the derivative of the search agrees with finite differences, saturated or dead layers, and which attacks apply.
-Without --data the example is random, which does for everything but saturated and dead layers. Writes nothing. Ends
-with 1 when something is wrong: an operation that is not traced, or a wrong gradient.`,
+  description: `Traces a tfjs or ONNX model and says what an attack needs to know: its size and time, whether tfjs's own gradient is
+right, whether the derivative of the search agrees with finite differences, saturated or dead layers, and which
+attacks apply. Without --data the example is random, which does for everything but saturated and dead layers. Writes
+nothing. Ends with 1 when something is wrong: an operation that is not traced, or a wrong gradient.`,
   options: {
-    model: { value: 'FILE', help: "the client's model.json, a tfjs layers model" },
+    model: { value: 'FILE', help: "the client's model.json, a tfjs layers model, or its .onnx" },
     data: { value: 'FILE', help: 'a batch, as tensors by input name or in the order of the inputs (default: random)' },
     labels: { value: 'N,N,...', help: 'the classes of the batch (default: random)' },
     ...flagsOf(CHECKED, { seed: OWN_DEFAULTS.seed }),
@@ -32,7 +32,8 @@ with 1 when something is wrong: an operation that is not traced, or a wrong grad
     if (stray !== undefined)
       throw new DlgError('invalid-option', `'${stray}' is not an option; the model is given with --model`)
     const model = args.text('model')
-    if (model === undefined) throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs')
+    if (model === undefined)
+      throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs or an .onnx file')
     const options = {
       model,
       data: args.text('data'),

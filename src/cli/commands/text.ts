@@ -1,3 +1,4 @@
+import { readFileSync, statSync } from 'node:fs'
 import { DlgError } from '../../errors/dlg-error'
 import type { Arguments } from '../arguments'
 import { TIME_LIMIT, timeLimit } from '../attack'
@@ -9,14 +10,21 @@ import { TEXT } from '../text-options'
 /** Token sequences, the paper's second experiment. */
 export const text: Command = {
   name: 'text',
-  usage: '"SENTENCE"',
-  summary: "a sentence, token for token, from a transformer's gradient",
+  usage: '"SENTENCE"...',
+  summary: "sentences, token for token, from a transformer's gradient",
   description: `Trains a BERT encoder one step on a sentence, keeps the gradient alone, and searches for the word embeddings that have
 the same gradient. Writes table.txt (the sentence every ten steps, at the end, and as it was) and result.json (status,
 exact, sentence, tokens, accuracies, evaluations, seconds, seed, runtime, options, versions). 'token' is the part of
 the tokens found in their place, 'bag' the part found anywhere. Exact means that these tokens have the very gradient.
-Without --weights the encoder is small, with random weights; --start span finds what the search from noise does not.`,
+Without --weights the encoder is small, with random weights; --start span finds what the search from noise does not.
+Several sentences, or a --file of them, are one batch, and the attack is exact (--attack sequences: DAGER): no search in
+embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L for each sentence.`,
   options: {
+    attack: {
+      value: 'NAME',
+      help: 'search (of one sentence, in embedding space) or sequences (of a batch, exact); default: search for one sentence',
+    },
+    file: { value: 'FILE', help: 'the sentences of the batch, one on each line' },
     head: {
       value: 'NAME',
       default: 'mean',
@@ -45,6 +53,7 @@ Without --weights the encoder is small, with random weights; --start span finds 
     'dlg text "We invite submissions for the annual conference."',
     'dlg text "My password is very simple." --head mlm --start span --json',
     'dlg text "Child care will be available." --weights minilm/model.safetensors --start span',
+    'dlg text "We welcome proposals." "The doctor will call today." --with-embedding-gradient',
   ],
   async run(args, terminal) {
     const given = readFlags(TEXT, args)
@@ -57,16 +66,17 @@ Without --weights the encoder is small, with random weights; --start span finds 
       options: { ...given, budget: timeLimit(args, given.budget) },
       files: encoderFiles(args),
     }
-    const [sentence, ...more] = args.positionals
-    if (sentence === undefined || more.length > 0)
-      throw new DlgError(
-        'invalid-option',
-        `${args.positionals.length} texts given; dlg text takes one${more.length > 0 ? ', in quotes' : ''}`,
-      )
-    if (sentence.trim() === '') throw new DlgError('invalid-data', 'the text is empty; give a sentence')
+    const sentences = sentencesOf(args)
+    const attack = args.has('attack') ? args.choice('attack', ['search', 'sequences']) : undefined
+    if (attack === 'search' && sentences.length > 1)
+      throw new DlgError('invalid-option', `${sentences.length} texts given; --attack search takes one, in quotes`)
+    if (attack === 'sequences' || sentences.length > 1) {
+      const { attackSentences } = await import('../text-batch')
+      return attackSentences(sentences, settings, terminal)
+    }
     // what it pulls in takes a while to load, and wrong input should be told at once
     const { attackText } = await import('../text-attack')
-    return attackText(sentence, settings, terminal)
+    return attackText(sentences[0], settings, terminal)
   },
 }
 
@@ -78,3 +88,41 @@ function encoderFiles(args: Arguments): EncoderFiles | undefined {
   if (lone) throw new DlgError('invalid-option', `--${lone} belongs to --weights, which is not given`)
   return undefined
 }
+
+/** Sentences of the command line or of a file. @throws DlgError */
+function sentencesOf(args: Arguments): string[] {
+  const path = args.text('file')
+  const given = args.positionals
+  if (path !== undefined && given.length > 0)
+    throw new DlgError('invalid-option', '--file has the sentences; give none beside it')
+  const sentences = path === undefined ? [...given] : linesOf(path)
+  if (sentences.length === 0)
+    throw new DlgError(
+      'invalid-option',
+      path === undefined ? '0 texts given; dlg text takes a sentence, in quotes' : `--file ${path} has no sentence`,
+    )
+  if (sentences.some((sentence) => sentence.trim() === ''))
+    throw new DlgError('invalid-data', 'the text is empty; give a sentence')
+  return sentences
+}
+
+/** The lines of a file that are not empty. */
+function linesOf(path: string): string[] {
+  try {
+    if (statSync(path).size > MOST_BYTES)
+      throw new DlgError('invalid-file', `--file ${path}: has more than ${MOST_BYTES} bytes; a batch is smaller`)
+    const lines = readFileSync(path, 'utf8').split(/\r?\n/)
+    return lines.filter((line) => line.trim() !== '')
+  } catch (cause) {
+    if (cause instanceof DlgError) throw cause
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    throw new DlgError(
+      'invalid-file',
+      `--file ${path}: ${missing ? 'no such file' : `cannot be read: ${(cause as Error).message}`}`,
+      { cause },
+    )
+  }
+}
+
+/** Most bytes of a file of sentences. */
+const MOST_BYTES = 2 ** 20

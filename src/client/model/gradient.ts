@@ -89,13 +89,14 @@ export function traceGradient(
     const tensors = nodes.map((node, i) => recorder.tensorOf(node, types.get(model.inputs[i].name)))
     return model.forward(recorder, tensors, weightNodes, training.training)
   })
+  const named = model.weights.map(({ name }, i) => ({ name, node: weightNodes[i] }))
   const outputs = trainedOutputs(produced, training.criterion, training.lossWeights)
   const targets: Node[] = []
   const losses = outputs.map((output) => {
     requireBatch(model, output.node, training.batchSize)
     const target = targetOf(output.node, output, outputs)
     targets.push(target)
-    const loss = lossOf(output.criterion, output.node, target, training.reduction, captured)
+    const loss = lossOf(output.criterion, output.node, target, training.reduction, captured, named)
     return output.weight === 1 ? loss : g.scale(loss, output.weight)
   })
   const ofData = losses.reduce(g.add)

@@ -1,4 +1,4 @@
-import { Tensor } from '@tensorflow/tfjs-core'
+import { type NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
 import type { Node } from '../../graph'
 import * as g from '../../graph'
@@ -10,12 +10,22 @@ import type { ModelOutput } from './model'
 /**
  * A loss of the caller's own in tfjs operations: of output and target, of the same shape, to one loss per sample [batch],
  * which are then reduced, or to a scalar, which is the loss of the batch as it stands.
+ *
+ * The third argument has every weight of the model by name. A term of the weights belongs there, such as FedProx's
+ * μ/2 ‖w − w₀‖² (Li et al. 2020). Through local steps it follows the weights as they move.
  */
-export type LossFunction = (output: Tensor, target: Tensor) => Tensor
+export type LossFunction = (output: Tensor, target: Tensor, weights: NamedTensorMap) => Tensor
+
+/** A weight of the model in the graph of a loss. */
+export interface WeightNode {
+  readonly name: string
+  readonly node: Node
+}
 
 /**
  * The losses of a batch as one scalar.
  *
+ * @param weights every weight of the model, which a loss of the caller's own may read
  * @throws DlgError `invalid-option` when a criterion fails, or its losses or weights have another shape than [batch]
  */
 export function lossOf(
@@ -24,10 +34,11 @@ export function lossOf(
   target: Node,
   reduction: Reduction,
   captured: Captured,
+  weights: readonly WeightNode[] = [],
 ): Node {
   const own = typeof criterion === 'function'
   const losses = own
-    ? recorded(criterion, output, target, captured)
+    ? recorded(criterion, output, target, captured, weights)
     : asked(criterion, 'loss', () => criterion.loss(output, target))
   if (own && losses.shape.length === 0) return losses
   requirePerSample(
@@ -37,8 +48,8 @@ export function lossOf(
     own ? 'it must give a scalar or' : 'loss() must give',
   )
   if (reduction === 'sum') return g.reshape(g.sum(losses), [])
-  const weights = own ? undefined : weightsOf(criterion, output, target)
-  return g.reshape(weights ? g.div(g.sum(losses), g.sum(weights)) : g.mean(losses), [])
+  const shares = own ? undefined : weightsOf(criterion, output, target)
+  return g.reshape(shares ? g.div(g.sum(losses), g.sum(shares)) : g.mean(losses), [])
 }
 
 /** The weight of every sample, [batch]; undefined where each weight is 1. @throws DlgError `invalid-option` as {@link lossOf} */
@@ -72,10 +83,17 @@ function requirePerSample(values: Node | undefined, { graph, shape }: Node, what
   throw new DlgError('invalid-option', `${what} gave ${got}; ${right} [batch]: [${batch}]`)
 }
 
-function recorded(loss: LossFunction, output: Node, target: Node, captured: Captured): Node {
+function recorded(
+  loss: LossFunction,
+  output: Node,
+  target: Node,
+  captured: Captured,
+  weights: readonly WeightNode[],
+): Node {
   return record(output.graph, captured, (recorder) => {
     const leave = recorder.enter(`criterion ${loss.name}`.trim())
-    const value = loss(recorder.tensorOf(output), recorder.tensorOf(target))
+    const byName = Object.fromEntries(weights.map(({ name, node }) => [name, recorder.tensorOf(node)]))
+    const value = loss(recorder.tensorOf(output), recorder.tensorOf(target), byName)
     if (!(value instanceof Tensor))
       throw new DlgError('invalid-option', `criterion '${loss.name}' gave ${value}; it must give a tensor, at once`)
     leave()

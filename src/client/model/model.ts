@@ -1,7 +1,8 @@
 import type { NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import type { Node, Shape } from '../../graph'
+import type { Graph, Node, Shape } from '../../graph'
 import type { Recorder } from '../../trace'
+import type { RandomLayer } from './dropout'
 
 /** A model written as a function of its weights, in functional tfjs. */
 export interface FunctionalModel {
@@ -25,8 +26,31 @@ export interface NamedFunctionalModel {
   apply(inputs: NamedTensorMap, weights: NamedTensorMap): Tensor | NamedTensorMap
 }
 
+/** A model that builds its graph itself, such as one out of a file of operators. */
+export interface GraphModel {
+  readonly name?: string
+  /** Shape of one sample of each input. */
+  readonly inputShape: { readonly [input: string]: readonly number[] }
+  /** All weights by name; their order is the order of the gradients. */
+  readonly weights: NamedTensorMap
+  /** Names of the weights that the client trains. */
+  readonly trainable: readonly string[]
+  /**
+   * The outputs as nodes, for the nodes of inputs [batch, …] and of weights.
+   *
+   * @param on the graph, and a function that makes a node of numbers
+   * @param training whether the client runs the model in training mode
+   */
+  build(
+    on: { readonly graph: Graph; constantOf(values: ArrayLike<number>, shape: Shape): Node },
+    inputs: readonly Node[],
+    weights: readonly Node[],
+    training: boolean,
+  ): readonly ModelOutput[]
+}
+
 /** A model that can be attacked. */
-export type Model = LayersModel | FunctionalModel | NamedFunctionalModel
+export type Model = LayersModel | FunctionalModel | NamedFunctionalModel | GraphModel
 
 /** One weight tensor of a model. */
 export interface Weight {
@@ -59,6 +83,10 @@ export interface OpenModel {
   readonly layerOrder?: readonly string[]
   /** Runs the forward pass under a recorder, on recorded tensors; `nodes` are the weights' nodes, in order. */
   forward(recorder: Recorder, inputs: readonly Tensor[], nodes: readonly Node[], training: boolean): ModelOutput[]
+  /** Layers that draw random numbers in training mode; undefined where there are none, or where nobody can tell. */
+  readonly randomLayers?: readonly RandomLayer[]
+  /** The model with these masks in place of those that its dropout layers draw, by layer. */
+  withMasks?(masks: ReadonlyMap<string, Float32Array>): OpenModel
   /** The terms that regularizers add to the loss of a step: scalars of the weights alone. Undefined where there are none. */
   penalties?(recorder: Recorder, nodes: readonly Node[]): Node[]
 }

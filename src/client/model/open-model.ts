@@ -2,12 +2,22 @@ import { type NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../../errors/dlg-error'
 import { applyLayers, hasPenalties, penaltiesOf, type Recorder } from '../../trace'
+import { isRandom, randomLayersOf } from './dropout'
 import { uniqueNames } from './each'
-import type { FunctionalModel, Model, ModelInput, ModelOutput, NamedFunctionalModel, OpenModel, Weight } from './model'
+import type {
+  FunctionalModel,
+  GraphModel,
+  Model,
+  ModelInput,
+  ModelOutput,
+  NamedFunctionalModel,
+  OpenModel,
+  Weight,
+} from './model'
 
 /** @throws DlgError `invalid-model` when the model is not built, or has no trained weights */
 export function openModel(model: Model): OpenModel {
-  const opened = isLayersModel(model) ? openLayers(model) : openFunctional(model)
+  const opened = isLayersModel(model) ? openLayers(model) : 'build' in model ? openGraph(model) : openFunctional(model)
   if (!opened.weights.some((w) => w.trainable))
     throw new DlgError(
       'invalid-model',
@@ -29,6 +39,9 @@ const isLayersModel = (model: Model): model is LayersModel => {
   return 'layers' in model
 }
 
+/** Whether a model builds its graph itself; a layers model has a build() of another kind. */
+export const isGraphModel = (model: Model): model is GraphModel => 'build' in model && !('layers' in model)
+
 function disposed(weight: Weight): boolean {
   try {
     return weight.tensor().isDisposed
@@ -38,7 +51,7 @@ function disposed(weight: Weight): boolean {
 }
 
 /** @throws DlgError `invalid-model` when the model is not built, or has an open input shape */
-export function openLayers(model: LayersModel): OpenModel {
+export function openLayers(model: LayersModel, masks?: ReadonlyMap<string, Float32Array>): OpenModel {
   const { name } = model
   if (!model.inputs?.length || !model.outputs?.length)
     throw new DlgError('invalid-model', `model '${name}' is not built; give its first layer an inputShape`)
@@ -69,9 +82,13 @@ export function openLayers(model: LayersModel): OpenModel {
     })),
     forward(recorder, tensors, nodes, training) {
       const nodeOf = new Map(ordered.map((w, i) => [w, nodes[i]]))
-      const outputs = applyLayers(model, recorder, tensors, (w) => nodeOf.get(w)!, training)
+      const outputs = applyLayers(model, recorder, tensors, (w) => nodeOf.get(w)!, training, masks)
       return outputs.map((node, i) => ({ name: outputNames[i], node }))
     },
+    ...(isRandom(model) && {
+      randomLayers: randomLayersOf(model, ordered),
+      withMasks: (own) => openLayers(model, own),
+    }),
     ...(hasPenalties(model) && {
       penalties(recorder, nodes) {
         const nodeOf = new Map(ordered.map((w, i) => [w, nodes[i]]))
@@ -103,6 +120,31 @@ export function openFunctional(model: FunctionalModel | NamedFunctionalModel): O
       const weights = Object.fromEntries(entries.map(([key], i) => [key, recorder.tensorOf(nodes[i])]))
       return outputsOf(name, apply(model, tensors, weights), recorder)
     },
+  }
+}
+
+function openGraph(model: GraphModel): OpenModel {
+  const name = model.name ?? 'graph'
+  if (typeof model.build !== 'function' || typeof model.weights !== 'object' || !Array.isArray(model.trainable))
+    throw new DlgError('invalid-model', `model '${name}' must have weights, trainable and build()`)
+  const trainable = new Set(model.trainable)
+  return {
+    name,
+    inputs: inputsOf(name, model.inputShape),
+    weights: Object.entries(model.weights).map(([key, tensor]) => ({
+      name: key,
+      shape: tensor.shape,
+      trainable: trainable.has(key),
+      tensor: () => tensor,
+    })),
+    forward: (recorder, tensors, nodes, training) => [
+      ...model.build(
+        recorder,
+        tensors.map((t) => recorder.nodeOf(t)),
+        nodes,
+        training,
+      ),
+    ],
   }
 }
 

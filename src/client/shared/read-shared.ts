@@ -38,6 +38,8 @@ interface Sharing {
   readonly batchSize: number
   readonly reduction: 'mean' | 'sum'
   readonly precision: StatedPrecision | undefined
+  /** Variance of the noise in every number that was shared. */
+  readonly noise: number
 }
 
 /** What a client shared, recognised as gradients or as an update. Nothing after this asks which of them it was. */
@@ -96,7 +98,10 @@ export function recogniseShared(
       const trained = weights.filter((w) => w.trainable)
       const gradients = await readGradients(shared, trained)
       const stored = precisionsOf(shared, trained)
-      const lost = gradients.map((values, i) => storageNorm(values, storedOr(values, stored[i], settings.precision)))
+      const lost = gradients.map(
+        (values, i) =>
+          storageNorm(values, storedOr(values, stored[i], settings.precision)) + values.length * settings.noise,
+      )
       const rounding = lost.reduce((a, b) => a + b, 0) / Math.max(squaredNorm(gradients), Number.MIN_VALUE)
       return withoutFactor(
         { gradients, weights: await readWeights(weights, weightParameter), rounding, lost },
@@ -126,7 +131,7 @@ function withoutFactor({ gradients, weights, rounding, lost }: Shared, { update,
 async function readUpdate(
   shared: WeightUpdate,
   model: OpenModel,
-  { batchSize, reduction }: Sharing,
+  { batchSize, reduction, noise: stated }: Sharing,
   update: UpdateSettings,
 ): Promise<Shared> {
   const { learningRate = 1, weightDecay, approach, sign } = update
@@ -143,7 +148,9 @@ async function readUpdate(
   const count = gradientsIn(update, batchSize, reduction)
   const decay = weightDecay * gradientsIn(update, batchSize, 'mean')
   const trained = model.weights.filter((w) => w.trainable)
-  const noise = trained.map((weight) => (rounded ? roundingNorm([own(weight)], update.steps.length) : 0))
+  const noise = trained.map(
+    (weight, i) => (rounded ? roundingNorm([own(weight)], update.steps.length) : 0) + delta[i].length * stated,
+  )
   const gradients = trained.map((weight, i) => {
     const from = own(weight)
     const at = Float64Array.from(delta[i], (d, k) => from[k] + position * d)

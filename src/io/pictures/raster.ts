@@ -7,6 +7,8 @@ export interface Image {
   readonly height: number
   /** Length `width * height * 3`. */
   readonly data: Float32Array
+  /** Pixels that a strip or a gallery draws stripes over, one number each: 0 is none. Other encoders do not draw them. */
+  readonly hatched?: Uint8Array
 }
 
 /** The largest picture that is read or drawn, in pixels: as Float32 RGB it takes 600 MB. */
@@ -18,7 +20,7 @@ export const MAX_PIXELS = 50_000_000
  * @throws DlgError `invalid-data` when the size is not positive whole numbers or the data have another length.
  */
 export function checkImage(image: Image, name = 'image'): void {
-  const { width, height, data } = (image ?? {}) as Partial<Image>
+  const { width, height, data, hatched } = (image ?? {}) as Partial<Image>
   if (!isLength(width) || !isLength(height)) {
     throw new DlgError(
       'invalid-data',
@@ -32,6 +34,8 @@ export function checkImage(image: Image, name = 'image'): void {
       `${name}: data is ${found}; it must be a Float32Array of ${width}x${height}x3 = ${width * height * 3} values`,
     )
   }
+  if (hatched !== undefined && !(hatched instanceof Uint8Array && hatched.length === width * height))
+    throw new DlgError('invalid-data', `${name}: hatched must be a Uint8Array of ${width}x${height} numbers`)
 }
 
 /** Whether a value is a positive whole number, as a width, height or scale must be. */

@@ -111,11 +111,18 @@ function textWidth(text: string): number {
   return length === 0 ? 0 : length * ADVANCE - (ADVANCE - GLYPH_WIDTH)
 }
 
+/** Distance of stripes, in pixels of the result; a third of it is stripe. */
+const HATCH = 6
+/** Magenta: hardly a colour of photographs. */
+const STRIPE = [0.9, 0, 0.6]
+
 function drawImage(canvas: Image, image: Image, left: number, top: number, scale: number): void {
   for (let y = 0; y < image.height * scale; y++) {
     for (let x = 0; x < image.width * scale; x++) {
       const from = (Math.floor(y / scale) * image.width + Math.floor(x / scale)) * 3
-      canvas.data.set(image.data.subarray(from, from + 3), ((top + y) * canvas.width + left + x) * 3)
+      const to = ((top + y) * canvas.width + left + x) * 3
+      canvas.data.set(image.data.subarray(from, from + 3), to)
+      if (image.hatched?.[from / 3] && (x + y) % HATCH < HATCH / 3) canvas.data.set(STRIPE, to)
     }
   }
 }

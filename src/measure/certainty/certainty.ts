@@ -1,6 +1,7 @@
 import { type Random, random } from '../../numbers/random'
 import { type Curvature, curvatureAt, type EvaluateResidual, type UnknownGroup } from './curvature'
-import { type FreeDirection, freeDirections, MOST_DENSE } from './directions'
+import { type FreeDirection, freeDirections } from './directions'
+import { everyDirection, MOST_DENSE, MOST_NUMBERS, type Reach } from './every-direction'
 import { sensitivityOf } from './sensitivity'
 
 /** What certainty is asked about. */
@@ -12,6 +13,12 @@ export interface CertaintyProblem {
    * Probabilities are unknowns of their own, not logits: the logits of a sure label do not move it.
    */
   readonly evaluate: EvaluateResidual
+  /** g itself, in that norm and times the factor. Where it is given, every direction of few unknowns is looked at. */
+  readonly reach?: Reach
+  /** What rounding makes of R in a direction that moves nothing. Default 0. */
+  readonly noise?: number
+  /** Whether what was shared has a factor that is not known. Default false. */
+  readonly fitsFactor?: boolean
   /** x₀, where the search ended. */
   readonly point: Float64Array
   /** Every unknown of the point, in groups one after the other. */
@@ -21,7 +28,7 @@ export interface CertaintyProblem {
   /** How many numbers were shared: rounding of each is independent. */
   readonly numbers: number
   readonly seed?: number
-  /** Most evaluations. Never more than 200, or 1,500 where the unknowns are so few that every direction is looked at. */
+  /** Most evaluations. Never more than 200, or 800 gradients where the unknowns are so few that every direction is looked at. */
   readonly budget?: number
   /** Whether the work is to end, asked before every evaluation; what is complete by then is returned. */
   readonly cut?: () => boolean
@@ -59,7 +66,9 @@ export interface Certainty {
 }
 
 const BUDGET = 200
-const DENSE_BUDGET = 1500
+/** Part of it that is kept to try what was found. */
+const TRIED = 24
+const EVERY_BUDGET = 800
 
 /**
  * Says how far what was shared determines the unknowns, without the original.
@@ -71,28 +80,71 @@ const DENSE_BUDGET = 1500
  * @returns undefined where the work was cut short before every unknown was looked at
  */
 export async function certaintyOf(problem: CertaintyProblem): Promise<Certainty | undefined> {
-  const { point, groups, floor, seed = 1234 } = problem
-  const budget = Math.min(problem.budget ?? Infinity, point.length <= MOST_DENSE ? DENSE_BUDGET : BUDGET)
+  const { point, groups, floor, reach, seed = 1234 } = problem
+  const few = reach !== undefined && point.length <= MOST_DENSE && point.length * problem.numbers <= MOST_NUMBERS
+  const budget = Math.min(problem.budget ?? Infinity, few ? EVERY_BUDGET : BUDGET - (reach ? TRIED : 0))
   const curvature = curvatureAt({ ...problem, budget })
-  const sensitivity = await sensitivityOf(curvature, floor, random(seed, 1))
+  const every = few
+    ? await everyDirection(curvature, reach!, problem.fitsFactor ?? false, floor, problem.noise ?? 0)
+    : undefined
+  const sensitivity = few ? every?.sensitivity : await sensitivityOf(curvature, floor, random(seed, 1))
   if (!sensitivity) return undefined
   const { estimate, undetermined: silent } = sensitivity
-  const free = await freeDirections(curvature, silent, floor, problem.numbers, random(seed, 2))
-  const directions = free?.directions ?? []
+  const free = every?.free ?? (await freeDirections(curvature, silent, floor, problem.numbers, random(seed, 2)))
+  const found = free?.directions ?? []
+  const trial = curvatureAt({
+    ...problem,
+    budget: Math.min(TRIED, (problem.budget ?? Infinity) - curvature.evaluations),
+  })
+  const directions = reach && !few ? await thatHold(trial, reach, found, floor + (problem.noise ?? 0)) : found
   const bars = problem.resample && !problem.cut?.() ? await errorBars(problem) : undefined
   const freedom = freedomOf(curvature, silent, directions)
   return {
     determined: directions.length === 0 && silent.every((v) => v === 0),
     floor,
-    sensitivity: free?.diagonal ? estimate.map((v, i) => (silent[i] === 0 ? free.diagonal![i] : v)) : estimate,
+    sensitivity: estimate,
     freedom,
     silent,
     directions,
     weakest: free?.weakest,
     examined: free?.examined ?? 'single unknowns',
     bars: bars && widened(bars, freedom, groups),
-    evaluations: curvature.evaluations,
+    evaluations: curvature.evaluations + trial.evaluations,
   }
+}
+
+/** Steps at which a direction is tried, in units of the fastest unknown. */
+const TRIALS = [0.02, 0.1]
+/** A direction that moves what was shared by this many times the floor at every step is not free. */
+const MOVES = 1000
+
+/**
+ * Tries directions that were found to be free by what they do to what was shared. Behind kinks, such as those of ReLU, products over a
+ * long step are not JᵀJ, and may make a direction look free that is not. As many are tried as there are evaluations; if none of
+ * them holds, neither do the others.
+ */
+async function thatHold(
+  curvature: Curvature,
+  reach: Reach,
+  found: readonly FreeDirection[],
+  floor: number,
+): Promise<readonly FreeDirection[]> {
+  const held: FreeDirection[] = []
+  for (const [i, direction] of found.entries()) {
+    const { vector } = direction
+    const fastest = vector.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+    let least = Number.POSITIVE_INFINITY
+    for (const unit of TRIALS) {
+      const ahead = await curvature.asked(vector, unit / fastest, reach)
+      const behind = ahead && (await curvature.asked(vector, -unit / fastest, reach))
+      if (!behind) return held.length > 0 || i === 0 ? [...held, ...found.slice(i)] : []
+      const moved = ahead.reduce((sum, v, k) => sum + (v - behind[k]) ** 2, 0) / (2 * unit) ** 2
+      // rounding grows with the inverse of the step
+      least = Math.min(least, moved * Math.min(1, (unit / 0.25) ** 2))
+    }
+    if (least <= MOVES * floor) held.push(direction)
+  }
+  return held
 }
 
 /** Ends of the bootstrap. */

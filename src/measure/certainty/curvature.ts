@@ -39,6 +39,16 @@ export interface Product {
  */
 export interface Curvature {
   readonly size: number
+  /**
+   * Asks anything at u + h z, as one evaluation.
+   *
+   * @returns undefined where the work is to end, and where a number is not finite
+   */
+  asked(
+    z: Float64Array,
+    step: number,
+    ask: (point: Float64Array) => Promise<Float64Array>,
+  ): Promise<Float64Array | undefined>
   readonly groups: readonly UnknownGroup[]
   readonly evaluations: number
   /** Products that can still be had; 0 once the work is to end. */
@@ -87,19 +97,20 @@ export function curvatureAt(options: CurvatureOptions): Curvature {
   let evaluations = 0
   let ended = false
   let last = performance.now()
-  /** Undefined once the work is cut short, and where the model has no finite value. */
-  const at = async (direction: Float64Array, step: number): Promise<Float64Array | undefined> => {
+  const asked: Curvature['asked'] = async (direction, step, ask) => {
     if (performance.now() - last > BREATH) {
       await new Promise((resolve) => setTimeout(resolve))
       last = performance.now()
     }
     if (cut() || evaluations >= budget) return undefined
     evaluations++
-    const { gradient } = await evaluate(point.map((v, i) => v + step * units[i] * direction[i]))
-    if (allFinite(gradient)) return gradient
+    const answer = await ask(point.map((v, i) => v + step * units[i] * direction[i]))
+    if (allFinite(answer)) return answer
     ended = true
     return undefined
   }
+  const at = (direction: Float64Array, step: number) =>
+    asked(direction, step, async (moved) => (await evaluate(moved)).gradient)
 
   const project = (z: Float64Array, members?: Uint8Array): Float64Array => {
     for (const { start, size, classes } of groups)
@@ -117,7 +128,7 @@ export function curvatureAt(options: CurvatureOptions): Curvature {
     return { image, size: dot(z, image) }
   }
   return {
-    ...{ size: point.length, groups, project },
+    ...{ size: point.length, groups, project, asked },
     get evaluations() {
       return evaluations
     },

@@ -12,19 +12,11 @@ export interface FreeDirections {
   readonly weakest: number | undefined
   /** Whether every combination was looked at, or those of a Krylov subspace, in which there may be more than were found. */
   readonly examined: 'every direction' | 'a subspace'
-  /** (JᵀJ)ᵢᵢ as it is, where every direction was looked at. */
-  readonly diagonal: Float64Array | undefined
 }
 
-/** Most unknowns of which every direction is looked at. */
-export const MOST_DENSE = 128
 /** Steps of a Lanczos run that finds nothing weak. */
 const LANCZOS = 32
-/**
- * Steps of a product, in units of the fastest unknown: the square is what curvature adds, the inverse what rounding does, which a
- * Krylov subspace has no columns to make good for.
- */
-const DENSE_STEP = 0.004
+/** Step of a product, in units of the fastest unknown: its square is what curvature adds, its inverse what rounding does. */
 const KRYLOV_STEP = 0.02
 /** Steps along a direction that moves little: long for float32, short where a valley of R is curved. */
 const LONG = 0.25
@@ -37,11 +29,11 @@ const NEARLY_FREE = 1e-7
 const ROUNDING = 1e-3
 
 /**
- * Finds combinations of unknowns that are free. The unknowns that are undetermined alone are left out.
+ * Finds combinations of many unknowns that are free. The unknowns that are undetermined alone are left out.
  *
- * Of few unknowns, the whole JᵀJ is made, column by column. Of many, the Lanczos vectors of a random start are taken, with
- * full reorthogonalisation. Float32 spoils small eigenvalues there: a product is exact to about 1e-6 of the largest. So the span W of
- * the weakest eigenvectors gets products of its own, where the strong ones U are absent, and the weak block is
+ * The Lanczos vectors of a random start are taken, with full reorthogonalisation. Float32 spoils small eigenvalues there: a product
+ * is exact to about 1e-6 of the largest. So the span W of the weakest eigenvectors gets products of its own, where the strong ones U
+ * are absent, and the weak block is
  *
  * WᵀJᵀJW − WᵀJᵀJU Θ⁻¹ UᵀJᵀJW,
  *
@@ -58,60 +50,18 @@ export async function freeDirections(
   numbers: number,
   random: Random,
 ): Promise<FreeDirections | undefined> {
-  const moving = rest.map((v) => 1 - v)
-  const dense = movable(curvature, moving)
-  const every = dense.length <= MOST_DENSE
-  const found = every ? await denseBasis(curvature, dense) : await krylovBasis(curvature, moving, random)
-  const weak = found && (await weakDirections(curvature, found, floor, numbers, every))
-  return weak && { ...weak, diagonal: every ? diagonalOf(curvature.size, found) : undefined }
+  const found = await krylovBasis(
+    curvature,
+    rest.map((v) => 1 - v),
+    random,
+  )
+  return found && (await weakDirections(curvature, found, floor, numbers))
 }
 
 /** An orthonormal basis with the products of its vectors. */
 interface Basis {
   readonly vectors: readonly Float64Array[]
   readonly images: readonly Float64Array[]
-}
-
-/** An orthonormal basis of all directions the members can move in: of a row of probabilities, one less than it has members. */
-function movable({ size, groups }: Curvature, members: Uint8Array): Float64Array[] {
-  const basis: Float64Array[] = []
-  for (const group of groups) {
-    const width = group.classes ?? 1
-    for (let row = group.start; row < group.start + group.size; row += width) {
-      const own = Array.from({ length: width }, (_, i) => row + i).filter((i) => members[i] !== 0)
-      if (group.classes === undefined) basis.push(...own.map((i) => unit(size, [i], [1])))
-      // Helmert: the k-th against the mean of those before it
-      else
-        for (let k = 1; k < own.length; k++) {
-          const length = Math.sqrt(k * (k + 1))
-          basis.push(unit(size, own.slice(0, k + 1), [...Array(k).fill(1 / length), -k / length]))
-        }
-    }
-  }
-  return basis
-}
-
-function unit(size: number, at: readonly number[], values: readonly number[]): Float64Array {
-  const out = new Float64Array(size)
-  for (const [k, i] of at.entries()) out[i] = values[k]
-  return out
-}
-
-async function denseBasis(curvature: Curvature, vectors: readonly Float64Array[]): Promise<Basis | undefined> {
-  const images: Float64Array[] = []
-  for (const v of vectors) {
-    const product = await curvature.product(v, DENSE_STEP / largest(v))
-    if (!product) return undefined
-    images.push(product.image)
-  }
-  return { vectors, images }
-}
-
-/** Σₐ Vᵢₐ (P H vₐ)ᵢ = (P H P)ᵢᵢ, P = V Vᵀ. */
-function diagonalOf(size: number, { vectors, images }: Basis): Float64Array {
-  const out = new Float64Array(size)
-  for (const [a, v] of vectors.entries()) for (let i = 0; i < size; i++) out[i] += v[i] * images[a][i]
-  return out
 }
 
 async function krylovBasis(curvature: Curvature, moving: Uint8Array, random: Random): Promise<Basis | undefined> {
@@ -164,9 +114,8 @@ async function weakDirections(
   { vectors, images }: Basis,
   floor: number,
   numbers: number,
-  every: boolean,
-): Promise<Omit<FreeDirections, 'diagonal'> | undefined> {
-  const examined = every ? 'every direction' : 'a subspace'
+): Promise<FreeDirections | undefined> {
+  const examined = 'a subspace'
   if (vectors.length === 0) return { directions: [], weakest: undefined, examined }
   const { values, combinations } = eigen(symmetric(vectors, images))
   const bar = Math.max(ROUNDING * values[values.length - 1], floor)

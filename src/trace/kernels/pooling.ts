@@ -4,9 +4,10 @@ import * as g from '../../graph'
 import { channelsLast, geometryOf, toFirst } from './convolution'
 import type { KernelAttributes, TraceKernels } from './kernel'
 
-interface Pool {
-  window: number[]
-  geometry: ConvGeometry
+/** A window that slides over the spatial axes of [N, C, …]. */
+export interface Pool {
+  readonly window: readonly number[]
+  readonly geometry: ConvGeometry
 }
 
 function pool2d(x: Node, a: KernelAttributes): Pool {
@@ -61,25 +62,33 @@ function pool3d(x: Node, a: KernelAttributes): Pool {
  * The maximum of rectified numbers is the rectified maximum, derivatives included: where a maximum is not above 0, nothing
  * passes either way. So a ReLU before is taken after, on what is left of the image.
  */
-function maxPool(x: Node, pool: Pool): Node {
+export function maxPool(x: Node, pool: Pool): Node {
   if (x.op === 'relu') return g.relu(maxPool(x.inputs[0], pool))
   if (x.op === 'transpose' && x.inputs[0].op === 'relu')
     return g.relu(maxPool(g.transpose(x.inputs[0].inputs[0], x.attributes.permutation), pool))
-  const { strides, padLow, padHigh } = pool.geometry
+  const { strides, padLow, padHigh, dilations } = pool.geometry
   return g
     .range(pool.window.length)
     .reverse()
-    .reduce<Node>((y, k) => maxAlong(y, k + 2, pool.window[k], strides[k], padLow[k], padHigh[k]), x)
+    .reduce<Node>((y, k) => maxAlong(y, k + 2, pool.window[k], strides[k], padLow[k], padHigh[k], dilations[k]), x)
 }
 
-function maxAlong(x: Node, axis: number, window: number, stride: number, low: number, high: number): Node {
+function maxAlong(
+  x: Node,
+  axis: number,
+  window: number,
+  stride: number,
+  low: number,
+  high: number,
+  dilation: number,
+): Node {
   const at = (n: number) => x.shape.map((_, i) => (i === axis ? n : 0))
   // what is outside the image never wins
   const padded = g.surround(x, at(low), at(high), Number.NEGATIVE_INFINITY)
   const n = padded.shape[axis]
-  const count = Math.floor((n - window) / stride) + 1
+  const count = Math.floor((n - (window - 1) * dilation - 1) / stride) + 1
   const views = g.range(window).map((offset) => {
-    const start = padded.shape.map((_, i) => (i === axis ? offset : 0))
+    const start = padded.shape.map((_, i) => (i === axis ? offset * dilation : 0))
     const size = padded.shape.map((d, i) => (i === axis ? count : d))
     const step = padded.shape.map((_, i) => (i === axis ? stride : 1))
     return g.slice(padded, start, size, step)
@@ -87,8 +96,16 @@ function maxAlong(x: Node, axis: number, window: number, stride: number, low: nu
   return views.reduce(g.maximum)
 }
 
-/** Sums of windows divided by the number of elements inside the image. */
-function averagePool(x: Node, { window, geometry }: Pool): Node {
+/**
+ * Sums of windows divided by the number of elements inside the image, and inside a border around it where the padding counts.
+ *
+ * @param border how many elements of padding count, before and after each spatial axis
+ */
+export function averagePool(
+  x: Node,
+  { window, geometry }: Pool,
+  border: readonly (readonly [low: number, high: number])[] = window.map(() => [0, 0]),
+): Node {
   const [batch, channels, ...space] = x.shape
   const exact = window.every((k, i) => k === geometry.strides[i] && space[i] % k === 0)
   const unpadded = [...geometry.padLow, ...geometry.padHigh].every((p) => p === 0)
@@ -100,7 +117,7 @@ function averagePool(x: Node, { window, geometry }: Pool): Node {
   const ones = g.fill(x.graph, 1, [1, 1, ...window])
   const total = g.conv(g.reshape(x, [batch * channels, 1, ...space]), ones, geometry)
   const size = total.shape.slice(2)
-  const count = g.constant(x.graph, counts(space, window, size, geometry), [1, 1, ...size])
+  const count = g.constant(x.graph, counts(space, window, size, geometry, border), [1, 1, ...size])
   return g.reshape(g.div(total, count), [batch, channels, ...size])
 }
 
@@ -110,12 +127,14 @@ function counts(
   window: readonly number[],
   size: readonly number[],
   geometry: ConvGeometry,
+  border: readonly (readonly [low: number, high: number])[],
 ): number[] {
   return size.reduce<number[]>(
     (all, places, i) => {
       const along = g.range(places).map((at) => {
         const start = at * geometry.strides[i] - geometry.padLow[i]
-        return Math.min(start + window[i], space[i]) - Math.max(start, 0)
+        const [low, high] = border[i]
+        return Math.min(start + window[i], space[i] + high) - Math.max(start, -low)
       })
       return all.flatMap((c) => along.map((n) => c * n))
     },

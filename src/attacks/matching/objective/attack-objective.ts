@@ -4,7 +4,7 @@ import { scoresOf } from '../../../client/model/scores'
 import type { Target } from '../../../client/target'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph'
-import { residualProgram } from '../../../measure/certainty/shared-residual'
+import { timesFactor } from '../../../measure/certainty/shared-residual'
 import { evaluate, type Program, type Values } from '../../../runtime/runtime'
 import { withClosedForm } from '../closed-form'
 import type { Settings } from '../options'
@@ -12,9 +12,10 @@ import type { Point, TracedTarget } from '../point'
 import { type SmoothedGradient, smoothedClient } from '../smoothing'
 import { startPoint } from '../start'
 import type { Targets } from '../targets/targets'
+import { MAGNITUDE, magnified, magnitudeOf } from './magnitude'
 import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective'
 import { defaultPriors } from './prior'
-import { fittingScale } from './scale'
+import { fittingScale, scaleFree } from './scale'
 
 /** The objective of an attack before anything runs it. */
 export interface AttackObjective {
@@ -35,12 +36,16 @@ export interface AttackObjective {
   readonly priorWeight: number | undefined
   /** Relative loss that rounding leaves of the client's own data. */
   readonly rounding: number
+  /** Relative loss that stated noise leaves of the client's own data. */
+  readonly noise: number
   /** Of each shared gradient, the squared norm that rounding is expected to have taken. */
   readonly lost: readonly number[]
-  /** What was shared. */
+  /** What was shared, times the magnitude. */
   readonly shared: readonly Values[]
   /** The objective without priors in units of the relative loss. */
   readonly objectivePerLoss: number
+  /** The objective without priors, whatever factor is in what was shared. Built when it is asked for. */
+  factorFree(): Program
   /** What certainty is computed from. Built when it is asked for. */
   unconstrained(): UnconstrainedPrograms
 }
@@ -54,8 +59,6 @@ export interface UnconstrainedPrograms {
   readonly gradients: Program
   /** The distance without priors, as an objective: its value, the distance, and one derivative per unknown. */
   readonly objective: Program
-  /** The plain residual of what was shared and its derivatives; see `residualProgram`. */
-  residual(fitsFactor: boolean): Program
   /**
    * Of the searched inputs alone: for each searched target, what the model itself gives. There the gradient is zero, if the loss is
    * a cross-entropy or a squared error without penalties.
@@ -70,17 +73,22 @@ export interface UnconstrainedPrograms {
  */
 export async function objectiveOf(
   target: Target,
-  { targets, traced, point }: TracedTarget,
+  { targets, traced: client, point }: TracedTarget,
   settings: Settings,
 ): Promise<AttackObjective> {
-  const { model, gradients, weights, rounding, lost, known, searched } = target
+  const { model, weights, rounding, known, searched } = target
+  const magnitude = magnitudeOf(target.gradients)
+  const gradients = magnitude === 1 ? target.gradients : timesFactor(target.gradients, magnitude)
+  const lost = target.lost.map((v) => v * magnitude ** 2)
+  const traced = magnified(client, magnitude)
+  const noise = settings.noise > 0 ? rounding : 0
   // a prior is what tells the samples of a batch apart, and one image comes out cleaner for it
   const started = await withClosedForm(settings, traced, target)
   const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior)
-  const programOf = (client: TracedGradient) => objectiveProgram(client, point.unknowns, settings.distance, priors)
+  const programOf = (of: TracedGradient) => objectiveProgram(of, point.unknowns, settings.distance, priors)
   const program = programOf(traced)
   requireSmooth(model, searched, program)
-  const soft = settings.smooths ? smoothedClient(target, traced) : undefined
+  const soft = settings.smooths ? magnified(smoothedClient(target, client), magnitude) : undefined
   const smoothed = soft && withInput(programOf(soft), soft.sharpness)
 
   const unit = settings.distance.unit?.(gradients) ?? 1
@@ -95,6 +103,7 @@ export async function objectiveOf(
     ...weights,
     ...gradients.map((values, i) => [sharedParameter(i), values] as const),
     [DISTANCE_WEIGHT, Float64Array.of(weight)],
+    [MAGNITUDE, Float64Array.of(magnitude)],
     ...known.map((input) => [knownParameter(input), input.values] as const),
     ...targets.flatMap(({ bound }) => (bound ? [bound] : [])),
   ])
@@ -108,10 +117,11 @@ export async function objectiveOf(
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
   const objectivePerLoss = weight * unit
+  const factorFree = () => objectiveProgram(traced, point.unknowns, scaleFree(settings.distance), [])
   const unconstrained = () => unconstrainedPrograms(traced, targets, settings)
   return {
-    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding, lost },
-    ...{ shared: gradients, objectivePerLoss, unconstrained },
+    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding, noise, lost },
+    ...{ shared: gradients, objectivePerLoss, factorFree, unconstrained },
   }
 }
 
@@ -127,7 +137,6 @@ function unconstrainedPrograms(
   return {
     gradients: { inputs: unknowns, outputs: gradients },
     objective: objectiveProgram({ ...traced, gradients }, unknowns, distance, []),
-    residual: (fitsFactor) => residualProgram(gradients, unknowns, fitsFactor),
     believed: { inputs: traced.inputs, outputs: searched.map(believedBy) },
   }
 }

@@ -17,6 +17,8 @@ export interface PointLayout {
   readonly priorWeight: number | undefined
   /** Relative loss that rounding leaves of the true data. */
   readonly rounding: number
+  /** Relative loss that stated noise leaves of the true data. Default 0. */
+  readonly noise?: number
   /** The coordinates of each sample, where samples are updated one by one. */
   readonly samples: readonly Group[] | undefined
 }
@@ -48,7 +50,7 @@ export function objectiveIn(
   products: MatrixProducts | undefined,
   smooth?: Evaluator,
 ): Objective {
-  const { sizes, unit, priorWeight, rounding, samples } = layout
+  const { sizes, unit, priorWeight, rounding, noise, samples } = layout
   const starts = startsOf(sizes)
   const run = async (by: Evaluator, point: Float64Array, inputs: Values[]): Promise<AttackEvaluation> => {
     const [value, distance, ...derivatives] = await by.run(inputs)
@@ -59,6 +61,7 @@ export function objectiveIn(
   return {
     hasPriors: priorWeight !== undefined,
     rounding,
+    noise,
     products,
     data: sizes[0],
     samples,

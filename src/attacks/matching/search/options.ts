@@ -84,8 +84,9 @@ export interface SearchOptions {
   budget?: { evaluations?: number; milliseconds?: number }
   /**
    * Whether a match is followed by a second question: how far does what was shared determine the data? A match that is not
-   * determined has the status `undetermined`. Takes at most 200 evaluations; up to 1,500 for 128 unknowns or fewer, where every
-   * combination is looked at. `bars` adds error bars, for the work of eight more searches. Default false.
+   * determined has the status `undetermined`. Takes at most 200 evaluations. For 128 unknowns or fewer it takes gradients of the client
+   * instead, usually two per unknown and at most 800, and looks at every combination. `bars` adds error bars, for the work of twelve
+   * more searches. Default true.
    */
   certainty?: boolean | 'bars'
   /**

@@ -38,6 +38,9 @@ const MATCHED = 1e-7
 const ROUNDING = 4
 const ROUNDED = 1e-4
 
+/** Stated noise is known, and not guessed from a type: the squared sum of as many normal numbers is hardly ever above. */
+const NOISY = 1.5
+
 /** Part of the iterations that one weight of the priors gets at most, where the optimizer comes to rest by itself. */
 const STAGE = 1 / 3
 
@@ -50,6 +53,8 @@ export interface Objective {
   readonly hasPriors: boolean
   /** Relative loss that rounding of what was shared leaves of the true data. */
   readonly rounding: number
+  /** Relative loss that noise leaves of the true data, where the caller stated it. Default 0. */
+  readonly noise?: number
   /** Products for the optimizer, where the runtime does them faster than JavaScript. */
   readonly products: MatrixProducts | undefined
   /** How many coordinates, the first ones, are data: those of the first searched input. */
@@ -112,7 +117,8 @@ export async function search(
   const run: Run = { objective, settings, progress, restart, listener, history: [], iteration: 0, evaluations: 0 }
   let { status, best } = objective.smoothed ? await followed(run, start) : await eased(run, start)
   const ended = status === 'stalled' || status === 'max-iterations'
-  const matched = Math.max(MATCHED, Math.min(ROUNDING * objective.rounding, ROUNDED))
+  const { rounding, noise = 0 } = objective
+  const matched = Math.max(MATCHED, Math.min(ROUNDING * rounding, ROUNDED), Math.min(NOISY * noise, 1))
   if (ended && settings.tolerance > 0 && best.relativeLoss <= matched) status = 'converged'
   return { restart, status, ...best, evaluations: run.evaluations, history: run.history }
 }

@@ -1,0 +1,183 @@
+import { DlgError } from '../../errors/dlg-error'
+import * as g from '../../graph'
+import { type Building, type Call, callOf, nodeName, type Value } from './call'
+import type { AttributeMessage, FunctionMessage, GraphMessage, NodeMessage } from './messages'
+import { operators } from './operators'
+import { MOST_ELEMENTS } from './tensor-values'
+
+/** Values by the names that a graph gives them; an inner graph sees those of the outer one. */
+export type Names = Map<string, Value>
+
+/** Most nodes of ours: above, a file is hostile or its loops are too long. */
+const MOST_NODES = 400_000
+/** Graphs and functions within others. */
+const DEEPEST = 16
+/** Largest mask or index that is computed while the graph is built. */
+const SMALL = 4096
+
+const OWN_DOMAINS: ReadonlySet<string | undefined> = new Set([undefined, '', 'ai.onnx'])
+
+const QUANTISED = /^(Q[A-Z]|QLinear|Quantize|Dequantize|DynamicQuantize)|Integer$|^MatMulNBits$/
+
+/** The operators that a graph may use: functions of the file by `domain:name`. */
+export type Functions = ReadonlyMap<string, FunctionMessage>
+
+export const functionKey = (domain: string | undefined, name: string | undefined): string =>
+  `${OWN_DOMAINS.has(domain) ? '' : domain}:${name ?? ''}`
+
+/**
+ * Why an operator cannot be read, if it cannot.
+ *
+ * @throws DlgError `untraceable` naming the node and the operator
+ */
+export function requireOperator(node: NodeMessage, functions: Functions): void {
+  const { opType = '', domain } = node
+  if (functions.has(functionKey(domain, opType))) return
+  if (OWN_DOMAINS.has(domain) && (opType === 'If' || Object.hasOwn(operators, opType))) return
+  const what = `${nodeName(node)}${OWN_DOMAINS.has(domain) ? '' : ` of '${domain}'`}`
+  if (QUANTISED.test(opType))
+    throw new DlgError(
+      'untraceable',
+      `${what} computes with quantised numbers, of which there is no gradient; export the float model that was trained`,
+    )
+  throw new DlgError(
+    'untraceable',
+    `${what} is not supported; the operators that are stand in the guide of ONNX models`,
+  )
+}
+
+/** The nodes that some outputs need, in the order of the file. */
+export function neededNodes(graph: GraphMessage, outputs: readonly string[]): NodeMessage[] {
+  const wanted = new Set(outputs)
+  const needed: NodeMessage[] = []
+  for (const node of graph.node.toReversed()) {
+    if (!node.output.some((name) => name !== '' && wanted.has(name))) continue
+    needed.push(node)
+    for (const name of namesRead(node, 0)) wanted.add(name)
+  }
+  return needed.reverse()
+}
+
+/** The names that a node reads, those that the graphs within it read among them. */
+export function namesRead(node: NodeMessage, depth: number): string[] {
+  if (depth > DEEPEST) return []
+  const within = node.attribute.flatMap(({ g: graph }) =>
+    graph ? [...graph.node.flatMap((n) => namesRead(n, depth + 1)), ...graph.output.map((o) => o.name ?? '')] : [],
+  )
+  return [...node.input, ...within]
+}
+
+/** Builds nodes in their order, and adds their outputs to the names. @throws DlgError `untraceable`, `invalid-file` */
+export function buildNodes(
+  nodes: readonly NodeMessage[],
+  names: Names,
+  building: Building,
+  functions: Functions,
+  depth = 0,
+): void {
+  if (depth > DEEPEST) throw new DlgError('untraceable', 'graphs and functions are nested too deep')
+  for (const node of nodes) {
+    // what is there already is a copy of a weight that is a weight of its own
+    if (depth === 0 && node.opType === 'Identity' && names.has(node.output[0])) continue
+    requireOperator(node, functions)
+    const inputs = node.input.map((name) => (name === '' ? undefined : namedValue(node, name, names)))
+    const call = callOf(node, inputs, building)
+    const own = functions.get(functionKey(node.domain, node.opType))
+    const results = guarded(node, () => {
+      if (own) return inlined(own, node, inputs, building, functions, depth)
+      if (node.opType === 'If') return branch(call, names, functions, depth)
+      return [operators[node.opType!](call)].flat() as (g.Node | Value | undefined)[]
+    })
+    node.output.forEach((name, i) => {
+      if (name === '') return
+      const result = results[i]
+      // a second output that nothing reads may be missing
+      if (result) names.set(name, small(checked(node, asValue(result, call)), building))
+      else names.delete(name)
+    })
+  }
+}
+
+function namedValue(node: NodeMessage, name: string, names: Names): Value {
+  const value = names.get(name)
+  if (value) return value
+  throw new DlgError(
+    'invalid-file',
+    `${nodeName(node)} reads '${name}', which no node before it gives, or only as an output that is not supported`,
+  )
+}
+
+const asValue = (result: g.Node | Value, call: Call): Value =>
+  'kind' in result ? result : { node: result, kind: call.kind(0) }
+
+function checked(node: NodeMessage, value: Value): Value {
+  const { shape, graph } = value.node
+  if (!shape.every((n) => Number.isSafeInteger(n)) || g.sizeOf(shape) > MOST_ELEMENTS)
+    throw new DlgError('untraceable', `${nodeName(node)} makes [${shape}]; it must be at most 2²⁸ numbers`)
+  if (graph.size > MOST_NODES)
+    throw new DlgError('untraceable', `${nodeName(node)}: the model needs more than ${MOST_NODES} operations`)
+  return value
+}
+
+/** Indices, sizes and masks that depend on no data are computed at once, so that graphs hold no arithmetic of shapes. */
+function small(value: Value, building: Building): Value {
+  const { node, kind } = value
+  const size = g.sizeOf(node.shape)
+  const leaf = node.op === 'constant' || g.uniformValue(node) !== undefined
+  if (kind === 'float' || node.varying || leaf || size > SMALL) return value
+  const values = building.valuesOf(node)
+  return values ? { node: building.constant(values, node.shape), kind } : value
+}
+
+/** What an operator throws names its node. */
+function guarded<T>(node: NodeMessage, run: () => T): T {
+  try {
+    return run()
+  } catch (cause) {
+    if (cause instanceof DlgError && cause.code !== 'invalid-graph') throw cause
+    throw new DlgError('invalid-file', `${nodeName(node)}: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** The branch of a condition that does not depend on the data. */
+function branch(call: Call, names: Names, functions: Functions, depth: number): (Value | undefined)[] {
+  const [condition] = call.known(0) ?? []
+  const graph = call.subgraph(condition ? 'then_branch' : 'else_branch')
+  const inner: Names = new Map(names)
+  for (const tensor of graph.initializer) {
+    const { kind, shape, values } = call.building.stored(tensor, `initializer '${tensor.name}'`)
+    inner.set(tensor.name ?? '', { node: call.constant(values, shape), kind })
+  }
+  buildNodes(graph.node, inner, call.building, functions, depth + 1)
+  return graph.output.map(({ name = '' }) => inner.get(name))
+}
+
+/** A function of the file in place of its call: its names are its own, and its attributes those of the call. */
+function inlined(
+  { input, output, node, attributeDefault, opset }: FunctionMessage,
+  caller: NodeMessage,
+  inputs: readonly (Value | undefined)[],
+  building: Building,
+  functions: Functions,
+  depth: number,
+): (Value | undefined)[] {
+  const given = new Map([...attributeDefault, ...caller.attribute].map((a) => [a.name, a]))
+  const inner: Names = new Map()
+  input.forEach((name, i) => {
+    const value = inputs[i]
+    if (value) inner.set(name, value)
+  })
+  const resolved = (a: AttributeMessage): AttributeMessage[] => {
+    if (a.refersTo === undefined) return [a]
+    const found = given.get(a.refersTo)
+    return found ? [{ ...found, name: a.name }] : []
+  }
+  const body = node.map((n) => ({
+    ...n,
+    input: n.input.map((name) => (inner.has(name) || !input.includes(name) ? name : '')),
+    attribute: n.attribute.flatMap(resolved),
+  }))
+  const version = opset.find(({ domain }) => OWN_DOMAINS.has(domain))?.version ?? building.opset
+  buildNodes(body, inner, { ...building, opset: version }, functions, depth + 1)
+  return output.map((name) => inner.get(name))
+}

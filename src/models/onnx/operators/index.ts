@@ -1,0 +1,21 @@
+import type { Operators } from '../call'
+import { convolutionOperators } from './convolution'
+import { elementwiseOperators } from './elementwise'
+import { normalizationOperators } from './normalization'
+import { productOperators } from './product'
+import { recurrentOperators } from './recurrent'
+import { reductionOperators } from './reduction'
+import { resizeOperators } from './resize'
+import { structureOperators } from './structure'
+
+/** Every operator that can be read, but for `If`, whose branches are graphs. */
+export const operators: Operators = {
+  ...elementwiseOperators,
+  ...productOperators,
+  ...structureOperators,
+  ...reductionOperators,
+  ...normalizationOperators,
+  ...convolutionOperators,
+  ...resizeOperators,
+  ...recurrentOperators,
+}

@@ -1,0 +1,357 @@
+import * as g from '../../../graph'
+import { kernels } from '../../../trace'
+import { axisOf, type Call, type Operator, type Operators, of, type Value } from '../call'
+
+/** Axes are an attribute before version 13 of the operators, and an input since. */
+export function axesOf(call: Call, rank: number, since = 13): number[] | undefined {
+  const given = call.opset < since ? call.integers('axes') : call.known(1)
+  return given?.map((axis) => axisOf(call, axis, rank))
+}
+
+const required = (call: Call, i: number): readonly number[] => {
+  const values = call.known(i)
+  if (values) return values
+  throw call.wrong(`has no input ${i}, which the operator needs`)
+}
+
+function reshape(call: Call): g.Node {
+  const x = call.x()
+  const given = call.opset < 5 ? (call.integers('shape') ?? []) : required(call, 1)
+  const shape = given.map((n, i) => (n === 0 && !call.integer('allowzero', 0) ? (x.shape[i] ?? 0) : n))
+  return g.reshape(x, withOpenAxis(call, shape, g.sizeOf(x.shape)))
+}
+
+/** The shape with the one −1 in it as large as it must be. */
+function withOpenAxis(call: Call, shape: readonly number[], size: number): number[] {
+  const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1)
+  const open = shape.filter((n) => n === -1).length
+  const rest = open === 0 ? 1 : size / known
+  if (open > 1 || known * rest !== size || !Number.isInteger(rest))
+    throw call.wrong(
+      `cannot give ${size} elements the shape [${shape}]; where the batch size is written into the file, export with that axis dynamic, or attack a batch of the size in the file`,
+    )
+  return shape.map((n) => (n === -1 ? rest : n))
+}
+
+function flatten(call: Call): g.Node {
+  const x = call.x()
+  const given = call.integer('axis', 1)
+  const axis = given < 0 ? given + x.shape.length : given
+  if (!(axis >= 0 && axis <= x.shape.length)) throw call.wrong(`axis is ${given}; the input has ${x.shape.length} axes`)
+  return g.reshape(x, [g.sizeOf(x.shape.slice(0, axis)), g.sizeOf(x.shape.slice(axis))])
+}
+
+function squeeze(call: Call): g.Node {
+  const x = call.x()
+  const axes = axesOf(call, x.shape.length) ?? x.shape.flatMap((n, i) => (n === 1 ? [i] : []))
+  return g.reshape(
+    x,
+    x.shape.filter((_, i) => !axes.includes(i)),
+  )
+}
+
+function unsqueeze(call: Call): g.Node {
+  const x = call.x()
+  const given = call.opset < 13 ? (call.integers('axes') ?? []) : required(call, 1)
+  const rank = x.shape.length + given.length
+  const axes = given.map((axis) => axisOf(call, axis, rank))
+  const rest = [...x.shape]
+  return g.reshape(
+    x,
+    g.range(rank).map((i) => (axes.includes(i) ? 1 : rest.shift()!)),
+  )
+}
+
+function concat(call: Call): g.Node {
+  const parts = call.inputs.map((_, i) => call.x(i)).filter((n) => g.sizeOf(n.shape) > 0)
+  if (parts.length === 0) return call.x()
+  return g.concat(parts, axisOf(call, call.integer('axis', 1), parts[0].shape.length))
+}
+
+function split(call: Call): g.Node[] {
+  const x = call.x()
+  const axis = axisOf(call, call.integer('axis', 0), x.shape.length)
+  const given = call.opset < 13 ? call.integers('split') : call.known(1)
+  const each = Math.ceil(x.shape[axis] / call.outputs)
+  const sizes = given ?? g.range(call.outputs).map((i) => Math.min(each, x.shape[axis] - i * each))
+  if (sizes.length !== call.outputs) throw call.wrong(`is split into ${sizes.length}; it has ${call.outputs} outputs`)
+  let begin = 0
+  return sizes.map((size) => {
+    begin += size
+    return part(x, axis, begin - size, size)
+  })
+}
+
+/** Neighbouring elements of an axis, which may be none. */
+const part = (x: g.Node, axis: number, begin: number, size: number): g.Node =>
+  size === 0 ? g.fill(x.graph, 0, x.shape.with(axis, 0)) : g.sliceAxis(x, axis, begin, size)
+
+function slice(call: Call): g.Node {
+  const x = call.x()
+  const rank = x.shape.length
+  const old = call.opset < 10
+  const starts = old ? (call.integers('starts') ?? []) : required(call, 1)
+  const ends = old ? (call.integers('ends') ?? []) : required(call, 2)
+  const axes = (old ? call.integers('axes') : call.known(3)) ?? starts.map((_, i) => i)
+  const steps = (old ? undefined : call.known(4)) ?? starts.map(() => 1)
+  return axes.reduce<g.Node>((y, given, i) => {
+    const axis = axisOf(call, given, rank)
+    const n = y.shape[axis]
+    const [step, from, to] = [steps[i], starts[i], ends[i]]
+    if (!Number.isInteger(step) || step === 0 || from === undefined || to === undefined)
+      throw call.wrong(`slices from ${from} to ${to} by ${step}`)
+    // a negative step reads the reversed axis forwards
+    const source = step < 0 ? g.reverse(y, [axis]) : y
+    const at = (position: number) => (step < 0 ? n - 1 - fromEnd(position, n) : fromEnd(position, n))
+    const begin = Math.min(Math.max(at(from), 0), n)
+    const end = Math.min(Math.max(at(to), 0), n)
+    const count = Math.max(Math.ceil((end - begin) / Math.abs(step)), 0)
+    if (count === 0) return g.fill(y.graph, 0, y.shape.with(axis, 0))
+    return g.slice(
+      source,
+      y.shape.map((_, k) => (k === axis ? begin : 0)),
+      y.shape.with(axis, count),
+      y.shape.map((_, k) => (k === axis ? Math.abs(step) : 1)),
+    )
+  }, x)
+}
+
+const fromEnd = (position: number, n: number): number => (position < 0 ? position + n : position)
+
+/** Negative amounts crop. */
+function pad(call: Call): g.Node {
+  const x = call.x()
+  const rank = x.shape.length
+  const old = call.opset < 11
+  const given = old ? (call.integers('pads') ?? []) : required(call, 1)
+  const axes = (old ? undefined : call.known(3))?.map((axis) => axisOf(call, axis, rank)) ?? g.range(rank)
+  if (given.length !== 2 * axes.length || !given.every(Number.isInteger))
+    throw call.wrong(`pads are [${given}]; two whole numbers are needed for each of ${axes.length} axes`)
+  const value = old ? call.number('value', 0) : (call.known(2)?.[0] ?? 0)
+  const mode = call.text('mode', 'constant')
+  if (!['constant', 'reflect', 'edge', 'wrap'].includes(mode)) throw call.refuse(`pads by mode '${mode}'`)
+  return axes.reduce<g.Node>((y, axis, i) => {
+    const [low, high] = [given[i], given[i + axes.length]]
+    const n = y.shape[axis]
+    const begin = Math.max(-low, 0)
+    const cropped = low < 0 || high < 0 ? part(y, axis, begin, n - begin - Math.max(-high, 0)) : y
+    return padAxis(call, cropped, axis, Math.max(low, 0), Math.max(high, 0), mode, value)
+  }, x)
+}
+
+function padAxis(call: Call, x: g.Node, axis: number, low: number, high: number, mode: string, value: number): g.Node {
+  const n = x.shape[axis]
+  const amounts = (amount: number) => x.shape.map((_, i) => (i === axis ? amount : 0))
+  if (mode === 'constant') return g.surround(x, amounts(low), amounts(high), value)
+  if (mode === 'edge') {
+    const border = (at: number, count: number) =>
+      count === 0 ? [] : [g.broadcast(g.sliceAxis(x, axis, at, 1), x.shape.with(axis, count))]
+    return g.concat([...border(0, low), x, ...border(n - 1, high)], axis)
+  }
+  const most = mode === 'reflect' ? n - 1 : n
+  if (low > most || high > most)
+    throw call.refuse(`pads ${n} elements by ${Math.max(low, high)}; at most ${most} can be`)
+  const cut = (at: number, count: number) => (count === 0 ? [] : [g.sliceAxis(x, axis, at, count)])
+  if (mode === 'wrap') return g.concat([...cut(n - low, low), x, ...cut(0, high)], axis)
+  const mirrored = (parts: g.Node[]) => parts.map((node) => g.reverse(node, [axis]))
+  return g.concat([...mirrored(cut(1, low)), x, ...mirrored(cut(n - 1 - high, high))], axis)
+}
+
+function expand(call: Call): g.Node {
+  const x = call.x()
+  return g.broadcast(x, g.broadcastShapes(x.shape, [...required(call, 1)]))
+}
+
+function tile(call: Call): g.Node {
+  const [x, reps] = [call.x(), required(call, 1)]
+  if (reps.length !== x.shape.length || !reps.every((n) => n >= 0 && Number.isInteger(n)))
+    throw call.wrong(`repeats [${reps}] do not fit [${x.shape}]`)
+  return kernels.Tile({ x }, { reps }, x.graph) as g.Node
+}
+
+/** Slices at indices. Indices that follow from shapes may count from the end; token ids are whole numbers of at least 0. */
+function gather(call: Call): g.Node {
+  const [x, given] = [call.x(0), call.x(1)]
+  const axis = axisOf(call, call.integer('axis', 0), x.shape.length)
+  const indices = withoutNegatives(call, given, x.shape[axis])
+  return kernels.GatherV2({ x, indices }, { axis, batchDims: 0 }, x.graph) as g.Node
+}
+
+function withoutNegatives(call: Call, indices: g.Node, n: number): g.Node {
+  const values = call.building.valuesOf(indices)
+  if (!values) return indices
+  const wrong = values.find((v) => !Number.isInteger(v) || v < -n || v >= n)
+  if (wrong !== undefined) throw call.wrong(`index ${wrong} is not in [${-n}, ${n})`)
+  return values.some((v) => v < 0)
+    ? call.constant(
+        values.map((v) => (v < 0 ? v + n : v)),
+        indices.shape,
+      )
+    : indices
+}
+
+/** Elements at indices along an axis, one index for each. */
+function gatherElements(call: Call): g.Node {
+  const x = call.x(0)
+  const axis = axisOf(call, call.integer('axis', 0), x.shape.length)
+  const indices = withoutNegatives(call, call.x(1), x.shape[axis])
+  if (indices.shape.length !== x.shape.length) throw call.wrong('indices must have as many axes as the data')
+  const strides = g.stridesOf(x.shape)
+  const positions = indices.shape.map((n, i) => {
+    const along =
+      i === axis
+        ? indices
+        : g.reshape(
+            g.iota(x.graph, n),
+            indices.shape.map((_, k) => (k === i ? n : 1)),
+          )
+    return g.scale(along, strides[i])
+  })
+  return g.gather(g.reshape(x, [g.sizeOf(x.shape)]), g.broadcast(positions.reduce(g.add), indices.shape))
+}
+
+function gatherNd(call: Call): g.Node {
+  if (call.integer('batch_dims', 0) !== 0) throw call.refuse('has batch_dims')
+  return kernels.GatherNd({ params: call.x(0), indices: call.x(1) }, {}, call.graph) as g.Node
+}
+
+/** The data where no index points, and the updates where one does: indices are different. */
+function scatterNd(call: Call): g.Node {
+  const [data, indices, updates] = [call.x(0), call.x(1), call.x(2)]
+  const reduction = call.text('reduction', 'none')
+  if (reduction !== 'none' && reduction !== 'add') throw call.refuse(`reduces by '${reduction}'`)
+  if (call.building.valuesOf(indices)?.some((v) => v < 0)) throw call.refuse('has indices that count from the end')
+  const scatter = (values: g.Node) =>
+    kernels.ScatterNd({ indices, updates: values }, { shape: [...data.shape] }, call.graph) as g.Node
+  if (reduction === 'add') return g.add(data, scatter(updates))
+  const hit = scatter(g.fill(call.graph, 1, updates.shape))
+  return g.select(hit, scatter(updates), data)
+}
+
+function shape(call: Call): Value {
+  const { shape: all } = call.x()
+  const [start, end] = [call.integer('start', 0), call.integer('end', all.length)]
+  const sizes = all.slice(start, end)
+  return { node: call.constant(sizes, [sizes.length]), kind: 'integer' }
+}
+
+/** Most steps of a range: each is a number in the graph. */
+const LONGEST_RANGE = 2 ** 20
+
+function range(call: Call): Value {
+  const [start, limit, step] = g.range(3).map((i) => required(call, i)[0])
+  const count = Math.max(Math.ceil((limit - start) / step), 0)
+  if (!(count <= LONGEST_RANGE)) throw call.refuse(`has ${count} steps; at most ${LONGEST_RANGE} can be`)
+  const node = count === 0 ? g.fill(call.graph, 0, [0]) : g.offset(g.scale(g.iota(call.graph, count), step), start)
+  return { node, kind: call.kind(0) }
+}
+
+function constantOfShape(call: Call): Value {
+  const sizes = [...required(call, 0)]
+  const value = call.attribute('value')?.t
+  const stored = value ? call.building.stored(value, 'the value') : undefined
+  return { node: g.fill(call.graph, stored?.values[0] ?? 0, sizes), kind: stored?.kind ?? 'float' }
+}
+
+function constant(call: Call): Value {
+  const tensor = call.attribute('value')?.t
+  if (tensor) {
+    const { kind, shape: sizes, values } = call.building.stored(tensor, 'the constant')
+    return { node: call.constant(values, sizes), kind }
+  }
+  for (const [name, list, kind] of [
+    ['value_float', [call.attribute('value_float')?.f], 'float'],
+    ['value_int', [call.attribute('value_int')?.i], 'integer'],
+  ] as const)
+    if (call.attribute(name)) return { node: call.constant([list[0] ?? 0], []), kind }
+  const [floats, integers] = [call.attribute('value_floats'), call.attribute('value_ints')]
+  const values = floats?.floats ?? integers?.ints
+  if (values) return { node: call.constant(values, [values.length]), kind: floats ? 'float' : 'integer' }
+  throw call.refuse('holds text or a sparse tensor; it must hold numbers')
+}
+
+/** The lower or upper triangle of the last two axes, from the k-th diagonal on. */
+function trilu(call: Call): g.Node {
+  const x = call.x()
+  if (x.shape.length < 2) throw call.wrong(`[${x.shape}] must have two axes at least`)
+  const k = call.known(1)?.[0] ?? 0
+  const [rows, columns] = x.shape.slice(-2)
+  const row = g.reshape(g.iota(x.graph, rows), [rows, 1])
+  const column = g.reshape(g.iota(x.graph, columns), [1, columns])
+  const beyond = g.sub(column, row)
+  const kept = call.integer('upper', 1) ? g.less(of(x, k - 0.5), beyond) : g.less(beyond, of(x, k + 0.5))
+  return g.select(kept, x, of(x, 0))
+}
+
+function oneHot(call: Call): Value {
+  const [indices, depth, values] = [call.x(0), required(call, 1)[0], required(call, 2)]
+  const rank = indices.shape.length + 1
+  const axis = axisOf(call, call.integer('axis', -1), rank)
+  const at = g.reshape(indices, indices.shape.toSpliced(axis, 0, 1))
+  const turned = g.select(g.less(at, of(at, 0)), g.offset(at, depth), at)
+  return {
+    node: g.offset(g.scale(g.oneHot(turned, axis, depth), values[1] - values[0]), values[0]),
+    kind: call.kind(2),
+  }
+}
+
+/** [N, C, H, W] with blocks of channels spread over space (DCR or CRD). */
+function depthToSpace(call: Call): g.Node {
+  const x = call.x()
+  const [n, c, h, w] = x.shape
+  const block = call.integer('blocksize', 1)
+  const depth = c / block ** 2
+  if (call.text('mode', 'DCR') === 'CRD') {
+    const split = g.reshape(x, [n, depth, block, block, h, w])
+    return g.reshape(g.transpose(split, [0, 1, 4, 2, 5, 3]), [n, depth, h * block, w * block])
+  }
+  const split = g.reshape(x, [n, block, block, depth, h, w])
+  return g.reshape(g.transpose(split, [0, 3, 4, 1, 5, 2]), [n, depth, h * block, w * block])
+}
+
+function spaceToDepth(call: Call): g.Node {
+  const x = call.x()
+  const [n, c, h, w] = x.shape
+  const block = call.integer('blocksize', 1)
+  const split = g.reshape(x, [n, c, h / block, block, w / block, block])
+  return g.reshape(g.transpose(split, [0, 3, 5, 1, 2, 4]), [n, c * block ** 2, h / block, w / block])
+}
+
+const transpose: Operator = (call) => {
+  const x = call.x()
+  return g.transpose(x, call.integers('perm') ?? g.range(x.shape.length).reverse())
+}
+
+const cumulative: Operator = (call) => {
+  const axis = axisOf(call, required(call, 1)[0], call.x().shape.length)
+  const attributes = { axis, exclusive: call.integer('exclusive', 0) === 1, reverse: call.integer('reverse', 0) === 1 }
+  return kernels.Cumsum({ x: call.x() }, attributes, call.graph)
+}
+
+export const structureOperators: Operators = {
+  Reshape: reshape,
+  Flatten: flatten,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Concat: concat,
+  Split: split,
+  Slice: slice,
+  Pad: pad,
+  Expand: expand,
+  Tile: tile,
+  Gather: gather,
+  GatherElements: gatherElements,
+  GatherND: gatherNd,
+  ScatterND: scatterNd,
+  Shape: shape,
+  Size: (call) => ({ node: call.constant([g.sizeOf(call.x().shape)], []), kind: 'integer' }),
+  Range: range,
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+  Trilu: trilu,
+  OneHot: oneHot,
+  DepthToSpace: depthToSpace,
+  SpaceToDepth: spaceToDepth,
+  Transpose: transpose,
+  CumSum: cumulative,
+}

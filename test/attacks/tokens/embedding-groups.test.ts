@@ -1,0 +1,50 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { describe, expect, it } from 'vitest'
+import { gradientsOf } from '../../../src'
+import { embeddingGroups } from '../../../src/analytic'
+import { uniform } from '../../oracle'
+import { leavesNoTensors } from '../../tensors'
+
+leavesNoTensors()
+
+/** A recommender: the mean of a basket's item vectors through two dense layers to "bought" or not. */
+function recommender(items: number, width: number) {
+  const weight = (shape: number[], seed: number) =>
+    tf.tensor(Float32Array.from(uniform(tf.util.sizeFromShape(shape), -0.5, 0.5, seed)), shape)
+  return {
+    name: 'recommender',
+    inputShape: [6],
+    weights: { items: weight([items, width], 1), wide: weight([width, 12], 2), last: weight([12, 2], 3) },
+    apply(ids: tf.Tensor, w: tf.NamedTensorMap) {
+      const basket = tf.mean(tf.gather(w.items, tf.cast(ids, 'int32')), 1)
+      return tf.matMul(tf.tanh(tf.matMul(basket as tf.Tensor2D, w.wide as tf.Tensor2D)), w.last as tf.Tensor2D)
+    },
+  }
+}
+
+describe('embeddingGroups', () => {
+  it("gives every user's basket, how often each item is in it, and the items of several users", async () => {
+    const baskets = [
+      [3, 7, 7, 11, 20, 30],
+      [4, 8, 8, 8, 12, 30],
+      [5, 9, 13, 17, 21, 25],
+    ]
+    const model = recommender(40, 10)
+    const ids = tf.tensor2d(baskets)
+    const gradients = await gradientsOf(model, ids, [0, 1, 1])
+    const found = embeddingGroups({ data: gradients.items.dataSync<'float32'>(), width: 10 })
+    expect(found.groups).toEqual([
+      { rows: [5, 9, 13, 17, 21, 25], counts: [1, 1, 1, 1, 1, 1] },
+      { rows: [3, 7, 11, 20], counts: [1, 2, 1, 1] },
+      { rows: [4, 8, 12], counts: [1, 3, 1] },
+    ])
+    expect(found.shared).toEqual([{ row: 30, groups: [1, 2] }])
+    tf.dispose([ids, gradients, model.weights])
+  })
+
+  it('has nothing to group where nothing was looked up', () => {
+    expect(embeddingGroups({ data: new Float32Array(12), width: 4 })).toEqual({ groups: [], shared: [] })
+    expect(() => embeddingGroups({ data: Float32Array.of(1, NaN), width: 2 })).toThrow('row 0 of the table has NaN')
+    expect(() => embeddingGroups({ data: new Float32Array(4), width: 2 }, 1)).toThrow('tolerance is 1')
+  })
+})

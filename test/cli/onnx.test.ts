@@ -1,0 +1,60 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import * as tf from '@tensorflow/tfjs-core'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { readTensors, writeSafetensors } from '../../src/io'
+import { dlg, scratch } from './terminal'
+
+const folder = scratch()
+const fixtures = fileURLToPath(new URL('../models/onnx/pytorch', import.meta.url))
+
+describe('--model net.onnx', () => {
+  const paths = { model: '', gradient: '', out: '' }
+
+  beforeEach(async () => {
+    await tf.setBackend('cpu')
+    paths.model = folder.at('net.onnx')
+    paths.gradient = folder.at('gradient.safetensors')
+    paths.out = folder.at('found')
+    writeFileSync(paths.model, gunzipSync(readFileSync(join(fixtures, 'mlp.onnx.gz'))))
+    const saved = [...readTensors(join(fixtures, 'mlp.safetensors'))]
+    const shared = saved.flatMap(([name, t]) => (name.startsWith('gradient ') ? [[name.slice(9), t] as const] : []))
+    writeFileSync(paths.gradient, writeSafetensors(new Map(shared)))
+  })
+
+  it('is checked', async () => {
+    const { code, stdout, stderr } = await dlg(['check', '--model', paths.model, '--runtime', 'reference'])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^model 'net.onnx'\n {2}weights {2}53 numbers trained in 4 tensors\n/)
+  })
+
+  it('is attacked with the gradient that PyTorch saved, by its names', async () => {
+    const argv = [
+      '--batch-size',
+      '2',
+      '--labels',
+      '0,1',
+      '--restarts',
+      '4',
+      '--seed',
+      '3',
+      '--json',
+      '--out',
+      paths.out,
+    ]
+    const before = tf.memory().numTensors
+    const { code, stdout } = await dlg(['attack', '--model', paths.model, '--gradients', paths.gradient, ...argv])
+    expect([code, JSON.parse(stdout).status]).toEqual([0, 'converged'])
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
+  it('is named where it cannot be read', async () => {
+    const path = folder.at('wrong.onnx')
+    writeFileSync(path, 'PK\x03\x04')
+    const { code, stderr } = await dlg(['check', '--model', path])
+    expect(code).toBe(2)
+    expect(stderr).toContain(`${path}: the file is no ONNX model`)
+  })
+})

@@ -1,0 +1,84 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { initializers, layers, sequential } from '@tensorflow/tfjs-layers'
+import { describe, expect, it } from 'vitest'
+import { checkModel, deepLeakage, gradientsOf } from '../../../src'
+import { targetOf } from '../../../src/attacks'
+import { numbers, sample } from '../../attacks/matching/tiny'
+import { relativeError } from '../../oracle'
+
+const uniform = (seed: number) => initializers.randomUniform({ minval: -0.5, maxval: 0.5, seed })
+const conv = () =>
+  layers.conv2d({
+    inputShape: [7, 7, 1],
+    filters: 5,
+    kernelSize: 3,
+    activation: 'sigmoid',
+    kernelInitializer: uniform(1),
+  })
+const head = () => layers.dense({ units: 6, kernelInitializer: uniform(2) })
+
+/** A dropout of 125 features before the last layer. */
+const readable = (rate: number) =>
+  sequential({ layers: [conv(), layers.flatten(), layers.dropout({ rate, seed: 3 }), head()] })
+/** A dropout of the pictures of a convolution, which no dense layer reads. */
+const hidden = (rate: number) =>
+  sequential({
+    layers: [
+      conv(),
+      layers.dropout({ rate }),
+      layers.conv2d({ filters: 3, kernelSize: 3, activation: 'sigmoid', kernelInitializer: uniform(4) }),
+      layers.flatten(),
+      head(),
+    ],
+  })
+
+describe('dropout on the client', () => {
+  it.each([0.1, 0.3, 0.5])('of rate %s: the mask is read from rows of zeros, and the data come back', async (rate) => {
+    const model = readable(rate)
+    const x = sample([1, 7, 7, 1])
+    const shared = await gradientsOf(model, x, [4], { training: true })
+    const leak = await deepLeakage(model, shared, { training: true, labels: 'infer' })
+    const zeros = Object.values(shared)[2]
+    const dropped = tf.tidy(() => tf.sum(tf.equal(tf.sum(tf.abs(zeros), 1), 0)).dataSync()[0])
+    expect(leak.notes).toEqual([
+      expect.stringContaining(`is read from the gradient behind it: ${dropped} of 125 features were dropped`),
+    ])
+    expect(relativeError(leak.data.dataSync(), x.dataSync())).toBeLessThan(0.01)
+    expect(['converged', 'undetermined']).toContain(leak.status)
+    leak.dispose()
+    tf.dispose([x, shared])
+    model.dispose()
+  })
+
+  it('is said before the search where the mask cannot be read, and where training mode was not said', async () => {
+    const x = sample([1, 7, 7, 1])
+    const [unread, unsaid] = [hidden(0.3), readable(0.3)]
+    const notes = async (model: typeof unread, options: object, batch = x, labels = [4]) => {
+      const shared = await gradientsOf(model, batch, labels, { training: true })
+      const target = await targetOf(model, shared, options)
+      tf.dispose(shared)
+      return target.notes
+    }
+    expect(await notes(unread, { training: true })).toEqual([
+      expect.stringMatching(/^'dropout_.*' draws a random mask in every step, .* nothing can match$/),
+    ])
+    expect(await notes(unsaid, {})).toEqual([
+      expect.stringMatching(/of 125 features behind .* if the client trains with it, say so \(training: true\)/),
+    ])
+    const two = tf.tensor(numbers(98, 5), [2, 7, 7, 1])
+    expect(await notes(unsaid, { training: true, batchSize: 2 }, two, [4, 1])).toEqual([
+      expect.stringContaining('for every sample'),
+    ])
+    // without dropout on the client there is nothing to say
+    const plain = await gradientsOf(unsaid, x, [4])
+    expect((await targetOf(unsaid, plain)).notes).toEqual([])
+    expect((await targetOf(unsaid, plain, { training: true })).notes[0]).toContain('nothing can match')
+    const check = await checkModel(unread, { x, y: [4] }, { training: true })
+    expect(check.findings.filter(({ code }) => code === 'random-layers')).toMatchObject([
+      { level: 'warning', message: expect.stringContaining('nothing can match') },
+    ])
+    tf.dispose([x, two, plain])
+    unread.dispose()
+    unsaid.dispose()
+  })
+})

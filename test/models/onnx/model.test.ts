@@ -1,0 +1,330 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import * as tf from '@tensorflow/tfjs-core'
+import { afterEach, describe, expect, it } from 'vitest'
+import { checkModel, deepLeakage, gradientsOf } from '../../../src/index'
+import { readTensors } from '../../../src/io'
+import { modelFromOnnx, type OnnxModel, type OnnxModelOptions } from '../../../src/models/onnx/model-from-onnx'
+import { uniform } from '../../oracle'
+import { difference, inOurGraph } from './onnxruntime'
+import { type GraphSpec, type TensorSpec, writeOnnx } from './write-onnx'
+
+const opened: OnnxModel[] = []
+const open = (spec: GraphSpec, options?: OnnxModelOptions, opset?: number): OnnxModel => {
+  const model = modelFromOnnx(writeOnnx(spec, opset), options)
+  opened.push(model)
+  return model
+}
+afterEach(() => {
+  for (const model of opened.splice(0)) model.dispose()
+})
+
+const weight = (dims: readonly number[], seed = 1): TensorSpec => ({
+  dims,
+  values: Float32Array.from(
+    uniform(
+      dims.reduce((a, b) => a * b, 1),
+      -0.7,
+      0.7,
+      seed,
+    ),
+  ),
+})
+
+const mlp = (batch: number | string = 'batch'): GraphSpec => ({
+  nodes: [
+    { op: 'Gemm', inputs: ['x', '0.weight', '0.bias'], outputs: ['h'], attributes: { transB: 1 } },
+    { op: 'Sigmoid', inputs: ['h'], outputs: ['s'] },
+    { op: 'Gemm', inputs: ['s', '2.weight', '2.bias'], outputs: ['y'], attributes: { transB: 1 } },
+  ],
+  initializers: {
+    '0.weight': weight([8, 6]),
+    '0.bias': weight([8], 2),
+    '2.weight': weight([3, 8], 3),
+    '2.bias': weight([3], 4),
+  },
+  inputs: { x: [batch, 6] },
+  outputs: ['y'],
+})
+
+const one = (op: string, more: Partial<GraphSpec> = {}, domain = ''): GraphSpec => ({
+  nodes: [{ op, inputs: ['x', 'w'], outputs: ['y'], name: 'the/node', domain }],
+  initializers: { w: weight([6, 6]) },
+  inputs: { x: ['batch', 6] },
+  outputs: ['y'],
+  ...more,
+})
+
+const refusal = (code: string, message: RegExp) =>
+  expect.objectContaining({ name: 'DlgError', code, message: expect.stringMatching(message) })
+
+describe('a model out of an ONNX file', () => {
+  it('is attacked by a search, with the gradient that the names of its weights pair', async () => {
+    const model = open(mlp())
+    const secret = tf.tensor2d(Float32Array.from(uniform(6, 0, 1)), [1, 6])
+    const gradients = await gradientsOf(model, secret, [2], { runtime: 'reference' })
+    expect(Object.keys(gradients)).toEqual(['0.weight', '0.bias', '2.weight', '2.bias'])
+    const leak = await deepLeakage(model, gradients, { seed: 1, restarts: 2 })
+    expect([...leak.labels]).toEqual([2])
+    expect(difference(leak.data.dataSync(), secret.dataSync())).toBeLessThan(1e-2)
+    leak.dispose()
+    tf.dispose([secret, gradients])
+  })
+
+  it('is attacked with the gradient that PyTorch saved, with nothing to map', async () => {
+    const folder = fileURLToPath(new URL('pytorch', import.meta.url))
+    const saved = readTensors(`${folder}/mlp.safetensors`)
+    const gradients = new Map(
+      [...saved].flatMap(([name, t]) => (name.startsWith('gradient ') ? [[name.slice(9), t] as const] : [])),
+    )
+    const model = modelFromOnnx(gunzipSync(readFileSync(`${folder}/mlp.onnx.gz`)))
+    opened.push(model)
+    const leak = await deepLeakage(model, gradients, { batchSize: 2, labels: [0, 1], seed: 3, restarts: 4 })
+    expect(leak.status).toBe('converged')
+    expect(difference(leak.data.dataSync(), saved.get('input')!.data)).toBeLessThan(1e-2)
+    leak.dispose()
+  })
+
+  it('is checked: its gradient is the one of its operators', async () => {
+    const model = open(mlp())
+    const x = tf.tensor2d(Float32Array.from(uniform(12, 0, 1)), [2, 6])
+    const { findings, parameters } = await checkModel(model, { x, y: [0, 1] }, { runtime: 'reference' })
+    expect(findings.filter(({ level }) => level === 'error')).toEqual([])
+    expect(findings.map(({ code }) => code)).toContain('not-compared')
+    expect(parameters.trained).toBe(8 * 6 + 8 + 3 * 8 + 3)
+    x.dispose()
+  })
+
+  it('takes any batch where the batch axis is open, and refuses another than the one in the file', async () => {
+    const y = { x: { dims: [5, 6], values: uniform(30, 0, 1) } }
+    expect((await inOurGraph(open(mlp()), y)).y.dims).toEqual([5, 3])
+    expect((await inOurGraph(open(mlp(5)), y)).y.dims).toEqual([5, 3])
+    const fixed = open(mlp(4))
+    await expect(gradientsOf(fixed, tf.ones([5, 6]), [0, 1, 2, 0, 1], { runtime: 'reference' })).rejects.toThrow(
+      refusal('invalid-option', /'x' .* batch size 4 .* batch of 5 .*dynamic_axes/),
+    )
+  })
+
+  it('trains what is named, and by default what has a name of its own', () => {
+    expect(open(mlp(), { trainable: ['0.weight'] }).trainable).toEqual(['0.weight'])
+    expect(open(mlp(), { trainable: { '2.bias': 1, '0.bias': 1 } }).trainable).toEqual(['0.bias', '2.bias'])
+    expect(open(mlp(), { trainable: new Map([['2.bias', 1]]) }).trainable).toEqual(['2.bias'])
+    expect(() => open(mlp(), { trainable: ['fc.weight'] })).toThrow(
+      refusal('invalid-option', /'fc.weight', which is no float .*0.weight, .*do_constant_folding=False/),
+    )
+    const generated: GraphSpec = { ...one('MatMul'), initializers: { w: weight([6, 6]), 'onnx::w': weight([6, 6]) } }
+    expect(
+      open({
+        ...generated,
+        nodes: [
+          { op: 'MatMul', inputs: ['x', 'onnx::w'], outputs: ['h'] },
+          { op: 'MatMul', inputs: ['h', 'w'], outputs: ['y'] },
+        ],
+      }).trainable,
+    ).toEqual(['w'])
+  })
+
+  it('undoes what the exporter of PyTorch does to weights: copies of equal ones, and transposed ones', async () => {
+    const spec: GraphSpec = {
+      nodes: [
+        { op: 'Identity', inputs: ['a.bias'], outputs: ['b.bias'] },
+        { op: 'MatMul', inputs: ['x', 'onnx::MatMul_7'], outputs: ['h'] },
+        { op: 'Add', inputs: ['a.bias', 'h'], outputs: ['k'] },
+        { op: 'Mul', inputs: ['k', 'b.bias'], outputs: ['y'] },
+      ],
+      initializers: { 'a.bias': weight([4]), 'onnx::MatMul_7': weight([6, 4]) },
+      inputs: { x: ['batch', 6] },
+      outputs: ['y'],
+    }
+    const model = open(spec)
+    expect(Object.entries(model.weights).map(([name, { shape }]) => [name, shape])).toEqual([
+      ['a.bias', [4]],
+      ['b.bias', [4]],
+      ['a.weight', [4, 6]],
+    ])
+    const x = { dims: [1, 6], values: uniform(6, 0, 1) }
+    const right = Array.from({ length: 4 }, (_, j) => {
+      const w = spec.initializers!['onnx::MatMul_7'].values
+      const b = spec.initializers!['a.bias'].values[j]
+      return (Array.from(x.values).reduce((sum, v, i) => sum + v * w[i * 4 + j], 0) + b) * b
+    })
+    expect(difference((await inOurGraph(model, { x })).y.values, right)).toBeLessThan(1e-6)
+    expect(Object.keys(open(spec, { trainable: ['a.bias', 'a.weight'] }).weights)).toEqual(['a.bias', 'a.weight'])
+  })
+
+  it('takes the statistics of the file or of the batch, as the client trains', async () => {
+    const spec: GraphSpec = {
+      nodes: [
+        {
+          op: 'BatchNormalization',
+          inputs: ['x', 'scale', 'bias', 'bn.running_mean', 'bn.running_var'],
+          outputs: ['y'],
+        },
+      ],
+      initializers: {
+        scale: weight([2]),
+        bias: weight([2], 2),
+        'bn.running_mean': { dims: [2], values: [0.5, -1] },
+        'bn.running_var': { dims: [2], values: [2, 0.5] },
+      },
+      inputs: { x: ['batch', 2] },
+      outputs: ['y'],
+    }
+    const model = open(spec)
+    expect(model.trainable).toEqual(['scale', 'bias'])
+    expect(Object.keys(model.weights)).toContain('bn.running_mean')
+    const x = { dims: [3, 2], values: [1, 2, 3, 4, 8, 0] }
+    const { scale, bias } = spec.initializers!
+    const normal = (i: number, mean: number, variance: number) =>
+      ((x.values[i] - mean) / Math.sqrt(variance + 1e-5)) * scale.values[i % 2] + bias.values[i % 2]
+    const [stored, batch] = [await inOurGraph(model, { x }), await inOurGraph(model, { x }, true)]
+    expect(
+      difference(
+        stored.y.values,
+        x.values.map((_, i) => normal(i, [0.5, -1][i % 2], [2, 0.5][i % 2])),
+      ),
+    ).toBeLessThan(1e-6)
+    const [means, variances] = [
+      [4, 2],
+      [26 / 3, 8 / 3],
+    ]
+    expect(
+      difference(
+        batch.y.values,
+        x.values.map((_, i) => normal(i, means[i % 2], variances[i % 2])),
+      ),
+    ).toBeLessThan(1e-6)
+  })
+
+  it('reads weights out of files beside it', async () => {
+    const bytes = new Uint8Array(Float32Array.from([0, 1, 2, 3, 4, 5, 6]).buffer)
+    const spec: GraphSpec = {
+      ...one('Mul'),
+      initializers: { w: { dims: [6], values: [], external: { location: 'net.bin', offset: '4', length: '24' } } },
+    }
+    expect(() => open(spec)).toThrow(refusal('invalid-file', /'w' lies in the file 'net.bin'/))
+    const model = open(spec, { externalData: new Map([['net.bin', bytes]]) })
+    expect([...model.weights.w.dataSync()]).toEqual([1, 2, 3, 4, 5, 6])
+    expect(() => open(spec, { externalData: { 'net.bin': bytes.subarray(8) } })).toThrow(
+      refusal('invalid-file', /24 bytes from 4 of 'net.bin', which has 20/),
+    )
+  })
+
+  it('chooses outputs, and needs no operator that these do not need', () => {
+    const spec = mlp()
+    const both = {
+      ...spec,
+      nodes: [...spec.nodes, { op: 'ZipMap', inputs: ['y'], outputs: ['z'], domain: 'ai.onnx.ml' }],
+      outputs: ['y', 'z'],
+    }
+    expect(() => open(both)).toThrow(refusal('untraceable', /node 'z' \(ZipMap\) of 'ai.onnx.ml' is not supported/))
+    expect(open(both, { outputs: ['y'] }).trainable).toHaveLength(4)
+    expect(() => open(both, { outputs: ['w'] })).toThrow(refusal('invalid-option', /outputs has 'w'.*there are y,z/))
+  })
+
+  it('takes pictures with their channels last, as the priors need them', async () => {
+    const spec: GraphSpec = {
+      nodes: [{ op: 'Conv', inputs: ['x', 'w'], outputs: ['y'] }],
+      initializers: { w: weight([2, 3, 2, 2]) },
+      inputs: { x: ['batch', 3, 4, 5] },
+      outputs: ['y'],
+    }
+    const [first, last] = [open(spec, { channelsLast: false }), open(spec)]
+    expect([first.inputShape.x, last.inputShape.x]).toEqual([
+      [3, 4, 5],
+      [4, 5, 3],
+    ])
+    const values = uniform(60, 0, 1)
+    const turned = Array.from({ length: 60 }, (_, i) => values[(i % 3) * 20 + Math.floor(i / 3)])
+    const right = (await inOurGraph(first, { x: { dims: [1, 3, 4, 5], values } })).y
+    expect((await inOurGraph(last, { x: { dims: [1, 4, 5, 3], values: turned } })).y).toEqual(right)
+    expect(
+      open({ ...spec, inputs: { x: ['batch', 8, 4, 5] }, initializers: { w: weight([2, 8, 2, 2]) } }).inputShape.x,
+    ).toEqual([8, 4, 5])
+  })
+
+  it('asks for sizes that the file leaves open', () => {
+    const spec = {
+      ...one('Relu'),
+      nodes: [{ op: 'Mul', inputs: ['x', 'w'], outputs: ['y'] }],
+      inputs: { x: ['batch', 'n', 6] },
+    }
+    expect(() => open(spec)).toThrow(refusal('untraceable', /input 'x' has open sizes \[\?,6\].*inputShape: \{ 'x': /))
+    expect(open(spec, { inputShape: { x: [6, 6] } }).inputShape).toEqual({ x: [6, 6] })
+    expect(() => open(spec, { inputShape: { x: [6, 5] } })).toThrow(
+      refusal('invalid-option', /inputShape.x is \[6,5\]; .* \[\?,6\]/),
+    )
+  })
+
+  it.each([
+    ['an operator that there is not', one('NonZero'), 'untraceable', /node 'the\/node' \(NonZero\) is not supported/],
+    [
+      'quantised numbers',
+      one('QLinearMatMul'),
+      'untraceable',
+      /\(QLinearMatMul\) computes with quantised numbers.*float model/,
+    ],
+    [
+      'operators of others',
+      one('FusedMatMul', {}, 'com.microsoft'),
+      'untraceable',
+      /\(FusedMatMul\) of 'com.microsoft'/,
+    ],
+    [
+      'shapes that do not fit',
+      one('MatMul', { initializers: { w: weight([5, 6]) } }),
+      'invalid-file',
+      /'the\/node' \(MatMul\): .*\[2,6\] · \[5,6\]/,
+    ],
+    [
+      'a name that nothing gives',
+      one('MatMul', { initializers: {} }),
+      'invalid-file',
+      /'the\/node' \(MatMul\) reads 'w'/,
+    ],
+    [
+      'a shape that depends on the data',
+      one('Reshape', { nodes: [{ op: 'Reshape', inputs: ['w', 'x'], outputs: ['y'] }] }),
+      'untraceable',
+      /\(Reshape\): input 1 depends on the data/,
+    ],
+    ['no outputs', one('MatMul', { outputs: [] }), 'invalid-file', /no outputs/],
+    ['no inputs', one('MatMul', { inputs: {} }), 'invalid-file', /no inputs/],
+  ] as const)('refuses %s', (_, spec, code, message) => {
+    expect(() => open(spec)).toThrow(refusal(code, message))
+  })
+
+  it('refuses random masks in training mode, by the node', async () => {
+    const model = open({
+      ...one('Dropout'),
+      nodes: [
+        { op: 'MatMul', inputs: ['x', 'w'], outputs: ['h'] },
+        { op: 'Dropout', inputs: ['h'], outputs: ['y'], name: 'drop' },
+      ],
+    })
+    const x = tf.ones([1, 6])
+    const message = refusal('untraceable', /node 'drop' \(Dropout\): draws a random mask/)
+    await expect(gradientsOf(model, x, [1], { training: true, runtime: 'reference' })).rejects.toThrow(message)
+    await expect(gradientsOf(model, x, [1], { runtime: 'reference' })).resolves.toHaveProperty('w')
+    x.dispose()
+  })
+
+  it.each([
+    [[0x50, 0x4b, 3, 4], /zip.*torch.onnx.export/],
+    [[0x80, 2, 0x8a], /pickle.*torch.onnx.export/],
+    [[0x89, 0x48, 0x44, 0x46], /HDF5.*tf2onnx/],
+    [[0x7b, 0x22], /JSON.*loadLayersModel/],
+    [[1, 2, 3], /must be one ModelProto/],
+    [[], /no graph/],
+  ])('says what another file is: %j', (bytes, message) => {
+    expect(() => modelFromOnnx(Uint8Array.from(bytes))).toThrow(refusal('invalid-file', message))
+  })
+
+  it('keeps no tensor when it is disposed of, and none when a file is refused', () => {
+    const before = tf.memory().numTensors
+    modelFromOnnx(writeOnnx(mlp())).dispose()
+    expect(() => modelFromOnnx(writeOnnx(one('NonZero')))).toThrow()
+    expect(tf.memory().numTensors).toBe(before)
+  })
+})
