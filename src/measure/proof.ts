@@ -19,7 +19,8 @@ export interface Proof {
   readonly residual: number
   /**
    * Whether every number of the data, and every combination of them that was looked at, moves what was shared. False where a part of the
-   * data could be otherwise: behind dead or saturated units, or where more numbers were sought than shared. Undefined where
+   * data could be otherwise: behind dead or saturated units, where more numbers were sought than shared, or where the mean of several
+   * samples has the gradient of one. Undefined where
    * the residual is above the tolerance, where no input is of floats (token ids do not move by degrees), and with
    * `determined: false`.
    */
@@ -116,8 +117,9 @@ async function isDetermined(
     parameters: new Map([...parameters, ...kept.map((i) => [`still ${i}`, values[i]] as const)]),
     shared: tensors.map(({ name }) => shared.get(name)!),
     point: flat(moving.map((i) => values[i])),
+    mixtures: true,
   })
-  return answer?.certainty.determined
+  return answer?.certainty.determined && !answer.hidesMixtures
 }
 
 /** The width of the range that numbers lie in; 1 where they are all the same. */

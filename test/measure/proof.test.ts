@@ -213,6 +213,26 @@ describe('data that the gradient does not determine', () => {
     net.dispose()
   })
 
+  it('are not proven where the mean of several samples has the gradient of one', async () => {
+    const small = (shape: number[], seed: number) => tf.tidy(() => tf.mul(sample(shape, seed), 2e-3))
+    const weights = { w: small([8, 12], 1), v: small([12, 3], 2) }
+    const net: FunctionalModel = {
+      inputShape: [8],
+      weights,
+      apply: (x, { w, v }) => tf.matMul(tf.tanh(tf.matMul(x, w)), v as tf.Tensor2D),
+    }
+    const four = sample([4, 8], 6)
+    const mean = tf.mean(four, 0, true)
+    const gradient = await gradientsOf(net, four, [1, 1, 1, 1])
+    const { residual, proven, determined } = await proofOf(net, { data: mean, labels: [1] }, gradient)
+    expect(residual).toBeLessThan(1e-4)
+    expect([proven, determined]).toEqual([false, false])
+    // nor are the four themselves: only their mean shows
+    const batch = await proofOf(net, { data: four, labels: [1, 1, 1, 1] }, gradient)
+    expect(batch.proven).toBe(false)
+    tf.dispose([four, mean, gradient, Object.values(weights)])
+  })
+
   it('are not proven where a part of them is not read', async () => {
     const weights = { w: sample([4, 6], 1), b: sample([6], 2), v: sample([6, 3], 3) }
     const half: FunctionalModel = {

@@ -1,5 +1,6 @@
 import type * as g from '../../graph'
-import type { Values } from '../../numbers/values'
+import { random } from '../../numbers/random'
+import { squaredNorm, type Values } from '../../numbers/values'
 import type { Evaluator, Executable, Program, Runtime } from '../../runtime/runtime'
 import { type Certainty, type CertaintyProblem, certaintyOf } from './certainty'
 import type { UnknownGroup } from './curvature'
@@ -28,6 +29,8 @@ export interface GradientCertainty
   readonly lost?: readonly number[]
   /** Whether what was shared has a factor that is not known: then it is one more unknown. */
   readonly fitsFactor?: boolean
+  /** Whether to ask if the mean of several samples would pass for the point. */
+  readonly mixtures?: boolean
 }
 
 /** How certain the point is, and what happens to the fitted factor elsewhere. */
@@ -35,7 +38,15 @@ export interface FoundCertainty {
   readonly certainty: Certainty
   /** Whether a tenth of a unit along everything that is free changes the fitted factor by more than one part in a hundred. */
   readonly factorMoves: boolean
+  /**
+   * Whether the mean of the gradients at x + δ and x − δ is that at x, as far as what was shared can tell: then the point may be the
+   * mean of any number of samples. Undefined where `mixtures` did not ask.
+   */
+  readonly hidesMixtures?: boolean
 }
+
+/** The two samples of a trial mixture are so far from the point, in units; a mixture shows that far above the floor, squared. */
+const [SPREAD, CLEAR] = [0.25, 16]
 
 /** A rounding of float32, in units of an unknown. */
 const ROUNDING = 2 ** -22
@@ -76,6 +87,10 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
         ...here.values.map((values, i) => [reachedParameter(i), values] as const),
         ...weights.map((weight, i) => [weightOfTensor(i), Float64Array.of(weight)] as const),
       ])
+    const reach = async (at: Float64Array) => {
+      const own = await evaluator.run(partsOf(groups, at))
+      return flat(own.map((values, i) => Float64Array.from(values, (v) => weights[i] * here.factor * v)))
+    }
     const certainty = await certaintyOf({
       ...asked,
       ...{ fitsFactor, floor, noise },
@@ -85,19 +100,36 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
         const [, ...derivatives] = await residual.run(partsOf(groups, at))
         return { gradient: flat(derivatives) }
       },
-      async reach(at) {
-        const own = await evaluator.run(partsOf(groups, at))
-        return flat(own.map((values, i) => Float64Array.from(values, (v) => weights[i] * here.factor * v)))
-      },
+      reach,
     })
     if (!certainty) return undefined
+    const hidesMixtures = asked.mixtures ? (await mixtureOff(point, groups, reach)) <= CLEAR * floor : undefined
     const moved = fitsFactor ? freeMove(certainty, groups) : undefined
     const change = async (sign: number) =>
       Math.abs((await reachedAt(point.map((v, i) => v + sign * moved![i]))).factor / here.factor - 1)
-    return { certainty, factorMoves: moved !== undefined && Math.max(await change(1), await change(-1)) > 0.01 }
+    return {
+      certainty,
+      factorMoves: moved !== undefined && Math.max(await change(1), await change(-1)) > 0.01,
+      hidesMixtures,
+    }
   } finally {
     for (const resource of held.reverse()) resource.dispose()
   }
+}
+
+/** ‖(r(x + δ) + r(x − δ)) / 2 − r(x)‖² for a random δ: how far the mean of two samples is from one, in what was shared. */
+async function mixtureOff(
+  point: Float64Array,
+  groups: readonly UnknownGroup[],
+  reach: (at: Float64Array) => Promise<Float64Array>,
+): Promise<number> {
+  const { normal } = random(1, 0x6d6978)
+  const step = new Float64Array(point.length)
+  for (const { start, size, unit } of groups)
+    for (let i = start; i < start + size; i++) step[i] = SPREAD * unit * normal()
+  const beside = (sign: number) => reach(point.map((v, i) => v + sign * step[i]))
+  const [ahead, behind, here] = [await beside(1), await beside(-1), await reach(point)]
+  return squaredNorm([here.map((v, i) => (ahead[i] + behind[i]) / 2 - v)])
 }
 
 /** A flat point as the inputs of a program. */
