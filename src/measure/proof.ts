@@ -117,7 +117,7 @@ async function isDetermined(
     parameters: new Map([...parameters, ...kept.map((i) => [`still ${i}`, values[i]] as const)]),
     shared: tensors.map(({ name }) => shared.get(name)!),
     point: flat(moving.map((i) => values[i])),
-    mixtures: true,
+    mixtures: moving.length,
   })
   return answer?.certainty.determined && !answer.hidesMixtures
 }

@@ -2,10 +2,10 @@ import type { Leakage } from '../attacks/matching/leakage'
 
 type Certain = Pick<Leakage, 'certainty'>
 
-/** What of a match is not determined, and how much, in one line; undefined where nothing is, or where nobody looked. */
+/** The undetermined part of a match, in one line; undefined where there is none, or where nobody looked. */
 export function undeterminedWords({ certainty }: Certain): string | undefined {
   if (!certainty || certainty.determined) return undefined
-  const { fraction, free, examined, undetermined } = certainty
+  const { fraction, free, examined, undetermined, mixtures } = certainty
   const { labels, scale } = undetermined
   const percent = 100 * fraction
   const parts = [
@@ -16,17 +16,19 @@ export function undeterminedWords({ certainty }: Certain): string | undefined {
       : []),
     ...(labels.length > 0 ? [`the targets of ${labels.join(', ')}`] : []),
     ...(scale ? ['the factor'] : []),
+    ...(mixtures ? ['how many samples there were: the mean of several has the gradient of one'] : []),
   ]
   const together = free > 0 ? `, in ${examined === 'a subspace' ? 'at least ' : ''}${free} combinations` : ''
   return `not determined: ${parts.length > 0 ? parts.join(', ') : 'combinations in which each number hardly moves'}${together}`
 }
 
-/** The same as numbers, for a report. */
+/** The certainty as numbers, for a report. */
 export function certaintyReport({ certainty }: Certain) {
   if (!certainty) return undefined
-  const { determined, fraction, free, floor, examined, evaluations, undetermined } = certainty
+  const { determined, mixtures, fraction, free, floor, examined, evaluations, undetermined } = certainty
   return {
     determined,
+    mixtures,
     fraction,
     labels: undetermined.labels,
     scale: undetermined.scale,

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Certainty } from '../../measure/certainty/certainty'
 import type { UnknownGroup } from '../../measure/certainty/curvature'
+import type { FoundCertainty } from '../../measure/certainty/gradient-certainty'
 import type { Part } from './point'
 
 /**
@@ -11,10 +12,15 @@ import type { Part } from './point'
  */
 export interface LeakageCertainty {
   /**
-   * Whether every unknown and every combination of unknowns that was looked at moves what was shared. Where `examined` is
-   * not 'every direction', there may be others.
+   * Whether every unknown and every combination of unknowns that was looked at moves what was shared, and a mixture of samples would
+   * have shown. Where `examined` is not 'every direction', there may be other combinations.
    */
   readonly determined: boolean
+  /**
+   * Whether the mean of several samples would pass for each sample that was found: the gradients of two samples half a range apart have
+   * the gradient of their mean, as far as what was shared can tell. Then `batchSize` may be wrong, and nothing would show it.
+   */
+  readonly mixtures: boolean
   /**
    * What can change by a tenth of its range or more while what was shared stays the same to the floor. Where `examined` is not
    * 'every direction', more may be undetermined.
@@ -65,11 +71,10 @@ const MOST_DIRECTIONS = 8
 
 /** The result as tensors that the caller owns. */
 export function inTensors(
-  certainty: Certainty,
+  { certainty, factorMoves, hidesMixtures = false }: FoundCertainty,
   groups: readonly UnknownGroup[],
   inputs: readonly Part[],
   targets: readonly Part[],
-  scale: boolean,
 ): LeakageCertainty {
   const { freedom, directions, bars, determined, floor, examined, evaluations } = certainty
   const parts = [...inputs, ...targets]
@@ -90,12 +95,13 @@ export function inTensors(
   const data = groups.slice(0, inputs.length)
   const size = data.reduce((n, group) => n + group.size, 0)
   return {
-    determined,
+    determined: determined && !hidesMixtures,
+    mixtures: hidesMixtures,
     undetermined: {
       data: masks[0][1],
       inputs: Object.fromEntries(masks),
       labels: groups.slice(inputs.length).flatMap((group) => (looseIn(group).length > 0 ? [group.name] : [])),
-      scale,
+      scale: factorMoves,
     },
     fraction: data.reduce((n, group) => n + looseIn(group).length, 0) / size,
     directions: directions.slice(0, MOST_DIRECTIONS).map(({ vector, sensitivity }) => {

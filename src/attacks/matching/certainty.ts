@@ -116,10 +116,11 @@ export async function attackCertainty(
         cut,
         budget,
         seed,
+        mixtures: inputs.length,
       },
       ...(settings.certainty === 'bars' && { resample }),
     })
-    return answer && inTensors(answer.certainty, groups, inputs, targets, answer.factorMoves)
+    return answer && inTensors(answer, groups, inputs, targets)
   } finally {
     executable?.dispose()
   }

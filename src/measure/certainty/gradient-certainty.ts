@@ -29,8 +29,8 @@ export interface GradientCertainty
   readonly lost?: readonly number[]
   /** Whether what was shared has a factor that is not known: then it is one more unknown. */
   readonly fitsFactor?: boolean
-  /** Whether to ask if the mean of several samples would pass for the point. */
-  readonly mixtures?: boolean
+  /** How many of the first groups are data: it is asked whether the mean of several samples would pass for them. Default 0: it is not. */
+  readonly mixtures?: number
 }
 
 /** How certain the point is, and what happens to the fitted factor elsewhere. */
@@ -40,7 +40,7 @@ export interface FoundCertainty {
   readonly factorMoves: boolean
   /**
    * Whether the mean of the gradients at x + δ and x − δ is that at x, as far as what was shared can tell: then the point may be the
-   * mean of any number of samples. Undefined where `mixtures` did not ask.
+   * mean of any number of samples. Undefined where that was not asked.
    */
   readonly hidesMixtures?: boolean
 }
@@ -103,7 +103,8 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
       reach,
     })
     if (!certainty) return undefined
-    const hidesMixtures = asked.mixtures ? (await mixtureOff(point, groups, reach)) <= CLEAR * floor : undefined
+    const data = groups.slice(0, asked.mixtures ?? 0)
+    const hidesMixtures = data.length > 0 ? (await mixtureOff(point, data, reach)) <= CLEAR * floor : undefined
     const moved = fitsFactor ? freeMove(certainty, groups) : undefined
     const change = async (sign: number) =>
       Math.abs((await reachedAt(point.map((v, i) => v + sign * moved![i]))).factor / here.factor - 1)
