@@ -79,7 +79,7 @@ describe('a factor that is not fitted', () => {
     const { status, scale, scaleHint } = await leak()
     expect(status).not.toBe('converged')
     expect(scale).toBeGreaterThan(1.1)
-    expect(scaleHint).toBe("scale: 'auto' fits a factor that is not known")
+    expect(scaleHint).toBe("other data match at another factor: scale: 4, or scale: 'auto'")
   })
 
   it('is not looked for after an attack that was cut short', async () => {
