@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** onnxruntime-node is optional for users, so the tests run without it too. */
@@ -17,6 +18,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/setup.ts'],
     testTimeout: 60_000,
+    // vitest leaves one core free, which is half of two
+    maxWorkers: availableParallelism(),
     ...(!hasOnnxRuntime() && { testNamePattern: /^(?!.*onnxruntime-node)/s }),
   },
 })
