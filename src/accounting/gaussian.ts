@@ -34,7 +34,7 @@ export interface ReconstructionOptions {
 export interface ReconstructionBound {
   /** Mean squared error of each number of the sample. */
   readonly meanSquaredError: number
-  /** The same in dB: 10 lg(range² / MSE). */
+  /** That error in dB: 10 lg(range² / MSE). */
   readonly psnr: number
   readonly statement: string
 }

@@ -1,6 +1,6 @@
 import { logAdd, logErfc, logSubtract } from './special-functions'
 
-/** The same step of the Poisson-subsampled Gaussian mechanism, several times. */
+/** Several equal steps of the Poisson-subsampled Gaussian mechanism. */
 export interface GaussianSteps {
   /** σ > 0: the standard deviation of the noise, in units of the clip norm. */
   readonly noiseMultiplier: number

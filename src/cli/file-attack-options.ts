@@ -5,7 +5,7 @@ import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
 import { type AttackSettings, attackOptions, attackSettings, FROM_FILES } from './attack'
 import { readFlags } from './flags'
-import { GRADIENT_OPTIONS, type GradientFiles, gradientFiles } from './gradient-files'
+import { BY_FLAGS, GRADIENT_OPTIONS, type GradientFiles, gradientFiles, modelFile } from './gradient-files'
 
 const attackNames = Object.keys(attacks) as AttackName[]
 
@@ -42,15 +42,7 @@ export const FILE_ATTACK_OPTIONS: Options = {
 
 /** @throws DlgError `invalid-option` */
 export function fileAttack(args: Arguments): FileAttack {
-  const [stray] = args.positionals
-  if (stray !== undefined)
-    throw new DlgError(
-      'invalid-option',
-      `'${stray}' is not an option; the files are given with --model and --gradients`,
-    )
-  const model = args.text('model')
-  if (model === undefined)
-    throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs or an .onnx file')
+  const model = modelFile(args, BY_FLAGS)
   const files = gradientFiles(args)
   const { dataRange, ...flags } = readFlags(FROM_FILES, args)
   const preprocessing = preprocessingOf(args, dataRange)

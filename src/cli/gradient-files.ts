@@ -59,6 +59,23 @@ export const GRADIENT_OPTIONS = {
   'by-order': { help: "tensors are in the order of the model's weights, whatever their names" },
 } as const satisfies Options
 
+/**
+ * The file of the model.
+ *
+ * @param given what an argument without a flag is told, such as `the model is given with --model`
+ * @throws DlgError `invalid-option` for such an argument, or without a model
+ */
+export function modelFile(args: Arguments, given: string): string {
+  const [stray] = args.positionals
+  if (stray !== undefined) throw new DlgError('invalid-option', `'${stray}' is not an option; ${given}`)
+  const model = args.text('model')
+  if (model !== undefined) return model
+  throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs or an .onnx file')
+}
+
+/** What an argument without a flag is told where gradients come from files. */
+export const BY_FLAGS = 'the files are given with --model and --gradients'
+
 /** @throws DlgError `invalid-option` for what is missing, or contradicts itself */
 export function gradientFiles(args: Arguments): GradientFiles {
   const layout = args.choice('layout', ['tfjs', 'pytorch'])

@@ -5,7 +5,7 @@ import { inferTableSchema, type TableLeakageOptions, type TableSchema, tableSche
 import type { Arguments, Options } from './arguments'
 import { TIME_LIMIT, timeLimit } from './attack'
 import { flagsOf, OWN_DEFAULTS, type Records, readFlags, without } from './flags'
-import { GRADIENT_OPTIONS, type GradientFiles, gradientFiles } from './gradient-files'
+import { BY_FLAGS, GRADIENT_OPTIONS, type GradientFiles, gradientFiles, modelFile } from './gradient-files'
 import { BACKENDS } from './runtime'
 import { CLIENT } from './training'
 
@@ -68,14 +68,7 @@ export const TABLE_OPTIONS: Options = {
 
 /** @throws DlgError `invalid-option` */
 export function tableAttack(args: Arguments): TableAttack {
-  const [stray] = args.positionals
-  if (stray !== undefined)
-    throw new DlgError(
-      'invalid-option',
-      `'${stray}' is not an option; the files are given with --model and --gradients`,
-    )
-  const model = args.text('model')
-  if (model === undefined) throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs')
+  const model = modelFile(args, BY_FLAGS)
   const files = gradientFiles(args)
   const given = readFlags(TABLE, args)
   const limited = timeLimit(args, given.budget)

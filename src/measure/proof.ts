@@ -9,9 +9,9 @@ import { invalid, number, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
 import { normOf } from '../numbers/norms'
-import type { Values } from '../numbers/values'
+import { flat, type Values } from '../numbers/values'
 import { evaluate } from '../runtime/runtime'
-import { flat, gradientCertainty, groupsInOrder } from './certainty/gradient-certainty'
+import { gradientCertainty, groupsInOrder } from './certainty/gradient-certainty'
 
 /** Whether what was recovered has the shared gradient. */
 export interface Proof {

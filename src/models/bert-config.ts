@@ -23,7 +23,7 @@ const SIZES = ['vocabularySize', 'hidden', 'layers', 'heads', 'intermediate', 'p
 /** The largest size that is believed, before anything of it is allocated. */
 export const MOST = 10_000_000
 
-/** The same of one size: a model has far fewer blocks than tokens. */
+/** The largest value of one size that is believed: a model has far fewer blocks than tokens. */
 export const mostOf = (size: string): number => (size === 'layers' || size === 'heads' ? 1000 : MOST)
 
 const ACTIVATIONS = { gelu: 'gelu', gelu_new: 'gelu_new', gelu_pytorch_tanh: 'gelu_new', relu: 'relu' } as const

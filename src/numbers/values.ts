@@ -7,3 +7,14 @@ export function squaredNorm(tensors: readonly Values[]): number {
   for (const values of tensors) for (let i = 0; i < values.length; i++) sum += values[i] ** 2
   return sum
 }
+
+/** All parts one after the other. */
+export function flat(parts: readonly Values[]): Float64Array {
+  const out = new Float64Array(parts.reduce((n, { length }) => n + length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}

@@ -120,14 +120,17 @@ export const numberFlag = (test: (value: number) => boolean, right: string): Fla
   right,
 })
 
+/** @throws DlgError `invalid-option` for what is neither true nor false */
+export function checkBoolean(value: boolean, name: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw invalid(`${name} is ${show(value)}; it must be true or false`)
+}
+
 /** True or false; a switch on the command line. */
 export const switchOption = (help: string) => ({
   help,
   default: false as boolean,
-  check(value: boolean, name: string): boolean {
-    if (typeof value === 'boolean') return value
-    throw invalid(`${name} is ${show(value)}; it must be true or false`)
-  },
+  check: checkBoolean,
   flag: { read: () => true, right: 'given without a value' } as Flag<boolean>,
 })
 

@@ -8,7 +8,7 @@ import { hatchedPixels } from './samples'
 /** Pictures of one row of the gallery. */
 const ACROSS = 8
 
-/** Of all pictures together, which a gallery of both kinds must hold. */
+/** The most pixels of all pictures together, which a gallery of both kinds must hold. */
 const MOST_PIXELS = 2e7
 
 /** The pixels that a small picture is enlarged to. */

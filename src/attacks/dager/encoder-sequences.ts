@@ -174,7 +174,7 @@ async function isHidden(places: readonly (readonly number[])[], { offsets }: Sec
   return length(base) > HIDDEN * moves[moves.length >> 1]
 }
 
-/** Of the sequences found, the closest to the span that have little in common. */
+/** Chooses among the sequences found those that are closest to the span and have little in common. */
 async function likeliest(
   places: readonly (readonly number[])[],
   second: SecondInputs,

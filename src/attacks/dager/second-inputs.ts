@@ -54,7 +54,7 @@ export function secondInputs(block: FirstBlock, span: Span, tolerance: number, p
 const ALIKE = 0.5
 
 /**
- * Of sequences among which there are mixtures of others, those of the least score that have little in common (Petrov et al. 2024
+ * Chooses among sequences, some of which mix others, those of the least score that have little in common (Petrov et al. 2024
  * drop what is 70 % alike).
  */
 export function unlike(

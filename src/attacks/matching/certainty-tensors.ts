@@ -28,7 +28,7 @@ export interface LeakageCertainty {
   readonly undetermined: {
     /** Boolean, in the shape of the first searched input: its numbers that can. */
     readonly data: tf.Tensor
-    /** The same for every searched input, by name. */
+    /** Such a mask for every searched input, by name. */
     readonly inputs: tf.NamedTensorMap
     /** Outputs whose searched targets can. */
     readonly labels: readonly string[]
@@ -65,7 +65,7 @@ export interface CertaintyDirection {
 
 /** Freedom from which a number counts as undetermined: a tenth of its range. */
 const LOOSE = 0.1
-/** The same of a subspace, where one direction may stand for many: a number that hardly moves in it may move in another. */
+/** Freedom from which a number counts in a subspace, where one direction may stand for many: a number that hardly moves in it may move in another. */
 const LOOSE_IN_SUBSPACE = 0.01
 const MOST_DIRECTIONS = 8
 

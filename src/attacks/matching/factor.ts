@@ -1,6 +1,7 @@
-import { flat, partsOf } from '../../measure/certainty/gradient-certainty'
+import { partsOf } from '../../measure/certainty/gradient-certainty'
 import { fittedFactor, timesFactor } from '../../measure/certainty/shared-residual'
 import { normOf } from '../../numbers/norms'
+import { flat } from '../../numbers/values'
 import { evaluate, type Values } from '../../runtime/runtime'
 import type { Attack } from './attack'
 import { type Unconstrained, unconstrainedAt } from './certainty'

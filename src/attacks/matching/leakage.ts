@@ -31,9 +31,9 @@ export interface Leakage extends Reconstruction, FittedScale {
   readonly loss: number
   /** The gradient distance there in units of the shared gradient. */
   readonly relativeLoss: number
-  /** Of the restart the reconstruction comes from. */
+  /** Iterations of the restart that the reconstruction comes from. */
   readonly history: readonly HistoryEntry[]
-  /** Of all restarts. */
+  /** Evaluations of all restarts together. */
   readonly evaluations: number
   readonly milliseconds: number
   /** Which restart the reconstruction comes from, from 0. */
@@ -54,7 +54,7 @@ export interface LeakageTrial {
   /** Which restart, from 0. */
   readonly restart: number
   readonly status: Status
-  /** Of the best point of this restart. */
+  /** The gradient distance at the best point of this restart, in units of the shared gradient. */
   readonly relativeLoss: number
   readonly evaluations: number
   /** The first searched input at the restart's best point, [batchSize, ...inputShape]. The leak's `dispose()` frees it. */

@@ -149,7 +149,7 @@ const RECIPE = [
 interface Alternative {
   /** Undefined where an option was given that does not go with it. */
   readonly homotopy?: Recipe
-  /** The same for deep networks. */
+  /** The recipe of the homotopy for deep networks. */
   readonly deep?: Recipe
   /** The option that was given. */
   readonly otherwise?: string

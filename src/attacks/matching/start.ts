@@ -3,6 +3,7 @@ import { requireNames } from '../../client/model/each'
 import { DlgError } from '../../errors/dlg-error'
 import { type Shape, sizeOf } from '../../graph'
 import { random } from '../../numbers/random'
+import { flat } from '../../numbers/values'
 import type { Settings } from './options'
 import type { Part } from './point'
 import type { Start } from './search/options'
@@ -30,7 +31,7 @@ export async function startPoint(
       ...inputs.map(({ shape }) => Float64Array.from({ length: sizeOf(shape) }, draw)),
       ...targets.map(({ shape }) => Float64Array.from({ length: sizeOf(shape) }, () => from.normal())),
     ]
-    return join(parts.map((part, i) => (restart === 0 && given?.[i]) || part))
+    return flat(parts.map((part, i) => (restart === 0 && given?.[i]) || part))
   }
 }
 
@@ -66,15 +67,5 @@ async function numbers(name: string, values: Numbers, shape: Shape): Promise<Flo
   if (out.length !== sizeOf(shape))
     throw new DlgError('invalid-option', `${name} has ${out.length} numbers; [${shape}] needs ${sizeOf(shape)}`)
   if (!out.every(Number.isFinite)) throw new DlgError('invalid-option', `${name} must be finite`)
-  return out
-}
-
-function join(parts: readonly Float64Array[]): Float64Array {
-  const out = new Float64Array(parts.reduce((n, part) => n + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
   return out
 }

@@ -12,7 +12,7 @@ import { FLOAT32, solvePatches } from './solve'
 
 /** The data of one sample as a vision transformer's patches. */
 export interface ExactPatches {
-  /** Of the shape of one sample, in row-major order. */
+  /** The image: numbers of one sample in row-major order. */
   readonly data: Float64Array
   /** Number of patches. */
   readonly patches: number

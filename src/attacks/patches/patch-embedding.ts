@@ -128,11 +128,11 @@ interface Layout {
   readonly patches: number
   readonly numbers: number
   readonly width: number
-  /** Of number j of patch t; −1 is padding. */
+  /** Position in the source of number j of patch t; −1 is padding. */
   inSource(t: number, j: number): number
-  /** Of number j of a patch and output o. */
+  /** Position in the kernel of the weight of number j of a patch for output o. */
   inKernel(j: number, o: number): number
-  /** Of patch t and output o. */
+  /** Position in the product of output o of patch t. */
   inProduct(t: number, o: number): number
 }
 

@@ -4,7 +4,7 @@ import { targetRows } from '../../client/target-values'
 import * as g from '../../graph'
 import { RESIDUAL } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
-import type { Values } from '../../numbers/values'
+import { flat, type Values } from '../../numbers/values'
 import type { PatchSolution } from './solve'
 
 /** Patches whose open directions were found in the whole gradient. */
@@ -64,9 +64,9 @@ export async function refined(
         async (x) => {
           await breathe()
           if (!goesOn()) throw new Stopped()
-          return joined(await evaluator.run([Float32Array.from(x), ...compared.map(({ values }) => values)]))
+          return flat(await evaluator.run([Float32Array.from(x), ...compared.map(({ values }) => values)]))
         },
-        joined(target.gradients),
+        flat(target.gradients),
         start,
         changes,
         roughness,
@@ -126,16 +126,6 @@ async function descend(
   }
   const weakest = Math.sqrt(Math.max(0, values[values.length - 1]))
   return { data: x, residual: normOf([rest]), sensitivity: 1 / (weakest * Math.sqrt(x.length)), evaluations }
-}
-
-function joined(parts: readonly Values[]): Float64Array {
-  const all = new Float64Array(parts.reduce((n, part) => n + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
 }
 
 function inner(a: Float64Array, b: Float64Array): number {

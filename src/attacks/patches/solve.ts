@@ -5,7 +5,7 @@ import type { PatchEmbedding } from './patch-embedding'
 
 /** Data behind a patch embedding. */
 export interface PatchSolution {
-  /** Of the shape of the data, row-major. */
+  /** Numbers in the shape of the data, row-major. */
   readonly data: Float64Array
   /** In how many directions of the patches' space the gradient gives them beyond its noise; at most the number of patches. */
   readonly rank: number

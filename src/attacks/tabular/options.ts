@@ -1,7 +1,7 @@
 import { TARGET, type TargetOptions } from '../../client/target-options'
 import { TRAINING } from '../../client/training-options'
 import { invalid, knownNames, show } from '../../errors/checks'
-import { type Decisions, type OptionRecords, pickOptions } from '../../options/option'
+import { checkBoolean, type Decisions, type OptionRecords, pickOptions } from '../../options/option'
 import { MATCHING } from '../matching/options'
 import type { SearchOptions } from '../matching/search/options'
 import { type LabelOption, labelsOption } from '../matching/targets/label-choices'
@@ -42,10 +42,7 @@ export const TABLE_SEARCH = {
   exact: {
     help: 'whether closed forms and SPEAR are tried before the search',
     default: true as boolean,
-    check(value: boolean, name: string): boolean {
-      if (typeof value === 'boolean') return value
-      throw invalid(`${name} is ${show(value)}; it must be true or false`)
-    },
+    check: checkBoolean,
   },
   iterations: { ...MATCHING.iterations, default: 1500, help: 'steps of one restart' },
   restarts: {

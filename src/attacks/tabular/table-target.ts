@@ -8,7 +8,7 @@ import type { PlacedColumn } from './schema'
 export interface FixedInputs {
   /** [batch, inputs] row by row: 1 where an input is searched, 0 where it keeps its value. */
   readonly free: Float32Array
-  /** Of the same size: the values that are kept, and 0 where an input is searched. */
+  /** As many numbers: the values that are kept, and 0 where an input is searched. */
   readonly values: Float32Array
 }
 

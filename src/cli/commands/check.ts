@@ -1,6 +1,6 @@
-import { DlgError } from '../../errors/dlg-error'
 import type { Command } from '../command'
 import { flagsOf, OWN_DEFAULTS, readFlags } from '../flags'
+import { modelFile } from '../gradient-files'
 import { BACKENDS } from '../runtime'
 import { CHECKED } from '../training'
 
@@ -28,12 +28,7 @@ nothing. Ends with 1 when something is wrong: an operation that is not traced, o
     'dlg check --model model.json --data batch.npz --labels 3,1 --json',
   ],
   async run(args, terminal) {
-    const [stray] = args.positionals
-    if (stray !== undefined)
-      throw new DlgError('invalid-option', `'${stray}' is not an option; the model is given with --model`)
-    const model = args.text('model')
-    if (model === undefined)
-      throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs or an .onnx file')
+    const model = modelFile(args, 'the model is given with --model')
     const options = {
       model,
       data: args.text('data'),

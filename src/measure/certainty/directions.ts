@@ -6,7 +6,7 @@ export type { FreeDirection } from './weak-block'
 
 /** Combinations of unknowns that move what was shared by less than the floor. */
 export interface FreeDirections {
-  /** Of length 1, the freest first. */
+  /** Vectors of length 1, the freest first. */
   readonly directions: readonly FreeDirection[]
   /** The sensitivity of the weakest direction that is not free; undefined where all are free. */
   readonly weakest: number | undefined

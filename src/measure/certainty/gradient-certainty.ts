@@ -1,6 +1,6 @@
 import type * as g from '../../graph'
 import { random } from '../../numbers/random'
-import { squaredNorm, type Values } from '../../numbers/values'
+import { flat, squaredNorm, type Values } from '../../numbers/values'
 import type { Evaluator, Executable, Program, Runtime } from '../../runtime/runtime'
 import { type Certainty, type CertaintyProblem, certaintyOf } from './certainty'
 import type { UnknownGroup } from './curvature'
@@ -25,7 +25,7 @@ export interface GradientCertainty
   /** Names of the parameters that last; see `Executable.bind`. */
   readonly lasting?: ReadonlySet<string>
   readonly shared: readonly Values[]
-  /** Of each shared tensor, the expected squared norm of what was lost. Default 0. */
+  /** For each shared tensor, the expected squared norm of what was lost. Default 0. */
   readonly lost?: readonly number[]
   /** Whether what was shared has a factor that is not known: then it is one more unknown. */
   readonly fitsFactor?: boolean
@@ -136,17 +136,6 @@ async function mixtureOff(
 /** A flat point as the inputs of a program. */
 export const partsOf = (groups: readonly UnknownGroup[], at: Float64Array): Float64Array[] =>
   groups.map(({ start, size }) => at.subarray(start, start + size))
-
-/** All parts one after the other. */
-export function flat(parts: readonly Values[]): Float64Array {
-  const out = new Float64Array(parts.reduce((n, { length }) => n + length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
-  return out
-}
 
 /** Groups of unknowns one after the other. */
 export function groupsInOrder(groups: readonly Omit<UnknownGroup, 'start'>[]): UnknownGroup[] {

@@ -64,7 +64,7 @@ export interface Reached {
   readonly lost: readonly number[]
 }
 
-/** Of a difference quotient of Richardson's at a step of ¼: 2 (16 · 16 + 4) / 9 = 58, and four times that for the largest of several. */
+/** Rounding in a difference quotient of Richardson's at a step of ¼: 2 (16 · 16 + 4) / 9 = 58, and four times that for the largest of several. */
 const ROUNDINGS = 230
 
 /** Squared norms below this part of the others' are none. */

@@ -29,7 +29,7 @@ export interface WeakBlock {
   readonly curved: number[][]
   /** Eigenvalues of the block that rounding may have made. */
   readonly noise: number
-  /** Of the products, in units of the fastest unknown. */
+  /** Step of the products, in units of the fastest unknown. */
   readonly step: number
 }
 

@@ -53,7 +53,7 @@ interface Input {
   readonly kind: NumberKind
   /** The batch size in the file; undefined where it is open. */
   readonly batch: number | undefined
-  /** Of one sample in the file. */
+  /** Shape of one sample in the file. */
   readonly shape: readonly number[]
   /** Whether the data have the channels last, and the file has them first. */
   readonly turned: boolean

@@ -20,9 +20,9 @@ import { fittingScale, scaleFree } from './scale'
 /** The objective of an attack before anything runs it. */
 export interface AttackObjective {
   readonly program: Program
-  /** The same for the network with its kinks rounded off, with their sharpness as the last input; there for a homotopy. */
+  /** The program for the network with its kinks rounded off. Their sharpness is its last input. Only a homotopy has it. */
   readonly smoothed: Program | undefined
-  /** Of the unknowns: the factor that brings their gradient closest to the shared one. */
+  /** A program over the unknowns: the factor that brings their gradient closest to the shared one. */
   readonly scale: Program
   /** What the programs are bound with. */
   readonly parameters: ReadonlyMap<string, Values>
@@ -30,7 +30,7 @@ export interface AttackObjective {
   readonly lasting: ReadonlySet<string>
   readonly point: Point
   start(restart: number): Promise<Float64Array>
-  /** Of the distance. */
+  /** Unit of the distance. */
   readonly unit: number
   /** Common weight of the priors before it is eased; undefined where there are none. */
   readonly priorWeight: number | undefined
@@ -38,7 +38,7 @@ export interface AttackObjective {
   readonly rounding: number
   /** Relative loss that stated noise leaves of the client's own data. */
   readonly noise: number
-  /** Of each shared gradient, the squared norm that rounding is expected to have taken. */
+  /** For each shared gradient, the squared norm that rounding is expected to have taken. */
   readonly lost: readonly number[]
   /** What was shared, times the magnitude. */
   readonly shared: readonly Values[]
@@ -60,7 +60,7 @@ export interface UnconstrainedPrograms {
   /** The distance without priors, as an objective: its value, the distance, and one derivative per unknown. */
   readonly objective: Program
   /**
-   * Of the searched inputs alone: for each searched target, what the model itself gives. There the gradient is zero, if the loss is
+   * A program over the searched inputs alone. It gives the model's own output for each searched target. There the gradient is zero, if the loss is
    * a cross-entropy or a squared error without penalties.
    */
   readonly believed: Program

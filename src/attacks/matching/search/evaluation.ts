@@ -11,7 +11,7 @@ export interface AttackEvaluation extends Evaluation {
 export interface PointLayout {
   /** Numbers of each unknown, in order. */
   readonly sizes: readonly number[]
-  /** Of the distance. */
+  /** Unit of the distance. */
   readonly unit: number
   /** Common weight of the priors at easing 1; undefined where there are none. */
   readonly priorWeight: number | undefined

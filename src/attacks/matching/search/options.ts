@@ -2,7 +2,14 @@ import type { Tensor } from '@tensorflow/tfjs-core'
 import { choice, hasMethod, invalid, knownNames, number, show } from '../../../errors/checks'
 import { DlgError } from '../../../errors/dlg-error'
 import type { Optimizer } from '../../../optim'
-import { countOption, nameFlag, nameOption, numberOption, type OptionRecords } from '../../../options/option'
+import {
+  checkBoolean,
+  countOption,
+  nameFlag,
+  nameOption,
+  numberOption,
+  type OptionRecords,
+} from '../../../options/option'
 import { OPTIMIZER_NAMES, type OptimizerName } from './optimizers'
 
 /** Where a search starts. */
@@ -71,7 +78,7 @@ export interface SearchOptions {
    * optimizer each runs on a thread of its own; elsewhere they take turns on one. Default 1.
    */
   concurrency?: number
-  /** Of all random numbers. Default 1234. */
+  /** Seed of all random numbers. Default 1234. */
   seed?: number
   /**
    * `gray` is the middle of the range with a little noise, `normal` N(0, 1), `uniform` over the range. Default `gray`
@@ -198,10 +205,7 @@ export const SEARCH = {
   verifyRuntime: {
     help: 'compares a runtime that is not the CPU with a trusted one, once at the start',
     default: true as boolean,
-    check(value: boolean, name: string): boolean {
-      if (typeof value === 'boolean') return value
-      throw invalid(`${name} is ${show(value)}; it must be true or false`)
-    },
+    check: checkBoolean,
   },
   signal: {
     help: 'an AbortSignal that ends the attack with the best point so far',

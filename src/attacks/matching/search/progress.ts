@@ -31,7 +31,7 @@ export function newProgress(restarts: number): Progress {
   return progress
 }
 
-/** The same progress as another thread sees it. */
+/** The progress, as another thread sees it. */
 export function progressIn({ started, memory }: Pick<Progress, 'started' | 'memory'>): Progress {
   const cells = new Int32Array(memory)
   const [evaluations, end, cancelled] = CELLS.keys()

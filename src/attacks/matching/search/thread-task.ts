@@ -7,7 +7,7 @@ import type { Best, HistoryEntry, RestartOutcome, SearchSettings } from './searc
 /** An attack's objective as plain data. */
 export interface PortableObjective {
   readonly program: PortableProgram
-  /** Of the smoothed network, where the search is a homotopy. */
+  /** Program of the smoothed network, where the search is a homotopy. */
   readonly smoothed: PortableProgram | undefined
   readonly layout: PointLayout
   /** Rows of the products the optimizer can use; 0 when it has no use for them. */

@@ -13,7 +13,7 @@ import type { ReadChoice } from './label-choices'
 export interface Targets {
   readonly output: TrainedOutput
   readonly kind: TargetKind
-  /** Of the shape of the output. */
+  /** The targets, in the shape of the output. */
   readonly node: g.Node
   /** What is searched, when the targets are unknown. */
   readonly input?: g.Node<'input'>

@@ -20,7 +20,7 @@ const boolean =
   (operator: Operator): Operator =>
   (call) => ({ node: operator(call) as g.Node, kind: 'boolean' })
 
-/** Of any number of inputs, under broadcasting. */
+/** An operator of any number of inputs, under broadcasting. */
 const many =
   (f: (a: g.Node, b: g.Node) => g.Node): Operator =>
   (call) =>
