@@ -409,6 +409,40 @@ export const cases: readonly OperatorCase[] = [
     ],
   ),
   several(
+    'one row per index by OneHot, indices from the end too',
+    [4, 3],
+    [
+      {
+        op: 'OneHot',
+        inputs: ['onnx::at', 'onnx::depth', 'onnx::values'],
+        outputs: ['rows'],
+        attributes: { axis: -1 },
+      },
+      { op: 'MatMul', inputs: ['rows', 'w'], outputs: ['moved'] },
+      { op: 'Add', inputs: ['x', 'moved'], outputs: ['y'] },
+    ],
+    {
+      'onnx::at': { dims: [4], values: [0, 4, -1, 2], type: 7 },
+      'onnx::depth': { dims: [], values: [5], type: 7 },
+      'onnx::values': { dims: [2], values: [-0.5, 2] },
+      w: { dims: [5, 3], values: [...numbers(15, [-1, 1])] },
+    },
+  ),
+  several(
+    'Greater, LessOrEqual, Or and Xor choose',
+    [3, 4],
+    [
+      { op: 'Greater', inputs: ['x', 'onnx::high'], outputs: ['a'] },
+      { op: 'LessOrEqual', inputs: ['x', 'onnx::low'], outputs: ['b'] },
+      { op: 'Or', inputs: ['a', 'b'], outputs: ['c'] },
+      { op: 'Xor', inputs: ['c', 'a'], outputs: ['d'] },
+      { op: 'Mul', inputs: ['x', 'x'], outputs: ['square'] },
+      { op: 'Where', inputs: ['d', 'square', 'x'], outputs: ['e'] },
+      { op: 'Where', inputs: ['c', 'e', 'w'], outputs: ['y'] },
+    ],
+    { 'onnx::high': scalar(0.4), 'onnx::low': scalar(-0.3), w: { dims: [4], values: [0.1, -0.2, 0.3, 0.4] } },
+  ),
+  several(
     'a causal mask of the length',
     [4, 4],
     [

@@ -1,6 +1,8 @@
 import type { Operators } from '../call'
+import { constantOperators } from './constant'
 import { convolutionOperators } from './convolution'
 import { elementwiseOperators } from './elementwise'
+import { indexingOperators } from './indexing'
 import { normalizationOperators } from './normalization'
 import { productOperators } from './product'
 import { recurrentOperators } from './recurrent'
@@ -13,6 +15,8 @@ export const operators: Operators = {
   ...elementwiseOperators,
   ...productOperators,
   ...structureOperators,
+  ...indexingOperators,
+  ...constantOperators,
   ...reductionOperators,
   ...normalizationOperators,
   ...convolutionOperators,

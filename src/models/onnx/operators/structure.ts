@@ -1,6 +1,6 @@
 import * as g from '../../../graph'
 import { kernels } from '../../../trace'
-import { axisOf, type Call, type Operator, type Operators, of, type Value } from '../call'
+import { axisOf, type Call, type Operator, type Operators, of } from '../call'
 
 /** Axes are an attribute before version 13 of the operators, and an input since. */
 export function axesOf(call: Call, rank: number, since = 13): number[] | undefined {
@@ -8,7 +8,7 @@ export function axesOf(call: Call, rank: number, since = 13): number[] | undefin
   return given?.map((axis) => axisOf(call, axis, rank))
 }
 
-const required = (call: Call, i: number): readonly number[] => {
+export const required = (call: Call, i: number): readonly number[] => {
   const values = call.known(i)
   if (values) return values
   throw call.wrong(`has no input ${i}, which the operator needs`)
@@ -169,107 +169,6 @@ function tile(call: Call): g.Node {
   return kernels.Tile({ x }, { reps }, x.graph) as g.Node
 }
 
-/** Slices at indices. Indices that follow from shapes may count from the end; token ids are whole numbers of at least 0. */
-function gather(call: Call): g.Node {
-  const [x, given] = [call.x(0), call.x(1)]
-  const axis = axisOf(call, call.integer('axis', 0), x.shape.length)
-  const indices = withoutNegatives(call, given, x.shape[axis])
-  return kernels.GatherV2({ x, indices }, { axis, batchDims: 0 }, x.graph) as g.Node
-}
-
-function withoutNegatives(call: Call, indices: g.Node, n: number): g.Node {
-  const values = call.building.valuesOf(indices)
-  if (!values) return indices
-  const wrong = values.find((v) => !Number.isInteger(v) || v < -n || v >= n)
-  if (wrong !== undefined) throw call.wrong(`index ${wrong} is not in [${-n}, ${n})`)
-  return values.some((v) => v < 0)
-    ? call.constant(
-        values.map((v) => (v < 0 ? v + n : v)),
-        indices.shape,
-      )
-    : indices
-}
-
-/** Elements at indices along an axis, one index for each. */
-function gatherElements(call: Call): g.Node {
-  const x = call.x(0)
-  const axis = axisOf(call, call.integer('axis', 0), x.shape.length)
-  const indices = withoutNegatives(call, call.x(1), x.shape[axis])
-  if (indices.shape.length !== x.shape.length) throw call.wrong('indices must have as many axes as the data')
-  const strides = g.stridesOf(x.shape)
-  const positions = indices.shape.map((n, i) => {
-    const along =
-      i === axis
-        ? indices
-        : g.reshape(
-            g.iota(x.graph, n),
-            indices.shape.map((_, k) => (k === i ? n : 1)),
-          )
-    return g.scale(along, strides[i])
-  })
-  return g.gather(g.reshape(x, [g.sizeOf(x.shape)]), g.broadcast(positions.reduce(g.add), indices.shape))
-}
-
-function gatherNd(call: Call): g.Node {
-  if (call.integer('batch_dims', 0) !== 0) throw call.refuse('has batch_dims')
-  return kernels.GatherNd({ params: call.x(0), indices: call.x(1) }, {}, call.graph) as g.Node
-}
-
-/** The data where no index points, and the updates where one does: indices are different. */
-function scatterNd(call: Call): g.Node {
-  const [data, indices, updates] = [call.x(0), call.x(1), call.x(2)]
-  const reduction = call.text('reduction', 'none')
-  if (reduction !== 'none' && reduction !== 'add') throw call.refuse(`reduces by '${reduction}'`)
-  if (call.building.valuesOf(indices)?.some((v) => v < 0)) throw call.refuse('has indices that count from the end')
-  const scatter = (values: g.Node) =>
-    kernels.ScatterNd({ indices, updates: values }, { shape: [...data.shape] }, call.graph) as g.Node
-  if (reduction === 'add') return g.add(data, scatter(updates))
-  const hit = scatter(g.fill(call.graph, 1, updates.shape))
-  return g.select(hit, scatter(updates), data)
-}
-
-function shape(call: Call): Value {
-  const { shape: all } = call.x()
-  const [start, end] = [call.integer('start', 0), call.integer('end', all.length)]
-  const sizes = all.slice(start, end)
-  return { node: call.constant(sizes, [sizes.length]), kind: 'integer' }
-}
-
-/** Most steps of a range: each is a number in the graph. */
-const LONGEST_RANGE = 2 ** 20
-
-function range(call: Call): Value {
-  const [start, limit, step] = g.range(3).map((i) => required(call, i)[0])
-  const count = Math.max(Math.ceil((limit - start) / step), 0)
-  if (!(count <= LONGEST_RANGE)) throw call.refuse(`has ${count} steps; at most ${LONGEST_RANGE} can be`)
-  const node = count === 0 ? g.fill(call.graph, 0, [0]) : g.offset(g.scale(g.iota(call.graph, count), step), start)
-  return { node, kind: call.kind(0) }
-}
-
-function constantOfShape(call: Call): Value {
-  const sizes = [...required(call, 0)]
-  const value = call.attribute('value')?.t
-  const stored = value ? call.building.stored(value, 'the value') : undefined
-  return { node: g.fill(call.graph, stored?.values[0] ?? 0, sizes), kind: stored?.kind ?? 'float' }
-}
-
-function constant(call: Call): Value {
-  const tensor = call.attribute('value')?.t
-  if (tensor) {
-    const { kind, shape: sizes, values } = call.building.stored(tensor, 'the constant')
-    return { node: call.constant(values, sizes), kind }
-  }
-  for (const [name, list, kind] of [
-    ['value_float', [call.attribute('value_float')?.f], 'float'],
-    ['value_int', [call.attribute('value_int')?.i], 'integer'],
-  ] as const)
-    if (call.attribute(name)) return { node: call.constant([list[0] ?? 0], []), kind }
-  const [floats, integers] = [call.attribute('value_floats'), call.attribute('value_ints')]
-  const values = floats?.floats ?? integers?.ints
-  if (values) return { node: call.constant(values, [values.length]), kind: floats ? 'float' : 'integer' }
-  throw call.refuse('holds text or a sparse tensor; it must hold numbers')
-}
-
 /** The lower or upper triangle of the last two axes, from the k-th diagonal on. */
 function trilu(call: Call): g.Node {
   const x = call.x()
@@ -281,18 +180,6 @@ function trilu(call: Call): g.Node {
   const beyond = g.sub(column, row)
   const kept = call.integer('upper', 1) ? g.less(of(x, k - 0.5), beyond) : g.less(beyond, of(x, k + 0.5))
   return g.select(kept, x, of(x, 0))
-}
-
-function oneHot(call: Call): Value {
-  const [indices, depth, values] = [call.x(0), required(call, 1)[0], required(call, 2)]
-  const rank = indices.shape.length + 1
-  const axis = axisOf(call, call.integer('axis', -1), rank)
-  const at = g.reshape(indices, indices.shape.toSpliced(axis, 0, 1))
-  const turned = g.select(g.less(at, of(at, 0)), g.offset(at, depth), at)
-  return {
-    node: g.offset(g.scale(g.oneHot(turned, axis, depth), values[1] - values[0]), values[0]),
-    kind: call.kind(2),
-  }
 }
 
 /** [N, C, H, W] with blocks of channels spread over space (DCR or CRD). */
@@ -339,17 +226,7 @@ export const structureOperators: Operators = {
   Pad: pad,
   Expand: expand,
   Tile: tile,
-  Gather: gather,
-  GatherElements: gatherElements,
-  GatherND: gatherNd,
-  ScatterND: scatterNd,
-  Shape: shape,
-  Size: (call) => ({ node: call.constant([g.sizeOf(call.x().shape)], []), kind: 'integer' }),
-  Range: range,
-  Constant: constant,
-  ConstantOfShape: constantOfShape,
   Trilu: trilu,
-  OneHot: oneHot,
   DepthToSpace: depthToSpace,
   SpaceToDepth: spaceToDepth,
   Transpose: transpose,
