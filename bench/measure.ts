@@ -142,7 +142,7 @@ async function compare(running: readonly Running[], folder: string): Promise<voi
 
 /** The whole search loop, of the peers that have one. */
 async function iterate(running: readonly Running[], plan: Plan): Promise<void> {
-  const searching = running.filter(({ name }) => name === 'ours' || name === 'torch')
+  const searching = running.filter(({ name }) => ['ours', 'before', 'torch'].includes(name))
   if (searching.length === 0) return
   const slowest = Math.max(...searching.map(({ result }) => result.evaluation!.median))
   const affordable = Math.floor((plan.iterating * 1000) / slowest)

@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { delimiter, join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { delimiter, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 
 /** A process that measures on request, one JSON object a line both ways. */
@@ -12,7 +13,12 @@ export interface Peer {
 /** How to start a peer, or why it cannot be. */
 export type PeerKind = { readonly name: string } & (
   | { readonly missing: string }
-  | { readonly command: string; readonly args: (threads: number) => string[] }
+  | {
+      readonly command: string
+      readonly args: (threads: number) => string[]
+      /** The checkout it runs in; this one unless said. */
+      readonly root?: string
+    }
 )
 
 const root = join(import.meta.dirname, '..')
@@ -20,6 +26,14 @@ const tsx = (...args: string[]) => ['--import', 'tsx', ...args]
 const script = (file: string): string => join(root, 'bench/peers', file)
 
 export const ours: PeerKind = { name: 'ours', command: process.execPath, args: () => tsx(script('ours.ts')) }
+
+/** Another checkout of this repository, such as the commit before a change, with its own node_modules. */
+export function before(folder: string): PeerKind {
+  const checkout = resolve(folder)
+  const file = join(checkout, 'bench/peers/ours.ts')
+  if (!existsSync(file)) return { name: 'before', missing: `${file} is not there` }
+  return { name: 'before', command: process.execPath, args: () => tsx(file), root: checkout }
+}
 
 export const tfjs = (backend: 'cpu' | 'wasm'): PeerKind => ({
   ...{ name: `tfjs ${backend}`, command: process.execPath, args: () => tsx(script('tfjs.ts'), backend) },
@@ -52,7 +66,7 @@ export function python(name: keyof typeof NEEDED): PeerKind {
 export function start(kind: PeerKind, threads: number): Peer {
   if ('missing' in kind) throw new Error(kind.missing)
   const process_ = spawn(kind.command, kind.args(threads), {
-    cwd: root,
+    cwd: kind.root ?? root,
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {
       ...process.env,

@@ -1,7 +1,9 @@
 /**
  * dlg-ts against its peers, in one run:
  *
- *   npm run bench -- [--quick] [--case lenet-b1]… [--repeats 5] [--threads 1,2] [--no-attack] [--no-tfjs] [--json out/bench.json]
+ *   npm run bench -- [--quick] [--case lenet-b1]… [--repeats 5] [--threads 1,2] [--no-attack] [--no-tfjs] [--before CHECKOUT] [--json out/bench.json]
+ *
+ * `--before` names another checkout of this repository, and adds a table of this one beside it.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
@@ -11,7 +13,7 @@ import { writeFileAtomic } from '../src/io'
 import { type AttackResult, attacks } from './attacks'
 import { CASES, findCase, QUICK } from './cases'
 import { measure, type Plan, type Result } from './measure'
-import { ours, type PeerKind, python, start, tfjs } from './peer'
+import { before, ours, type PeerKind, python, start, tfjs } from './peer'
 import { type RestartsResult, restarts } from './restarts'
 import { ratio, short, table } from './table'
 
@@ -36,6 +38,7 @@ function options() {
       quick: { type: 'boolean', default: false },
       attack: { type: 'boolean', default: true },
       tfjs: { type: 'boolean', default: true },
+      before: { type: 'string' },
       json: { type: 'string', default: 'out/bench.json' },
     },
     allowNegative: true,
@@ -48,7 +51,8 @@ function options() {
   const names = values.case ?? (quick ? QUICK : CASES.map((c) => c.name))
   const cases = names.map(findCase)
   const plan: Plan = { repeats, slice: quick ? 150 : 500, iterating: quick ? 3 : 10 }
-  return { cases, threads, plan, json, quick, withTfjs: values.tfjs, withAttack: values.attack }
+  const { tfjs: withTfjs, attack: withAttack, before } = values
+  return { cases, threads, plan, json, quick, withTfjs, withAttack, before }
 }
 
 /** Peers that start, with their versions; says why others do not. */
@@ -105,6 +109,26 @@ function cells(row: Row, rows: readonly Row[]): string[] {
   ]
 }
 
+function printBefore(rows: readonly Row[]): void {
+  const lines = rows.map(({ case: name, threads, results: { ours: now, before: then } }) => {
+    const pair = (of: (r?: Result) => number | undefined): string[] => [
+      ...[short(of(then)), short(of(now))],
+      ratio(of(then), of(now)),
+    ]
+    return [
+      ...[name, String(threads)],
+      ...pair((r) => r?.evaluation?.median),
+      ...pair((r) => r?.evaluation?.min),
+      ...pair((r) => r?.iteration?.median),
+      ...pair((r) => r?.compileMs),
+    ]
+  })
+  const three = (what: string): string[] => [`${what} before`, 'now', 'ratio']
+  const head = ['case', 'threads', ...['ms', 'min', 'iteration', 'compile'].flatMap(three)]
+  console.log('\nThis checkout beside the one of --before, in turns.\n')
+  console.log(table(head, lines))
+}
+
 function printStock(rows: readonly Row[]): void {
   const lines = rows.flatMap((row) =>
     ['tfjs cpu', 'tfjs wasm'].flatMap((peer) => {
@@ -144,14 +168,14 @@ function printRestarts(results: readonly RestartsResult[]): void {
 }
 
 async function main(): Promise<void> {
-  const { cases, threads, plan, json, quick, withTfjs, withAttack } = options()
+  const { cases, threads, plan, json, quick, withTfjs, withAttack, before: checkout } = options()
   const [load] = loadavg()
   if (load > 0.5)
     console.log(
       `The machine is busy (load ${load.toFixed(1)} on ${cpus().length} cores): times are no more than a hint.`,
     )
   const found = await available([
-    ...[ours, python('torch'), python('jax')],
+    ...[ours, ...(checkout === undefined ? [] : [before(checkout)]), python('torch'), python('jax')],
     ...(withTfjs ? [tfjs('cpu'), tfjs('wasm')] : []),
   ])
   const kinds = found.map(({ kind }) => kind)
@@ -181,6 +205,7 @@ async function main(): Promise<void> {
     console.log(
       'MB: the largest resident set, beyond that of the idle process. agreement: the largest relative difference to ours.',
     )
+    if (checkout !== undefined) printBefore(rows)
     printStock(rows)
     if (parallel.length > 0) printRestarts(parallel)
     if (whole.length > 0) printAttacks(whole)

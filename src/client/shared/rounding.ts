@@ -3,8 +3,19 @@ import { SIGNIFICAND_BITS, type StoredAs } from '../../numbers/stored-dtype'
 /** Step of float32 between 1 and 2. */
 const EPSILON = 2 ** -23
 
-/** How far float32 numbers of this size are apart. */
-const spacing = (value: number): number => (value === 0 ? 0 : EPSILON * 2 ** Math.floor(Math.log2(Math.abs(value))))
+/** Bits of a float64's exponent, and what is taken from it. */
+const EXPONENTS = 2048
+const BIAS = 1023
+
+/** How many values lie in each power of two: [2^(i − 1023), 2^(i − 1022)) at i, zero and what is below 2^−1022 at 0. */
+function exponents(values: ArrayLike<number>, counts = new Float64Array(EXPONENTS)): Float64Array {
+  const view = new DataView(new ArrayBuffer(8))
+  for (let i = 0; i < values.length; i++) {
+    view.setFloat64(0, values[i])
+    counts[(view.getUint16(0) >> 4) & (EXPONENTS - 1)]++
+  }
+  return counts
+}
 
 /** Whether these numbers may have come out of float32. */
 export const isFloat32 = (tensors: readonly Float64Array[]): boolean =>
@@ -15,8 +26,10 @@ export const isFloat32 = (tensors: readonly Float64Array[]): boolean =>
  * distance of a weight to the next.
  */
 export function roundingNorm(weights: Iterable<ArrayLike<number>>, steps: number): number {
-  let sum = 0
-  for (const values of weights) for (let i = 0; i < values.length; i++) sum += spacing(values[i]) ** 2
+  const counts = new Float64Array(EXPONENTS)
+  for (const values of weights) exponents(values, counts)
+  // a weight of zero is stored as it is
+  const sum = counts.reduce((all, count, i) => (i === 0 ? all : all + count * (EPSILON * 2 ** (i - BIAS)) ** 2), 0)
   return (sum * steps) / 12
 }
 
@@ -39,14 +52,9 @@ export function storageNorm(values: ArrayLike<number>, { dtype, quantization }: 
   if (dtype === undefined || !Object.hasOwn(SIGNIFICAND_BITS, dtype)) return 0
   const type = dtype as keyof typeof SIGNIFICAND_BITS
   const step = 2 ** (1 - SIGNIFICAND_BITS[type])
-  let sum = 0
-  for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(values[i])
-    // what is stored as zero may have been anything below half the smallest number
-    const spacing = step * 2 ** Math.floor(Math.log2(Math.max(size, SMALLEST[type])))
-    sum += spacing ** 2
-  }
-  return sum / 12
+  // what is stored as zero may have been anything below half the smallest number
+  const spacing = (i: number) => step * Math.max(2 ** (i - BIAS), SMALLEST[type])
+  return exponents(values).reduce((sum, count, i) => (count === 0 ? sum : sum + count * spacing(i) ** 2), 0) / 12
 }
 
 /** The types that a caller can state for what was shared. */
