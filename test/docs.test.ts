@@ -27,6 +27,8 @@ const entries: Record<string, string> = {
   'dlg-ts/tabular': 'src/tabular.ts',
   'dlg-ts/attacks': 'src/attacks/index.ts',
   'dlg-ts/defences': 'src/defences/index.ts',
+  'dlg-ts/audit': 'src/audit/index.ts',
+  'dlg-ts/report': 'src/report/index.ts',
 }
 
 /** The files that the guide of ONNX models has PyTorch write, in the current folder. */

@@ -10,6 +10,8 @@ export const entryFiles = [
   'tabular',
   'attacks/index',
   'defences/index',
+  'audit/index',
+  'report/index',
   'metrics',
   'text',
   'models',

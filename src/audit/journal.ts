@@ -2,6 +2,7 @@ import type { PreprocessingOptions } from '../client/preprocessing'
 import { invalid, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import type { AuditRun } from './audit'
+import { isHeader, isRecord, requireAbout, requirePlan, requireRecord } from './checks'
 import type { Plan } from './plan'
 import type { TrialRecord } from './record'
 
@@ -37,17 +38,20 @@ export interface RunAbout {
   readonly command?: string
 }
 
-/** The header of a run. */
+/** The header of a run. @throws DlgError `invalid-data` */
 export function runHeader(plan: Plan, about: RunAbout): RunHeader {
-  requireObject('the plan', plan, 'that of an audit', 'invalid-option')
+  requirePlan(plan)
+  requireAbout(about)
   const { key, undefended, withData, chains } = plan
   const trials = chains.reduce((sum, chain) => sum + chain.trials.length, 0)
   return { type: 'run', version: VERSION, key, undefended, withData, trials, about }
 }
 
-/** One line of a journal, with its line feed. The numbers that were found are left out: `found.file` names where they are. */
+/** One line of a journal, with its line feed. The numbers that were found are left out: `found.file` names where they are. @throws DlgError `invalid-data` */
 export function journalLine(entry: RunHeader | TrialRecord): string {
-  if (entry.type === 'run' || entry.found === undefined) return `${JSON.stringify(entry)}\n`
+  if (isHeader(entry)) return `${JSON.stringify(entry)}\n`
+  requireRecord(entry)
+  if (entry.found === undefined) return `${JSON.stringify(entry)}\n`
   const { data: _, ...found } = entry.found
   return `${JSON.stringify({ ...entry, found })}\n`
 }
@@ -86,30 +90,27 @@ const wrong = (what: string): DlgError =>
   new DlgError('invalid-file', `the journal of the run is not right: ${what}; it must be what dlg audit wrote`)
 
 function entryOf(line: string, at: number): RunHeader | TrialRecord {
-  let entry: RunHeader | TrialRecord
+  let entry: unknown
   try {
     entry = JSON.parse(line)
   } catch {
     throw wrong(`line ${at} is no JSON`)
   }
-  if (entry?.type === 'run') {
-    if (entry.version !== VERSION)
-      throw wrong(`it is of version ${show(entry.version)}, and this is version ${VERSION}`)
-    if (typeof entry.key === 'string' && typeof entry.about === 'object') return entry
+  if (isHeader(entry)) {
+    if (entry.version === VERSION) return entry
+    throw wrong(`it is of version ${show(entry.version)}, and this is version ${VERSION}`)
   }
-  if (entry?.type === 'trial') {
-    const { key, attack, defence, description, attacker, status, reason, samples } = entry
-    const texts = [key, attack, defence, description, attacker, status, reason]
-    if (texts.every((text) => typeof text === 'string') && Array.isArray(samples)) return entry
-  }
+  if (isRecord(entry)) return entry
   throw wrong(`line ${at} is neither a run nor a trial`)
 }
 
-/** A journal as `judge` takes it. */
-export const runOf = ({
-  header,
-  records,
-}: Journal): { plan: Pick<Plan, 'undefended' | 'withData'>; records: AuditRun['records'] } => ({
-  plan: { undefended: header.undefended, withData: header.withData },
-  records,
-})
+/** A journal as `judge` takes it. @throws DlgError `invalid-data` */
+export function runOf(journal: Pick<Journal, 'header' | 'records'>): Pick<AuditRun, 'records'> & {
+  readonly plan: Pick<Plan, 'undefended' | 'withData'>
+} {
+  requireObject('the journal', journal, 'what parseJournal gave')
+  const { header, records } = journal
+  if (!isHeader(header))
+    throw new DlgError('invalid-data', `the journal's header is ${show(header)}; it must be that of a run`)
+  return { plan: { undefended: header.undefended, withData: header.withData }, records }
+}

@@ -1,4 +1,5 @@
-import { choice, invalid, knownNames, number, show } from '../errors/checks'
+import { choice, knownNames, number } from '../errors/checks'
+import { requireJudgement, requireRun } from './checks'
 import type { MeasuredOriginal, TrialRecord } from './record'
 
 /**
@@ -110,7 +111,7 @@ export interface Judgement {
  * Judges what an audit measured. It attacks nothing, so that thresholds can change without a new run.
  *
  * @param run the records, and whether the undefended gradient is a row or the control alone
- * @throws DlgError `invalid-option`
+ * @throws DlgError `invalid-data`, `invalid-option`
  */
 export function judge(
   run: {
@@ -119,6 +120,7 @@ export function judge(
   },
   thresholds: Partial<Thresholds> = {},
 ): Judgement {
+  requireRun(run)
   const limits = checkedThresholds(thresholds)
   const { undefended, withData } = run.plan
   const alone = run.records.map((record) => ({ ...record, ...verdictAlone(record, limits) }))
@@ -296,15 +298,12 @@ export type FailOn = (typeof FAIL_ON)[number]
  *
  * @throws DlgError `invalid-option`
  */
-export function exitCodeOf(
-  { defences, rows }: Pick<Judgement, 'defences' | 'rows'>,
-  failOn: FailOn = 'leaked',
-): 0 | 1 | 2 | 3 {
-  if (!Array.isArray(defences) || !Array.isArray(rows))
-    throw invalid(`defences is ${show(defences)}; it must be those of a judgement, and rows too`)
+export function exitCodeOf(judgement: Pick<Judgement, 'defences' | 'rows'>, failOn: FailOn = 'leaked'): 0 | 1 | 2 | 3 {
+  requireJudgement(judgement)
+  const { defences, rows } = judgement
   choice('failOn', failOn, FAIL_ON)
-  if ((rows as JudgedRow[]).some(({ trials }) => trials.some(({ verdict }) => verdict === 'error'))) return 2
-  const verdicts = (defences as JudgedDefence[]).flatMap(({ clients }) => clients.map(({ verdict }) => verdict))
+  if (rows.some(({ trials }) => trials.some(({ verdict }) => verdict === 'error'))) return 2
+  const verdicts = defences.flatMap(({ clients }) => clients.map(({ verdict }) => verdict))
   const above = failOn === 'never' ? () => false : failOn === 'partly' ? leaks : leaked
   if (verdicts.some(above)) return 1
   return verdicts.includes('inconclusive') ? 3 : 0

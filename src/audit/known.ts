@@ -1,4 +1,5 @@
-import { invalid, show } from '../errors/checks'
+import { invalid, knownNames, show } from '../errors/checks'
+import { requireJudgement } from './checks'
 import { type JudgedClient, type JudgedDefence, type Judgement, VERDICTS } from './judge'
 
 /** A finding that a team accepts until a day. `*` stands for any defence or attack. */
@@ -16,7 +17,7 @@ export interface AcceptedFinding {
  * accepted. What is new or worse stays. Rows and records are as they were: only `defences`, which decide the exit code, have less.
  *
  * @param today such as 2026-12-31; an accepted finding that has expired stays
- * @throws DlgError `invalid-option`
+ * @throws DlgError `invalid-option`, `invalid-data`
  */
 export function withoutKnown(
   judgement: Judgement,
@@ -25,7 +26,11 @@ export function withoutKnown(
   readonly judgement: Judgement
   readonly known: readonly { readonly client: JudgedClient; readonly defence: string; readonly reason: string }[]
 } {
+  requireJudgement(judgement)
+  knownNames('known', known, ['baseline', 'accepted', 'today'])
   const { baseline, accepted = [], today } = known
+  if (baseline !== undefined) requireJudgement(baseline)
+  if (!Array.isArray(accepted)) throw invalid(`accepted is ${show(accepted)}; it must be a list of findings`)
   if (typeof today !== 'string' || !/^\d{4}-\d\d-\d\d$/.test(today))
     throw invalid(`today is ${show(today)}; it must be a day such as 2026-12-31`)
   const found: { client: JudgedClient; defence: string; reason: string }[] = []
@@ -36,7 +41,7 @@ export function withoutKnown(
     if (before && VERDICTS.indexOf(before.verdict) <= VERDICTS.indexOf(client.verdict))
       return 'the older run had it too'
     const is = (name: string, pattern: string) => pattern === '*' || pattern === name
-    return accepted.find(
+    return (accepted as readonly AcceptedFinding[]).find(
       ({ defence, attack, until }) => is(description, defence) && is(client.by.attack, attack) && today <= until,
     )?.reason
   }

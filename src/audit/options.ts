@@ -98,7 +98,7 @@ export function auditSettings(options: AuditOptions): AuditSettings {
   const { model, data, updates, training = {}, dataRange = [0, 1], evaluations = EVALUATIONS, seed = 1234 } = options
   if ((data === undefined) === (updates === undefined))
     throw invalid(
-      `the audit has ${data ? 'both data and updates' : 'neither data nor updates'}; it must have one of them`,
+      `the audit has ${data !== undefined ? 'both data and updates' : 'neither data nor updates'}; it must have one of them`,
     )
   requireObject('training', training, 'an object of options of targetOf', 'invalid-option')
   count('evaluations', evaluations)
@@ -120,13 +120,13 @@ export function auditSettings(options: AuditOptions): AuditSettings {
     'defences',
     real.map(({ description }) => description),
   )
-  if (updates && real.length > 0)
+  if (updates !== undefined && real.length > 0)
     throw invalid('there are updates and defences; what was shared already is as it is, so defences need data')
   const chosen = attacksOf(options.attacks ?? (Object.keys(attacks) as AttackName[]))
   return {
     model,
-    ...(data && { data: dataOf(data, training.batchSize ?? 1) }),
-    ...(updates && { updates: updatesOf(updates) }),
+    ...(data !== undefined && { data: dataOf(data, training.batchSize ?? 1) }),
+    ...(updates !== undefined && { updates: updatesOf(updates) }),
     ...{ training, dataRange, evaluations, seed, attackers: [...new Set(attackers)], defences: real, attacks: chosen },
     undefended: real.length === 0 || defences.includes('none'),
   }

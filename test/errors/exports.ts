@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import * as analytic from '../../src/analytic'
 import * as attacks from '../../src/attacks'
+import * as audit from '../../src/audit'
 import * as defences from '../../src/defences'
 import * as main from '../../src/index'
 import * as io from '../../src/io/index'
 import * as metrics from '../../src/metrics'
 import * as models from '../../src/models'
+import * as report from '../../src/report'
 import * as web from '../../src/runtime/onnx/web'
 import * as tabular from '../../src/tabular'
 import * as text from '../../src/text'
@@ -22,6 +24,8 @@ export const entries = {
   'dlg-ts/analytic': analytic,
   'dlg-ts/attacks': attacks,
   'dlg-ts/defences': defences,
+  'dlg-ts/audit': audit,
+  'dlg-ts/report': report,
   'dlg-ts/metrics': metrics,
   'dlg-ts/tabular': tabular,
   'dlg-ts/text': text,
@@ -39,6 +43,24 @@ const shared = await main.gradientsOf(model, x, [1], { runtime: 'reference' })
 const quick = { runtime: 'reference', iterations: 1, restarts: 1, budget: { evaluations: 2 } } as const
 
 const target = await attacks.targetOf(model, shared, { runtime: 'reference' })
+const about: audit.RunAbout = { versions: { 'dlg-ts': '1' }, seed: 1, evaluations: 10, batchSize: 1 }
+const trial: audit.TrialRecord = {
+  ...{
+    type: 'trial',
+    key: 'k',
+    client: 0,
+    samples: ['a'],
+    attack: 'spear',
+    defence: 'none',
+    description: 'no defence',
+  },
+  ...{ attacker: 'adaptive', status: 'failed', reason: 'none', evidence: {}, evaluations: 3, milliseconds: 1 },
+}
+const plan: audit.Plan = { key: 'p', chains: [], undefended: true, withData: true }
+const audited = { plan, records: [trial], interrupted: false }
+const journal = audit.journalLine(audit.runHeader(plan, about)) + audit.journalLine(trial)
+const judged = audit.judge(audited)
+
 const sharing: defences.Defence = {
   name: 'none',
   description: 'nothing is done',
@@ -47,7 +69,7 @@ const sharing: defences.Defence = {
 }
 
 /** What only the library makes: its parts are none of the caller's business. */
-const opaque = new WeakSet<object>([target])
+const opaque = new WeakSet<object>([target, plan, trial, judged])
 
 /** Two numbers, and six categories: as many inputs as the model has. */
 const schema: tabular.TableSchema = {
@@ -280,6 +302,26 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     topK: () => [{ part: 0.5 }],
     utilityOf: () => [[Float64Array.of(1, 2)], [Float64Array.of(1, 3)]],
     withheld: () => [['w']],
+  },
+  'dlg-ts/audit': {
+    audit: () => [
+      { model, data: { x, labels: [1] }, attacks: ['label-inference'], training: { runtime: 'reference' } },
+      {},
+    ],
+    exitCodeOf: () => [judged, 'leaked'],
+    journalLine: () => [trial],
+    judge: () => [audited, {}],
+    parseJournal: () => [journal],
+    runHeader: () => [plan, about],
+    runOf: () => [audit.parseJournal(journal)],
+    withoutKnown: () => [judged, { baseline: judged, accepted: [], today: '2026-12-31' }],
+  },
+  'dlg-ts/report': {
+    auditHtml: () => [judged, about, { originals: new Map(), found: new Map() }],
+    auditJson: () => [judged, about],
+    auditJunit: () => [judged, 'leaked'],
+    auditMarkdown: () => [judged, about],
+    auditSarif: () => [judged, about, 'audit.json'],
   },
   'dlg-ts/metrics': {
     baselines: () => [[1, 2], {}],

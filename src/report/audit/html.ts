@@ -3,10 +3,14 @@ import {
   type AuditVerdict,
   type JudgedClient,
   type JudgedRow,
+  type JudgedTrial,
   type Judgement,
   type RunAbout,
   VERDICTS,
 } from '../../audit'
+import { requireAbout, requireWholeJudgement } from '../../audit/checks'
+import { requireObject } from '../../errors/checks'
+import { DlgError } from '../../errors/dlg-error'
 import { encodePng, type Image } from '../../io'
 import { tradeOff } from './chart'
 import { STYLE } from './style'
@@ -28,8 +32,12 @@ const MOST_PICTURES = 12
  * defence costs against what it hides, the assumptions, and how to do it again.
  *
  * @param pictures left out, the page shows numbers alone
+ * @throws DlgError `invalid-data`
  */
 export function auditHtml(judgement: Judgement, about: RunAbout, pictures?: AuditPictures): string {
+  requireWholeJudgement(judgement)
+  requireAbout(about)
+  requirePictures(pictures)
   const { verdict, summary } = judgement
   return `<!doctype html>
 <html lang="en">
@@ -55,6 +63,14 @@ ${aboutSection(judgement, about)}
 </body>
 </html>
 `
+}
+
+function requirePictures(pictures: AuditPictures | undefined): void {
+  if (pictures === undefined) return
+  const right = '{originals, found}, two maps'
+  requireObject('pictures', pictures, right)
+  if (!(pictures.originals instanceof Map && pictures.found instanceof Map))
+    throw new DlgError('invalid-data', `pictures has no maps; it must be ${right}`)
 }
 
 function defencesSection({ defences }: Judgement): string {

@@ -1,13 +1,18 @@
 import type { JudgedTrial, Judgement, RunAbout } from '../../audit'
+import { requireAbout, requireWholeJudgement } from '../../audit/checks'
 
-/** Version of the report; docs/audit-report.schema.json describes it. */
+/** Version of the report; `dlg-ts/audit-report.schema.json` describes it. */
 export const REPORT_VERSION = 1
 
-/** An audit as JSON, by the schema `audit-report.schema.json` of the package. Its numbers of samples are not in it. */
-export function auditJson(
-  { verdict, summary, thresholds, defences, rows, control }: Judgement,
-  about: RunAbout,
-): string {
+/**
+ * An audit as JSON, by the schema `audit-report.schema.json` of the package. The data themselves are not in it.
+ *
+ * @throws DlgError `invalid-data`
+ */
+export function auditJson(judgement: Judgement, about: RunAbout): string {
+  requireWholeJudgement(judgement)
+  requireAbout(about)
+  const { verdict, summary, thresholds, defences, rows, control } = judgement
   const trial = ({ type: _, found: __, description: ___, ...own }: JudgedTrial) => own
   const row = ({ trials, ...own }: Judgement['rows'][number]) => ({ ...own, trials: trials.map(trial) })
   const report = {

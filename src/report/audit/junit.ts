@@ -1,11 +1,18 @@
-import type { FailOn, JudgedRow, Judgement } from '../../audit'
+import { FAIL_ON, type FailOn, type JudgedRow, type Judgement } from '../../audit'
+import { requireWholeJudgement } from '../../audit/checks'
+import { choice } from '../../errors/checks'
 import { MEANINGS, text, WORDS } from './words'
 
 /**
  * An audit as JUnit's XML, which every CI shows: a suite for each defence, a case for each attack. What does not apply or was not tried is
  * skipped, and what is inconclusive or broke down is an error.
+ *
+ * @throws DlgError `invalid-data`, `invalid-option`
  */
-export function auditJunit({ rows, summary }: Judgement, failOn: FailOn = 'leaked'): string {
+export function auditJunit(judgement: Judgement, failOn: FailOn = 'leaked'): string {
+  requireWholeJudgement(judgement)
+  choice('failOn', failOn, FAIL_ON)
+  const { rows, summary } = judgement
   const suites = new Map<string, JudgedRow[]>()
   for (const row of rows) suites.set(row.description, [...(suites.get(row.description) ?? []), row])
   const bodies = [...suites].map(([description, own]) => {

@@ -1,8 +1,11 @@
 import type { Judgement, RunAbout } from '../../audit'
+import { requireAbout, requireWholeJudgement } from '../../audit/checks'
 import { attackOf, closest, WORDS, work } from './words'
 
-/** An audit for a pull request: the sentence, a table of defences, and what decided each. */
+/** An audit for a pull request: the sentence, a table of defences, and what decided each. @throws DlgError `invalid-data` */
 export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
+  requireWholeJudgement(judgement)
+  requireAbout(about)
   const { verdict, summary, defences, thresholds } = judgement
   const rows = defences.map(({ description, verdict: word, clients, utility }) => {
     const [worst] = clients

@@ -1,4 +1,6 @@
 import type { Judgement, RunAbout } from '../../audit'
+import { requireAbout, requireWholeJudgement } from '../../audit/checks'
+import { invalid, show } from '../../errors/checks'
 import { WORDS } from './words'
 
 /**
@@ -6,8 +8,14 @@ import { WORDS } from './words'
  * stable, so that a code host follows them from commit to commit.
  *
  * @param location the file that the findings belong to, such as the audit's configuration, relative to the repository
+ * @throws DlgError `invalid-data`, `invalid-option`
  */
-export function auditSarif({ rows }: Judgement, about: RunAbout, location: string): string {
+export function auditSarif(judgement: Judgement, about: RunAbout, location: string): string {
+  requireWholeJudgement(judgement)
+  requireAbout(about)
+  if (typeof location !== 'string' || location === '')
+    throw invalid(`location is ${show(location)}; it must be the path of a file`)
+  const { rows } = judgement
   const found = rows.filter(
     ({ verdict, trials }) =>
       (verdict === 'leaked-proven' || verdict === 'leaked-recognised' || verdict === 'partly') &&
