@@ -35,7 +35,8 @@ const VERSION = 1
 export async function planOf(settings: AuditSettings): Promise<Plan> {
   const { model, attacks, evaluations, seed, training, dataRange, undefended, data } = settings
   const opened = openModel(model)
-  const weights = await readWeights(opened.weights, ({ name }) => name)
+  // tfjs renames the weights of a model that is loaded twice
+  const weights = [...(await readWeights(opened.weights, ({ name }) => name)).values()]
   const { runtime: _, ...trained } = training
   const shared = await digest(
     canonical([VERSION, opened.name, topologyOf(model), opened.inputs, weights, trained, evaluations, seed, dataRange]),

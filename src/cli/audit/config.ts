@@ -11,7 +11,10 @@ import { readImage, toSquare } from '../../io'
 import { isRecord } from '../../io/bytes/untrusted'
 import { readBytes } from '../../io/files/read-bytes'
 import { parseJson } from '../../io/tensors/json-tensors'
-import { type FileModel, floatsOf, inputsOf, readModel, tensorsOf } from '../read-files'
+import type { GradientFiles } from '../gradient-files'
+import { type FileModel, inputsOf, readModel, tensorsOf } from '../read-files'
+import { sharedGradient } from '../shared-gradient'
+import { visible } from '../terminal'
 import { defenceOf } from './defences'
 
 /** What an audit file says. */
@@ -64,7 +67,7 @@ export async function readAuditFile(path: string): Promise<AuditConfig> {
     const { $schema: _, model: __, data: ___, updates: ____, defences: _____, ...plain } = json
     for (const name of JUDGING) delete plain[name]
     const read = data === undefined ? {} : { data: dataOf(path, data, model, at) }
-    const shared = updates === undefined ? {} : { updates: updatesOf(path, updates, at) }
+    const shared = updates === undefined ? {} : { updates: updatesOf(path, updates, model, at) }
     const options = {
       ...plain,
       ...read,
@@ -210,22 +213,46 @@ function pixelsOf(file: string, shape: readonly number[]): Float32Array {
   return Float32Array.from({ length: height * width }, (_, i) => (data[3 * i] + data[3 * i + 1] + data[3 * i + 2]) / 3)
 }
 
+const UPDATE_FIELDS = ['gradients', 'before', 'after', 'layout', 'map', 'partial', 'byOrder', 'ignore'] as const
+
+/** What clients shared, out of files, as `dlg attack` reads them. */
 function updatesOf(
   path: string,
   given: unknown,
+  model: FileModel,
   at: (name: string) => string,
 ): Record<string, SharedGradients | SharedUpdate> {
   if (!isRecord(given)) throw wrong(path, `updates is ${show(given)}; it must be an object of files by name`)
-  const tensors = (file: unknown) => {
-    if (typeof file !== 'string')
-      throw wrong(path, `an update is ${show(file)}; it must be a file of gradients, or {"before", "after"}`)
-    return Object.fromEntries(floatsOf(at(file), []).tensors) as SharedGradients
-  }
   return Object.fromEntries(
-    Object.entries(given).map(([name, update]) => {
-      if (!isRecord(update)) return [name, tensors(update)]
-      knownNames(`update '${name}'`, update, ['before', 'after'])
-      return [name, { before: tensors(update.before), after: tensors(update.after) }]
-    }),
+    Object.entries(given).map(([name, update]) => [
+      name,
+      sharedGradient(model, filesOf(path, name, update, at), (line) => process.stderr.write(`dlg: ${visible(line)}\n`)),
+    ]),
   )
+}
+
+function filesOf(path: string, name: string, given: unknown, at: (name: string) => string): GradientFiles {
+  const fields = typeof given === 'string' ? { gradients: given } : given
+  if (!isRecord(fields))
+    throw wrong(
+      path,
+      `update '${name}' is ${show(given)}; it must be a file of gradients, or an object with before and after`,
+    )
+  knownNames(`update '${name}'`, fields, UPDATE_FIELDS)
+  const { gradients, before, after, layout = 'tfjs', map, partial = false, byOrder = false, ignore = [] } = fields
+  const texts = [gradients, before, after, map].filter((text) => text !== undefined)
+  const source =
+    gradients !== undefined
+      ? { gradients: at(String(gradients)) }
+      : { before: at(String(before)), after: at(String(after)) }
+  if (
+    !texts.every((text) => typeof text === 'string') ||
+    (gradients === undefined) === (before === undefined || after === undefined)
+  )
+    throw wrong(path, `update '${name}' must have gradients, or before and after, each the path of a file`)
+  return {
+    ...{ source, scale: 1, update: undefined, layout: choice('layout', layout, ['tfjs', 'pytorch']) },
+    ...{ map: map === undefined ? undefined : at(map as string), ordered: byOrder === true, partial: partial === true },
+    ignore: ignore as string[],
+  }
 }
