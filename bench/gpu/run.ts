@@ -119,7 +119,7 @@ async function measureCase(
     const opened = await asked(contender, result, (peer) => peer.ask(request, COMPILING))
     result.compileMs = opened?.compileMs
     // its own session under the profiler: how many kernels there are depends on the provider
-    if (opened && kind.name === 'ours cuda')
+    if (opened && ['ours cuda', 'before cuda'].includes(kind.name))
       result.kernels = await asked(contender, result, (peer) =>
         peer.ask({ do: 'kernels', name: c.name, threads }, COMPILING),
       )

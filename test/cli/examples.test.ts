@@ -57,10 +57,3 @@ it.skipIf(installed('@tensorflow/tfjs-node-gpu'))(
     expect(stdout).toMatch(/^– +tfjs-node-gpu +@tensorflow\/tfjs-node-gpu is not installed: npm install/m)
   },
 )
-
-it('the GPU example refuses what it does not know', async () => {
-  expect(await example('gpu', 'webgl')).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining("there is no 'webgl'"),
-  })
-})

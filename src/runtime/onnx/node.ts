@@ -13,11 +13,11 @@ import {
 /**
  * onnxruntime-node: the fastest runtime in Node. Graphs are compiled to ONNX once and run in float32.
  *
- * On a GPU, as with `executionProviders: ['cuda']` or `['webgpu']`, searches take turns on one thread whatever `concurrency`
- * says, because a device is not shared between threads. NVIDIA's libraries would round products to TF32, 10 bits instead of 23:
- * the environment variable `NVIDIA_TF32_OVERRIDE` is set to 0 before the first program is compiled for one of their providers,
- * unless you have set it. They read the environment of the process, which a worker thread cannot change: set it yourself when
- * all of your attacks run in workers.
+ * On a GPU, as with `executionProviders: ['cuda']` or `['webgpu']`, restarts take turns on one thread whatever `concurrency` says:
+ * one device serves all of them. NVIDIA's libraries would round the factors of products to TF32, which has 10 bits of precision
+ * where float32 has 23. So the environment variable `NVIDIA_TF32_OVERRIDE` is set to 0 before the first program is compiled for
+ * `cuda` or `tensorrt`, unless you have set it. A worker thread cannot change the environment of its process: set the variable
+ * before Node starts if all your attacks run in workers.
  *
  * @throws DlgError `invalid-option`; `runtime`, when a program is compiled, where the package is missing or cannot be loaded.
  */
