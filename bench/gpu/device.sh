@@ -14,9 +14,10 @@ unxz_to() { if command -v xz >/dev/null; then xz -dc -T0 "$1"; else python3 -c '
 # folders of the CUDA libraries that came as wheels, then those of the system
 libraries() {
   python3 - <<'P'
-import glob, os, sysconfig
-found = glob.glob(sysconfig.get_paths()['purelib'] + '/nvidia/**/*.so*', recursive=True)
-folders = sorted({os.path.dirname(f) for f in found})
+import glob, importlib.util, os
+spec = importlib.util.find_spec('nvidia')
+places = list(spec.submodule_search_locations) if spec else []
+folders = sorted({os.path.dirname(f) for place in places for f in glob.glob(place + '/**/*.so*', recursive=True)})
 print(':'.join(folders + [d for d in ('/usr/local/cuda/lib64', '/usr/local/nvidia/lib64') if os.path.isdir(d)]))
 P
 }
