@@ -74,8 +74,8 @@ export interface SearchOptions {
   /** Most searches from different starts; the first that converges ends them. Default 4 (`homotopy`, `inverting-gradients`, `paper`: 1). */
   restarts?: number
   /**
-   * How many restarts run at the same time; what comes out does not depend on it. With onnxruntime-node and a built-in
-   * optimizer each runs on a thread of its own; elsewhere they take turns on one. Default 1.
+   * How many restarts run at the same time; what comes out does not depend on it. With onnxruntime-node's CPU provider and
+   * a built-in optimizer each runs on a thread of its own; elsewhere, as on a GPU, they take turns on one. Default 1.
    */
   concurrency?: number
   /** Seed of all random numbers. Default 1234. */
@@ -147,7 +147,7 @@ export const SEARCH = {
   restarts: countOption(4, 'most starts; the first that converges ends the search'),
   concurrency: countOption(
     1,
-    'restarts at the same time, on threads of their own with onnxruntime-node; the result is the same',
+    'restarts at the same time, on threads of their own with onnxruntime-node on the CPU; the result is the same',
   ),
   seed: {
     ...numberOption(
