@@ -6,7 +6,7 @@ import { parseJournal, type TrialRecord } from '../../src/audit'
 import { encodePng, readTensors, writeNpz, writeSafetensors } from '../../src/io'
 import { sample, withUniformWeights } from '../attacks/matching/tiny'
 import { gradientFile, writeModel } from './model-files'
-import { dlg, readJson, scratch, spawnDlg } from './terminal'
+import { dlg, readJson, scratch } from './terminal'
 
 const folder = scratch()
 
@@ -90,17 +90,6 @@ describe('dlg audit', () => {
     expect(stderr).not.toContain('client 0 · no defence')
     expect(fixed(journalOf('cut').records)).toEqual(fixed(journalOf('whole').records))
   })
-
-  it('survives SIGKILL at any moment, with processes side by side', async () => {
-    await auditTo('whole')
-    const argv = ['audit', folder.at('audit.json'), '--out', folder.at('run'), '--concurrency', '2']
-    let kills = 0
-    for (; kills < 2; kills++)
-      await spawnDlg(argv, (stderr, kill) => stderr.includes(`${kills * 4 + 1}/30`) && kill('SIGKILL'))
-    const { code } = await spawnDlg(argv)
-    expect(code).toBe(0)
-    expect(fixed(journalOf('run').records)).toEqual(fixed(journalOf('whole').records))
-  }, 60_000)
 
   it('runs parts apart, which dlg report puts together', async () => {
     await auditTo('part-1', '--shard', '1/2')
