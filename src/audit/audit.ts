@@ -23,7 +23,9 @@ export interface AuditProgress {
 
 /** What the caller controls while an audit runs. */
 export interface AuditControl {
+  /** Ends the audit; the trial at work is dropped. */
   readonly signal?: AbortSignal
+  /** Told of the whole and of the trial at work. */
   readonly onProgress?: (progress: AuditProgress) => void
   /** Trials that are done already, by key: they are taken as they are. */
   readonly done?: ReadonlyMap<string, TrialRecord>

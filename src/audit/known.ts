@@ -16,7 +16,7 @@ export interface AcceptedFinding {
  * A judgement without what is known already: findings that an older run had in the same place, as bad or worse, and those that are
  * accepted. What is new or worse stays. Rows and records are as they were: only `defences`, which decide the exit code, have less.
  *
- * @param today such as 2026-12-31; an accepted finding that has expired stays
+ * @param known an older judgement, accepted findings, and today such as 2026-12-31: an acceptance that has expired does not count
  * @throws DlgError `invalid-option`, `invalid-data`
  */
 export function withoutKnown(
