@@ -46,7 +46,7 @@ const table: Record<string, string> = {
   defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:
     'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
-  audit: 'attacks client defences errors measure numbers @tensorflow/tfjs-core | attacks/contract',
+  audit: 'attacks attacks/dense client defences errors measure numbers @tensorflow/tfjs-core | attacks/contract',
   report: 'attacks audit io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
     'attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime attacks/tabular |',

@@ -160,7 +160,8 @@ function attacksOf(given: readonly (AttackName | AuditAttack)[]): AuditSettings[
   return chosen
 }
 
-function dataOf(data: AuditData, batchSize: number): AuditSettings['data'] {
+/** @throws DlgError `invalid-data` */
+export function dataOf(data: AuditData, batchSize: number): NonNullable<AuditSettings['data']> {
   knownNames('data', data, ['x', 'labels', 'names'])
   const { x, labels } = data
   if (!(x instanceof Tensor))

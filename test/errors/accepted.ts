@@ -172,6 +172,7 @@ export const accepted: {
     audit: { 1: OPTIONS },
     exitCodeOf: { 1: ['undefined'] },
     judge: { 1: OPTIONS },
+    staticFindings: { 2: OPTIONS },
   },
   'dlg-ts/report': {
     auditHtml: { 2: ['undefined'] },

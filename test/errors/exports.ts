@@ -314,6 +314,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     parseJournal: () => [journal],
     runHeader: () => [plan, about],
     runOf: () => [audit.parseJournal(journal)],
+    staticFindings: () => [model, shared, { runtime: 'reference', data: { x, labels: [1] } }],
     withoutKnown: () => [judged, { baseline: judged, accepted: [], today: '2026-12-31' }],
   },
   'dlg-ts/report': {
