@@ -12,6 +12,7 @@ import type { Point, TracedTarget } from '../point'
 import { type SmoothedGradient, smoothedClient } from '../smoothing'
 import { startPoint } from '../start'
 import type { Targets } from '../targets/targets'
+import { turnsBack } from '../turns-back'
 import { MAGNITUDE, magnified, magnitudeOf } from './magnitude'
 import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective'
 import { defaultPriors } from './prior'
@@ -44,6 +45,8 @@ export interface AttackObjective {
   readonly shared: readonly Values[]
   /** The objective without priors in units of the relative loss. */
   readonly objectivePerLoss: number
+  /** Whether other data may give the first trained weights the same to read. */
+  readonly turnsBack: boolean
   /** The objective without priors, whatever factor is in what was shared. Built when it is asked for. */
   factorFree(): Program
   /** What certainty is computed from. Built when it is asked for. */
@@ -119,7 +122,9 @@ export async function objectiveOf(
   const objectivePerLoss = weight * unit
   const factorFree = () => objectiveProgram(traced, point.unknowns, scaleFree(settings.distance), [])
   const unconstrained = () => unconstrainedPrograms(traced, targets, settings)
+  const outputs = client.outputs.map(({ node }) => node)
   return {
+    turnsBack: turnsBack(client.trainedNodes, client.inputs, outputs),
     ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding, noise, lost },
     ...{ shared: gradients, objectivePerLoss, factorFree, unconstrained },
   }
