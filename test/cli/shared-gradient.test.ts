@@ -48,6 +48,7 @@ const files = (given: Partial<GradientFiles> = {}): GradientFiles => ({
   ordered: false,
   partial: false,
   ignore: [],
+  imported: undefined,
   ...given,
 })
 const write = (entries: Iterable<readonly [string, TensorToWrite]>, name = 'g') =>
