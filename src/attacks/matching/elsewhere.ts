@@ -1,4 +1,5 @@
-import { type Shape, sizeOf } from '../../graph'
+import { sizeOf } from '../../graph'
+import { mirrorImages } from '../../measure/certainty/mirrors'
 import { match } from '../../measure/match'
 import { mse } from '../../measure/psnr'
 import { random } from '../../numbers/random'
@@ -65,7 +66,7 @@ export async function elsewhere(
     distanceOf(attack, found.point, point, settings) > APART &&
     (await lossAt(found.point.map((v, i) => (v + point[i]) / 2))) > BARRIER * enough
 
-  for (const point of mirrorImages(attack, found.point, settings)) {
+  for (const point of mirrored(attack, found.point, settings)) {
     if (cut()) return undefined
     const relativeLoss = await lossAt(point)
     if (relativeLoss <= enough && (await separate(point)))
@@ -119,37 +120,17 @@ async function startElsewhere(attack: Attack, trial: number, { seed, restarts, d
 const dataSize = ({ objective: { point } }: Attack): number =>
   point.inputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
-/** Mirror images of a point. */
-function mirrorImages(attack: Attack, point: Float64Array, { dataRange: [low, high] }: Settings): Float64Array[] {
-  const { inputs, sizes } = attack.objective.point
+/** Mirror images of the data of a point, and with them the opposite targets where they are numbers. */
+function mirrored(attack: Attack, point: Float64Array, { dataRange }: Settings): Float64Array[] {
+  const { inputs, sizes, targetKinds } = attack.objective.point
   const data = dataSize(attack)
-  const withData = (of: (v: number, i: number) => number) => point.map((v, i) => (i < data ? of(v, i) : v))
-  const signs = [(v: number) => -v, (v: number) => low + high - v].map(withData)
-  const images = [...signs, ...signs.filter(() => hasNumbers(attack)).map((image) => negatedFrom(image, data))]
-  let start = 0
-  for (const [k, { shape }] of inputs.entries()) {
-    for (let axis = 1; axis < shape.length; axis++)
-      if (shape[axis] > 1) images.push(reversedAlong(point, start, shape, axis))
-    start += sizes[k]
-  }
-  return images
-}
-
-/** Whether targets that are numbers are searched. */
-const hasNumbers = (attack: Attack): boolean => attack.objective.point.targetKinds.includes('numbers')
-
-const negatedFrom = (point: Float64Array, from: number): Float64Array => point.map((v, i) => (i < from ? v : -v))
-
-/** A part of a point with one of its axes in reverse order. */
-function reversedAlong(point: Float64Array, start: number, shape: Shape, axis: number): Float64Array {
-  const inner = sizeOf(shape.slice(axis + 1))
-  const length = shape[axis]
-  const out = point.slice()
-  for (let i = 0; i < sizeOf(shape); i++) {
-    const at = Math.floor(i / inner) % length
-    out[start + i] = point[start + i + (length - 1 - 2 * at) * inner]
-  }
-  return out
+  const starts = inputs.map((_, k) => sizes.slice(0, k).reduce((sum, size) => sum + size, 0))
+  const images = mirrorImages(
+    point,
+    inputs.map(({ shape }, k) => ({ start: starts[k], shape, range: dataRange })),
+  )
+  if (!targetKinds.includes('numbers')) return images
+  return [...images, ...images.map((image) => image.map((v, i) => (i < data ? v : -v)))]
 }
 
 /** Root mean square of the difference of the data, in widths of their range. */
