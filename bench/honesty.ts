@@ -801,12 +801,19 @@ const batchLabels = async (
     epsilon = 0,
     change,
     one = false,
-  }: { net?: Net; told?: number; epsilon?: number; change?: (v: number) => number; one?: boolean } = {},
+    classes = 6,
+  }: {
+    net?: Net
+    told?: number
+    epsilon?: number
+    change?: (v: number) => number
+    one?: boolean
+    classes?: number
+  } = {},
 ) => {
-  const classes = 6
   const batch = 1 + (seed % 5)
   const model = dense(seed, { classes, size: [0.1, 0.5, 1][seed % 3], ...net })
-  const truth = one ? Array(batch).fill(3) : labelsOf(seed, batch, classes)
+  const truth: number[] = one ? Array(batch).fill(3) : labelsOf(seed, batch, classes)
   const y = epsilon ? smoothed(truth, epsilon, classes) : truth
   return {
     model,
@@ -816,6 +823,33 @@ const batchLabels = async (
   }
 }
 const labelSetUps: Record<string, (seed: number) => ReturnType<typeof batchLabels>> = {
+  'a sum told as a mean': async (s) => {
+    const made = await batchLabels(s)
+    return { ...made, gradient: eachTensor(made.gradient, (data) => data.map((v) => v * made.truth.length)) }
+  },
+  'another model': async (s) => {
+    const [made, other] = [await batchLabels(s), await batchLabels(s + 50)]
+    const gradients = Object.values(other.gradient)
+    const names = Object.keys(made.gradient)
+    return { ...made, truth: other.truth, gradient: Object.fromEntries(names.map((name, i) => [name, gradients[i]])) }
+  },
+  'two classes': (s) => batchLabels(s, { classes: 2 }),
+  'trained to be sure': (s) => batchLabels(s, { net: { size: 6 } }),
+  'two halves of a batch, the second turned': async (s) => {
+    const [made, other] = [await batchLabels(s, { one: true }), await batchLabels(s)]
+    const names = Object.keys(made.gradient)
+    const half = Object.values(other.gradient)
+    const minus = ({ shape, data }: Gradient[string], i: number) => ({
+      shape,
+      data: data.map((v, k) => v - half[i].data[k]),
+    })
+    const gradient = Object.fromEntries(names.map((name, i) => [name, minus(made.gradient[name], i)]))
+    return { ...made, gradient, truth: [] }
+  },
+  pruned: async (s) => {
+    const made = await batchLabels(s)
+    return { ...made, gradient: eachTensor(made.gradient, pruned) }
+  },
   honest: (s) => batchLabels(s),
   'behind ReLU': (s) => batchLabels(s, { net: { activation: 'relu' } }),
   'one label': (s) => batchLabels(s, { one: true }),
