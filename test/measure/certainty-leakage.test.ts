@@ -331,13 +331,15 @@ describe('how many samples there were is not determined', () => {
     expect(leak.certainty?.mixtures || leak.scale === undefined).toBe(true)
   })
 
-  it('where a linear model has one output', async () => {
-    const y = own(tf.zeros([3, 1]))
+  it('where a linear model has one output, near its target and far from it', async () => {
     const model = linear(1)
-    const shared = await gradientsOf(model, own(sample([3, 8], 4)), y, { criterion: 'meanSquaredError' })
-    for (const t of Object.values(shared)) own(t)
-    const leak = own(await deepLeakage(model, shared, { criterion: 'meanSquaredError' }))
-    expect(leak.status).toBe('undetermined')
+    for (const target of [0, 0.3, 1, 5]) {
+      const y = own(tf.fill([3, 1], target))
+      const shared = await gradientsOf(model, own(sample([3, 8], 4)), y, { criterion: 'meanSquaredError' })
+      for (const t of Object.values(shared)) own(t)
+      const leak = own(await deepLeakage(model, shared, { criterion: 'meanSquaredError' }))
+      expect(leak.status).toBe('undetermined')
+    }
   })
 
   it('and is where it has more of them', async () => {

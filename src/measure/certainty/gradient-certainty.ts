@@ -118,7 +118,7 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
     const hidesMixtures =
       data.length > 0
         ? await passesForMixture(curvatureAt({ ...asked, evaluate, budget: Number.POSITIVE_INFINITY }), point, {
-            ...{ inputs: data.length, floor, weights, here: here.values },
+            ...{ inputs: data.length, floor, weights, here: here.values, sensitivity: certainty.sensitivity },
             shapes: gradients.map(({ shape }) => shape),
             gradientAt: async (at) => (await reachedAt(at, here.factor)).values,
             // a search is worth its work where nothing else is open

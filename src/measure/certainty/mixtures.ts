@@ -9,6 +9,8 @@ export interface MixtureTrial {
   /** How many of the first groups of unknowns are data; the others are targets. */
   readonly inputs: number
   readonly floor: number
+  /** What each unknown moves R by, so that the search moves all of them alike. */
+  readonly sensitivity: Float64Array
   /** What was shared at the point, tensor by tensor, and the shapes and weights of these tensors in R. */
   readonly here: readonly Values[]
   readonly shapes: readonly Shape[]
@@ -28,8 +30,15 @@ const LONGER = 0.5
 
 /** Evaluations of the search for one sample that passes for the mixture: it ends after the first, unless it leads somewhere. */
 const [TRIED, MOST] = [16, 60]
+/** So many times as many where there are few unknowns. */
+const [TIMES, FEW] = [3, 128]
+/** Least part of the largest sensitivity that counts where unknowns are scaled. */
+const WEAKEST = 1e-12
 /** Part of the mixture's R that is left where the search leads somewhere, and where it has got there. */
 const [LEADS, THERE] = [0.1, 1e-6]
+
+/** Largest R of a mixture that is searched for, and how many floors of R it must have then. */
+const [NEARBY, AWAY] = [1e-4, 1e4]
 
 /** Squared part of a matrix outside its largest singular vectors, up to which its rank is 1 in float32; steps that find them. */
 const [RANK_ONE, POWER] = [1e-11, 30]
@@ -48,7 +57,7 @@ const [RANK_ONE, POWER] = [1e-11, 30]
 export async function passesForMixture(
   curvature: Curvature,
   point: Float64Array,
-  { inputs, floor, here, shapes, weights, gradientAt, against }: MixtureTrial,
+  { inputs, floor, sensitivity, here, shapes, weights, gradientAt, against }: MixtureTrial,
 ): Promise<boolean | undefined> {
   const { normal } = random(1, 0x6d6978)
   const units = new Float64Array(point.length)
@@ -80,21 +89,38 @@ export async function passesForMixture(
   })
   if (showsByRank || !against) return false
 
-  const residual = await against(mixture)
+  // a mixture far from the gradient of its middle is far from the sample that passes for it, too: R goes with the fourth power of δ
+  const shorter = Math.min(1, (NEARBY / off) ** 0.25)
+  const clear = shorter ** 4 * off > AWAY * floor
+  const nearer = shorter < 1 && clear ? (await mixed(step.map((v) => shorter * v))).mixture : mixture
+  const residual = await against(nearer)
+  const scales = scaledUnits(curvature, units, sensitivity)
+  const times = point.length <= FEW ? TIMES : 1
   const optimizer = lbfgs({ lineSearch: 'strong-wolfe', gradientTolerance: 0, changeTolerance: 0 })
   let state = optimizer.init(new Float64Array(point.length))
   let [first, best] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
-  for (let tried = 0; tried < MOST && !state.stopped; tried++) {
+  for (let tried = 0; tried < times * MOST && !state.stopped; tried++) {
     if (curvature.cut) return undefined
-    const { value, gradient } = await residual(point.map((v, i) => v + units[i] * state.point[i]))
+    const { value, gradient } = await residual(point.map((v, i) => v + scales[i] * state.point[i]))
     if (tried === 0) first = value
     if (Number.isFinite(value)) best = Math.min(best, value)
     if (best <= Math.max(floor, THERE * first)) return true
-    if (tried >= TRIED && best > LEADS * first) break
-    const down = curvature.project(gradient.map((v, i) => (v * units[i]) / first))
+    if (tried >= times * TRIED && best > LEADS * first) break
+    const down = curvature.project(gradient.map((v, i) => (v * scales[i]) / first))
     state = optimizer.step(state, { value: value / first, gradient: down })
   }
   return false
+}
+
+/** Units in which the groups of unknowns move R alike. */
+function scaledUnits({ groups }: Curvature, units: Float64Array, sensitivity: Float64Array): Float64Array {
+  const means = groups.map(({ start, size }) => total([...sensitivity.subarray(start, start + size)]) / size)
+  const most = Math.max(...means)
+  const out = units.slice()
+  for (const [g, { start, size }] of groups.entries())
+    for (let i = start; i < start + size; i++)
+      out[i] *= most > 0 ? Math.sqrt(most / Math.max(means[g], WEAKEST * most)) : 1
+  return out
 }
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
