@@ -132,6 +132,15 @@ const bfloat16 = (v: number): number => {
   return Math.round(v / step) * step
 }
 
+const float16 = (v: number): number => {
+  if (v === 0) return 0
+  const step = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(v))), -14) - 10)
+  return Math.round(v / step) * step
+}
+
+/** A row, and three times it: behind a ReLU without bias they turn on the same units. */
+const proportional = (x: tf.Tensor): tf.Tensor => tf.concat([x, tf.mul(x, 3)])
+
 function eachTensor(gradient: Gradient, change: (data: Float32Array) => Float32Array): Gradient {
   return Object.fromEntries(
     Object.entries(gradient).map(([name, { shape, data }]) => [name, { shape, data: change(data) }]),
@@ -442,6 +451,85 @@ const changes: Record<string, Change> = {
     const [truth, y] = [rowsOf(s), labelsOf(s, 1)]
     return { model, truth, labels: y, gradient: await shared(model, truth, y) }
   },
+  'two data with one gradient, |x - b|': async (s) => {
+    const b = rows([8], s + 2, 0.2, 0.8)
+    return behind(s, (x) => tf.abs(tf.sub(x, b)))
+  },
+  'two data with one gradient, x (1 - x)': async (s) => behind(s, (x) => tf.mul(x, tf.sub(1, x))),
+  'a cube, which has every value once': async (s) => behind(s, (x) => tf.add(x, tf.mul(x, tf.square(x)))),
+  'positions in any order': async (s) => {
+    const { model, truth, y } = positions(s)
+    return { model, truth, labels: y, gradient: await shared(model, truth, y) }
+  },
+  'data and targets of either sign': async (s) => {
+    const model = sequential({
+      layers: [6, 5, 3].map((units, i) =>
+        layers.dense({
+          units,
+          useBias: false,
+          activation: i < 2 ? 'tanh' : 'linear',
+          ...(i === 0 && { inputShape: [4] }),
+        }),
+      ),
+    })
+    filled(model, s, 1)
+    const truth = rows([1, 4], s + 5000, -1, 1)
+    const criterion = 'meanSquaredError' as const
+    const gradient = await shared(model, truth, rows([1, 3], s + 6000, -1, 1), undefined, { criterion })
+    return { model, truth, gradient, options: { criterion, dataRange: [-1, 1] } }
+  },
+  'three told as one, one output': async (s) => {
+    const model = filled(sequential({ layers: [layers.dense({ inputShape: [8], units: 1 })] }), s, 0.5)
+    const criterion = 'meanSquaredError' as const
+    const gradient = await shared(model, rowsOf(s, 3), rows([3, 1], s + 6000), undefined, { criterion })
+    return { model, gradient, options: { criterion } }
+  },
+  'two in proportion told as one, small weights': async (s) => {
+    const model = withBias(dense(s, { size: 0.001, activation: 'relu', classes: 6 }), 0)
+    const gradient = await shared(model, proportional(rowsOf(s)), [2, 2])
+    return { model, gradient, options: { labels: [2], preset: 'robust' } }
+  },
+  'one label, a batch of two': async (s) => {
+    const [model, truth] = [conv(s), imagesOf(s, 2)]
+    return { model, truth, labels: [1, 1], gradient: await shared(model, truth, [1, 1]), options: { batchSize: 2 } }
+  },
+  'dropout, a batch of two': async (s) => {
+    const [model, truth, y] = [conv(s, { dropout: 0.3 }), imagesOf(s, 2), labelsOf(s, 2)]
+    const gradient = await shared(model, truth, y, undefined, { training: true })
+    return { model, truth, labels: y, gradient, options: { training: true, batchSize: 2 } }
+  },
+  'weights of the step before': async (s) => {
+    const made = await honest(s)
+    const model = made.model as Sequential
+    const gradient = Object.values(made.gradient as Gradient)
+    const before = model.getWeights()
+    model.setWeights(before.map((w, i) => tf.sub(w, tf.mul(0.5, tf.tensor(gradient[i].data, gradient[i].shape)))))
+    return { ...made, gradient, truth: undefined }
+  },
+  'classes in another order': async (s) => {
+    const made = await honest(s)
+    const turn = ({ shape, data }: Gradient[string]) => {
+      const width = shape[shape.length - 1]
+      return { shape, data: data.map((_, i) => data[i - (i % width) + ((i + 1) % width)]) }
+    }
+    const all = Object.entries(made.gradient as Gradient)
+    const gradient = Object.fromEntries(all.map(([name, t], i) => [name, i < 2 ? t : turn(t)]))
+    return { ...made, gradient, truth: undefined }
+  },
+  'signs alone': async (s) => honest(s, { change: Math.sign }),
+  'float16, stated': async (s) => ({
+    ...(await honest(s, { change: float16 })),
+    options: { precision: 'float16' },
+    right: 1e-6,
+  }),
+  'noise of 5 %, stated': async (s) => {
+    const draw = random(s, 3)
+    const made = await honest(s)
+    const all = Object.values(made.gradient as Gradient).flatMap(({ data }) => [...data])
+    const size = 0.05 * Math.sqrt(all.reduce((sum, v) => sum + v * v, 0) / all.length)
+    const gradient = eachTensor(made.gradient as Gradient, (data) => data.map((v) => v + size * draw.normal()))
+    return { ...made, gradient, options: { noise: size ** 2 }, right: 1e-5 }
+  },
   'bfloat16, stated': async (s) => ({
     ...(await honest(s, { change: bfloat16 })),
     options: { precision: 'bfloat16' },
@@ -501,6 +589,33 @@ const changes: Record<string, Change> = {
   },
 }
 
+/** A sigmoid layer and a linear one behind a function of the data. */
+async function behind(seed: number, of: (x: tf.Tensor) => tf.Tensor): Promise<Matching> {
+  const weights = { w: rows([8, 8], seed, -1, 1), v: rows([8, CLASSES], seed + 1, -1, 1) }
+  const model: FunctionalModel = {
+    inputShape: [8],
+    weights,
+    apply: (x, { w, v }) =>
+      tf.matMul(tf.sigmoid(tf.matMul(of(x) as tf.Tensor2D, w as tf.Tensor2D)) as tf.Tensor2D, v as tf.Tensor2D),
+  }
+  const [truth, y] = [rowsOf(seed), labelsOf(seed, 1)]
+  return { model, truth, labels: y, gradient: await shared(model, truth, y) }
+}
+
+/** Four positions, a layer for each of them, and their mean. */
+function positions(seed: number) {
+  const weights = { w: rows([3, 12], seed, -1, 1), v: rows([12, CLASSES], seed + 1, -1, 1) }
+  const model: FunctionalModel = {
+    inputShape: [4, 3],
+    weights,
+    apply: (x, { w, v }) => {
+      const each = tf.sigmoid(tf.matMul(tf.reshape(x, [-1, 3]) as tf.Tensor2D, w as tf.Tensor2D))
+      return tf.matMul(tf.mean(tf.reshape(each, [-1, 4, 12]), 1) as tf.Tensor2D, v as tf.Tensor2D)
+    },
+  }
+  return { model, truth: rows([1, 4, 3], seed + 5000), y: labelsOf(seed, 1) }
+}
+
 async function honest(
   seed: number,
   { change, ...net }: Net & { change?: (v: number) => number } = {},
@@ -538,6 +653,11 @@ const firstDense: Record<string, (seed: number) => Promise<OneRow>> = {
   'one label, smaller weights': async (s) => {
     const [model, truth] = [dense(s, { size: 0.001, classes: 8, activation: 'tanh' }), rowsOf(s, 2)]
     return { model, truth, gradient: await shared(model, truth, [2, 2]) }
+  },
+  'two in proportion, small weights': async (s) => {
+    const [model, truth] = [withBias(dense(s, { size: 0.001, activation: 'relu', classes: 6 }), 0), rowsOf(s)]
+    const two = proportional(truth)
+    return { model, truth: two, gradient: await shared(model, two, [2, 2]) }
   },
   'a layer used twice': async (s) => {
     const weights = { w: rows([8, 6], s, -1, 1), b: rows([6], s + 1), v: rows([6, CLASSES], s + 2, -1, 1) }
@@ -612,13 +732,27 @@ const reluBatch = async (
   const y = sameLabel ? Array(batch).fill(1) : labelsOf(seed, batch, classes)
   return { model, truth, outputs: classes, gradient: await shared(model, truth, y, change) }
 }
-const batches: Record<string, (seed: number) => ReturnType<typeof reluBatch>> = {
+/** A row and three times it, of one class, behind a ReLU without bias. */
+async function proportionalBatch(seed: number, size: number, classes: number) {
+  const { model } = await reluBatch(seed, { classes })
+  withBias(filled(model, seed, size), 0)
+  const truth = proportional(rows([1, 20], seed + 5000, -1, 1))
+  return { model, truth, outputs: classes, gradient: await shared(model, truth, [1, 1]) }
+}
+
+const batches: Record<string, (seed: number) => Promise<Awaited<ReturnType<typeof reluBatch>> & { told?: object }>> = {
   honest: (s) => reluBatch(s),
   'one label': (s) => reluBatch(s, { sameLabel: true }),
   'two classes': (s) => reluBatch(s, { classes: 2 }),
   'a sigmoid behind': (s) => reluBatch(s, { activation: 'sigmoid' }),
   'as many samples as it has inputs': (s) => reluBatch(s, { batch: 20 }),
   'a factor': (s) => reluBatch(s, { change: (v) => 0.3 * v }),
+  'the opposite sign': (s) => reluBatch(s, { change: (v) => -v }),
+  'two in proportion, small weights': (s) => proportionalBatch(s, 0.001, 6),
+  'two in proportion, two classes, a factor that is fitted': async (s) => ({
+    ...(await proportionalBatch(s, 0.5, 2)),
+    told: { scale: 'auto' },
+  }),
   noise: (s) => {
     const draw = random(s, 5)
     return reluBatch(s, { change: (v) => v * (1 + 0.01 * draw.normal()) })
@@ -637,7 +771,9 @@ for (const [name, make] of Object.entries(batches)) {
   add('isolated inputs', name, (seed) => isolated(make(seed)))
   add('spear', name, async (seed) => {
     const made = await make(seed)
-    return registry('spear', Promise.resolve({ ...made, told: { batchSize: made.truth.shape[0] } }))
+    // what is in proportion is told as one
+    const batchSize = name.includes('proportion') ? 1 : made.truth.shape[0]
+    return registry('spear', Promise.resolve({ ...made, told: { batchSize, ...made.told } }))
   })
 }
 
@@ -665,12 +801,19 @@ const batchLabels = async (
     epsilon = 0,
     change,
     one = false,
-  }: { net?: Net; told?: number; epsilon?: number; change?: (v: number) => number; one?: boolean } = {},
+    classes = 6,
+  }: {
+    net?: Net
+    told?: number
+    epsilon?: number
+    change?: (v: number) => number
+    one?: boolean
+    classes?: number
+  } = {},
 ) => {
-  const classes = 6
   const batch = 1 + (seed % 5)
   const model = dense(seed, { classes, size: [0.1, 0.5, 1][seed % 3], ...net })
-  const truth = one ? Array(batch).fill(3) : labelsOf(seed, batch, classes)
+  const truth: number[] = one ? Array(batch).fill(3) : labelsOf(seed, batch, classes)
   const y = epsilon ? smoothed(truth, epsilon, classes) : truth
   return {
     model,
@@ -680,6 +823,33 @@ const batchLabels = async (
   }
 }
 const labelSetUps: Record<string, (seed: number) => ReturnType<typeof batchLabels>> = {
+  'a sum told as a mean': async (s) => {
+    const made = await batchLabels(s)
+    return { ...made, gradient: eachTensor(made.gradient, (data) => data.map((v) => v * made.truth.length)) }
+  },
+  'another model': async (s) => {
+    const [made, other] = [await batchLabels(s), await batchLabels(s + 50)]
+    const gradients = Object.values(other.gradient)
+    const names = Object.keys(made.gradient)
+    return { ...made, truth: other.truth, gradient: Object.fromEntries(names.map((name, i) => [name, gradients[i]])) }
+  },
+  'two classes': (s) => batchLabels(s, { classes: 2 }),
+  'trained to be sure': (s) => batchLabels(s, { net: { size: 6 } }),
+  'two halves of a batch, the second turned': async (s) => {
+    const [made, other] = [await batchLabels(s, { one: true }), await batchLabels(s)]
+    const names = Object.keys(made.gradient)
+    const half = Object.values(other.gradient)
+    const minus = ({ shape, data }: Gradient[string], i: number) => ({
+      shape,
+      data: data.map((v, k) => v - half[i].data[k]),
+    })
+    const gradient = Object.fromEntries(names.map((name, i) => [name, minus(made.gradient[name], i)]))
+    return { ...made, gradient, truth: [] }
+  },
+  pruned: async (s) => {
+    const made = await batchLabels(s)
+    return { ...made, gradient: eachTensor(made.gradient, pruned) }
+  },
   honest: (s) => batchLabels(s),
   'behind ReLU': (s) => batchLabels(s, { net: { activation: 'relu' } }),
   'one label': (s) => batchLabels(s, { one: true }),
@@ -710,6 +880,19 @@ const proofs: Record<
   'noise behind a saturated sigmoid, bias 10': (s) => proofSetUp(s, false, { bias: 10 }),
   'noise behind a saturated sigmoid, bias 30': (s) => proofSetUp(s, false, { bias: 30 }),
   'pixels that no filter reads': (s) => proofSetUp(s, false, { strides: 4 }),
+  'the other data of x (1 - x)': async (s) => {
+    const { model, truth, labels, gradient } = await behind(s, (x) => tf.mul(x, tf.sub(1, x)))
+    return { model, data: tf.sub(1, truth!), labels: labels!, so: false, gradient: gradient as Gradient }
+  },
+  'positions in reverse order': async (s) => {
+    const { model, truth, y } = positions(s)
+    return { model, data: tf.reverse(truth, 1), labels: y, so: false, gradient: await shared(model, truth, y) }
+  },
+  'the mean of two in proportion for them': async (s) => {
+    const [model, x] = [withBias(dense(s, { size: 0.001, activation: 'relu', classes: 6 }), 0), rowsOf(s)]
+    const gradient = await shared(model, proportional(x), [1, 1])
+    return { model, data: tf.mul(x, 2), labels: [1], so: false, gradient }
+  },
   'the mean of four for the four': async (s) => {
     const [model, x] = [dense(s, { size: 0.001 }), rowsOf(s, 4)]
     const data = tf.mean(x, 0, true)

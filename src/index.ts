@@ -15,7 +15,7 @@ export {
   type LabelInference,
   type LabelStrategy,
 } from './attacks/labels/strategy'
-export type { CertaintyDirection, LeakageCertainty } from './attacks/matching/certainty-tensors'
+export type { CertaintyDirection, LeakageCertainty, OtherData } from './attacks/matching/certainty-tensors'
 export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
 export { balanced, cosine, type Distance, type DistanceName, l2 } from './attacks/matching/objective/distance'
 export type { ObjectiveOptions, PriorWeights } from './attacks/matching/objective/options'

@@ -24,7 +24,7 @@ const KERAS_NAMES = 'np.savez(f, **{w.path: a for w, a in zip(model.weights, arr
  * Gives each trained weight its tensor. Tensors of weights that are not trained are left out.
  *
  * Names count, as `model.json` has them, and after them as Keras has them: with `:0` behind, the model's name in front, or the name of
- * a cell in the middle.
+ * a cell in the middle; then as `gradientsOf` has them, with the number that tfjs puts behind a name it has seen before.
  * Where the file has no names, the order counts: that of the trained weights, that of all weights in tfjs, or layer by layer
  * as Keras's `get_weights()`, whichever is the first that fits all shapes.
  *
@@ -81,18 +81,23 @@ function named(tensors: NamedTensors, weights: Weights, path: string): Pair[] {
 
 /**
  * The weight of a name: as it is, else without the `:0` of Keras, else without the names of models in front, else without the name
- * of a layer within a layer, such as the cell of an LSTM.
+ * of a layer within a layer, such as the cell of an LSTM; else without the number that tfjs puts behind a name that its process has
+ * seen before, such as that of a second copy of the model: `conv/kernel_1`.
  */
 function weightNamed(name: string, weights: Weights): Weights[number] | undefined {
   const bare = name.replace(/:\d+$/, '')
-  const parts = bare.split('/')
-  const within = [...parts.slice(0, -2), ...parts.slice(-1)]
-  const names = [name, ...[parts, within].flatMap((list) => list.map((_, i) => list.slice(i).join('/')))]
-  for (const candidate of names) {
+  for (const candidate of [name, ...shorter(bare), ...shorter(bare.replace(/_\d+$/, ''))]) {
     const found = weights.find(({ originalName }) => originalName === candidate)
     if (found) return found
   }
   return undefined
+}
+
+/** A path without names in front, and without the one before the last. */
+function shorter(name: string): string[] {
+  const parts = name.split('/')
+  const within = [...parts.slice(0, -2), ...parts.slice(-1)]
+  return [parts, within].flatMap((list) => list.map((_, i) => list.slice(i).join('/')))
 }
 
 function inOrder(tensors: NamedTensors, model: LayersModel, path: string): Pair[] {

@@ -20,16 +20,27 @@ export interface GradientFiles {
   readonly partial: boolean
   /** Tensors of the files that are left out, by name or pattern. */
   readonly ignore: readonly string[]
+  /** A module that is run before the model is read. */
+  readonly imported: string | undefined
 }
 
 /** The options of an update that only updates have: gradients may have a learning rate and a sign too. */
 const LOCAL_TRAINING = without(UPDATE, 'learningRate', 'sign', 'optimizer')
+
+/** A module that registers classes of the caller's own. */
+export const IMPORT_OPTION = {
+  import: {
+    value: 'FILE.mjs',
+    help: 'a module of your own that registers the layer classes of the model; it is run as a program, with your rights: give only what you trust',
+  },
+} as const satisfies Options
 
 export const GRADIENT_OPTIONS = {
   model: {
     value: 'FILE',
     help: "the client's model.json (tfjs layers) or .onnx, with its weights at that step",
   },
+  ...IMPORT_OPTION,
   gradients: {
     value: 'FILE',
     help: 'the shared gradient: safetensors, npy, npz, tfjs, JSON or msgpack; never a pickle (.pt), which could run code',
@@ -105,7 +116,7 @@ export function gradientFiles(args: Arguments): GradientFiles {
       .map((name) => name.trim()) ?? []
   if (ignore.includes(''))
     throw new DlgError('invalid-option', `--ignore is '${args.text('ignore')}'; it must be names separated by commas`)
-  return { source, update, scale, layout, map, ordered, partial, ignore }
+  return { source, update, scale, layout, map, ordered, partial, ignore, imported: args.text('import') }
 }
 
 function updateOptions(

@@ -84,13 +84,20 @@ function unquoted(message: string): string {
  * The command that runs an attack on a model that was checked, in lines that a shell takes as one.
  *
  * @param given how the client trains, as the check was told
+ * @param imported a module that registers the model's classes
  * @returns undefined where the command line does not have the attack
  */
-export function nextCommand(attack: AttackName, model: string, given: Checked): string[] | undefined {
+export function nextCommand(
+  attack: AttackName,
+  model: string,
+  given: Checked,
+  imported?: string,
+): string[] | undefined {
   // a transformer cannot be given on the command line
   if (attack === 'dager') return undefined
   const told = attack === 'gradient-matching' ? [] : [`--attack ${attack}`]
-  const words = [`--model ${quoted(model)}`, '--gradients FILE', ...wordsOf(CLIENT, given), ...told]
+  const own = imported === undefined ? [] : [`--import ${quoted(imported)}`]
+  const words = [`--model ${quoted(model)}`, ...own, '--gradients FILE', ...wordsOf(CLIENT, given), ...told]
   return words.reduce(
     (lines, word) => {
       const last = lines[lines.length - 1]

@@ -15,6 +15,7 @@ import { isRecord } from '../io/bytes/untrusted'
 import { readBytes } from '../io/files/read-bytes'
 import { parseJson } from '../io/tensors/json-tensors'
 import { modelFromOnnx, type OnnxModel } from '../models/onnx/model-from-onnx'
+import { IMPORTED, importFile } from './import-file'
 
 /** The tensors of a file, where every error names the file. @throws DlgError `invalid-file` */
 export const tensorsOf = (path: string): NamedTensors => withPath(path, () => readTensors(path))
@@ -69,9 +70,11 @@ function readOnnxModel(path: string): OnnxModel {
 /**
  * Loads a layers model from its `model.json`, or a model from an ONNX file.
  *
+ * @param imported a module that is run before; see {@link importFile}
  * @throws DlgError `invalid-file` when it is none, or tfjs cannot build it; `untraceable` for an operator that is not supported
  */
-export async function readModel(path: string): Promise<FileModel> {
+export async function readModel(path: string, imported?: string): Promise<FileModel> {
+  if (imported !== undefined) await importFile(imported)
   if (path.endsWith('.onnx')) return readOnnxModel(path)
   try {
     const model = await loadLayersModel(modelFromFile(path))
@@ -80,7 +83,12 @@ export async function readModel(path: string): Promise<FileModel> {
     return model
   } catch (cause) {
     if (cause instanceof DlgError) throw cause
-    throw new DlgError('invalid-file', `${path}: tfjs cannot build this model: ${(cause as Error).message}`, { cause })
+    const { message } = cause as Error
+    const unknown = /^Unknown [^:]+: [^.\s]+/.exec(message)?.[0]
+    const why = unknown
+      ? `${unknown}; a class of your own comes with --import FILE, a module such as: ${IMPORTED}`
+      : message
+    throw new DlgError('invalid-file', `${path}: tfjs cannot build this model: ${why}`, { cause })
   }
 }
 

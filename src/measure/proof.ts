@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { gradientsOf } from '../client/gradients-of'
 import type { Model } from '../client/model/model'
+import { turnsBack } from '../client/model/turns-back'
 import { type NamedGradients, type SharedGradients, weightTensors } from '../client/shared/read-gradients'
 import { tensorValues } from '../client/shared/tensor-values'
 import { type TracedExample, traceExample } from '../client/trace-example'
@@ -11,7 +12,8 @@ import * as g from '../graph'
 import { normOf } from '../numbers/norms'
 import { flat, type Values } from '../numbers/values'
 import { evaluate } from '../runtime/runtime'
-import { gradientCertainty, groupsInOrder } from './certainty/gradient-certainty'
+import { type GradientCertainty, gradientCertainty, groupsInOrder, partsOf } from './certainty/gradient-certainty'
+import { type MirroredPart, mirrorImages } from './certainty/mirrors'
 
 /** Whether what was recovered has the shared gradient. */
 export interface Proof {
@@ -19,8 +21,9 @@ export interface Proof {
   readonly residual: number
   /**
    * Whether every number of the data, and every combination of them that was looked at, moves what was shared. False where a part of the
-   * data could be otherwise: behind dead or saturated units, where more numbers were sought than shared, or where the mean of several
-   * samples has the gradient of one. Undefined where
+   * data could be otherwise: behind dead or saturated units, where more numbers were sought than shared, where the mean of several
+   * samples has the gradient of one, where a mirror image of the data has their gradient, or where a function such as a square turns
+   * back between the data and the first trained weights. Undefined where
    * the residual is above the tolerance, where no input is of floats (token ids do not move by degrees), and with
    * `determined: false`.
    */
@@ -51,11 +54,15 @@ export interface ProofOptions extends TrainingOptions {
 /** Residual up to which float32 gradients are the same. */
 export const TOLERANCE = 1e-4
 
+/** Root mean square from which data are others, in widths of their range. */
+const APART = 0.01
+
 /**
  * Computes the gradient of what was recovered and compares it with the shared one. Where they agree, it asks how far the gradient
  * determines the data, with at most 200 evaluations: noise has the gradient of the data as well, where the data do not move it.
  *
- * A proof says that these data explain the gradient, and that no data near them do. It says nothing of other data far away.
+ * A proof says that these data explain the gradient, and that no data near them and no mirror image of them do. It is no proof that
+ * nothing else far away does.
  *
  * @param shared by name, where tensors that were not shared are left out; or a list in the order of the trained weights
  * @throws DlgError as {@link gradientsOf}; `invalid-gradients` where the shared ones do not fit; `invalid-option`
@@ -84,7 +91,7 @@ export async function proofOf(
     )
     const agreed = await agreementOf(Object.fromEntries(found), given, tolerance)
     if (!agreed.agrees) return { residual: agreed.residual, determined: undefined, proven: false }
-    const determined = examines ? await isDetermined(example, agreed.shared) : undefined
+    const determined = examines ? await isDetermined(example, agreed.shared, tolerance) : undefined
     return { residual: agreed.residual, determined, proven: determined !== false }
   } finally {
     tf.dispose(found.map(([, gradient]) => gradient))
@@ -95,6 +102,7 @@ export async function proofOf(
 async function isDetermined(
   { traced, settings, data, inputs, values, parameters }: TracedExample,
   shared: ReadonlyMap<string, Values>,
+  tolerance: number | undefined,
 ): Promise<boolean | undefined> {
   const moving = data.flatMap(({ dtype }, i) => (dtype === 'float32' ? [i] : []))
   if (moving.length === 0) return undefined
@@ -107,29 +115,62 @@ async function isDetermined(
   const groups = groupsInOrder(
     moving.map((i) => ({ name: data[i].name, size: values[i].length, unit: rangeOf(values[i]) })),
   )
-  const answer = await gradientCertainty({
+  const searched = moving.map((i) => inputs[i])
+  const outputs = traced.outputs.map(({ node }) => node)
+  if (turnsBack(traced.trainedNodes, searched, outputs)) return false
+  const given = tensors.map(({ name }) => shared.get(name)!)
+  const problem = {
     ...{ runtime: settings.runtime, groups },
     gradients: g.substitute(
       tensors.map(({ node }) => node),
       nodes,
     ),
-    unknowns: moving.map((i) => inputs[i]),
+    unknowns: searched,
     parameters: new Map([...parameters, ...kept.map((i) => [`still ${i}`, values[i]] as const)]),
-    shared: tensors.map(({ name }) => shared.get(name)!),
+    shared: given,
     point: flat(moving.map((i) => values[i])),
     mixtures: moving.length,
-  })
-  return answer?.certainty.determined && !answer.hidesMixtures
+  }
+  const answer = await gradientCertainty(problem)
+  if (!answer) return undefined
+  const parts = moving.map((i, k) => ({ start: groups[k].start, shape: inputs[i].shape, range: endsOf(values[i]) }))
+  return answer.certainty.determined && !answer.hidesMixtures && !(await hasMirrorImage(problem, parts, tolerance))
+}
+
+/** Whether a mirror image of the data, and not the data themselves, has the shared gradient. */
+async function hasMirrorImage(
+  { runtime, gradients, unknowns, parameters, shared, point, groups }: GradientCertainty,
+  parts: readonly MirroredPart[],
+  tolerance = TOLERANCE,
+): Promise<boolean> {
+  const norm = normOf(shared)
+  for (const image of mirrorImages(point, parts)) {
+    const apart = groups.some(({ start, size, unit }) => {
+      const difference = image.subarray(start, start + size).map((v, i) => (v - point[start + i]) / unit)
+      return normOf([difference]) > APART * Math.sqrt(size)
+    })
+    if (!apart) continue
+    const found = await evaluate(runtime, { inputs: unknowns, outputs: gradients }, parameters, partsOf(groups, image))
+    if (normOf(found.map((values, t) => Float64Array.from(values, (v, i) => v - shared[t][i]))) <= tolerance * norm)
+      return true
+  }
+  return false
 }
 
 /** The width of the range that numbers lie in; 1 where they are all the same. */
 function rangeOf(values: Values): number {
+  const [low, high] = endsOf(values)
+  return high > low ? high - low : 1
+}
+
+/** The least and the largest of some numbers. */
+function endsOf(values: Values): [low: number, high: number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (let i = 0; i < values.length; i++) {
     low = Math.min(low, values[i])
     high = Math.max(high, values[i])
   }
-  return high > low ? high - low : 1
+  return [low, high]
 }
 
 function byName(given: SharedGradients, names: readonly string[]): NamedGradients {

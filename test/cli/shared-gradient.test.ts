@@ -48,6 +48,7 @@ const files = (given: Partial<GradientFiles> = {}): GradientFiles => ({
   ordered: false,
   partial: false,
   ignore: [],
+  imported: undefined,
   ...given,
 })
 const write = (entries: Iterable<readonly [string, TensorToWrite]>, name = 'g') =>
@@ -69,6 +70,7 @@ describe('what was shared, by any names and orders', () => {
     ["Keras's :0", (name) => `${name}:0`],
     ["the model's name in front", (name) => `net/${name}`],
     ['both', (name) => `outer/net/${name}:0`],
+    ["the number of tfjs's second model of a process behind", (name) => `${name}_1`],
   ])('%s', (_, rename) => {
     const expected = byName()
     write(trained().map(([name, tensor]) => [rename(name), tensor]))

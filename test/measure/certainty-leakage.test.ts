@@ -312,3 +312,56 @@ describe('the work', () => {
     })
   })
 })
+
+describe('how many samples there were is not determined', () => {
+  const linear = (units: number, inputs = 8) => build(layers.dense({ inputShape: [inputs], units }))
+
+  it.each([
+    ['two classes, of four samples', 8, [0, 1, 0, 0]],
+    ['two classes, of four samples of one class', 8, [1, 1, 1, 1]],
+    ['two classes, of one sample', 8, [1]],
+    ['two classes, where unknowns are many', 200, [0, 0, 0]],
+  ])('where a linear model has %s', async (_, inputs, y) => {
+    const model = linear(2, inputs)
+    const shared = await gradientsOf(model, own(sample([y.length, inputs], 4)), y)
+    for (const t of Object.values(shared)) own(t)
+    const leak = own(await deepLeakage(model, shared, { restarts: 2 }))
+    expect(leak.status).toBe('undetermined')
+    // a label that is not of one class says that already
+    expect(leak.certainty?.mixtures || leak.scale === undefined).toBe(true)
+  })
+
+  it('where a linear model has one output, near its target and far from it', async () => {
+    const model = linear(1)
+    for (const target of [0, 0.3, 1, 5]) {
+      const y = own(tf.fill([3, 1], target))
+      const shared = await gradientsOf(model, own(sample([3, 8], 4)), y, { criterion: 'meanSquaredError' })
+      for (const t of Object.values(shared)) own(t)
+      const leak = own(await deepLeakage(model, shared, { criterion: 'meanSquaredError' }))
+      expect(leak.status).toBe('undetermined')
+    }
+  })
+
+  it('and is where it has more of them', async () => {
+    const { leak, certainty } = await audit(linear(5), {})
+    expect(leak.status).toBe('converged')
+    expect(certainty.mixtures).toBe(false)
+  })
+
+  it('where weights are small, and samples in proportion turn on the same units of a ReLU', async () => {
+    const model = own(
+      sequential({
+        layers: [layers.dense({ inputShape: [8], units: 12, activation: 'relu' }), layers.dense({ units: 5 })],
+      }),
+    )
+    model.setWeights(
+      model.getWeights().map((w, i) => own(i % 2 ? tf.zeros(w.shape) : tf.mul(own(sample(w.shape, i)), 1e-3))),
+    )
+    const x = own(sample([1, 8], 3))
+    const shared = await gradientsOf(model, own(tf.concat([x, own(tf.mul(x, 3))])), [1, 1])
+    for (const t of Object.values(shared)) own(t)
+    const leak = own(await deepLeakage(model, shared, { labels: [1], preset: 'robust' }))
+    expect(leak.status).toBe('undetermined')
+    expect(leak.certainty?.mixtures).toBe(true)
+  })
+})

@@ -233,6 +233,25 @@ describe('data that the gradient does not determine', () => {
     tf.dispose([four, mean, gradient, Object.values(weights)])
   })
 
+  it('are not proven where other data far away have their gradient: mirror images, and what a square hides', async () => {
+    const weights = { w: sample([3, 12], 1), v: sample([12, 4], 3) }
+    const each = (x: tf.Tensor, { w, v }: tf.NamedTensorMap) => {
+      const units = tf.sigmoid(tf.matMul(tf.reshape(x, [-1, 3]), w as tf.Tensor2D))
+      return tf.matMul(tf.mean(tf.reshape(units, [-1, 4, 12]), 1) as tf.Tensor2D, v as tf.Tensor2D)
+    }
+    const anyOrder: FunctionalModel = { inputShape: [4, 3], weights, apply: each }
+    const squared: FunctionalModel = { ...anyOrder, apply: (x, w) => each(tf.square(tf.sub(x, 0.4)), w) }
+    const x = sample([1, 4, 3], 5)
+    for (const net of [anyOrder, squared]) {
+      const gradient = await gradientsOf(net, x, [1])
+      const { residual, proven, determined } = await proofOf(net, { data: x, labels: [1] }, gradient)
+      expect(residual).toBe(0)
+      expect([proven, determined]).toEqual([false, false])
+      tf.dispose(gradient)
+    }
+    tf.dispose([x, Object.values(weights)])
+  })
+
   it('are not proven where a part of them is not read', async () => {
     const weights = { w: sample([4, 6], 1), b: sample([6], 2), v: sample([6, 3], 3) }
     const half: FunctionalModel = {

@@ -53,7 +53,7 @@ export function gradientOf(layer: DenseLayer, gradients: readonly Values[]): Den
  *
  * That the gradient is the shared one does not say that it is of one sample: where a model says nearly the same of all
  * samples with a label, the gradient of several is that of their mean, to the last bit that was shared. So the gradients
- * at x + δ and x − δ are averaged, read in closed form and recomputed in the same way. A certificate needs that this shows.
+ * at x + δ and x − δ, for some random δ and for one along x, are averaged, read in closed form and recomputed in the same way. A certificate needs that this shows.
  *
  * @param targets of each output with a loss
  * @throws DlgError `invalid-data` for targets that do not fit the outputs
@@ -67,9 +67,13 @@ export async function certify(
   const { agreement, floor } = roundingOf(target)
   const { normal } = random(1, 0x6d6978)
   const rms = normOf([input]) / Math.sqrt(input.length) || 1
-  const steps = Array.from({ length: MIXTURES }, () =>
-    Float64Array.from({ length: input.length }, () => SPREAD * rms * normal()),
-  )
+  // the last pair is in proportion to the data: behind a ReLU it turns on the same units
+  const steps = [
+    ...Array.from({ length: MIXTURES }, () =>
+      Float64Array.from({ length: input.length }, () => SPREAD * rms * normal()),
+    ),
+    Float64Array.from(input, (v) => SPREAD * v),
+  ]
   const moved = (step: Float64Array, sign: number) => [Float64Array.from(input, (v, i) => v + sign * step[i])]
   const dataGradientsAt = async (data: readonly Values[][]) =>
     (await gradientsAt(target, data, targets)).map((found) => withoutPenalties(target, found))

@@ -19,6 +19,9 @@ const OUTSIDE = 1e-3
 /** Part of ‖w‖ ‖x‖ within which the sign of z = ⟨w, x⟩ + b is rounding. */
 const ROUNDING = 1e-5
 
+/** Samples in proportion to an input, this many times as long, turn a neuron on or off that the input does not. */
+const PROPORTIONS = [0.5, 2]
+
 /** Sine of the angle within which two directions are one, and a product is zero. */
 const ALIKE = 1e-4
 
@@ -29,6 +32,9 @@ const ALIKE = 1e-4
  * neurons that x turns off, z_j(x) ≤ 0. If x is sample s, no row in Z has x̃_s in it: these rows span b − 1 of the b dimensions of
  * all rows, and x̃ is outside. If they span all b, or x̃ is among the b − 1, then x is a mixture. What is left is a sample, or a
  * mixture so near to one that it turns off the same neurons.
+ *
+ * Samples in proportion to each other turn on the same neurons where there are no biases, and where the loss feels them alike they count
+ * as one. So an input is a sample only where some neuron tells it from half and from twice itself.
  *
  * In either case the direction q_s that is orthogonal to the rows in Z is that of sample s: ⟨x̃_t, q_s⟩ = 0 for all other
  * samples t. Once the inputs give directions of all b samples, an input orthogonal to all but its own is sample s itself.
@@ -71,15 +77,19 @@ function directionOf(
 ): Float64Array | 'mixture' | 'possible' {
   const rank = point.length
   const length = norm(sample)
+  let fixesLength = false
   const off = coordinates.filter((_, j) => {
-    let [z, size] = [bias[j], bias[j] ** 2]
+    let [z, size] = [0, bias[j] ** 2]
     for (let i = 0; i < sample.length - 1; i++) {
       const w = weight[i * bias.length + j]
       z += w * sample[i]
       size += w * w
     }
-    return z < -ROUNDING * Math.sqrt(size) * length
+    if (PROPORTIONS.some((times) => times * z + bias[j] > 0 !== z + bias[j] > 0)) fixesLength = true
+    return z + bias[j] < -ROUNDING * Math.sqrt(size) * length
   })
+  // without biases, samples in proportion turn on the same neurons, and may be one in all rows
+  if (!fixesLength) return 'possible'
   if (off.length < rank - 1 + SPARE) return 'possible'
   const others = spectrum(joined(off), off.length, rank, rank)
   if (others.rank === rank) return 'mixture'

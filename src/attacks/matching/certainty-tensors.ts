@@ -2,28 +2,37 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Certainty } from '../../measure/certainty/certainty'
 import type { UnknownGroup } from '../../measure/certainty/curvature'
 import type { FoundCertainty } from '../../measure/certainty/gradient-certainty'
-import type { Part } from './point'
+import type { Elsewhere } from './elsewhere'
+import type { InputReading, Part } from './point'
 
 /**
  * How far what was shared determines what was found. The tensors belong to the leak, and its `dispose()` frees them.
  *
- * It is computed around the reconstruction and without the original. It says nothing of other data far away that would give the
- * same gradient.
+ * It is computed around the reconstruction and without the original. Far away, only mirror images are tried, and in some models
+ * another start (`anotherStart`). So it is no proof that no other data have the same gradient.
  */
 export interface LeakageCertainty {
   /**
-   * Whether every unknown and every combination of unknowns that was looked at moves what was shared, and a mixture of samples would
-   * have shown. Where `examined` is not 'every direction', there may be other combinations.
+   * Whether every unknown and every combination of unknowns that was looked at moves what was shared, a mixture of samples would
+   * have shown, and no other data were found that match as well. Where `examined` is not 'every direction', there may be other
+   * combinations.
    */
   readonly determined: boolean
   /**
-   * Whether the mean of several samples would pass for each sample that was found: the gradients of two samples half a range apart have
-   * the gradient of their mean, as far as what was shared can tell. Then `batchSize` may be wrong, and nothing would show it.
+   * Whether one sample would pass for the mean of several, as far as what was shared can tell: a single sample has the mean of the
+   * gradients of two. Then `batchSize` may be wrong, and nothing would show it.
    */
   readonly mixtures: boolean
+  /** Other data, far from those that were found, that match as well. They are looked for where the data are determined otherwise. */
+  readonly others: readonly OtherData[]
   /**
-   * What can change by a tenth of its range or more while what was shared stays the same to the floor. Where `examined` is not
-   * 'every direction', more may be undetermined.
+   * Where a search from another start ended: at the `same` data, at `other` data, or at `no match`. One is made where a function such as
+   * a square turns back between the data and the first trained weights; elsewhere these weights show what they are multiplied by.
+   */
+  readonly anotherStart: 'same' | 'other' | 'no match' | 'none made'
+  /**
+   * What can change by a tenth of its range or more while what was shared stays the same to the floor, or is so different in `others`.
+   * Where `examined` is not 'every direction', more may be undetermined.
    */
   readonly undetermined: {
     /** Boolean, in the shape of the first searched input: its numbers that can. */
@@ -63,6 +72,16 @@ export interface CertaintyDirection {
   readonly sensitivity: number
 }
 
+/** Other data that match what was shared as well as those that were found. */
+export interface OtherData {
+  /** How they were found. */
+  readonly how: 'mirror image' | 'another start'
+  /** The gradient distance there, in units of the shared gradient. */
+  readonly relativeLoss: number
+  /** Every searched input, by name. */
+  readonly inputs: tf.NamedTensorMap
+}
+
 /** Freedom from which a number counts as undetermined: a tenth of its range. */
 const LOOSE = 0.1
 /** Freedom from which a number counts in a subspace, where one direction may stand for many: a number that hardly moves in it may move in another. */
@@ -97,6 +116,8 @@ export function inTensors(
   return {
     determined: determined && !hidesMixtures,
     mixtures: hidesMixtures,
+    others: [],
+    anotherStart: 'none made',
     undetermined: {
       data: masks[0][1],
       inputs: Object.fromEntries(masks),
@@ -123,9 +144,39 @@ export function inTensors(
   }
 }
 
+/** A certainty with what was found far away. The masks of the first one are freed where others take their place. */
+export function withElsewhere(
+  certainty: LeakageCertainty,
+  { other, anotherStart, evaluations }: Elsewhere,
+  found: readonly InputReading[],
+  inputsOf: (point: Float64Array) => readonly InputReading[],
+  [low, high]: readonly [number, number],
+): LeakageCertainty {
+  const all = { ...certainty, anotherStart, evaluations: certainty.evaluations + evaluations }
+  if (!other) return all
+  const inputs = inputsOf(other.point)
+  let differing = 0
+  const masks = found.map(({ name, shape, values }, i) => {
+    const mask = values.map((v, k) => (Math.abs(v - inputs[i].values[k]) >= LOOSE * (high - low) ? 1 : 0))
+    differing += mask.reduce((a, b) => a + b, 0)
+    return [name, tf.tensor(mask, [...shape], 'bool')] as const
+  })
+  tf.dispose(Object.values(certainty.undetermined.inputs))
+  const { how, relativeLoss } = other
+  const tensors = inputs.map(({ name, shape, values }) => [name, tf.tensor(values, [...shape], 'float32')] as const)
+  return {
+    ...all,
+    determined: false,
+    others: [{ how, relativeLoss, inputs: Object.fromEntries(tensors) }],
+    undetermined: { ...certainty.undetermined, data: masks[0][1], inputs: Object.fromEntries(masks) },
+    fraction: differing / found.reduce((n, { values }) => n + values.length, 0),
+  }
+}
+
 /** The tensors of a certainty. */
-export const certaintyTensors = ({ undetermined, directions, bars }: LeakageCertainty): tf.Tensor[] => [
+export const certaintyTensors = ({ undetermined, directions, bars, others }: LeakageCertainty): tf.Tensor[] => [
   ...Object.values(undetermined.inputs),
+  ...others.flatMap(({ inputs }) => Object.values(inputs)),
   ...directions.flatMap(({ inputs, targets }) => [...Object.values(inputs), ...Object.values(targets)]),
   ...Object.values(bars ?? {}),
 ]

@@ -6,8 +6,9 @@ import { openTarget, type Target } from '../../client/target'
 import type { LeakageStatus, Status } from '../../measure/verdict'
 import { type Attack, compileAttack } from './attack'
 import { attackCertainty } from './certainty'
-import { certaintyTensors, type LeakageCertainty } from './certainty-tensors'
-import { readFactor } from './factor'
+import { certaintyTensors, type LeakageCertainty, withElsewhere } from './certainty-tensors'
+import { elsewhere } from './elsewhere'
+import { type FactorReading, readFactor } from './factor'
 import { objectiveOf } from './objective/attack-objective'
 import { type LeakageOptions, leakageOptions, type Settings } from './options'
 import { traceTarget } from './point'
@@ -131,9 +132,7 @@ async function report(
       (await fitScale(attack, best.point, status, settings)))
   const point = match?.point ?? best.point
   const certainty =
-    match && settings.certainty !== false
-      ? await attackCertainty(attack, point, match.open, settings, progress)
-      : undefined
+    match && settings.certainty !== false ? await certaintyAt(attack, { ...best, point }, match, progress) : undefined
   const found = reconstruction(attack, point)
   const ended = trials.map(
     (trial): LeakageTrial => ({
@@ -165,4 +164,19 @@ async function report(
       if (certainty) disposeTensors(certaintyTensors(certainty))
     },
   }
+}
+
+/** How certain a match is around it and, where nothing around it is free, far away. */
+async function certaintyAt(
+  attack: Attack,
+  found: RestartOutcome,
+  { open }: FactorReading,
+  progress: Progress,
+): Promise<LeakageCertainty | undefined> {
+  const { settings } = attack
+  const near = await attackCertainty(attack, found.point, open, settings, progress)
+  const far = near?.determined ? await elsewhere(attack, found, settings, progress) : undefined
+  return near && far
+    ? withElsewhere(near, far, attack.inputsOf(found.point), attack.inputsOf, settings.dataRange)
+    : near
 }

@@ -34,6 +34,8 @@ export interface Point {
   readonly inputs: readonly Part[]
   /** The unknown ones. */
   readonly targets: readonly Part[]
+  /** What each of them is. */
+  readonly targetKinds: readonly TargetKind[]
   /** The point in parts, one for each unknown. */
   partsOf(point: Float64Array): Float64Array[]
   inputsOf(point: Float64Array): InputReading[]
@@ -69,6 +71,7 @@ export function pointOf(nodes: readonly Node<'input'>[], names: readonly string[
     size: sizes.reduce((a, b) => a + b),
     inputs,
     targets: targets.flatMap(({ input, output }) => (input ? [{ name: output.name, shape: input.shape }] : [])),
+    targetKinds: targets.flatMap(({ input, kind }) => (input ? [kind] : [])),
     partsOf: (point) => sizes.map((_, at) => partAt(point, at)),
     inputsOf: (point) => inputs.map((part, i) => ({ ...part, values: Float32Array.from(partOf(point, nodes[i])) })),
     targetsOf: (point) =>

@@ -2,6 +2,8 @@ import { Matrix, solve } from 'ml-matrix'
 import type { TargetKind } from '../../client/model/criterion'
 import type { TracedGradient } from '../../client/model/gradient'
 import * as g from '../../graph'
+import { fittedFactor } from '../../measure/certainty/shared-residual'
+import { differenceOf } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
 import { evaluate, type Runtime, type Values } from '../../runtime/runtime'
 import type { Pause } from './pause'
@@ -12,8 +14,12 @@ export interface RowTargets {
   readonly targets: Float64Array
   /** Classes, where the output has them. */
   readonly labels: readonly number[] | undefined
-  /** ‖g − g*‖ / ‖g*‖ over all shared tensors, as `proofOf` has it. */
+  /** ‖f g − g*‖ / ‖g*‖ over all shared tensors, f = `factor`. */
   readonly residual: number
+  /** The factor that fits best, where it is not known; else 1. */
+  readonly factor: number
+  /** Whether the mean of several samples would pass for each row, as far as `tolerance` can tell: of samples in proportion to it. */
+  readonly hidesMixtures: boolean
 }
 
 /** A batch of recovered rows in a traced model. */
@@ -31,7 +37,14 @@ export interface RowProblem {
   readonly shared: readonly Values[]
   /** Whether a factor of what was shared is unknown. */
   readonly scaled: boolean
+  /** Residual up to which two gradients are the same. */
+  readonly tolerance: number
 }
+
+/** Two samples in proportion to a row are so many times longer and shorter. */
+const SPREAD = 0.25
+/** A mixture shows where it is this many times further off than what counts as the same. */
+const CLEAR = 4
 
 /**
  * The target of each row, from its own ∂L/∂z. A class c gives ∂z_s(c); the class that comes closest to the recovered ∂z_s is
@@ -58,10 +71,9 @@ export async function rowTargets(problem: RowProblem, pause: Pause): Promise<Row
     executable.dispose()
   }
   if (!targets) return undefined
-  const found = await evaluate(runtime, { inputs, outputs: traced.gradients }, parameters, [
-    data,
-    Float32Array.from(targets),
-  ])
+  const values = Float32Array.from(targets)
+  const gradientAt = gradientsOn(problem, inputs, data, values)
+  const found = await gradientAt(1)
   const width = target.shape[1]
   const labels =
     kind === 'classes'
@@ -69,7 +81,23 @@ export async function rowTargets(problem: RowProblem, pause: Pause): Promise<Row
       : kind === 'bits' && width === 1
         ? Array.from(targets, (v) => (v < 0.5 ? 0 : 1))
         : undefined
-  return { targets, labels, residual: residualOf(found, problem) }
+  const { factor, residual } = comparison(found, problem.shared, problem.scaled)
+  if (residual > problem.tolerance) return { targets, labels, factor, residual, hidesMixtures: false }
+  const [longer, shorter] = [await gradientAt(1 + SPREAD), await gradientAt(1 - SPREAD)]
+  const mixture = longer.map((tensor, i) => Float64Array.from(tensor, (v, k) => (v + shorter[i][k]) / 2))
+  const off = comparison(found, mixture, problem.scaled).residual
+  return { targets, labels, factor, residual, hidesMixtures: off <= CLEAR * problem.tolerance }
+}
+
+/** The gradient of the rows, times a number, with their targets. */
+function gradientsOn(
+  { runtime, traced, parameters }: RowProblem,
+  inputs: readonly g.Node<'input'>[],
+  data: Float32Array,
+  targets: Float32Array,
+): (times: number) => Promise<Values[]> {
+  return (times) =>
+    evaluate(runtime, { inputs, outputs: traced.gradients }, parameters, [data.map((v) => times * v), targets])
 }
 
 type FeltAt = (targets: Float64Array) => Promise<Values>
@@ -144,18 +172,8 @@ async function solved(problem: RowProblem, feltAt: FeltAt, pause: Pause): Promis
   return targets.every(Number.isFinite) ? targets : undefined
 }
 
-function residualOf(found: readonly Values[], { shared, scaled }: RowProblem): number {
-  const norm = normOf(shared)
-  let factor = 1
-  if (scaled) {
-    let [product, squares] = [0, 0]
-    found.forEach((values, i) => {
-      for (let k = 0; k < values.length; k++) {
-        product += values[k] * shared[i][k]
-        squares += values[k] ** 2
-      }
-    })
-    factor = squares > 0 ? product / squares : 0
-  }
-  return normOf(found.map((values, i) => Float64Array.from(values, (v, k) => factor * v - shared[i][k]))) / norm
+/** The distance from what was shared, at the factor that fits best where it is not known. */
+function comparison(found: readonly Values[], shared: readonly Values[], scaled: boolean) {
+  const factor = scaled ? fittedFactor(found, shared) : 1
+  return { factor, residual: normOf(differenceOf(found, shared, factor)) / normOf(shared) }
 }

@@ -26,8 +26,9 @@ export interface SpearOptions extends Omit<TargetOptions, 'batchSize' | 'known'>
 /** A batch out of the gradient of a model's first dense layer. The caller owns its tensor. */
 export interface Spear {
   /**
-   * `exact`: all masks agree, and the gradient of these data with their targets is the shared one. `agreed`: all masks agree;
-   * the whole gradient was not held against what was shared, and `reason` says why. `weak`: so they do, of units too few
+   * `exact`: all masks agree, and the gradient of these data with their targets is the shared one. `agreed`: all masks agree, and
+   * `reason` says what is open: the whole gradient was not held against what was shared, it is the shared one but for a factor that
+   * nobody stated, or the mean of several samples would pass for a row. `weak`: so they do, of units too few
    * to tell. `noisy`: they agree as far as the noise lets them. `unproven`: these are not the client's data, or not all of them.
    * `refused`: the model or the gradient is none for this attack. `budget`, `aborted`: unproven, and cut short.
    */
@@ -109,10 +110,11 @@ export async function spearTarget(
   const { felt, rows, ...rest } = found
   if (!rows || !felt) return report({ ...rest, ...nothing })
   const batch = search.batchSize === found.rank ? sample.traced : traced(model, settings, found.rank)
-  const targets = await targetsOf(batch, { ...found, rows, felt }, target, search)
+  const same = Math.max(tolerance, 3 * Math.sqrt(target.rounding))
+  const targets = await targetsOf(batch, { ...found, rows, felt }, target, search, same)
   return report({
     ...rest,
-    ...verdict(found, targets, settings, Math.max(tolerance, 3 * Math.sqrt(target.rounding))),
+    ...verdict(found, targets, settings, same),
     data: tf.tensor(Float32Array.from(rows), [found.rank, ...model.inputs[0].shape], 'float32'),
     labels: typeof targets === 'string' ? undefined : targets.labels,
     residual: typeof targets === 'string' ? undefined : targets.residual,
@@ -144,6 +146,7 @@ async function targetsOf(
   { rows, felt, rank, status }: DenseRows & { rows: Float64Array; felt: Float64Array },
   { gradients, weights, settings }: Target,
   { signal }: DenseRowsOptions,
+  tolerance: number,
 ): Promise<RowTargets | string> {
   if (status === 'aborted' || signal?.aborted) return 'the search was aborted'
   const [output, ...others] = batch.outputs
@@ -152,30 +155,52 @@ async function targetsOf(
   if (output.node.shape.length !== 2) return `targets of an output [${output.node.shape}] are not looked for`
   const layer = reluLayer(batch.data, batch.trainedNodes, [batch.loss])
   if (typeof layer === 'string') return `in a batch of ${rank}, ${layer}`
-  const found = await rowTargets(
-    {
-      ...{ runtime: settings.runtime, traced: batch, rows, felt, shared: gradients, sum: layer.sum },
-      parameters: new Map([...batch.captured, ...weights]),
-      kind: targetKind(output),
-      scaled: settings.scale === 'auto',
-    },
-    pauses(() => !signal?.aborted),
-  )
+  const problem = {
+    ...{ runtime: settings.runtime, traced: batch, rows, felt, shared: gradients, sum: layer.sum, tolerance },
+    parameters: new Map([...batch.captured, ...weights]),
+    kind: targetKind(output),
+  }
+  const pause = pauses(() => !signal?.aborted)
+  const atAnyFactor = async () => {
+    const plus = await rowTargets({ ...problem, scaled: true }, pause)
+    if (!plus || plus.residual <= tolerance) return plus
+    const minus = await rowTargets({ ...problem, felt: felt.map((v) => -v), scaled: true }, pause)
+    return minus && minus.residual <= tolerance ? minus : plus
+  }
+  const scaled = settings.scale === 'auto'
+  const found = scaled ? await atAnyFactor() : await rowTargets({ ...problem, scaled }, pause)
+  // with one number for an output, a factor that nobody stated could as well be the mean of several samples
+  const unexplained = found && !scaled && found.residual > tolerance && output.node.shape[1] > 2
+  const fitted = unexplained ? await atAnyFactor() : undefined
+  if (fitted && fitted.residual <= tolerance) return fitted
   return found ?? (signal?.aborted ? 'the search was aborted' : 'the loss gives no equations for its targets')
 }
 
 /** What masks and residual say together. */
 function verdict(
-  { status, reason, noise }: DenseRows,
+  { status, reason, noise, rank }: DenseRows,
   targets: RowTargets | string,
-  { update }: TargetSettings,
+  { update, scale }: TargetSettings,
   tolerance: number,
 ): Pick<Spear, 'status' | 'reason'> {
   if (status !== 'agreed' && status !== 'weak') return { status, reason }
   if (typeof targets === 'string')
     return { status, reason: `all masks agree; the whole gradient was not compared: ${targets}` }
-  const { residual } = targets
-  if (residual <= tolerance) return { status: 'exact', reason: undefined }
+  const { residual, factor, hidesMixtures, targets: values } = targets
+  if (residual <= tolerance) {
+    const doubt = (words: string) => ({ status, reason: `all masks agree; ${words}` })
+    if (hidesMixtures)
+      return doubt('the rows explain what was shared, and so would the means of several samples in proportion to them')
+    if (scale === 'auto' && values.length <= 2 * rank)
+      return doubt(
+        `the rows explain what was shared times ${(1 / factor).toPrecision(3)}, and with two classes or one output a factor and the mean of several samples look alike`,
+      )
+    if (scale !== 'auto' && factor !== 1)
+      return doubt(
+        `the gradient of the rows is the shared one times ${(1 / factor).toPrecision(3)}: what was shared may have a factor (scale: ${(scale * factor).toPrecision(3)})`,
+      )
+    return { status: 'exact', reason: undefined }
+  }
   const away = `the gradient of the rows with the targets found is ${residual.toPrecision(2)} of the shared one away (at most ${tolerance.toPrecision(1)} is rounding)`
   if (update && update.steps.length > 1)
     return {

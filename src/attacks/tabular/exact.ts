@@ -1,6 +1,7 @@
 import { Matrix, solve } from 'ml-matrix'
 import type { Target } from '../../client/target'
 import { targetKind } from '../../client/target-values'
+import { TOLERANCE } from '../../measure/proof'
 import type { Pause } from '../spear/pause'
 import { rowTargets } from '../spear/row-targets'
 import { recordRows } from './rows'
@@ -63,6 +64,7 @@ export async function withTargets(
       {
         ...{ runtime: target.settings.runtime, traced, rows: table, felt, shared: target.gradients, sum: layer.sum },
         ...{ parameters: new Map([...traced.captured, ...target.weights]), kind: targetKind(output), scaled },
+        tolerance: TOLERANCE,
       },
       pause,
     )

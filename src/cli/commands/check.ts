@@ -1,6 +1,6 @@
 import type { Command } from '../command'
 import { flagsOf, OWN_DEFAULTS, readFlags } from '../flags'
-import { modelFile } from '../gradient-files'
+import { IMPORT_OPTION, modelFile } from '../gradient-files'
 import { BACKENDS } from '../runtime'
 import { CHECKED } from '../training'
 
@@ -15,6 +15,7 @@ attacks apply. Without --data the example is random, which does for everything b
 nothing. Ends with 1 when something is wrong: an operation that is not traced, or a wrong gradient.`,
   options: {
     model: { value: 'FILE', help: "the client's model.json, a tfjs layers model, or its .onnx" },
+    ...IMPORT_OPTION,
     data: { value: 'FILE', help: 'a batch, as tensors by input name or in the order of the inputs (default: random)' },
     labels: { value: 'N,N,...', help: 'the classes of the batch (default: random)' },
     ...flagsOf(CHECKED, { seed: OWN_DEFAULTS.seed }),
@@ -31,6 +32,7 @@ nothing. Ends with 1 when something is wrong: an operation that is not traced, o
     const model = modelFile(args, 'the model is given with --model')
     const options = {
       model,
+      imported: args.text('import'),
       data: args.text('data'),
       labels: args.wholes('labels', 0, Number.MAX_SAFE_INTEGER),
       given: readFlags(CHECKED, args),

@@ -28,8 +28,11 @@ export const isFloat32 = (tensors: readonly Float64Array[]): boolean =>
 export function roundingNorm(weights: Iterable<ArrayLike<number>>, steps: number): number {
   const counts = new Float64Array(EXPONENTS)
   for (const values of weights) exponents(values, counts)
-  // a weight of zero is stored as it is
-  const sum = counts.reduce((all, count, i) => (i === 0 ? all : all + count * (EPSILON * 2 ** (i - BIAS)) ** 2), 0)
+  // a weight of zero is stored as it is; the largest powers overflow, and nothing has them
+  const sum = counts.reduce(
+    (all, count, i) => (i === 0 || count === 0 ? all : all + count * (EPSILON * 2 ** (i - BIAS)) ** 2),
+    0,
+  )
   return (sum * steps) / 12
 }
 

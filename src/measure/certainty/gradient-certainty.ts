@@ -1,9 +1,9 @@
 import type * as g from '../../graph'
-import { random } from '../../numbers/random'
-import { flat, squaredNorm, type Values } from '../../numbers/values'
+import { flat, type Values } from '../../numbers/values'
 import type { Evaluator, Executable, Program, Runtime } from '../../runtime/runtime'
 import { type Certainty, type CertaintyProblem, certaintyOf } from './certainty'
-import type { UnknownGroup } from './curvature'
+import { curvatureAt, type UnknownGroup } from './curvature'
+import { passesForMixture } from './mixtures'
 import {
   fittedFactor,
   floorsOf,
@@ -39,14 +39,11 @@ export interface FoundCertainty {
   /** Whether a tenth of a unit along everything that is free changes the fitted factor by more than one part in a hundred. */
   readonly factorMoves: boolean
   /**
-   * Whether the mean of the gradients at x + δ and x − δ is that at x, as far as what was shared can tell: then the point may be the
-   * mean of any number of samples. Undefined where that was not asked.
+   * Whether one sample near the point has the mean of the gradients at x + δ and x − δ, as far as what was shared can tell: then
+   * the point may stand for any number of samples. Undefined where that was not asked, and where the work was cut short.
    */
   readonly hidesMixtures?: boolean
 }
-
-/** The two samples of a trial mixture are so far from the point, in units; a mixture shows that far above the floor, squared. */
-const [SPREAD, CLEAR] = [0.25, 16]
 
 /** A rounding of float32, in units of an unknown. */
 const ROUNDING = 2 ** -22
@@ -60,19 +57,22 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
   const { runtime, gradients, unknowns, parameters, lasting, shared, point, groups, fitsFactor = false } = asked
   const { lost = shared.map(() => 0) } = asked
   const held: { dispose(): void }[] = []
-  const bound = async (program: Program, own: readonly (readonly [string, Values])[]): Promise<Evaluator> => {
-    const executable: Executable = await runtime.compile(program)
+  const compiled = async (program: Program): Promise<Executable> => {
+    const executable = await runtime.compile(program)
     held.push(executable)
+    return executable
+  }
+  const bound = async (executable: Executable, own: readonly (readonly [string, Values])[]): Promise<Evaluator> => {
     const evaluator = await executable.bind(new Map([...parameters, ...own]), lasting)
     held.push(evaluator)
     return evaluator
   }
   try {
-    const evaluator = await bound({ inputs: unknowns, outputs: gradients }, [])
+    const evaluator = await bound(await compiled({ inputs: unknowns, outputs: gradients }), [])
     /** The gradient, and the factor that fits best. */
-    const reachedAt = async (at: Float64Array) => {
+    const reachedAt = async (at: Float64Array, given?: number) => {
       const own = await evaluator.run(partsOf(groups, at))
-      const factor = fitsFactor ? fittedFactor(own, shared) : 1
+      const factor = given ?? (fitsFactor ? fittedFactor(own, shared) : 1)
       return { factor, values: timesFactor(own, factor) }
     }
     const here = await reachedAt(point)
@@ -81,12 +81,27 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
       ...{ shared, lost, reached: here.values },
       beside: [beside[0].values, beside[1].values],
     })
-    let residual: Evaluator | undefined
-    const bindResidual = () =>
-      bound(residualProgram(gradients, unknowns, fitsFactor), [
-        ...here.values.map((values, i) => [reachedParameter(i), values] as const),
+    let executable: Executable | undefined
+    const boundResidual = async (reached: readonly Values[]) => {
+      executable ??= await compiled(residualProgram(gradients, unknowns, fitsFactor))
+      return bound(executable, [
+        ...reached.map((values, i) => [reachedParameter(i), values] as const),
         ...weights.map((weight, i) => [weightOfTensor(i), Float64Array.of(weight)] as const),
       ])
+    }
+    let residual: Evaluator | undefined
+    const evaluate = async (at: Float64Array) => {
+      residual ??= await boundResidual(here.values)
+      const [, ...derivatives] = await residual.run(partsOf(groups, at))
+      return { gradient: flat(derivatives) }
+    }
+    const againstMixture = async (mixture: readonly Values[]) => {
+      const trial = await boundResidual(mixture)
+      return async (at: Float64Array) => {
+        const [[value], ...derivatives] = await trial.run(partsOf(groups, at))
+        return { value, gradient: flat(derivatives) }
+      }
+    }
     const reach = async (at: Float64Array) => {
       const own = await evaluator.run(partsOf(groups, at))
       return flat(own.map((values, i) => Float64Array.from(values, (v) => weights[i] * here.factor * v)))
@@ -95,16 +110,21 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
       ...asked,
       ...{ fitsFactor, floor, noise },
       numbers: shared.reduce((n, { length }) => n + length, 0),
-      async evaluate(at) {
-        residual ??= await bindResidual()
-        const [, ...derivatives] = await residual.run(partsOf(groups, at))
-        return { gradient: flat(derivatives) }
-      },
+      evaluate,
       reach,
     })
     if (!certainty) return undefined
     const data = groups.slice(0, asked.mixtures ?? 0)
-    const hidesMixtures = data.length > 0 ? (await mixtureOff(point, data, reach)) <= CLEAR * floor : undefined
+    const hidesMixtures =
+      data.length > 0
+        ? await passesForMixture(curvatureAt({ ...asked, evaluate, budget: Number.POSITIVE_INFINITY }), point, {
+            ...{ inputs: data.length, floor, weights, here: here.values, sensitivity: certainty.sensitivity },
+            shapes: gradients.map(({ shape }) => shape),
+            gradientAt: async (at) => (await reachedAt(at, here.factor)).values,
+            // a search is worth its work where nothing else is open
+            against: certainty.determined ? againstMixture : undefined,
+          })
+        : undefined
     const moved = fitsFactor ? freeMove(certainty, groups) : undefined
     const change = async (sign: number) =>
       Math.abs((await reachedAt(point.map((v, i) => v + sign * moved![i]))).factor / here.factor - 1)
@@ -116,21 +136,6 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
   } finally {
     for (const resource of held.reverse()) resource.dispose()
   }
-}
-
-/** ‖(r(x + δ) + r(x − δ)) / 2 − r(x)‖² for a random δ: how far the mean of two samples is from one, in what was shared. */
-async function mixtureOff(
-  point: Float64Array,
-  groups: readonly UnknownGroup[],
-  reach: (at: Float64Array) => Promise<Float64Array>,
-): Promise<number> {
-  const { normal } = random(1, 0x6d6978)
-  const step = new Float64Array(point.length)
-  for (const { start, size, unit } of groups)
-    for (let i = start; i < start + size; i++) step[i] = SPREAD * unit * normal()
-  const beside = (sign: number) => reach(point.map((v, i) => v + sign * step[i]))
-  const [ahead, behind, here] = [await beside(1), await beside(-1), await reach(point)]
-  return squaredNorm([here.map((v, i) => (ahead[i] + behind[i]) / 2 - v)])
 }
 
 /** A flat point as the inputs of a program. */

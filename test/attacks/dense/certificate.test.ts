@@ -40,6 +40,18 @@ async function asOne(model: ReturnType<typeof network>, x: tf.Tensor, labels: nu
 }
 
 describe('several samples told as one', () => {
+  it('are not exact where they are in proportion and turn on the same units of a ReLU', async () => {
+    const model = network(1, 8, 1e-3, 'relu')
+    const still = model.getWeights().map((w, i) => (i % 2 ? tf.zeros(w.shape) : w.clone()))
+    model.setWeights(still)
+    const x = data(1, 31)
+    const two = tf.tidy(() => tf.concat([x, tf.mul(x, 3)]))
+    const { pure, status, attack } = await asOne(model, two, [1, 1])
+    expect([pure, status, attack]).toEqual(['agreed', 'unconfirmed', 'undetermined'])
+    tf.dispose([x, two, still])
+    model.dispose()
+  })
+
   it.each<[string, number, number, Activation | undefined, number[]]>([
     ['two classes', 2, 0.5, undefined, [0, 1, 0, 1]],
     ['two classes, one label', 2, 0.5, undefined, [1, 1, 1, 1]],

@@ -182,6 +182,16 @@ describe('a batch behind a ReLU', () => {
           for (const { distance } of certified(batch(seed, size), size.classes)) expect(distance).toBeLessThan(1e-4)
     })
 
+    it('certifies no mixture of samples in proportion, which turn on the same neurons where there are no biases', () => {
+      const x = uniform(12, -1, 1, 4)
+      const weight = Float64Array.from(uniform(12 * 40, -1, 1, 5))
+      const on = (j: number) => x.reduce((z, v, i) => z + v * weight[40 * i + j], 0) > 0
+      const felt = Array.from({ length: 40 }, (_, j) => (on(j) ? Math.sin(j + 1) : 0))
+      const layer = { weight, bias: new Float64Array(40) }
+      const { candidates } = isolatedInputs(gradientOf([x, x.map((v) => 3 * v)], [felt, felt]), { layer })
+      expect(candidates.map(({ certified }) => certified)).toEqual([false])
+    })
+
     it('says nothing where the batch is as large as the layer', () => {
       const { gradient, layer } = batch(1, { samples: 9, inputs: 8, units: 40, classes: 2 })
       expect(isolatedInputs(gradient, { outputs: 2, layer }).candidates).toEqual([])

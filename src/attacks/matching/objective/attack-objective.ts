@@ -1,6 +1,7 @@
 import { knownParameter, type TracedGradient } from '../../../client/model/gradient'
 import type { OpenModel } from '../../../client/model/model'
 import { scoresOf } from '../../../client/model/scores'
+import { turnsBack } from '../../../client/model/turns-back'
 import type { Target } from '../../../client/target'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph'
@@ -44,6 +45,8 @@ export interface AttackObjective {
   readonly shared: readonly Values[]
   /** The objective without priors in units of the relative loss. */
   readonly objectivePerLoss: number
+  /** Whether other data may give the first trained weights the same to read. */
+  readonly turnsBack: boolean
   /** The objective without priors, whatever factor is in what was shared. Built when it is asked for. */
   factorFree(): Program
   /** What certainty is computed from. Built when it is asked for. */
@@ -119,7 +122,9 @@ export async function objectiveOf(
   const objectivePerLoss = weight * unit
   const factorFree = () => objectiveProgram(traced, point.unknowns, scaleFree(settings.distance), [])
   const unconstrained = () => unconstrainedPrograms(traced, targets, settings)
+  const outputs = client.outputs.map(({ node }) => node)
   return {
+    turnsBack: turnsBack(client.trainedNodes, client.inputs, outputs),
     ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding, noise, lost },
     ...{ shared: gradients, objectivePerLoss, factorFree, unconstrained },
   }

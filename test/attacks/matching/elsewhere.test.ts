@@ -1,0 +1,127 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { layers, sequential } from '@tensorflow/tfjs-layers'
+import { describe, expect, it } from 'vitest'
+import { deepLeakage, type FunctionalModel, gradientsOf, type LeakageOptions, type Model } from '../../../src'
+import { turnsBack } from '../../../src/client/model/turns-back'
+import * as g from '../../../src/graph'
+import { ownership } from '../../tensors'
+import { convNet, numbers, sample, withUniformWeights } from './tiny'
+
+const own = ownership()
+
+const weights = (seed: number, shapes: Readonly<Record<string, number[]>>): tf.NamedTensorMap =>
+  Object.fromEntries(
+    Object.entries(shapes).map(([name, shape], i) => [
+      name,
+      own(tf.tensor(numbers(tf.util.sizeFromShape(shape), 10 * seed + i, -1, 1), shape)),
+    ]),
+  )
+
+/** A sigmoid layer and a linear one behind a function of the data. */
+const behind = (of: (x: tf.Tensor) => tf.Tensor, seed = 1): FunctionalModel => ({
+  inputShape: [6],
+  weights: weights(seed, { w: [6, 9], v: [9, 4] }),
+  apply: (x, { w, v }) =>
+    tf.matMul(tf.sigmoid(tf.matMul(of(x) as tf.Tensor2D, w as tf.Tensor2D)) as tf.Tensor2D, v as tf.Tensor2D),
+})
+
+async function audit(model: Model, x: tf.Tensor, y: readonly number[] | tf.Tensor, options: LeakageOptions = {}) {
+  const { criterion } = options
+  const shared = await gradientsOf(model, x, y, { criterion })
+  for (const t of Object.values(shared)) own(t)
+  const leak = own(await deepLeakage(model, shared, { restarts: 2, ...options }))
+  return { leak, certainty: leak.certainty!, found: leak.data.dataSync(), truth: x.dataSync() }
+}
+
+const far = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Math.max(...Array.from(a, (v, i) => Math.abs(v - b[i])))
+
+describe('other data with the gradient of those that were found', () => {
+  it('are found from another start where a square stands before the first weights', async () => {
+    for (const seed of [1, 2, 3]) {
+      const model = behind((x) => tf.square(tf.sub(x, 0.4)), seed)
+      const { leak, certainty, found } = await audit(model, own(sample([1, 6], seed)), [seed])
+      expect(leak.status).toBe('undetermined')
+      expect(certainty).toMatchObject({ determined: false, anotherStart: 'other', mixtures: false, free: 0 })
+      const other = certainty.others[0].inputs[Object.keys(leak.inputs)[0]].dataSync()
+      // the same or mirrored in 0.4, and marked where that makes a difference of a tenth
+      const mask = certainty.undetermined.data.dataSync()
+      for (const [i, v] of found.entries()) {
+        expect(Math.abs(Math.abs(other[i] - 0.4) - Math.abs(v - 0.4))).toBeLessThan(1e-3)
+        expect(mask[i]).toBe(Math.abs(other[i] - v) >= 0.1 ? 1 : 0)
+      }
+      expect(certainty.fraction).toBe(Array.from(mask).filter((v) => v === 1).length / 6)
+    }
+  })
+
+  it('are mirror images where the order of positions moves nothing', async () => {
+    const model: FunctionalModel = {
+      inputShape: [4, 3],
+      weights: weights(4, { w: [3, 12], v: [12, 4] }),
+      apply: (x, { w, v }) => {
+        const rows = tf.reshape(x, [-1, 3]) as tf.Tensor2D
+        const units = tf.reshape(tf.sigmoid(tf.matMul(rows, w as tf.Tensor2D)), [-1, 4, 12])
+        return tf.matMul(tf.mean(units, 1) as tf.Tensor2D, v as tf.Tensor2D)
+      },
+    }
+    const { leak, certainty, found } = await audit(model, own(sample([1, 4, 3], 3)), [2], { iterations: 300 })
+    expect(leak.status).toBe('undetermined')
+    expect(certainty.others[0].how).toBe('mirror image')
+    const other = Object.values(certainty.others[0].inputs)[0].dataSync()
+    expect(far(tf.util.flatten([3, 2, 1, 0].map((i) => [...found.slice(3 * i, 3 * i + 3)])) as number[], other)).toBe(0)
+  })
+
+  it('are mirror images where an odd network has data and targets of either sign', async () => {
+    const model = own(
+      sequential({
+        layers: [
+          layers.dense({ inputShape: [5], units: 8, activation: 'tanh', useBias: false }),
+          layers.dense({ units: 6, activation: 'tanh', useBias: false }),
+          layers.dense({ units: 3, useBias: false }),
+        ],
+      }),
+    )
+    withUniformWeights(model)
+    const y = own(tf.tensor([[0.4, -1, 0.7]]))
+    const criterion = 'meanSquaredError'
+    const { leak, certainty, found } = await audit(model, own(sample([1, 5], 6)), y, { criterion })
+    expect(leak.status).toBe('undetermined')
+    expect(certainty.others.map(({ how }) => how)).toEqual(['mirror image'])
+    const other = Object.values(certainty.others[0].inputs)[0].dataSync()
+    expect([...other]).toEqual([...found].map((v) => -v))
+  })
+})
+
+describe('a match stays one', () => {
+  it('where nothing turns back, without another start', async () => {
+    const { leak, certainty } = await audit(own(convNet()), own(sample([1, 6, 6, 1])), [1])
+    expect(leak.status).toBe('converged')
+    expect(certainty).toMatchObject({ determined: true, others: [], anotherStart: 'none made' })
+  })
+
+  it('where another start ends at the same data', async () => {
+    // x + x³ has every value once, which its graph does not say
+    const model = behind((x) => tf.add(x, tf.mul(x, tf.square(x))))
+    const { leak, certainty, found, truth } = await audit(model, own(sample([1, 6], 2)), [3])
+    expect(leak.status).toBe('converged')
+    expect(certainty).toMatchObject({ determined: true, others: [], anotherStart: 'same' })
+    expect(far(found, truth)).toBeLessThan(1e-3)
+  })
+})
+
+describe('a function turns back before the weights', () => {
+  const graph = g.createGraph()
+  const x = g.input(graph, 'x', [1, 4])
+  const w = g.parameter(graph, 'w', [4, 4])
+  const weighed = g.matMul(x, w)
+
+  it.each([
+    ['a square', g.matMul(g.square(x), w), true],
+    ['a size', g.matMul(g.abs(x), w), true],
+    ['a square behind them', g.square(weighed), false],
+    ['a product of data and weights', weighed, false],
+    ['a sigmoid', g.matMul(g.sigmoid(x), w), false],
+    ['a factor', g.matMul(g.scale(x, -2), w), false],
+    ['one of two ways', g.add(g.square(x), weighed), true],
+  ])('%s', (_, output, turns) => expect(turnsBack([w], [x], [output])).toBe(turns))
+})
