@@ -19,6 +19,7 @@ const entry = {
   tabular: 'src/tabular.ts',
   attacks: 'src/attacks/index.ts',
   defences: 'src/defences/index.ts',
+  worker: 'src/worker/index.ts',
 }
 
 /** What a thread is started with, beside whatever starts it. */

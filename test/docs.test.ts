@@ -27,6 +27,7 @@ const entries: Record<string, string> = {
   'dlg-ts/tabular': 'src/tabular.ts',
   'dlg-ts/attacks': 'src/attacks/index.ts',
   'dlg-ts/defences': 'src/defences/index.ts',
+  'dlg-ts/worker': 'src/worker/index.ts',
 }
 
 /** The files that the guide of ONNX models has PyTorch write, in the current folder. */

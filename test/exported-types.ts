@@ -10,6 +10,7 @@ export const entryFiles = [
   'tabular',
   'attacks/index',
   'defences/index',
+  'worker/index',
   'metrics',
   'text',
   'models',

@@ -46,6 +46,7 @@ const table: Record<string, string> = {
   defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:
     'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
+  worker: 'errors @tensorflow/tfjs-core @tensorflow/tfjs-layers comlink |',
   report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
     'attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime attacks/tabular |',
@@ -72,6 +73,7 @@ const entries = [
   'src/io/index.ts',
   'src/attacks/index.ts',
   'src/defences/index.ts',
+  'src/worker/index.ts',
   'src/runtime/onnx/web.ts',
 ]
 

@@ -168,6 +168,10 @@ export const accepted: {
   'dlg-ts/onnx-web': {
     onnxWeb: { 0: OPTIONS },
   },
+  'dlg-ts/worker': {
+    // it may be one of functions: a call says when it is not
+    serve: { 0: ['a Promise'] },
+  },
   'dlg-ts/defences': {
     quantised: { 1: OPTIONS },
   },

@@ -12,6 +12,7 @@ import * as models from '../../src/models'
 import * as web from '../../src/runtime/onnx/web'
 import * as tabular from '../../src/tabular'
 import * as text from '../../src/text'
+import * as worker from '../../src/worker'
 import { functionalNet, sample } from '../attacks/matching/tiny'
 import { writeOnnx } from '../models/onnx/write-onnx'
 
@@ -28,6 +29,7 @@ export const entries = {
   'dlg-ts/models': models,
   'dlg-ts/io': io,
   'dlg-ts/onnx-web': web,
+  'dlg-ts/worker': worker,
 } as const
 
 /** Right arguments of one export. */
@@ -368,6 +370,17 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
   'dlg-ts/onnx-web': {
     onnxWeb: () => [{}],
   },
+  'dlg-ts/worker': {
+    connect: () => [silent],
+    serve: () => [{ gradientsOf: main.gradientsOf }, silent],
+  },
+}
+
+/** A worker that answers nothing: a real port would keep the process alive. */
+const silent: worker.WorkerEndpoint = {
+  postMessage() {},
+  addEventListener() {},
+  removeEventListener() {},
 }
 
 const disposed = tf.scalar(1)
