@@ -11,7 +11,7 @@ const table: Record<string, string> = {
   numbers: 'ml-matrix pure-rand/generator/xoroshiro128plus |',
   options: 'errors |',
   optim: 'errors |',
-  runtime: 'graph errors @tensorflow/tfjs-core onnxruntime-web | numbers optim onnxruntime-common',
+  runtime: 'graph errors @tensorflow/tfjs-core onnxruntime-web onnxruntime-web/wasm | numbers optim onnxruntime-common',
   trace: 'graph errors @tensorflow/tfjs-core | runtime @tensorflow/tfjs-layers',
   client: 'graph numbers options runtime trace errors @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
   'io/bytes': 'errors fflate |',
