@@ -17,7 +17,8 @@ const runtimes: Record<RuntimeName, () => Runtime> = { auto, onnx, tfjs, referen
 
 export const chooseRuntime = (name: RuntimeName): Runtime => runtimes[name]()
 
-function auto(): Runtime {
+/** The runtime that `runtime: 'auto'` chooses, as an object: see {@link RuntimeName}. Which one it is, `leak.runtime` says. */
+export function auto(): Runtime {
   return {
     name: 'auto',
     precision: 'float32',

@@ -137,6 +137,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     // takes whatever it is told: it is what is thrown
     DlgError: () => [],
     adam: () => [{}],
+    auto: none,
     balanced: none,
     binaryCrossEntropy: () => [{}],
     box: () => [1, [0, 1]],
