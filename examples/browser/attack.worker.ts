@@ -11,6 +11,7 @@ import { networkOf } from './networks'
 import { gate, pausable } from './pausable'
 import { SIDE } from './photographs'
 import { startTfjs } from './runtimes'
+import { sentences } from './sentence'
 import type { Settings } from './settings'
 import { type SquarePicture, signedPicture } from './signed-picture'
 
@@ -46,6 +47,8 @@ export interface Result extends Report {
 }
 
 const passage = gate()
+const runtime = pausable(auto(), passage)
+const sentence = sentences(runtime, PAUSE)
 let stepping = false
 let scene: { target: Target; secret: readonly Float32Array[]; settings: Settings } | undefined
 let dispose = (): void => {}
@@ -59,7 +62,6 @@ const functions = {
     dispose = () => model.dispose()
     const x = tf.tensor(joined(photos), [photos.length, SIDE, SIDE, 3])
     const y = photos.map((_, i) => (settings.seed + 3 * i) % 10)
-    const runtime = pausable(auto(), passage)
     const options = { batchSize: photos.length, runtime }
     try {
       const plain = await (settings.steps === 1
@@ -115,6 +117,9 @@ const functions = {
       found.dispose()
     }
   },
+
+  shareSentence: sentence.share,
+  leakSentence: sentence.leak,
 
   pause: () => passage.pause(),
   resume: () => passage.open(),

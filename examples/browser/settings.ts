@@ -1,5 +1,7 @@
 /** Everything that a state of the page depends on. It stands in the address, so that a state is a link. */
 export interface Settings {
+  readonly tab: 'photo' | 'sentence'
+  readonly text: string
   readonly photo: string
   readonly network: 'lenet' | 'relu' | 'dense'
   readonly batch: number
@@ -16,6 +18,8 @@ export interface Settings {
 }
 
 export const DEFAULTS: Settings = {
+  tab: 'photo',
+  text: 'My password is the name of our river.',
   photo: 'flower',
   network: 'lenet',
   batch: 1,
@@ -51,6 +55,8 @@ export function settingsOf(search: string): Settings {
   return {
     ...DEFAULTS,
     ...Object.fromEntries(chosen),
+    tab: given.get('tab') === 'sentence' ? 'sentence' : 'photo',
+    text: given.get('text') ?? DEFAULTS.text,
     photo: given.get('photo') ?? DEFAULTS.photo,
     seed: Number.isSafeInteger(seed) && seed >= 0 ? seed : DEFAULTS.seed,
   }
