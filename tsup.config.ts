@@ -21,6 +21,7 @@ const entry = {
   defences: 'src/defences/index.ts',
   audit: 'src/audit/index.ts',
   report: 'src/report/index.ts',
+  worker: 'src/worker/index.ts',
 }
 
 /** What a thread is started with, beside whatever starts it. */

@@ -36,6 +36,7 @@ import * as models from 'dlg-ts/models'
 import * as report from 'dlg-ts/report'
 import * as tabular from 'dlg-ts/tabular'
 import * as text from 'dlg-ts/text'
+import * as worker from 'dlg-ts/worker'
 
 /** A JPEG of 8 × 8 gray pixels. */
 const JPEG = Uint8Array.from(atob('@JPEG@'), (c) => c.charCodeAt(0))
@@ -82,7 +83,7 @@ async function attack() {
   return { status: leak.status, labels: [...leak.labels], close, runtime: leak.runtime, onnx }
 }
 
-globalThis.entries = [analytic, attacks, audit, defences, dlg, io, metrics, models, report, tabular, text].map(
+globalThis.entries = [analytic, attacks, audit, defences, dlg, io, metrics, models, report, tabular, text, worker].map(
   (entry) => Object.keys(entry).length,
 )
 globalThis.report = Promise.resolve().then(async () => ({ ...files(), ...(await attack()) }))

@@ -29,6 +29,7 @@ const entries: Record<string, string> = {
   'dlg-ts/defences': 'src/defences/index.ts',
   'dlg-ts/audit': 'src/audit/index.ts',
   'dlg-ts/report': 'src/report/index.ts',
+  'dlg-ts/worker': 'src/worker/index.ts',
 }
 
 /** The files that the guide of ONNX models has PyTorch write, in the current folder. */

@@ -12,6 +12,7 @@ export const entryFiles = [
   'defences/index',
   'audit/index',
   'report/index',
+  'worker/index',
   'metrics',
   'text',
   'models',

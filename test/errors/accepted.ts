@@ -179,6 +179,10 @@ export const accepted: {
     auditJunit: { 1: ['undefined'] },
     auditSarif: { 2: ['a word'] },
   },
+  'dlg-ts/worker': {
+    // it may be one of functions: a call says when it is not
+    serve: { 0: ['a Promise'] },
+  },
   'dlg-ts/defences': {
     quantised: { 1: OPTIONS },
   },

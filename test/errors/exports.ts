@@ -14,6 +14,7 @@ import * as report from '../../src/report'
 import * as web from '../../src/runtime/onnx/web'
 import * as tabular from '../../src/tabular'
 import * as text from '../../src/text'
+import * as worker from '../../src/worker'
 import { functionalNet, sample } from '../attacks/matching/tiny'
 import { writeOnnx } from '../models/onnx/write-onnx'
 
@@ -32,6 +33,7 @@ export const entries = {
   'dlg-ts/models': models,
   'dlg-ts/io': io,
   'dlg-ts/onnx-web': web,
+  'dlg-ts/worker': worker,
 } as const
 
 /** Right arguments of one export. */
@@ -157,6 +159,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     // takes whatever it is told: it is what is thrown
     DlgError: () => [],
     adam: () => [{}],
+    auto: none,
     balanced: none,
     binaryCrossEntropy: () => [{}],
     box: () => [1, [0, 1]],
@@ -411,6 +414,17 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
   'dlg-ts/onnx-web': {
     onnxWeb: () => [{}],
   },
+  'dlg-ts/worker': {
+    connect: () => [silent],
+    serve: () => [{ gradientsOf: main.gradientsOf }, silent],
+  },
+}
+
+/** A worker that answers nothing: a real port would keep the process alive. */
+const silent: worker.WorkerEndpoint = {
+  postMessage() {},
+  addEventListener() {},
+  removeEventListener() {},
 }
 
 const disposed = tf.scalar(1)
