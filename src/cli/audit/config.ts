@@ -251,7 +251,13 @@ function filesOf(path: string, name: string, given: unknown, at: (name: string) 
   )
     throw wrong(path, `update '${name}' must have gradients, or before and after, each the path of a file`)
   return {
-    ...{ source, scale: 1, update: undefined, imported: undefined, layout: choice('layout', layout, ['tfjs', 'pytorch']) },
+    ...{
+      source,
+      scale: 1,
+      update: undefined,
+      imported: undefined,
+      layout: choice('layout', layout, ['tfjs', 'pytorch']),
+    },
     ...{ map: map === undefined ? undefined : at(map as string), ordered: byOrder === true, partial: partial === true },
     ignore: ignore as string[],
   }
