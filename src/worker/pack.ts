@@ -24,6 +24,8 @@ export interface Parcel {
   readonly tensors: readonly Tensor[]
   readonly signals: readonly AbortSignal[]
   readonly listeners: readonly ((...args: unknown[]) => unknown)[]
+  /** Frees what a result holds, tensors that it does not show among it. */
+  readonly disposers: readonly (() => unknown)[]
 }
 
 /**
@@ -43,6 +45,7 @@ export function pack(content: Content, value: unknown): Parcel {
   const tensors: Tensor[] = []
   const signals: AbortSignal[] = []
   const listeners: ((...args: unknown[]) => unknown)[] = []
+  const disposers: (() => unknown)[] = []
   const done = new Map<object, unknown>()
 
   const tensor = (from: Tensor): Packed => {
@@ -56,7 +59,10 @@ export function pack(content: Content, value: unknown): Parcel {
   const method = (path: readonly string[], from: () => unknown): Packed => {
     const name = path[path.length - 1]
     if (content === 'arguments' && /^on[A-Z]/.test(name)) return { [KIND]: 'listener', index: listeners.push(from) - 1 }
-    if (content === 'result' && name === 'dispose') return { [KIND]: 'dispose' }
+    if (content === 'result' && name === 'dispose') {
+      disposers.push(from)
+      return { [KIND]: 'dispose' }
+    }
     if (content === 'event') return { [KIND]: 'copy', value: from() }
     throw new DlgError(
       'invalid-option',
@@ -86,7 +92,10 @@ export function pack(content: Content, value: unknown): Parcel {
   ): unknown => {
     // before its parts: an object may hold itself
     done.set(from, into)
-    for (const [key, part] of entries) Object.assign(into, { [key]: walk(part, [...path, String(key)]) })
+    for (const [key, part] of entries) {
+      const bound = typeof part === 'function' ? part.bind(from) : part
+      Object.assign(into, { [key]: walk(bound, [...path, String(key)]) })
+    }
     return into
   }
   const special = (from: object, path: readonly string[]): Packed | undefined => {
@@ -101,7 +110,7 @@ export function pack(content: Content, value: unknown): Parcel {
 
   const packed = walk(value, [content])
   const ready = reading.length > 0 ? Promise.all(reading) : undefined
-  return { value: packed, ready, tensors, signals, listeners }
+  return { value: packed, ready, tensors, signals, listeners, disposers }
 }
 
 const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value))

@@ -11,8 +11,8 @@ import { unpack } from './unpack'
 /**
  * Serves functions from inside a Web Worker, to whoever has called {@link connect} with it.
  *
- * Tensors and models among the arguments are made in the worker, and freed when the call ends. The tensors of a result are handed
- * over, and freed in the worker. A function of the library, or one of your own, is served as it is: models, optimizers and
+ * Tensors and models among the arguments are made in the worker, and freed when the call ends. A result is handed over: its tensors
+ * are freed in the worker, and its `dispose()` is called there. A function of the library, or one of your own, is served as it is: models, optimizers and
  * criteria that are functions are built there.
  *
  * @param functions by name; or a promise of them, where a backend must be started first
@@ -70,6 +70,7 @@ async function answerOf(work: Served[string], packed: unknown, far: Parameters<t
     const result = await work(...(args.value as unknown[]))
     const parcel = pack('result', result)
     await parcel.ready
+    for (const free of parcel.disposers) free()
     dispose(parcel.tensors.filter((t) => !t.isDisposed))
     return parcel.value
   } finally {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { layers, sequential } from '@tensorflow/tfjs-layers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { adam, checkModel, DlgError, deepLeakage, gradientsOf, type IterationEvent } from '../../src'
-import { attack, targetOf } from '../../src/attacks'
+import { type AttackName, type AttackProgress, attack, type Control, targetOf } from '../../src/attacks'
 import { connect, type Served, serve } from '../../src/worker'
 import { convNet, functionalNet, numbers, sample, withUniformWeights } from '../attacks/matching/tiny'
 import { ownership } from '../tensors'
@@ -104,16 +104,21 @@ describe('an attack in a worker', () => {
     const secret = own(sample([1, 6, 6, 1]))
     const shared = await gradientsOf(model, secret, [2])
     for (const tensor of Object.values(shared)) own(tensor)
-    const words: string[] = []
+    const told: AttackProgress[] = []
     const far = across({
-      labels: async (...[of, gradients, control]: [typeof model, typeof shared, Parameters<typeof attack>[3]]) =>
-        attack('label-inference', await targetOf(of, gradients), {}, control),
+      run: async (which: AttackName, of: typeof model, gradients: typeof shared, control: Control) =>
+        attack(which, await targetOf(of, gradients), which === 'gradient-matching' ? { iterations: 3 } : {}, control),
     })
-    const found = own(
-      await far.labels(model, shared, { seed: 1, onProgress: (progress) => words.push(progress.words) }),
-    )
-    expect(found.found.labels).toEqual([2])
-    expect(found.work.seed).toBe(1)
+    const control: Control = { seed: 1, onProgress: (progress) => told.push(progress) }
+    expect(own(await far.run('label-inference', model, shared, control)).found.labels).toEqual([2])
+    const searched = own(await far.run('gradient-matching', model, shared, control))
+    expect(searched.work.seed).toBe(1)
+    // the search tells where it is, with the best data so far
+    const last = told[told.length - 1]
+    expect(last.attack).toBe('gradient-matching')
+    expect(last.relativeLoss).toBeLessThanOrEqual(1)
+    expect(last.evaluations).toBeGreaterThan(0)
+    expect(last.data!().length).toBe(36)
   })
 
   it('what a listener throws ends the attack, and is thrown here', async () => {
