@@ -2,9 +2,11 @@ import * as tf from '@tensorflow/tfjs-core'
 import { checkModel, describeCheck, describeFinding, type Finding } from '../check'
 import { EXIT } from './command'
 import { type Batch, exampleBatch } from './example-batch'
+import type { GradientFiles } from './gradient-files'
 import { inFlags, nextCommand } from './in-flags'
 import { readModel } from './read-files'
 import { type BACKENDS, useBackend } from './runtime'
+import { describeSame, sameGradient } from './same-gradient'
 import { paint, type Terminal, visible } from './terminal'
 import type { Checked } from './training'
 
@@ -16,6 +18,8 @@ export interface FileCheck {
   readonly data: string | undefined
   readonly labels: readonly number[] | undefined
   readonly given: Checked
+  /** What a client shared on these data, if it is to be compared. */
+  readonly files: GradientFiles | undefined
   readonly backend: (typeof BACKENDS)[number]
   readonly json: boolean
 }
@@ -37,9 +41,16 @@ export async function checkFile(options: FileCheck, terminal: Terminal): Promise
       painted(visible(describeFinding(finding)), finding, terminal),
       ...command.map((line) => `${' '.repeat(11)}${line}`),
     ])
-    const text = [visible(describeCheck({ ...check, findings: [] }).trimEnd()), '', ...lines].join('\n')
-    terminal.stdout.write(options.json ? visible(`${JSON.stringify({ ...check, findings }, null, 2)}\n`) : `${text}\n`)
-    return check.findings.some(({ level }) => level === 'error') ? EXIT.failed : EXIT.converged
+    const report = (line: string) => terminal.stderr.write(`dlg: ${visible(line)}\n`)
+    const shared = options.files && (await sameGradient(model, options.files, batch, options.given, report))
+    const told = shared
+      ? ['', paint(terminal, 'stdout', shared.same ? 'green' : 'red', visible(describeSame(shared)))]
+      : []
+    const text = [visible(describeCheck({ ...check, findings: [] }).trimEnd()), '', ...lines, ...told].join('\n')
+    const plain = { ...check, findings, ...(shared && { shared }) }
+    terminal.stdout.write(options.json ? visible(`${JSON.stringify(plain, null, 2)}\n`) : `${text}\n`)
+    const wrong = check.findings.some(({ level }) => level === 'error') || shared?.same === false
+    return wrong ? EXIT.failed : EXIT.converged
   } finally {
     tf.dispose([...(batch?.x ?? []), ...(batch?.drawn ?? [])])
     model.dispose()

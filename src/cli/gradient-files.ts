@@ -28,7 +28,7 @@ export interface GradientFiles {
 const LOCAL_TRAINING = without(UPDATE, 'learningRate', 'sign', 'optimizer')
 
 /** A module that registers classes of the caller's own. */
-export const IMPORT_OPTION = {
+const IMPORT_OPTION = {
   import: {
     value: 'FILE.mjs',
     help: 'a module of your own that registers the layer classes of the model; it is run as a program, with your rights: give only what you trust',

@@ -4,7 +4,7 @@ import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { writeNpz } from '../../src/io'
 import { convNet, sample } from '../attacks/matching/tiny'
-import { writeModel } from './model-files'
+import { gradientFile, writeModel } from './model-files'
 import { dlg, scratch, spawnDlg } from './terminal'
 
 const folder = scratch()
@@ -88,6 +88,33 @@ describe('dlg check', () => {
     // in its own words, and not in those of the call
     expect(stdout).toContain('(--labels infer)')
     for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100)
+  })
+
+  it('says whether a gradient is that of the data, and which weights differ most where it is not', async () => {
+    const made = convNet()
+    const x = sample([2, ...made.inputs[0].shape.slice(1).map(Number)])
+    const batch = new Map([['x', { shape: x.shape, data: x.dataSync() as Float32Array }]])
+    writeFileSync(folder.at('batch.npz'), writeNpz(batch))
+    const shared = await gradientFile(made, x, [2, 1])
+    x.dispose()
+    writeFileSync(folder.at('g.npz'), writeNpz(shared))
+    const data = ['--data', folder.at('batch.npz'), '--gradients', folder.at('g.npz')]
+    const right = await checked(made, ...data, '--labels', '2,1')
+    expect(right.stderr).toBe('')
+    expect(right.stdout).toMatch(/the shared gradient is that of these data: they differ by \d\.\de-\d+ of its norm/)
+    expect(right.code).toBe(0)
+    const argv = ['check', '--model', folder.at('model.json'), '--runtime', 'reference']
+    const sum = await dlg([...argv, ...data, '--labels', '2,1', '--reduction', 'sum'])
+    expect([sum.code, sum.stdout]).toEqual([
+      1,
+      expect.stringContaining('NOT that of these data: they differ by 1.0e+0'),
+    ])
+    const other = await dlg([...argv, ...data, '--labels', '2,0', '--json'])
+    const [worst] = JSON.parse(other.stdout).shared.worst
+    // tfjs numbers the weights of a model that is loaded again
+    expect([other.code, worst.residual > 0.1, shared.has(worst.weight.replace(/_\d+$/, ''))]).toEqual([1, true, true])
+    const alone = await dlg([...argv, '--gradients', folder.at('g.npz')])
+    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining('give --data and --labels too') })
   })
 
   it('as a process, and the same for the same seed', async () => {

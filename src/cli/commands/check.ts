@@ -1,6 +1,7 @@
+import { DlgError } from '../../errors/dlg-error'
 import type { Command } from '../command'
 import { flagsOf, OWN_DEFAULTS, readFlags } from '../flags'
-import { IMPORT_OPTION, modelFile } from '../gradient-files'
+import { GRADIENT_OPTIONS, gradientFiles, modelFile } from '../gradient-files'
 import { BACKENDS } from '../runtime'
 import { CHECKED } from '../training'
 
@@ -12,10 +13,16 @@ export const check: Command = {
   description: `Traces a tfjs or ONNX model and says what an attack needs to know: its size and time, whether tfjs's own gradient is
 right, whether the derivative of the search agrees with finite differences, saturated or dead layers, and which
 attacks apply. Without --data the example is random, which does for everything but saturated and dead layers. Writes
-nothing. Ends with 1 when something is wrong: an operation that is not traced, or a wrong gradient.`,
+nothing. With --gradients (or --before and --after) it says whether these data have that gradient, and which weights
+differ most: the first question where an attack matches nothing. Ends with 1 when something is wrong: an operation
+that is not traced, a wrong gradient, or another one than was shared.`,
   options: {
+    ...GRADIENT_OPTIONS,
     model: { value: 'FILE', help: "the client's model.json, a tfjs layers model, or its .onnx" },
-    ...IMPORT_OPTION,
+    gradients: {
+      value: 'FILE',
+      help: 'what a client shared on --data and --labels: is it the gradient of this model, this loss and these data?',
+    },
     data: { value: 'FILE', help: 'a batch, as tensors by input name or in the order of the inputs (default: random)' },
     labels: { value: 'N,N,...', help: 'the classes of the batch (default: random)' },
     ...flagsOf(CHECKED, { seed: OWN_DEFAULTS.seed }),
@@ -27,11 +34,16 @@ nothing. Ends with 1 when something is wrong: an operation that is not traced, o
     'dlg check --model model/model.json',
     'dlg check --model model.json --batch-size 8 --training --backend wasm',
     'dlg check --model model.json --data batch.npz --labels 3,1 --json',
+    'dlg check --model model.json --data batch.npz --labels 3,1 --gradients g.safetensors --layout pytorch',
   ],
   async run(args, terminal) {
     const model = modelFile(args, 'the model is given with --model')
+    const shared = ['gradients', 'before', 'after'].some(args.has)
+    if (shared && !(args.has('data') && args.has('labels')))
+      throw new DlgError('invalid-option', 'a gradient is compared with that of data; give --data and --labels too')
     const options = {
       model,
+      files: shared ? gradientFiles(args) : undefined,
       imported: args.text('import'),
       data: args.text('data'),
       labels: args.wholes('labels', 0, Number.MAX_SAFE_INTEGER),
