@@ -19,6 +19,9 @@ const entry = {
   tabular: 'src/tabular.ts',
   attacks: 'src/attacks/index.ts',
   defences: 'src/defences/index.ts',
+  audit: 'src/audit/index.ts',
+  report: 'src/report/index.ts',
+  worker: 'src/worker/index.ts',
 }
 
 /** What a thread is started with, beside whatever starts it. */
@@ -56,7 +59,7 @@ const browser = defineConfig({
 /** The command `dlg`: a program, so one format and no types. */
 const command = defineConfig({
   ...common,
-  entry: { cli: 'src/cli/index.ts', ...thread },
+  entry: { cli: 'src/cli/index.ts', ...thread, trials: 'src/cli/audit/trials.ts' },
   format: ['esm'],
   outDir: 'dist/cli',
 })

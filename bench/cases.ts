@@ -40,13 +40,21 @@ export const CASES: readonly Case[] = [
   text('encoder-6x384', 6, 384, 12, 32),
 ]
 
+/** Larger cases for a GPU, beside those above. */
+export const GPU_CASES: readonly Case[] = [
+  image('lenet-b128', 'lenet', 128, 32, 100),
+  image('convnet-b64', 'convnet', 64, 32, 10),
+  image('resnet18-b32', 'resnet18', 32, 32, 10),
+]
+
 /** Cases of a short run. */
 export const QUICK = ['lenet-b1', 'lenet-b8', 'convnet-b1', 'encoder-2x128']
 
-/** @throws Error for a name that is not one of CASES. */
+/** @throws Error for a name that no case has. */
 export function findCase(name: string): Case {
-  const found = CASES.find((c) => c.name === name)
-  if (!found) throw new Error(`there is no case '${name}'; there are ${CASES.map((c) => c.name).join(', ')}`)
+  const all = [...CASES, ...GPU_CASES]
+  const found = all.find((c) => c.name === name)
+  if (!found) throw new Error(`there is no case '${name}'; there are ${all.map((c) => c.name).join(', ')}`)
   return found
 }
 

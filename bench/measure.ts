@@ -42,7 +42,7 @@ const PAIRS = 100
 /** Strong Wolfe takes more evaluations than steps: this many give 100 pairs. */
 const FILL = 130
 
-const timesOf = (repeats: readonly number[]): Times => ({
+export const timesOf = (repeats: readonly number[]): Times => ({
   ...{ median: median(repeats), min: Math.min(...repeats), repeats },
 })
 
@@ -110,10 +110,10 @@ export async function measure(
   }
 }
 
-type Running = { readonly name: string; readonly peer: Peer; readonly result: Result }
+export type Running = { readonly name: string; readonly peer: Peer; readonly result: Result }
 
 /** Milliseconds each, per peer and repeat: a, b, c, a, b, c …, so that a slow minute hits everyone. */
-async function inTurns(
+export async function inTurns(
   running: readonly Running[],
   repeats: number,
   what: (r: Running) => Promise<{ count: number; ms: number }>,
@@ -127,7 +127,7 @@ async function inTurns(
   return lists
 }
 
-async function compare(running: readonly Running[], folder: string): Promise<void> {
+export async function compare(running: readonly Running[], folder: string): Promise<void> {
   const files = running.map(({ name }) => join(folder, `${name.replace(' ', '-')}.f32`))
   const values: number[] = []
   for (const [i, { peer }] of running.entries()) values.push((await peer.ask({ do: 'value', file: files[i] })).value)

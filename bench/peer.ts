@@ -27,6 +27,23 @@ const script = (file: string): string => join(root, 'bench/peers', file)
 
 export const ours: PeerKind = { name: 'ours', command: process.execPath, args: () => tsx(script('ours.ts')) }
 
+/** What a peer computes with: an execution provider of onnxruntime, or PyTorch's and JAX's words for it. */
+export type Device = 'cpu' | 'cuda' | 'webgpu' | 'graph'
+
+/** dlg-ts on a device, from this checkout or, where it is bundled, from a folder that has `peers/ours.js`. */
+export function oursOn(device: Device, name = `ours ${device}`, folder = join(root, 'bench')): PeerKind {
+  const bundle = join(folder, 'peers/ours.js')
+  const args = existsSync(bundle) ? [bundle] : tsx(join(folder, 'peers/ours.ts'))
+  return { name, command: process.execPath, args: () => [...args, device] }
+}
+
+/** A Python peer on a device; whether its library is there shows when it is started. */
+export function pythonOn(library: 'torch' | 'jax', device: Device): PeerKind {
+  const command = process.env.DLG_BENCH_PYTHON?.split(delimiter)[0] || 'python3'
+  const args = (threads: number) => ['-u', script(`${library}_peer.py`), String(threads), device]
+  return { name: `${library} ${device}`, command, args }
+}
+
 /** Another checkout of this repository, such as the commit before a change, with its own node_modules. */
 export function before(folder: string): PeerKind {
   const checkout = resolve(folder)

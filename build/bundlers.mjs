@@ -28,12 +28,15 @@ import * as tf from '@tensorflow/tfjs-core'
 import * as dlg from 'dlg-ts'
 import * as analytic from 'dlg-ts/analytic'
 import * as attacks from 'dlg-ts/attacks'
+import * as audit from 'dlg-ts/audit'
 import * as defences from 'dlg-ts/defences'
 import * as io from 'dlg-ts/io'
 import * as metrics from 'dlg-ts/metrics'
 import * as models from 'dlg-ts/models'
+import * as report from 'dlg-ts/report'
 import * as tabular from 'dlg-ts/tabular'
 import * as text from 'dlg-ts/text'
+import * as worker from 'dlg-ts/worker'
 
 /** A JPEG of 8 × 8 gray pixels. */
 const JPEG = Uint8Array.from(atob('@JPEG@'), (c) => c.charCodeAt(0))
@@ -80,7 +83,7 @@ async function attack() {
   return { status: leak.status, labels: [...leak.labels], close, runtime: leak.runtime, onnx }
 }
 
-globalThis.entries = [analytic, attacks, defences, dlg, io, metrics, models, tabular, text].map(
+globalThis.entries = [analytic, attacks, audit, defences, dlg, io, metrics, models, report, tabular, text, worker].map(
   (entry) => Object.keys(entry).length,
 )
 globalThis.report = Promise.resolve().then(async () => ({ ...files(), ...(await attack()) }))

@@ -11,7 +11,7 @@ const table: Record<string, string> = {
   numbers: 'ml-matrix pure-rand/generator/xoroshiro128plus |',
   options: 'errors |',
   optim: 'errors |',
-  runtime: 'graph errors @tensorflow/tfjs-core onnxruntime-web | numbers optim onnxruntime-common',
+  runtime: 'graph errors @tensorflow/tfjs-core onnxruntime-web onnxruntime-web/wasm | numbers optim onnxruntime-common',
   trace: 'graph errors @tensorflow/tfjs-core | runtime @tensorflow/tfjs-layers',
   client: 'graph numbers options runtime trace errors @tensorflow/tfjs-core | @tensorflow/tfjs-layers',
   'io/bytes': 'errors fflate |',
@@ -46,10 +46,12 @@ const table: Record<string, string> = {
   defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:
     'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
-  report: 'io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
+  audit: 'attacks attacks/dense client defences errors measure numbers @tensorflow/tfjs-core | attacks/contract',
+  worker: 'errors @tensorflow/tfjs-core @tensorflow/tfjs-layers comlink |',
+  report: 'attacks audit io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
     'attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime attacks/tabular |',
-  cli: 'entries attacks attacks/matching check client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers attacks/tabular |',
+  cli: 'entries attacks attacks/matching audit check defences client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers attacks/tabular |',
 }
 
 const rooms = Object.keys(table)
@@ -72,6 +74,9 @@ const entries = [
   'src/io/index.ts',
   'src/attacks/index.ts',
   'src/defences/index.ts',
+  'src/audit/index.ts',
+  'src/report/index.ts',
+  'src/worker/index.ts',
   'src/runtime/onnx/web.ts',
 ]
 

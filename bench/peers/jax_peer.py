@@ -1,4 +1,7 @@
-"""JAX as a peer of the benchmark: the same objective and its gradient under one jax.jit. argv[1]: threads."""
+"""JAX as a peer of the benchmark: the same objective and its gradient under one jax.jit.
+
+argv[1]: threads. argv[2]: `cpu` unless said, or `cuda`.
+"""
 import os
 import sys
 import time
@@ -6,9 +9,15 @@ import time
 from protocol import memory, pin, read_safetensors, serve, timed
 
 threads = int(sys.argv[1])
-pin(threads)
-os.environ['JAX_PLATFORMS'] = 'cpu'
-os.environ['XLA_FLAGS'] = f'--xla_cpu_multi_thread_eigen={"true" if threads > 1 else "false"}'
+platform = sys.argv[2] if len(sys.argv) > 2 else 'cpu'
+os.environ['JAX_PLATFORMS'] = platform
+if platform == 'cpu':
+    pin(threads)
+    os.environ['XLA_FLAGS'] = f'--xla_cpu_multi_thread_eigen={"true" if threads > 1 else "false"}'
+else:
+    # float32 as everywhere else: no TF32; and other processes need the device too
+    os.environ['JAX_DEFAULT_MATMUL_PRECISION'] = 'highest'
+    os.environ['XLA_PYTHON_CLIENT_PREALLOCATE'] = 'false'
 
 import jax
 import jax.numpy as jnp

@@ -1,8 +1,8 @@
-/** dlg-ts as a peer of the benchmark. */
+/** dlg-ts as a peer of the benchmark. argv[2]: onnxruntime's execution provider, `cpu` unless said. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { deepLeakageFromGradients, gradientsOf, type Model } from '../../src'
+import { deepLeakageFromGradients, gradientsOf, type Model, releaseCompiled } from '../../src'
 import type { Attack } from '../../src/attacks/matching/attack'
 import { prepareAttack } from '../../src/attacks/matching/leakage'
 import { leakageOptions } from '../../src/attacks/matching/options'
@@ -13,6 +13,7 @@ import { writeFileAtomic, writeSafetensors } from '../../src/io'
 import * as metrics from '../../src/metrics'
 import { onnx } from '../../src/runtime/onnx/node'
 import { buildModel, findCase, type Problem, problemOf, tensorsOf } from '../cases'
+import { profiled } from '../kernels'
 import { photograph } from '../photograph'
 import { serve } from '../serve'
 import { timed } from '../timing'
@@ -35,7 +36,9 @@ const opened = (): Open => {
   return open
 }
 
-const runtime = (threads: number) => onnx({ threads })
+const options = (threads: number) => ({ threads, executionProviders: [process.argv[2] ?? 'cpu'] })
+
+const runtime = (threads: number) => onnx(options(threads))
 
 await serve({
   async about() {
@@ -46,6 +49,9 @@ await serve({
 
   /** Builds a case, writes it down for the others, and compiles its objective. */
   async open({ name, threads, file }: { name: string; threads: number; file: string }) {
+    open?.attack.dispose()
+    open = undefined
+    await releaseCompiled()
     const c = findCase(name)
     const model = buildModel(c)
     const problem = problemOf(c)
@@ -54,6 +60,7 @@ await serve({
     // the paper's objective is the plain sum of squared differences, which everyone computes
     const settings = leakageOptions({
       ...{ preset: 'paper', batchSize: c.batch, init: problem.start, runtime: runtime(threads) },
+      verifyRuntime: false,
     })
     const began = performance.now()
     const attack = await prepareAttack(await openTarget(model, shared, settings), settings)
@@ -61,6 +68,14 @@ await serve({
     await attack.evaluate(point)
     open = { model, problem, shared, attack, point, threads }
     return { compileMs: performance.now() - began }
+  },
+
+  /** Nodes that onnxruntime runs for one evaluation, by execution provider. */
+  async kernels({ name, threads }: { name: string; threads: number }) {
+    const counts: Record<string, number> = {}
+    const { kernels } = await profiled(findCase(name), options(threads), 1)
+    for (const { provider } of kernels) counts[provider] = (counts[provider] ?? 0) + 1
+    return { total: kernels.length, counts, copies: kernels.filter(({ op }) => op.startsWith('Memcpy')).length }
   },
 
   /** The objective at the start, and its gradient as float32 numbers in a file: data, then label logits. */

@@ -1,5 +1,9 @@
-"""PyTorch as a peer of the benchmark: the paper's objective by autograd.grad of autograd.grad, and torch.optim.LBFGS."""
+"""PyTorch as a peer of the benchmark: the paper's objective by autograd.grad of autograd.grad, and torch.optim.LBFGS.
+
+argv[2]: `cpu` unless said, `cuda`, or `graph`, which records one evaluation as a CUDA graph and replays it.
+"""
 import math
+import sys
 import time
 
 import numpy as np
@@ -9,6 +13,10 @@ import torch.nn.functional as F
 from protocol import memory, read_safetensors, serve, timed
 
 torch.set_flush_denormal(True)
+# float32 as everywhere else: no TF32
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+mode = sys.argv[2] if len(sys.argv) > 2 else 'cpu'
+device = 'cpu' if mode == 'cpu' else 'cuda'
 
 
 class Problem:
@@ -22,17 +30,18 @@ class Problem:
             kind, _, rest = name.partition(' ')
             if kind not in ('trained', 'fixed'):
                 continue
-            w = self.weights[rest] = torch.from_numpy(np.ascontiguousarray(self.layout(rest, values)))
+            w = self.weights[rest] = torch.from_numpy(np.ascontiguousarray(self.layout(rest, values))).to(device)
             if kind == 'trained':
                 trained.append(w.requires_grad_(True))
         self.trained = trained
-        self.x = self.inward(torch.from_numpy(tensors['x']))
+        self.x = self.inward(torch.from_numpy(tensors['x'])).to(device)
         classes = tensors['start labels'].shape[1]
-        labels = F.one_hot(torch.from_numpy(tensors['labels']).long(), classes).float()
+        labels = F.one_hot(torch.from_numpy(tensors['labels']).long(), classes).float().to(device)
         self.labels = labels
         loss = cross_entropy(self.forward(self.x), labels)
         self.shared = [g.detach().clone() for g in torch.autograd.grad(loss, trained)]
-        self.start = (self.inward(torch.from_numpy(tensors['start data'])), torch.from_numpy(tensors['start labels']))
+        start = self.inward(torch.from_numpy(tensors['start data'])), torch.from_numpy(tensors['start labels'])
+        self.start = tuple(t.to(device) for t in start)
         self.begin(*self.start)
 
     def begin(self, data, logits):
@@ -145,33 +154,66 @@ def encoder(case, w, x):
 
 MODELS = {'lenet': lenet, 'convnet': convnet, 'keras': keras, 'resnet18': resnet18, 'encoder': encoder}
 problem = None
+once = None
+
+
+def synchronize():
+    if device == 'cuda':
+        torch.cuda.synchronize()
+
+
+def recorded(problem):
+    """One evaluation as a CUDA graph: what it reads and writes stays where it is, and only its kernels run again."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            problem.evaluate()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        value = problem.evaluate()
+
+    def replay():
+        graph.replay()
+        return value
+
+    return replay
 
 
 def open_case(request):
-    global problem
+    global problem, once
     torch.set_num_threads(request['threads'])
+    problem = once = None
     problem = Problem(request['case'], request['file'])
     began = time.perf_counter()
-    problem.evaluate()
+    once = recorded(problem) if mode == 'graph' else problem.evaluate
+    once()
+    synchronize()
     return {'compileMs': (time.perf_counter() - began) * 1e3}
 
 
 def value(request):
-    problem.begin(*problem.start)
-    objective = problem.evaluate()
+    if mode != 'graph':
+        problem.begin(*problem.start)
+    objective = once()
     gradient = [problem.outward(problem.data.grad).flatten(), problem.logits.grad.flatten()]
-    torch.cat(gradient).numpy().tofile(request['file'])
+    torch.cat(gradient).cpu().numpy().tofile(request['file'])
     return {'value': objective.item()}
 
 
 def evaluate(request):
-    return timed(request['ms'], problem.evaluate)
+    def run():
+        once()
+        synchronize()
+
+    return timed(request['ms'], run)
 
 
 def iterate(request):
     """Steps of torch.optim.LBFGS with its defaults, one evaluation each, after `fill` of them."""
-    data = 0.5 + 0.01 * torch.randn(problem.data.shape)
-    problem.begin(data, torch.zeros(problem.logits.shape))
+    data = 0.5 + 0.01 * torch.randn(problem.data.shape, device=device)
+    problem.begin(data, torch.zeros(problem.logits.shape, device=device))
     optimizer = torch.optim.LBFGS([problem.data, problem.logits])
     seen = 0
 
@@ -190,6 +232,7 @@ def iterate(request):
     steps(request['fill'])
     before, began = seen, time.perf_counter()
     steps(before + request['count'])
+    synchronize()
     state = optimizer.state[optimizer._params[0]]
     return {'count': seen - before, 'ms': (time.perf_counter() - began) * 1e3, 'pairs': len(state['old_dirs'])}
 
@@ -199,7 +242,7 @@ def attack(request):
     torch.set_num_threads(1)
     whole = Problem(request['case'], request['file'])
     torch.manual_seed(request['seed'])
-    whole.begin(torch.randn(whole.x.shape), torch.randn(whole.labels.shape))
+    whole.begin(torch.randn(whole.x.shape, device=device), torch.randn(whole.labels.shape, device=device))
     optimizer = torch.optim.LBFGS([whole.data, whole.logits])
     evaluations = 0
 

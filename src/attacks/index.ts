@@ -21,7 +21,17 @@ import { tableAttack } from './tabular/attack'
 import { tokenSets } from './tokens/attack'
 
 export type { Shared } from '../client/shared/read-shared'
-export type { Assumptions, Attack, Control, Evidence, Found, Outcome, OutcomeStatus, Work } from './contract/attack'
+export type {
+  Assumptions,
+  Attack,
+  AttackProgress,
+  Control,
+  Evidence,
+  Found,
+  Outcome,
+  OutcomeStatus,
+  Work,
+} from './contract/attack'
 export { outcome, runAttack } from './contract/attack'
 export type { DagerOptions } from './dager/attack'
 export type { DenseInversionOptions } from './dense/attacks'

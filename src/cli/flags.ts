@@ -60,8 +60,13 @@ export const wordsOf = (records: Records, given: { readonly [name: string]: unkn
   flagged(records)
     .filter(([name]) => given[name] !== undefined)
     .map(([name, record]) => {
-      return `--${flagName(name, record)}${inWords(given[name]) ?? ''}`
+      const value = given[name]
+      return `--${flagName(name, record)}${switched(record, value) ?? inWords(value) ?? ''}`
     })
+
+/** A switch that is typed as a word; undefined for every other value. */
+const switched = ({ flag }: Records[string], value: unknown): string | undefined =>
+  flag?.value !== undefined && typeof value === 'boolean' ? (value ? ' on' : ' off') : undefined
 
 /** A whole number that the command line takes up to a bound. */
 export const upTo = <Record extends Records[string]>(record: Record, most: number) => ({
@@ -94,7 +99,7 @@ const PAPER: Readonly<Record<string, unknown>> = { ...withPreset({ preset: 'pape
 /** Ends the help of an option: ` (default 4; with --preset paper 1)`. */
 function defaultWords(name: string, records: Records): string {
   const { default: standard, otherwise } = records[name]
-  const words = otherwise === undefined ? inWords(standard) : `: ${otherwise}`
+  const words = otherwise === undefined ? (switched(records[name], standard) ?? inWords(standard)) : `: ${otherwise}`
   if (words === undefined) return ''
   const paper = 'preset' in records && name !== 'preset' ? inWords(PAPER[name]) : undefined
   return ` (default${words}${paper === undefined ? '' : `; with --preset paper${paper}`})`

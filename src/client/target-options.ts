@@ -117,6 +117,11 @@ export const TARGET = {
     default: 0 as number,
     check: (variance: number, name: string): number =>
       number(name, variance, (v) => v >= 0 && v < Infinity, 'a number of at least 0'),
+    flag: {
+      value: 'VARIANCE',
+      read: (word: string): number | undefined => (Number(word) >= 0 && word.trim() !== '' ? Number(word) : undefined),
+      right: 'a number of at least 0',
+    },
   },
 } as const satisfies OptionRecords<Omit<TargetOptions, keyof TrainingOptions>>
 

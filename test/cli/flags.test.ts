@@ -36,6 +36,9 @@ describe('every option that has a flag', () => {
 
 /** What is typed for every option with a flag, and what the call is given for it. */
 const TYPED: { [Name in keyof typeof MATCHING]?: readonly [word: string, value: unknown] } = {
+  certainty: ['bars', 'bars'],
+  noise: ['0.001', 0.001],
+  verifyRuntime: ['off', false],
   criterion: ['huber', 'huber'],
   lossWeights: ['1,0.5', [1, 0.5]],
   output: ['logits', 'logits'],

@@ -168,6 +168,21 @@ export const accepted: {
   'dlg-ts/onnx-web': {
     onnxWeb: { 0: OPTIONS },
   },
+  'dlg-ts/audit': {
+    audit: { 1: OPTIONS },
+    exitCodeOf: { 1: ['undefined'] },
+    judge: { 1: OPTIONS },
+    staticFindings: { 2: OPTIONS },
+  },
+  'dlg-ts/report': {
+    auditHtml: { 2: ['undefined'] },
+    auditJunit: { 1: ['undefined'] },
+    auditSarif: { 2: ['a word'] },
+  },
+  'dlg-ts/worker': {
+    // it may be one of functions: a call says when it is not
+    serve: { 0: ['a Promise'] },
+  },
   'dlg-ts/defences': {
     quantised: { 1: OPTIONS },
   },

@@ -4,14 +4,17 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import * as analytic from '../../src/analytic'
 import * as attacks from '../../src/attacks'
+import * as audit from '../../src/audit'
 import * as defences from '../../src/defences'
 import * as main from '../../src/index'
 import * as io from '../../src/io/index'
 import * as metrics from '../../src/metrics'
 import * as models from '../../src/models'
+import * as report from '../../src/report'
 import * as web from '../../src/runtime/onnx/web'
 import * as tabular from '../../src/tabular'
 import * as text from '../../src/text'
+import * as worker from '../../src/worker'
 import { functionalNet, sample } from '../attacks/matching/tiny'
 import { writeOnnx } from '../models/onnx/write-onnx'
 
@@ -22,12 +25,15 @@ export const entries = {
   'dlg-ts/analytic': analytic,
   'dlg-ts/attacks': attacks,
   'dlg-ts/defences': defences,
+  'dlg-ts/audit': audit,
+  'dlg-ts/report': report,
   'dlg-ts/metrics': metrics,
   'dlg-ts/tabular': tabular,
   'dlg-ts/text': text,
   'dlg-ts/models': models,
   'dlg-ts/io': io,
   'dlg-ts/onnx-web': web,
+  'dlg-ts/worker': worker,
 } as const
 
 /** Right arguments of one export. */
@@ -39,6 +45,24 @@ const shared = await main.gradientsOf(model, x, [1], { runtime: 'reference' })
 const quick = { runtime: 'reference', iterations: 1, restarts: 1, budget: { evaluations: 2 } } as const
 
 const target = await attacks.targetOf(model, shared, { runtime: 'reference' })
+const about: audit.RunAbout = { versions: { 'dlg-ts': '1' }, seed: 1, evaluations: 10, batchSize: 1 }
+const trial: audit.TrialRecord = {
+  ...{
+    type: 'trial',
+    key: 'k',
+    client: 0,
+    samples: ['a'],
+    attack: 'spear',
+    defence: 'none',
+    description: 'no defence',
+  },
+  ...{ attacker: 'adaptive', status: 'failed', reason: 'none', evidence: {}, evaluations: 3, milliseconds: 1 },
+}
+const plan: audit.Plan = { key: 'p', chains: [], undefended: true, withData: true }
+const audited = { plan, records: [trial], interrupted: false }
+const journal = audit.journalLine(audit.runHeader(plan, about)) + audit.journalLine(trial)
+const judged = audit.judge(audited)
+
 const sharing: defences.Defence = {
   name: 'none',
   description: 'nothing is done',
@@ -47,7 +71,7 @@ const sharing: defences.Defence = {
 }
 
 /** What only the library makes: its parts are none of the caller's business. */
-const opaque = new WeakSet<object>([target])
+const opaque = new WeakSet<object>([target, plan, trial, judged])
 
 /** Two numbers, and six categories: as many inputs as the model has. */
 const schema: tabular.TableSchema = {
@@ -135,6 +159,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     // takes whatever it is told: it is what is thrown
     DlgError: () => [],
     adam: () => [{}],
+    auto: none,
     balanced: none,
     binaryCrossEntropy: () => [{}],
     box: () => [1, [0, 1]],
@@ -281,6 +306,27 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     utilityOf: () => [[Float64Array.of(1, 2)], [Float64Array.of(1, 3)]],
     withheld: () => [['w']],
   },
+  'dlg-ts/audit': {
+    audit: () => [
+      { model, data: { x, labels: [1] }, attacks: ['label-inference'], training: { runtime: 'reference' } },
+      {},
+    ],
+    exitCodeOf: () => [judged, 'leaked'],
+    journalLine: () => [trial],
+    judge: () => [audited, {}],
+    parseJournal: () => [journal],
+    runHeader: () => [plan, about],
+    runOf: () => [audit.parseJournal(journal)],
+    staticFindings: () => [model, shared, { runtime: 'reference', data: { x, labels: [1] } }],
+    withoutKnown: () => [judged, { baseline: judged, accepted: [], today: '2026-12-31' }],
+  },
+  'dlg-ts/report': {
+    auditHtml: () => [judged, about, { originals: new Map(), found: new Map() }],
+    auditJson: () => [judged, about],
+    auditJunit: () => [judged, 'leaked'],
+    auditMarkdown: () => [judged, about],
+    auditSarif: () => [judged, about, 'audit.json'],
+  },
   'dlg-ts/metrics': {
     baselines: () => [[1, 2], {}],
     meanSquaredError: () => [[1], [2]],
@@ -368,6 +414,17 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
   'dlg-ts/onnx-web': {
     onnxWeb: () => [{}],
   },
+  'dlg-ts/worker': {
+    connect: () => [silent],
+    serve: () => [{ gradientsOf: main.gradientsOf }, silent],
+  },
+}
+
+/** A worker that answers nothing: a real port would keep the process alive. */
+const silent: worker.WorkerEndpoint = {
+  postMessage() {},
+  addEventListener() {},
+  removeEventListener() {},
 }
 
 const disposed = tf.scalar(1)

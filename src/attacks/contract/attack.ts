@@ -108,8 +108,22 @@ export interface Control {
   readonly seed?: number
   readonly budget?: { readonly evaluations?: number; readonly milliseconds?: number }
   readonly signal?: AbortSignal
-  /** Told of progress, with a part from 0 to 1 where it is known. */
-  readonly onProgress?: (progress: { readonly attack: string; readonly part?: number; readonly words: string }) => void
+  /** Told how far the attack is. */
+  readonly onProgress?: (progress: AttackProgress) => void
+}
+
+/** How far an attack is. */
+export interface AttackProgress {
+  readonly attack: string
+  /** From 0 to 1, where it is known. */
+  readonly part?: number
+  readonly words: string
+  /** Of a search: evaluations so far. */
+  readonly evaluations?: number
+  /** Of a search: the relative loss of its best point, 1 for nothing matched and 0 for everything. */
+  readonly relativeLoss?: number
+  /** Of a search for data: those of the best point so far, [samples, ...inputShape] of the first searched input; a copy. */
+  data?(): Float32Array
 }
 
 /** The seed where the caller gives none. */

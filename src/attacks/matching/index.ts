@@ -33,11 +33,12 @@ export const gradientMatching: Attack<MatchingOptions> = {
       ...target.settings,
       onIteration:
         onProgress &&
-        (({ restart, iteration, relativeLoss, limits }) =>
+        (({ restart, iteration, relativeLoss, limits, evaluations, best, data }) =>
           onProgress({
             attack: NAME,
             part: (restart + Math.min(1, iteration / limits.iterations)) / limits.restarts,
             words: `restart ${restart}, iteration ${iteration}, relative loss ${relativeLoss.toExponential(1)}`,
+            ...{ evaluations, relativeLoss: best, data },
           })),
     })
     const { data, inputs, labels, evaluations, milliseconds, runtime } = leak

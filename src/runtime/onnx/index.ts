@@ -19,15 +19,17 @@ const MOST_BUILT_IN = 2 ** 26
  * Compiles programs to ONNX and runs them in a given onnxruntime.
  *
  * @param portable whether other threads can load the same onnxruntime
+ * @param module tells one onnxruntime from another: their sessions are kept apart
  */
 export function onnxRuntime(
   load: () => Promise<OnnxRuntimeModule>,
   options: OnnxOptions = {},
   portable = false,
+  module = load.name,
 ): Runtime {
   checkOnnxOptions(options)
   const provider = options.executionProviders?.[0] ?? 'cpu'
-  const key = JSON.stringify([load.name, options])
+  const key = JSON.stringify([module, options])
   return {
     name: 'onnx',
     precision: 'float32',

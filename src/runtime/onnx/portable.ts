@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
-import { knownNames, number, show } from '../../errors/checks'
+import { choice, knownNames, number, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { sizeOf } from '../../graph'
 import type { Evaluator, Values } from '../runtime'
@@ -18,12 +18,16 @@ export interface OnnxOptions {
   executionProviders?: readonly (string | { readonly name: string })[]
   /** Threads within one operation. Default 1, the fastest for small models. */
   threads?: number
+  /** How far onnxruntime rewrites the graph, from nothing to everything: a way around a rewriting that is wrong. Default `all`. */
+  graphOptimizationLevel?: (typeof LEVELS)[number]
 }
+
+const LEVELS = ['disabled', 'basic', 'extended', 'layout', 'all'] as const
 
 /** @throws DlgError `invalid-option` */
 export function checkOnnxOptions(options: OnnxOptions): void {
-  knownNames('the options of onnxruntime', options, ['executionProviders', 'threads'])
-  const { executionProviders: providers, threads } = options
+  knownNames('the options of onnxruntime', options, ['executionProviders', 'threads', 'graphOptimizationLevel'])
+  const { executionProviders: providers, threads, graphOptimizationLevel: level } = options
   const isProvider = (p: unknown) =>
     typeof (typeof p === 'object' && p !== null ? (p as { name?: unknown }).name : p) === 'string'
   if (providers !== undefined && !(Array.isArray(providers) && providers.length > 0 && providers.every(isProvider)))
@@ -33,6 +37,7 @@ export function checkOnnxOptions(options: OnnxOptions): void {
     )
   if (threads !== undefined)
     number('threads', threads, (n) => Number.isSafeInteger(n) && n >= 1, 'a whole number of at least 1')
+  if (level !== undefined) choice('graphOptimizationLevel', level, LEVELS)
 }
 
 /** A compiled program with its parameters bound, as plain data: what a thread needs to run it. */
@@ -50,14 +55,14 @@ export interface OnnxProgram {
 export async function createSession(
   ort: OnnxRuntimeModule,
   model: Uint8Array,
-  { executionProviders = ['cpu'], threads = 1 }: OnnxOptions,
+  { executionProviders = ['cpu'], threads = 1, graphOptimizationLevel = 'all' }: OnnxOptions,
 ): Promise<InferenceSession> {
   try {
     return await ort.InferenceSession.create(model, {
       executionProviders: executionProviders as InferenceSession.ExecutionProviderConfig[],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
+      graphOptimizationLevel,
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     })
   } catch (cause) {

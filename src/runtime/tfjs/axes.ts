@@ -4,14 +4,30 @@ import { type Shape, sameShape, sizeOf } from '../../graph'
 /** wasm's arithmetic (XNNPACK) reads this many axes at most, and returns garbage for more. */
 const MOST_AXES = 6
 
-/** Above this many axes webgl cannot pad, and webgpu's shader does not compile, which leaves garbage without an error. */
-const MOST_PADDED = 4
+/** Above this many axes webgl cannot pad, choose or repeat, and webgpu's shader does not compile, which leaves garbage without an error. */
+const MOST_ON_GPU = 4
 
 type Binary = (a: tf.Tensor, b: tf.Tensor) => tf.Tensor
 type Padding = readonly [before: number, after: number]
 
-export const broadcastTo = (x: tf.Tensor, shape: Shape): tf.Tensor =>
-  sameShape(x.shape, shape) ? x : tf.broadcastTo(x, [...shape] as [number])
+/** x repeated to a shape; a tensor of many axes is repeated axis by axis. */
+export function broadcastTo(x: tf.Tensor, shape: Shape): tf.Tensor {
+  if (sameShape(x.shape, shape)) return x
+  if (shape.length <= MOST_ON_GPU) return tf.broadcastTo(x, [...shape] as [number])
+  const whole = tf.reshape(x, [...shape.slice(x.shape.length).map(() => 1), ...x.shape])
+  return shape.reduce((t, n, axis) => {
+    if (t.shape[axis] === n) return t
+    const lines = around(t, axis)
+    return tf.reshape(tf.broadcastTo(lines, [lines.shape[0], n, lines.shape[2]]), t.shape.with(axis, n))
+  }, whole)
+}
+
+/** a where the mask is true, and b elsewhere; all of one shape. */
+export function where(mask: tf.Tensor, a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  if (mask.shape.length <= MOST_ON_GPU) return tf.where(mask, a, b)
+  const flat = (t: tf.Tensor) => tf.reshape(t, [-1])
+  return tf.reshape(tf.where(flat(mask), flat(a), flat(b)), mask.shape)
+}
 
 /** f(a, b) under broadcasting to `shape`; tensors of many axes are spread out and flattened first. */
 export function elementwise(f: Binary, a: tf.Tensor, b: tf.Tensor, shape: Shape): tf.Tensor {
@@ -26,7 +42,7 @@ const around = (x: tf.Tensor, axis: number): tf.Tensor3D =>
 
 /** Zeros around x; a tensor of many axes is padded axis by axis. */
 export function pad(x: tf.Tensor, paddings: readonly Padding[]): tf.Tensor {
-  if (x.shape.length <= MOST_PADDED) return tf.pad(x, paddings as [number, number][])
+  if (x.shape.length <= MOST_ON_GPU) return tf.pad(x, paddings as [number, number][])
   return paddings.reduce((t, [before, after], axis) => {
     if (before === 0 && after === 0) return t
     const longer = tf.pad(around(t, axis), [
@@ -40,7 +56,7 @@ export function pad(x: tf.Tensor, paddings: readonly Padding[]): tf.Tensor {
 
 /** `size` elements of each axis from `start` on; a tensor of many axes is cut axis by axis. */
 export function slice(x: tf.Tensor, start: readonly number[], size: Shape): tf.Tensor {
-  if (x.shape.length <= MOST_PADDED) return tf.slice(x, [...start], [...size])
+  if (x.shape.length <= MOST_ON_GPU) return tf.slice(x, [...start], [...size])
   return size.reduce((t, n, axis) => {
     if (n === t.shape[axis]) return t
     const lines = around(t, axis)

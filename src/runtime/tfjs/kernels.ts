@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { broadcastShapes, type Node, type Op, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
 import { operands, squeezedSum, summedSquare, swapsLast } from '../plan'
-import { broadcastTo, elementwise, pad, slice } from './axes'
+import { broadcastTo, elementwise, pad, slice, where } from './axes'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
 
 type Kernel<K extends Op> = (node: Node<K>, inputs: tf.Tensor[]) => tf.Tensor
@@ -68,7 +68,7 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   less: explicit(tf.less),
   equal: explicit(tf.equal),
   select: (node, [mask, a, b]) =>
-    tf.where(
+    where(
       broadcastTo(mask.dtype === 'bool' ? mask : tf.notEqual(mask, tf.zerosLike(mask)), node.shape),
       broadcastTo(float(a), node.shape),
       broadcastTo(float(b), node.shape),

@@ -74,8 +74,8 @@ export interface SearchOptions {
   /** Most searches from different starts; the first that converges ends them. Default 4 (`homotopy`, `inverting-gradients`, `paper`: 1). */
   restarts?: number
   /**
-   * How many restarts run at the same time; what comes out does not depend on it. With onnxruntime-node and a built-in
-   * optimizer each runs on a thread of its own; elsewhere they take turns on one. Default 1.
+   * How many restarts run at the same time; what comes out does not depend on it. With onnxruntime-node's CPU provider and
+   * a built-in optimizer each runs on a thread of its own; elsewhere, as on a GPU, they take turns on one. Default 1.
    */
   concurrency?: number
   /** Seed of all random numbers. Default 1234. */
@@ -119,6 +119,9 @@ type Init = (typeof INITS)[number] | Start
 
 type Budget = NonNullable<SearchOptions['budget']>
 
+/** A switch that is on where nothing is said. */
+const onOff = (word: string): boolean | undefined => (word === 'on' ? true : word === 'off' ? false : undefined)
+
 /** One record an option. */
 export const SEARCH = {
   optimizer: {
@@ -147,7 +150,7 @@ export const SEARCH = {
   restarts: countOption(4, 'most starts; the first that converges ends the search'),
   concurrency: countOption(
     1,
-    'restarts at the same time, on threads of their own with onnxruntime-node; the result is the same',
+    'restarts at the same time, on threads of their own with onnxruntime-node on the CPU; the result is the same',
   ),
   seed: {
     ...numberOption(
@@ -195,17 +198,23 @@ export const SEARCH = {
     },
   },
   certainty: {
-    help: 'after a match, how far what was shared determines the data: true, false, bars (with error bars)',
+    help: 'after a match, how far what was shared determines the data; bars: with error bars too',
     default: true as boolean | 'bars',
     check(value: boolean | 'bars', name: string): boolean | 'bars' {
       if (typeof value === 'boolean' || value === 'bars') return value
       throw invalid(`${name} is ${show(value)}; it must be true, false or 'bars'`)
+    },
+    flag: {
+      value: 'on|off|bars',
+      read: (word: string): boolean | 'bars' | undefined => (word === 'bars' ? word : onOff(word)),
+      right: 'on, off or bars',
     },
   },
   verifyRuntime: {
     help: 'compares a runtime that is not the CPU with a trusted one, once at the start',
     default: true as boolean,
     check: checkBoolean,
+    flag: { value: 'on|off', read: onOff, right: 'on or off' },
   },
   signal: {
     help: 'an AbortSignal that ends the attack with the best point so far',

@@ -1,0 +1,123 @@
+import { knownNames } from '../errors/checks'
+import { DlgError } from '../errors/dlg-error'
+import { type AuditClient, openClient } from './client'
+import { THRESHOLDS, verdictAlone } from './judge'
+import { type AuditOptions, type AuditSettings, auditSettings } from './options'
+import { type Chain, type Plan, planOf } from './plan'
+import type { TrialRecord } from './record'
+import { emptyRecord, runTrial, seenBy } from './trial'
+
+/** What is told while an audit runs. */
+export interface AuditProgress {
+  /** Trials that are done, of how many. */
+  readonly done: number
+  readonly of: number
+  /** The trial at work, or the one that was just done. */
+  readonly attack: string
+  readonly defence: string
+  readonly client: number
+  /** Part of that trial, from 0 to 1, where it is known. */
+  readonly part?: number
+  readonly words: string
+}
+
+/** What the caller controls while an audit runs. */
+export interface AuditControl {
+  /** Ends the audit; the trial at work is dropped. */
+  readonly signal?: AbortSignal
+  /** Told of the whole and of the trial at work. */
+  readonly onProgress?: (progress: AuditProgress) => void
+  /** Trials that are done already, by key: they are taken as they are. */
+  readonly done?: ReadonlyMap<string, TrialRecord>
+  /** Told of every record, as soon as it is there. */
+  readonly onRecord?: (record: TrialRecord) => void | Promise<void>
+}
+
+/** What an audit measured. Nothing is judged yet: `judge` does that, as often as thresholds change. */
+export interface AuditRun {
+  readonly plan: Plan
+  /** One for each trial that was done, in the order of the plan. */
+  readonly records: readonly TrialRecord[]
+  /** Whether the signal ended the audit before its last trial. */
+  readonly interrupted: boolean
+}
+
+/**
+ * Attacks what clients share, under every defence, by every attack, and says what each found: a grid of trials, each of which depends on
+ * its own inputs alone.
+ *
+ * Of each client and defence the cheapest attack comes first, and data that are proven to be the client's spare the others. The
+ * undefended gradient is attacked first, as the control.
+ *
+ * @param control progress, abort (within 200 ms, with the records of all trials that were done), and trials that are done already
+ * @throws DlgError `invalid-option`, `invalid-data`, `invalid-model`, `invalid-gradients` before any attack
+ */
+export async function audit(options: AuditOptions, control: AuditControl = {}): Promise<AuditRun> {
+  knownNames('control', control, ['signal', 'onProgress', 'done', 'onRecord'])
+  const settings = auditSettings(options)
+  if (control.signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the audit began')
+  const plan = await planOf(settings)
+  return runPlan(settings, plan, control)
+}
+
+/** Runs the chains of a plan one after the other. */
+export async function runPlan(settings: AuditSettings, plan: Plan, control: AuditControl): Promise<AuditRun> {
+  const of = plan.chains.reduce((sum, { trials }) => sum + trials.length, 0)
+  const records: TrialRecord[] = []
+  for (const chain of plan.chains) {
+    const found = await runChain(settings, chain, control, (told) =>
+      control.onProgress?.({ done: records.length + told.ended, of, ...told.progress }),
+    )
+    records.push(...found.records)
+    if (found.interrupted) return { plan, records, interrupted: true }
+  }
+  return { plan, records, interrupted: false }
+}
+
+type Told = { readonly ended: number; readonly progress: Omit<AuditProgress, 'done' | 'of'> }
+
+/** Runs the attacks on what one client shares under one defence. A proof of all its data spares those after it. */
+export async function runChain(
+  settings: AuditSettings,
+  chain: Chain,
+  { signal, done, onRecord }: AuditControl,
+  tell: (told: Told) => void,
+): Promise<{ readonly records: TrialRecord[]; readonly interrupted: boolean }> {
+  const records: TrialRecord[] = []
+  let client: AuditClient | undefined
+  let seen: ReturnType<typeof seenBy> | undefined
+  let proof: string | undefined
+  for (const id of chain.trials) {
+    if (signal?.aborted) return { records, interrupted: true }
+    const { attack, defence, client: at } = id
+    const told = (words: string, part?: number) =>
+      tell({
+        ended: records.length,
+        progress: { attack, defence, client: at, words, ...(part !== undefined && { part }) },
+      })
+    let record = done?.get(id.key)
+    if (record === undefined && proof !== undefined)
+      record = emptyRecord(id, 'not-tried', `'${proof}' proved the client's data already`)
+    if (record === undefined) {
+      client ??= await openClient(settings, at)
+      seen ??= seenBy(chain, client, settings.seed)
+      told('begins', 0)
+      record = await runTrial(settings, chain, id, client, seen, {
+        ...(signal && { signal }),
+        onProgress: ({ words, part }) => told(words, part),
+      })
+      if (record === undefined) return { records, interrupted: true }
+      // the event loop runs between trials, so that an abort is seen
+      await new Promise((resolve) => setTimeout(resolve, 0))
+    }
+    if (!done?.has(id.key)) await onRecord?.(record)
+    records.push(record)
+    told(`${record.status}: ${record.reason}`, 1)
+    if (provesAll(record)) proof = attack
+  }
+  return { records, interrupted: false }
+}
+
+/** Whether a record shows all data of the client, as far as anybody can tell. */
+const provesAll = (record: TrialRecord): boolean =>
+  record.status === 'proven' && verdictAlone(record, THRESHOLDS).verdict === 'leaked-proven'

@@ -1,0 +1,99 @@
+import { requireObject, show } from '../errors/checks'
+import { DlgError } from '../errors/dlg-error'
+import type { RunAbout, RunHeader } from './journal'
+import type { Judgement } from './judge'
+import type { Plan } from './plan'
+import type { TrialRecord } from './record'
+
+const invalid = (what: string): DlgError => new DlgError('invalid-data', what)
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Whether every one of these fields is a text. */
+const hasTexts = (value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean =>
+  names.every((name) => typeof value[name] === 'string')
+
+/** Whether this is a record of a trial, as far as its readers need. */
+export const isRecord = (entry: unknown): entry is TrialRecord =>
+  isObject(entry) &&
+  entry.type === 'trial' &&
+  hasTexts(entry, ['key', 'attack', 'defence', 'description', 'attacker', 'status', 'reason']) &&
+  Array.isArray(entry.samples) &&
+  isObject(entry.evidence) &&
+  typeof entry.client === 'number' &&
+  typeof entry.evaluations === 'number' &&
+  typeof entry.milliseconds === 'number'
+
+/** @throws DlgError `invalid-data` */
+export function requireRecord(entry: TrialRecord): void {
+  if (!isRecord(entry)) throw invalid(`a record is ${show(entry)}; it must be one that an audit made`)
+}
+
+/** @throws DlgError `invalid-data` for what is neither an audit's result nor a journal's */
+export function requireRun(run: {
+  readonly records: readonly TrialRecord[]
+  readonly plan: Pick<Plan, 'undefended' | 'withData'>
+}): void {
+  const right = 'what audit gave, or runOf of a journal'
+  requireObject('the run', run, right)
+  const { records, plan } = run
+  if (
+    !Array.isArray(records) ||
+    !isObject(plan) ||
+    typeof plan.undefended !== 'boolean' ||
+    typeof plan.withData !== 'boolean'
+  )
+    throw invalid(`the run has records ${show(records)} and plan ${show(plan)}; it must be ${right}`)
+  for (const record of records) requireRecord(record)
+}
+
+/** @throws DlgError `invalid-data` */
+export function requireJudgement(judgement: Pick<Judgement, 'defences' | 'rows'>): void {
+  const right = 'what judge gave'
+  requireObject('the judgement', judgement, right)
+  const { defences, rows } = judgement
+  const lists = [defences, rows]
+  if (!lists.every((list) => Array.isArray(list) && list.every(isObject)))
+    throw invalid(`the judgement has defences ${show(defences)} and rows ${show(rows)}; it must be ${right}`)
+}
+
+/** @throws DlgError `invalid-data` for a judgement that is not whole */
+export function requireWholeJudgement(judgement: Judgement): void {
+  requireJudgement(judgement)
+  const { control, thresholds, summary, verdict } = judgement
+  if (!Array.isArray(control) || !isObject(thresholds) || typeof summary !== 'string' || typeof verdict !== 'string')
+    throw invalid('the judgement is not whole; it must be what judge gave')
+}
+
+/** @throws DlgError `invalid-data` */
+export function requireAbout(about: RunAbout): void {
+  const right = '{versions, seed, evaluations, batchSize}, as the header of a run has it'
+  requireObject('about', about, right)
+  const { versions, seed, evaluations, batchSize } = about
+  if (!isObject(versions) || ![seed, evaluations, batchSize].every((value) => typeof value === 'number'))
+    throw invalid(`about is not whole; it must be ${right}`)
+}
+
+/** @throws DlgError `invalid-data` */
+export function requirePlan(plan: Plan): void {
+  requireObject('the plan', plan, 'that of an audit')
+  const { key, chains, undefended, withData } = plan
+  if (
+    typeof key !== 'string' ||
+    !Array.isArray(chains) ||
+    typeof undefended !== 'boolean' ||
+    typeof withData !== 'boolean'
+  )
+    throw invalid('the plan is not whole; it must be that of an audit')
+}
+
+/** Whether this is the header of a run. */
+export const isHeader = (entry: unknown): entry is RunHeader =>
+  isObject(entry) &&
+  entry.type === 'run' &&
+  typeof entry.key === 'string' &&
+  typeof entry.undefended === 'boolean' &&
+  typeof entry.withData === 'boolean' &&
+  typeof entry.trials === 'number' &&
+  isObject(entry.about)

@@ -1,0 +1,63 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { gradientsOf } from '../client/gradients-of'
+import { openTarget, type Target } from '../client/target'
+import { targetOptions } from '../client/target-options'
+import type { TrainingOptions } from '../client/training-options'
+import type { AuditSettings } from './options'
+
+/** One client of an audit: what it shares before any defence, and the truth where it is known. */
+export interface AuditClient {
+  readonly target: Target
+  readonly truth?: Truth
+}
+
+/** What a client trained on. */
+export interface Truth {
+  /** Numbers of each sample, in row-major order. */
+  readonly samples: readonly Float32Array[]
+  /** Shape of one sample. */
+  readonly shape: readonly number[]
+  /** A class for each sample, where the labels are classes. */
+  readonly classes?: readonly number[]
+  /** The other samples of the data: what an attacker might guess. */
+  readonly decoys: readonly Float32Array[]
+}
+
+/** Plays a client's step on its part of the data, or takes what it shared. */
+export async function openClient(settings: AuditSettings, client: number): Promise<AuditClient> {
+  const { model, data, updates, training } = settings
+  const asked = targetOptions(training)
+  if (updates) return { target: await openTarget(model, Object.values(updates)[client], asked) }
+  const { x, labels } = data!
+  const size = asked.batchSize
+  const [from, to] = [client * size, (client + 1) * size]
+  const batch = tf.tidy(() => tf.slice(x, from, size))
+  const its =
+    labels instanceof tf.Tensor
+      ? tf.tidy(() => tf.slice(labels, from, size))
+      : Array.from(labels as ArrayLike<number>).slice(from, to)
+  const { criterion, lossWeights, output, reduction, training: mode, runtime } = training
+  const step: TrainingOptions = { criterion, lossWeights, output, reduction, training: mode, runtime }
+  let shared: tf.NamedTensorMap = {}
+  try {
+    shared = await gradientsOf(model, batch, its, step)
+    const target = await openTarget(model, shared, asked)
+    return { target, truth: truthOf(settings, from, to) }
+  } finally {
+    tf.dispose([batch, shared, ...(its instanceof tf.Tensor ? [its] : [])])
+  }
+}
+
+function truthOf({ data }: AuditSettings, from: number, to: number): Truth {
+  const { x, labels } = data!
+  const [, ...shape] = x.shape
+  const size = tf.util.sizeFromShape(shape)
+  const values = Float32Array.from(x.dataSync())
+  const all = Array.from({ length: x.shape[0] }, (_, i) => values.subarray(i * size, (i + 1) * size))
+  const classes = labels instanceof tf.Tensor ? undefined : Array.from(labels as ArrayLike<number>).slice(from, to)
+  return {
+    samples: all.slice(from, to),
+    ...{ shape, decoys: [...all.slice(0, from), ...all.slice(to)] },
+    ...(classes && { classes }),
+  }
+}

@@ -1,0 +1,310 @@
+import { choice, knownNames, number } from '../errors/checks'
+import { requireJudgement, requireRun } from './checks'
+import type { MeasuredOriginal, TrialRecord } from './record'
+
+/**
+ * What a trial, or a row of trials, lets one say. The worst comes first.
+ *
+ * - `leaked-proven`: data that re-create what was shared and are determined by it; where the truth is known, they are it too.
+ * - `leaked-recognised`: not proven, and an original can be recognised: closer to it than every guess, by the thresholds.
+ * - `partly`: labels, tokens, or some samples' outlines: `shown` names each.
+ * - `error`: the attack broke down. Nothing is known.
+ * - `inconclusive`: the attack found nothing here, and nothing in the undefended gradient either, so that it says nothing about the
+ *   defence; or nobody can tell, as the truth is not known.
+ * - `matched-and-wrong`: data that re-create what was shared, and are not the client's.
+ * - `matched-to-the-noise`: data that fit what was shared as well as the client's own, up to the defence's noise, and are not the client's.
+ * - `not-recovered`: this attack did not recover anything within its evaluations. Never `safe`.
+ * - `not-tried`: spared, as a cheaper attack proved the data.
+ * - `not-applicable`: the attack does not apply here.
+ */
+export type AuditVerdict =
+  | 'leaked-proven'
+  | 'leaked-recognised'
+  | 'partly'
+  | 'error'
+  | 'inconclusive'
+  | 'matched-and-wrong'
+  | 'matched-to-the-noise'
+  | 'not-recovered'
+  | 'not-tried'
+  | 'not-applicable'
+
+/** Every verdict, the worst first. */
+export const VERDICTS: readonly AuditVerdict[] = [
+  ...(['leaked-proven', 'leaked-recognised', 'partly', 'error', 'inconclusive', 'matched-and-wrong'] as const),
+  ...(['matched-to-the-noise', 'not-recovered', 'not-tried', 'not-applicable'] as const),
+]
+
+/** When an original counts as recognised, or as partly shown. One table for every kind of data. */
+export interface Thresholds {
+  /** PSNR in dB from which a reconstruction can be taken for its original. Default 20. */
+  readonly psnr: number
+  /** dB by which it must be closer than gray, the mean and every decoy. Default 3, half of the squared error. */
+  readonly margin: number
+  /** PSNR in dB from which no difference can be seen, however close the guesses are. Default 40. */
+  readonly indistinguishable: number
+  /** Part of the different tokens that must be found, of which no more than this part may be strangers' complement. Default 0.5. */
+  readonly tokens: number
+}
+
+/** The thresholds where nothing is said. */
+export const THRESHOLDS: Thresholds = { psnr: 20, margin: 3, indistinguishable: 40, tokens: 0.5 }
+
+/** A trial, judged. */
+export interface JudgedTrial extends TrialRecord {
+  readonly verdict: AuditVerdict
+  /** What leaked, in words, such as `2 of 4 samples recognised`. */
+  readonly shown: readonly string[]
+}
+
+/** All clients under one defence, one attacker and one attack. */
+export interface JudgedRow {
+  readonly defence: string
+  readonly description: string
+  readonly attacker: TrialRecord['attacker']
+  readonly attack: string
+  /** The worst of its trials. */
+  readonly verdict: AuditVerdict
+  readonly counts: Readonly<Partial<Record<AuditVerdict, number>>>
+  readonly trials: readonly JudgedTrial[]
+}
+
+/** What all attacks and attackers together show of one client under one defence. */
+export interface JudgedClient {
+  readonly client: number
+  readonly samples: readonly string[]
+  /**
+   * The worst that any attack shows. Where none leaked: `not-recovered` (or a match that is wrong) only where an attack was run that
+   * recovers this client's data from the undefended gradient, else `inconclusive`.
+   */
+  readonly verdict: AuditVerdict
+  /** The trial that decided it. */
+  readonly by: JudgedTrial
+}
+
+/** One defence, judged over all clients. */
+export interface JudgedDefence {
+  readonly defence: string
+  readonly description: string
+  /** The worst of its clients. */
+  readonly verdict: AuditVerdict
+  readonly clients: readonly JudgedClient[]
+  readonly utility?: TrialRecord['utility']
+}
+
+/** An audit, judged. */
+export interface Judgement {
+  readonly thresholds: Thresholds
+  /** Worst first, without the control. */
+  readonly rows: readonly JudgedRow[]
+  /** The undefended gradient where it is there as the control alone. */
+  readonly control: readonly JudgedRow[]
+  /** One for each defence of `rows`, worst first. */
+  readonly defences: readonly JudgedDefence[]
+  /** The worst of `defences`. */
+  readonly verdict: AuditVerdict
+  /** For people: one sentence. */
+  readonly summary: string
+}
+
+/**
+ * Judges what an audit measured. It attacks nothing, so that thresholds can change without a new run.
+ *
+ * @param run the records, and whether the undefended gradient is a row or the control alone
+ * @throws DlgError `invalid-data`, `invalid-option`
+ */
+export function judge(
+  run: {
+    readonly records: readonly TrialRecord[]
+    readonly plan: { readonly undefended: boolean; readonly withData: boolean }
+  },
+  thresholds: Partial<Thresholds> = {},
+): Judgement {
+  requireRun(run)
+  const limits = checkedThresholds(thresholds)
+  const { undefended, withData } = run.plan
+  const alone = run.records.map((record) => ({ ...record, ...verdictAlone(record, limits) }))
+  // an attack that finds nothing in a client's undefended gradient says nothing about a defence
+  const controls = new Map(
+    alone.filter(({ defence }) => defence === 'none').map((trial) => [trialOf(trial), trial.verdict]),
+  )
+  const controlOf = (trial: TrialRecord): AuditVerdict =>
+    withData && trial.defence !== 'none' ? (controls.get(trialOf(trial)) ?? 'inconclusive') : 'inconclusive'
+  const judged = alone.map((trial): JudgedTrial => {
+    const tells = leaks(controlOf(trial))
+    return trial.verdict === 'not-recovered' && !tells ? { ...trial, verdict: 'inconclusive' } : trial
+  })
+  const rows = rowsOf(judged)
+  const isControl = ({ defence }: { readonly defence: string }) => defence === 'none' && !undefended
+  const own = judged.filter((trial) => !isControl(trial))
+  const defences = defencesOf(own, (trial) => leaked(controlOf(trial)))
+  const verdict = worst(defences.map((defence) => defence.verdict))
+  return {
+    ...{ thresholds: limits, rows: rows.filter((row) => !isControl(row)), control: rows.filter(isControl) },
+    ...{ defences, verdict, summary: summaryOf(own, defences, verdict) },
+  }
+}
+
+const trialOf = ({ client, attack }: TrialRecord): string => `${client} ${attack}`
+
+/** Whether something leaked at all. */
+export const leaks = (verdict: AuditVerdict): boolean => VERDICTS.indexOf(verdict) <= VERDICTS.indexOf('partly')
+
+/** Whether data leaked, and not labels or tokens alone. */
+const leaked = (verdict: AuditVerdict): boolean => verdict === 'leaked-proven' || verdict === 'leaked-recognised'
+
+/** The worst of some verdicts; `not-applicable` of none. */
+export const worst = (verdicts: readonly AuditVerdict[]): AuditVerdict =>
+  VERDICTS.find((verdict) => verdicts.includes(verdict)) ?? 'not-applicable'
+
+/** The verdict of one trial without its control. */
+export function verdictAlone(record: TrialRecord, limits: Thresholds): Pick<JudgedTrial, 'verdict' | 'shown'> {
+  const { status, measured, tokens, labels, samples, floor = 0 } = record
+  const is = (verdict: AuditVerdict, shown: readonly string[] = []) => ({ verdict, shown })
+  if (status === 'error') return is('error')
+  if (status === 'not-tried') return is('not-tried')
+  if (status === 'refused') return is('not-applicable')
+  const truth = measured !== undefined || tokens !== undefined || labels !== undefined
+  if (!truth) return withoutTruth(record)
+  const recognised = measured?.filter((one) => isRecognised(one, limits)).length ?? 0
+  const closer = measured?.filter((one) => isCloser(one, limits)).length ?? 0
+  const exact = tokens?.exact ?? 0
+  const shown = [
+    ...(recognised > 0 ? [`${recognised} of ${samples.length} samples recognised`] : []),
+    ...(closer > recognised ? [`${closer - recognised} of ${samples.length} samples closer than every guess`] : []),
+    ...(exact > 0 ? [`${exact} of ${tokens!.sequences} sequences word for word`] : []),
+    ...(tokens && hasTokens(tokens, limits) ? [`${tokens.right} of ${tokens.of} tokens`] : []),
+    // a search that did not match claims nothing about labels
+    ...(labels && status !== 'failed' && status !== 'cut' && labels.right === labels.of
+      ? [`all ${labels.of} labels`]
+      : []),
+  ]
+  const all = recognised === samples.length || (tokens !== undefined && exact === tokens.sequences)
+  if (recognised > 0 || exact > 0) return is(status === 'proven' && all ? 'leaked-proven' : 'leaked-recognised', shown)
+  if (shown.length > 0 && (measured === undefined || closer > 0)) return is('partly', shown)
+  if (status === 'matched' || status === 'proven' || status === 'undetermined')
+    return is(floor > NOISY ? 'matched-to-the-noise' : 'matched-and-wrong', shown)
+  return is(shown.length > 0 ? 'partly' : 'not-recovered', shown)
+}
+
+/** A residual that float32 arithmetic does not explain: what was shared is noisy or coarse. */
+const NOISY = 1e-3
+
+/** Proofs, residuals and certainty alone, where nobody has the originals. */
+function withoutTruth({ status, found, reason }: TrialRecord): Pick<JudgedTrial, 'verdict' | 'shown'> {
+  if (status === 'proven') return { verdict: 'leaked-proven', shown: [reason] }
+  if (status === 'partial' || ((status === 'matched' || status === 'undetermined') && found))
+    return { verdict: 'partly', shown: [reason] }
+  return { verdict: 'not-recovered', shown: [] }
+}
+
+/** Whether an original can be recognised. */
+export const isRecognised = (one: MeasuredOriginal, { psnr, indistinguishable, ...limits }: Thresholds): boolean =>
+  one.psnr >= indistinguishable || (one.psnr >= psnr && isCloser(one, { psnr, indistinguishable, ...limits }))
+
+const isCloser = ({ psnr, baselines }: MeasuredOriginal, { margin }: Thresholds): boolean =>
+  Object.values(baselines).every((guess) => psnr >= guess + margin)
+
+const hasTokens = ({ right, of, claimed }: NonNullable<TrialRecord['tokens']>, { tokens }: Thresholds): boolean =>
+  right >= tokens * of && right >= tokens * claimed
+
+/** Groups in the order of their first members. */
+function grouped<T>(values: readonly T[], keyOf: (value: T) => string | number): T[][] {
+  const groups = new Map<string | number, T[]>()
+  for (const value of values) groups.set(keyOf(value), [...(groups.get(keyOf(value)) ?? []), value])
+  return [...groups.values()]
+}
+
+const rank = ({ verdict }: { readonly verdict: AuditVerdict }): number => VERDICTS.indexOf(verdict)
+
+function rowsOf(trials: readonly JudgedTrial[]): JudgedRow[] {
+  return grouped(trials, ({ description, attacker, attack }) => `${description}\n${attacker}\n${attack}`)
+    .map((own): JudgedRow => {
+      const [{ defence, description, attacker, attack }] = own
+      const counts: Partial<Record<AuditVerdict, number>> = {}
+      for (const { verdict } of own) counts[verdict] = (counts[verdict] ?? 0) + 1
+      return { defence, description, attacker, attack, verdict: worst(own.map((t) => t.verdict)), counts, trials: own }
+    })
+    .sort((a, b) => rank(a) - rank(b))
+}
+
+/** @param tells whether the attack of a trial recovers the client's data from the undefended gradient */
+function defencesOf(trials: readonly JudgedTrial[], tells: (trial: JudgedTrial) => boolean): JudgedDefence[] {
+  return grouped(trials, ({ description }) => description)
+    .map((own): JudgedDefence => {
+      const [{ defence, description }] = own
+      const clients = grouped(own, ({ client }) => client).map((all): JudgedClient => {
+        const [{ client, samples }] = all
+        const conclusive = all.filter((trial) => leaks(trial.verdict) || trial.verdict === 'error' || tells(trial))
+        const deciding = [...(conclusive.length > 0 ? conclusive : all)].sort((a, b) => rank(a) - rank(b))[0]
+        const open = conclusive.length === 0 && all.some((trial) => wasTried(trial))
+        return { client, samples, by: deciding, verdict: open ? 'inconclusive' : deciding.verdict }
+      })
+      const utility = own.find((trial) => trial.utility)?.utility
+      const verdict = worst(clients.map((client) => client.verdict))
+      return { defence, description, verdict, clients, ...(utility && { utility }) }
+    })
+    .sort((a, b) => rank(a) - rank(b))
+}
+
+const wasTried = ({ status }: TrialRecord): boolean => status !== 'refused' && status !== 'not-tried'
+
+function summaryOf(trials: readonly JudgedTrial[], defences: readonly JudgedDefence[], verdict: AuditVerdict): string {
+  const cells = defences.flatMap(({ clients }) => clients)
+  const all = new Set(cells.map(({ client }) => client)).size
+  const hit = (test: (verdict: AuditVerdict) => boolean) =>
+    `${new Set(cells.filter((cell) => test(cell.verdict)).map(({ client }) => client)).size} of ${all} client${all === 1 ? '' : 's'}`
+  const tried = trials.filter(wasTried).length
+  const end = `${tried} attack${tried === 1 ? ' was' : 's were'} run.`
+  const several =
+    defences.length > 1
+      ? ` under ${defences.filter((d) => d.verdict === verdict).length} of ${defences.length} defences`
+      : ''
+  switch (verdict) {
+    case 'leaked-proven':
+    case 'leaked-recognised':
+      return `What is shared gives away the data of ${hit(leaked)}${several}. ${end}`
+    case 'partly':
+      return `What is shared gives away part of the data of ${hit(leaks)}${several}. ${end}`
+    case 'error':
+      return `Some attacks broke down, so that nothing can be said. ${end}`
+    case 'inconclusive':
+      return `Nothing was recovered, and nothing follows from it: no attack was run that is known to succeed without the defence. ${end}`
+    case 'not-applicable':
+      return 'No attack applies here. That is no evidence of safety.'
+    default:
+      return `Nothing was recovered by these attacks within their evaluations. That is no evidence of safety. ${end}`
+  }
+}
+
+function checkedThresholds(given: Partial<Thresholds>): Thresholds {
+  knownNames('thresholds', given, Object.keys(THRESHOLDS))
+  const limits = { ...THRESHOLDS, ...given }
+  for (const name of ['psnr', 'margin', 'indistinguishable'] as const)
+    number(`thresholds.${name}`, limits[name], (v) => v >= 0 && v <= 1000, 'a number of dB from 0 to 1000')
+  number('thresholds.tokens', limits.tokens, (v) => v > 0 && v <= 1, 'a number above 0, at most 1')
+  return limits
+}
+
+/** From which verdict on an audit fails. */
+export const FAIL_ON = ['partly', 'leaked', 'never'] as const
+
+/** From which verdict on an audit fails: with `leaked`, labels and tokens alone do not count. */
+export type FailOn = (typeof FAIL_ON)[number]
+
+/**
+ * The exit code of a judgement: 0 nothing above the threshold, 1 a leak, 2 an error, 3 inconclusive. Errors outrank leaks, and
+ * leaks what is inconclusive.
+ *
+ * @throws DlgError `invalid-option`
+ */
+export function exitCodeOf(judgement: Pick<Judgement, 'defences' | 'rows'>, failOn: FailOn = 'leaked'): 0 | 1 | 2 | 3 {
+  requireJudgement(judgement)
+  const { defences, rows } = judgement
+  choice('failOn', failOn, FAIL_ON)
+  if (rows.some(({ trials }) => trials.some(({ verdict }) => verdict === 'error'))) return 2
+  const verdicts = defences.flatMap(({ clients }) => clients.map(({ verdict }) => verdict))
+  const above = failOn === 'never' ? () => false : failOn === 'partly' ? leaks : leaked
+  if (verdicts.some(above)) return 1
+  return verdicts.includes('inconclusive') ? 3 : 0
+}

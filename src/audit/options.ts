@@ -1,0 +1,192 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { type Attack, type AttackName, attacks } from '../attacks'
+import type { Model } from '../client/model/model'
+import type { SharedGradients } from '../client/shared/read-gradients'
+import type { SharedUpdate } from '../client/shared/shared-update'
+import type { TargetOptions } from '../client/target-options'
+import type { ClassIndices } from '../client/target-values'
+import { type Defence, requireDefence } from '../defences/defence'
+import { choice, count, hasMethod, invalid, knownNames, number, requireObject, show } from '../errors/checks'
+import { DlgError } from '../errors/dlg-error'
+
+/** The data of the clients that an audit plays: the truth, which every reconstruction is measured against. */
+export interface AuditData {
+  /** [samples, ...inputShape]; clients take `batchSize` of them each, in order. */
+  readonly x: Tensor
+  /** A class for each sample, or targets [samples, …] of the shape of the model's output. */
+  readonly labels: ClassIndices | Tensor
+  /** A name for each sample, such as its file. Default: `sample 0`, `sample 1`, … */
+  readonly names?: readonly string[]
+}
+
+/** One attack of an audit, with options of its own. */
+export interface AuditAttack {
+  readonly attack: AttackName | Attack<object>
+  readonly options?: object
+}
+
+/**
+ * Who attacks: `adaptive` knows the defence and its parameters, and not its random numbers; `unaware` takes what is shared for a plain
+ * gradient.
+ */
+export type Attacker = 'adaptive' | 'unaware'
+
+/** What an audit is of. It has `data`, which it plays the clients of, or `updates`, which clients shared. */
+export interface AuditOptions {
+  /** A built `tf.LayersModel`, or `{weights, apply, inputShape}`, at the weights of the gradient. */
+  readonly model: Model
+  readonly data?: AuditData
+  /** What clients shared, by names of the caller's. Nobody knows the truth here: only proofs, residuals and certainty speak. */
+  readonly updates?: Readonly<Record<string, SharedGradients | SharedUpdate>>
+  /** How the clients train, and what the attacker is told: criterion, batch size, preprocessing and so on. */
+  readonly training?: TargetOptions
+  /** Default: every attack of the registry, the cheapest first. */
+  readonly attacks?: readonly (AttackName | AuditAttack)[]
+  /**
+   * The defences to try. Default: none. The undefended gradient is attacked in any case, as the control: an attack that finds nothing
+   * there says nothing of a defence. Only with `data`: what was shared already is as it is.
+   */
+  readonly defences?: readonly ('none' | Defence)[]
+  /** Default: both. They are one for the undefended gradient. */
+  readonly attackers?: readonly Attacker[]
+  /** Lowest and highest value of the data, for measures. Default [0, 1]. */
+  readonly dataRange?: readonly [number, number]
+  /** Most evaluations of each trial. Default 2000. */
+  readonly evaluations?: number
+  /** Of everything random. Default 1234. */
+  readonly seed?: number
+}
+
+/** The options of an audit, decided and checked. */
+export interface AuditSettings {
+  readonly model: Model
+  readonly data?: AuditData & { readonly names: readonly string[] }
+  readonly updates?: Readonly<Record<string, SharedGradients | SharedUpdate>>
+  readonly training: TargetOptions
+  readonly attacks: readonly { readonly attack: Attack<object>; readonly options: object }[]
+  /** Without the undefended gradient, which is `undefended`. */
+  readonly defences: readonly Defence[]
+  /** Whether the undefended gradient is a row of the audit, or the control alone. */
+  readonly undefended: boolean
+  readonly attackers: readonly Attacker[]
+  readonly dataRange: readonly [number, number]
+  readonly evaluations: number
+  readonly seed: number
+}
+
+const NAMES: readonly (keyof AuditOptions)[] = [
+  ...([
+    'model',
+    'data',
+    'updates',
+    'training',
+    'attacks',
+    'defences',
+    'attackers',
+    'dataRange',
+    'evaluations',
+    'seed',
+  ] as const),
+]
+
+/** Evaluations of a trial where the caller says nothing. */
+export const EVALUATIONS = 2000
+
+/** @throws DlgError `invalid-option`, `invalid-data`, before any work */
+export function auditSettings(options: AuditOptions): AuditSettings {
+  knownNames('options', options, NAMES)
+  const { model, data, updates, training = {}, dataRange = [0, 1], evaluations = EVALUATIONS, seed = 1234 } = options
+  if ((data === undefined) === (updates === undefined))
+    throw invalid(
+      `the audit has ${data !== undefined ? 'both data and updates' : 'neither data nor updates'}; it must have one of them`,
+    )
+  requireObject('training', training, 'an object of options of targetOf', 'invalid-option')
+  count('evaluations', evaluations)
+  number('seed', seed, Number.isSafeInteger, 'a whole number')
+  if (
+    !Array.isArray(dataRange) ||
+    dataRange.length !== 2 ||
+    !(dataRange[0] < dataRange[1]) ||
+    !dataRange.every(Number.isFinite)
+  )
+    throw invalid(`dataRange is ${show(dataRange)}; it must be two finite numbers, the lower first`)
+  const { defences = ['none'], attackers = ['adaptive', 'unaware'] } = options
+  list('defences', defences)
+  list('attackers', attackers)
+  for (const attacker of attackers) choice('attackers', attacker, ['adaptive', 'unaware'])
+  const real = defences.filter((defence): defence is Defence => defence !== 'none')
+  for (const [i, defence] of real.entries()) requireDefence(`defence ${i}`, defence)
+  unique(
+    'defences',
+    real.map(({ description }) => description),
+  )
+  if (updates !== undefined && real.length > 0)
+    throw invalid('there are updates and defences; what was shared already is as it is, so defences need data')
+  const chosen = attacksOf(options.attacks ?? (Object.keys(attacks) as AttackName[]))
+  return {
+    model,
+    ...(data !== undefined && { data: dataOf(data, training.batchSize ?? 1) }),
+    ...(updates !== undefined && { updates: updatesOf(updates) }),
+    ...{ training, dataRange, evaluations, seed, attackers: [...new Set(attackers)], defences: real, attacks: chosen },
+    undefended: real.length === 0 || defences.includes('none'),
+  }
+}
+
+function list(name: string, values: readonly unknown[]): void {
+  if (Array.isArray(values) && values.length > 0) return
+  throw invalid(`${name} is ${show(values)}; it must be a list with one entry at least`)
+}
+
+function unique(name: string, values: readonly string[]): void {
+  const twice = values.find((value, i) => values.indexOf(value) !== i)
+  if (twice !== undefined) throw invalid(`${name} has '${twice}' twice; each must be there once`)
+}
+
+function attacksOf(given: readonly (AttackName | AuditAttack)[]): AuditSettings['attacks'] {
+  list('attacks', given)
+  const chosen = given.map((entry) => {
+    const { attack, options = {} } = typeof entry === 'string' ? { attack: entry } : (entry ?? {})
+    requireObject('the options of an attack', options, 'an object', 'invalid-option')
+    const own = hasMethod(attack, 'refuses', 'run')
+    const found = own
+      ? (attack as Attack<object>)
+      : attacks[choice('attack', attack, Object.keys(attacks) as AttackName[], 'an object with refuses() and run()')]
+    return { attack: found as Attack<object>, options }
+  })
+  unique(
+    'attacks',
+    chosen.map(({ attack }) => attack.name),
+  )
+  return chosen
+}
+
+/** @throws DlgError `invalid-data` */
+export function dataOf(data: AuditData, batchSize: number): NonNullable<AuditSettings['data']> {
+  knownNames('data', data, ['x', 'labels', 'names'])
+  const { x, labels } = data
+  if (!(x instanceof Tensor))
+    throw new DlgError('invalid-data', `data.x is ${show(x)}; it must be a tensor [samples, …]`)
+  const samples = x.shape[0] ?? 0
+  const labelled = labels instanceof Tensor ? labels.shape[0] : labels?.length
+  if (labelled !== samples)
+    throw new DlgError('invalid-data', `data has ${samples} samples and ${labelled} labels; there must be one for each`)
+  if (samples < batchSize || samples % batchSize !== 0)
+    throw new DlgError(
+      'invalid-data',
+      `data has ${samples} samples for batches of ${batchSize}; it must be a whole number of batches, one at least`,
+    )
+  const names = data.names ?? Array.from({ length: samples }, (_, i) => `sample ${i}`)
+  if (!Array.isArray(names) || names.length !== samples || !names.every((name) => typeof name === 'string'))
+    throw new DlgError(
+      'invalid-data',
+      `data.names is ${show(names)}; it must be a name for each of the ${samples} samples`,
+    )
+  return { x, labels, names }
+}
+
+function updatesOf(updates: AuditSettings['updates'] & object): AuditSettings['updates'] {
+  requireObject('updates', updates, 'an object of gradients or updates by name', 'invalid-gradients')
+  if (Object.keys(updates).length === 0)
+    throw new DlgError('invalid-gradients', 'updates is empty; it must have one gradient or update at least')
+  return updates
+}

@@ -1,0 +1,102 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { openModel } from '../client/model/open-model'
+import { readWeights } from '../client/shared/read-gradients'
+import type { Defence } from '../defences/defence'
+import { canonical, digest } from './digest'
+import type { Attacker, AuditSettings } from './options'
+import type { TrialId } from './record'
+
+/** Trials that are run one after the other, the cheapest attack first: a proof ends them. */
+export interface Chain {
+  /** Position of the client's data or update. */
+  readonly client: number
+  /** Undefined: what is shared is attacked as it is. */
+  readonly defence: Defence | undefined
+  readonly attacker: Attacker
+  /** In the order of the attacks. */
+  readonly trials: readonly TrialId[]
+}
+
+/** Everything that an audit tries. */
+export interface Plan {
+  /** Hash of all trials: audits of one plan can share a run. */
+  readonly key: string
+  readonly chains: readonly Chain[]
+  /** Whether the undefended gradient is a row of the audit, or the control alone. */
+  readonly undefended: boolean
+  /** Whether the truth is known. */
+  readonly withData: boolean
+}
+
+/** Version of what a trial computes: results under another one are not those of the same trial. */
+const VERSION = 1
+
+/** The grid of an audit. The undefended gradient comes first, as the control. */
+export async function planOf(settings: AuditSettings): Promise<Plan> {
+  const { model, attacks, evaluations, seed, training, dataRange, undefended, data } = settings
+  const opened = openModel(model)
+  // tfjs renames the weights of a model that is loaded twice
+  const weights = [...(await readWeights(opened.weights, ({ name }) => name)).values()]
+  const { runtime: _, ...trained } = training
+  const shared = await digest(
+    canonical([VERSION, opened.name, topologyOf(model), opened.inputs, weights, trained, evaluations, seed, dataRange]),
+  )
+  const clients = await clientsOf(settings)
+  const rows = rowsOf(settings)
+  const chains = await Promise.all(
+    rows.flatMap(({ defence, attacker }) =>
+      clients.map(async ({ samples, hash }, client): Promise<Chain> => {
+        const [name, description] = [defence?.name ?? 'none', defence?.description ?? 'no defence']
+        const trials = attacks.map(
+          async ({ attack, options }): Promise<TrialId> => ({
+            key: await digest(canonical([shared, hash, name, description, attacker, attack.name, options])),
+            ...{ client, samples, attack: attack.name, defence: name, description, attacker },
+          }),
+        )
+        return { client, defence, attacker, trials: await Promise.all(trials) }
+      }),
+    ),
+  )
+  const key = await digest(chains.flatMap(({ trials }) => trials.map((trial) => trial.key)).join())
+  return { key, chains, undefended, withData: data !== undefined }
+}
+
+/** What makes one model another beside its weights: the layers, or the source of a function. */
+const topologyOf = (model: AuditSettings['model']): unknown =>
+  'layers' in model ? model.toJSON(undefined, false) : 'apply' in model ? model.apply : model.build
+
+/** Defence and attacker of each row. */
+function rowsOf({ defences, attackers }: AuditSettings): { defence: Defence | undefined; attacker: Attacker }[] {
+  return [
+    { defence: undefined, attacker: 'adaptive' },
+    ...defences.flatMap((defence) => attackers.map((attacker) => ({ defence, attacker }))),
+  ]
+}
+
+async function clientsOf({ data, updates, training }: AuditSettings) {
+  if (updates)
+    return Promise.all(
+      Object.entries(updates).map(async ([name, update]) => ({
+        samples: [name],
+        hash: await digest(canonical(update)),
+      })),
+    )
+  const { x, labels, names } = data!
+  const size = training.batchSize ?? 1
+  const each = x.size / x.shape[0]
+  const values = x.dataSync()
+  return Promise.all(
+    Array.from({ length: x.shape[0] / size }, async (_, i) => {
+      const [from, to] = [i * size, (i + 1) * size]
+      const batch = values.slice(from * each, to * each)
+      return { samples: names.slice(from, to), hash: await digest(canonical([batch, rowsFrom(labels, from, to)])) }
+    }),
+  )
+}
+
+/** Some of the labels, as plain numbers. */
+function rowsFrom(labels: (AuditSettings['data'] & object)['labels'], from: number, to: number): unknown {
+  if (!(labels instanceof Tensor)) return Array.from(labels as ArrayLike<unknown>).slice(from, to)
+  const each = labels.size / labels.shape[0]
+  return labels.dataSync().slice(from * each, to * each)
+}

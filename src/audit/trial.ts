@@ -1,0 +1,100 @@
+import type { Control, Outcome } from '../attacks'
+import { attack as runAttack } from '../attacks'
+import type { Target } from '../client/target'
+import { floorOf } from '../defences/attacker'
+import { defended } from '../defences/defence'
+import { utilityOf } from '../defences/utility'
+import { DlgError } from '../errors/dlg-error'
+import { random } from '../numbers/random'
+import type { AuditClient } from './client'
+import { measuredOf } from './measured'
+import type { AuditSettings } from './options'
+import type { Chain } from './plan'
+import type { TrialId, TrialRecord } from './record'
+
+/** What an attacker of one chain sees, and what the defence left of the gradient; or why the defence cannot be applied. */
+export type Seen = { readonly target: Target; readonly utility?: TrialRecord['utility'] } | { readonly refused: string }
+
+/** Puts the defence of a chain over what a client shares. Its random numbers depend on seed, client and defence alone. */
+export function seenBy({ defence, attacker, client }: Chain, { target }: AuditClient, seed: number): Seen {
+  if (!defence) return { target }
+  const refused = defence.refuses?.(target)
+  if (refused !== undefined) return { refused }
+  const words = [...`${defence.name} ${defence.description}`].map((letter) => letter.codePointAt(0)!)
+  const draw = Math.floor(random(seed, client, ...words).uniform() * 2 ** 32)
+  const shared = defended(target, defence, { seed: draw, adaptive: attacker === 'adaptive' })
+  const { cosine, relativeErrors } = utilityOf(target.gradients, shared.gradients)
+  return { target: shared, utility: { cosine, relativeError: Math.max(...relativeErrors) } }
+}
+
+/**
+ * Runs one trial.
+ *
+ * @returns its record; undefined where the signal ended it
+ */
+export async function runTrial(
+  settings: AuditSettings,
+  chain: Chain,
+  id: TrialId,
+  { truth }: AuditClient,
+  seen: Seen,
+  control: Pick<Control, 'signal' | 'onProgress'>,
+): Promise<TrialRecord | undefined> {
+  const started = performance.now()
+  if ('refused' in seen) return emptyRecord(id, 'refused', `the defence cannot be applied here: ${seen.refused}`)
+  const { evaluations, seed, dataRange, training } = settings
+  const { attack, options } = settings.attacks.find(({ attack: { name } }) => name === id.attack)!
+  const known =
+    chain.attacker === 'adaptive' && attack.name === 'gradient-matching' ? chain.defence?.matching?.(seen.target) : {}
+  const budget = { evaluations }
+  let outcome: Outcome | undefined
+  try {
+    const given = { ...(attack.name === 'gradient-matching' && { dataRange: [...dataRange] }), ...known, ...options }
+    outcome = await inferring(attack.name, given, (chosen) =>
+      runAttack(attack, seen.target, chosen, { ...control, seed, budget }),
+    )
+    // an aborted trial is no result; one whose budget is spent is
+    if (control.signal?.aborted) return undefined
+    const { status, reason, evidence, work, found } = outcome
+    const told = training.preprocessing === undefined ? {} : { preprocessing: training.preprocessing }
+    const data = found.data && { shape: found.data.shape, data: Float32Array.from(found.data.dataSync()) }
+    return {
+      ...emptyRecord(id, status, reason),
+      ...{ evidence, evaluations: work.evaluations, milliseconds: performance.now() - started },
+      ...(work.runtime !== undefined && { runtime: work.runtime }),
+      floor: Math.sqrt(floorOf(seen.target)),
+      ...(truth && measuredOf(found, truth, id.samples, { range: dataRange, ...told })),
+      ...(seen.utility && { utility: seen.utility }),
+      ...(data && { found: data }),
+    }
+  } catch (error) {
+    if (control.signal?.aborted) return undefined
+    if (!(error instanceof DlgError)) throw error
+    return { ...emptyRecord(id, 'error', error.message), milliseconds: performance.now() - started }
+  } finally {
+    outcome?.dispose()
+  }
+}
+
+/**
+ * Gradient matching with labels in closed form, and with labels that are searched where there are none in closed form: what an
+ * attacker does who is not told the labels.
+ */
+async function inferring(
+  attack: string,
+  options: Readonly<Record<string, unknown>>,
+  run: (options: object) => Promise<Outcome>,
+): Promise<Outcome> {
+  if (attack !== 'gradient-matching' || options.labels !== undefined) return run(options)
+  try {
+    return await run({ ...options, labels: 'infer' })
+  } catch (error) {
+    if (!(error instanceof DlgError) || error.code !== 'labels') throw error
+    return run(options)
+  }
+}
+
+/** A record of a trial in which nothing was computed. */
+export const emptyRecord = (id: TrialId, status: TrialRecord['status'], reason: string): TrialRecord => ({
+  ...{ type: 'trial', ...id, status, reason, evidence: {}, evaluations: 0, milliseconds: 0 },
+})

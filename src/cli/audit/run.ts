@@ -1,0 +1,280 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  type AuditOptions,
+  type Chain,
+  type Journal,
+  journalLine,
+  type Plan,
+  parseJournal,
+  type RunAbout,
+  runHeader,
+  type TrialRecord,
+} from '../../audit'
+import { runChain } from '../../audit/audit'
+import { type AuditSettings, auditSettings } from '../../audit/options'
+import { planOf } from '../../audit/plan'
+import { DlgError } from '../../errors/dlg-error'
+import { writeFileAtomic, writeNpz } from '../../io'
+import { attackOf } from '../../report/audit/words'
+import { checkFolder } from '../../report/files'
+import { EXIT } from '../command'
+import { useBackend } from '../runtime'
+import { paint, type Terminal, visible } from '../terminal'
+import { version } from '../version'
+import { readAuditFile } from './config'
+import { hasProcesses, runSideBySide } from './pool'
+
+/** How `dlg audit` runs a file. */
+export interface AuditRunOptions {
+  readonly config: string
+  readonly out: string
+  readonly concurrency: number
+  /** This part of the chains alone, from 1, of how many. */
+  readonly shard?: { readonly part: number; readonly of: number }
+  readonly dryRun: boolean
+  /** Whether what was found, and the originals, are left out of the run. */
+  readonly redact: boolean
+  readonly overrides: { readonly evaluations?: number; readonly seed?: number }
+  readonly backend: 'cpu' | 'wasm'
+}
+
+/** The journal of a run, in its folder. */
+export const JOURNAL = 'run.jsonl'
+
+/**
+ * Runs an audit file, and goes on with a run that was cut off. Every trial is a line of the journal as soon as it is done.
+ *
+ * @returns the exit code: 0 where the run is whole
+ */
+export async function runAuditFile(options: AuditRunOptions, terminal: Terminal): Promise<number> {
+  checkFolder(options.out)
+  await useBackend(options.backend)
+  const { options: asked, dispose } = await readAuditFile(options.config)
+  try {
+    const settings = auditSettings({ ...asked, ...options.overrides })
+    const plan = await planOf(settings)
+    const chains = plan.chains.map((_, i) => i).filter((i) => inShard(i, options.shard))
+    if (options.dryRun) return await describe(asked, settings, plan, chains, terminal)
+    const journal = openJournal(options, settings, plan)
+    await runChains(options, settings, plan, chains, journal, terminal)
+    return finish(options, plan, chains, journal, terminal)
+  } finally {
+    dispose()
+  }
+}
+
+const inShard = (chain: number, shard: AuditRunOptions['shard']): boolean =>
+  shard === undefined || chain % shard.of === shard.part - 1
+
+/** A journal that is appended to. */
+interface OpenJournal {
+  readonly done: Map<string, TrialRecord>
+  append(record: TrialRecord): void
+}
+
+/** @throws DlgError `invalid-file` where the folder holds the run of another audit */
+function openJournal({ out, redact, config }: AuditRunOptions, settings: AuditSettings, plan: Plan): OpenJournal {
+  const path = join(out, JOURNAL)
+  const before = existsSync(path) ? readJournal(path) : undefined
+  if (before && before.header.key !== plan.key)
+    throw new DlgError('invalid-file', `${path}: is the run of another audit, or of other options; give another --out`)
+  mkdirSync(out, { recursive: true })
+  const write = (line: string) => {
+    try {
+      appendFileSync(path, line)
+    } catch (cause) {
+      throw new DlgError('invalid-file', `${path}: cannot be written: ${(cause as Error).message}`, { cause })
+    }
+  }
+  if (!before) {
+    write(journalLine(runHeader(plan, aboutOf(settings, config))))
+    if (!redact && settings.data) saveOriginals(out, settings.data.x)
+  }
+  const done = new Map(before?.records.map((record) => [record.key, record]))
+  return {
+    done,
+    append(record) {
+      const kept = redact ? { ...record, found: undefined } : saveFound(out, record)
+      write(journalLine(kept))
+      done.set(record.key, kept)
+    },
+  }
+}
+
+/** Reads a journal, and takes a last line away that a kill cut off. */
+function readJournal(path: string): Journal {
+  const text = readFileSync(path, 'utf8')
+  const journal = parseJournal(text)
+  if (journal.cutOff) truncateSync(path, Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1)))
+  return journal
+}
+
+const aboutOf = ({ seed, evaluations, training, dataRange }: AuditSettings, config: string): RunAbout => ({
+  versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
+  ...{ seed, evaluations, batchSize: training.batchSize ?? 1, range: dataRange },
+  ...(training.preprocessing && { preprocessing: training.preprocessing }),
+  command: `npx dlg-ts audit ${config}`,
+})
+
+function saveOriginals(out: string, x: tf.Tensor): void {
+  const tensors = new Map([['x', { shape: x.shape, data: Float32Array.from(x.dataSync()) }]])
+  writeFileAtomic(join(out, 'originals.npz'), writeNpz(tensors))
+}
+
+/** Puts what a trial found into a file of its own, before its line is in the journal. */
+function saveFound(out: string, record: TrialRecord): TrialRecord {
+  const { found } = record
+  if (!found?.data) return record
+  const file = `found/${record.key}.npz`
+  writeFileAtomic(join(out, file), writeNpz(new Map([['data', { shape: found.shape, data: found.data }]])))
+  return { ...record, found: { shape: found.shape, file } }
+}
+
+async function runChains(
+  options: AuditRunOptions,
+  settings: AuditSettings,
+  plan: Plan,
+  chains: readonly number[],
+  { done, append }: OpenJournal,
+  terminal: Terminal,
+): Promise<void> {
+  const left = chains.filter((i) => plan.chains[i].trials.some(({ key }) => !done.has(key)))
+  const of = chains.reduce((sum, i) => sum + plan.chains[i].trials.length, 0)
+  const shown = progressLine(terminal)
+  const count = () =>
+    chains.reduce((sum, i) => sum + plan.chains[i].trials.filter(({ key }) => done.has(key)).length, 0)
+  const onRecord = (record: TrialRecord) => {
+    append(record)
+    shown.record(record, count(), of)
+  }
+  const onProgress = ({
+    attack,
+    defence,
+    client,
+    words,
+  }: {
+    attack: string
+    defence: string
+    client: number
+    words: string
+  }) => shown.show(`${count()}/${of} · client ${client} · ${defence} · ${attack}: ${words}`)
+  const { signal } = terminal
+  const several = Math.min(options.concurrency, left.length)
+  try {
+    if (several > 1 && hasProcesses()) {
+      const { config, overrides, backend } = options
+      await runSideBySide({ config, overrides, backend }, { chains: left, done, signal, onRecord, onProgress }, several)
+    } else
+      for (const i of left) {
+        const { interrupted } = await runChain(settings, plan.chains[i], { signal, done, onRecord }, ({ progress }) =>
+          onProgress(progress),
+        )
+        if (interrupted) break
+      }
+  } finally {
+    shown.end()
+  }
+}
+
+function finish(
+  { out, shard }: AuditRunOptions,
+  plan: Plan,
+  chains: readonly number[],
+  { done }: OpenJournal,
+  { stdout, stderr, signal }: Terminal,
+): number {
+  const trials = chains.flatMap((i) => plan.chains[i].trials)
+  const ended = trials.filter(({ key }) => done.has(key)).length
+  if (signal.aborted) {
+    stderr.write(
+      `dlg: interrupted: ${ended} of ${trials.length} trials are in ${visible(join(out, JOURNAL))}; the same command goes on\n`,
+    )
+    return EXIT.interrupted
+  }
+  const part = shard ? ` of part ${shard.part} of ${shard.of}` : ''
+  stdout.write(visible(`${ended} trials${part} in ${join(out, JOURNAL)}\nwhat they say: dlg report ${out}\n`))
+  return EXIT.converged
+}
+
+/** One line that is rewritten in a terminal; elsewhere a line for each trial that was run. */
+function progressLine(terminal: Terminal) {
+  const { stderr } = terminal
+  return {
+    show(words: string): void {
+      if (stderr.isTTY) stderr.write(`\r\x1b[K${visible(words).slice(0, (stderr.columns ?? 80) - 1)}`)
+    },
+    record(
+      { status, reason, attack, description, attacker, defence, client }: TrialRecord,
+      done: number,
+      of: number,
+    ): void {
+      if (status === 'refused' || status === 'not-tried') return
+      if (stderr.isTTY) stderr.write('\r\x1b[K')
+      const word = paint(terminal, 'stderr', status === 'error' ? 'red' : 'dim', status)
+      stderr.write(
+        `${done}/${of} · client ${client} · ${visible(description)} · ${attackOf({ attack, attacker, defence })}: ${word}: ${visible(reason)}\n`,
+      )
+    },
+    end(): void {
+      if (stderr.isTTY) stderr.write('\r\x1b[K')
+    },
+  }
+}
+
+/** What a run would try, how many evaluations at most, and how long those take. */
+async function describe(
+  options: AuditOptions,
+  settings: AuditSettings,
+  plan: Plan,
+  chains: readonly number[],
+  { stdout }: Terminal,
+): Promise<number> {
+  const { evaluations, attacks, training, data, updates } = settings
+  const rows = [...new Set(chains.map((i) => rowName(plan.chains[i])))]
+  const searches = attacks.filter(({ attack: { name } }) => name === 'gradient-matching' || name === 'tableak').length
+  const most = chains.length * searches * evaluations
+  const { batchSize = 1 } = training
+  const milliseconds = data && (await evaluationOf(options, batchSize))
+  const lines = [
+    `${data ? `${data.names.length / batchSize} clients with ${batchSize} samples each` : `${Object.keys(updates!).length} updates`}`,
+    `${attacks.length} attacks: ${attacks.map(({ attack: { name } }) => name).join(', ')}`,
+    `${rows.length} rows:`,
+    ...rows.map((row) => `  ${row}`),
+    `${chains.reduce((sum, i) => sum + plan.chains[i].trials.length, 0)} trials, at most ${most} evaluations${milliseconds === undefined ? '' : durationOf(most, milliseconds)}`,
+  ]
+  stdout.write(`${visible(lines.join('\n'))}\n`)
+  return EXIT.converged
+}
+
+const rowName = ({ defence, attacker }: Chain): string =>
+  defence ? `${defence.description}, ${attacker}` : 'no defence'
+
+/** Milliseconds of one evaluation of the first client's objective; undefined where it cannot be searched. */
+async function evaluationOf(
+  { model, data, training = {} }: AuditOptions,
+  batchSize: number,
+): Promise<number | undefined> {
+  const { checkModel } = await import('../../check')
+  const { criterion, output, reduction, training: mode, runtime } = training
+  const { x, labels } = data!
+  const batch = tf.tidy(() => tf.slice(x, 0, batchSize))
+  const its =
+    labels instanceof tf.Tensor ? tf.tidy(() => tf.slice(labels, 0, batchSize)) : Array.from(labels).slice(0, batchSize)
+  try {
+    const check = await checkModel(
+      model,
+      { x: batch, y: its },
+      { criterion, output, reduction, training: mode, runtime },
+    )
+    return check.time?.evaluation
+  } finally {
+    tf.dispose([batch, ...(its instanceof tf.Tensor ? [its] : [])])
+  }
+}
+
+function durationOf(evaluations: number, milliseconds: number): string {
+  const minutes = (evaluations * milliseconds) / 60_000
+  return ` of ${milliseconds.toPrecision(2)} ms: ${minutes < 1 ? 'under a minute' : `${Math.ceil(minutes)} minutes`} on one core`
+}

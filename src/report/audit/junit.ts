@@ -1,0 +1,65 @@
+import { FAIL_ON, type FailOn, type JudgedRow, type Judgement } from '../../audit'
+import { requireWholeJudgement } from '../../audit/checks'
+import { choice } from '../../errors/checks'
+import { MEANINGS, text, WORDS } from './words'
+
+/**
+ * An audit as JUnit's XML, which every CI shows: a suite for each defence, a case for each attack. What does not apply or was not tried is
+ * skipped, and what is inconclusive or broke down is an error.
+ *
+ * @throws DlgError `invalid-data`, `invalid-option`
+ */
+export function auditJunit(judgement: Judgement, failOn: FailOn = 'leaked'): string {
+  requireWholeJudgement(judgement)
+  choice('failOn', failOn, FAIL_ON)
+  const { rows, summary } = judgement
+  const suites = new Map<string, JudgedRow[]>()
+  for (const row of rows) suites.set(row.description, [...(suites.get(row.description) ?? []), row])
+  const bodies = [...suites].map(([description, own]) => {
+    const cases = own.map((row) => caseOf(row, failOn))
+    const count = (kind: string) => cases.filter(({ kind: k }) => k === kind).length
+    const seconds = own.flatMap(({ trials }) => trials).reduce((sum, { milliseconds }) => sum + milliseconds / 1000, 0)
+    return [
+      `  <testsuite name="${text(`defence: ${description}`)}" tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}" time="${seconds.toFixed(3)}">`,
+      ...cases.map(({ xml }) => xml),
+      '  </testsuite>',
+    ].join('\n')
+  })
+  const all = rows.map((row) => caseOf(row, failOn).kind)
+  const total = (kind: string) => all.filter((k) => k === kind).length
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="${text(summary)}" tests="${all.length}" failures="${total('failure')}" errors="${total('error')}">`,
+    ...bodies,
+    '</testsuites>',
+    '',
+  ].join('\n')
+}
+
+function caseOf(
+  { attack, attacker, verdict, trials, counts }: JudgedRow,
+  failOn: FailOn,
+): { kind: string; xml: string } {
+  const seconds = trials.reduce((sum, { milliseconds }) => sum + milliseconds / 1000, 0)
+  const [worst] = trials.filter((trial) => trial.verdict === verdict)
+  const words = `${WORDS[verdict]}: ${[...worst.shown, worst.reason].join('; ')}`
+  const tally = Object.entries(counts)
+    .map(([word, count]) => `${count} ${word}`)
+    .join(', ')
+  const kind = kindOf(verdict, failOn)
+  const open = `    <testcase classname="${text(attacker)}" name="${text(attack)}" time="${seconds.toFixed(3)}"`
+  if (kind === 'passed') return { kind, xml: `${open}/>` }
+  const message = `message="${text(words)}"`
+  const inner =
+    kind === 'skipped'
+      ? `<skipped ${message}/>`
+      : `<${kind} ${message} type="${verdict}">${text(`${MEANINGS[verdict]} ${tally}`)}</${kind}>`
+  return { kind, xml: `${open}>${inner}</testcase>` }
+}
+
+function kindOf(verdict: JudgedRow['verdict'], failOn: FailOn): 'failure' | 'error' | 'skipped' | 'passed' {
+  if (verdict === 'error' || verdict === 'inconclusive') return 'error'
+  if (verdict === 'not-applicable' || verdict === 'not-tried') return 'skipped'
+  if (verdict === 'leaked-proven' || verdict === 'leaked-recognised') return failOn === 'never' ? 'passed' : 'failure'
+  return verdict === 'partly' && failOn === 'partly' ? 'failure' : 'passed'
+}

@@ -1,0 +1,49 @@
+import type { Judgement, RunAbout } from '../../audit'
+import { requireAbout, requireWholeJudgement } from '../../audit/checks'
+import { attackOf, closest, WORDS, work } from './words'
+
+/** An audit for a pull request: the sentence, a table of defences, and what decided each. @throws DlgError `invalid-data` */
+export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
+  requireWholeJudgement(judgement)
+  requireAbout(about)
+  const { verdict, summary, defences, thresholds } = judgement
+  const rows = defences.map(({ description, verdict: word, clients, utility }) => {
+    const [worst] = clients
+      .filter((client) => client.verdict === word)
+      .sort((a, b) => best(b.by.measured) - best(a.by.measured))
+    const hit = clients.filter((client) => client.verdict === word).length
+    return [
+      ...[description, WORDS[word], `${hit} of ${clients.length}`, attackOf(worst.by)],
+      ...[worst.by.shown.join('; '), closest(worst.by), work(worst.by), utility ? utility.cosine.toFixed(3) : ''],
+    ]
+  })
+  const head = [
+    'defence',
+    'verdict',
+    'clients',
+    'worst attack',
+    'shown',
+    'closest',
+    'work',
+    'cosine to the raw gradient',
+  ]
+  return [
+    `## Gradient leakage: ${WORDS[verdict]}`,
+    '',
+    summary,
+    '',
+    line(head),
+    line(head.map(() => '---')),
+    ...rows.map(line),
+    '',
+    `Recognised: at least ${thresholds.psnr} dB, and ${thresholds.margin} dB above gray, mean and every other sample. Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. "Not recovered" is never "safe".`,
+    ...(about.command ? ['', `Again: \`${about.command}\``] : []),
+    '',
+  ].join('\n')
+}
+
+const best = (measured: readonly { readonly psnr: number }[] = []): number =>
+  Math.max(0, ...measured.map(({ psnr }) => psnr))
+
+const line = (cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replace(/\s*\n\s*/g, ' ')).join(' | ')} |`

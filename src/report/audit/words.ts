@@ -1,0 +1,55 @@
+import type { AuditVerdict, JudgedTrial } from '../../audit'
+
+/** A verdict as people read it. */
+export const WORDS: Readonly<Record<AuditVerdict, string>> = {
+  'leaked-proven': 'leaked (proven)',
+  'leaked-recognised': 'leaked (recognised)',
+  partly: 'partly',
+  error: 'error',
+  inconclusive: 'inconclusive',
+  'matched-and-wrong': 'matched and wrong',
+  'matched-to-the-noise': 'matched to the noise',
+  'not-recovered': 'not recovered',
+  'not-tried': 'not tried',
+  'not-applicable': 'not applicable',
+}
+
+/** What each verdict lets one say, in one sentence. */
+export const MEANINGS: Readonly<Record<AuditVerdict, string>> = {
+  'leaked-proven':
+    'The data re-create what was shared and are determined by it; where the truth is known, they are it.',
+  'leaked-recognised':
+    'An original can be recognised: closer to it than gray, its mean and every other sample, by the thresholds.',
+  partly: 'Labels, tokens or outlines leaked, each of which is named.',
+  error: 'The attack broke down. Nothing is known.',
+  inconclusive:
+    'Nothing was found, and the attack does not find these data without the defence either: it says nothing.',
+  'matched-and-wrong': 'Data that re-create what was shared, and are not the client\u2019s.',
+  'matched-to-the-noise':
+    'Data that fit what was shared as well as the client\u2019s own, up to the noise, and are not the client\u2019s.',
+  'not-recovered': 'This attack recovered nothing within its evaluations. That is no evidence of safety.',
+  'not-tried': 'A cheaper attack proved the data already.',
+  'not-applicable': 'The attack does not apply here.',
+}
+
+/** The best PSNR of a trial, as text; empty where nothing was measured. */
+export function closest({ measured }: Pick<JudgedTrial, 'measured'>): string {
+  if (!measured || measured.length === 0) return ''
+  return `${Math.max(...measured.map(({ psnr }) => psnr)).toFixed(1)} dB`
+}
+
+/** The attack of a trial, and its attacker where that makes a difference. */
+export const attackOf = ({
+  attack,
+  attacker,
+  defence,
+}: Pick<JudgedTrial, 'attack' | 'attacker' | 'defence'>): string =>
+  defence === 'none' ? attack : `${attack}, ${attacker}`
+
+/** A number of evaluations, or closed form. */
+export const work = ({ evaluations, status }: Pick<JudgedTrial, 'evaluations' | 'status'>): string =>
+  status === 'refused' || status === 'not-tried' ? '' : evaluations === 0 ? 'closed form' : `${evaluations} evaluations`
+
+/** Text as HTML and XML have it, in elements and in attributes. */
+export const text = (words: string): string =>
+  words.replace(/(?![\t\n])[\p{Cc}\ufffe\uffff]/gu, '').replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`)

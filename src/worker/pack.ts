@@ -1,0 +1,116 @@
+import { Tensor } from '@tensorflow/tfjs-core'
+import { show } from '../errors/checks'
+import { DlgError } from '../errors/dlg-error'
+import { isLayersModel, type PackedModel, packModel } from './model'
+
+/** Marks what is no plain value: a key that no object of a caller may have. */
+export const KIND = 'dlg-ts kind'
+
+/** A value that no thread can clone, as plain data. Equal objects stay one object, because a structured clone keeps that. */
+export type Packed =
+  | { readonly [KIND]: 'tensor'; readonly shape: readonly number[]; readonly dtype: string; data: unknown }
+  | (PackedModel & { readonly [KIND]: 'model' })
+  | { readonly [KIND]: 'map'; readonly entries: readonly (readonly [unknown, unknown])[] }
+  | { readonly [KIND]: 'signal'; readonly index: number; readonly aborted: boolean }
+  | { readonly [KIND]: 'listener'; readonly index: number }
+  | { readonly [KIND]: 'copy'; readonly value: unknown }
+  | { readonly [KIND]: 'dispose' }
+
+/** A value with everything in it packed, and what stayed behind. */
+export interface Parcel {
+  readonly value: unknown
+  /** Fulfilled when the numbers of all tensors are in; undefined where there are none. */
+  readonly ready: Promise<unknown> | undefined
+  readonly tensors: readonly Tensor[]
+  readonly signals: readonly AbortSignal[]
+  readonly listeners: readonly ((...args: unknown[]) => unknown)[]
+  /** Frees what a result holds, tensors that it does not show among it. */
+  readonly disposers: readonly (() => unknown)[]
+}
+
+/**
+ * Arguments of a call may hold listeners and signals. A result may have a `dispose()`. The functions of an event take nothing and
+ * give a copy of something: they are called before it is sent.
+ */
+type Content = 'arguments' | 'result' | 'event'
+
+/**
+ * Packs a value for another thread: tensors and layers models as typed arrays, listeners and signals by number.
+ *
+ * @param content what the value is
+ * @throws DlgError `invalid-option` for a function that cannot cross, `invalid-data` for a disposed tensor
+ */
+export function pack(content: Content, value: unknown): Parcel {
+  const reading: Promise<unknown>[] = []
+  const tensors: Tensor[] = []
+  const signals: AbortSignal[] = []
+  const listeners: ((...args: unknown[]) => unknown)[] = []
+  const disposers: (() => unknown)[] = []
+  const done = new Map<object, unknown>()
+
+  const tensor = (from: Tensor): Packed => {
+    if (from.isDisposed)
+      throw new DlgError('invalid-data', 'a tensor is disposed, so its numbers cannot cross to a worker')
+    const packed: Packed = { [KIND]: 'tensor', shape: from.shape, dtype: from.dtype, data: undefined }
+    tensors.push(from)
+    reading.push(from.data<'float32'>().then((data) => Object.assign(packed, { data })))
+    return packed
+  }
+  const method = (path: readonly string[], from: () => unknown): Packed => {
+    const name = path[path.length - 1]
+    if (content === 'arguments' && /^on[A-Z]/.test(name)) return { [KIND]: 'listener', index: listeners.push(from) - 1 }
+    if (content === 'result' && name === 'dispose') {
+      disposers.push(from)
+      return { [KIND]: 'dispose' }
+    }
+    if (content === 'event') return { [KIND]: 'copy', value: from() }
+    throw new DlgError(
+      'invalid-option',
+      `${path.join('.')} is a function, which cannot cross to or from a worker; only listeners can, such as onIteration. Serve a function that builds such a model, optimizer or criterion inside the worker`,
+    )
+  }
+  const walk = (from: unknown, path: readonly string[]): unknown => {
+    if (typeof from === 'function') return method(path, from as () => unknown)
+    if (typeof from !== 'object' || from === null || ArrayBuffer.isView(from)) return from
+    const known = done.get(from)
+    if (known !== undefined) return known
+    if (Array.isArray(from)) return walkInto([], from.entries(), from, path)
+    const packed = special(from, path)
+    if (packed !== undefined) {
+      done.set(from, packed)
+      return packed
+    }
+    if (!isPlain(from)) return from
+    if (KIND in from) throw new DlgError('invalid-data', `${show(from)} has a key '${KIND}', which no object may have`)
+    return walkInto({}, Object.entries(from), from, path)
+  }
+  const walkInto = (
+    into: object,
+    entries: Iterable<readonly [PropertyKey, unknown]>,
+    from: object,
+    path: readonly string[],
+  ): unknown => {
+    // before its parts: an object may hold itself
+    done.set(from, into)
+    for (const [key, part] of entries) {
+      const bound = typeof part === 'function' ? part.bind(from) : part
+      Object.assign(into, { [key]: walk(bound, [...path, String(key)]) })
+    }
+    return into
+  }
+  const special = (from: object, path: readonly string[]): Packed | undefined => {
+    if (from instanceof Tensor) return tensor(from)
+    if (from instanceof Map)
+      return { [KIND]: 'map', entries: [...from].map(([k, v]) => [k, walk(v, [...path, String(k)])]) }
+    if (from instanceof AbortSignal) return { [KIND]: 'signal', index: signals.push(from) - 1, aborted: from.aborted }
+    if (!isLayersModel(from)) return undefined
+    const { weights, ...rest } = packModel(from)
+    return { [KIND]: 'model', ...rest, weights: weights.map(tensor) }
+  }
+
+  const packed = walk(value, [content])
+  const ready = reading.length > 0 ? Promise.all(reading) : undefined
+  return { value: packed, ready, tensors, signals, listeners, disposers }
+}
+
+const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value))

@@ -1,0 +1,84 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  journalLine,
+  type Plan,
+  parseJournal,
+  type RunAbout,
+  runHeader,
+  runOf,
+  type TrialRecord,
+} from '../../src/audit'
+import { canonical, digest } from '../../src/audit/digest'
+
+const plan: Plan = { key: 'abc', chains: [], undefended: true, withData: true }
+const about: RunAbout = { versions: { 'dlg-ts': '1' }, seed: 1, evaluations: 10, batchSize: 1 }
+const trial = (key: string): TrialRecord => ({
+  ...{ type: 'trial', key, client: 0, samples: ['a\nb'], attack: 'x', defence: 'none', description: 'no defence' },
+  ...{ attacker: 'adaptive', status: 'failed', reason: 'r', evidence: {}, evaluations: 1, milliseconds: 1 },
+})
+const header = journalLine(runHeader(plan, about))
+
+describe('the journal of a run', () => {
+  it('gives back what was written, but for the numbers that were found', () => {
+    const found = { shape: [1, 2], file: 'found/k.npz', data: Float32Array.of(1, 2) }
+    const { records, cutOff } = parseJournal(header + journalLine({ ...trial('k'), found }) + journalLine(trial('l')))
+    expect(records).toEqual([{ ...trial('k'), found: { shape: [1, 2], file: 'found/k.npz' } }, trial('l')])
+    expect(cutOff).toBe(false)
+  })
+
+  it('loses at most the line that a kill cut off, wherever that was', () => {
+    const whole = header + ['a', 'b', 'c'].map((key) => journalLine(trial(key))).join('')
+    const ends = [...whole].flatMap((letter, i) => (letter === '\n' ? [i + 1] : []))
+    fc.assert(
+      fc.property(fc.integer({ min: ends[0], max: whole.length }), (at) => {
+        const { records, cutOff } = parseJournal(whole.slice(0, at))
+        expect(records.map(({ key }) => key)).toEqual(
+          ['a', 'b', 'c'].slice(0, ends.filter((end) => end <= at).length - 1),
+        )
+        expect(cutOff).toBe(!ends.includes(at))
+      }),
+    )
+  })
+
+  it('joins the shards of one audit, each trial once, and refuses those of two', () => {
+    const first = header + journalLine(trial('a')) + journalLine(trial('b'))
+    const second = header + journalLine(trial('b')) + journalLine(trial('c'))
+    expect(parseJournal(first + second).records.map(({ key }) => key)).toEqual(['a', 'b', 'c'])
+    const other = journalLine(runHeader({ ...plan, key: 'xyz' }, about))
+    expect(() => parseJournal(first + other)).toThrow('two audits')
+    expect(runOf(parseJournal(first)).plan).toEqual({ undefended: true, withData: true })
+  })
+
+  it.each([
+    ['', 'its first line is not the header'],
+    ['{}\n', 'line 1 is neither a run nor a trial'],
+    ['{\n', 'line 1 is no JSON'],
+    [journalLine(trial('a')), 'its first line is not the header'],
+    [header.replace('"version":1', '"version":2'), 'is of version 2'],
+  ])('refuses %j', (text, words) => {
+    expect(() => parseJournal(text)).toThrow(words)
+  })
+})
+
+describe('the digest of a trial', () => {
+  it('does not depend on the order of fields, and tells values apart', async () => {
+    expect(canonical({ a: 1, b: [2, { c: 3 }] })).toBe(canonical({ b: [2, { c: 3 }], a: 1 }))
+    const values = [
+      0,
+      '0',
+      [0],
+      { a: 0 },
+      Float32Array.of(0),
+      Int32Array.of(0),
+      null,
+      undefined,
+      'undefined',
+      new Map([['a', 0]]),
+      true,
+    ]
+    expect(new Set(values.map((value) => canonical([value]))).size).toBe(values.length)
+    // SHA-256 of "abc", FIPS 180-2
+    expect(await digest('abc')).toBe('ba7816bf8f01cfea414140de5dae2223')
+  })
+})

@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest'
+import { exitCodeOf, judge, type MeasuredOriginal, type TrialRecord, VERDICTS, withoutKnown } from '../../src/audit'
+
+const plan = { undefended: false, withData: true }
+
+/** A trial of one client; the attack is `search`, and nothing was found. */
+const trial = (given: Partial<TrialRecord> = {}): TrialRecord => {
+  const { client = 0, attack = 'search', defence = 'noise', attacker = 'adaptive' } = given
+  return {
+    ...{
+      type: 'trial',
+      key: `${client} ${attack} ${defence} ${attacker}`,
+      client,
+      samples: [`s${client}`],
+      attack,
+      defence,
+    },
+    ...{
+      description: defence === 'none' ? 'no defence' : defence,
+      attacker,
+      status: 'failed',
+      reason: 'it ended stalled',
+    },
+    ...{ evidence: {}, evaluations: 10, milliseconds: 1, ...given },
+  }
+}
+
+const at = (psnr: number, guess = 12): MeasuredOriginal => ({
+  ...{
+    sample: 's0',
+    slot: 0,
+    mse: 10 ** (-psnr / 10),
+    psnr,
+    baselines: { gray: guess, mean: guess, decoy: guess - 1 },
+  },
+  ...{ rank: 1, among: 2 },
+})
+
+/** The undefended gradient gives the data away. */
+const control = trial({ defence: 'none', status: 'matched', measured: [at(50)] })
+const verdictOf = (given: Partial<TrialRecord>, before: readonly TrialRecord[] = [control]) =>
+  judge({ plan, records: [...before, trial(given)] }).rows[0].verdict
+
+describe('the verdict of a trial', () => {
+  it.each<[string, Partial<TrialRecord>]>([
+    ['leaked-proven', { status: 'proven', measured: [at(60)] }],
+    ['leaked-recognised', { status: 'matched', measured: [at(25)] }],
+    // recognised without a match: the picture decides
+    ['leaked-recognised', { status: 'cut', measured: [at(25)] }],
+    // a picture of one colour is its own mean
+    ['leaked-recognised', { status: 'matched', measured: [at(45, 44)] }],
+    ['partly', { status: 'failed', measured: [at(16)] }],
+    ['partly', { status: 'partial', labels: { right: 2, of: 2, classes: 2 } }],
+    ['partly', { status: 'partial', tokens: { exact: 0, sequences: 1, right: 5, of: 6, claimed: 7 } }],
+    ['leaked-recognised', { status: 'partial', tokens: { exact: 1, sequences: 2, right: 5, of: 6, claimed: 7 } }],
+    ['error', { status: 'error' }],
+    ['not-recovered', { status: 'failed', measured: [at(13)] }],
+    // above 20 dB, and no closer than gray
+    ['not-recovered', { status: 'failed', measured: [at(24, 23)] }],
+    ['not-recovered', { status: 'partial', labels: { right: 1, of: 2, classes: 2 } }],
+    ['not-recovered', { status: 'partial', tokens: { exact: 0, sequences: 1, right: 2, of: 6, claimed: 40 } }],
+    // a search that failed claims no labels
+    ['not-recovered', { status: 'failed', labels: { right: 1, of: 1, classes: 1 }, measured: [at(9)] }],
+    ['matched-and-wrong', { status: 'matched', measured: [at(9)], floor: 1e-7 }],
+    ['matched-and-wrong', { status: 'proven', measured: [at(9)], floor: 1e-7 }],
+    ['matched-to-the-noise', { status: 'matched', measured: [at(9)], floor: 0.3 }],
+    ['not-tried', { status: 'not-tried' }],
+    ['not-applicable', { status: 'refused' }],
+  ])('%s: %o', (verdict, given) => {
+    expect(verdictOf(given)).toBe(verdict)
+  })
+
+  it('says nothing where the attack does not find the undefended data either, or nobody tried', () => {
+    const failed = { status: 'failed', measured: [at(9)] } as const
+    const powerless = trial({ defence: 'none', ...failed })
+    expect(verdictOf(failed, [powerless])).toBe('inconclusive')
+    expect(verdictOf(failed, [])).toBe('inconclusive')
+    // another client's control is none
+    expect(verdictOf(failed, [{ ...control, client: 1 }])).toBe('inconclusive')
+  })
+
+  it('takes no failure for anything where the truth is not known', () => {
+    const alone = { plan: { undefended: true, withData: false } }
+    const verdicts = (['proven', 'matched', 'undetermined', 'partial', 'failed', 'cut'] as const).map((status) => {
+      const found = { shape: [1, 2] }
+      return judge({ ...alone, records: [trial({ defence: 'none', status, found })] }).verdict
+    })
+    expect(verdicts).toEqual(['leaked-proven', 'partly', 'partly', 'partly', 'inconclusive', 'inconclusive'])
+  })
+})
+
+describe('a judgement', () => {
+  it('takes the worst of all attacks and attackers, and a failure only from an attack that works without the defence', () => {
+    const labels = { right: 1, of: 1, classes: 1 }
+    const records = [
+      control,
+      trial({ defence: 'none', attack: 'labels', status: 'partial', labels }),
+      trial({ defence: 'none', attack: 'weak', status: 'failed', measured: [at(8)] }),
+      trial({ defence: 'a', attack: 'search', status: 'failed', measured: [at(9)] }),
+      trial({ defence: 'a', attack: 'search', attacker: 'unaware', status: 'failed', measured: [at(30)] }),
+      // the search was not run here: only labels and an attack that finds nothing anyway
+      trial({ defence: 'b', attack: 'labels', status: 'failed', labels: { right: 0, of: 1, classes: 1 } }),
+      trial({ defence: 'b', attack: 'weak', status: 'failed', measured: [at(8)] }),
+      trial({ defence: 'c', attack: 'search', status: 'failed', measured: [at(9)] }),
+      trial({ defence: 'c', attack: 'weak', status: 'failed', measured: [at(9)] }),
+      trial({ defence: 'd', attack: 'search', status: 'refused' }),
+    ]
+    const { defences, verdict, control: controls, summary } = judge({ plan, records })
+    expect(defences.map(({ defence, verdict }) => `${defence} ${verdict}`)).toEqual([
+      ...['a leaked-recognised', 'b inconclusive', 'c not-recovered', 'd not-applicable'],
+    ])
+    expect(defences[0].clients[0].by.attacker).toBe('unaware')
+    expect(verdict).toBe('leaked-recognised')
+    expect(controls).toHaveLength(3)
+    expect(summary).toBe(
+      'What is shared gives away the data of 1 of 1 client under 1 of 4 defences. 6 attacks were run.',
+    )
+  })
+
+  it('changes with its thresholds, without a new attack', () => {
+    const records = [control, trial({ status: 'matched', measured: [at(25)] })]
+    expect(judge({ plan, records }).verdict).toBe('leaked-recognised')
+    expect(judge({ plan, records }, { psnr: 30 }).verdict).toBe('partly')
+    expect(judge({ plan, records }, { psnr: 30, margin: 20 }).verdict).toBe('matched-and-wrong')
+    expect(() => judge({ plan, records }, { psnr: -1 })).toThrow('from 0 to 1000')
+  })
+
+  it('never says safe', () => {
+    const sentences = VERDICTS.flatMap((_, i) => {
+      const statuses = ['failed', 'cut', 'refused', 'error', 'matched'] as const
+      return judge({ plan, records: [control, trial({ status: statuses[i % 5], measured: [at(9)] })] }).summary
+    })
+    for (const sentence of sentences) expect(sentence).not.toMatch(/\bsafe\b|secure|protected/)
+  })
+})
+
+describe('the exit code', () => {
+  const codeOf = (records: readonly TrialRecord[], failOn?: 'leaked' | 'partly' | 'never') =>
+    exitCodeOf(judge({ plan, records: [control, ...records] }), failOn)
+  const leak = trial({ status: 'proven', measured: [at(60)] })
+  const part = trial({ status: 'partial', labels: { right: 1, of: 1, classes: 1 }, measured: [at(16)] })
+  const nothing = trial({ measured: [at(9)] })
+  const open = trial({ attack: 'weak', measured: [at(9)] })
+  const broken = trial({ client: 1, status: 'error' })
+
+  it('is 0 for nothing, 1 for a leak, 2 for an error, 3 where nothing can be said', () => {
+    expect([codeOf([nothing]), codeOf([leak]), codeOf([broken]), codeOf([open])]).toEqual([0, 1, 2, 3])
+  })
+
+  it('lets errors outrank leaks, and leaks what is inconclusive', () => {
+    expect(codeOf([leak, broken])).toBe(2)
+    expect(codeOf([leak, { ...open, client: 1, key: 'x' }])).toBe(1)
+  })
+
+  it('counts labels where it is told to', () => {
+    expect([codeOf([part]), codeOf([part], 'partly'), codeOf([leak], 'never')]).toEqual([0, 1, 0])
+  })
+
+  it('does not count what an older run had, or what is accepted until a day', () => {
+    const now = judge({ plan, records: [control, leak] })
+    const worse = judge({ plan, records: [control, part] })
+    const today = '2026-12-31'
+    const left = (known: Omit<Parameters<typeof withoutKnown>[1], 'today'>) =>
+      exitCodeOf(withoutKnown(now, { ...known, today }).judgement)
+    expect(left({})).toBe(1)
+    expect(left({ baseline: now })).toBe(0)
+    // it was better before
+    expect(left({ baseline: worse })).toBe(1)
+    const accepted = { defence: 'noise', attack: '*', reason: 'known', until: '2026-12-31' }
+    expect(left({ accepted: [accepted] })).toBe(0)
+    expect(left({ accepted: [{ ...accepted, until: '2026-12-30' }] })).toBe(1)
+    expect(left({ accepted: [{ ...accepted, attack: 'other' }] })).toBe(1)
+    expect(withoutKnown(now, { accepted: [accepted], today }).known[0].reason).toBe('known')
+  })
+})

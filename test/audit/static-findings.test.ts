@@ -1,0 +1,66 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { describe, expect, it } from 'vitest'
+import { gradientsOf } from '../../src'
+import { staticFindings } from '../../src/audit'
+
+const random = (shape: number[], seed: number) => tf.randomUniform(shape, -1, 1, 'float32', seed)
+const net = {
+  inputShape: [6],
+  weights: { w: random([6, 20], 1), b: random([20], 2), v: random([20, 4], 3), c: random([4], 4) },
+  apply: (x: tf.Tensor, { w, b, v, c }: tf.NamedTensorMap) =>
+    tf.add(tf.matMul(tf.sigmoid(tf.add(tf.matMul(x, w), b)), v), c),
+}
+const runtime = 'reference'
+const shared = (x: tf.Tensor, labels: number[]) => gradientsOf(net, x, labels, { runtime })
+const codes = (findings: readonly { code: string; level: string }[]) =>
+  findings.map(({ code, level }) => `${code} ${level}`)
+
+describe('findings that need no search', () => {
+  it('are the data and the label of one sample, proven', async () => {
+    const x = tf.randomUniform([1, 6], 0, 1, 'float32', 5)
+    const before = tf.memory().numTensors
+    const gradient = await shared(x, [2])
+    const findings = await staticFindings(net, gradient, { runtime })
+    expect(codes(findings)).toEqual(expect.arrayContaining(['labels leak', 'data leak', 'span warning']))
+    expect(tf.memory().numTensors).toBe(before + 4)
+  })
+
+  it('are labels and the span of a batch, and never its data', async () => {
+    const x = tf.randomUniform([3, 6], 0, 1, 'float32', 5)
+    const findings = await staticFindings(net, await shared(x, [2, 0, 1]), { runtime, batchSize: 3 })
+    expect(codes(findings)).not.toContain('data leak')
+    expect(codes(findings)).toEqual(expect.arrayContaining(['labels leak', 'span warning']))
+    expect(findings.find(({ code }) => code === 'span')!.words).toContain("'w' [6, 20] has 3 directions")
+  })
+
+  it('are the tokens that occur', async () => {
+    const text = {
+      inputShape: [4],
+      weights: { table: random([30, 8], 1), v: random([8, 3], 2) },
+      apply: (x: tf.Tensor, { table, v }: tf.NamedTensorMap) =>
+        tf.matMul(tf.mean(tf.gather(table, tf.cast(x, 'int32')), 1), v),
+    }
+    const ids = tf.tensor([[3, 7, 7, 21]], [1, 4])
+    const findings = await staticFindings(text, await gradientsOf(text, ids, [1], { runtime }), { runtime })
+    expect(findings.find(({ code }) => code === 'tokens')!.words).toContain('3 of 30 rows')
+  })
+
+  it('are a sample that is singled out, and none where all count alike', async () => {
+    // the last row is far outside what the others reach: only it passes the ReLU
+    const fishing = {
+      inputShape: [6],
+      weights: { w: tf.ones([6, 8]), b: tf.fill([8], -20), v: random([8, 4], 3) },
+      apply: (x: tf.Tensor, { w, b, v }: tf.NamedTensorMap) => tf.matMul(tf.relu(tf.add(tf.matMul(x, w), b)), v),
+    }
+    const x = tf.concat([tf.randomUniform([3, 6], 0, 1, 'float32', 5), tf.fill([1, 6], 5)])
+    const labels = [0, 1, 2, 3]
+    const options = { runtime, batchSize: 4, data: { x, labels } } as const
+    const caught = await staticFindings(fishing, await gradientsOf(fishing, x, labels, { runtime }), options)
+    expect(caught.find(({ code }) => code === 'singled-out')!.words).toMatch(
+      /gradient of sample 3 is infinitely many times/,
+    )
+    const like = tf.randomUniform([4, 6], 0.5, 1, 'float32', 6)
+    const alike = await staticFindings(net, await shared(like, labels), { ...options, data: { x: like, labels } })
+    expect(codes(alike)).not.toContain('singled-out warning')
+  })
+})

@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs'
+import Ajv from 'ajv/dist/2020'
+import { describe, expect, it } from 'vitest'
+import { judge, type RunAbout, type TrialRecord } from '../../../src/audit'
+import type { Image } from '../../../src/io'
+import { auditHtml, auditJson, auditJunit, auditMarkdown, auditSarif } from '../../../src/report'
+
+const NASTY = '<img src=x onerror="alert(1)">&\'|\u0007'
+const about: RunAbout = {
+  ...{ versions: { 'dlg-ts': '0.1.0', node: 'v20' }, seed: 7, evaluations: 500, batchSize: 1 },
+  command: `npx dlg-ts audit ${NASTY}`,
+}
+
+const trial = (client: number, attack: string, defence: string, given: Partial<TrialRecord>): TrialRecord => ({
+  ...{ type: 'trial', key: `${client}${attack}${defence}`, client, samples: [`${NASTY} ${client}`], attack, defence },
+  ...{ description: defence === 'none' ? 'no defence' : `${defence} ${NASTY}`, attacker: 'adaptive', reason: NASTY },
+  ...{ status: 'failed', evidence: {}, evaluations: 100, milliseconds: 2000, ...given },
+})
+const measured = (psnr: number) => [
+  { sample: `${NASTY} 0`, slot: 0, mse: 0.1, psnr, baselines: { gray: 10, mean: 12 }, rank: 1, among: 3 },
+]
+const utility = { cosine: 0.9, relativeError: 0.2 }
+const judgement = judge({
+  plan: { undefended: true, withData: true },
+  records: [
+    trial(0, 'dense-inversion', 'none', { status: 'proven', measured: measured(70), evaluations: 0 }),
+    trial(0, 'gradient-matching', 'none', { status: 'not-tried' }),
+    trial(0, 'label-inference', 'none', { status: 'partial', labels: { right: 1, of: 1, classes: 1 }, evaluations: 0 }),
+    trial(0, 'dense-inversion', 'noise', { status: 'failed', measured: measured(9), utility }),
+    trial(0, 'gradient-matching', 'noise', { measured: measured(9), utility }),
+    trial(0, 'label-inference', 'noise', { status: 'error', utility }),
+    trial(0, 'spear', 'noise', { status: 'refused', utility }),
+  ],
+})
+
+describe('the report', () => {
+  it('as JSON has the form of its schema', () => {
+    const schema = JSON.parse(readFileSync('docs/audit-report.schema.json', 'utf8'))
+    const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(schema)
+    const report = JSON.parse(auditJson(judgement, about))
+    expect(validate(report), JSON.stringify(validate.errors)).toBe(true)
+    expect(validate({ ...report, verdict: 'safe' })).toBe(false)
+    expect(validate({ ...report, version: 2 })).toBe(false)
+  })
+
+  it('as HTML shows nothing of what it was given as markup, asks no network, and says it in words', () => {
+    const image: Image = { width: 2, height: 2, data: new Float32Array(12).fill(0.5) }
+    const pictures = {
+      originals: new Map([[`${NASTY} 0`, image]]),
+      found: new Map([['0dense-inversionnone', [image]]]),
+    }
+    const page = auditHtml(judgement, about, pictures)
+    expect(page).not.toContain('<img src=x')
+    expect(page).not.toContain('\u0007')
+    expect(page).not.toMatch(/(src|href)="(?!data:)|<script|url\(|@import/)
+    expect(page.match(/<img src="data:image\/png;base64,/g)).toHaveLength(2)
+    for (const words of ['leaked (proven)', 'treat it as you treat the data', 'Every trial', 'Assumptions'])
+      expect(page).toContain(words)
+    expect(auditHtml(judgement, about)).not.toContain('<img')
+    // every element that is opened is closed
+    const open: string[] = []
+    for (const [, end, name] of page.matchAll(/<(\/?)([a-z][a-z0-9]*)[^>]*?(?<!\/)>/g)) {
+      if (['meta', 'img', 'br'].includes(name)) continue
+      if (end) expect(open.pop()).toBe(name)
+      else open.push(name)
+    }
+    expect(open).toEqual([])
+  })
+
+  it('as JUnit has a failure for a leak, an error for what broke down or says nothing, and skips what was not run', () => {
+    const xml = auditJunit(judgement)
+    const count = (pattern: RegExp) => xml.match(pattern)?.length ?? 0
+    expect(xml).toMatch(
+      /^<\?xml version="1.0" encoding="UTF-8"\?>\n<testsuites name="[^"]*" tests="7" failures="1" errors="2">/,
+    )
+    expect([count(/<testsuite /g), count(/<failure /g), count(/<error /g), count(/<skipped /g)]).toEqual([2, 1, 2, 2])
+    expect(xml).not.toContain('\u0007')
+    expect(xml).not.toContain('<img')
+    expect(auditJunit(judgement, 'partly')).toContain('failures="2"')
+    expect(auditJunit(judgement, 'never')).toContain('failures="0"')
+  })
+
+  it('as Markdown is one table, whatever stands in the names', () => {
+    const lines = auditMarkdown(judgement, about).split('\n')
+    const table = lines.filter((line) => line.startsWith('|'))
+    expect(table.map((line) => line.replaceAll('\\|', '').split('|').length)).toEqual([10, 10, 10, 10])
+    expect(lines[0]).toBe('## Gradient leakage: leaked (proven)')
+  })
+
+  it('as SARIF has what needs no search alone, with fingerprints that stay', () => {
+    const { version, runs } = JSON.parse(auditSarif(judgement, about, 'audit.json'))
+    expect(version).toBe('2.1.0')
+    expect(runs[0].results.map(({ ruleId, level }: { ruleId: string; level: string }) => [ruleId, level])).toEqual([
+      ['leak/dense-inversion', 'error'],
+      ['leak/label-inference', 'warning'],
+    ])
+    const rules = runs[0].tool.driver.rules.map(({ id }: { id: string }) => id)
+    for (const { ruleId, ruleIndex, partialFingerprints, locations } of runs[0].results) {
+      expect(rules[ruleIndex]).toBe(ruleId)
+      expect(partialFingerprints['dlgTrial/v1']).toBe(`${ruleId.slice(5)}/adaptive/no defence`)
+      expect(locations[0].physicalLocation.artifactLocation.uri).toBe('audit.json')
+    }
+  })
+})
