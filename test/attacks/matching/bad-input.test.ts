@@ -692,3 +692,19 @@ describe('gradientsOf', () => {
     })
   })
 })
+
+it('a batch whose activations fit no memory is refused before any of them is made', async () => {
+  const model = convNet()
+  const x = sample([1, 6, 6, 1])
+  const shared = plain(await gradientsOf(model, x, [2], { runtime: 'reference' }))
+  const before = process.memoryUsage.rss()
+  await expect(deepLeakageFromGradients(model, shared, { batchSize: 1_500_000 })).rejects.toMatchObject({
+    code: 'invalid-option',
+    message: expect.stringMatching(
+      /^batchSize is 1500000; an evaluation would compute .* numbers, and at most 2\.1e\+9/,
+    ),
+  })
+  expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 30)
+  x.dispose()
+  model.dispose()
+})

@@ -72,7 +72,8 @@ export interface UnconstrainedPrograms {
 /**
  * J(x′, y′) = w · D(∂L/∂W(x′, y′), g*) + v · Σ λᵢ Pᵢ(x′), its derivatives, and every number that they are bound with.
  *
- * @throws DlgError `invalid-model` for inputs that the gradient does not depend on smoothly, `invalid-option`
+ * @throws DlgError `invalid-model` for inputs that the gradient does not depend on smoothly, `invalid-option`, also where an evaluation fits
+ * no memory
  */
 export async function objectiveOf(
   target: Target,
@@ -91,6 +92,7 @@ export async function objectiveOf(
   const programOf = (of: TracedGradient) => objectiveProgram(of, point.unknowns, settings.distance, priors)
   const program = programOf(traced)
   requireSmooth(model, searched, program)
+  requireMemory(program, settings.batchSize)
   const soft = settings.smooths ? magnified(smoothedClient(target, client), magnitude) : undefined
   const smoothed = soft && withInput(programOf(soft), soft.sharpness)
 
@@ -165,6 +167,27 @@ function believedBy({ kind, output: { node } }: Targets): g.Node {
   const scores = scoresOf(node, kind === 'bits' ? 'sigmoid' : 'softmax', 'auto')
   if (!scores) return node
   return kind === 'bits' ? g.sigmoid(scores) : g.softmax(scores)
+}
+
+/** Most numbers that an evaluation may compute: 8 GB in float32, if none of them were freed on the way. */
+const MOST_NUMBERS = 2 ** 31
+
+/** Refuses a search that fits no memory before anything of its size is made. */
+function requireMemory({ outputs }: Program, batchSize: number): void {
+  const seen = new Set<g.Node>()
+  const stack = [...outputs]
+  let numbers = 0
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node)) continue
+    seen.add(node)
+    if (node.varying) numbers += g.sizeOf(node.shape)
+    stack.push(...node.inputs)
+  }
+  if (numbers > MOST_NUMBERS)
+    throw new DlgError(
+      'invalid-option',
+      `batchSize is ${batchSize}; an evaluation would compute ${numbers.toExponential(1)} numbers, and at most ${MOST_NUMBERS.toExponential(1)} fit into memory`,
+    )
 }
 
 const withInput = ({ inputs, outputs }: Program, input: g.Node<'input'>): Program => ({
