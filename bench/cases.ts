@@ -3,7 +3,8 @@ import { convnet } from '../examples/models/convnet'
 import { encoder } from '../examples/models/encoder'
 import { kerasCnn } from '../examples/models/keras-cnn'
 import { lenet } from '../examples/models/lenet'
-import { resnet18 } from '../examples/models/resnet'
+import { resnet18, resnet20 } from '../examples/models/resnet'
+import { vit } from '../examples/models/vit'
 import type { Model } from '../src'
 import { openModel } from '../src/client/model/open-model'
 import type { TensorToWrite } from '../src/io'
@@ -11,7 +12,7 @@ import type { TensorToWrite } from '../src/io'
 /** One thing to measure, as every peer understands it. */
 export interface Case {
   readonly name: string
-  readonly kind: 'lenet' | 'convnet' | 'keras' | 'resnet18' | 'encoder'
+  readonly kind: 'lenet' | 'convnet' | 'keras' | 'resnet18' | 'resnet20' | 'encoder' | 'vit'
   readonly batch: number
   readonly classes: number
   /** Shape of one sample, channels last. */
@@ -36,6 +37,8 @@ export const CASES: readonly Case[] = [
   ...[1, 8].map((batch) => image(`convnet-b${batch}`, 'convnet', batch, 32, 10)),
   ...[1, 8].map((batch) => image(`keras-b${batch}`, 'keras', batch, 32, 10)),
   image('resnet18', 'resnet18', 1, 32, 10),
+  image('resnet20', 'resnet20', 1, 32, 10),
+  { ...image('vit', 'vit', 1, 32, 10), layers: 2, heads: 4 },
   text('encoder-2x128', 2, 128, 4, 16),
   text('encoder-6x384', 6, 384, 12, 32),
 ]
@@ -70,6 +73,10 @@ export function buildModel({ kind, inputShape, classes, layers, heads }: Case, s
       return kerasCnn({ size: first, classes, seed })
     case 'resnet18':
       return resnet18({ size: first, classes, seed })
+    case 'resnet20':
+      return resnet20({ size: first, classes, seed })
+    case 'vit':
+      return vit({ size: first, classes, blocks: layers, heads, seed })
     case 'encoder':
       return encoder({ layers, hidden: second, heads, tokens: first, classes, seed })
   }

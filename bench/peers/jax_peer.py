@@ -56,22 +56,58 @@ def keras(case, w, x):
     return x @ w['dense1/kernel'] + w['dense1/bias']
 
 
-def resnet18(case, w, x):
+def residual(case, w, x, stages, blocks, activation):
     def convolution(x, name, stride):
         norm = f'{name}_bn/'
         y = conv(x, w[f'{name}/kernel'], stride)
         scale = w[norm + 'gamma'] / jnp.sqrt(w[norm + 'moving_variance'] + 1e-5)
         return (y - w[norm + 'moving_mean']) * scale + w[norm + 'beta']
 
-    x = nn.sigmoid(convolution(x, 'stem', 1))
-    for stage in range(4):
-        for block in range(2):
+    x = activation(convolution(x, 'stem', 1))
+    for stage in range(stages):
+        for block in range(blocks):
             name = f'stage{stage}_block{block}'
             stride = 2 if stage > 0 and block == 0 else 1
-            inner = nn.sigmoid(convolution(x, name + '_conv0', stride))
+            inner = activation(convolution(x, name + '_conv0', stride))
             shortcut = convolution(x, name + '_shortcut', stride) if stride > 1 else x
-            x = nn.sigmoid(convolution(inner, name + '_conv1', 1) + shortcut)
+            x = activation(convolution(inner, name + '_conv1', 1) + shortcut)
     return x.mean((1, 2)) @ w['dense/kernel'] + w['dense/bias']
+
+
+def resnet18(case, w, x):
+    return residual(case, w, x, 4, 2, nn.sigmoid)
+
+
+def resnet20(case, w, x):
+    return residual(case, w, x, 3, 3, nn.relu)
+
+
+def vit(case, w, x):
+    """Pre-norm blocks over patches of 4, behind a class token of its own."""
+    batch, heads = x.shape[0], case['heads']
+
+    def dense(name, h):
+        return h @ w[name + '/kernel'] + w[name + '/bias']
+
+    def norm(name, h):
+        centred = h - h.mean(-1, keepdims=True)
+        deviation = jnp.sqrt((centred**2).mean(-1, keepdims=True) + 1e-6)
+        return centred / deviation * w[name + '/gamma'] + w[name + '/beta']
+
+    kernel = w['patches/kernel']
+    patches = lax.conv_general_dilated(x, kernel, (4, 4), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+    patches = (patches + w['patches/bias']).reshape(batch, -1, kernel.shape[3])
+    h = jnp.concatenate([jnp.broadcast_to(w['class'], (batch, 1, kernel.shape[3])), patches], 1) + w['positions']
+    for i in range(case['layers']):
+        p = f'block{i}/'
+        normed = norm(p + 'attention-norm', h)
+        split = lambda t: t.reshape(batch, t.shape[1], heads, -1).transpose(0, 2, 1, 3)
+        query, key, value = (split(dense(p + part, normed)) for part in ('query', 'key', 'value'))
+        scores = query @ key.swapaxes(-1, -2) / np.sqrt(query.shape[-1])
+        context = (nn.softmax(scores) @ value).transpose(0, 2, 1, 3).reshape(h.shape)
+        h = h + dense(p + 'attention', context)
+        h = h + dense(p + 'contract', nn.gelu(dense(p + 'expand', norm(p + 'norm', h)), approximate=False))
+    return dense('classifier', norm('norm', h)[:, 0])
 
 
 def encoder(case, w, x):
@@ -99,7 +135,9 @@ def encoder(case, w, x):
     return dense('classifier', x.mean(1))
 
 
-MODELS = {'lenet': lenet, 'convnet': convnet, 'keras': keras, 'resnet18': resnet18, 'encoder': encoder}
+MODELS = {
+    'lenet': lenet, 'convnet': convnet, 'keras': keras, 'resnet18': resnet18, 'resnet20': resnet20, 'encoder': encoder, 'vit': vit,
+}
 run = arguments = None
 
 

@@ -112,21 +112,53 @@ def keras(case, w, x):
     return F.linear(x, w['dense1/kernel'], w['dense1/bias'])
 
 
-def resnet18(case, w, x):
+def residual(case, w, x, stages, blocks, activation):
     def convolution(x, name, stride):
         kernel, norm = w[f'{name}/kernel'], f'{name}_bn/'
         y = F.conv2d(x, kernel, stride=stride, padding=kernel.shape[2] // 2)
         return F.batch_norm(y, w[norm + 'moving_mean'], w[norm + 'moving_variance'], w[norm + 'gamma'], w[norm + 'beta'], eps=1e-5)
 
-    x = torch.sigmoid(convolution(x, 'stem', 1))
-    for stage in range(4):
-        for block in range(2):
+    x = activation(convolution(x, 'stem', 1))
+    for stage in range(stages):
+        for block in range(blocks):
             name = f'stage{stage}_block{block}'
             stride = 2 if stage > 0 and block == 0 else 1
-            inner = torch.sigmoid(convolution(x, name + '_conv0', stride))
+            inner = activation(convolution(x, name + '_conv0', stride))
             shortcut = convolution(x, name + '_shortcut', stride) if stride > 1 else x
-            x = torch.sigmoid(convolution(inner, name + '_conv1', 1) + shortcut)
+            x = activation(convolution(inner, name + '_conv1', 1) + shortcut)
     return F.linear(x.mean((2, 3)), w['dense/kernel'], w['dense/bias'])
+
+
+def resnet18(case, w, x):
+    return residual(case, w, x, 4, 2, torch.sigmoid)
+
+
+def resnet20(case, w, x):
+    return residual(case, w, x, 3, 3, F.relu)
+
+
+def vit(case, w, x):
+    """Pre-norm blocks over patches of 4, behind a class token of its own."""
+    batch, heads = x.shape[0], case['heads']
+
+    def dense(name, h):
+        return F.linear(h, w[name + '/kernel'], w[name + '/bias'])
+
+    def norm(name, h):
+        return F.layer_norm(h, h.shape[-1:], w[name + '/gamma'], w[name + '/beta'], 1e-6)
+
+    patches = F.conv2d(x, w['patches/kernel'], w['patches/bias'], stride=4).flatten(2).transpose(1, 2)
+    h = torch.cat([w['class'].expand(batch, -1, -1), patches], 1) + w['positions']
+    for i in range(case['layers']):
+        p = f'block{i}/'
+        normed = norm(p + 'attention-norm', h)
+        split = lambda t: t.view(batch, t.shape[1], heads, -1).transpose(1, 2)
+        query, key, value = (split(dense(p + part, normed)) for part in ('query', 'key', 'value'))
+        scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+        context = (torch.softmax(scores, -1) @ value).transpose(1, 2).reshape(h.shape)
+        h = h + dense(p + 'attention', context)
+        h = h + dense(p + 'contract', F.gelu(dense(p + 'expand', norm(p + 'norm', h))))
+    return dense('classifier', norm('norm', h)[:, 0])
 
 
 def encoder(case, w, x):
@@ -152,7 +184,9 @@ def encoder(case, w, x):
     return dense('classifier', x.mean(1))
 
 
-MODELS = {'lenet': lenet, 'convnet': convnet, 'keras': keras, 'resnet18': resnet18, 'encoder': encoder}
+MODELS = {
+    'lenet': lenet, 'convnet': convnet, 'keras': keras, 'resnet18': resnet18, 'resnet20': resnet20, 'encoder': encoder, 'vit': vit,
+}
 problem = None
 once = None
 

@@ -76,8 +76,12 @@ function withoutReshapes(op: ElementwiseOp, inputs: readonly Node[], shape: Shap
   // masks stay what they are, booleans, until arithmetic reads them
   if (!reshaped || inputs.length === 1 || sizeOf(shape) === 1 || masking.has(op)) return undefined
   const beneath = reshaped.inputs[0].shape
+  const rank = Math.min(beneath.length, shape.length)
+  const onlyOnes = sameShape(padRank(beneath, shape.length), padRank(shape, beneath.length))
   const straight = inputs.map((n) => {
     if (uniformValue(n) !== undefined && sizeOf(n.shape) === 1) return n
+    // leading axes of size 1 come and go: a bias fits either way
+    if (onlyOnes && !n.varying && n.shape.length <= rank && !sameShape(n.shape, shape)) return n
     if (!sameShape(n.shape, shape)) return undefined
     if (n.op === 'reshape' && sameShape(n.inputs[0].shape, beneath)) return n.inputs[0]
     return n.varying ? undefined : reshape(n, beneath)

@@ -4,6 +4,7 @@ export * from './indexing'
 export * from './leaves'
 export * from './linear'
 export * from './node'
+export * from './projections'
 export * from './reduction'
 /** The elementwise operations on plain numbers, in float64. */
 export * as numbers from './scalar'

@@ -1,4 +1,5 @@
-import { invalid, requireCounts, requireNodes, requireShape } from './checks'
+import { invalid, requireCounts, requireNodes, requireNumber, requireShape } from './checks'
+import { unary } from './elementwise'
 import { fill, uniformValue } from './leaves'
 import type { ConvGeometry, Node, Shape } from './node'
 import { broadcastShapes, sameShape, sizeOf } from './shape'
@@ -17,6 +18,21 @@ export function matMul(a: Node, b: Node): Node {
   if (b.shape.slice(0, -2).every((size) => size === 1) && shape.length > 2)
     return reshape(matMul(reshape(a, [sizeOf(a.shape) / k, k]), reshape(b, [k, n])), shape)
   return a.graph.intern('matMul', [a, b], {}, shape)
+}
+
+/** α·A·B + β·C of matrices, where C broadcasts to the product; without C, of batches too. One kernel of most runtimes. */
+export function gemm(a: Node, b: Node, alpha: number, c?: Node, beta = 1): Node {
+  requireNodes('gemm', a, b, ...(c === undefined ? [] : [c]))
+  requireNumber('gemm', 'alpha', alpha)
+  requireNumber('gemm', 'beta', beta)
+  const [m, k] = a.shape.slice(-2)
+  const [rows, n] = b.shape.slice(-2)
+  if (a.shape.length < 2 || b.shape.length < 2 || k !== rows)
+    throw invalid('gemm', `[${a.shape}] · [${b.shape}]; shapes must be [..., m, k] · [..., k, n]`)
+  const shape = [...broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)), m, n]
+  if (c && !(shape.length === 2 && sameShape(broadcastShapes(c.shape, shape), shape)))
+    throw invalid('gemm', `[${c.shape}] must broadcast to a matrix [${m},${n}], and the product [${shape}] be one`)
+  return a.graph.intern('gemm', c ? [a, b, c] : [a, b], { alpha, beta: c ? beta : 0 }, shape)
 }
 
 /** Size along each spatial axis of the result of a convolution. */
@@ -127,11 +143,16 @@ function asConv(y: Node, w: Node, g: ConvGeometry, shape: Shape): Node | undefin
   return conv(y, transpose(reverse(w, space), [1, 0, ...space]), { ...g, padLow, padHigh })
 }
 
-/** ∂⟨y, conv(x, w)⟩/∂w for w of `shape`. */
-export function convFilterGrad(x: Node, y: Node, g: ConvGeometry, shape: Shape): Node {
+/** ∂⟨y, conv(x, w)⟩/∂w for w of `shape`, less `known` of the same shape. */
+export function convFilterGrad(x: Node, y: Node, g: ConvGeometry, shape: Shape, known?: Node): Node {
   requireConvolution('convFilterGrad', x, y, g)
   requireShapes('convFilterGrad', x.shape, shape, y.shape, g)
-  if (uniformValue(x) === 0 || uniformValue(y) === 0) return fill(x.graph, 0, shape)
+  if (known) requireNodes('convFilterGrad', x, known)
+  if (known && !sameShape(known.shape, shape))
+    throw invalid('convFilterGrad', `[${known.shape}] must have the shape of the filter, [${shape}]`)
+  const nothing = uniformValue(x) === 0 || uniformValue(y) === 0
+  if (nothing) return known ? unary('neg', known) : fill(x.graph, 0, shape)
   const [source, whole] = withoutPad(x, g)
-  return x.graph.intern('convFilterGrad', [source, y], geometry(whole), [...shape])
+  const rows = known && reshape(known, [shape[0], sizeOf(shape.slice(1))])
+  return x.graph.intern('convFilterGrad', rows ? [source, y, rows] : [source, y], geometry(whole), [...shape])
 }

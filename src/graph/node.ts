@@ -82,11 +82,13 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, NoAttributes> {
   logSoftmax: NoAttributes
   /** Product of the last two axes, NumPy broadcasting over the others. */
   matMul: NoAttributes
+  /** α·A·B + β·C for matrices A, B and C, which broadcasts; or α·A·B alone, for batches as well. */
+  gemm: { readonly alpha: number; readonly beta: number }
   /** y of the trilinear form ⟨y, conv(x, w)⟩: x is [N, C, …], w is [O, C / groups, …]. */
   conv: ConvGeometry
   /** Gradient of ⟨y, conv(x, w)⟩ with respect to x, from (y, w). */
   convInputGrad: ConvGeometry
-  /** Gradient of ⟨y, conv(x, w)⟩ with respect to w, from (x, y). */
+  /** Gradient of ⟨y, conv(x, w)⟩ with respect to w, from (x, y); less a third input, if there is one, whose rows are flat. */
   convFilterGrad: ConvGeometry
   /** Rows of a table [V, …] at whole-number indices. */
   gather: NoAttributes

@@ -8,6 +8,7 @@ import {
   requireShape,
 } from './checks'
 import { fill, uniformValue } from './leaves'
+import { matMul } from './linear'
 import type { Node, Shape } from './node'
 import { broadcastShapes, inversePermutation, keepsOrder, MAX_RANK, padRank, range, sameShape, sizeOf } from './shape'
 
@@ -41,12 +42,20 @@ export function transpose(x: Node, permutation: readonly number[]): Node {
       permutation.map((axis) => inner[axis]),
     )
   }
+  // (A·B)ᵀ = Bᵀ·Aᵀ: products read transposed factors at no cost
+  if (x.op === 'matMul' && exchangesLast(permutation)) return matMul(swapLast(x.inputs[1]), swapLast(x.inputs[0]))
   if (x.op === 'broadcast') {
     const source = transpose(reshape(x.inputs[0], padRank(x.inputs[0].shape, x.shape.length)), permutation)
     // a transpose within would float out of the broadcast again
     if (source.op !== 'transpose') return broadcast(source, shape)
   }
   return x.graph.intern('transpose', [x], { permutation: [...permutation] }, shape)
+}
+
+/** Whether a permutation exchanges the last two axes and nothing else. */
+const exchangesLast = (permutation: readonly number[]): boolean => {
+  const last = permutation.length - 1
+  return permutation.every((axis, i) => axis === (i === last ? last - 1 : i === last - 1 ? last : i))
 }
 
 /** Swaps the last two axes. */

@@ -38,7 +38,7 @@ const derivatives: Record<UnaryOp, Derivative> = {
   exp: (g, _, y) => mul(g, y),
   log: (g, x) => div(g, x),
   sqrt: (g, _, y) => scale(div(g, y), 0.5),
-  sigmoid: (g, _, y) => mul(g, sub(y, square(y))),
+  sigmoid: (g, _, y) => mul(g, mul(y, sub(one(y), y))),
   tanh: (g, _, y) => mul(g, sub(one(y), square(y))),
   relu: (g, x) => select(less(scalar(x.graph, 0), x), g, scalar(x.graph, 0)),
   softplus: (g, x) => mul(g, sigmoid(x)),
@@ -127,6 +127,12 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
     const [a, b] = y.inputs
     return i === 0 ? unbroadcast(matMul(g, swapLast(b)), a) : unbroadcast(matMul(swapLast(a), g), b)
   },
+  gemm: (y, g, i) => {
+    const [a, b, c] = y.inputs
+    const { alpha, beta } = y.attributes
+    if (i === 2) return scale(unbroadcast(g, c), beta)
+    return scale(i === 0 ? unbroadcast(matMul(g, swapLast(b)), a) : unbroadcast(matMul(swapLast(a), g), b), alpha)
+  },
   conv: (y, g, i) => {
     const [x, w] = y.inputs
     return i === 0 ? convInputGrad(g, w, y.attributes, x.shape) : convFilterGrad(x, g, y.attributes, w.shape)
@@ -137,6 +143,7 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
   },
   convFilterGrad: (y, g, i) => {
     const [x, dy] = y.inputs
+    if (i === 2) return neg(reshape(g, y.inputs[2].shape))
     return i === 0 ? convInputGrad(dy, g, y.attributes, x.shape) : conv(x, g, y.attributes)
   },
   gather: (y, g, i) => (i === 0 ? scatterAdd(g, y.inputs[1], y.inputs[0].shape) : undefined),

@@ -1,4 +1,4 @@
-import { type Node, reachable, sameShape } from '../graph'
+import { type Node, reachable, sameShape, sizeOf } from '../graph'
 import type { Program } from './runtime'
 
 /** One node to compute, and the nodes nothing reads afterwards. */
@@ -29,6 +29,15 @@ export function squeezedSum(node: Node): Node<'sum'> | undefined {
   return sameShape(node.shape, kept) ? inner : undefined
 }
 
+/** The sum that a product with 1 / n makes a mean of n numbers. */
+export function meanOf(node: Node): Node<'sum'> | undefined {
+  const [total, factor] = node.inputs
+  if (node.op !== 'mul' || total.op !== 'sum' || summedSquare(total) || factor.op !== 'constant') return undefined
+  const count = sizeOf(total.inputs[0].shape) / sizeOf(total.shape)
+  const isMean = sizeOf(factor.shape) === 1 && Math.abs(factor.attributes.values[0] * count - 1) < 1e-12
+  return isMean ? total : undefined
+}
+
 /** Most scalars that are added in one operation. */
 const MOST_TERMS = 32
 
@@ -52,9 +61,11 @@ export function operands(node: Node): readonly Node[] {
   if (squared) return [squared]
   const sum = squeezedSum(node)
   if (sum) return operands(sum)
+  const mean = meanOf(node)
+  if (mean) return mean.inputs
   if (node.op === 'add') return terms(node)
-  if (node.op !== 'matMul') return node.inputs
-  return node.inputs.map((n) => (swapsLast(n) ? n.inputs[0] : n))
+  if (node.op !== 'matMul' && node.op !== 'gemm') return node.inputs
+  return node.inputs.map((n, i) => (i < 2 && swapsLast(n) ? n.inputs[0] : n))
 }
 
 /** Splits a program into what is computed once when parameters are bound and what runs every time. */

@@ -37,6 +37,7 @@ export const accepted: {
     undoPreprocessing: { 0: ['[]'], 1: ['{}', 'an object without a prototype'] },
   },
   'dlg-ts graph': {
+    gemm: { 2: ['NaN', '-1', '1e9'], 3: ['undefined'], 4: ['undefined', 'NaN', '-1', '1e9'] },
     surround: { 0: ['a node of another graph'], 3: ['NaN', '-1', '1e9'] },
     abs: { 0: ['a node of another graph'] },
     alignPermutation: { 0: ['[]'] },

@@ -224,6 +224,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
       [2, 3],
       [1, 0],
     ],
+    gemm: () => [node, square, 2, node, -1],
     matMul: () => [node, square],
     max: () => [node, [1]],
     mean: () => [node, [1]],

@@ -243,6 +243,32 @@ export const cases: Case[] = [
     ],
   },
   {
+    name: 'gemm',
+    build: (a, b, c) => g.gemm(bend(a), b, 0.5, c, -2),
+    shapes: [
+      [2, 3],
+      [3, 4],
+      [1, 4],
+    ],
+  },
+  {
+    name: 'gemm batched',
+    build: (a, b) => g.gemm(bend(a), b, -0.5),
+    shapes: [
+      [2, 2, 3],
+      [2, 3, 2],
+    ],
+  },
+  {
+    name: 'convFilterGrad less what is known',
+    build: (x, y, w) => g.convFilterGrad(bend(x), y, geometry(), [2, 2, 2, 2], w),
+    shapes: [
+      [1, 2, 3, 3],
+      [1, 2, 2, 2],
+      [2, 2, 2, 2],
+    ],
+  },
+  {
     name: 'matMul batched',
     build: g.matMul,
     shapes: [

@@ -106,7 +106,7 @@ export function traceGradient(
   const trained = model.weights.filter((w) => w.trainable)
   const trainedNodes = weightNodes.filter((_, i) => model.weights[i].trainable)
   requireReach(model, trainedNodes, ofData)
-  const gradients = g.grad(loss, trainedNodes)
+  const gradients = g.grad(g.joinProjections(loss), trainedNodes)
   const [data, output] = [inputs[0], outputs[0].node]
   return {
     ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained, trainedNodes },

@@ -7,6 +7,8 @@ export interface Builder {
   readonly initializers: OnnxTensor[]
   /** Adds an ONNX node and gives the name of its output. */
   emit(op: string, inputs: readonly string[], attributes?: Record<string, AttributeValue>): string
+  /** Adds an ONNX node with several outputs and gives their names. */
+  emitAll(op: string, inputs: readonly string[], outputs: number, attributes?: Record<string, AttributeValue>): string[]
   /** A list of integers as an input. */
   integers(values: readonly number[]): string
   /** A float tensor known now. */
@@ -46,10 +48,11 @@ export function createBuilder(): Builder {
   const builder: Builder = {
     nodes,
     initializers,
-    emit(op, inputs, attributes = {}) {
-      const output = `v${names++}`
-      nodes.push({ op, inputs, output, attributes })
-      return output
+    emit: (op, inputs, attributes) => builder.emitAll(op, inputs, 1, attributes)[0],
+    emitAll(op, inputs, count, attributes = {}) {
+      const outputs = Array.from({ length: count }, () => `v${names++}`)
+      nodes.push({ op, inputs, outputs, attributes })
+      return outputs
     },
     integers: (values) =>
       constant(

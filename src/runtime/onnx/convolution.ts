@@ -40,6 +40,12 @@ export function convInputGrad(b: Builder, node: Node<'convInputGrad'>): string {
  */
 export function convFilterGrad(b: Builder, node: Node<'convFilterGrad'>): string {
   if (unfolds(node)) return unfoldedFilterGrad(b, node)
+  const gradient = asConvolution(b, node)
+  const known = node.inputs[2]
+  return known ? b.emit('Sub', [gradient, b.reshape(b.value(known), node.shape)]) : gradient
+}
+
+function asConvolution(b: Builder, node: Node<'convFilterGrad'>): string {
   const g: ConvGeometry = node.attributes
   const [x, y] = node.inputs
   const [batch, channels, ...space] = x.shape

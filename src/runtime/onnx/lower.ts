@@ -1,8 +1,8 @@
 import { type BinaryOp, type Node, type Op, range, type Shape, sizeOf, type UnaryOp } from '../../graph'
-import { operands, squeezedSum, summedSquare, swapsLast } from '../plan'
+import { meanOf, operands, squeezedSum, summedSquare, swapsLast } from '../plan'
 import type { Builder } from './builder'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
-import { FLOAT, INT64 } from './model'
+import { type AttributeValue, FLOAT, INT64 } from './model'
 
 /** Emits the ONNX nodes of one graph node and gives the name of its value. */
 type Lowering<K extends Op = Op> = (b: Builder, node: Node<K>) => string
@@ -75,6 +75,11 @@ const lowerings: { [K in Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota'
     const [mask, ...sides] = node.inputs
     return b.emit('Where', [b.mask(mask), ...sides.map((n) => beside(b, n, node.shape))])
   },
+  mul: (b, node) => {
+    const mean = meanOf(node)
+    if (mean) return b.emit('ReduceMean', [b.value(mean.inputs[0]), b.integers(mean.attributes.axes)], { keepdims: 1 })
+    return b.emit('Mul', node.inputs.map((n) => beside(b, n, node.shape))) // biome-ignore format: one call
+  },
   add: (b, node) => {
     const terms = operands(node)
     return b.emit(
@@ -119,7 +124,14 @@ const lowerings: { [K in Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota'
     b.cast(b.emit('ArgMax', [b.value(node.inputs[0])], { axis: node.attributes.axis, keepdims: 1 }), FLOAT),
   softmax: (b, node) => b.emit('Softmax', [b.value(node.inputs[0])], { axis: -1 }),
   logSoftmax: (b, node) => b.emit('LogSoftmax', [b.value(node.inputs[0])], { axis: -1 }),
-  matMul: (b, node) => matMul(b, node),
+  matMul: (b, node) => product(b, node, {}),
+  gemm: (b, node) => {
+    const { alpha, beta } = node.attributes
+    return product(b, node, {
+      alpha: Float32Array.of(alpha),
+      ...(node.inputs.length > 2 && { beta: Float32Array.of(beta) }),
+    })
+  },
   conv,
   convInputGrad,
   convFilterGrad,
@@ -162,11 +174,13 @@ function slice(
 }
 
 /** Matrices go to Gemm, batches to FusedMatMul: both read their factors transposed at no cost. */
-function matMul(b: Builder, node: Node<'matMul'>): string {
+function product(b: Builder, node: Node, attributes: Record<string, AttributeValue>): string {
   const [x, y] = node.inputs
-  const factors = [x, y].map((n) => b.value(swapsLast(n) ? n.inputs[0] : n))
   const transposed = { transA: swapsLast(x) ? 1 : 0, transB: swapsLast(y) ? 1 : 0 }
-  return b.emit(node.shape.length > 2 ? 'FusedMatMul' : 'Gemm', factors, transposed)
+  return b.emit(node.shape.length > 2 ? 'FusedMatMul' : 'Gemm', operands(node).map(b.value), {
+    ...transposed,
+    ...attributes,
+  })
 }
 
 /** onnxruntime pads row by row: short rows are joined with zeros instead, which is ten times faster. */

@@ -6,12 +6,13 @@ export const FLOAT = 1
 export const INT64 = 7
 export const BOOL = 9
 
-export type AttributeValue = number | string | readonly number[]
+/** A number is an integer; a float is a Float32Array of one. */
+export type AttributeValue = number | string | readonly number[] | Float32Array
 
 export interface OnnxNode {
   readonly op: string
   readonly inputs: readonly string[]
-  readonly output: string
+  readonly outputs: readonly string[]
   readonly attributes: Readonly<Record<string, AttributeValue>>
 }
 
@@ -55,10 +56,11 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
     .finish()
 }
 
-function encodeNode({ op, inputs, output, attributes }: OnnxNode): Message {
+function encodeNode({ op, inputs, outputs, attributes }: OnnxNode): Message {
   const node = new Message()
   for (const input of inputs) node.bytes(1, input)
-  node.bytes(2, output).bytes(3, output).bytes(4, op)
+  for (const output of outputs) node.bytes(2, output)
+  node.bytes(3, outputs[0]).bytes(4, op)
   if (CONTRIBUTED.has(op)) node.bytes(7, CONTRIBUTED_DOMAIN)
   for (const [name, value] of Object.entries(attributes)) node.bytes(5, encodeAttribute(name, value))
   return node
@@ -68,6 +70,7 @@ function encodeAttribute(name: string, value: AttributeValue): Message {
   const attribute = new Message().bytes(1, name)
   if (typeof value === 'string') return attribute.bytes(4, value).integer(20, 3)
   if (typeof value === 'number') return attribute.integer(3, value).integer(20, 2)
+  if (value instanceof Float32Array) return attribute.float(2, value[0]).integer(20, 1)
   for (const v of value) attribute.integer(8, v)
   return attribute.integer(20, 7)
 }

@@ -1,7 +1,8 @@
-import { type Node, reachable } from '../../graph'
+import { type Node, reachable, sameShape } from '../../graph'
 import { operands, plan } from '../plan'
+import { rewritten } from '../rewrite'
 import type { Program } from '../runtime'
-import { createBuilder } from './builder'
+import { type Builder, createBuilder } from './builder'
 import { lower } from './lower'
 import { encodeModel } from './model'
 
@@ -20,7 +21,8 @@ export interface LoweredProgram {
 }
 
 /** Writes a program as an ONNX model. */
-export function lowerProgram(program: Program): LoweredProgram {
+export function lowerProgram(plain: Program): LoweredProgram {
+  const program = rewritten(plain)
   const { bound, steps } = plan(program)
   const b = createBuilder()
   const inputs = program.inputs.map((node, i) => ({ node: node as Node, name: `x${i}` }))
@@ -36,7 +38,16 @@ export function lowerProgram(program: Program): LoweredProgram {
       b.define(node, name)
     }
   }
-  for (const { node } of steps) lower(b, node)
+  const done = new Set<Partition>()
+  const parts = partitions(steps.map(({ node }) => node))
+  for (const { node } of steps) {
+    const whole = node.op === 'slice' ? parts.get(node.inputs[0]) : undefined
+    if (!whole) lower(b, node)
+    else if (whole.nodes.length > 0 && !done.has(whole)) {
+      done.add(whole)
+      split(b, whole)
+    }
+  }
   // an output gets a name of its own: it may be an input, or asked for twice
   const outputs = program.outputs.map((node) => ({ node, name: b.emit('Identity', [b.value(node)]) }))
   const value = ({ node, name }: { node: Node; name: string }) => ({ name, shape: node.shape })
@@ -61,4 +72,42 @@ export function lowerProgram(program: Program): LoweredProgram {
       })
     },
   }
+}
+
+/** Slices that are all parts of a node along one axis, one after the other. */
+interface Partition {
+  readonly axis: number
+  readonly nodes: readonly Node<'slice'>[]
+}
+
+/** The nodes of which only parts are read that make up the whole: they are taken apart in one kernel. */
+function partitions(nodes: readonly Node[]): Map<Node, Partition> {
+  const slices = new Map<Node, Node<'slice'>[]>()
+  for (const node of nodes) {
+    if (node.op !== 'slice') continue
+    slices.set(node.inputs[0], [...(slices.get(node.inputs[0]) ?? []), node])
+  }
+  const found = new Map<Node, Partition>()
+  for (const [source, all] of slices) {
+    const axis = source.shape.findIndex((n, i) => n !== all[0].shape[i])
+    const sorted = [...all].sort((a, b) => a.attributes.start[axis] - b.attributes.start[axis])
+    let end = 0
+    const follows = sorted.every((n) => {
+      const begins = n.attributes.start[axis] === end && sameShape(n.shape.with(axis, 1), source.shape.with(axis, 1))
+      end += n.shape[axis]
+      return begins
+    })
+    // columns are read where they lie in one piece
+    const columns = axis === source.shape.length - 1 && all[0].shape[axis] === 1
+    if (all.length > 1 && !columns && follows && end === source.shape[axis]) found.set(source, { axis, nodes: sorted })
+  }
+  return found
+}
+
+function split(b: Builder, { axis, nodes }: Partition): void {
+  const [source] = nodes[0].inputs
+  const sizes = b.integers(nodes.map((n) => n.shape[axis]))
+  b.emitAll('Split', [b.value(source), sizes], nodes.length, { axis }).forEach((name, i) => {
+    b.define(nodes[i], name)
+  })
 }

@@ -10,7 +10,7 @@ export const unfolds = (node: Node<'convFilterGrad'>): boolean =>
 
 /**
  * ∂⟨y, conv(x, w)⟩/∂w as Y · Xᵀ, where the rows of X [C·taps, N·places] are x as each tap of the filter sees it. The
- * product lies in the order of the filter, so nothing is transposed.
+ * product lies in the order of the filter, so nothing is transposed; what is taken from it is taken off in the same kernel.
  */
 export function unfoldedFilterGrad(b: Builder, node: Node<'convFilterGrad'>): string {
   const { strides, dilations, padLow, padHigh } = node.attributes
@@ -30,19 +30,19 @@ export function unfoldedFilterGrad(b: Builder, node: Node<'convFilterGrad'>): st
   const views = taps(filter).map((tap) => {
     const starts = tap.map((t, i) => t * dilations[i])
     const ends = starts.map((s, i) => s + (size[i] - 1) * strides[i] + 1)
-    const view = b.emit('Slice', [
-      source,
-      b.integers(starts),
-      b.integers(ends),
-      b.integers(spatial),
-      b.integers(strides),
-    ])
-    return b.reshape(view, [channels, 1, places])
+    return b.emit('Slice', [source, b.integers(starts), b.integers(ends), b.integers(spatial), b.integers(strides)])
   })
   const columns = views.length === 1 ? views[0] : b.emit('Concat', views, { axis: 1 })
   const unfolded = b.reshape(columns, [channels * sizeOf(filter), places])
   const rows = b.reshape(first(b.value(y), y.shape), [outputs, places])
-  return b.reshape(b.emit('Gemm', [rows, unfolded], { transB: 1 }), node.shape)
+  const known = node.inputs[2]
+  const product = known
+    ? b.emit('Gemm', [rows, unfolded, b.value(known)], {
+        transB: 1,
+        beta: Float32Array.of(-1),
+      })
+    : b.emit('Gemm', [rows, unfolded], { transB: 1 })
+  return b.reshape(product, node.shape)
 }
 
 /** Every position of a filter, in row-major order. */

@@ -63,8 +63,8 @@ export const convKernels = {
     })
     return out
   },
-  convFilterGrad: (node: Node<'convFilterGrad'>, [x, y]: Inputs) => {
-    const out = new Float64Array(sizeOf(node.shape))
+  convFilterGrad: (node: Node<'convFilterGrad'>, [x, y, known]: Inputs) => {
+    const out = known ? known.map((v) => -v) : new Float64Array(sizeOf(node.shape))
     const [sx, sy] = node.inputs.map((n) => n.shape)
     forEachProduct(sx, node.shape, sy, node.attributes, (i, j, k) => {
       out[j] += x[i] * y[k]

@@ -30,6 +30,10 @@ export function expand(values: Float64Array, from: Shape, to: Shape): Float64Arr
 export const elementwiseKernels = {
   ...(unary as { [K in UnaryOp]: ReferenceKernel<K> }),
   ...(binary as { [K in BinaryOp]: ReferenceKernel<K> }),
+  add: (node: Node, inputs: readonly Float64Array[]) =>
+    inputs
+      .map((values, i) => expand(values, node.inputs[i].shape, node.shape))
+      .reduce((a, b) => a.map((v, i) => v + b[i])),
   select: (node: Node, inputs: readonly Float64Array[]) => {
     const [mask, a, b] = inputs.map((values, i) => expand(values, node.inputs[i].shape, node.shape))
     return mask.map((m, i) => (m !== 0 ? a[i] : b[i]))

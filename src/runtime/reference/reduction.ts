@@ -65,22 +65,30 @@ export const reductionKernels = {
   },
   softmax: (node: Node, [x]: Inputs) => mapRows(node, x, (row) => logSoftmaxRow(row).map(Math.exp)),
   logSoftmax: (node: Node, [x]: Inputs) => mapRows(node, x, logSoftmaxRow),
-  matMul: (node: Node, [a, b]: Inputs) => {
-    const [sa, sb] = node.inputs.map((n) => n.shape)
-    const [m, k] = sa.slice(-2)
-    const n = sb[sb.length - 1]
-    const batch = broadcastShapes(sa.slice(0, -2), sb.slice(0, -2))
-    const left = expand(a, sa, [...batch, m, k])
-    const right = expand(b, sb, [...batch, k, n])
-    const out = new Float64Array(sizeOf(node.shape))
-    for (let i = 0; i < sizeOf(batch); i++)
-      for (let r = 0; r < m; r++)
-        for (let j = 0; j < k; j++) {
-          const v = left[(i * m + r) * k + j]
-          const from = (i * k + j) * n
-          const to = (i * m + r) * n
-          for (let c = 0; c < n; c++) out[to + c] += v * right[from + c]
-        }
-    return out
+  matMul: product,
+  gemm: (node: Node<'gemm'>, [a, b, c]: Inputs) => {
+    const { alpha, beta } = node.attributes
+    const added = c && expand(c, node.inputs[2].shape, node.shape)
+    return product(node, [a, b]).map((v, i) => alpha * v + (added ? beta * added[i] : 0))
   },
+}
+
+/** The product of the last two axes. */
+function product(node: Node, [a, b]: Inputs): Float64Array {
+  const [sa, sb] = node.inputs.map((n) => n.shape)
+  const [m, k] = sa.slice(-2)
+  const n = sb[sb.length - 1]
+  const batch = broadcastShapes(sa.slice(0, -2), sb.slice(0, -2))
+  const left = expand(a, sa, [...batch, m, k])
+  const right = expand(b, sb, [...batch, k, n])
+  const out = new Float64Array(sizeOf(node.shape))
+  for (let i = 0; i < sizeOf(batch); i++)
+    for (let r = 0; r < m; r++)
+      for (let j = 0; j < k; j++) {
+        const v = left[(i * m + r) * k + j]
+        const from = (i * k + j) * n
+        const to = (i * m + r) * n
+        for (let c = 0; c < n; c++) out[to + c] += v * right[from + c]
+      }
+  return out
 }

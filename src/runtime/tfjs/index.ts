@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
 import { type Node, sizeOf } from '../../graph'
 import { plan, type Step } from '../plan'
+import { rewritten } from '../rewrite'
 import type { Executable, Program, Runtime, Values } from '../runtime'
 import { compute } from './kernels'
 
@@ -30,7 +31,8 @@ export function tfjs(): Runtime {
   }
 }
 
-function compile(program: Program, backend: string): Executable {
+function compile(plain: Program, backend: string): Executable {
+  const program = rewritten(plain)
   const { bound, steps } = plan(program)
   return {
     runtime: `tfjs:${backend}`,

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { broadcastShapes, type Node, type Op, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
-import { operands, squeezedSum, summedSquare, swapsLast } from '../plan'
+import { meanOf, operands, squeezedSum, summedSquare, swapsLast } from '../plan'
 import { broadcastTo, elementwise, pad, slice, where } from './axes'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
 
@@ -60,7 +60,10 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   iota: (node) => tf.range(0, node.attributes.size, 1, 'float32'),
   add: (node, [first, ...rest]) => rest.reduce((a, b) => elementwise(tf.add, a, b, node.shape), first),
   sub: implicit(tf.sub),
-  mul: implicit(tf.mul),
+  mul: (node, [a, b]) => {
+    const mean = meanOf(node)
+    return mean ? tf.mean(a, [...mean.attributes.axes], true) : elementwise(tf.mul, a, b, node.shape)
+  },
   div: implicit(tf.div),
   pow: explicit(tf.pow),
   maximum: explicit(tf.maximum),
@@ -92,20 +95,32 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   argmax: (node, [x]) => tf.reshape(float(tf.argMax(x, node.attributes.axis)), [...node.shape]),
   softmax: (_, [x]) => tf.softmax(x),
   logSoftmax: (_, [x]) => tf.logSoftmax(x),
-  matMul: (node, [a, b]) => {
-    const [transposeA, transposeB] = node.inputs.map(swapsLast)
-    const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2))
-    const plain =
-      [a, b].some((t) => sizeOf(t.shape.slice(0, -2)) === 1) || sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
-    const whole = (t: tf.Tensor) => (plain ? t : broadcastTo(t, [...batch, ...t.shape.slice(-2)]))
-    const right = ownData(whole(b), operands(node)[1])
-    return tf.reshape(tf.matMul(whole(a), right, transposeA, transposeB), [...node.shape])
+  matMul: (node, [a, b]) => product(node, a, b),
+  gemm: (node, [a, b, c]) => {
+    const { alpha, beta } = node.attributes
+    const scaled = (x: tf.Tensor, factor: number) => (factor === 1 ? x : tf.mul(x, factor))
+    const whole = scaled(product(node, a, b), alpha)
+    return c ? elementwise(tf.add, whole, scaled(c, beta), node.shape) : whole
   },
   conv: (node, [x, w]) => conv(x, w, node.attributes),
   convInputGrad: (node, [y, w]) => convInputGrad(y, w, node.attributes, node.shape),
-  convFilterGrad: (node, [x, y]) => convFilterGrad(x, y, node.attributes, node.shape),
+  convFilterGrad: (node, [x, y, known]) => {
+    const gradient = convFilterGrad(x, y, node.attributes, node.shape)
+    return known ? tf.sub(gradient, tf.reshape(known, [...node.shape])) : gradient
+  },
   gather: (_, [table, indices]) => tf.gather(table, tf.cast(indices, 'int32')),
   scatterAdd: (node, [rows, indices]) => scatterAdd(rows, tf.cast(indices, 'int32') as tf.Tensor1D, node.shape),
+}
+
+/** The product of the last two axes. */
+function product(node: Node, a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  const [transposeA, transposeB] = node.inputs.map(swapsLast)
+  const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2))
+  const plain =
+    [a, b].some((t) => sizeOf(t.shape.slice(0, -2)) === 1) || sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
+  const whole = (t: tf.Tensor) => (plain ? t : broadcastTo(t, [...batch, ...t.shape.slice(-2)]))
+  const right = ownData(whole(b), operands(node)[1])
+  return tf.reshape(tf.matMul(whole(a), right, transposeA, transposeB), [...node.shape])
 }
 
 function sum(node: Node<'sum'>, source: tf.Tensor): tf.Tensor {

@@ -1,0 +1,78 @@
+import { broadcastShapes, convFilterGrad, gemm, type Node, sameShape, uniformValue } from '../../graph'
+import { added } from './emit'
+import { type Readers, readersOf, rebuiltAll } from './readers'
+
+/**
+ * Sums, differences and numbers taken into the matrix product beside them: A·B + C, C − A·B and c·A·B are one kernel each.
+ */
+export function takeIntoProducts(outputs: readonly Node[]): Node[] {
+  const readers = readersOf(outputs)
+  const once = (before: Node, node: Node) => isProduct(node) && readers.get(before)!.length === 1
+  return rebuiltAll(outputs, (node, before) => {
+    const [a, b] = node.inputs
+    const [first, second] = before.inputs
+    switch (node.op) {
+      case 'mul': {
+        const factor = uniformValue(b)
+        return factor !== undefined && b.shape.length === 0 && once(first, a) ? scaledProduct(a, factor) : node
+      }
+      case 'neg':
+        return once(first, a) ? scaledProduct(a, -1) : node
+      case 'sub':
+        if (once(first, a) && takes(a, b, node)) return withTerm(a, b, 1, -1)
+        if (a.op === 'convFilterGrad' && a.inputs.length === 2 && readers.get(first)!.length === 1 && !b.varying)
+          return convFilterGrad(a.inputs[0], a.inputs[1], a.attributes, a.shape, b)
+        return once(second, b) && takes(b, a, node) ? withTerm(b, a, -1, 1) : node
+      case 'add': {
+        const [reader, ...others] = readers.get(before)!
+        if (reader !== 'output' && reader.op === 'add' && others.length === 0) return node
+        return withAddends(node, termsOf(node, before, readers), readers)
+      }
+      default:
+        return node
+    }
+  })
+}
+
+interface Term {
+  readonly node: Node
+  readonly before: Node
+}
+
+/** The terms of a sum and of the sums in it that nobody else reads. */
+const termsOf = (node: Node, before: Node, readers: Readers): Term[] =>
+  before.inputs.flatMap((n, i) =>
+    n.op === 'add' && node.inputs[i].op === 'add' && readers.get(n)!.length === 1
+      ? termsOf(node.inputs[i], n, readers)
+      : [{ node: node.inputs[i], before: n }],
+  )
+
+const isProduct = (node: Node): boolean =>
+  node.varying && (node.op === 'matMul' || (node.op === 'gemm' && node.inputs.length === 2))
+
+/** Whether a product can take a term in: it is a matrix of the sum's shape. */
+const takes = (product: Node, term: Node, sum: Node): boolean =>
+  isProduct(product) &&
+  product.shape.length === 2 &&
+  sameShape(product.shape, sum.shape) &&
+  sameShape(broadcastShapes(term.shape, sum.shape), sum.shape)
+
+const alphaOf = (node: Node): number => (node.op === 'gemm' ? node.attributes.alpha : 1)
+
+const scaledProduct = (node: Node, factor: number): Node => gemm(node.inputs[0], node.inputs[1], factor * alphaOf(node))
+
+/** sign · product + weight · term */
+const withTerm = (product: Node, term: Node, sign: number, weight: number): Node =>
+  gemm(product.inputs[0], product.inputs[1], sign * alphaOf(product), term, weight)
+
+/** A sum whose products take in the other terms, one after the other. */
+function withAddends(node: Node, terms: readonly Term[], readers: Readers): Node {
+  const isTaking = (term: Term) =>
+    isProduct(term.node) && readers.get(term.before)!.length === 1 && takes(term.node, term.node, node)
+  const products = terms.filter(isTaking)
+  if (products.length === 0) return node
+  const rest = terms.filter((term) => !isTaking(term)).map((term) => term.node)
+  const [first, ...more] = products.map((term) => term.node)
+  const start = rest.length === 0 ? first : withTerm(first, added(rest), 1, 1)
+  return more.reduce((sum, product) => withTerm(product, sum, 1, 1), start)
+}
