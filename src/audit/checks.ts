@@ -33,7 +33,7 @@ export function requireRecord(entry: TrialRecord): void {
 /** @throws DlgError `invalid-data` for what is neither an audit's result nor a journal's */
 export function requireRun(run: {
   readonly records: readonly TrialRecord[]
-  readonly plan: Pick<Plan, 'undefended' | 'withData'>
+  readonly plan: Pick<Plan, 'undefended' | 'withData'> & Partial<Pick<Plan, 'chains'>> & { readonly trials?: number }
 }): void {
   const right = 'what audit gave, or runOf of a journal'
   requireObject('the run', run, right)
@@ -45,14 +45,20 @@ export function requireRun(run: {
     typeof plan.withData !== 'boolean'
   )
     throw invalid(`the run has records ${show(records)} and plan ${show(plan)}; it must be ${right}`)
+  const { chains, trials } = plan
+  if (chains !== undefined && !(Array.isArray(chains) && chains.every((chain) => Array.isArray(chain?.trials))))
+    throw invalid(`the plan has chains ${show(chains)}; it must be ${right}`)
+  if (trials !== undefined && !Number.isInteger(trials))
+    throw invalid(`the plan has trials ${show(trials)}; it must be a whole number`)
   for (const record of records) requireRecord(record)
 }
 
 /** @throws DlgError `invalid-data` */
-export function requireJudgement(judgement: Pick<Judgement, 'defences' | 'rows'>): void {
+export function requireJudgement(judgement: Pick<Judgement, 'defences' | 'rows' | 'missing'>): void {
   const right = 'what judge gave'
   requireObject('the judgement', judgement, right)
-  const { defences, rows } = judgement
+  const { defences, rows, missing } = judgement
+  if (typeof missing !== 'number') throw invalid(`the judgement has missing ${show(missing)}; it must be ${right}`)
   const lists = [defences, rows]
   if (!lists.every((list) => Array.isArray(list) && list.every(isObject)))
     throw invalid(`the judgement has defences ${show(defences)} and rows ${show(rows)}; it must be ${right}`)

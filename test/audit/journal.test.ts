@@ -47,7 +47,7 @@ describe('the journal of a run', () => {
     expect(parseJournal(first + second).records.map(({ key }) => key)).toEqual(['a', 'b', 'c'])
     const other = journalLine(runHeader({ ...plan, key: 'xyz' }, about))
     expect(() => parseJournal(first + other)).toThrow('two audits')
-    expect(runOf(parseJournal(first)).plan).toEqual({ undefended: true, withData: true })
+    expect(runOf(parseJournal(first)).plan).toEqual({ undefended: true, withData: true, trials: 0 })
   })
 
   it.each([
