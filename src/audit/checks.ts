@@ -14,13 +14,43 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const hasTexts = (value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean =>
   names.every((name) => typeof value[name] === 'string')
 
+const STATUSES: ReadonlySet<TrialRecord['status']> = new Set([
+  ...(['proven', 'matched', 'undetermined', 'partial', 'failed', 'refused', 'cut', 'error', 'not-tried'] as const),
+])
+
+const hasNumbers = (value: unknown, names: readonly string[]): boolean =>
+  isObject(value) && names.every((name) => Number.isFinite(value[name]))
+
+/** Whether what was measured can be judged, and what was found is in the run's own folder. */
+function hasMeasures({ measured, labels, tokens, found }: Readonly<Record<string, unknown>>): boolean {
+  const isMeasured = (one: unknown): boolean =>
+    hasNumbers(one, ['slot', 'mse', 'psnr', 'rank', 'among']) &&
+    hasTexts(one as Readonly<Record<string, unknown>>, ['sample']) &&
+    isObject((one as { baselines?: unknown }).baselines) &&
+    Object.values((one as { baselines: object }).baselines).every(Number.isFinite)
+  const isFound = (one: unknown): boolean =>
+    isObject(one) &&
+    Array.isArray(one.shape) &&
+    (one.file === undefined || (typeof one.file === 'string' && /^found\/[\w-]+\.npz$/.test(one.file)))
+  return (
+    (measured === undefined || (Array.isArray(measured) && measured.every(isMeasured))) &&
+    (labels === undefined || hasNumbers(labels, ['right', 'of'])) &&
+    (tokens === undefined || hasNumbers(tokens, ['exact', 'sequences', 'right', 'of', 'claimed'])) &&
+    (found === undefined || isFound(found))
+  )
+}
+
 /** Whether this is a record of a trial, as far as its readers need. */
 export const isRecord = (entry: unknown): entry is TrialRecord =>
   isObject(entry) &&
   entry.type === 'trial' &&
   hasTexts(entry, ['key', 'attack', 'defence', 'description', 'attacker', 'status', 'reason']) &&
   Array.isArray(entry.samples) &&
+  entry.samples.every((name) => typeof name === 'string') &&
   isObject(entry.evidence) &&
+  STATUSES.has(entry.status as TrialRecord['status']) &&
+  (entry.attacker === 'adaptive' || entry.attacker === 'unaware') &&
+  hasMeasures(entry) &&
   typeof entry.client === 'number' &&
   typeof entry.evaluations === 'number' &&
   typeof entry.milliseconds === 'number'

@@ -1,7 +1,7 @@
 import { choice, knownNames, number } from '../errors/checks'
 import { requireJudgement, requireRun } from './checks'
 import type { Plan } from './plan'
-import type { MeasuredOriginal, TrialRecord } from './record'
+import type { MeasuredLabels, MeasuredOriginal, TrialRecord } from './record'
 
 /**
  * What a trial, or a row of trials, lets one say. The worst comes first.
@@ -196,23 +196,37 @@ export function verdictAlone(record: TrialRecord, limits: Thresholds): Pick<Judg
   const recognised = measured?.filter((one) => isRecognised(one, limits)).length ?? 0
   const closer = measured?.filter((one) => isCloser(one, limits)).length ?? 0
   const exact = tokens?.exact ?? 0
+  const labelled = labels && labelsShown(status, labels)
   const shown = [
     ...(recognised > 0 ? [`${recognised} of ${samples.length} samples recognised`] : []),
     ...(closer > recognised ? [`${closer - recognised} of ${samples.length} samples closer than every guess`] : []),
     ...(exact > 0 ? [`${exact} of ${tokens!.sequences} sequences word for word`] : []),
     ...(tokens && hasTokens(tokens, limits) ? [`${tokens.right} of ${tokens.of} tokens`] : []),
-    // a search that did not match claims nothing about labels
-    ...(labels && status !== 'failed' && status !== 'cut' && labels.right === labels.of
-      ? [`all ${labels.of} labels`]
-      : []),
+    ...(labelled ? [labelled] : []),
   ]
   const all = recognised === samples.length || (tokens !== undefined && exact === tokens.sequences)
   if (recognised > 0 || exact > 0) return is(status === 'proven' && all ? 'leaked-proven' : 'leaked-recognised', shown)
-  if (shown.length > 0 && (measured === undefined || closer > 0)) return is('partly', shown)
+  const tells = closer > 0 || (tokens && hasTokens(tokens, limits)) || (labelled && !isLuck(labels!))
+  if (shown.length > 0 && (measured === undefined || tells)) return is('partly', shown)
   if (status === 'matched' || status === 'proven' || status === 'undetermined')
     return is(floor > NOISY ? 'matched-to-the-noise' : 'matched-and-wrong', shown)
   return is(shown.length > 0 ? 'partly' : 'not-recovered', shown)
 }
+
+/** Labels that leaked, in words; undefined where they did not. A search that did not match claims nothing about labels. */
+function labelsShown(status: TrialRecord['status'], labels: MeasuredLabels): string | undefined {
+  if (status === 'failed' || status === 'cut') return undefined
+  const { right, of, chance } = labels
+  if (right < of) return chance === undefined || isLuck(labels) ? undefined : `${right} of ${of} labels`
+  if (chance === undefined || !isLuck(labels)) return `all ${of} labels`
+  return `all ${of} labels, as ${Math.round(100 * chance)} % of guesses have`
+}
+
+/** Part of guesses from which labels that are right can be luck. */
+const LUCK = 0.05
+
+/** Whether that many labels can be right by luck; taken for so where nobody knows. */
+const isLuck = ({ chance = 1 }: MeasuredLabels): boolean => chance > LUCK
 
 /** A residual that float32 arithmetic does not explain: what was shared is noisy or coarse. */
 const NOISY = 1e-3

@@ -23,7 +23,10 @@ export function seenBy({ defence, attacker, client }: Chain, { target }: AuditCl
   const words = [...`${defence.name} ${defence.description}`].map((letter) => letter.codePointAt(0)!)
   const draw = Math.floor(random(seed, client, ...words).uniform() * 2 ** 32)
   const shared = defended(target, defence, { seed: draw, adaptive: attacker === 'adaptive' })
-  const { cosine, relativeErrors } = utilityOf(target.gradients, shared.gradients)
+  // a tensor that is withheld is as one of zeros to the server
+  const sent = new Map(shared.trained.map(({ name }, i) => [name, shared.gradients[i]]))
+  const received = target.trained.map(({ name }, i) => sent.get(name) ?? target.gradients[i].map(() => 0))
+  const { cosine, relativeErrors } = utilityOf(target.gradients, received)
   return { target: shared, utility: { cosine, relativeError: Math.max(...relativeErrors) } }
 }
 
@@ -70,6 +73,8 @@ export async function runTrial(
   } catch (error) {
     if (control.signal?.aborted) return undefined
     if (!(error instanceof DlgError)) throw error
+    // such as token ids, which a search cannot move
+    if (error.code === 'invalid-model') return emptyRecord(id, 'refused', error.message)
     return { ...emptyRecord(id, 'error', error.message), milliseconds: performance.now() - started }
   } finally {
     outcome?.dispose()

@@ -64,6 +64,14 @@ describe('the verdict of a trial', () => {
     ['matched-and-wrong', { status: 'matched', measured: [at(9)], floor: 1e-7 }],
     ['matched-and-wrong', { status: 'proven', measured: [at(9)], floor: 1e-7 }],
     ['matched-to-the-noise', { status: 'matched', measured: [at(9)], floor: 0.3 }],
+    // a search on wrong data, whose label anybody guesses, or whose labels nobody does
+    [
+      'matched-and-wrong',
+      { status: 'matched', measured: [at(9)], labels: { right: 1, of: 1, classes: 1, chance: 0.5 } },
+    ],
+    ['partly', { status: 'matched', measured: [at(9)], labels: { right: 8, of: 8, classes: 4, chance: 0.001 } }],
+    ['partly', { status: 'partial', labels: { right: 31, of: 32, classes: 10, chance: 0 } }],
+    ['not-recovered', { status: 'partial', labels: { right: 31, of: 32, classes: 2, chance: 0.1 } }],
     ['not-tried', { status: 'not-tried' }],
     ['not-applicable', { status: 'refused' }],
   ])('%s: %o', (verdict, given) => {

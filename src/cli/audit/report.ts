@@ -119,7 +119,7 @@ function picturesOf(folders: readonly string[], { header, records }: Journal): A
   const { range: [low, high] = [0, 1], preprocessing } = header.about
   const seen = (values: Float32Array): Float32Array =>
     preprocessing ? undoPreprocessing(values, preprocessing) : values
-  const [from, to] = preprocessing?.range ?? [low, high]
+  const [from, to] = preprocessing ? (preprocessing.range ?? [0, 1]) : [low, high]
   const images = (data: Float32Array, [count, height, width, channels]: readonly number[]): Image[] => {
     const shown = seen(data)
     return Array.from({ length: count }, (_, i) => ({
