@@ -118,11 +118,11 @@ export async function runChain(
     if (!done?.has(id.key)) await onRecord?.(record)
     records.push(record)
     told(`${record.status}: ${record.reason}`, 1)
-    if (spares && provesAll(record)) proof = attack
+    if (spares && provesAll(record, settings.data !== undefined)) proof = attack
   }
   return { records, interrupted: false }
 }
 
 /** Whether a record shows all data of the client, as far as anybody can tell. */
-const provesAll = (record: TrialRecord): boolean =>
-  record.status === 'proven' && verdictAlone(record, THRESHOLDS).verdict === 'leaked-proven'
+const provesAll = (record: TrialRecord, withData: boolean): boolean =>
+  record.status === 'proven' && verdictAlone(record, THRESHOLDS, withData).verdict === 'leaked-proven'

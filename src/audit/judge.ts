@@ -137,7 +137,7 @@ export function judge(
   requireRun(run)
   const limits = checkedThresholds(thresholds)
   const { undefended, withData } = run.plan
-  const alone = run.records.map((record) => ({ ...record, ...verdictAlone(record, limits) }))
+  const alone = run.records.map((record) => ({ ...record, ...verdictAlone(record, limits, withData) }))
   const controlOf = withData ? controlsOf(alone) : () => 'inconclusive' as const
   const judged = alone.map((trial): JudgedTrial => {
     const tells = leaks(controlOf(trial))
@@ -184,15 +184,23 @@ export const leaked = (verdict: AuditVerdict): boolean => verdict === 'leaked-pr
 export const worst = (verdicts: readonly AuditVerdict[]): AuditVerdict =>
   VERDICTS.find((verdict) => verdicts.includes(verdict)) ?? 'not-applicable'
 
-/** The verdict of one trial without its control. */
-export function verdictAlone(record: TrialRecord, limits: Thresholds): Pick<JudgedTrial, 'verdict' | 'shown'> {
+/** The verdict of one trial without its control. @param withData whether the truth is known */
+export function verdictAlone(
+  record: TrialRecord,
+  limits: Thresholds,
+  withData: boolean,
+): Pick<JudgedTrial, 'verdict' | 'shown'> {
   const { status, measured, tokens, labels, samples, floor = 0 } = record
   const is = (verdict: AuditVerdict, shown: readonly string[] = []) => ({ verdict, shown })
   if (status === 'error') return is('error')
   if (status === 'not-tried') return is('not-tried')
   if (status === 'refused') return is('not-applicable')
   const truth = measured !== undefined || tokens !== undefined || labels !== undefined
-  if (!truth) return withoutTruth(record)
+  if (!truth) {
+    const alone = withoutTruth(record)
+    // the data are known, and nothing was shown that could be compared with them
+    return withData && alone.verdict === 'leaked-proven' ? is('partly', alone.shown) : alone
+  }
   const recognised = measured?.filter((one) => isRecognised(one, limits)).length ?? 0
   const closer = measured?.filter((one) => isCloser(one, limits)).length ?? 0
   const exact = tokens?.exact ?? 0

@@ -126,7 +126,7 @@ export function auditSettings(options: AuditOptions): AuditSettings {
   )
   if (updates !== undefined && real.length > 0)
     throw invalid('there are updates and defences; what was shared already is as it is, so defences need data')
-  const played = data && dataOf(data, training.batchSize ?? 1)
+  const played = data === undefined ? undefined : dataOf(data, training.batchSize ?? 1)
   if (played) requireInRange(played.x, dataRange, training.preprocessing)
   const chosen = attacksOf(options.attacks ?? (Object.keys(attacks) as AttackName[]))
   return {

@@ -72,6 +72,8 @@ describe('the verdict of a trial', () => {
     ['partly', { status: 'matched', measured: [at(9)], labels: { right: 8, of: 8, classes: 4, chance: 0.001 } }],
     ['partly', { status: 'partial', labels: { right: 31, of: 32, classes: 10, chance: 0 } }],
     ['not-recovered', { status: 'partial', labels: { right: 31, of: 32, classes: 2, chance: 0.1 } }],
+    // a proof that shows nothing, where the data are known
+    ['partly', { status: 'proven' }],
     ['not-tried', { status: 'not-tried' }],
     ['not-applicable', { status: 'refused' }],
   ])('%s: %o', (verdict, given) => {

@@ -33,7 +33,7 @@ function judged(found: readonly Float32Array[], truth: Partial<Truth> = {}, more
     attacker: 'adaptive',
   } as const
   const record = { ...emptyRecord(id, 'partial', ''), ...measures }
-  return { ...record, ...verdictAlone(record, THRESHOLDS) }
+  return { ...record, ...verdictAlone(record, THRESHOLDS, true) }
 }
 
 describe('how close what was found is', () => {

@@ -98,6 +98,9 @@ describe('the report', () => {
     expect(JSON.parse(auditJson(part, about)).missing).toBe(2)
     // nothing of the run is above the threshold, and a defence is inconclusive: the page says what that means
     expect(auditHtml(part, about)).toContain('it says nothing')
+    expect(auditJunit(part)).toMatch(
+      /all attacks together.*whether the data of 1 client leak is not known; trials are missing/,
+    )
     const row = auditMarkdown(part, about)
       .split('\n')
       .find((line) => line.startsWith('| a'))!
