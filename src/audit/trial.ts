@@ -30,6 +30,9 @@ export function seenBy({ defence, attacker, client }: Chain, { target }: AuditCl
   return { target: shared, utility: { cosine, relativeError: Math.max(...relativeErrors) } }
 }
 
+/** Most of the shared gradient that a search may leave unexplained: a gradient of zero leaves all of it. */
+const MOST_TOLERANCE = 0.99
+
 /**
  * Runs one trial.
  *
@@ -48,11 +51,20 @@ export async function runTrial(
   const { evaluations, seed, dataRange, training } = settings
   const { attack, options } = settings.attacks.find(({ attack: { name } }) => name === id.attack)!
   const known =
-    chain.attacker === 'adaptive' && attack.name === 'gradient-matching' ? chain.defence?.matching?.(seen.target) : {}
+    chain.attacker === 'adaptive' && attack.name === 'gradient-matching'
+      ? chain.defence?.matching?.(seen.target)
+      : undefined
+  // noise that is larger than the gradient has a floor above 1, where a search must end anyway
+  const drowned = (known?.tolerance ?? 0) > MOST_TOLERANCE ? { tolerance: MOST_TOLERANCE } : {}
   const budget = { evaluations }
   let outcome: Outcome | undefined
   try {
-    const given = { ...(attack.name === 'gradient-matching' && { dataRange: [...dataRange] }), ...known, ...options }
+    const given = {
+      ...(attack.name === 'gradient-matching' && { dataRange: [...dataRange] }),
+      ...known,
+      ...drowned,
+      ...options,
+    }
     outcome = await inferring(attack.name, given, (chosen) =>
       runAttack(attack, seen.target, chosen, { ...control, seed, budget }),
     )

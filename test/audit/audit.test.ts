@@ -196,6 +196,17 @@ describe('audit', () => {
     expect(await keyOf({ ...options })).toBe(keys[0])
   })
 
+  it('does not break down where noise is larger than the gradient', async () => {
+    const run = await audit({
+      ...common,
+      model: withBias,
+      attacks: [search],
+      defences: [gaussianNoise({ std: 30 })],
+      evaluations: 20,
+    })
+    expect(run.records.filter(({ status }) => status === 'error')).toEqual([])
+  })
+
   it('does not apply a search to token ids', async () => {
     const text = {
       inputShape: [4],
