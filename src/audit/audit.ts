@@ -47,7 +47,8 @@ export interface AuditRun {
  * its own inputs alone.
  *
  * Of each client and defence the cheapest attack comes first, and data that are proven to be the client's spare the others. The
- * undefended gradient is attacked first, as the control.
+ * undefended gradient is attacked first, as the control. Where there are defences, the control spares no attack: each shows what it finds
+ * without them.
  *
  * @param control progress, abort (within 200 ms, with the records of all trials that were done), and trials that are done already
  * @throws DlgError `invalid-option`, `invalid-data`, `invalid-model`, `invalid-gradients` before any attack
@@ -76,7 +77,10 @@ export async function runPlan(settings: AuditSettings, plan: Plan, control: Audi
 
 type Told = { readonly ended: number; readonly progress: Omit<AuditProgress, 'done' | 'of'> }
 
-/** Runs the attacks on what one client shares under one defence. A proof of all its data spares those after it. */
+/**
+ * Runs the attacks on what one client shares under one defence. A proof of all its data spares those after it, but for the control of
+ * defences.
+ */
 export async function runChain(
   settings: AuditSettings,
   chain: Chain,
@@ -84,6 +88,7 @@ export async function runChain(
   tell: (told: Told) => void,
 ): Promise<{ readonly records: TrialRecord[]; readonly interrupted: boolean }> {
   const records: TrialRecord[] = []
+  const spares = chain.defence !== undefined || settings.defences.length === 0
   let client: AuditClient | undefined
   let seen: ReturnType<typeof seenBy> | undefined
   let proof: string | undefined
@@ -113,11 +118,11 @@ export async function runChain(
     if (!done?.has(id.key)) await onRecord?.(record)
     records.push(record)
     told(`${record.status}: ${record.reason}`, 1)
-    if (provesAll(record)) proof = attack
+    if (spares && provesAll(record, settings.data !== undefined)) proof = attack
   }
   return { records, interrupted: false }
 }
 
 /** Whether a record shows all data of the client, as far as anybody can tell. */
-const provesAll = (record: TrialRecord): boolean =>
-  record.status === 'proven' && verdictAlone(record, THRESHOLDS).verdict === 'leaked-proven'
+const provesAll = (record: TrialRecord, withData: boolean): boolean =>
+  record.status === 'proven' && verdictAlone(record, THRESHOLDS, withData).verdict === 'leaked-proven'

@@ -14,13 +14,43 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const hasTexts = (value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean =>
   names.every((name) => typeof value[name] === 'string')
 
+const STATUSES: ReadonlySet<TrialRecord['status']> = new Set([
+  ...(['proven', 'matched', 'undetermined', 'partial', 'failed', 'refused', 'cut', 'error', 'not-tried'] as const),
+])
+
+const hasNumbers = (value: unknown, names: readonly string[]): boolean =>
+  isObject(value) && names.every((name) => Number.isFinite(value[name]))
+
+/** Whether what was measured can be judged, and what was found is in the run's own folder. */
+function hasMeasures({ measured, labels, tokens, found }: Readonly<Record<string, unknown>>): boolean {
+  const isMeasured = (one: unknown): boolean =>
+    hasNumbers(one, ['slot', 'mse', 'psnr', 'rank', 'among']) &&
+    hasTexts(one as Readonly<Record<string, unknown>>, ['sample']) &&
+    isObject((one as { baselines?: unknown }).baselines) &&
+    Object.values((one as { baselines: object }).baselines).every(Number.isFinite)
+  const isFound = (one: unknown): boolean =>
+    isObject(one) &&
+    Array.isArray(one.shape) &&
+    (one.file === undefined || (typeof one.file === 'string' && /^found\/[\w-]+\.npz$/.test(one.file)))
+  return (
+    (measured === undefined || (Array.isArray(measured) && measured.every(isMeasured))) &&
+    (labels === undefined || hasNumbers(labels, ['right', 'of'])) &&
+    (tokens === undefined || hasNumbers(tokens, ['exact', 'sequences', 'right', 'of', 'claimed'])) &&
+    (found === undefined || isFound(found))
+  )
+}
+
 /** Whether this is a record of a trial, as far as its readers need. */
 export const isRecord = (entry: unknown): entry is TrialRecord =>
   isObject(entry) &&
   entry.type === 'trial' &&
   hasTexts(entry, ['key', 'attack', 'defence', 'description', 'attacker', 'status', 'reason']) &&
   Array.isArray(entry.samples) &&
+  entry.samples.every((name) => typeof name === 'string') &&
   isObject(entry.evidence) &&
+  STATUSES.has(entry.status as TrialRecord['status']) &&
+  (entry.attacker === 'adaptive' || entry.attacker === 'unaware') &&
+  hasMeasures(entry) &&
   typeof entry.client === 'number' &&
   typeof entry.evaluations === 'number' &&
   typeof entry.milliseconds === 'number'
@@ -33,7 +63,7 @@ export function requireRecord(entry: TrialRecord): void {
 /** @throws DlgError `invalid-data` for what is neither an audit's result nor a journal's */
 export function requireRun(run: {
   readonly records: readonly TrialRecord[]
-  readonly plan: Pick<Plan, 'undefended' | 'withData'>
+  readonly plan: Pick<Plan, 'undefended' | 'withData'> & Partial<Pick<Plan, 'chains'>> & { readonly trials?: number }
 }): void {
   const right = 'what audit gave, or runOf of a journal'
   requireObject('the run', run, right)
@@ -45,14 +75,20 @@ export function requireRun(run: {
     typeof plan.withData !== 'boolean'
   )
     throw invalid(`the run has records ${show(records)} and plan ${show(plan)}; it must be ${right}`)
+  const { chains, trials } = plan
+  if (chains !== undefined && !(Array.isArray(chains) && chains.every((chain) => Array.isArray(chain?.trials))))
+    throw invalid(`the plan has chains ${show(chains)}; it must be ${right}`)
+  if (trials !== undefined && !Number.isInteger(trials))
+    throw invalid(`the plan has trials ${show(trials)}; it must be a whole number`)
   for (const record of records) requireRecord(record)
 }
 
 /** @throws DlgError `invalid-data` */
-export function requireJudgement(judgement: Pick<Judgement, 'defences' | 'rows'>): void {
+export function requireJudgement(judgement: Pick<Judgement, 'defences' | 'rows' | 'missing'>): void {
   const right = 'what judge gave'
   requireObject('the judgement', judgement, right)
-  const { defences, rows } = judgement
+  const { defences, rows, missing } = judgement
+  if (typeof missing !== 'number') throw invalid(`the judgement has missing ${show(missing)}; it must be ${right}`)
   const lists = [defences, rows]
   if (!lists.every((list) => Array.isArray(list) && list.every(isObject)))
     throw invalid(`the judgement has defences ${show(defences)} and rows ${show(rows)}; it must be ${right}`)

@@ -19,6 +19,8 @@ export interface Truth {
   readonly shape: readonly number[]
   /** A class for each sample, where the labels are classes. */
   readonly classes?: readonly number[]
+  /** The classes of all clients, where the labels are classes. */
+  readonly population?: readonly number[]
   /** The other samples of the data: what an attacker might guess. */
   readonly decoys: readonly Float32Array[]
 }
@@ -54,10 +56,10 @@ function truthOf({ data }: AuditSettings, from: number, to: number): Truth {
   const size = tf.util.sizeFromShape(shape)
   const values = Float32Array.from(x.dataSync())
   const all = Array.from({ length: x.shape[0] }, (_, i) => values.subarray(i * size, (i + 1) * size))
-  const classes = labels instanceof tf.Tensor ? undefined : Array.from(labels as ArrayLike<number>).slice(from, to)
+  const population = labels instanceof tf.Tensor ? undefined : Array.from(labels as ArrayLike<number>)
   return {
     samples: all.slice(from, to),
     ...{ shape, decoys: [...all.slice(0, from), ...all.slice(to)] },
-    ...(classes && { classes }),
+    ...(population && { population, classes: population.slice(from, to) }),
   }
 }

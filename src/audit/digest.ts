@@ -3,7 +3,9 @@ import { Tensor } from '@tensorflow/tfjs-core'
 /** A text that is the same for equal values, whatever the order of an object's fields. Functions stand for themselves by their source. */
 export function canonical(value: unknown): string {
   if (typeof value === 'function') return `function ${value}`
-  if (typeof value === 'bigint' || typeof value === 'symbol' || value === undefined) return String(value)
+  // JSON has one word for NaN and both infinities
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'symbol' || value === undefined)
+    return String(value)
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? String(value)
   if (value instanceof Tensor) return `tensor ${value.shape} ${canonical(value.dataSync())}`
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${Array.from(value as Float32Array).join()})`

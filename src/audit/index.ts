@@ -24,5 +24,5 @@ export {
 export { type AcceptedFinding, withoutKnown } from './known'
 export type { Attacker, AuditAttack, AuditData, AuditOptions } from './options'
 export type { Chain, Plan } from './plan'
-export type { MeasuredOriginal, MeasuredTokens, TrialId, TrialRecord } from './record'
+export type { MeasuredLabels, MeasuredOriginal, MeasuredTokens, TrialId, TrialRecord } from './record'
 export { type StaticFinding, type StaticOptions, staticFindings } from './static-findings'

@@ -106,11 +106,12 @@ function entryOf(line: string, at: number): RunHeader | TrialRecord {
 
 /** A journal as `judge` takes it. @throws DlgError `invalid-data` */
 export function runOf(journal: Pick<Journal, 'header' | 'records'>): Pick<AuditRun, 'records'> & {
-  readonly plan: Pick<Plan, 'undefended' | 'withData'>
+  readonly plan: Pick<Plan, 'undefended' | 'withData'> & { readonly trials: number }
 } {
   requireObject('the journal', journal, 'what parseJournal gave')
   const { header, records } = journal
   if (!isHeader(header))
     throw new DlgError('invalid-data', `the journal's header is ${show(header)}; it must be that of a run`)
-  return { plan: { undefended: header.undefended, withData: header.withData }, records }
+  const { undefended, withData, trials } = header
+  return { plan: { undefended, withData, trials }, records }
 }

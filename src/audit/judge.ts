@@ -1,6 +1,7 @@
 import { choice, knownNames, number } from '../errors/checks'
 import { requireJudgement, requireRun } from './checks'
-import type { MeasuredOriginal, TrialRecord } from './record'
+import type { Plan } from './plan'
+import type { MeasuredLabels, MeasuredOriginal, TrialRecord } from './record'
 
 /**
  * What a trial, or a row of trials, lets one say. The worst comes first.
@@ -78,6 +79,11 @@ export interface JudgedClient {
    * recovers this client's data from the undefended gradient, else `inconclusive`.
    */
   readonly verdict: AuditVerdict
+  /**
+   * Whether something follows for the data: they leaked, or an attack was run that recovers them from the undefended gradient. Labels
+   * that leaked, or attacks that do not apply, leave it open whether the data leak.
+   */
+  readonly conclusive: boolean
   /** The trial that decided it. */
   readonly by: JudgedTrial
 }
@@ -103,6 +109,8 @@ export interface Judgement {
   readonly defences: readonly JudgedDefence[]
   /** The worst of `defences`. */
   readonly verdict: AuditVerdict
+  /** Trials of the plan that are not among the records: the run was interrupted, or is a part. What they would show is not known. */
+  readonly missing: number
   /** For people: one sentence. */
   readonly summary: string
 }
@@ -116,20 +124,21 @@ export interface Judgement {
 export function judge(
   run: {
     readonly records: readonly TrialRecord[]
-    readonly plan: { readonly undefended: boolean; readonly withData: boolean }
+    readonly plan: {
+      readonly undefended: boolean
+      readonly withData: boolean
+      /** Every trial of the plan, or their number; without both, the records are taken for all. */
+      readonly chains?: Plan['chains']
+      readonly trials?: number
+    }
   },
   thresholds: Partial<Thresholds> = {},
 ): Judgement {
   requireRun(run)
   const limits = checkedThresholds(thresholds)
   const { undefended, withData } = run.plan
-  const alone = run.records.map((record) => ({ ...record, ...verdictAlone(record, limits) }))
-  // an attack that finds nothing in a client's undefended gradient says nothing about a defence
-  const controls = new Map(
-    alone.filter(({ defence }) => defence === 'none').map((trial) => [trialOf(trial), trial.verdict]),
-  )
-  const controlOf = (trial: TrialRecord): AuditVerdict =>
-    withData && trial.defence !== 'none' ? (controls.get(trialOf(trial)) ?? 'inconclusive') : 'inconclusive'
+  const alone = run.records.map((record) => ({ ...record, ...verdictAlone(record, limits, withData) }))
+  const controlOf = withData ? controlsOf(alone) : () => 'inconclusive' as const
   const judged = alone.map((trial): JudgedTrial => {
     const tells = leaks(controlOf(trial))
     return trial.verdict === 'not-recovered' && !tells ? { ...trial, verdict: 'inconclusive' } : trial
@@ -139,11 +148,29 @@ export function judge(
   const own = judged.filter((trial) => !isControl(trial))
   const defences = defencesOf(own, (trial) => leaked(controlOf(trial)))
   const verdict = worst(defences.map((defence) => defence.verdict))
+  const missing = missingOf(run)
   return {
     ...{ thresholds: limits, rows: rows.filter((row) => !isControl(row)), control: rows.filter(isControl) },
-    ...{ defences, verdict, summary: summaryOf(own, defences, verdict) },
+    ...{ defences, verdict, missing, summary: `${summaryOf(own, defences, verdict)}${missingWords(missing)}` },
   }
 }
+
+/** For a trial, the verdict of its attack on the same client's undefended gradient. An attack that finds nothing there says nothing about a defence. */
+export function controlsOf(trials: readonly JudgedTrial[]): (trial: TrialRecord) => AuditVerdict {
+  const controls = new Map(
+    trials.filter(({ defence }) => defence === 'none').map((trial) => [trialOf(trial), trial.verdict]),
+  )
+  return (trial) => (trial.defence === 'none' ? undefined : controls.get(trialOf(trial))) ?? 'inconclusive'
+}
+
+function missingOf({ records, plan: { chains, trials } }: Parameters<typeof judge>[0]): number {
+  if (chains === undefined) return Math.max(0, (trials ?? records.length) - records.length)
+  const there = new Set(records.map(({ key }) => key))
+  return chains.flatMap((chain) => chain.trials).filter(({ key }) => !there.has(key)).length
+}
+
+const missingWords = (missing: number): string =>
+  missing === 0 ? '' : ` ${missing} trial${missing === 1 ? ' is' : 's are'} missing: the run is not whole.`
 
 const trialOf = ({ client, attack }: TrialRecord): string => `${client} ${attack}`
 
@@ -151,41 +178,63 @@ const trialOf = ({ client, attack }: TrialRecord): string => `${client} ${attack
 export const leaks = (verdict: AuditVerdict): boolean => VERDICTS.indexOf(verdict) <= VERDICTS.indexOf('partly')
 
 /** Whether data leaked, and not labels or tokens alone. */
-const leaked = (verdict: AuditVerdict): boolean => verdict === 'leaked-proven' || verdict === 'leaked-recognised'
+export const leaked = (verdict: AuditVerdict): boolean => verdict === 'leaked-proven' || verdict === 'leaked-recognised'
 
 /** The worst of some verdicts; `not-applicable` of none. */
 export const worst = (verdicts: readonly AuditVerdict[]): AuditVerdict =>
   VERDICTS.find((verdict) => verdicts.includes(verdict)) ?? 'not-applicable'
 
-/** The verdict of one trial without its control. */
-export function verdictAlone(record: TrialRecord, limits: Thresholds): Pick<JudgedTrial, 'verdict' | 'shown'> {
+/** The verdict of one trial without its control. @param withData whether the truth is known */
+export function verdictAlone(
+  record: TrialRecord,
+  limits: Thresholds,
+  withData: boolean,
+): Pick<JudgedTrial, 'verdict' | 'shown'> {
   const { status, measured, tokens, labels, samples, floor = 0 } = record
   const is = (verdict: AuditVerdict, shown: readonly string[] = []) => ({ verdict, shown })
   if (status === 'error') return is('error')
   if (status === 'not-tried') return is('not-tried')
   if (status === 'refused') return is('not-applicable')
   const truth = measured !== undefined || tokens !== undefined || labels !== undefined
-  if (!truth) return withoutTruth(record)
+  if (!truth) {
+    const alone = withoutTruth(record)
+    // the data are known, and nothing was shown that could be compared with them
+    return withData && alone.verdict === 'leaked-proven' ? is('partly', alone.shown) : alone
+  }
   const recognised = measured?.filter((one) => isRecognised(one, limits)).length ?? 0
   const closer = measured?.filter((one) => isCloser(one, limits)).length ?? 0
   const exact = tokens?.exact ?? 0
+  const labelled = labels && labelsShown(status, labels)
   const shown = [
     ...(recognised > 0 ? [`${recognised} of ${samples.length} samples recognised`] : []),
     ...(closer > recognised ? [`${closer - recognised} of ${samples.length} samples closer than every guess`] : []),
     ...(exact > 0 ? [`${exact} of ${tokens!.sequences} sequences word for word`] : []),
     ...(tokens && hasTokens(tokens, limits) ? [`${tokens.right} of ${tokens.of} tokens`] : []),
-    // a search that did not match claims nothing about labels
-    ...(labels && status !== 'failed' && status !== 'cut' && labels.right === labels.of
-      ? [`all ${labels.of} labels`]
-      : []),
+    ...(labelled ? [labelled] : []),
   ]
   const all = recognised === samples.length || (tokens !== undefined && exact === tokens.sequences)
   if (recognised > 0 || exact > 0) return is(status === 'proven' && all ? 'leaked-proven' : 'leaked-recognised', shown)
-  if (shown.length > 0 && (measured === undefined || closer > 0)) return is('partly', shown)
+  const tells = closer > 0 || (tokens && hasTokens(tokens, limits)) || (labelled && !isLuck(labels!))
+  if (shown.length > 0 && (measured === undefined || tells)) return is('partly', shown)
   if (status === 'matched' || status === 'proven' || status === 'undetermined')
     return is(floor > NOISY ? 'matched-to-the-noise' : 'matched-and-wrong', shown)
   return is(shown.length > 0 ? 'partly' : 'not-recovered', shown)
 }
+
+/** Labels that leaked, in words; undefined where they did not. A search that did not match claims nothing about labels. */
+function labelsShown(status: TrialRecord['status'], labels: MeasuredLabels): string | undefined {
+  if (status === 'failed' || status === 'cut') return undefined
+  const { right, of, chance } = labels
+  if (right < of) return chance === undefined || isLuck(labels) ? undefined : `${right} of ${of} labels`
+  if (chance === undefined || !isLuck(labels)) return `all ${of} labels`
+  return `all ${of} labels, as ${Math.round(100 * chance)} % of guesses have`
+}
+
+/** Part of guesses from which labels that are right can be luck. */
+const LUCK = 0.05
+
+/** Whether that many labels can be right by luck; taken for so where nobody knows. */
+const isLuck = ({ chance = 1 }: MeasuredLabels): boolean => chance > LUCK
 
 /** A residual that float32 arithmetic does not explain: what was shared is noisy or coarse. */
 const NOISY = 1e-3
@@ -202,7 +251,8 @@ function withoutTruth({ status, found, reason }: TrialRecord): Pick<JudgedTrial,
 export const isRecognised = (one: MeasuredOriginal, { psnr, indistinguishable, ...limits }: Thresholds): boolean =>
   one.psnr >= indistinguishable || (one.psnr >= psnr && isCloser(one, { psnr, indistinguishable, ...limits }))
 
-const isCloser = ({ psnr, baselines }: MeasuredOriginal, { margin }: Thresholds): boolean =>
+/** Whether a reconstruction is closer than every guess. */
+export const isCloser = ({ psnr, baselines }: MeasuredOriginal, { margin }: Thresholds): boolean =>
   Object.values(baselines).every((guess) => psnr >= guess + margin)
 
 const hasTokens = ({ right, of, claimed }: NonNullable<TrialRecord['tokens']>, { tokens }: Thresholds): boolean =>
@@ -233,13 +283,7 @@ function defencesOf(trials: readonly JudgedTrial[], tells: (trial: JudgedTrial) 
   return grouped(trials, ({ description }) => description)
     .map((own): JudgedDefence => {
       const [{ defence, description }] = own
-      const clients = grouped(own, ({ client }) => client).map((all): JudgedClient => {
-        const [{ client, samples }] = all
-        const conclusive = all.filter((trial) => leaks(trial.verdict) || trial.verdict === 'error' || tells(trial))
-        const deciding = [...(conclusive.length > 0 ? conclusive : all)].sort((a, b) => rank(a) - rank(b))[0]
-        const open = conclusive.length === 0 && all.some((trial) => wasTried(trial))
-        return { client, samples, by: deciding, verdict: open ? 'inconclusive' : deciding.verdict }
-      })
+      const clients = grouped(own, ({ client }) => client).map((all) => clientOf(all, tells))
       const utility = own.find((trial) => trial.utility)?.utility
       const verdict = worst(clients.map((client) => client.verdict))
       return { defence, description, verdict, clients, ...(utility && { utility }) }
@@ -247,25 +291,41 @@ function defencesOf(trials: readonly JudgedTrial[], tells: (trial: JudgedTrial) 
     .sort((a, b) => rank(a) - rank(b))
 }
 
+/** @param all trials of one client under one defence */
+export function clientOf(all: readonly JudgedTrial[], tells: (trial: JudgedTrial) => boolean): JudgedClient {
+  const [{ client, samples }] = all
+  // an attack that was refused or spared shows nothing, however well it does without the defence
+  const telling = all.filter((trial) => wasTried(trial) && tells(trial))
+  const deciders = all.filter((trial) => leaks(trial.verdict) || trial.verdict === 'error' || telling.includes(trial))
+  const by = [...(deciders.length > 0 ? deciders : all)].sort((a, b) => rank(a) - rank(b))[0]
+  const open = deciders.length === 0 && all.some(wasTried)
+  const conclusive = leaked(by.verdict) || telling.length > 0
+  return { client, samples, by, conclusive, verdict: open ? 'inconclusive' : by.verdict }
+}
+
 const wasTried = ({ status }: TrialRecord): boolean => status !== 'refused' && status !== 'not-tried'
 
 function summaryOf(trials: readonly JudgedTrial[], defences: readonly JudgedDefence[], verdict: AuditVerdict): string {
   const cells = defences.flatMap(({ clients }) => clients)
   const all = new Set(cells.map(({ client }) => client)).size
-  const hit = (test: (verdict: AuditVerdict) => boolean) =>
-    `${new Set(cells.filter((cell) => test(cell.verdict)).map(({ client }) => client)).size} of ${all} client${all === 1 ? '' : 's'}`
+  const hit = (test: (verdict: AuditVerdict, cell: JudgedClient) => boolean) =>
+    `${new Set(cells.filter((cell) => test(cell.verdict, cell)).map(({ client }) => client)).size} of ${all} client${all === 1 ? '' : 's'}`
   const tried = trials.filter(wasTried).length
   const end = `${tried} attack${tried === 1 ? ' was' : 's were'} run.`
   const several =
     defences.length > 1
       ? ` under ${defences.filter((d) => d.verdict === verdict).length} of ${defences.length} defences`
       : ''
+  const unknown = hit((_, { conclusive }) => !conclusive)
+  const open = cells.every(({ conclusive }) => conclusive)
+    ? ''
+    : ` Whether the data of ${unknown} leak is not known: no attack was run that is known to succeed without the defence.`
   switch (verdict) {
     case 'leaked-proven':
     case 'leaked-recognised':
       return `What is shared gives away the data of ${hit(leaked)}${several}. ${end}`
     case 'partly':
-      return `What is shared gives away part of the data of ${hit(leaks)}${several}. ${end}`
+      return `What is shared gives away part of the data of ${hit(leaks)}${several}.${open} ${end}`
     case 'error':
       return `Some attacks broke down, so that nothing can be said. ${end}`
     case 'inconclusive':
@@ -273,7 +333,7 @@ function summaryOf(trials: readonly JudgedTrial[], defences: readonly JudgedDefe
     case 'not-applicable':
       return 'No attack applies here. That is no evidence of safety.'
     default:
-      return `Nothing was recovered by these attacks within their evaluations. That is no evidence of safety. ${end}`
+      return `Nothing was recovered by these attacks within their evaluations. That is no evidence of safety.${open} ${end}`
   }
 }
 
@@ -293,18 +353,21 @@ export const FAIL_ON = ['partly', 'leaked', 'never'] as const
 export type FailOn = (typeof FAIL_ON)[number]
 
 /**
- * The exit code of a judgement: 0 nothing above the threshold, 1 a leak, 2 an error, 3 inconclusive. Errors outrank leaks, and
- * leaks what is inconclusive.
+ * The exit code of a judgement: 0 nothing above the threshold, 1 a leak, 2 an error, 3 inconclusive: of a client under a defence nothing
+ * follows for its data, no attack applies, or trials are missing. Errors outrank leaks, and leaks what is inconclusive.
  *
  * @throws DlgError `invalid-option`
  */
-export function exitCodeOf(judgement: Pick<Judgement, 'defences' | 'rows'>, failOn: FailOn = 'leaked'): 0 | 1 | 2 | 3 {
+export function exitCodeOf(
+  judgement: Pick<Judgement, 'defences' | 'rows' | 'missing'>,
+  failOn: FailOn = 'leaked',
+): 0 | 1 | 2 | 3 {
   requireJudgement(judgement)
-  const { defences, rows } = judgement
+  const { defences, rows, missing } = judgement
   choice('failOn', failOn, FAIL_ON)
   if (rows.some(({ trials }) => trials.some(({ verdict }) => verdict === 'error'))) return 2
-  const verdicts = defences.flatMap(({ clients }) => clients.map(({ verdict }) => verdict))
+  const clients = defences.flatMap((defence) => defence.clients)
   const above = failOn === 'never' ? () => false : failOn === 'partly' ? leaks : leaked
-  if (verdicts.some(above)) return 1
-  return verdicts.includes('inconclusive') ? 3 : 0
+  if (clients.some(({ verdict }) => above(verdict))) return 1
+  return missing > 0 || clients.some(({ conclusive }) => !conclusive) ? 3 : 0
 }

@@ -1,6 +1,18 @@
 import { invalid, knownNames, show } from '../errors/checks'
-import { requireJudgement } from './checks'
-import { type JudgedClient, type JudgedDefence, type Judgement, VERDICTS } from './judge'
+import { requireWholeJudgement } from './checks'
+import {
+  clientOf,
+  controlsOf,
+  isCloser,
+  isRecognised,
+  type JudgedClient,
+  type JudgedTrial,
+  type Judgement,
+  leaked,
+  leaks,
+  VERDICTS,
+  worst,
+} from './judge'
 
 /** A finding that a team accepts until a day. `*` stands for any defence or attack. */
 export interface AcceptedFinding {
@@ -13,10 +25,13 @@ export interface AcceptedFinding {
 }
 
 /**
- * A judgement without what is known already: findings that an older run had in the same place, as bad or worse, and those that are
- * accepted. What is new or worse stays. Rows and records are as they were: only `defences`, which decide the exit code, have less.
+ * A judgement without what is known already: leaks that an older run had in the same place, as bad or worse, and those that are
+ * accepted. What is new or worse stays: other attacks' leaks beside an accepted one, and more samples, tokens or labels than the older run
+ * shows. What is inconclusive or broke down is no finding, and stays. Rows and records are as they were: only `defences`, which decide
+ * the exit code, have less.
  *
- * @param known an older judgement, accepted findings, and today such as 2026-12-31: an acceptance that has expired does not count
+ * @param known an older judgement by the same thresholds, accepted findings, and today such as 2026-12-31: an acceptance that has
+ * expired does not count
  * @throws DlgError `invalid-option`, `invalid-data`
  */
 export function withoutKnown(
@@ -26,32 +41,84 @@ export function withoutKnown(
   readonly judgement: Judgement
   readonly known: readonly { readonly client: JudgedClient; readonly defence: string; readonly reason: string }[]
 } {
-  requireJudgement(judgement)
+  requireWholeJudgement(judgement)
   knownNames('known', known, ['baseline', 'accepted', 'today'])
   const { baseline, accepted = [], today } = known
-  if (baseline !== undefined) requireJudgement(baseline)
+  if (baseline !== undefined) requireBaseline(judgement, baseline)
   if (!Array.isArray(accepted)) throw invalid(`accepted is ${show(accepted)}; it must be a list of findings`)
   if (typeof today !== 'string' || !/^\d{4}-\d\d-\d\d$/.test(today))
     throw invalid(`today is ${show(today)}; it must be a day such as 2026-12-31`)
+  const controlOf = controlsOf([...judgement.control, ...judgement.rows].flatMap(({ trials }) => trials))
+  const tells = (trial: JudgedTrial) => leaked(controlOf(trial))
   const found: { client: JudgedClient; defence: string; reason: string }[] = []
-  const reasonOf = ({ description }: JudgedDefence, client: JudgedClient): string | undefined => {
-    const before = baseline?.defences
-      .find((defence) => defence.description === description)
-      ?.clients.find(({ samples }) => samples.join('\n') === client.samples.join('\n'))
-    if (before && VERDICTS.indexOf(before.verdict) <= VERDICTS.indexOf(client.verdict))
-      return 'the older run had it too'
-    const is = (name: string, pattern: string) => pattern === '*' || pattern === name
-    return (accepted as readonly AcceptedFinding[]).find(
-      ({ defence, attack, until }) => is(description, defence) && is(client.by.attack, attack) && today <= until,
-    )?.reason
-  }
+  const is = (name: string, pattern: string) => pattern === '*' || pattern === name
   const defences = judgement.defences.map((defence) => {
-    const clients = defence.clients.filter((client) => {
-      const reason = reasonOf(defence, client)
-      if (reason !== undefined) found.push({ client, defence: defence.description, reason })
-      return reason === undefined
+    const { description } = defence
+    const clients = defence.clients.flatMap((client): JudgedClient[] => {
+      const own = trialsOf(judgement, description, client)
+      const before = baseline && isIn(baseline, judgement, description, client)
+      const reasonOf = (trial: JudgedTrial): string | undefined => {
+        if (!leaks(trial.verdict)) return undefined
+        if (before) return 'the older run had it too'
+        return (accepted as readonly AcceptedFinding[]).find(
+          (one) => is(description, one.defence) && is(trial.attack, one.attack) && today <= one.until,
+        )?.reason
+      }
+      const reasons = new Map(own.map((trial) => [trial, reasonOf(trial)]))
+      const gone = own.filter((trial) => reasons.get(trial) !== undefined)
+      if (gone.length === 0) return [client]
+      for (const reason of new Set(gone.map((trial) => reasons.get(trial)!))) {
+        const its = gone.filter((trial) => reasons.get(trial) === reason)
+        found.push({ client: clientOf(its, tells), defence: description, reason })
+      }
+      const rest = own.filter((trial) => !gone.includes(trial))
+      const left: JudgedClient = rest.length > 0 ? clientOf(rest, tells) : { ...client, verdict: 'inconclusive' }
+      // accepting a finding leaves no more open than was open before
+      const ended = client.conclusive && !leaks(left.verdict) && left.verdict !== 'error'
+      return ended ? [] : [{ ...left, conclusive: client.conclusive }]
     })
-    return { ...defence, clients }
+    return { ...defence, clients, verdict: worst(clients.map(({ verdict }) => verdict)) }
   })
   return { judgement: { ...judgement, defences: defences.filter(({ clients }) => clients.length > 0) }, known: found }
+}
+
+/** @throws DlgError `invalid-data` for a judgement by other thresholds: what they call a leak cannot be compared */
+function requireBaseline({ thresholds }: Judgement, baseline: Judgement): void {
+  requireWholeJudgement(baseline)
+  for (const [name, value] of Object.entries(thresholds)) {
+    const other = baseline.thresholds[name as keyof typeof thresholds]
+    if (other !== value)
+      throw invalid(`the baseline was judged with ${name} ${show(other)}; it must be ${value}, as the judgement has it`)
+  }
+}
+
+const namesOf = ({ samples }: Pick<JudgedClient, 'samples'>): string => JSON.stringify(samples)
+
+const trialsOf = ({ rows }: Judgement, description: string, client: Pick<JudgedClient, 'samples'>): JudgedTrial[] =>
+  rows.flatMap(({ trials }) =>
+    trials.filter((trial) => trial.description === description && namesOf(trial) === namesOf(client)),
+  )
+
+/** Whether all that leaked of a client leaked in the older run too: as bad a verdict, of as many samples, tokens and labels. */
+function isIn(baseline: Judgement, now: Judgement, description: string, client: JudgedClient): boolean {
+  const before = baseline.defences
+    .find((defence) => defence.description === description)
+    ?.clients.find((one) => namesOf(one) === namesOf(client))
+  if (!before || VERDICTS.indexOf(before.verdict) > VERDICTS.indexOf(client.verdict)) return false
+  if (before.verdict === 'leaked-proven') return true
+  const most = extentOf(baseline, description, client)
+  return extentOf(now, description, client).every((count, i) => count <= most[i])
+}
+
+/** The most that one trial shows of a client: samples recognised, closer than every guess, sequences, tokens, labels. */
+function extentOf(judgement: Judgement, description: string, client: JudgedClient): number[] {
+  const { thresholds } = judgement
+  const counts = trialsOf(judgement, description, client)
+    .filter(({ verdict }) => leaks(verdict))
+    .map(({ measured = [], tokens, labels }) => [
+      measured.filter((one) => isRecognised(one, thresholds)).length,
+      measured.filter((one) => isCloser(one, thresholds)).length,
+      ...[tokens?.exact ?? 0, tokens?.right ?? 0, labels?.right ?? 0],
+    ])
+  return [0, 1, 2, 3, 4].map((i) => Math.max(0, ...counts.map((count) => count[i])))
 }

@@ -3,8 +3,10 @@ import { type PreprocessingOptions, undoPreprocessing } from '../client/preproce
 import { psnrIn } from '../measure/baselines'
 import { mse } from '../measure/psnr'
 import { measureSamples } from '../measure/samples'
+import { random } from '../numbers/random'
 import type { Truth } from './client'
-import type { MeasuredOriginal, MeasuredTokens, TrialRecord } from './record'
+import { THRESHOLDS } from './judge'
+import type { MeasuredLabels, MeasuredOriginal, MeasuredTokens, TrialRecord } from './record'
 
 /** A PSNR that JSON can hold: that of equal data is infinite. */
 const MOST_PSNR = 1000
@@ -47,39 +49,67 @@ function originalsOf(
     preprocessing ? undoPreprocessing(values, preprocessing) : values
   const [originals, others] = [samples.map(seen), decoys.map(seen)]
   const candidates = found.map(seen)
+  const error = (one: Float32Array, original: Float32Array): number => finite(mse(one, original), Number.MAX_VALUE)
   // an attack may find some samples of a batch, or more candidates than samples: each original has the nearest
-  const nearest = (original: Float32Array): Float32Array =>
-    candidates.reduce((best, one) => (mse(one, original) < mse(best, original) ? one : best))
-  const reconstructions = candidates.length === originals.length ? candidates : originals.map(nearest)
-  const width: readonly [number, number] = preprocessing?.range ?? range
+  const nearest = (original: Float32Array): number =>
+    candidates.reduce((best, one, i) => (error(one, original) < error(candidates[best], original) ? i : best), 0)
+  const slots =
+    candidates.length === originals.length
+      ? candidates.map((_, i) => i)
+      : originals.map((original) => nearest(original))
+  const width: readonly [number, number] = preprocessing ? (preprocessing.range ?? [0, 1]) : range
   const options = { range: width, ...(shape.length > 0 && { shape }) }
-  return measureSamples(originals, reconstructions, options).samples.map((sample, i) => {
+  const paired = measureSamples(
+    originals,
+    slots.map((slot) => candidates[slot]),
+    options,
+  ).samples
+  return paired.map((sample, i) => {
     const around = [...others, ...originals.filter((_, k) => k !== i)]
-    const finite = (psnr: number): number => Math.min(psnr, MOST_PSNR)
-    const guesses: [string, number][] = sample.baselines.map(({ name, psnr }) => [name, finite(psnr)])
-    if (around.length > 0)
-      guesses.push(['decoy', Math.max(...around.map((one) => finite(psnrIn(width, one, sample.original))))])
-    const own = mse(sample.reconstruction, sample.original)
+    const decibels = (psnr: number): number => Math.min(finite(psnr, psnr > 0 ? MOST_PSNR : 0), MOST_PSNR)
+    const guesses: [string, number][] = sample.baselines.map(({ name, psnr }) => [name, decibels(psnr)])
+    // a sample that is there twice is no guess of itself
+    const decoys = around
+      .map((one) => decibels(psnrIn(width, one, sample.original)))
+      .filter((psnr) => psnr < THRESHOLDS.indistinguishable)
+    if (decoys.length > 0) guesses.push(['decoy', Math.max(...decoys)])
+    const own = error(sample.reconstruction, sample.original)
     return {
-      ...{ sample: names[i], slot: sample.slot, mse: sample.mse, psnr: finite(sample.psnr) },
-      ...(sample.ssim !== undefined && { ssim: sample.ssim }),
+      ...{ sample: names[i], slot: slots[sample.slot], mse: own, psnr: decibels(sample.psnr) },
+      ...(sample.ssim !== undefined && Number.isFinite(sample.ssim) && { ssim: sample.ssim }),
       baselines: Object.fromEntries(guesses),
-      rank: 1 + around.filter((one) => mse(sample.reconstruction, one) < own).length,
+      rank: 1 + around.filter((one) => error(sample.reconstruction, one) < own).length,
       among: around.length + 1,
     }
   })
 }
 
+/** A number that JSON can hold. */
+const finite = (value: number, otherwise: number): number => (Number.isFinite(value) ? value : otherwise)
+
 /** Classes that are right, whatever their order: a gradient does not tell the order of a batch. */
-function labelsOf({ labels }: Found, { classes }: Truth): TrialRecord['labels'] | undefined {
+function labelsOf({ labels }: Found, { classes, population }: Truth): MeasuredLabels | undefined {
   if (!labels || !classes) return undefined
-  const left = [...classes]
-  const right = labels.filter((label) => {
-    const at = left.indexOf(label)
-    if (at >= 0) left.splice(at, 1)
-    return at >= 0
+  const right = commonOf(labels, classes)
+  const urn = [...population!, ...Array.from({ length: Math.max(...population!) + 1 }, (_, label) => label)]
+  const { uniform } = random(classes.length, right)
+  const guess = () => classes.map(() => urn[Math.floor(uniform() * urn.length)])
+  const as = Array.from({ length: GUESSES }, guess).filter((labels) => commonOf(labels, classes) >= right).length
+  return { right, of: classes.length, classes: new Set(classes).size, chance: as / GUESSES }
+}
+
+/** Guesses of labels that are drawn. */
+const GUESSES = 1000
+
+/** How many labels two lists have in common, each as often as both have it. */
+function commonOf(labels: readonly number[], classes: readonly number[]): number {
+  const left = new Map<number, number>()
+  for (const label of classes) left.set(label, (left.get(label) ?? 0) + 1)
+  return labels.filter((label) => {
+    const count = left.get(label) ?? 0
+    left.set(label, count - 1)
+    return count > 0
   }).length
-  return { right, of: classes.length, classes: new Set(classes).size }
 }
 
 function tokensOf({ tokens, sequences }: Found, { samples }: Truth): MeasuredTokens | undefined {

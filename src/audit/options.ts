@@ -1,6 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { type Attack, type AttackName, attacks } from '../attacks'
 import type { Model } from '../client/model/model'
+import { type PreprocessingOptions, undoPreprocessing } from '../client/preprocessing'
 import type { SharedGradients } from '../client/shared/read-gradients'
 import type { SharedUpdate } from '../client/shared/shared-update'
 import type { TargetOptions } from '../client/target-options'
@@ -15,7 +16,7 @@ export interface AuditData {
   readonly x: Tensor
   /** A class for each sample, or targets [samples, …] of the shape of the model's output. */
   readonly labels: ClassIndices | Tensor
-  /** A name for each sample, such as its file. Default: `sample 0`, `sample 1`, … */
+  /** A name of its own for each sample, such as its file. Default: `sample 0`, `sample 1`, … */
   readonly names?: readonly string[]
 }
 
@@ -49,7 +50,10 @@ export interface AuditOptions {
   readonly defences?: readonly ('none' | Defence)[]
   /** Default: both. They are one for the undefended gradient. */
   readonly attackers?: readonly Attacker[]
-  /** Lowest and highest value of the data, for measures. Default [0, 1]. */
+  /**
+   * Lowest and highest value of the data, for measures; of token ids 0 and the size of the vocabulary. It must hold `data.x`. Default
+   * [0, 1]. With `training.preprocessing` its `range` counts.
+   */
   readonly dataRange?: readonly [number, number]
   /** Most evaluations of each trial. Default 2000. */
   readonly evaluations?: number
@@ -122,14 +126,39 @@ export function auditSettings(options: AuditOptions): AuditSettings {
   )
   if (updates !== undefined && real.length > 0)
     throw invalid('there are updates and defences; what was shared already is as it is, so defences need data')
+  const played = data === undefined ? undefined : dataOf(data, training.batchSize ?? 1)
+  if (played) requireInRange(played.x, dataRange, training.preprocessing)
   const chosen = attacksOf(options.attacks ?? (Object.keys(attacks) as AttackName[]))
   return {
     model,
-    ...(data !== undefined && { data: dataOf(data, training.batchSize ?? 1) }),
+    ...(played && { data: played }),
     ...(updates !== undefined && { updates: updatesOf(updates) }),
     ...{ training, dataRange, evaluations, seed, attackers: [...new Set(attackers)], defences: real, attacks: chosen },
     undefended: real.length === 0 || defences.includes('none'),
   }
+}
+
+/**
+ * Measures compare numbers within the range: what lies outside is cut, and data that lie outside would look like anything that does.
+ *
+ * @throws DlgError `invalid-data`
+ */
+function requireInRange(x: Tensor, dataRange: readonly [number, number], preprocessing?: PreprocessingOptions): void {
+  const [low, high] = preprocessing?.range ?? (preprocessing ? [0, 1] : dataRange)
+  const values = Float32Array.from(x.dataSync())
+  const seen = preprocessing ? undoPreprocessing(values, preprocessing) : values
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const v of seen) {
+    if (!Number.isFinite(v)) throw new DlgError('invalid-data', `data.x has ${v}; every number must be finite`)
+    ;[least, most] = [Math.min(least, v), Math.max(most, v)]
+  }
+  const slack = 1e-3 * (high - low)
+  if (least >= low - slack && most <= high + slack) return
+  const found = `data.x reaches from ${show(least)} to ${show(most)}${preprocessing ? ' before the preprocessing' : ''}`
+  throw new DlgError(
+    'invalid-data',
+    `${found}, outside ${preprocessing ? 'preprocessing.range' : 'dataRange'} [${low}, ${high}]; the range must hold the data, such as 0 and the size of the vocabulary for token ids`,
+  )
 }
 
 function list(name: string, values: readonly unknown[]): void {
@@ -181,6 +210,10 @@ export function dataOf(data: AuditData, batchSize: number): NonNullable<AuditSet
       'invalid-data',
       `data.names is ${show(names)}; it must be a name for each of the ${samples} samples`,
     )
+  // findings and pictures are told by name
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined)
+    throw new DlgError('invalid-data', `data.names has '${twice}' twice; each sample must have a name of its own`)
   return { x, labels, names }
 }
 

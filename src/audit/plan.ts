@@ -1,4 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core'
+import { type Attack, attacks } from '../attacks'
 import { openModel } from '../client/model/open-model'
 import { readWeights } from '../client/shared/read-gradients'
 import type { Defence } from '../defences/defence'
@@ -19,7 +20,7 @@ export interface Chain {
 
 /** Everything that an audit tries. */
 export interface Plan {
-  /** Hash of all trials: audits of one plan can share a run. */
+  /** Hash of all trials, the names of the samples, and whether the undefended gradient counts: audits of one plan can share a run. */
   readonly key: string
   readonly chains: readonly Chain[]
   /** Whether the undefended gradient is a row of the audit, or the control alone. */
@@ -29,11 +30,11 @@ export interface Plan {
 }
 
 /** Version of what a trial computes: results under another one are not those of the same trial. */
-const VERSION = 1
+const VERSION = 2
 
 /** The grid of an audit. The undefended gradient comes first, as the control. */
 export async function planOf(settings: AuditSettings): Promise<Plan> {
-  const { model, attacks, evaluations, seed, training, dataRange, undefended, data } = settings
+  const { model, attacks: chosen, evaluations, seed, training, dataRange, undefended, data } = settings
   const opened = openModel(model)
   // tfjs renames the weights of a model that is loaded twice
   const weights = [...(await readWeights(opened.weights, ({ name }) => name)).values()]
@@ -47,9 +48,11 @@ export async function planOf(settings: AuditSettings): Promise<Plan> {
     rows.flatMap(({ defence, attacker }) =>
       clients.map(async ({ samples, hash }, client): Promise<Chain> => {
         const [name, description] = [defence?.name ?? 'none', defence?.description ?? 'no defence']
-        const trials = attacks.map(
+        const trials = chosen.map(
           async ({ attack, options }): Promise<TrialId> => ({
-            key: await digest(canonical([shared, hash, name, description, attacker, attack.name, options])),
+            key: await digest(
+              canonical([shared, hash, name, description, attacker, attack.name, options, sourceOf(attack)]),
+            ),
             ...{ client, samples, attack: attack.name, defence: name, description, attacker },
           }),
         )
@@ -57,9 +60,14 @@ export async function planOf(settings: AuditSettings): Promise<Plan> {
       }),
     ),
   )
-  const key = await digest(chains.flatMap(({ trials }) => trials.map((trial) => trial.key)).join())
+  const keys = chains.flatMap(({ trials }) => trials.map((trial) => trial.key))
+  const key = await digest(canonical([keys, clients.map(({ samples }) => samples), undefended]))
   return { key, chains, undefended, withData: data !== undefined }
 }
+
+/** What makes one attack another of the same name: the functions of the caller's own. */
+const sourceOf = (attack: Attack<object>): unknown =>
+  Object.values<unknown>(attacks).includes(attack) ? undefined : [attack.refuses, attack.run]
 
 /** What makes one model another beside its weights: the layers, or the source of a function. */
 const topologyOf = (model: AuditSettings['model']): unknown =>

@@ -20,21 +20,34 @@ export interface TrialId {
 /** One original beside what was found of it. */
 export interface MeasuredOriginal {
   readonly sample: string
-  /** Which reconstruction of the batch it is. */
+  /** Which of the reconstructions it is. */
   readonly slot: number
-  /** In squares of the data's unit. */
+  /** In squares of the data's unit; the largest float64 where a reconstruction has numbers that are not finite. */
   readonly mse: number
-  /** In dB, with the width of the range as the peak; 1000 where the two are equal. */
+  /** In dB, with the width of the range as the peak; 1000 where the two are equal, 0 where numbers are not finite. */
   readonly psnr: number
   readonly ssim?: number
   /**
    * PSNR of what one gets without any gradient: `gray`, `mean`, and `decoy`, the sample of the audit's other data that is closest to this
-   * original. No decoy where there are no other data.
+   * original. Data from which it cannot be told (40 dB or more) are no guess but the same sample again. No decoy where there are no others.
    */
   readonly baselines: Readonly<Record<string, number>>
   /** 1 where no other sample of the data is closer to the reconstruction than the original; of `among` samples. */
   readonly rank: number
   readonly among: number
+}
+
+/** Labels that were found, beside those of the client, whatever their order. */
+export interface MeasuredLabels {
+  readonly right: number
+  readonly of: number
+  /** Different classes of the client. */
+  readonly classes: number
+  /**
+   * Part of guesses that have at least as many right: as many labels as the client has, drawn from those of all clients and one of each
+   * class up to the largest.
+   */
+  readonly chance?: number
 }
 
 /** Tokens that were found, beside those of the originals. */
@@ -63,8 +76,8 @@ export interface TrialRecord extends TrialId {
   readonly floor?: number
   /** With data: how close each original was reconstructed. */
   readonly measured?: readonly MeasuredOriginal[]
-  /** With data, where labels were found: how many are those of the client, of how many. */
-  readonly labels?: { readonly right: number; readonly of: number; readonly classes: number }
+  /** With data, where labels were found: how many are those of the client. */
+  readonly labels?: MeasuredLabels
   readonly tokens?: MeasuredTokens
   /** With data: cosine of what is shared with the raw gradient, and the largest relative error of a tensor. */
   readonly utility?: { readonly cosine: number; readonly relativeError: number }

@@ -23,9 +23,15 @@ export function seenBy({ defence, attacker, client }: Chain, { target }: AuditCl
   const words = [...`${defence.name} ${defence.description}`].map((letter) => letter.codePointAt(0)!)
   const draw = Math.floor(random(seed, client, ...words).uniform() * 2 ** 32)
   const shared = defended(target, defence, { seed: draw, adaptive: attacker === 'adaptive' })
-  const { cosine, relativeErrors } = utilityOf(target.gradients, shared.gradients)
+  // a tensor that is withheld is as one of zeros to the server
+  const sent = new Map(shared.trained.map(({ name }, i) => [name, shared.gradients[i]]))
+  const received = target.trained.map(({ name }, i) => sent.get(name) ?? target.gradients[i].map(() => 0))
+  const { cosine, relativeErrors } = utilityOf(target.gradients, received)
   return { target: shared, utility: { cosine, relativeError: Math.max(...relativeErrors) } }
 }
+
+/** Most of the shared gradient that a search may leave unexplained: a gradient of zero leaves all of it. */
+const MOST_TOLERANCE = 0.99
 
 /**
  * Runs one trial.
@@ -45,11 +51,20 @@ export async function runTrial(
   const { evaluations, seed, dataRange, training } = settings
   const { attack, options } = settings.attacks.find(({ attack: { name } }) => name === id.attack)!
   const known =
-    chain.attacker === 'adaptive' && attack.name === 'gradient-matching' ? chain.defence?.matching?.(seen.target) : {}
+    chain.attacker === 'adaptive' && attack.name === 'gradient-matching'
+      ? chain.defence?.matching?.(seen.target)
+      : undefined
+  // noise that is larger than the gradient has a floor above 1, where a search must end anyway
+  const drowned = (known?.tolerance ?? 0) > MOST_TOLERANCE ? { tolerance: MOST_TOLERANCE } : {}
   const budget = { evaluations }
   let outcome: Outcome | undefined
   try {
-    const given = { ...(attack.name === 'gradient-matching' && { dataRange: [...dataRange] }), ...known, ...options }
+    const given = {
+      ...(attack.name === 'gradient-matching' && { dataRange: [...dataRange] }),
+      ...known,
+      ...drowned,
+      ...options,
+    }
     outcome = await inferring(attack.name, given, (chosen) =>
       runAttack(attack, seen.target, chosen, { ...control, seed, budget }),
     )
@@ -70,6 +85,8 @@ export async function runTrial(
   } catch (error) {
     if (control.signal?.aborted) return undefined
     if (!(error instanceof DlgError)) throw error
+    // such as token ids, which a search cannot move
+    if (error.code === 'invalid-model') return emptyRecord(id, 'refused', error.message)
     return { ...emptyRecord(id, 'error', error.message), milliseconds: performance.now() - started }
   } finally {
     outcome?.dispose()

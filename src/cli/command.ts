@@ -20,6 +20,8 @@ export interface Command {
   readonly description: string
   readonly options: Options
   readonly examples: readonly string[]
+  /** What each exit code means, where it is not as for an attack. */
+  readonly exitCodes?: readonly (readonly [code: number, meaning: string])[]
   /**
    * @returns the exit code
    * @throws DlgError for every wrong input, before anything is written

@@ -2,12 +2,16 @@ import type { Options } from './arguments'
 import type { Command } from './command'
 import { paint, type Terminal } from './terminal'
 
+/** The exit codes of `dlg check` and the attacks. */
 const EXIT_CODES = `  0    converged: the gradient was matched, by data like the original where there is one; check: all is well
   1    failed, and called so everywhere: the gradient was not matched, or by other data; check: something is wrong
        (PARTIAL is a failure that came closer to the original than every guess)
   2    bad input: one line says what, nothing is written
   74   standard output cannot be written; the files are in their place
   130  interrupted: Ctrl-C keeps the best so far; a second one quits at once and writes nothing`
+
+const exitCodesOf = ({ exitCodes }: Command): string =>
+  exitCodes ? exitCodes.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`).join('\n') : EXIT_CODES
 
 /** `dlg --help`. */
 export function overview(commands: readonly Command[], terminal: Terminal): string {
@@ -28,6 +32,7 @@ ${commands.map((c) => `  ${c.examples[0]}`).join('\n')}
 
 ${title('Exit code')}
 ${EXIT_CODES}
+${ownCodes(commands)}
 
 dlg COMMAND --help teaches a command.
 `
@@ -47,8 +52,14 @@ ${title('Examples')}
 ${command.examples.map((e) => `  ${e}`).join('\n')}
 
 ${title('Exit code')}
-${EXIT_CODES}
+${exitCodesOf(command)}
 `
+}
+
+/** Names the commands whose exit codes mean something else. */
+function ownCodes(commands: readonly Command[]): string {
+  const names = commands.filter(({ exitCodes }) => exitCodes).map(({ name }) => name)
+  return names.length === 0 ? '' : `  ${names.join(' and ')} have exit codes of their own: see their help`
 }
 
 const optionRows = (options: Options) =>

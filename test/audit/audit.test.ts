@@ -4,6 +4,8 @@ import { gradientsOf } from '../../src'
 import type { Attack } from '../../src/attacks'
 import { outcome } from '../../src/attacks'
 import { type AuditOptions, audit, judge, type TrialRecord } from '../../src/audit'
+import { auditSettings } from '../../src/audit/options'
+import { planOf } from '../../src/audit/plan'
 import { clipping, gaussianNoise, withheld } from '../../src/defences'
 
 const random = (shape: number[], seed: number) => tf.randomUniform(shape, -1, 1, 'float32', seed)
@@ -156,6 +158,69 @@ describe('audit', () => {
     expect(row.trials[0].reason).toContain('none such')
   })
 
+  it('spares no attack in the control of a defence, so that each can say something of it', async () => {
+    const options = {
+      ...common,
+      model: withBias,
+      attacks: ['dense-inversion', search],
+      defences: [withheld(['b'])],
+    } as const
+    const run = await audit({ ...options, data: { x: tf.slice(x, 0, 1), labels: [0] }, evaluations: 400 })
+    const [dense, matching, ...under] = run.records
+    expect([dense.status, matching.status]).toEqual(['proven', expect.not.stringContaining('not-tried')])
+    expect(under.slice(0, 2).map(({ status }) => status)).toEqual(['refused', 'proven'])
+    // the bias is withheld: its tensor has an error of 1
+    expect(under[0].utility).toMatchObject({ relativeError: 1, cosine: expect.any(Number) })
+    expect(judge(run).verdict).toBe('leaked-proven')
+  })
+
+  it('goes on with a run only where names, rows and attacks are the same', async () => {
+    const own = (run: Attack<object>['run']): Attack<object> => ({
+      ...{ name: 'own', source: 'this test', leaks: 'data', refuses: async () => 'never', run },
+      needs: { sees: '', batch: '', model: '', labels: '' },
+    })
+    const options = {
+      ...common,
+      model: withBias,
+      attacks: ['label-inference'] as const,
+      defences: [clipping({ norm: 1 })],
+    }
+    const keyOf = async (asked: AuditOptions) => (await planOf(auditSettings(asked))).key
+    const keys = await Promise.all([
+      ...[options, { ...options, defences: ['none' as const, ...options.defences] }].map(keyOf),
+      keyOf({ ...options, data: { ...common.data, names: ['ben', 'anna', 'cleo'] } }),
+      keyOf({ ...options, attacks: [{ attack: own(async () => Promise.reject(new Error('a'))) }] }),
+      keyOf({ ...options, attacks: [{ attack: own(async () => Promise.reject(new Error('b'))) }] }),
+    ])
+    expect(new Set(keys).size).toBe(5)
+    expect(await keyOf({ ...options })).toBe(keys[0])
+  })
+
+  it('does not break down where noise is larger than the gradient', async () => {
+    const run = await audit({
+      ...common,
+      model: withBias,
+      attacks: [search],
+      defences: [gaussianNoise({ std: 30 })],
+      evaluations: 20,
+    })
+    expect(run.records.filter(({ status }) => status === 'error')).toEqual([])
+  })
+
+  it('does not apply a search to token ids', async () => {
+    const text = {
+      inputShape: [4],
+      weights: { table: random([30, 8], 1), v: random([8, 3], 2) },
+      apply: (ids: tf.Tensor, { table, v }: tf.NamedTensorMap) =>
+        tf.matMul(tf.mean(tf.gather(table, tf.cast(ids, 'int32')), 1), v),
+    }
+    const run = await audit({
+      ...{ model: text, data: { x: tf.tensor([[3, 7, 7, 21]]), labels: [1] }, dataRange: [0, 30] },
+      ...{ attacks: ['token-set', 'gradient-matching'], training: common.training },
+    })
+    expect(run.records.map(({ status }) => status)).toEqual(['partial', 'refused'])
+  })
+
   it('ends soon after an abort, with the trials that were done', async () => {
     const controller = new AbortController()
     const progress: string[] = []
@@ -195,6 +260,10 @@ describe('audit', () => {
     [{ data: { x, labels: [0, 1, 2], names: ['a'] } }, 'a name for each of the 3 samples'],
     [{ training: { batchSize: 2 } }, 'a whole number of batches'],
     [{ dataRange: [1, 0] }, 'the lower first'],
+    // beyond the range everything would look alike
+    [{ data: { x: tf.mul(x, 255), labels: [0, 1, 2] } }, 'outside dataRange [0, 1]'],
+    [{ data: { x: tf.fill([3, 6], Number.NaN), labels: [0, 1, 2] } }, 'every number must be finite'],
+    [{ data: { x, labels: [0, 1, 2], names: ['a', 'b', 'a'] } }, "'a' twice"],
     [{ evaluations: 0 }, 'evaluations is 0'],
     [{ seed: 1.5 }, 'seed is 1.5'],
     [{ threshold: 1 }, "there is no 'threshold'"],

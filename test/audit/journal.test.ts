@@ -47,7 +47,7 @@ describe('the journal of a run', () => {
     expect(parseJournal(first + second).records.map(({ key }) => key)).toEqual(['a', 'b', 'c'])
     const other = journalLine(runHeader({ ...plan, key: 'xyz' }, about))
     expect(() => parseJournal(first + other)).toThrow('two audits')
-    expect(runOf(parseJournal(first)).plan).toEqual({ undefended: true, withData: true })
+    expect(runOf(parseJournal(first)).plan).toEqual({ undefended: true, withData: true, trials: 0 })
   })
 
   it.each([
@@ -56,6 +56,12 @@ describe('the journal of a run', () => {
     ['{\n', 'line 1 is no JSON'],
     [journalLine(trial('a')), 'its first line is not the header'],
     [header.replace('"version":1', '"version":2'), 'is of version 2'],
+    // a status that there is not would be taken for a failure
+    [header + journalLine(trial('a')).replace('failed', 'leaked'), 'line 2 is neither'],
+    [header + journalLine(trial('a')).replace('adaptive', '\\u001b[31m'), 'line 2 is neither'],
+    [`${header}${JSON.stringify({ ...trial('a'), found: { shape: [1], file: '../a.npz' } })}\n`, 'line 2 is neither'],
+    [`${header}${JSON.stringify({ ...trial('a'), measured: [{ psnr: null }] })}\n`, 'line 2 is neither'],
+    [`${header}${JSON.stringify({ ...trial('a'), labels: {} })}\n`, 'line 2 is neither'],
   ])('refuses %j', (text, words) => {
     expect(() => parseJournal(text)).toThrow(words)
   })
@@ -76,6 +82,9 @@ describe('the digest of a trial', () => {
       'undefined',
       new Map([['a', 0]]),
       true,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
     ]
     expect(new Set(values.map((value) => canonical([value]))).size).toBe(values.length)
     // SHA-256 of "abc", FIPS 180-2

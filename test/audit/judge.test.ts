@@ -64,6 +64,16 @@ describe('the verdict of a trial', () => {
     ['matched-and-wrong', { status: 'matched', measured: [at(9)], floor: 1e-7 }],
     ['matched-and-wrong', { status: 'proven', measured: [at(9)], floor: 1e-7 }],
     ['matched-to-the-noise', { status: 'matched', measured: [at(9)], floor: 0.3 }],
+    // a search on wrong data, whose label anybody guesses, or whose labels nobody does
+    [
+      'matched-and-wrong',
+      { status: 'matched', measured: [at(9)], labels: { right: 1, of: 1, classes: 1, chance: 0.5 } },
+    ],
+    ['partly', { status: 'matched', measured: [at(9)], labels: { right: 8, of: 8, classes: 4, chance: 0.001 } }],
+    ['partly', { status: 'partial', labels: { right: 31, of: 32, classes: 10, chance: 0 } }],
+    ['not-recovered', { status: 'partial', labels: { right: 31, of: 32, classes: 2, chance: 0.1 } }],
+    // a proof that shows nothing, where the data are known
+    ['partly', { status: 'proven' }],
     ['not-tried', { status: 'not-tried' }],
     ['not-applicable', { status: 'refused' }],
   ])('%s: %o', (verdict, given) => {
@@ -152,6 +162,38 @@ describe('the exit code', () => {
     expect(codeOf([leak, { ...open, client: 1, key: 'x' }])).toBe(1)
   })
 
+  it('is 3, and never 0, where nothing follows for the data', () => {
+    const labels = { right: 1, of: 1, classes: 1 }
+    // labels alone: whether the data leak is open
+    expect(codeOf([trial({ attack: 'labels', status: 'partial', labels })])).toBe(3)
+    expect(codeOf([trial({ attack: 'labels', status: 'partial', labels }), nothing])).toBe(0)
+    // no attack applies, or the defence cannot be applied
+    expect(codeOf([trial({ status: 'refused' })])).toBe(3)
+    // the attack that works without the defence is refused, and the other was spared there
+    const spared = trial({ defence: 'none', attack: 'weak', status: 'not-tried' })
+    const judged = judge({ plan, records: [control, spared, trial({ status: 'refused' }), open] })
+    expect([judged.verdict, exitCodeOf(judged)]).toEqual(['inconclusive', 3])
+    // what was shared already matches other data, or nobody knows whose
+    const shared = trial({ defence: 'none', status: 'matched', found: { shape: [1, 2] } })
+    const updates = judge({ plan: { undefended: true, withData: false }, records: [shared] })
+    expect([updates.verdict, exitCodeOf(updates)]).toEqual(['partly', 3])
+    expect(updates.summary).toContain('Whether the data of 1 of 1 client leak is not known')
+  })
+
+  it('is 3 for a run that is not whole and shows no leak', () => {
+    const chains = [{ client: 0, defence: undefined, attacker: 'adaptive', trials: [control, nothing] }] as const
+    const none = judge({ plan: { ...plan, chains }, records: [] })
+    expect([none.missing, exitCodeOf(none)]).toEqual([2, 3])
+    expect(none.summary).toContain('2 trials are missing: the run is not whole.')
+    const half = (trials: number, records: readonly TrialRecord[]) => {
+      const judged = judge({ plan: { ...plan, trials }, records })
+      return [judged.missing, exitCodeOf(judged)]
+    }
+    expect(half(2, [control, nothing])).toEqual([0, 0])
+    expect(half(3, [control, nothing])).toEqual([1, 3])
+    expect(half(3, [control, leak])).toEqual([1, 1])
+  })
+
   it('counts labels where it is told to', () => {
     expect([codeOf([part]), codeOf([part], 'partly'), codeOf([leak], 'never')]).toEqual([0, 1, 0])
   })
@@ -171,5 +213,37 @@ describe('the exit code', () => {
     expect(left({ accepted: [{ ...accepted, until: '2026-12-30' }] })).toBe(1)
     expect(left({ accepted: [{ ...accepted, attack: 'other' }] })).toBe(1)
     expect(withoutKnown(now, { accepted: [accepted], today }).known[0].reason).toBe('known')
+  })
+
+  it('does not let an accepted finding, or a better run, hide another finding', () => {
+    const today = '2026-12-31'
+    const accepted = [{ defence: 'noise', attack: 'search', reason: 'known', until: today }]
+    const left = (records: readonly TrialRecord[], failOn?: 'partly') => {
+      const { judgement } = withoutKnown(judge({ plan, records: [control, ...records] }), { accepted, today })
+      return exitCodeOf(judgement, failOn)
+    }
+    const other = trial({ attack: 'other', status: 'matched', measured: [at(25)] })
+    expect([left([leak]), left([leak, other])]).toEqual([0, 1])
+    const labels = trial({ attack: 'labels', status: 'partial', labels: { right: 1, of: 1, classes: 1 } })
+    expect([left([part, labels]), left([part, labels], 'partly')]).toEqual([0, 1])
+    // what is inconclusive is no finding, and cannot be accepted
+    const anything = [{ defence: '*', attack: '*', reason: 'known', until: today }]
+    const inconclusive = judge({ plan, records: [control, open] })
+    const whole = { accepted: anything, baseline: inconclusive, today }
+    expect(exitCodeOf(withoutKnown(inconclusive, whole).judgement)).toBe(3)
+    // an older run that broke down hides nothing of today's
+    const error = judge({ plan, records: [control, trial({ attack: 'weak', status: 'error' })] })
+    expect(exitCodeOf(withoutKnown(inconclusive, { baseline: error, today }).judgement)).toBe(3)
+
+    const batch = (...psnrs: number[]) =>
+      judge({
+        plan,
+        records: [control, trial({ status: 'matched', samples: ['a', 'b'], measured: psnrs.map((psnr) => at(psnr)) })],
+      })
+    const since = (now: number[], before: number[]) =>
+      exitCodeOf(withoutKnown(batch(...now), { baseline: batch(...before), today }).judgement)
+    expect([since([25, 9], [25, 9]), since([25, 25], [25, 9]), since([25, 9], [25, 25])]).toEqual([0, 1, 0])
+    const lax = judge({ plan, records: [control, leak] }, { psnr: 1 })
+    expect(() => withoutKnown(batch(25, 9), { baseline: lax, today })).toThrow('was judged with psnr 1; it must be 20')
   })
 })

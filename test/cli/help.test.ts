@@ -11,6 +11,7 @@ it('the overview names every command and exit code', async () => {
   for (const { name, summary } of commands)
     expect(stdout).toMatch(new RegExp(`^  ${name} .* ${summary.slice(0, 20)}`, 'm'))
   for (const code of [0, 1, 2, 130]) expect(stdout).toMatch(new RegExp(`^  ${code} `, 'm'))
+  expect(stdout).toContain('audit and report have exit codes of their own')
   expect((await dlg(['-h'])).stdout).toBe(stdout)
   expect((await dlg(['help'])).stdout).toBe(stdout)
 })
@@ -29,6 +30,14 @@ describe.each(commands.map((c) => [c.name, c] as const))('dlg %s', (name, comman
     expect((await dlg(['help', name])).stdout).toBe(stdout)
     // help wins over what is wrong beside it
     expect((await dlg([name, '--none', '-h'])).stdout).toBe(stdout)
+  })
+
+  it('has its own exit codes, where they are not those of an attack', async () => {
+    const { stdout } = await dlg([name, '--help'])
+    const codes = [...stdout.split('Exit code')[1].matchAll(/^ {2}(\d+) /gm)].map(([, code]) => Number(code))
+    const own: Record<string, number[]> = { audit: [0, 2, 74, 130], report: [0, 1, 2, 3, 74] }
+    expect(codes).toEqual(own[name] ?? [0, 1, 2, 74, 130])
+    expect(stdout.includes('the gradient was matched')).toBe(!(name in own))
   })
 
   it('has examples that it takes', () => {

@@ -78,16 +78,11 @@ export async function reportRuns(options: ReportOptions, terminal: Terminal): Pr
   for (const { defence, client, reason } of known)
     terminal.stdout.write(visible(`  not counted: ${defence}, ${client.samples.join(', ')}: ${reason}\n`))
   terminal.stdout.write(visible(`${formats.map((format) => join(out, FORMATS[format])).join(' ')}\n`))
-  const missing = journal.header.trials - journal.records.length
-  if (missing > 0) {
+  const { missing } = judgement
+  if (missing > 0)
     terminal.stderr.write(`dlg: ${missing} of ${journal.header.trials} trials are missing: the run is not whole\n`)
-    return exitOfPart(counted, failOn)
-  }
   return exitCodeOf(counted, failOn)
 }
-
-/** A run that is not whole is inconclusive where it shows no leak yet. */
-const exitOfPart = (judgement: Judgement, failOn: FailOn): number => exitCodeOf(judgement, failOn) || 3
 
 /** Lines for a terminal: the sentence, and a line for each defence. */
 function linesOf({ summary, defences }: Judgement, terminal: Terminal): string {
@@ -95,7 +90,7 @@ function linesOf({ summary, defences }: Judgement, terminal: Terminal): string {
     const hit = clients.filter((client) => client.verdict === verdict)
     const color = verdict.startsWith('leaked') ? 'red' : 'dim'
     const { by } = hit[0]
-    return `  ${paint(terminal, 'stdout', color, WORDS[verdict])}: ${visible(description)}: ${hit.length} of ${clients.length} clients, by ${attackOf(by)}`
+    return `  ${paint(terminal, 'stdout', color, WORDS[verdict])}: ${visible(description)}: ${hit.length} of ${clients.length} clients, by ${visible(attackOf(by))}`
   }
   return `${visible(summary)}\n${defences.map(line).join('\n')}\n`
 }
@@ -124,7 +119,7 @@ function picturesOf(folders: readonly string[], { header, records }: Journal): A
   const { range: [low, high] = [0, 1], preprocessing } = header.about
   const seen = (values: Float32Array): Float32Array =>
     preprocessing ? undoPreprocessing(values, preprocessing) : values
-  const [from, to] = preprocessing?.range ?? [low, high]
+  const [from, to] = preprocessing ? (preprocessing.range ?? [0, 1]) : [low, high]
   const images = (data: Float32Array, [count, height, width, channels]: readonly number[]): Image[] => {
     const shown = seen(data)
     return Array.from({ length: count }, (_, i) => ({

@@ -29,6 +29,12 @@ of a defence. Nothing is judged here: dlg report does that, with any thresholds.
     'dlg audit audit.json --out run && dlg report run',
     'dlg audit audit.json --shard 2/4 --out part-2',
   ],
+  exitCodes: [
+    [0, 'every trial of the run, or of its part, is done: it says nothing of what leaked'],
+    [2, 'bad input: one line says what'],
+    [74, 'standard output cannot be written; the run is in its place'],
+    [130, 'interrupted: the trials that are done are in the run, and the same command goes on'],
+  ],
   async run(args, terminal) {
     const [config, ...more] = args.positionals
     if (config === undefined || more.length > 0)

@@ -12,9 +12,8 @@ export const report: Command = {
   usage: 'RUN...',
   summary: 'what an audit says: pages, tables, and an exit code for a pipeline',
   description: `Judges a run of dlg audit, or all parts of one, and writes the reports into the run's folder. Nothing is attacked, so
-thresholds can change at any time. Ends with 0 when nothing is above the threshold, 1 for a leak, 2 for wrong input or
-an attack that broke down, 3 when nothing can be concluded: an error outranks a leak, and a leak what is inconclusive.
-"Not recovered" is never "safe". A page with pictures holds personal data as the originals do; --redact leaves them out.`,
+thresholds can change at any time. "Not recovered" is never "safe".
+A page with pictures holds personal data as the originals do; --redact leaves them out.`,
   options: {
     format: { value: 'NAME,NAME', default: 'html', help: FORMATS.join(', ') },
     out: { value: 'FOLDER', help: "of the reports (default: the first run's)" },
@@ -34,6 +33,13 @@ an attack that broke down, 3 when nothing can be concluded: an error outranks a 
     'dlg report audit-run --format html,junit,markdown --fail-on partly',
     'dlg report part-1 part-2 --out whole',
     'dlg report audit-run --baseline last-week --config audit.json',
+  ],
+  exitCodes: [
+    [0, 'nothing is above the threshold of --fail-on: no evidence of safety'],
+    [1, 'a leak that is neither accepted nor in the baseline'],
+    [2, 'bad input, or an attack broke down: it outranks a leak, which is in the reports all the same'],
+    [3, 'inconclusive: for some data no attack says anything, or trials are missing; a leak outranks it'],
+    [74, 'standard output cannot be written; the reports are in their place'],
   ],
   async run(args, terminal) {
     const runs = args.positionals

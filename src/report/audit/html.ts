@@ -169,8 +169,12 @@ function trialsSection({ rows, control }: Judgement): string {
 <div class="scroll" tabindex="0" role="region" aria-label="Every trial"><table><thead><tr><th scope="col">Client</th><th scope="col">Defence</th><th scope="col">Attack</th><th scope="col">Verdict</th><th scope="col">Closest</th><th scope="col">Work</th><th scope="col">Reason</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></div></details></section>`
 }
 
-function meaningsSection({ rows, control }: Judgement): string {
-  const used = new Set([...rows, ...control].flatMap(({ trials }) => trials.map(({ verdict }) => verdict)))
+function meaningsSection({ rows, control, defences }: Judgement): string {
+  const shown = [
+    ...[...rows, ...control].flatMap(({ trials }) => trials),
+    ...defences.flatMap(({ clients }) => clients),
+  ]
+  const used = new Set(shown.map(({ verdict }) => verdict))
   const terms = VERDICTS.filter((verdict) => used.has(verdict)).map(
     (verdict) => `<dt>${badge(verdict)}</dt><dd>${text(MEANINGS[verdict])}</dd>`,
   )

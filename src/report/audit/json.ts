@@ -12,12 +12,12 @@ export const REPORT_VERSION = 1
 export function auditJson(judgement: Judgement, about: RunAbout): string {
   requireWholeJudgement(judgement)
   requireAbout(about)
-  const { verdict, summary, thresholds, defences, rows, control } = judgement
+  const { verdict, summary, thresholds, defences, rows, control, missing } = judgement
   const trial = ({ type: _, found: __, description: ___, ...own }: JudgedTrial) => own
   const row = ({ trials, ...own }: Judgement['rows'][number]) => ({ ...own, trials: trials.map(trial) })
   const report = {
     version: REPORT_VERSION,
-    ...{ verdict, summary, thresholds, about },
+    ...{ verdict, summary, missing, thresholds, about },
     defences: defences.map(({ clients, ...own }) => ({
       ...own,
       clients: clients.map(({ by, ...client }) => ({

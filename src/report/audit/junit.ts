@@ -5,18 +5,27 @@ import { MEANINGS, text, WORDS } from './words'
 
 /**
  * An audit as JUnit's XML, which every CI shows: a suite for each defence, a case for each attack. What does not apply or was not tried is
- * skipped, and what is inconclusive or broke down is an error.
+ * skipped, and what is inconclusive or broke down is an error. Where all attacks together leave it open whether data leak, or trials are
+ * missing, that is a case of its own.
  *
  * @throws DlgError `invalid-data`, `invalid-option`
  */
 export function auditJunit(judgement: Judgement, failOn: FailOn = 'leaked'): string {
   requireWholeJudgement(judgement)
   choice('failOn', failOn, FAIL_ON)
-  const { rows, summary } = judgement
+  const { rows, summary, defences, missing } = judgement
   const suites = new Map<string, JudgedRow[]>()
   for (const row of rows) suites.set(row.description, [...(suites.get(row.description) ?? []), row])
+  const all: string[] = []
   const bodies = [...suites].map(([description, own]) => {
-    const cases = own.map((row) => caseOf(row, failOn))
+    const open = defences
+      .filter((defence) => defence.description === description)
+      .flatMap(({ clients }) => clients.filter(({ conclusive }) => !conclusive))
+    const cases = [
+      ...own.map((row) => caseOf(row, failOn)),
+      ...(open.length > 0 || missing > 0 ? [openCase(open.length, missing)] : []),
+    ]
+    all.push(...cases.map(({ kind }) => kind))
     const count = (kind: string) => cases.filter(({ kind: k }) => k === kind).length
     const seconds = own.flatMap(({ trials }) => trials).reduce((sum, { milliseconds }) => sum + milliseconds / 1000, 0)
     return [
@@ -25,7 +34,6 @@ export function auditJunit(judgement: Judgement, failOn: FailOn = 'leaked'): str
       '  </testsuite>',
     ].join('\n')
   })
-  const all = rows.map((row) => caseOf(row, failOn).kind)
   const total = (kind: string) => all.filter((k) => k === kind).length
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -34,6 +42,19 @@ export function auditJunit(judgement: Judgement, failOn: FailOn = 'leaked'): str
     '</testsuites>',
     '',
   ].join('\n')
+}
+
+/** What all attacks together leave open under one defence. */
+function openCase(clients: number, missing: number): { kind: string; xml: string } {
+  const words = [
+    ...(clients > 0 ? [`whether the data of ${clients} client${clients === 1 ? '' : 's'} leak is not known`] : []),
+    ...(missing > 0 ? [`trials are missing from the run: ${missing}`] : []),
+  ].join('; ')
+  const error = `<error message="${text(words)}" type="inconclusive"/>`
+  return {
+    kind: 'error',
+    xml: `    <testcase classname="all" name="all attacks together" time="0.000">${error}</testcase>`,
+  }
 }
 
 function caseOf(

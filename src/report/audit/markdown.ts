@@ -46,4 +46,11 @@ const best = (measured: readonly { readonly psnr: number }[] = []): number =>
   Math.max(0, ...measured.map(({ psnr }) => psnr))
 
 const line = (cells: readonly string[]): string =>
-  `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replace(/\s*\n\s*/g, ' ')).join(' | ')} |`
+  `| ${cells
+    .map((cell) =>
+      cell
+        .replaceAll('\\', '\\\\')
+        .replaceAll('|', '\\|')
+        .replace(/\s*[\r\n]\s*/g, ' '),
+    )
+    .join(' | ')} |`

@@ -87,6 +87,26 @@ describe('the report', () => {
     expect(lines[0]).toBe('## Gradient leakage: leaked (proven)')
   })
 
+  it('says so where the run is not whole, in every form that people read', () => {
+    const part = {
+      ...judgement,
+      ...judge({ plan: { undefended: true, withData: true, trials: 3 }, records: [trial(0, 'spear', 'a\\|b', {})] }),
+    }
+    const words = '2 trials are missing: the run is not whole'
+    for (const page of [auditHtml(part, about), auditMarkdown(part, about), auditJunit(part)])
+      expect(page).toContain(words)
+    expect(JSON.parse(auditJson(part, about)).missing).toBe(2)
+    // nothing of the run is above the threshold, and a defence is inconclusive: the page says what that means
+    expect(auditHtml(part, about)).toContain('it says nothing')
+    expect(auditJunit(part)).toMatch(
+      /all attacks together.*whether the data of 1 client leak is not known; trials are missing/,
+    )
+    const row = auditMarkdown(part, about)
+      .split('\n')
+      .find((line) => line.startsWith('| a'))!
+    expect(row).toContain('| a\\\\\\|b')
+  })
+
   it('as SARIF has what needs no search alone, with fingerprints that stay', () => {
     const { version, runs } = JSON.parse(auditSarif(judgement, about, 'audit.json'))
     expect(version).toBe('2.1.0')
