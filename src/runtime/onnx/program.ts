@@ -104,10 +104,22 @@ function partitions(nodes: readonly Node[]): Map<Node, Partition> {
   return found
 }
 
+/** Outputs of one Split: a kernel of WebGPU may have eight buffers on every device, and the input is one. */
+const MOST_PARTS = 7
+
 function split(b: Builder, { axis, nodes }: Partition): void {
-  const [source] = nodes[0].inputs
-  const sizes = b.integers(nodes.map((n) => n.shape[axis]))
-  b.emitAll('Split', [b.value(source), sizes], nodes.length, { axis }).forEach((name, i) => {
-    b.define(nodes[i], name)
-  })
+  const sizeOf = (parts: readonly Node<'slice'>[]) => parts.reduce((sum, n) => sum + n.shape[axis], 0)
+  const takeApart = (name: string, parts: readonly Node<'slice'>[]): void => {
+    if (parts.length === 1) {
+      b.define(parts[0], name)
+      return
+    }
+    const each = Math.ceil(parts.length / MOST_PARTS)
+    const groups = Array.from({ length: Math.ceil(parts.length / each) }, (_, i) =>
+      parts.slice(i * each, (i + 1) * each),
+    )
+    const names = b.emitAll('Split', [name, b.integers(groups.map(sizeOf))], groups.length, { axis })
+    for (const [i, group] of groups.entries()) takeApart(names[i], group)
+  }
+  takeApart(b.value(nodes[0].inputs[0]), nodes)
 }
