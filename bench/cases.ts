@@ -103,12 +103,15 @@ export function problemOf({ batch, inputShape, classes }: Case): Problem {
   }
 }
 
+/** A weight's name without the number that tfjs gives the weights of a second copy of a model. */
+const firstName = (name: string): string => name.replace(/(\/[^/]*?)_\d+$/, '$1')
+
 /** Everything a peer needs to compute the same thing, by name. Convolutions are [height, width, in, out], images channels last. */
 export async function tensorsOf(model: Model, { x, labels, start }: Problem): Promise<Map<string, TensorToWrite>> {
   const opened = openModel(model)
   const plain = async (t: tf.Tensor): Promise<TensorToWrite> => ({ shape: t.shape, data: await t.data() })
   const entries: (readonly [string, tf.Tensor])[] = [
-    ...opened.weights.map((w) => [`${w.trainable ? 'trained' : 'fixed'} ${w.name}`, w.tensor()] as const),
+    ...opened.weights.map((w) => [`${w.trainable ? 'trained' : 'fixed'} ${firstName(w.name)}`, w.tensor()] as const),
     ['x', x],
     ['start data', start.data],
     ['start labels', start.labels],
