@@ -1,11 +1,11 @@
 import { knownNames } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { type AuditClient, openClient } from './client'
-import { THRESHOLDS, verdictAlone } from './judge'
 import { type AuditOptions, type AuditSettings, auditSettings } from './options'
 import { type Chain, type Plan, planOf } from './plan'
 import type { TrialRecord } from './record'
 import { emptyRecord, runTrial, seenBy } from './trial'
+import { THRESHOLDS, verdictAlone } from './verdict'
 
 /** What is told while an audit runs. */
 export interface AuditProgress {

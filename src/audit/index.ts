@@ -7,22 +7,18 @@
 export { type AuditControl, type AuditProgress, type AuditRun, audit } from './audit'
 export { type Journal, journalLine, parseJournal, type RunAbout, type RunHeader, runHeader, runOf } from './journal'
 export {
-  type AuditVerdict,
   exitCodeOf,
   FAIL_ON,
   type FailOn,
   type JudgedClient,
   type JudgedDefence,
   type JudgedRow,
-  type JudgedTrial,
   type Judgement,
   judge,
-  THRESHOLDS,
-  type Thresholds,
-  VERDICTS,
 } from './judge'
 export { type AcceptedFinding, withoutKnown } from './known'
 export type { Attacker, AuditAttack, AuditData, AuditOptions } from './options'
 export type { Chain, Plan } from './plan'
 export type { MeasuredLabels, MeasuredOriginal, MeasuredTokens, TrialId, TrialRecord } from './record'
 export { type StaticFinding, type StaticOptions, staticFindings } from './static-findings'
+export { type AuditVerdict, type JudgedTrial, THRESHOLDS, type Thresholds, VERDICTS } from './verdict'

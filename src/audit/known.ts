@@ -1,18 +1,7 @@
 import { invalid, knownNames, show } from '../errors/checks'
 import { requireWholeJudgement } from './checks'
-import {
-  clientOf,
-  controlsOf,
-  isCloser,
-  isRecognised,
-  type JudgedClient,
-  type JudgedTrial,
-  type Judgement,
-  leaked,
-  leaks,
-  VERDICTS,
-  worst,
-} from './judge'
+import { clientOf, controlsOf, type JudgedClient, type Judgement } from './judge'
+import { isCloser, isRecognised, type JudgedTrial, leaked, leaks, VERDICTS, worst } from './verdict'
 
 /** A finding that a team accepts until a day. `*` stands for any defence or attack. */
 export interface AcceptedFinding {

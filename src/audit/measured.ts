@@ -5,8 +5,8 @@ import { mse } from '../measure/psnr'
 import { measureSamples } from '../measure/samples'
 import { random } from '../numbers/random'
 import type { Truth } from './client'
-import { THRESHOLDS } from './judge'
 import type { MeasuredLabels, MeasuredOriginal, MeasuredTokens, TrialRecord } from './record'
+import { THRESHOLDS } from './verdict'
 
 /** A PSNR that JSON can hold: that of equal data is infinite. */
 const MOST_PSNR = 1000

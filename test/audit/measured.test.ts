@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import type { Found } from '../../src/attacks'
 import type { Truth } from '../../src/audit/client'
-import { THRESHOLDS, verdictAlone } from '../../src/audit/judge'
 import { measuredOf } from '../../src/audit/measured'
 import { emptyRecord } from '../../src/audit/trial'
+import { THRESHOLDS, verdictAlone } from '../../src/audit/verdict'
 
 const SIZE = 8
 /** Numbers from 0 to 1 that differ from one seed to the next. */
