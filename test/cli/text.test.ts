@@ -48,8 +48,11 @@ describe('dlg text', () => {
     expect(folder.names()).toEqual(['deep'])
   })
 
-  it.each(['first', 'mlm'])('from the span, with head %s and every option passed on', async (head) => {
-    const options = { head, start: 'span', distance: 'l2', iterations: '50', seed: '3', runtime: 'tfjs' }
+  it.each([
+    ['first', 'onnx'],
+    ['mlm', 'tfjs'],
+  ])('from the span, with head %s and every option passed on', async (head, runtime) => {
+    const options = { head, start: 'span', distance: 'l2', iterations: '50', seed: '3', runtime }
     const { code } = await dlg([
       ...['text', SENTENCE, '--with-embedding-gradient', '--out', folder.at('out')],
       ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
@@ -59,7 +62,7 @@ describe('dlg text', () => {
       sentence: FOUND,
       exact: true,
       seed: 3,
-      runtime: 'tfjs:cpu',
+      runtime: `${runtime}:cpu`,
       options: { head, start: 'span', withEmbeddingGradient: true, distance: 'l2', iterations: 50 },
     })
     expect(readFileSync(folder.at('out/table.txt'), 'utf8').includes('[MASK]')).toBe(head === 'mlm')
@@ -116,7 +119,7 @@ describe('dlg text', () => {
 })
 
 describe('dlg text with several sentences', () => {
-  const BATCH = ['We welcome you.', 'The doctor will call her today.', 'Prices rose.']
+  const BATCH = ['We welcome you.', 'The doctor will call.', 'Prices rose.']
 
   it('gives them all back, from the command line and from a file, with a table', async () => {
     const { numTensors } = tf.memory()
@@ -127,7 +130,7 @@ describe('dlg text with several sentences', () => {
     expect(stderr).toContain('candidates')
     const rows = readFileSync(folder.at('out/table.txt'), 'utf8').trimEnd().split('\n')
     expect(rows[0].trim()).toBe('exact   token     bag     R-1     R-2     R-L  sentence')
-    expect(rows[2].trim()).toBe('yes   100 %   100 %   100 %   100 %   100 %  the doctor will call her today.')
+    expect(rows[2].trim()).toBe('yes   100 %   100 %   100 %   100 %   100 %  the doctor will call.')
     expect(readJson(folder.at('out/result.json'))).toMatchObject({
       ...{ attack: 'sequences', status: 'exact', exactMatch: 1, rouge1: 1, rougeL: 1 },
       sentences: BATCH.map((original) => ({ original, exact: true, sentence: original.toLowerCase() })),
