@@ -16,6 +16,7 @@ function hasOnnxRuntime(): boolean {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/bundled-command.ts'],
     setupFiles: ['test/setup.ts'],
     testTimeout: 60_000,
     // vitest leaves one core free, which is half of two

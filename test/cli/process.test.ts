@@ -3,7 +3,8 @@ import { closeSync, existsSync, openSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { entry, readJson, scratch, spawnDlg, writePhoto } from './terminal'
+import { command } from '../bundled-command'
+import { readJson, scratch, spawnDlg, writePhoto } from './terminal'
 
 const folder = scratch()
 
@@ -87,7 +88,7 @@ describe('as a process', () => {
   /** With one of its streams gone before it writes, or going nowhere. */
   const broken = (stream: 'stdout' | 'stderr', argv: string[]) =>
     new Promise<{ code: number | null; other: string }>((resolve) => {
-      const child = spawn(process.execPath, ['--import', 'tsx', entry, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = spawn(process.execPath, [command, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
       child[stream].destroy()
       let other = ''
       child[stream === 'stdout' ? 'stderr' : 'stdout'].on('data', (chunk) => {
@@ -109,7 +110,7 @@ describe('as a process', () => {
     const photo = writePhoto(folder.at('photo.png'))
     const argv = ['image', photo, '--size', '12', '--iterations', '1', '--restarts', '1', '--runtime', 'tfjs', '--json']
     const full = openSync('/dev/full', 'w')
-    const child = spawn(process.execPath, ['--import', 'tsx', entry, ...argv, '--out', folder.at('out')], {
+    const child = spawn(process.execPath, [command, ...argv, '--out', folder.at('out')], {
       stdio: ['ignore', full, 'pipe'],
     })
     let stderr = ''

@@ -2,13 +2,10 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach } from 'vitest'
 import { run } from '../../src/cli/main'
 import { encodePng } from '../../src/io'
-
-/** The command's source. */
-export const entry = fileURLToPath(new URL('../../src/cli/index.ts', import.meta.url))
+import { command } from '../bundled-command'
 
 /** An empty folder for each test. */
 export function scratch(): { at: (name: string) => string; names: () => string[] } {
@@ -47,7 +44,7 @@ export function spawnDlg(
   on: (stderr: string, kill: (signal: NodeJS.Signals) => void) => void = () => {},
   env: Record<string, string> = {},
 ): Promise<Ran & { pid: number | undefined }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', entry, ...argv], { env: { ...process.env, ...env } })
+  const child = spawn(process.execPath, [command, ...argv], { env: { ...process.env, ...env } })
   const written = { stdout: '', stderr: '' }
   child.stdout.on('data', (chunk) => {
     written.stdout += chunk
