@@ -16,7 +16,7 @@ function rows(count: number) {
   return { inputs: [x], outputs }
 }
 
-describe('a node that is taken apart', () => {
+describe('a node that is taken apart, on onnxruntime-node', () => {
   it.each([2, 7, 8, 30, 60])('into %i parts, by kernels of at most seven outputs', async (count) => {
     const program = rows(count)
     const { graph } = readOnnx(lowerProgram(program).encode(new Map()))
