@@ -46,7 +46,7 @@ export interface AuditRun {
  * Attacks what clients share, under every defence, by every attack, and says what each found: a grid of trials, each of which depends on
  * its own inputs alone.
  *
- * Of each client and defence the cheapest attack comes first, and data that are proven to be the client's spare the others. The
+ * The cheapest attack on a client under a defence comes first, and data that are proven to be the client's spare the others. The
  * undefended gradient is attacked first, as the control. Where there are defences, the control spares no attack: each shows what it finds
  * without them.
  *

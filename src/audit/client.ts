@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { gradientsOf } from '../client/gradients-of'
 import { openTarget, type Target } from '../client/target'
 import { targetOptions } from '../client/target-options'
-import type { TrainingOptions } from '../client/training-options'
+import { trainingOf } from '../client/training-options'
 import type { AuditSettings } from './options'
 
 /** One client of an audit: what it shares before any defence, and the truth where it is known. */
@@ -38,11 +38,9 @@ export async function openClient(settings: AuditSettings, client: number): Promi
     labels instanceof tf.Tensor
       ? tf.tidy(() => tf.slice(labels, from, size))
       : Array.from(labels as ArrayLike<number>).slice(from, to)
-  const { criterion, lossWeights, output, reduction, training: mode, runtime } = training
-  const step: TrainingOptions = { criterion, lossWeights, output, reduction, training: mode, runtime }
   let shared: tf.NamedTensorMap = {}
   try {
-    shared = await gradientsOf(model, batch, its, step)
+    shared = await gradientsOf(model, batch, its, trainingOf(training))
     const target = await openTarget(model, shared, asked)
     return { target, truth: truthOf(settings, from, to) }
   } finally {

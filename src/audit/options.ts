@@ -57,7 +57,7 @@ export interface AuditOptions {
   readonly dataRange?: readonly [number, number]
   /** Most evaluations of each trial. Default 2000. */
   readonly evaluations?: number
-  /** Of everything random. Default 1234. */
+  /** Seed of everything random. Default 1234. */
   readonly seed?: number
 }
 
@@ -78,7 +78,8 @@ export interface AuditSettings {
   readonly seed: number
 }
 
-const NAMES: readonly (keyof AuditOptions)[] = [
+/** The names of the options. */
+export const AUDIT_OPTIONS: readonly (keyof AuditOptions)[] = [
   ...([
     'model',
     'data',
@@ -98,7 +99,7 @@ export const EVALUATIONS = 2000
 
 /** @throws DlgError `invalid-option`, `invalid-data`, before any work */
 export function auditSettings(options: AuditOptions): AuditSettings {
-  knownNames('options', options, NAMES)
+  knownNames('options', options, AUDIT_OPTIONS)
   const { model, data, updates, training = {}, dataRange = [0, 1], evaluations = EVALUATIONS, seed = 1234 } = options
   if ((data === undefined) === (updates === undefined))
     throw invalid(

@@ -6,7 +6,8 @@ import type { Model } from '../client/model/model'
 import type { SharedGradients } from '../client/shared/read-gradients'
 import type { SharedUpdate } from '../client/shared/shared-update'
 import { openTarget, type Target } from '../client/target'
-import { type TargetOptions, targetOptions } from '../client/target-options'
+import { TARGET, type TargetOptions, targetOptions } from '../client/target-options'
+import { TRAINING, trainingOf } from '../client/training-options'
 import { knownNames } from '../errors/checks'
 import { normOf } from '../numbers/norms'
 import { type AuditData, dataOf } from './options'
@@ -65,7 +66,7 @@ export async function staticFindings(
   shared: SharedGradients | SharedUpdate,
   options: StaticOptions = {},
 ): Promise<StaticFinding[]> {
-  knownNames('options', options, [...OPTIONS, 'data'])
+  knownNames('options', options, [...Object.keys(TRAINING), ...Object.keys(TARGET), 'data'])
   const { data, ...asked } = options
   const settings = targetOptions(asked)
   const batch = data && dataOf({ ...data }, settings.batchSize)
@@ -84,21 +85,6 @@ export async function staticFindings(
   }
   return [...read, ...(await spans(target)), ...(batch ? await singledOut(model, batch, asked) : [])]
 }
-
-const OPTIONS = [
-  ...([
-    'criterion',
-    'lossWeights',
-    'output',
-    'reduction',
-    'training',
-    'runtime',
-    'batchSize',
-    'known',
-    'missing',
-  ] as const),
-  ...(['update', 'scale', 'preprocessing', 'precision', 'noise'] as const),
-] satisfies readonly (keyof TargetOptions)[]
 
 /** Gradients of weight matrices that say how many inputs there were, and span them. */
 async function spans({ trained, gradients }: Target): Promise<StaticFinding[]> {
@@ -119,7 +105,7 @@ async function spans({ trained, gradients }: Target): Promise<StaticFinding[]> {
 async function singledOut(
   model: Model,
   { x, labels, names }: ReturnType<typeof dataOf>,
-  { criterion, lossWeights, output, reduction, training, runtime }: TargetOptions,
+  asked: TargetOptions,
 ): Promise<StaticFinding[]> {
   const count = x.shape[0]
   if (count < 2) return []
@@ -128,8 +114,7 @@ async function singledOut(
     const one = tf.tidy(() => tf.slice(x, i, 1))
     const its = labels instanceof tf.Tensor ? tf.tidy(() => tf.slice(labels, i, 1)) : [Array.from(labels)[i]]
     try {
-      const step = { criterion, lossWeights, output, reduction, training, runtime }
-      const gradients = await gradientsOf(model, one, its, step)
+      const gradients = await gradientsOf(model, one, its, trainingOf(asked))
       for (const [name, gradient] of Object.entries(gradients))
         norms.set(name, [...(norms.get(name) ?? []), normOf([gradient.dataSync() as Float32Array])])
       tf.dispose(gradients)

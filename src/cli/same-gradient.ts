@@ -1,5 +1,6 @@
 import { targetOf } from '../attacks'
 import { readTargets } from '../client/target-values'
+import { trainingOf } from '../client/training-options'
 import { floorOf } from '../defences/attacker'
 import { differenceOf, factorOf, gradientsAt, RESIDUAL } from '../measure/residual'
 import { normOf } from '../numbers/norms'
@@ -31,13 +32,12 @@ export async function sameGradient(
   model: FileModel,
   files: GradientFiles,
   { x, y }: Batch,
-  { criterion, lossWeights, output, reduction, training, runtime }: Checked,
+  given: Checked,
   report: (line: string) => void,
 ): Promise<SameGradient> {
   const shared = sharedGradient(model, files, report)
   const update = files.update && { update: files.update }
-  const step = { criterion, lossWeights, output, reduction, training, runtime }
-  const asked = { ...step, batchSize: x[0].shape[0], scale: files.scale, ...update }
+  const asked = { ...trainingOf(given), batchSize: x[0].shape[0], scale: files.scale, ...update }
   const target = await targetOf(model, shared, files.partial ? { ...asked, missing: 'allowed' } : asked)
   const data = await Promise.all(x.map(async (tensor) => Float32Array.from(await tensor.data())))
   const [found] = await gradientsAt(target, [data], await Promise.all(y.map(readTargets)))

@@ -135,3 +135,13 @@ function lossWeightsOption(weights: Each<number>): Each<number> {
     number(`lossWeights.${name}`, weight, (v) => v > 0 && v < Infinity, 'a number above 0')
   return weights
 }
+
+/** How the client trains, out of options that say more: what `gradientsOf` takes. */
+export const trainingOf = ({
+  criterion,
+  lossWeights,
+  output,
+  reduction,
+  training,
+  runtime,
+}: TrainingOptions): TrainingOptions => ({ criterion, lossWeights, output, reduction, training, runtime })

@@ -118,11 +118,11 @@ export interface AttackProgress {
   /** From 0 to 1, where it is known. */
   readonly part?: number
   readonly words: string
-  /** Of a search: evaluations so far. */
+  /** Evaluations so far, where it is a search. */
   readonly evaluations?: number
-  /** Of a search: the relative loss of its best point, 1 for nothing matched and 0 for everything. */
+  /** The relative loss of a search's best point: 1 for nothing matched, 0 for everything. */
   readonly relativeLoss?: number
-  /** Of a search for data: those of the best point so far, [samples, ...inputShape] of the first searched input; a copy. */
+  /** The data of a search's best point so far, [samples, ...inputShape] of the first searched input; a copy. */
   data?(): Float32Array
 }
 

@@ -3,6 +3,7 @@ import { dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import { type AcceptedFinding, type AuditOptions, FAIL_ON, type FailOn, type Thresholds } from '../../audit'
+import { AUDIT_OPTIONS } from '../../audit/options'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
 import { choice, knownNames, show } from '../../errors/checks'
@@ -26,18 +27,6 @@ export interface AuditConfig {
   dispose(): void
 }
 
-const AUDIT = [
-  'model',
-  'data',
-  'updates',
-  'training',
-  'attacks',
-  'defences',
-  'attackers',
-  'dataRange',
-  'evaluations',
-  'seed',
-]
 const JUDGING = ['thresholds', 'failOn', 'accept']
 
 const wrong = (path: string, what: string): DlgError => new DlgError('invalid-file', `${path}: ${what}`)
@@ -53,7 +42,7 @@ export async function readAuditFile(path: string): Promise<AuditConfig> {
   if (extname(path) !== '.json') return fromModule(path)
   const json = parseJson(readBytes(path), path)
   if (!isRecord(json)) throw wrong(path, 'is no JSON object')
-  knownNames(path, json, ['$schema', ...AUDIT, ...JUDGING])
+  knownNames(path, json, ['$schema', ...AUDIT_OPTIONS, ...JUDGING])
   if (typeof json.model !== 'string')
     throw wrong(path, `model is ${show(json.model)}; it must be the path of a model.json or an .onnx file`)
   const folder = dirname(resolve(path))
@@ -110,8 +99,10 @@ async function fromModule(path: string): Promise<AuditConfig> {
   }
   const given = typeof module.default === 'function' ? await module.default() : module.default
   if (!isRecord(given)) throw wrong(path, 'its default export is no object; it must be the options of an audit')
-  knownNames(path, given, [...AUDIT, ...JUDGING])
-  const options = Object.fromEntries(Object.entries(given).filter(([name]) => AUDIT.includes(name)))
+  knownNames(path, given, [...AUDIT_OPTIONS, ...JUDGING])
+  const options = Object.fromEntries(
+    Object.entries(given).filter(([name]) => AUDIT_OPTIONS.includes(name as keyof AuditOptions)),
+  )
   // what a module made is the module's
   return { ...judgingOf(path, given), options: options as unknown as AuditOptions, dispose() {} }
 }

@@ -15,6 +15,7 @@ import {
 import { runChain } from '../../audit/audit'
 import { type AuditSettings, auditSettings } from '../../audit/options'
 import { planOf } from '../../audit/plan'
+import { trainingOf } from '../../client/training-options'
 import { DlgError } from '../../errors/dlg-error'
 import { writeFileAtomic, writeNpz } from '../../io'
 import { attackOf } from '../../report/audit/words'
@@ -257,17 +258,12 @@ async function evaluationOf(
   batchSize: number,
 ): Promise<number | undefined> {
   const { checkModel } = await import('../../check')
-  const { criterion, output, reduction, training: mode, runtime } = training
   const { x, labels } = data!
   const batch = tf.tidy(() => tf.slice(x, 0, batchSize))
   const its =
     labels instanceof tf.Tensor ? tf.tidy(() => tf.slice(labels, 0, batchSize)) : Array.from(labels).slice(0, batchSize)
   try {
-    const check = await checkModel(
-      model,
-      { x: batch, y: its },
-      { criterion, output, reduction, training: mode, runtime },
-    )
+    const check = await checkModel(model, { x: batch, y: its }, trainingOf(training))
     return check.time?.evaluation
   } finally {
     tf.dispose([batch, ...(its instanceof tf.Tensor ? [its] : [])])

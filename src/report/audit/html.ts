@@ -111,7 +111,7 @@ function matrixSection({ rows, control }: Judgement): string {
 
 const psnrOf = ({ by }: JudgedClient): number => Math.max(0, ...(by.measured ?? []).map(({ psnr }) => psnr))
 
-/** Of each client under a defence, the closest that any attack came. */
+/** The closest that any attack came to each client under a defence. */
 function picturesSection({ defences, rows }: Judgement, { originals, found }: AuditPictures): string {
   const trials = rows.flatMap((row) => row.trials).filter(({ key }) => found.has(key))
   const best = ({ measured = [] }: JudgedTrial): number => Math.max(0, ...measured.map(({ psnr }) => psnr))
