@@ -24,12 +24,8 @@ export function parameter(graph: Graph, name: string, shape: Shape): Node<'param
 export function scalar(graph: Graph, value: number): Node {
   requireGraph('scalar', graph)
   requireNumber('scalar', 'value', value)
-  // JSON has no NaN, infinity or −0: the key of such a constant needs its name
-  return graph.intern('constant', [], { values: [value], ...(exotic(value) && { name: nameOf(value) }) }, [])
+  return graph.intern('constant', [], { values: [value] }, [])
 }
-
-const exotic = (value: number): boolean => !Number.isFinite(value) || Object.is(value, -0)
-const nameOf = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))
 
 /** A few finite numbers, known while the graph is built. */
 export function constant(graph: Graph, values: readonly number[], shape: Shape): Node {

@@ -1,5 +1,6 @@
 import { show } from '../errors/checks'
 import { invalid, requireNodeList, requireNodes, requireShape } from './checks'
+import { hasStructure, structureHash } from './interning'
 
 /** Static tensor shape; `[]` is a scalar. */
 export type Shape = readonly number[]
@@ -128,22 +129,24 @@ export interface Graph {
 
 /** An empty graph. All nodes of one computation live in one graph. */
 export function createGraph(): Graph {
-  const nodes = new Map<string, Node>()
+  const nodes = new Set<Node>()
+  const byStructure = new Map<number, Node[]>()
   const graph: Graph = {
     intern(op, inputs, attributes, shape) {
-      requireNodeList(op, inputs)
+      if (!Array.isArray(inputs) || !inputs.every((n) => nodes.has(n))) refuseInputs(op, inputs)
       requireShape(op, shape)
       if (typeof op !== 'string' || typeof attributes !== 'object' || attributes === null)
         throw invalid(show(op), 'a node must have the name of an operation and an object of attributes')
-      const key = `${op}(${inputs.map((n) => n.id)})${shape}${JSON.stringify(attributes)}`
-      let node = nodes.get(key)
-      if (!node) {
-        if (inputs.some((n) => n.graph !== graph))
-          throw invalid(op, 'inputs belong to different graphs; all of them must be of this one')
-        const varying = op === 'input' || inputs.some((n) => n.varying)
-        node = Object.freeze({ id: nodes.size, graph, op, inputs, attributes, shape, varying }) as Node
-        nodes.set(key, node)
-      }
+      const ids = inputs.map((n) => n.id)
+      const hash = structureHash(op, ids, attributes, shape)
+      const alike = byStructure.get(hash)
+      const known = alike?.find((node) => hasStructure(node, op, inputs, attributes, shape))
+      if (known) return known as Node<typeof op>
+      const varying = op === 'input' || inputs.some((n) => n.varying)
+      const node = Object.freeze({ id: nodes.size, graph, op, inputs, attributes, shape, varying }) as Node
+      nodes.add(node)
+      if (alike) alike.push(node)
+      else byStructure.set(hash, [node])
       return node as Node<typeof op>
     },
     get size() {
@@ -152,18 +155,23 @@ export function createGraph(): Graph {
   }
   return graph
 }
+/** @throws DlgError `invalid-graph`, for inputs that are no nodes of the graph */
+function refuseInputs(op: Op, inputs: readonly Node[]): never {
+  requireNodeList(op, inputs)
+  throw invalid(op, 'inputs belong to different graphs; all of them must be of this one')
+}
 
-/** All nodes that the outputs need, inputs before users. */
+/** All nodes that the outputs need, inputs before users. @throws DlgError `invalid-graph` for nodes of two graphs */
 export function reachable(outputs: readonly Node[]): Node[] {
   if (!Array.isArray(outputs)) throw invalid('reachable', 'outputs must be a list of nodes')
-  for (const output of outputs) requireNodes('reachable', output)
-  const found = new Set<Node>()
+  requireNodes('reachable', ...outputs)
+  const found = new Array<Node | undefined>(outputs.reduce((most, { id }) => Math.max(most, id + 1), 0))
   const stack = [...outputs]
-  while (stack.length > 0) {
-    const node = stack.pop()!
-    if (found.has(node)) continue
-    found.add(node)
-    stack.push(...node.inputs)
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (found[node.id]) continue
+    found[node.id] = node
+    for (const input of node.inputs) stack.push(input)
   }
-  return [...found].sort((a, b) => a.id - b.id)
+  // ids are in the order of construction
+  return found.filter((node) => node !== undefined)
 }

@@ -5,7 +5,11 @@ import type { Shape } from './node'
 export const MAX_RANK = 64
 
 /** Number of elements. */
-export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
+export function sizeOf(shape: Shape): number {
+  let size = 1
+  for (const n of shape) size *= n
+  return size
+}
 
 /** Whether both shapes have the same axes. */
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i])

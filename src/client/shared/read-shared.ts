@@ -113,7 +113,8 @@ export function recogniseShared(
 
 /** Takes a known factor out. @throws DlgError `invalid-gradients` where everything is zero */
 function withoutFactor({ gradients, weights, rounding, lost }: Shared, { update, scale }: Sharing): Shared {
-  if (squaredNorm(gradients) === 0)
+  // the square of a number below 1e-162 is zero
+  if (gradients.every((values) => values.every((v: number) => v * v === 0)))
     throw new DlgError(
       'invalid-gradients',
       update

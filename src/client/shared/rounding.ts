@@ -7,13 +7,13 @@ const EPSILON = 2 ** -23
 const EXPONENTS = 2048
 const BIAS = 1023
 
+/** Which of a float64's two words has the exponent: the second one where the lower byte comes first. */
+const HIGH = new Uint32Array(Float64Array.of(1).buffer)[1] === 0 ? 0 : 1
+
 /** How many values lie in each power of two: [2^(i − 1023), 2^(i − 1022)) at i, zero and what is below 2^−1022 at 0. */
 function exponents(values: ArrayLike<number>, counts = new Float64Array(EXPONENTS)): Float64Array {
-  const view = new DataView(new ArrayBuffer(8))
-  for (let i = 0; i < values.length; i++) {
-    view.setFloat64(0, values[i])
-    counts[(view.getUint16(0) >> 4) & (EXPONENTS - 1)]++
-  }
+  const words = new Uint32Array(new Float64Array(values).buffer)
+  for (let i = HIGH; i < words.length; i += 2) counts[(words[i] >> 20) & (EXPONENTS - 1)]++
   return counts
 }
 

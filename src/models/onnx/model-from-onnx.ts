@@ -286,7 +286,7 @@ function buildModel(
       const nodes = g.reachable([node])
       const size = nodes.reduce((sum, { shape }) => sum + g.sizeOf(shape), 0)
       const unknown = nodes.some((n) => n.op === 'parameter' && !values.has(n.attributes.name))
-      return unknown || size > MOST_KNOWN ? undefined : bindStatic(nodes, values).get(node)
+      return unknown || size > MOST_KNOWN ? undefined : Float64Array.from(bindStatic(nodes, values).get(node)!)
     },
     stored: (tensor, what) => tensorValues(tensor, what, source.external),
   }

@@ -1,4 +1,4 @@
-import { type Node, reachable, sizeOf } from '../../graph'
+import { type Node, reachable } from '../../graph'
 import { bindStatic, boundValues } from '../reference'
 import type { Evaluator, Runtime, Values } from '../runtime'
 import {
@@ -70,18 +70,21 @@ function boundProgram(
   lasting: ReadonlySet<string> = new Set(),
 ): OnnxProgram {
   const values = bindStatic(computed, parameters)
-  const lasts = (node: Node): boolean =>
-    reachable([node]).every((n) => n.op !== 'parameter' || lasting.has(n.attributes.name))
+  const lasts = new Map<Node, boolean>()
+  for (const node of reachable(fed.map((f) => f.node)))
+    lasts.set(
+      node,
+      node.op === 'parameter' ? lasting.has(node.attributes.name) : node.inputs.every((n) => lasts.get(n)),
+    )
   const builtIn = new Map<string, Float32Array>()
   const bound: Record<string, OnnxProgram['bound'][string]> = {}
   let room = MOST_BUILT_IN
   for (const { node, name } of fed) {
-    // most parameters are read as they come; only what is made of them goes through float64
-    const data = new Float32Array(node.op === 'parameter' ? boundValues(node, parameters) : values.get(node)!)
-    if (sizeOf(node.shape) <= room && lasts(node)) {
-      builtIn.set(name, data)
+    const data = node.op === 'parameter' ? boundValues(node, parameters) : values.get(node)!
+    if (data.length <= room && lasts.get(node)) {
+      builtIn.set(name, data instanceof Float32Array ? data : new Float32Array(data))
       room -= data.length
-    } else bound[name] = { data, shape: node.shape }
+    } else bound[name] = { data: new Float32Array(data), shape: node.shape }
   }
   return {
     model: encode(builtIn),

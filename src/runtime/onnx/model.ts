@@ -1,5 +1,5 @@
 import type { Shape } from '../../graph'
-import { Message } from './protobuf'
+import { ProtobufWriter } from './protobuf'
 
 /** ONNX element types. */
 export const FLOAT = 1
@@ -40,52 +40,59 @@ const OPSET = 18
 const CONTRIBUTED = new Set(['FusedMatMul'])
 const CONTRIBUTED_DOMAIN = 'com.microsoft'
 
+/** Bytes of a node with its names, about. */
+const NODE_BYTES = 256
+
 /** A ModelProto (onnx.proto of ONNX 1.14), field numbers as there. */
 export function encodeModel(graph: OnnxGraph): Uint8Array {
-  const body = new Message().bytes(2, 'dlg')
-  for (const node of graph.nodes) body.bytes(1, encodeNode(node))
-  for (const tensor of graph.initializers) body.bytes(5, encodeTensor(tensor))
-  for (const value of graph.inputs) body.bytes(11, encodeValue(value))
-  for (const value of graph.outputs) body.bytes(12, encodeValue(value))
-  return new Message()
+  const tensors = graph.initializers.reduce((bytes, { data }) => bytes + data.byteLength + NODE_BYTES, 0)
+  const w = new ProtobufWriter(tensors + NODE_BYTES * (graph.nodes.length + graph.inputs.length + graph.outputs.length))
+  return w
     .integer(1, IR_VERSION)
     .bytes(2, 'dlg-ts')
-    .bytes(7, body)
-    .bytes(8, new Message().bytes(1, '').integer(2, OPSET))
-    .bytes(8, new Message().bytes(1, CONTRIBUTED_DOMAIN).integer(2, 1))
+    .message(7, () => {
+      w.bytes(2, 'dlg')
+      for (const node of graph.nodes) w.message(1, () => writeNode(w, node))
+      for (const tensor of graph.initializers) w.message(5, () => writeTensor(w, tensor))
+      for (const value of graph.inputs) w.message(11, () => writeValue(w, value))
+      for (const value of graph.outputs) w.message(12, () => writeValue(w, value))
+    })
+    .message(8, () => w.bytes(1, '').integer(2, OPSET))
+    .message(8, () => w.bytes(1, CONTRIBUTED_DOMAIN).integer(2, 1))
     .finish()
 }
 
-function encodeNode({ op, inputs, outputs, attributes }: OnnxNode): Message {
-  const node = new Message()
-  for (const input of inputs) node.bytes(1, input)
-  for (const output of outputs) node.bytes(2, output)
-  node.bytes(3, outputs[0]).bytes(4, op)
-  if (CONTRIBUTED.has(op)) node.bytes(7, CONTRIBUTED_DOMAIN)
-  for (const [name, value] of Object.entries(attributes)) node.bytes(5, encodeAttribute(name, value))
-  return node
+function writeNode(w: ProtobufWriter, { op, inputs, outputs, attributes }: OnnxNode): void {
+  for (const input of inputs) w.bytes(1, input)
+  for (const output of outputs) w.bytes(2, output)
+  w.bytes(3, outputs[0]).bytes(4, op)
+  if (CONTRIBUTED.has(op)) w.bytes(7, CONTRIBUTED_DOMAIN)
+  for (const name in attributes) w.message(5, () => writeAttribute(w, name, attributes[name]))
 }
 
-function encodeAttribute(name: string, value: AttributeValue): Message {
-  const attribute = new Message().bytes(1, name)
-  if (typeof value === 'string') return attribute.bytes(4, value).integer(20, 3)
-  if (typeof value === 'number') return attribute.integer(3, value).integer(20, 2)
-  if (value instanceof Float32Array) return attribute.float(2, value[0]).integer(20, 1)
-  for (const v of value) attribute.integer(8, v)
-  return attribute.integer(20, 7)
+function writeAttribute(w: ProtobufWriter, name: string, value: AttributeValue): void {
+  w.bytes(1, name)
+  if (typeof value === 'string') w.bytes(4, value).integer(20, 3)
+  else if (typeof value === 'number') w.integer(3, value).integer(20, 2)
+  else if (value instanceof Float32Array) w.float(2, value[0]).integer(20, 1)
+  else {
+    for (const v of value) w.integer(8, v)
+    w.integer(20, 7)
+  }
 }
 
-function encodeTensor({ name, shape, data }: OnnxTensor): Message {
-  const tensor = new Message()
-  for (const n of shape) tensor.integer(1, n)
-  return tensor
-    .integer(2, data instanceof Float32Array ? FLOAT : INT64)
+function writeTensor(w: ProtobufWriter, { name, shape, data }: OnnxTensor): void {
+  for (const n of shape) w.integer(1, n)
+  w.integer(2, data instanceof Float32Array ? FLOAT : INT64)
     .bytes(8, name)
     .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
 }
 
-function encodeValue({ name, shape }: OnnxValue): Message {
-  const dims = new Message()
-  for (const n of shape) dims.bytes(1, new Message().integer(1, n))
-  return new Message().bytes(1, name).bytes(2, new Message().bytes(1, new Message().integer(1, FLOAT).bytes(2, dims)))
+function writeValue(w: ProtobufWriter, { name, shape }: OnnxValue): void {
+  const type = () => {
+    w.integer(1, FLOAT).message(2, () => {
+      for (const n of shape) w.message(1, () => w.integer(1, n))
+    })
+  }
+  w.bytes(1, name).message(2, () => w.message(1, type))
 }

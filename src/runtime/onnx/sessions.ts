@@ -84,7 +84,7 @@ function remove(entry: Entry): void {
 }
 
 /** Most words that a digest reads. */
-const DIGESTED = 2 ** 16
+const DIGESTED = 2 ** 12
 
 /** FNV-1a over some words of 32 bits, spread over the model; equal digests are compared word for word. */
 function digest(bytes: Uint8Array): number {

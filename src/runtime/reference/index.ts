@@ -4,6 +4,7 @@ import type { Executable, Program, Runtime, Values } from '../runtime'
 import { convKernels } from './convolution'
 import { elementwiseKernels } from './elementwise'
 import type { Kernels, ReferenceKernel } from './kernel'
+import { moves } from './moves'
 import { reductionKernels } from './reduction'
 import { structureKernels } from './structure'
 
@@ -21,15 +22,16 @@ function compile(program: Program): Executable {
   return {
     runtime: 'reference',
     async bind(parameters) {
-      const bound = bindStatic(nodes, parameters)
+      const exact = new Map([...parameters].map(([name, values]) => [name, new Float64Array(values)]))
+      const bound = bindStatic(nodes, exact)
       return {
         async run(inputs) {
           const values = new Map(bound)
           program.inputs.forEach((node, i) => {
-            values.set(node, Float64Array.from(inputs[i]))
+            values.set(node, new Float64Array(inputs[i]))
           })
           for (const node of nodes) if (node.varying && node.op !== 'input') values.set(node, compute(node, values))
-          return program.outputs.map((node) => Float64Array.from(values.get(node)!))
+          return program.outputs.map((node) => new Float64Array(values.get(node)!))
         },
         dispose() {},
       }
@@ -38,22 +40,23 @@ function compile(program: Program): Executable {
   }
 }
 
-/** Values of the nodes that depend on parameters alone; inputs must come before their users. */
-export function bindStatic(nodes: readonly Node[], parameters: ReadonlyMap<string, Values>): Map<Node, Float64Array> {
-  const bound = new Map<Node, Float64Array>()
-  for (const node of nodes) {
-    if (node.varying) continue
-    bound.set(node, node.op === 'parameter' ? Float64Array.from(boundValues(node, parameters)) : compute(node, bound))
-  }
+/**
+ * Values of the nodes that depend on parameters alone; inputs must come before their users. What is computed is float64; what is only
+ * moved keeps its type, and may be the caller's own array.
+ */
+export function bindStatic(nodes: readonly Node[], parameters: ReadonlyMap<string, Values>): Map<Node, Values> {
+  const bound = new Map<Node, Values>()
+  for (const node of nodes)
+    if (!node.varying) bound.set(node, node.op === 'parameter' ? boundValues(node, parameters) : compute(node, bound))
   return bound
 }
 
-function compute(node: Node, values: ReadonlyMap<Node, Float64Array>): Float64Array {
+function compute(node: Node, values: ReadonlyMap<Node, Values>): Values {
+  const inputs = node.inputs.map((n) => values.get(n)!)
+  const move = moves[node.op as keyof typeof moves] as ((node: Node, inputs: readonly Values[]) => Values) | undefined
+  if (move) return move(node, inputs)
   const kernel = kernels[node.op as keyof Kernels] as ReferenceKernel
-  return kernel(
-    node,
-    node.inputs.map((n) => values.get(n)!),
-  )
+  return kernel(node, inputs.map((x) => (x instanceof Float64Array ? x : new Float64Array(x)))) // biome-ignore format: one line
 }
 
 /** The caller's values of a parameter, as they are. */

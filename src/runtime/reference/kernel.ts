@@ -1,10 +1,11 @@
 import { type Node, type Op, type Shape, stridesOf } from '../../graph'
+import type { moves } from './moves'
 
 /** Computes a node from the values of its inputs. */
 export type ReferenceKernel<K extends Op = Op> = (node: Node<K>, inputs: readonly Float64Array[]) => Float64Array
 
-/** A kernel for everything that is not a leaf bound from outside. */
-export type Kernels = { [K in Exclude<Op, 'input' | 'parameter'>]: ReferenceKernel<K> }
+/** A kernel for everything that is neither a leaf bound from outside nor only moves numbers. */
+export type Kernels = { [K in Exclude<Op, 'input' | 'parameter' | keyof typeof moves>]: ReferenceKernel<K> }
 
 /** Calls `visit` with each multi-index of the shape, in row-major order; the index array is reused. */
 export function forEachIndex(shape: Shape, visit: (index: readonly number[], flat: number) => void): void {

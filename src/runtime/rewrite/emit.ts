@@ -55,11 +55,18 @@ function remembered(f: (m: Monomial) => number): (m: Monomial) => number {
   }
 }
 
-/** Numbers in a product. */
-const sizeOfProduct = remembered(({ over, under }) => {
+/** Numbers in a product, whose factors broadcast. */
+function sizeOfProduct({ over, under }: Monomial): number {
   if (over.length === 1 && under.length === 0) return sizeOf(over[0].shape)
-  return sizeOf(broadcastShapes([], ...over.map((n) => n.shape), ...under.map((n) => n.shape)))
-})
+  const sizes: number[] = []
+  for (const nodes of [over, under])
+    for (const { shape } of nodes)
+      for (let axis = 1; axis <= shape.length; axis++) {
+        const n = shape[shape.length - axis]
+        if (n !== 1 || sizes[axis - 1] === undefined) sizes[axis - 1] = n
+      }
+  return sizeOf(sizes)
+}
 
 /** The sum among the factors that the number makes a mean. */
 function meanOf({ factor, over }: Monomial): Node<'sum'> | undefined {

@@ -1,4 +1,5 @@
 import { createGraph, type Node, reachable } from '../../graph'
+import { structureHash } from '../../graph/interning'
 import type { Program } from '../runtime'
 import { rewriteArithmetic } from './arithmetic'
 import { costOf } from './cost'
@@ -64,17 +65,12 @@ function digestsOf(outputs: readonly Node[]): ReadonlyMap<Node, number> {
   const digests = new Map<Node, number>()
   let leaves = 0
   for (const node of reachable(outputs)) {
+    const { op, shape } = node
     const sources = node.inputs.map((n) => digests.get(n)!)
-    if (node.op === 'add' || node.op === 'mul') sources.sort((a, b) => a - b)
+    if (op === 'add' || op === 'mul') sources.sort((a, b) => a - b)
     // names differ between models that are otherwise the same
-    const named = node.op === 'input' || node.op === 'parameter'
-    const text = `${node.op} ${node.shape} ${named ? leaves++ : JSON.stringify(node.attributes)} ${sources}`
-    let [low, high] = [0x811c9dc5, 0x1b873593]
-    for (let i = 0; i < text.length; i++) {
-      low = Math.imul(low ^ text.charCodeAt(i), 0x01000193)
-      high = Math.imul(high ^ text.charCodeAt(i), 0x85ebca6b)
-    }
-    digests.set(node, (low >>> 0) + (high & 0xfffff) * 2 ** 32)
+    const named = op === 'input' || op === 'parameter'
+    digests.set(node, structureHash(op, named ? [leaves++] : sources, named ? {} : node.attributes, shape))
   }
   return digests
 }
