@@ -1,7 +1,7 @@
 /**
  * The same attacks on a GPU, with the CPU beside it: an image, a batch, sentences.
  *
- *   npx tsx examples/gpu.ts [cuda] [webgpu] [tfjs-webgpu] [tfjs-node-gpu] [--seconds 60]
+ *   npx tsx examples/gpu.ts [cuda] [webgpu] [tfjs-webgpu] [tfjs-node-gpu] [tfjs-node] [--seconds 60]
  *
  * | runtime       | needs                                                                                      |
  * | ------------- | ------------------------------------------------------------------------------------------ |
@@ -9,6 +9,7 @@
  * | webgpu        | onnxruntime-node on Linux x64, a Vulkan driver                                             |
  * | tfjs-webgpu   | npm install webgpu @tensorflow/tfjs-backend-webgpu, a driver for Vulkan, Metal or Direct3D |
  * | tfjs-node-gpu | npm install @tensorflow/tfjs-node-gpu, CUDA 11                                             |
+ * | tfjs-node     | npm install @tensorflow/tfjs-node: TensorFlow's library on the CPU                         |
  *
  * A runtime that is not there is named with the reason. Each runs in a process of its own: a driver that fails may take its
  * process along. `--seconds` limits each attack.
@@ -126,8 +127,14 @@ async function optional(name: string): Promise<any> {
 }
 
 async function onBackend(name: string): Promise<LeakageOptions['runtime']> {
-  if (!(await tf.setBackend(name))) throw new Error(`the backend '${name}' of tfjs finds no GPU or no driver`)
+  if (!(await tf.setBackend(name)))
+    throw new Error(`the backend '${name}' of tfjs does not start: it finds no library, no GPU or no driver`)
   return tfjs()
+}
+
+async function onTensorFlow(name: string): Promise<LeakageOptions['runtime']> {
+  await optional(name)
+  return onBackend('tensorflow')
 }
 
 /** Runs a gradient on one of onnxruntime's providers, which says why it cannot. */
@@ -154,10 +161,8 @@ const RUNTIMES: Readonly<Record<string, () => Promise<LeakageOptions['runtime']>
     if (!(await gpu.requestAdapter())) throw new Error('Dawn finds no GPU or no driver')
     return onBackend('webgpu')
   },
-  async 'tfjs-node-gpu'() {
-    await optional('@tensorflow/tfjs-node-gpu')
-    return onBackend('tensorflow')
-  },
+  'tfjs-node-gpu': () => onTensorFlow('@tensorflow/tfjs-node-gpu'),
+  'tfjs-node': () => onTensorFlow('@tensorflow/tfjs-node'),
 }
 
 /** An optimizer that stays where it is, to see the objective there and how long an evaluation takes: for a second, or `most`. */
