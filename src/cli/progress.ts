@@ -37,6 +37,7 @@ export function progress({ stderr }: Terminal, limits?: Limits) {
 }
 
 function describe(e: IterationEvent, milliseconds: number, limits: Limits): string {
+  if (e.stage === 'certainty') return `matched at ${e.relativeLoss.toExponential(2)}: how far are the data determined?`
   const rate = Math.round((e.evaluations / e.milliseconds) * 1000)
   const left = e.iteration > 0 && ((limits.iterations - e.iteration) * milliseconds) / e.iteration / 1000
   return [

@@ -9,6 +9,7 @@ function show(isTTY: boolean, columns: number | undefined, steps: number[]): str
   const shown = progress({ stdout: stderr, stderr, env: {}, signal: new AbortController().signal })
   for (const iteration of steps)
     shown.show({
+      stage: 'search',
       restart: 1,
       iteration,
       limits,
@@ -38,4 +39,14 @@ it('writes one line for a step that it is told of several times', () => {
 it('rewrites one line in a terminal, no wider than that, and clears it', () => {
   const out = show(true, 40, [0, 1, 2])
   expect(out).toBe('\r\x1b[Krestart 2/4 · step 0/300 · objective 4.\r\x1b[K')
+})
+
+it('says when it looks at how certain a match is', () => {
+  let out = ''
+  const stderr = { write: (text: string) => (out += text), isTTY: true, columns: undefined }
+  progress({ stdout: stderr, stderr, env: {}, signal: new AbortController().signal }).show({
+    ...{ stage: 'certainty', restart: 0, iteration: 42, limits, evaluations: 900, milliseconds: 900 },
+    ...{ loss: 1e-9, relativeLoss: 1e-13, best: 1e-13, data: () => new Float32Array() },
+  })
+  expect(out).toBe('\r\x1b[Kmatched at 1.00e-13: how far are the data determined?')
 })

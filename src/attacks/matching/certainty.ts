@@ -55,6 +55,7 @@ export function unconstrainedAt(attack: Attack, at: Float64Array, settings: Sett
  * @param found where the search ended
  * @param fitsFactor whether what was shared has a factor that is not known: then it is one more unknown
  * @param progress the clock and the evaluations that the budget counts
+ * @param told is called again and again; what it throws ends the work
  * @returns undefined where the caller aborted before every unknown was looked at, or where the model has no finite value nearby
  */
 export async function attackCertainty(
@@ -63,11 +64,15 @@ export async function attackCertainty(
   fitsFactor: boolean,
   settings: Settings,
   progress: Progress = newProgress(1),
+  told: () => void = () => {},
 ): Promise<LeakageCertainty | undefined> {
   const { parameters, lasting, shared, lost } = attack.objective
   const { runtime, signal, seed } = settings
   const millisecondsLeft = () => settings.budget.milliseconds - progress.milliseconds()
-  const cut = () => signal?.aborted === true || millisecondsLeft() <= 0
+  const cut = () => {
+    told()
+    return signal?.aborted === true || millisecondsLeft() <= 0
+  }
   const budget = settings.budget.evaluations - progress.evaluations
   if (cut() || budget <= 0) return undefined
   const { programs, point, groups, inputs, targets } = unconstrainedAt(attack, found, settings)
@@ -91,7 +96,7 @@ export async function attackCertainty(
     signal?.addEventListener('abort', cancel)
     try {
       const limits = { evaluations: left, milliseconds: millisecondsLeft() }
-      const end = await search(objectiveIn(evaluator, layout, undefined), continued(limits), own, 0, point)
+      const end = await search(objectiveIn(evaluator, layout, undefined), continued(limits), own, 0, point, told)
       left -= end.evaluations
       return isCut(end) ? undefined : end.point
     } finally {

@@ -43,6 +43,7 @@ const [STARTS, TIMES, LEAST] = [2, 3, 200]
  * - The gradient of a trained weight shows what the weight is multiplied by. So other data than one's mirror images come about
  *   before the first trained weights: where a function there turns back, such as a square, a search begins anew from elsewhere.
  *
+ * @param told is called again and again; what it throws ends the work
  * @returns undefined where the work was cut short before the mirror images were tried
  */
 export async function elsewhere(
@@ -50,6 +51,7 @@ export async function elsewhere(
   found: Pick<RestartOutcome, 'point' | 'relativeLoss' | 'evaluations'>,
   settings: Settings,
   progress: Progress,
+  told: () => void,
 ): Promise<Elsewhere | undefined> {
   const enough = Math.max(settings.tolerance, AS_GOOD * found.relativeLoss, FLOAT32)
   const limits = {
@@ -57,7 +59,10 @@ export async function elsewhere(
     milliseconds: () => settings.budget.milliseconds - progress.milliseconds(),
   }
   let evaluations = 0
-  const cut = () => settings.signal?.aborted === true || evaluations >= limits.evaluations || limits.milliseconds() <= 0
+  const cut = () => {
+    told()
+    return settings.signal?.aborted === true || evaluations >= limits.evaluations || limits.milliseconds() <= 0
+  }
   const lossAt = async (point: Float64Array): Promise<number> => {
     evaluations++
     return (await attack.evaluate(point)).relativeLoss
@@ -87,7 +92,7 @@ export async function elsewhere(
         milliseconds: limits.milliseconds(),
       }
       const start = await startElsewhere(attack, trial, settings)
-      const end = await search(attack, { ...attack.settings, budget }, own, 0, start)
+      const end = await search(attack, { ...attack.settings, budget }, own, 0, start, told)
       evaluations += end.evaluations
       if (!(end.relativeLoss <= enough)) continue
       const point = paired(attack, found.point, end.point)

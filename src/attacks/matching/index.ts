@@ -33,11 +33,14 @@ export const gradientMatching: Attack<MatchingOptions> = {
       ...target.settings,
       onIteration:
         onProgress &&
-        (({ restart, iteration, relativeLoss, limits, evaluations, best, data }) =>
+        (({ stage, restart, iteration, relativeLoss, limits, evaluations, best, data }) =>
           onProgress({
             attack: NAME,
             part: (restart + Math.min(1, iteration / limits.iterations)) / limits.restarts,
-            words: `restart ${restart}, iteration ${iteration}, relative loss ${relativeLoss.toExponential(1)}`,
+            words:
+              stage === 'certainty'
+                ? 'a match: how far is it determined?'
+                : `restart ${restart}, iteration ${iteration}, relative loss ${relativeLoss.toExponential(1)}`,
             ...{ evaluations, relativeLoss: best, data },
           })),
     })

@@ -16,7 +16,7 @@ import { type ChosenPreset, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
 import { type FittedScale, fitScale, scaleOfMatch, unstatedFactor } from './scale'
 import { newProgress, type Progress } from './search/progress'
-import { isCut, searchAll } from './search/restarts'
+import { certaintyListener, isCut, searchAll } from './search/restarts'
 import type { HistoryEntry, RestartOutcome } from './search/search'
 
 /** What came out of a shared gradient. The caller owns its tensors. */
@@ -174,8 +174,9 @@ async function certaintyAt(
   progress: Progress,
 ): Promise<LeakageCertainty | undefined> {
   const { settings } = attack
-  const near = await attackCertainty(attack, found.point, open, settings, progress)
-  const far = near?.determined ? await elsewhere(attack, found, settings, progress) : undefined
+  const told = certaintyListener(attack, found, progress)
+  const near = await attackCertainty(attack, found.point, open, settings, progress, told)
+  const far = near?.determined ? await elsewhere(attack, found, settings, progress, told) : undefined
   return near && far
     ? withElsewhere(near, far, attack.inputsOf(found.point), attack.inputsOf, settings.dataRange)
     : near

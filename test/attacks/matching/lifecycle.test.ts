@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Sequential } from '@tensorflow/tfjs-layers'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   adam,
   deepLeakageFromGradients,
@@ -205,6 +205,60 @@ describe('onIteration', () => {
       },
     })
     await expect(attempt).rejects.toBe(mistake)
+  })
+
+  describe('while certainty is worked out', () => {
+    // a clock that jumps: whoever tells every 50 ms tells each time it looks
+    const jumping = () => {
+      let now = 0
+      vi.spyOn(performance, 'now').mockImplementation(() => {
+        now += 60
+        return now
+      })
+    }
+    afterEach(() => void vi.restoreAllMocks())
+    const matching: LeakageOptions = { optimizer: 'lbfgs', iterations: 100 }
+
+    it('is told that it is, of a point that stays', async () => {
+      const plain = await attack({ ...matching, certainty: false })
+      jumping()
+      const events: IterationEvent[] = []
+      const leak = await attack({ ...matching, onIteration: (event) => void events.push(event) })
+      const looking = events.filter(({ stage }) => stage === 'certainty')
+      expect(looking.length).toBeGreaterThan(20)
+      expect(events.slice(-looking.length)).toEqual(looking)
+      for (const { best, data } of looking) {
+        expect(best).toBe(leak.relativeLoss)
+        expect(data()).toEqual(plain.data.dataSync())
+      }
+      expect(leak.certainty?.determined).toBe(true)
+      leak.dispose()
+      plain.dispose()
+    })
+
+    it.each([
+      [
+        'throw',
+        (error: Error) => {
+          throw error
+        },
+      ],
+      [
+        'fail later',
+        async (error: Error) => {
+          throw error
+        },
+      ],
+    ])('may %s: the error comes through and nothing leaks', async (_, fail) => {
+      // biome-ignore format: short
+      jumping()
+      const mistake = new Error('of the caller')
+      const attempt = attack({
+        ...matching,
+        onIteration: ({ stage }) => (stage === 'certainty' ? fail(mistake) : undefined),
+      })
+      await expect(attempt).rejects.toBe(mistake)
+    })
   })
 })
 

@@ -22,6 +22,8 @@ export interface Start {
 
 /** An iteration of a search begins, or is still under way 50 ms after the last event: such an event has the same `iteration`. */
 export interface IterationEvent {
+  /** `search`, or `certainty` once a match is found, while it is asked how far what was shared determines it; then nothing moves. */
+  readonly stage: 'search' | 'certainty'
   /** Which restart, from 0. */
   readonly restart: number
   /** Iterations of this restart that are complete: 0 at the start. */
@@ -104,8 +106,8 @@ export interface SearchOptions {
   /** Ends the attack with the best point so far. */
   signal?: AbortSignal
   /**
-   * Told when an iteration begins, and every 50 ms while one is under way (or after each evaluation, where one takes longer).
-   * What it throws ends the attack.
+   * Told when an iteration begins, and every 50 ms while one is under way (or after each evaluation, where one takes longer), as
+   * well as while certainty is worked out. What it throws ends the attack.
    */
   onIteration?: (event: IterationEvent) => void
 }

@@ -1,7 +1,8 @@
 import type { Attack } from '../attack'
 import type { Settings } from '../options'
+import type { IterationEvent } from './options'
 import type { Progress } from './progress'
-import { type Listener, type RestartOutcome, search } from './search'
+import { BREATH, type Listener, type RestartOutcome, search } from './search'
 import { openThreads } from './threads'
 
 /** Whether the work was cut short from outside, for all restarts. */
@@ -23,7 +24,7 @@ export async function searchAll(attack: Attack, settings: Settings, progress: Pr
     // nobody waits for the others once one has failed
     progress.end = 0
   }
-  const listener = listenerOf(attack, settings, progress, fail)
+  const listener = listenerOf(attack, settings, progress, 'search', fail)
   const trials: RestartOutcome[] = []
   let next = 0
   const worker = async (at: number): Promise<void> => {
@@ -53,16 +54,36 @@ export async function searchAll(attack: Attack, settings: Settings, progress: Pr
   }
 }
 
+/**
+ * What is called again and again once a search has matched, while it is asked how certain the match is: it tells the caller's
+ * listener every 50 ms. It throws what the listener threw.
+ */
+export function certaintyListener(attack: Attack, found: RestartOutcome, progress: Progress): () => void {
+  let failure: { readonly error: unknown } | undefined
+  let told = performance.now()
+  const listener = listenerOf(attack, attack.settings, progress, 'certainty', (error) => {
+    failure ??= { error }
+  })
+  return () => {
+    if (failure) throw failure.error
+    if (!listener || performance.now() - told < BREATH) return
+    told = performance.now()
+    listener(found.restart, found.history[found.history.length - 1], found)
+  }
+}
+
 /** Tells the caller of iterations, if it asked to hear of them; a listener that fails later fails the attack as well. */
 function listenerOf(
   attack: Attack,
   { onIteration, iterations, restarts }: Settings,
   progress: Progress,
+  stage: IterationEvent['stage'],
   fail: (error: unknown) => void,
 ): Listener | undefined {
   if (!onIteration) return undefined
   return (restart, { iteration, loss, relativeLoss }, best) => {
     const told: unknown = onIteration({
+      stage,
       restart,
       iteration,
       limits: { iterations, restarts },

@@ -255,7 +255,7 @@ function checkedState(state: OptimizerState, size: number, iteration = 0): Optim
 }
 
 /** Longest time, in milliseconds, in which the listener hears nothing and no timers run, but for that of one evaluation. */
-const BREATH = 50
+export const BREATH = 50
 
 /** Lets timers and signals run now and then: evaluations on a synchronous backend never leave the microtask queue. */
 function breather(): () => Promise<void> | undefined {
