@@ -68,18 +68,26 @@ export function operands(node: Node): readonly Node[] {
   return node.inputs.map((n, i) => (i < 2 && swapsLast(n) ? n.inputs[0] : n))
 }
 
-/** Splits a program into what is computed once when parameters are bound and what runs every time. */
-export function plan(program: Program): { bound: Step[]; steps: Step[] } {
-  const needed = new Set<Node>(program.outputs)
+/** The nodes that have to be computed, inputs before users. */
+export function needed(outputs: readonly Node[]): Node[] {
+  const wanted = new Set<Node>(outputs)
   const nodes: Node[] = []
-  for (const node of reachable(program.outputs).reverse()) {
-    if (!needed.has(node)) continue
+  for (const node of reachable(outputs).reverse()) {
+    if (!wanted.has(node)) continue
     nodes.push(node)
     // what is bound once is computed plainly
-    for (const n of node.varying ? operands(node) : node.inputs) needed.add(n)
+    for (const n of node.varying ? operands(node) : node.inputs) wanted.add(n)
   }
-  nodes.reverse()
-  const running = nodes.filter((n) => n.varying && n.op !== 'input')
+  return nodes.reverse()
+}
+
+/** Whether a node is computed with every evaluation. */
+export const runs = (node: Node): boolean => node.varying && node.op !== 'input'
+
+/** Splits a program into what is computed once when parameters are bound and what runs every time. */
+export function plan(program: Program): { bound: Step[]; steps: Step[] } {
+  const nodes = needed(program.outputs)
+  const running = nodes.filter(runs)
   const lastReader = new Map<Node, Node>()
   for (const node of running) for (const n of operands(node)) if (n.varying) lastReader.set(n, node)
   const outputs = new Set(program.outputs)

@@ -1,5 +1,5 @@
 import { type Node, sizeOf } from '../../graph'
-import { plan } from '../plan'
+import { needed, runs } from '../plan'
 
 /** A kernel takes as long to start as it takes for so many numbers. */
 const NUMBERS_PER_START = 8192
@@ -9,4 +9,4 @@ export const kernelCost = (numbers: number): number => 1 + numbers / NUMBERS_PER
 
 /** Cost of all kernels that run with every evaluation, by what they write. */
 export const costOf = (outputs: readonly Node[]): number =>
-  plan({ inputs: [], outputs }).steps.reduce((cost, { node }) => cost + kernelCost(sizeOf(node.shape)), 0)
+  needed(outputs).reduce((cost, node) => (runs(node) ? cost + kernelCost(sizeOf(node.shape)) : cost), 0)

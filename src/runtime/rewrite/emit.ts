@@ -8,6 +8,7 @@ export const raw = (op: BinaryOp | 'neg', ...inputs: readonly Node[]): Node =>
 
 /** Nodes of the same shape together, smaller shapes first. */
 function byShape(nodes: readonly Node[]): Node[][] {
+  if (nodes.length < 2) return nodes.map((node) => [node])
   const groups = new Map<string, Node[]>()
   for (const node of nodes) {
     const key = node.shape.join()
@@ -34,12 +35,9 @@ interface Parts {
 }
 
 function partsOf(nodes: readonly Node[], size: number): Parts {
-  const varying = nodes.filter((n) => n.varying)
-  return {
-    bound: nodes.filter((n) => !n.varying),
-    small: varying.filter((n) => sizeOf(n.shape) < size),
-    large: varying.filter((n) => sizeOf(n.shape) >= size),
-  }
+  const parts = { bound: [] as Node[], small: [] as Node[], large: [] as Node[] }
+  for (const node of nodes) parts[!node.varying ? 'bound' : sizeOf(node.shape) < size ? 'small' : 'large'].push(node)
+  return parts
 }
 
 /** f, computed once for each product. */
