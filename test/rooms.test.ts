@@ -51,7 +51,7 @@ const table: Record<string, string> = {
   report: 'attacks audit io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
     'attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime attacks/tabular |',
-  cli: 'entries attacks attacks/matching audit check defences client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers attacks/tabular |',
+  cli: 'entries attacks attacks/matching audit check defences client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers attacks/tabular bullmq ioredis |',
 }
 
 const rooms = Object.keys(table)
