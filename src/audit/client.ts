@@ -54,10 +54,19 @@ function truthOf({ data }: AuditSettings, from: number, to: number): Truth {
   const size = tf.util.sizeFromShape(shape)
   const values = Float32Array.from(x.dataSync())
   const all = Array.from({ length: x.shape[0] }, (_, i) => values.subarray(i * size, (i + 1) * size))
-  const population = labels instanceof tf.Tensor ? undefined : Array.from(labels as ArrayLike<number>)
+  const population = classesOf(labels)
   return {
     samples: all.slice(from, to),
     ...{ shape, decoys: [...all.slice(0, from), ...all.slice(to)] },
     ...(population && { population, classes: population.slice(from, to) }),
   }
+}
+
+/** The class of each sample; undefined where the targets are no classes. */
+function classesOf(labels: (AuditSettings['data'] & object)['labels']): number[] | undefined {
+  if (!(labels instanceof tf.Tensor)) return Array.from(labels)
+  if (labels.rank !== 2) return undefined
+  const rows = labels.arraySync() as number[][]
+  const areOneHot = rows.every((row) => row.every((v) => v === 0 || v === 1) && row.filter((v) => v === 1).length === 1)
+  return areOneHot ? rows.map((row) => row.indexOf(1)) : undefined
 }

@@ -181,6 +181,7 @@ function attacksOf(given: readonly (AttackName | AuditAttack)[]): AuditSettings[
     const found = own
       ? (attack as Attack<object>)
       : attacks[choice('attack', attack, Object.keys(attacks) as AttackName[], 'an object with refuses() and run()')]
+    checkOptions(found as Attack<object>, options)
     return { attack: found as Attack<object>, options }
   })
   unique(
@@ -188,6 +189,16 @@ function attacksOf(given: readonly (AttackName | AuditAttack)[]): AuditSettings[
     chosen.map(({ attack }) => attack.name),
   )
   return chosen
+}
+
+/** @throws DlgError what the attack throws, with its name */
+function checkOptions(attack: Attack<object>, options: object): void {
+  try {
+    attack.check?.(options)
+  } catch (cause) {
+    if (!(cause instanceof DlgError)) throw cause
+    throw new DlgError(cause.code, `attack '${attack.name}': ${cause.message}`, { cause })
+  }
 }
 
 /** @throws DlgError `invalid-data` */

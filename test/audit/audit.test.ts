@@ -87,7 +87,7 @@ describe('audit', () => {
   })
 
   it('gives a trial another key for whatever it depends on', async () => {
-    const quick = { ...common, model: withBias, attacks: ['label-inference'] } as const satisfies AuditOptions
+    const quick = { ...common, model: withBias, attacks: ['dense-inversion'] } as const satisfies AuditOptions
     const keyOf = async (options: AuditOptions) => (await audit(options)).plan.key
     const key = await keyOf(quick)
     expect(await keyOf(quick)).toBe(key)
@@ -98,7 +98,7 @@ describe('audit', () => {
         { ...quick, model: { ...withBias, weights: { ...withBias.weights, b: random([8], 9) } } },
         { ...quick, data: { ...common.data, labels: [0, 1, 1] } },
         { ...quick, data: { ...common.data, x: tf.add(x, 1e-3) } },
-        { ...quick, attacks: [{ attack: 'label-inference' as const, options: { a: 1 } }] },
+        { ...quick, attacks: [{ attack: 'dense-inversion' as const, options: { labels: [1] } }] },
         { ...quick, training: { runtime: 'reference' as const, reduction: 'sum' as const } },
         { ...quick, defences: [gaussianNoise({ std: 1 })] },
       ].map(keyOf),
@@ -270,5 +270,50 @@ describe('audit', () => {
   ])('refuses %o', async (wrong, words) => {
     const options = { ...common, model: withBias, ...wrong } as unknown as AuditOptions
     await expect(audit(options)).rejects.toThrow(words)
+  })
+
+  // a slip in an option is no trial that breaks down
+  it.each([
+    ['gradient-matching', { iterations: -1 }, 'iterations is -1'],
+    ['gradient-matching', { iteration: 9 }, "there is no 'iteration'"],
+    ['gradient-matching', { batchSize: 2 }, "'batchSize' is no option of the attack"],
+    ['gradient-matching', { seed: 2 }, "'seed' is no option of the attack"],
+    ['label-inference', { a: 1 }, "there is no option 'a'; the attack has none"],
+    ['token-set', { a: 1 }, 'the attack has none'],
+    ['isolated-inputs', { a: 1 }, 'the attack has none'],
+    ['dense-inversion', { labels: [-1] }, 'labels has -1'],
+    ['patch-inversion', { label: [1] }, "there is no 'label'"],
+    ['spear', { draws: 0 }, 'draws is 0'],
+    ['dager', { tolerance: 2 }, 'tolerance is 2'],
+    ['dager', { transformer: {} }, 'the transformer is an object'],
+    ['tableak', { restarts: 0 }, 'restarts is 0'],
+    ['tableak', { schema: { columns: 1 } }, 'columns'],
+  ] as const)('refuses a wrong option of %s before any trial: %o', async (attack, options, words) => {
+    const records: TrialRecord[] = []
+    const asked = { ...common, model: withBias, attacks: ['label-inference', { attack, options }] } as AuditOptions
+    const wrong = audit(asked, { onRecord: (record) => void records.push(record) })
+    await expect(wrong).rejects.toThrow(words)
+    await expect(wrong).rejects.toThrow(`attack '${attack}': `)
+    expect(records).toEqual([])
+  })
+
+  it('compares labels that were found with true labels that are one-hot rows', async () => {
+    const attacks = ['label-inference'] as const
+    const labelled = (labels: tf.Tensor | number[]) =>
+      audit({ ...common, model: withBias, attacks, data: { x, labels } })
+    const rows = await labelled(
+      tf.tensor2d([
+        [1, 0, 0],
+        [0, 1, 0],
+        [0, 0, 1],
+      ]),
+    )
+    expect(rows.records.map(({ labels }) => labels)).toEqual(
+      (await labelled([0, 1, 2])).records.map(({ labels }) => labels),
+    )
+    expect(rows.records[2].labels).toMatchObject({ right: 1, of: 1 })
+    // probabilities are no classes
+    const soft = await labelled(tf.fill([3, 3], 1 / 3))
+    expect(soft.records.map(({ labels }) => labels)).toEqual([undefined, undefined, undefined])
   })
 })

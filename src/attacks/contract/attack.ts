@@ -16,6 +16,13 @@ export interface Attack<Options extends object = object> {
   readonly leaks: 'data' | 'labels' | 'tokens'
   readonly needs: Assumptions
   /**
+   * Refuses options that are wrong whatever the target is. An audit asks before its first trial, so that a slip in its file does not
+   * show as a trial that broke down. Left out, options are first seen by `run`.
+   *
+   * @throws DlgError `invalid-option`, `invalid-data`
+   */
+  check?(options: Options): void
+  /**
    * Why the attack does not apply here, in one sentence with the fact that decided it; undefined where it applies. Cheap: it
    * searches nothing.
    */
@@ -124,6 +131,12 @@ export interface AttackProgress {
   readonly relativeLoss?: number
   /** The data of a search's best point so far, [samples, ...inputShape] of the first searched input; a copy. */
   data?(): Float32Array
+}
+
+/** For the `check` of an attack without options. @throws DlgError `invalid-option` */
+export function noOptions(options: object): void {
+  const [name] = Object.keys(options)
+  if (name !== undefined) throw new DlgError('invalid-option', `there is no option '${name}'; the attack has none`)
 }
 
 /** The seed where the caller gives none. */

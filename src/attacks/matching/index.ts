@@ -1,4 +1,6 @@
-import type { TargetOptions } from '../../client/target-options'
+import { TARGET, type TargetOptions } from '../../client/target-options'
+import { TRAINING } from '../../client/training-options'
+import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
 import { type Attack, type Control, type OutcomeStatus, outcome } from '../contract/attack'
 import { type Leakage, leakage } from './leakage'
@@ -6,6 +8,9 @@ import { type LeakageOptions, leakageOptions } from './options'
 
 /** Options of gradient matching beside what the target says already, and what the control owns. */
 export type MatchingOptions = Omit<LeakageOptions, keyof TargetOptions | keyof Control | 'onIteration'>
+
+/** Options of the search that the control owns. */
+const CONTROLLED = ['seed', 'budget', 'signal', 'onIteration']
 
 const NAME = 'gradient-matching'
 
@@ -19,6 +24,13 @@ export const gradientMatching: Attack<MatchingOptions> = {
     batch: 'any size; quality falls as it grows',
     model: 'any that is traced; it works best where activations are smooth and weights fresh',
     labels: 'none: they are inferred or searched',
+  },
+  check(options) {
+    const others: readonly string[] = [...Object.keys(TRAINING), ...Object.keys(TARGET), ...CONTROLLED]
+    const other = Object.keys(options).find((name) => others.includes(name))
+    if (other !== undefined)
+      throw new DlgError('invalid-option', `'${other}' is no option of the attack: the target or the control says it`)
+    leakageOptions(options)
   },
   async refuses({ searched }) {
     return searched.length === 0 ? 'every input is known: there is nothing to search' : undefined
