@@ -4,6 +4,7 @@ import type { RunAbout, RunHeader } from './journal'
 import type { Judgement } from './judge'
 import type { Plan } from './plan'
 import type { TrialRecord } from './record'
+import { MOST_POINTS } from './trace'
 
 const invalid = (what: string): DlgError => new DlgError('invalid-data', what)
 
@@ -22,7 +23,7 @@ const hasNumbers = (value: unknown, names: readonly string[]): boolean =>
   isObject(value) && names.every((name) => Number.isFinite(value[name]))
 
 /** Whether what was measured can be judged, and what was found is in the run's own folder. */
-function hasMeasures({ measured, labels, tokens, found }: Readonly<Record<string, unknown>>): boolean {
+function hasMeasures({ measured, labels, tokens, found, trace }: Readonly<Record<string, unknown>>): boolean {
   const isMeasured = (one: unknown): boolean =>
     hasNumbers(one, ['slot', 'mse', 'psnr', 'rank', 'among']) &&
     hasTexts(one as Readonly<Record<string, unknown>>, ['sample']) &&
@@ -36,9 +37,22 @@ function hasMeasures({ measured, labels, tokens, found }: Readonly<Record<string
     (measured === undefined || (Array.isArray(measured) && measured.every(isMeasured))) &&
     (labels === undefined || hasNumbers(labels, ['right', 'of'])) &&
     (tokens === undefined || hasNumbers(tokens, ['exact', 'sequences', 'right', 'of', 'claimed'])) &&
-    (found === undefined || isFound(found))
+    (found === undefined || isFound(found)) &&
+    (trace === undefined || isTrace(trace))
   )
 }
+
+/** Whether these are points of a search, in the order of their evaluations. */
+const isTrace = (trace: unknown): boolean =>
+  Array.isArray(trace) &&
+  trace.length <= MOST_POINTS &&
+  trace.every(
+    (point, i) =>
+      Array.isArray(point) &&
+      point.length === 2 &&
+      point.every((value) => Number.isFinite(value) && value >= 0) &&
+      (i === 0 || point[0] >= trace[i - 1][0]),
+  )
 
 /** Whether this is a record of a trial, as far as its readers need. */
 export const isRecord = (entry: unknown): entry is TrialRecord =>

@@ -72,6 +72,11 @@ export interface TrialRecord extends TrialId {
   readonly evaluations: number
   readonly milliseconds: number
   readonly runtime?: string
+  /**
+   * How a search converged: the best relative loss after some evaluations, at most 40 points. 1 is nothing matched, 0 everything; the
+   * client's own data have the square of `floor`.
+   */
+  readonly trace?: readonly (readonly [evaluations: number, relativeLoss: number])[]
   /** The residual that the client's own data have, as far as the attacker knows: of float32, of a type, or of noise. */
   readonly floor?: number
   /** With data: how close each original was reconstructed. */

@@ -79,6 +79,36 @@ describe('the report', () => {
     expect(open).toEqual([])
   })
 
+  it('as HTML shows how searches converged, and how much samples differ', () => {
+    const trace = [
+      [1, 0.9],
+      [10, 1e-3],
+    ] as const
+    const two = (sample: string, psnr: number) => ({ ...measured(psnr)[0], sample })
+    const run = judge({
+      plan: { undefended: true, withData: true },
+      records: [
+        trial(0, 'gradient-matching', 'none', { trace, measured: [two('a', 12), two('b', 31)] }),
+        trial(0, 'gradient-matching', 'noise', { trace, floor: 0.1, measured: [two('a', 9), two('b', 8)], utility }),
+        trial(1, 'gradient-matching', 'noise', { trace: [[1, 0.5]], floor: 0.1, measured: [two('c', 20)], utility }),
+      ],
+    })
+    const page = auditHtml(run, about)
+    const charts = [...page.matchAll(/<figure class="chart">.*?<\/figure>/gs)].map(([chart]) => chart)
+    expect(charts).toHaveLength(2)
+    const noisy = charts.find((chart) => chart.includes('noise'))!
+    expect(noisy.match(/class="trace/g)).toHaveLength(2)
+    expect(noisy).toContain('2 searches, ending at 1.0e-3 to 5.0e-1')
+    // axes are logarithmic: 10 evaluations are at the right end, 1e-3 at the bottom, and a floor of 0.1² at two thirds
+    expect(noisy).toContain('d="M40.0 9.8H232.0V128.0"')
+    expect(noisy).toMatch(/class="floor" x1="40" x2="232" y1="88.0"/)
+    // the median of 12 and 31, and of 8, 9 and 20; a sample counts once
+    expect(page).toContain('cosine 1.000, 21.5 dB (12.0 to 31.0)')
+    expect(page).toContain('cosine 0.900, 9.0 dB (8.0 to 20.0)')
+    expect(page.match(/class="bar"/g)).toHaveLength(2)
+    expect(auditHtml(judgement, about)).not.toContain('How the searches converged')
+  })
+
   it('as JUnit has a failure for a leak, an error for what broke down or says nothing, and skips what was not run', () => {
     const xml = auditJunit(judgement)
     const count = (pattern: RegExp) => xml.match(pattern)?.length ?? 0
