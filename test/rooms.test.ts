@@ -46,7 +46,8 @@ const table: Record<string, string> = {
   defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:
     'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
-  audit: 'attacks attacks/dense client defences errors measure numbers @tensorflow/tfjs-core | attacks/contract',
+  audit:
+    'attacks attacks/dense attacks/tabular client defences errors measure numbers @tensorflow/tfjs-core | attacks/contract',
   worker: 'errors @tensorflow/tfjs-core @tensorflow/tfjs-layers comlink |',
   report: 'attacks audit io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:

@@ -23,12 +23,14 @@ const hasNumbers = (value: unknown, names: readonly string[]): boolean =>
   isObject(value) && names.every((name) => Number.isFinite(value[name]))
 
 /** Whether what was measured can be judged, and what was found is in the run's own folder. */
-function hasMeasures({ measured, labels, tokens, found, trace }: Readonly<Record<string, unknown>>): boolean {
+function hasMeasures({ measured, labels, tokens, found, trace, cells }: Readonly<Record<string, unknown>>): boolean {
   const isMeasured = (one: unknown): boolean =>
     hasNumbers(one, ['slot', 'mse', 'psnr', 'rank', 'among']) &&
     hasTexts(one as Readonly<Record<string, unknown>>, ['sample']) &&
     isObject((one as { baselines?: unknown }).baselines) &&
     Object.values((one as { baselines: object }).baselines).every(Number.isFinite)
+  const isCells = (one: unknown): boolean =>
+    hasNumbers(one, ['slot', 'right', 'of', 'guess']) && hasTexts(one as Readonly<Record<string, unknown>>, ['sample'])
   const isFound = (one: unknown): boolean =>
     isObject(one) &&
     Array.isArray(one.shape) &&
@@ -37,6 +39,7 @@ function hasMeasures({ measured, labels, tokens, found, trace }: Readonly<Record
     (measured === undefined || (Array.isArray(measured) && measured.every(isMeasured))) &&
     (labels === undefined || hasNumbers(labels, ['right', 'of'])) &&
     (tokens === undefined || hasNumbers(tokens, ['exact', 'sequences', 'right', 'of', 'claimed'])) &&
+    (cells === undefined || (Array.isArray(cells) && cells.every(isCells))) &&
     (found === undefined || isFound(found)) &&
     (trace === undefined || isTrace(trace))
   )

@@ -40,7 +40,18 @@ export async function planOf(settings: AuditSettings): Promise<Plan> {
   const weights = [...(await readWeights(opened.weights, ({ name }) => name)).values()]
   const { runtime: _, ...trained } = training
   const shared = await digest(
-    canonical([VERSION, opened.name, topologyOf(model), opened.inputs, weights, trained, evaluations, seed, dataRange]),
+    canonical([
+      VERSION,
+      opened.name,
+      topologyOf(model),
+      opened.inputs,
+      weights,
+      trained,
+      evaluations,
+      seed,
+      dataRange,
+      data?.table,
+    ]),
   )
   const clients = await clientsOf(settings)
   const rows = rowsOf(settings)

@@ -16,7 +16,7 @@ import { tradeOff } from './chart'
 import { convergenceSection } from './convergence'
 import { closestUnder, spreadWords } from './spread'
 import { STYLE } from './style'
-import { attackOf, closest, MEANINGS, text, WORDS, work } from './words'
+import { attackOf, closest, MEANINGS, recognisedWords, text, WORDS, work } from './words'
 
 /** Pictures of an audit's samples. They are personal data, as the originals are. */
 export interface AuditPictures {
@@ -81,7 +81,7 @@ function defencesSection(judgement: Judgement): string {
     const hit = clients.filter((client) => client.verdict === verdict)
     const worst = [...hit].sort((a, b) => psnrOf(b) - psnrOf(a))[0]
     const samples = closestUnder(judgement, description)
-    return `<tr><th scope="row">${text(description)}</th><td>${badge(verdict)}</td><td>${hit.length} of ${clients.length}</td><td>${text(attackOf(worst.by))}</td><td>${text(worst.by.shown.join('; '))}</td><td class="number">${samples ? spreadWords(samples) : ''}</td><td class="number">${utility ? utility.cosine.toFixed(3) : ''}</td></tr>`
+    return `<tr><th scope="row">${text(description)}</th><td>${badge(verdict)}</td><td>${hit.length} of ${clients.length}</td><td>${text(attackOf(worst.by))}</td><td>${text(worst.by.shown.join('; '))}</td><td class="number">${samples ? spreadWords(samples) : closest(worst.by)}</td><td class="number">${utility ? utility.cosine.toFixed(3) : ''}</td></tr>`
   })
   return `<section><h2>What each defence hides</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Defences"><table>
@@ -200,7 +200,7 @@ function aboutSection({ rows, control, thresholds }: Judgement, about: RunAbout)
 client shares. The adaptive attacker knows the defence and its parameters, and not its random numbers; the unaware one takes what is shared for a plain gradient.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Assumptions"><table><thead><tr><th scope="col">Attack</th><th scope="col">Sees</th><th scope="col">Batch</th><th scope="col">Model</th><th scope="col">Labels</th><th scope="col">Source</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></div></section>
 <section><h2>How to do it again</h2>
-<p>Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. Recognised: at least ${thresholds.psnr} dB and ${thresholds.margin} dB above gray, mean and every other sample, or at least ${thresholds.indistinguishable} dB. ${text(versions.join(', '))}.</p>
+<p>Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. ${recognisedWords([...rows, ...control], thresholds)} ${text(versions.join(', '))}.</p>
 ${about.command ? `<pre>${text(about.command)}</pre>` : ''}</section>`
 }
 
