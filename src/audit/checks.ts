@@ -1,10 +1,10 @@
+import { MOST_POINTS } from '../attacks/contract/trace'
 import { requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import type { RunAbout, RunHeader } from './journal'
 import type { Judgement } from './judge'
 import type { Plan } from './plan'
 import type { TrialRecord } from './record'
-import { MOST_POINTS } from './trace'
 
 const invalid = (what: string): DlgError => new DlgError('invalid-data', what)
 

@@ -1,4 +1,4 @@
-import type { AttackProgress, Control, Outcome } from '../attacks'
+import type { Control, Outcome } from '../attacks'
 import { attack as runAttack } from '../attacks'
 import type { Target } from '../client/target'
 import { floorOf } from '../defences/attacker'
@@ -11,7 +11,6 @@ import { measuredOf } from './measured'
 import type { AuditSettings } from './options'
 import type { Chain } from './plan'
 import type { TrialId, TrialRecord } from './record'
-import { tracer } from './trace'
 
 /** What an attacker of one chain sees, and what the defence left of the gradient; or why the defence cannot be applied. */
 export type Seen = { readonly target: Target; readonly utility?: TrialRecord['utility'] } | { readonly refused: string }
@@ -59,11 +58,6 @@ export async function runTrial(
   const drowned = (known?.tolerance ?? 0) > MOST_TOLERANCE ? { tolerance: MOST_TOLERANCE } : {}
   const budget = { evaluations }
   let outcome: Outcome | undefined
-  const trace = tracer()
-  const onProgress = (progress: AttackProgress): void => {
-    trace.tell(progress)
-    control.onProgress?.(progress)
-  }
   try {
     const given = {
       ...(attack.name === 'gradient-matching' && { dataRange: [...dataRange] }),
@@ -72,7 +66,7 @@ export async function runTrial(
       ...options,
     }
     outcome = await inferring(attack.name, given, (chosen) =>
-      runAttack(attack, seen.target, chosen, { ...control, onProgress, seed, budget }),
+      runAttack(attack, seen.target, chosen, { ...control, seed, budget }),
     )
     // an aborted trial is no result; one whose budget is spent is
     if (control.signal?.aborted) return undefined
@@ -83,7 +77,7 @@ export async function runTrial(
       ...emptyRecord(id, status, reason),
       ...{ evidence, evaluations: work.evaluations, milliseconds: performance.now() - started },
       ...(work.runtime !== undefined && { runtime: work.runtime }),
-      ...(trace.points().length > 0 && { trace: trace.points() }),
+      ...(work.trace && { trace: work.trace }),
       floor: Math.sqrt(floorOf(seen.target)),
       ...(truth && measuredOf(found, truth, id.samples, { range: dataRange, ...told })),
       ...(seen.utility && { utility: seen.utility }),

@@ -2,6 +2,7 @@ import { dispose, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core
 import type { Target } from '../../client/target'
 import { choice, hasMethod, knownNames, number, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import type { TracePoint } from './trace'
 
 /**
  * One published way to read data from what a client shares. Every attack of the registry has this form, and so has one of the
@@ -107,6 +108,11 @@ export interface Work {
   /** The runtime of the evaluations, such as `onnx:cpu`; undefined where nothing was evaluated. */
   readonly runtime?: string
   readonly seed: number
+  /**
+   * How a search converged, where the attack is one: the best relative loss after so many evaluations, and at the end, in at most 40 points.
+   * It is of the start that the result comes from, and of the smoothed network while a network with kinks is smoothed.
+   */
+  readonly trace?: readonly TracePoint[]
 }
 
 /** What the caller controls while an attack runs: seed, budget, abort and progress. */

@@ -3,6 +3,7 @@ import { TRAINING } from '../../client/training-options'
 import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
 import { type Attack, type Control, type OutcomeStatus, outcome } from '../contract/attack'
+import { traceOf } from '../contract/trace'
 import { type Leakage, leakage } from './leakage'
 import { type LeakageOptions, leakageOptions } from './options'
 
@@ -53,13 +54,15 @@ export const gradientMatching: Attack<MatchingOptions> = {
             ...{ evaluations, relativeLoss: best, data },
           })),
     })
-    const { data, inputs, labels, evaluations, milliseconds, runtime } = leak
+    const { data, inputs, labels, evaluations, milliseconds, runtime, history, trials, restart, relativeLoss } = leak
+    const start = trials.find((trial) => trial.restart === restart)
+    const trace = traceOf(history, { evaluations: start?.evaluations ?? evaluations, relativeLoss })
     const ended = outcome(NAME, started, control, {
       status: isProven(leak) ? 'proven' : STATUS[leak.status],
       reason: reasonOf(leak),
       found: { data, inputs, labels },
       evidence: { residual: Math.sqrt(Math.max(0, leak.relativeLoss)) },
-      work: { evaluations, milliseconds, runtime },
+      work: { evaluations, milliseconds, runtime, trace },
     })
     return { ...ended, dispose: () => leak.dispose() }
   },
