@@ -5,75 +5,18 @@
  *
  * The run that was killed three times and gone on with ends with the same records as one that was not, in one process or two.
  */
-import { spawn } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
+import { dlg, recordsOf, TRIALS, wholeRun, writeAudit } from './audit-runs.mjs'
 
 const KILLS = 3
+const CLIENTS = 6
 
-writeFileSync(
-  'audit.mjs',
-  `
-import '@tensorflow/tfjs-backend-cpu'
-import * as tf from '@tensorflow/tfjs-core'
-import { clipping, gaussianNoise } from 'dlg-ts/defences'
+writeAudit(CLIENTS)
 
-await tf.setBackend('cpu')
-const values = (shape, seed, bound) => tf.randomUniform(shape, -bound, bound, 'float32', seed)
-const x = tf.randomUniform([6, 12, 12, 3], 0, 1, 'float32', 9)
-export default {
-  model: {
-    inputShape: [12, 12, 3],
-    weights: { k: values([5, 5, 3, 8], 1, 0.5), l: values([5, 5, 8, 8], 2, 0.5), w: values([288, 10], 3, 0.5) },
-    apply: (x, { k, l, w }) => {
-      const first = tf.sigmoid(tf.conv2d(x, k, 2, 'same'))
-      return tf.matMul(tf.reshape(tf.sigmoid(tf.conv2d(first, l, 1, 'same')), [-1, 288]), w)
-    },
-  },
-  data: { x, labels: [0, 1, 2, 3, 4, 5] },
-  attacks: ['label-inference', 'dense-inversion', { attack: 'gradient-matching', options: { restarts: 1 } }],
-  defences: ['none', clipping({ norm: 0.5 }), gaussianNoise({ relative: 0.1 })],
-  evaluations: 300,
-}
-`,
-)
-
-/** Runs `dlg`; after `kill` milliseconds it is killed. */
-function dlg(argv, kill) {
-  const child = spawn(process.execPath, ['node_modules/dlg-ts/dist/cli/cli.js', ...argv], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let out = ''
-  child.stdout.on('data', (text) => (out += text))
-  child.stderr.on('data', (text) => (out += text))
-  const timer = kill === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), kill)
-  const began = performance.now()
-  return new Promise((resolve) =>
-    child.on('close', (code) => {
-      clearTimeout(timer)
-      resolve({ code, out, ms: performance.now() - began })
-    }),
-  )
-}
-
-/** The records of a run, without what two runs may differ in. */
-const recordsOf = (folder) =>
-  readFileSync(`${folder}/run.jsonl`, 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('{"type":"trial"') && line.endsWith('}'))
-    .map((line) => JSON.stringify({ ...JSON.parse(line), milliseconds: 0 }))
-    .sort()
-
-const run = async (folder, ...argv) => {
-  rmSync(folder, { recursive: true, force: true })
-  const ended = await dlg(['audit', 'audit.mjs', '--out', folder, ...argv])
-  if (ended.code !== 0) throw new Error(`dlg audit ended with ${ended.code}: ${ended.out}`)
-  return ended
-}
-
-const two = await run('whole', '--concurrency', '2')
-const one = await run('alone', '--concurrency', '1')
+const two = await wholeRun('whole', '--concurrency', '2')
+const one = await wholeRun('alone', '--concurrency', '1')
 const whole = recordsOf('whole')
-if (whole.length !== 90) throw new Error(`there are ${whole.length} records, and not 90`)
+if (whole.length !== CLIENTS * TRIALS) throw new Error(`there are ${whole.length} records, and not ${CLIENTS * TRIALS}`)
 if (recordsOf('alone').join() !== whole.join()) throw new Error('one process and two give other records')
 
 rmSync('killed', { recursive: true, force: true })

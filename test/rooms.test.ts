@@ -46,12 +46,13 @@ const table: Record<string, string> = {
   defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:
     'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
-  audit: 'attacks attacks/dense client defences errors measure numbers @tensorflow/tfjs-core | attacks/contract',
+  audit:
+    'attacks attacks/contract attacks/dense attacks/tabular client defences errors measure numbers @tensorflow/tfjs-core |',
   worker: 'errors @tensorflow/tfjs-core @tensorflow/tfjs-layers comlink |',
   report: 'attacks audit io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:
     'attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime attacks/tabular |',
-  cli: 'entries attacks attacks/matching audit check defences client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers attacks/tabular |',
+  cli: 'entries attacks attacks/matching audit check defences client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers attacks/tabular bullmq ioredis |',
 }
 
 const rooms = Object.keys(table)

@@ -33,6 +33,7 @@ export type {
   Work,
 } from './contract/attack'
 export { outcome, runAttack } from './contract/attack'
+export type { TracePoint } from './contract/trace'
 export type { DagerOptions } from './dager/attack'
 export type { DenseInversionOptions } from './dense/attacks'
 export type { MatchingOptions } from './matching'

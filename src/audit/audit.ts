@@ -1,11 +1,9 @@
 import { knownNames } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
-import { type AuditClient, openClient } from './client'
+import { runChain } from './chain'
 import { type AuditOptions, type AuditSettings, auditSettings } from './options'
-import { type Chain, type Plan, planOf } from './plan'
+import { type Plan, planOf } from './plan'
 import type { TrialRecord } from './record'
-import { emptyRecord, runTrial, seenBy } from './trial'
-import { THRESHOLDS, verdictAlone } from './verdict'
 
 /** What is told while an audit runs. */
 export interface AuditProgress {
@@ -74,55 +72,3 @@ export async function runPlan(settings: AuditSettings, plan: Plan, control: Audi
   }
   return { plan, records, interrupted: false }
 }
-
-type Told = { readonly ended: number; readonly progress: Omit<AuditProgress, 'done' | 'of'> }
-
-/**
- * Runs the attacks on what one client shares under one defence. A proof of all its data spares those after it, but for the control of
- * defences.
- */
-export async function runChain(
-  settings: AuditSettings,
-  chain: Chain,
-  { signal, done, onRecord }: AuditControl,
-  tell: (told: Told) => void,
-): Promise<{ readonly records: TrialRecord[]; readonly interrupted: boolean }> {
-  const records: TrialRecord[] = []
-  const spares = chain.defence !== undefined || settings.defences.length === 0
-  let client: AuditClient | undefined
-  let seen: ReturnType<typeof seenBy> | undefined
-  let proof: string | undefined
-  for (const id of chain.trials) {
-    if (signal?.aborted) return { records, interrupted: true }
-    const { attack, defence, client: at } = id
-    const told = (words: string, part?: number) =>
-      tell({
-        ended: records.length,
-        progress: { attack, defence, client: at, words, ...(part !== undefined && { part }) },
-      })
-    let record = done?.get(id.key)
-    if (record === undefined && proof !== undefined)
-      record = emptyRecord(id, 'not-tried', `'${proof}' proved the client's data already`)
-    if (record === undefined) {
-      client ??= await openClient(settings, at)
-      seen ??= seenBy(chain, client, settings.seed)
-      told('begins', 0)
-      record = await runTrial(settings, chain, id, client, seen, {
-        ...(signal && { signal }),
-        onProgress: ({ words, part }) => told(words, part),
-      })
-      if (record === undefined) return { records, interrupted: true }
-      // the event loop runs between trials, so that an abort is seen
-      await new Promise((resolve) => setTimeout(resolve, 0))
-    }
-    if (!done?.has(id.key)) await onRecord?.(record)
-    records.push(record)
-    told(`${record.status}: ${record.reason}`, 1)
-    if (spares && provesAll(record, settings.data !== undefined)) proof = attack
-  }
-  return { records, interrupted: false }
-}
-
-/** Whether a record shows all data of the client, as far as anybody can tell. */
-const provesAll = (record: TrialRecord, withData: boolean): boolean =>
-  record.status === 'proven' && verdictAlone(record, THRESHOLDS, withData).verdict === 'leaked-proven'

@@ -1,3 +1,4 @@
+import { MOST_POINTS } from '../attacks/contract/trace'
 import { requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import type { RunAbout, RunHeader } from './journal'
@@ -22,12 +23,14 @@ const hasNumbers = (value: unknown, names: readonly string[]): boolean =>
   isObject(value) && names.every((name) => Number.isFinite(value[name]))
 
 /** Whether what was measured can be judged, and what was found is in the run's own folder. */
-function hasMeasures({ measured, labels, tokens, found }: Readonly<Record<string, unknown>>): boolean {
+function hasMeasures({ measured, labels, tokens, found, trace, cells }: Readonly<Record<string, unknown>>): boolean {
   const isMeasured = (one: unknown): boolean =>
     hasNumbers(one, ['slot', 'mse', 'psnr', 'rank', 'among']) &&
     hasTexts(one as Readonly<Record<string, unknown>>, ['sample']) &&
     isObject((one as { baselines?: unknown }).baselines) &&
     Object.values((one as { baselines: object }).baselines).every(Number.isFinite)
+  const isCells = (one: unknown): boolean =>
+    hasNumbers(one, ['slot', 'right', 'of', 'guess']) && hasTexts(one as Readonly<Record<string, unknown>>, ['sample'])
   const isFound = (one: unknown): boolean =>
     isObject(one) &&
     Array.isArray(one.shape) &&
@@ -36,9 +39,23 @@ function hasMeasures({ measured, labels, tokens, found }: Readonly<Record<string
     (measured === undefined || (Array.isArray(measured) && measured.every(isMeasured))) &&
     (labels === undefined || hasNumbers(labels, ['right', 'of'])) &&
     (tokens === undefined || hasNumbers(tokens, ['exact', 'sequences', 'right', 'of', 'claimed'])) &&
-    (found === undefined || isFound(found))
+    (cells === undefined || (Array.isArray(cells) && cells.every(isCells))) &&
+    (found === undefined || isFound(found)) &&
+    (trace === undefined || isTrace(trace))
   )
 }
+
+/** Whether these are points of a search, in the order of their evaluations. */
+const isTrace = (trace: unknown): boolean =>
+  Array.isArray(trace) &&
+  trace.length <= MOST_POINTS &&
+  trace.every(
+    (point, i) =>
+      Array.isArray(point) &&
+      point.length === 2 &&
+      point.every((value) => Number.isFinite(value) && value >= 0) &&
+      (i === 0 || point[0] >= trace[i - 1][0]),
+  )
 
 /** Whether this is a record of a trial, as far as its readers need. */
 export const isRecord = (entry: unknown): entry is TrialRecord =>

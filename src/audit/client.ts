@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import type { TableSchema } from '../attacks/tabular/schema'
 import { gradientsOf } from '../client/gradients-of'
 import { openTarget, type Target } from '../client/target'
 import { targetOptions } from '../client/target-options'
@@ -21,6 +22,8 @@ export interface Truth {
   readonly classes?: readonly number[]
   /** The classes of all clients, where the labels are classes. */
   readonly population?: readonly number[]
+  /** How the columns are encoded, where the samples are records of a table. */
+  readonly table?: TableSchema
   /** The other samples of the data: what an attacker might guess. */
   readonly decoys: readonly Float32Array[]
 }
@@ -49,15 +52,25 @@ export async function openClient(settings: AuditSettings, client: number): Promi
 }
 
 function truthOf({ data }: AuditSettings, from: number, to: number): Truth {
-  const { x, labels } = data!
+  const { x, labels, table } = data!
   const [, ...shape] = x.shape
   const size = tf.util.sizeFromShape(shape)
   const values = Float32Array.from(x.dataSync())
   const all = Array.from({ length: x.shape[0] }, (_, i) => values.subarray(i * size, (i + 1) * size))
-  const population = labels instanceof tf.Tensor ? undefined : Array.from(labels as ArrayLike<number>)
+  const population = classesOf(labels)
   return {
     samples: all.slice(from, to),
     ...{ shape, decoys: [...all.slice(0, from), ...all.slice(to)] },
+    ...(table && { table }),
     ...(population && { population, classes: population.slice(from, to) }),
   }
+}
+
+/** The class of each sample; undefined where the targets are no classes. */
+function classesOf(labels: (AuditSettings['data'] & object)['labels']): number[] | undefined {
+  if (!(labels instanceof tf.Tensor)) return Array.from(labels)
+  if (labels.rank !== 2) return undefined
+  const rows = labels.arraySync() as number[][]
+  const areOneHot = rows.every((row) => row.every((v) => v === 0 || v === 1) && row.filter((v) => v === 1).length === 1)
+  return areOneHot ? rows.map((row) => row.indexOf(1)) : undefined
 }

@@ -19,6 +19,6 @@ export {
 export { type AcceptedFinding, withoutKnown } from './known'
 export type { Attacker, AuditAttack, AuditData, AuditOptions } from './options'
 export type { Chain, Plan } from './plan'
-export type { MeasuredLabels, MeasuredOriginal, MeasuredTokens, TrialId, TrialRecord } from './record'
+export type { MeasuredCells, MeasuredLabels, MeasuredOriginal, MeasuredTokens, TrialId, TrialRecord } from './record'
 export { type StaticFinding, type StaticOptions, staticFindings } from './static-findings'
 export { type AuditVerdict, type JudgedTrial, THRESHOLDS, type Thresholds, VERDICTS } from './verdict'

@@ -59,7 +59,7 @@ export function journalLine(entry: RunHeader | TrialRecord): string {
 /** A journal, read. */
 export interface Journal {
   readonly header: RunHeader
-  /** In the order in which they were written, each key once. */
+  /** In the order in which they were first written, each key once: the first that did not break down, else the last. */
   readonly records: readonly TrialRecord[]
   /** Whether the last line was cut off, as by a kill: that trial is run again. */
   readonly cutOff: boolean
@@ -82,7 +82,8 @@ export function parseJournal(text: string): Journal {
   const headers = entries.filter((entry): entry is RunHeader => entry.type === 'run')
   if (headers.some(({ key }) => key !== header.key)) throw wrong('it holds runs of two audits')
   const records = new Map<string, TrialRecord>()
-  for (const entry of entries) if (entry.type === 'trial' && !records.has(entry.key)) records.set(entry.key, entry)
+  for (const entry of entries)
+    if (entry.type === 'trial' && (records.get(entry.key)?.status ?? 'error') === 'error') records.set(entry.key, entry)
   return { header, records: [...records.values()], cutOff: rest !== '' }
 }
 

@@ -1,7 +1,7 @@
 import { invalid, knownNames, show } from '../errors/checks'
 import { requireWholeJudgement } from './checks'
 import { clientOf, controlsOf, type JudgedClient, type Judgement } from './judge'
-import { isCloser, isRecognised, type JudgedTrial, leaked, leaks, VERDICTS, worst } from './verdict'
+import { type JudgedTrial, leaked, leaks, samplesShown, VERDICTS, worst } from './verdict'
 
 /** A finding that a team accepts until a day. `*` stands for any defence or attack. */
 export interface AcceptedFinding {
@@ -99,15 +99,16 @@ function isIn(baseline: Judgement, now: Judgement, description: string, client: 
   return extentOf(now, description, client).every((count, i) => count <= most[i])
 }
 
-/** The most that one trial shows of a client: samples recognised, closer than every guess, sequences, tokens, labels. */
+/** The most that one trial shows of a client: samples recognised, closer than every guess, whole records, cells, sequences, tokens, labels. */
 function extentOf(judgement: Judgement, description: string, client: JudgedClient): number[] {
   const { thresholds } = judgement
   const counts = trialsOf(judgement, description, client)
     .filter(({ verdict }) => leaks(verdict))
-    .map(({ measured = [], tokens, labels }) => [
-      measured.filter((one) => isRecognised(one, thresholds)).length,
-      measured.filter((one) => isCloser(one, thresholds)).length,
-      ...[tokens?.exact ?? 0, tokens?.right ?? 0, labels?.right ?? 0],
-    ])
-  return [0, 1, 2, 3, 4].map((i) => Math.max(0, ...counts.map((count) => count[i])))
+    .map((trial) => {
+      const { recognised, closer, exactRows } = samplesShown(trial, thresholds)
+      const { tokens, labels, cells = [] } = trial
+      const right = cells.reduce((sum, one) => sum + one.right, 0)
+      return [recognised, closer, exactRows, right, tokens?.exact ?? 0, tokens?.right ?? 0, labels?.right ?? 0]
+    })
+  return [0, 1, 2, 3, 4, 5, 6].map((i) => Math.max(0, ...counts.map((count) => count[i])))
 }

@@ -5,6 +5,7 @@ import { mse } from '../measure/psnr'
 import { measureSamples } from '../measure/samples'
 import { random } from '../numbers/random'
 import type { Truth } from './client'
+import { cellsOf } from './measured-cells'
 import type { MeasuredLabels, MeasuredOriginal, MeasuredTokens, TrialRecord } from './record'
 import { THRESHOLDS } from './verdict'
 
@@ -20,21 +21,18 @@ export function measuredOf(
     range,
     preprocessing,
   }: { readonly range: readonly [number, number]; readonly preprocessing?: PreprocessingOptions },
-): Pick<TrialRecord, 'measured' | 'labels' | 'tokens'> {
+): Pick<TrialRecord, 'measured' | 'labels' | 'tokens' | 'cells'> {
   const tokens = tokensOf(found, truth)
   const labels = labelsOf(found, truth)
   const data = found.data?.dataSync()
   const size = truth.samples[0].length
-  const measured =
+  const rows =
     data && data.length > 0 && data.length % size === 0
-      ? originalsOf(
-          Array.from({ length: data.length / size }, (_, i) => Float32Array.from(data.slice(i * size, (i + 1) * size))),
-          truth,
-          names,
-          range,
-          preprocessing,
-        )
+      ? Array.from({ length: data.length / size }, (_, i) => Float32Array.from(data.slice(i * size, (i + 1) * size)))
       : undefined
+  const { table, samples, decoys } = truth
+  if (rows && table) return { cells: cellsOf(rows, samples, decoys, table, names), ...(labels && { labels }) }
+  const measured = rows && originalsOf(rows, truth, names, range, preprocessing)
   return { ...(measured && { measured }), ...(labels && { labels }), ...(tokens && { tokens }) }
 }
 
@@ -112,7 +110,7 @@ function commonOf(labels: readonly number[], classes: readonly number[]): number
   }).length
 }
 
-function tokensOf({ tokens, sequences }: Found, { samples }: Truth): MeasuredTokens | undefined {
+function tokensOf({ tokens, sequences }: Found, { samples, decoys }: Truth): MeasuredTokens | undefined {
   const claimed = new Set([...(tokens ?? []), ...(sequences?.flat() ?? [])])
   if (claimed.size === 0) return undefined
   const truth = samples.map((sample) => Array.from(sample))
@@ -124,5 +122,16 @@ function tokensOf({ tokens, sequences }: Found, { samples }: Truth): MeasuredTok
     return at >= 0
   }).length
   const right = [...claimed].filter((token) => there.has(token)).length
-  return { exact, sequences: samples.length, right, of: there.size, claimed: claimed.size }
+  const guess = commonest(decoys, claimed.size).filter((token) => there.has(token)).length
+  return { exact, sequences: samples.length, right, of: there.size, claimed: claimed.size, guess }
+}
+
+/** The tokens that occur most often, the lower id first among equals. */
+function commonest(sequences: readonly Float32Array[], count: number): number[] {
+  const counts = new Map<number, number>()
+  for (const token of sequences.flatMap((sequence) => [...sequence])) counts.set(token, (counts.get(token) ?? 0) + 1)
+  return [...counts]
+    .sort(([a, m], [b, n]) => n - m || a - b)
+    .slice(0, count)
+    .map(([token]) => token)
 }

@@ -1,5 +1,6 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { type Attack, type AttackName, attacks } from '../attacks'
+import { type TableSchema, tableSchema, widthOf } from '../attacks/tabular/schema'
 import type { Model } from '../client/model/model'
 import { type PreprocessingOptions, undoPreprocessing } from '../client/preprocessing'
 import type { SharedGradients } from '../client/shared/read-gradients'
@@ -16,6 +17,11 @@ export interface AuditData {
   readonly x: Tensor
   /** A class for each sample, or targets [samples, …] of the shape of the model's output. */
   readonly labels: ClassIndices | Tensor
+  /**
+   * How the columns are encoded, where the samples are records of a table: then `x` is what `encodeTable` of `dlg-ts/tabular` gives, cells
+   * are measured, and the attack `tableak` is told.
+   */
+  readonly table?: TableSchema
   /** A name of its own for each sample, such as its file. Default: `sample 0`, `sample 1`, … */
   readonly names?: readonly string[]
 }
@@ -52,7 +58,7 @@ export interface AuditOptions {
   readonly attackers?: readonly Attacker[]
   /**
    * Lowest and highest value of the data, for measures; of token ids 0 and the size of the vocabulary. It must hold `data.x`. Default
-   * [0, 1]. With `training.preprocessing` its `range` counts.
+   * [0, 1]; of a table the lowest and the highest number of `data.x`. With `training.preprocessing` its `range` counts.
    */
   readonly dataRange?: readonly [number, number]
   /** Most evaluations of each trial. Default 2000. */
@@ -100,11 +106,12 @@ export const EVALUATIONS = 2000
 /** @throws DlgError `invalid-option`, `invalid-data`, before any work */
 export function auditSettings(options: AuditOptions): AuditSettings {
   knownNames('options', options, AUDIT_OPTIONS)
-  const { model, data, updates, training = {}, dataRange = [0, 1], evaluations = EVALUATIONS, seed = 1234 } = options
+  const { model, data, updates, training = {}, evaluations = EVALUATIONS, seed = 1234 } = options
   if ((data === undefined) === (updates === undefined))
     throw invalid(
       `the audit has ${data !== undefined ? 'both data and updates' : 'neither data nor updates'}; it must have one of them`,
     )
+  const { dataRange = data?.table ? rangeOf(data) : ([0, 1] as const) } = options
   requireObject('training', training, 'an object of options of targetOf', 'invalid-option')
   count('evaluations', evaluations)
   number('seed', seed, Number.isSafeInteger, 'a whole number')
@@ -129,7 +136,7 @@ export function auditSettings(options: AuditOptions): AuditSettings {
     throw invalid('there are updates and defences; what was shared already is as it is, so defences need data')
   const played = data === undefined ? undefined : dataOf(data, training.batchSize ?? 1)
   if (played) requireInRange(played.x, dataRange, training.preprocessing)
-  const chosen = attacksOf(options.attacks ?? (Object.keys(attacks) as AttackName[]))
+  const chosen = attacksOf(options.attacks ?? (Object.keys(attacks) as AttackName[]), played?.table)
   return {
     model,
     ...(played && { data: played }),
@@ -172,7 +179,7 @@ function unique(name: string, values: readonly string[]): void {
   if (twice !== undefined) throw invalid(`${name} has '${twice}' twice; each must be there once`)
 }
 
-function attacksOf(given: readonly (AttackName | AuditAttack)[]): AuditSettings['attacks'] {
+function attacksOf(given: readonly (AttackName | AuditAttack)[], schema?: TableSchema): AuditSettings['attacks'] {
   list('attacks', given)
   const chosen = given.map((entry) => {
     const { attack, options = {} } = typeof entry === 'string' ? { attack: entry } : (entry ?? {})
@@ -181,7 +188,9 @@ function attacksOf(given: readonly (AttackName | AuditAttack)[]): AuditSettings[
     const found = own
       ? (attack as Attack<object>)
       : attacks[choice('attack', attack, Object.keys(attacks) as AttackName[], 'an object with refuses() and run()')]
-    return { attack: found as Attack<object>, options }
+    checkOptions(found as Attack<object>, options)
+    const told = found === attacks.tableak && schema ? { schema, ...options } : options
+    return { attack: found as Attack<object>, options: told }
   })
   unique(
     'attacks',
@@ -190,9 +199,26 @@ function attacksOf(given: readonly (AttackName | AuditAttack)[]): AuditSettings[
   return chosen
 }
 
+/** The lowest and the highest number of a table; 0 and 1 are among them, as words are encoded so. */
+function rangeOf({ x }: AuditData): readonly [number, number] {
+  if (!(x instanceof Tensor)) return [0, 1]
+  const numbers = Float32Array.from(x.dataSync()).filter(Number.isFinite)
+  return [numbers.reduce((a, b) => Math.min(a, b), 0), numbers.reduce((a, b) => Math.max(a, b), 1)]
+}
+
+/** @throws DlgError what the attack throws, with its name */
+function checkOptions(attack: Attack<object>, options: object): void {
+  try {
+    attack.check?.(options)
+  } catch (cause) {
+    if (!(cause instanceof DlgError)) throw cause
+    throw new DlgError(cause.code, `attack '${attack.name}': ${cause.message}`, { cause })
+  }
+}
+
 /** @throws DlgError `invalid-data` */
 export function dataOf(data: AuditData, batchSize: number): NonNullable<AuditSettings['data']> {
-  knownNames('data', data, ['x', 'labels', 'names'])
+  knownNames('data', data, ['x', 'labels', 'names', 'table'])
   const { x, labels } = data
   if (!(x instanceof Tensor))
     throw new DlgError('invalid-data', `data.x is ${show(x)}; it must be a tensor [samples, …]`)
@@ -215,7 +241,13 @@ export function dataOf(data: AuditData, batchSize: number): NonNullable<AuditSet
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined)
     throw new DlgError('invalid-data', `data.names has '${twice}' twice; each sample must have a name of its own`)
-  return { x, labels, names }
+  const table = data.table && tableSchema(data.table)
+  if (table && (x.rank !== 2 || x.shape[1] !== widthOf(table)))
+    throw new DlgError(
+      'invalid-data',
+      `data.x is [${x.shape.join(', ')}] and data.table has ${widthOf(table)} inputs; it must be [records, inputs], as encodeTable gives it`,
+    )
+  return { x, labels, names, ...(table && { table }) }
 }
 
 function updatesOf(updates: AuditSettings['updates'] & object): AuditSettings['updates'] {

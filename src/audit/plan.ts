@@ -30,7 +30,7 @@ export interface Plan {
 }
 
 /** Version of what a trial computes: results under another one are not those of the same trial. */
-const VERSION = 2
+const VERSION = 3
 
 /** The grid of an audit. The undefended gradient comes first, as the control. */
 export async function planOf(settings: AuditSettings): Promise<Plan> {
@@ -40,7 +40,18 @@ export async function planOf(settings: AuditSettings): Promise<Plan> {
   const weights = [...(await readWeights(opened.weights, ({ name }) => name)).values()]
   const { runtime: _, ...trained } = training
   const shared = await digest(
-    canonical([VERSION, opened.name, topologyOf(model), opened.inputs, weights, trained, evaluations, seed, dataRange]),
+    canonical([
+      VERSION,
+      opened.name,
+      topologyOf(model),
+      opened.inputs,
+      weights,
+      trained,
+      evaluations,
+      seed,
+      dataRange,
+      data?.table,
+    ]),
   )
   const clients = await clientsOf(settings)
   const rows = rowsOf(settings)

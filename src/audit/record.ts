@@ -50,6 +50,18 @@ export interface MeasuredLabels {
   readonly chance?: number
 }
 
+/** One record of a table beside what was found of it. */
+export interface MeasuredCells {
+  readonly sample: string
+  /** Which of the records that were found it is. */
+  readonly slot: number
+  /** Cells that are right (the same word, or a number within 0.319 standard deviations, as in TabLeak), of how many. */
+  readonly right: number
+  readonly of: number
+  /** Cells that the commonest word, or the median, of each column of the audit's data gets right: a guess without a gradient. */
+  readonly guess: number
+}
+
 /** Tokens that were found, beside those of the originals. */
 export interface MeasuredTokens {
   /** Sequences that were found whole and in order. */
@@ -59,6 +71,8 @@ export interface MeasuredTokens {
   readonly right: number
   readonly of: number
   readonly claimed: number
+  /** How many of the client's are among as many of the commonest tokens of the other data: a guess without a gradient. */
+  readonly guess?: number
 }
 
 /** One trial, done. It is plain data: a line of a run's journal. */
@@ -72,6 +86,11 @@ export interface TrialRecord extends TrialId {
   readonly evaluations: number
   readonly milliseconds: number
   readonly runtime?: string
+  /**
+   * How a search converged: the best relative loss after some evaluations, at most 40 points. 1 is nothing matched, 0 everything; the
+   * client's own data have the square of `floor`.
+   */
+  readonly trace?: readonly (readonly [evaluations: number, relativeLoss: number])[]
   /** The residual that the client's own data have, as far as the attacker knows: of float32, of a type, or of noise. */
   readonly floor?: number
   /** With data: how close each original was reconstructed. */
@@ -79,6 +98,8 @@ export interface TrialRecord extends TrialId {
   /** With data, where labels were found: how many are those of the client. */
   readonly labels?: MeasuredLabels
   readonly tokens?: MeasuredTokens
+  /** With data that are a table, in place of `measured`: how much of each record is right. */
+  readonly cells?: readonly MeasuredCells[]
   /** With data: cosine of what is shared with the raw gradient, and the largest relative error of a tensor. */
   readonly utility?: { readonly cosine: number; readonly relativeError: number }
   /** What was found: numbers of [samples, …] in row-major order. Not in the journal, which names a file of it. */

@@ -17,7 +17,8 @@ export interface StaticFinding {
   /**
    * - `data`: the data, proven. - `candidates`: candidates for single samples. - `labels`, `tokens`: those that occur.
    * - `span`: a gradient spans fewer directions than its matrix has, and the layer's inputs lie in them: candidates can be tested.
-   * - `singled-out`: the gradient of one sample is larger than those of all others together, as where a server fishes for it.
+   * - `singled-out`: in some weight the gradient of one sample is five times as large as those of all others together or more, so that
+   *   what is shared there is nearly its own: as where a server fishes for it, or where the model fits the others already.
    */
   readonly code: 'data' | 'candidates' | 'labels' | 'tokens' | 'span' | 'singled-out'
   /** Whether something was read already, or could be with more. */
@@ -47,8 +48,11 @@ const CLOSED: Readonly<Partial<Record<AttackName, StaticFinding['code']>>> = {
 /** Most directions that are looked for in a gradient. */
 const MOST_DIRECTIONS = 64
 
-/** Ratio from which one sample stands out: its gradient is as large as all others together. */
-const SINGLED_OUT = 1
+/**
+ * Ratio from which one sample stands out: the others change its gradient by a fifth at most. At 1 every batch of two would count, as one
+ * of two gradients is always the larger.
+ */
+const SINGLED_OUT = 5
 
 /**
  * What anybody reads from what a client shares without a search, in about a second: for a client's hook before it sends. Nothing
@@ -101,7 +105,7 @@ async function spans({ trained, gradients }: Target): Promise<StaticFinding[]> {
     }))
 }
 
-/** Samples whose gradient is larger than those of all others together, in a layer. */
+/** The sample whose gradient stands out most from those of all others together, in a weight. */
 async function singledOut(
   model: Model,
   { x, labels, names }: ReturnType<typeof dataOf>,
@@ -132,8 +136,8 @@ async function singledOut(
     }
   })
   const [worst] = ratios.sort((a, b) => b.ratio - a.ratio)
-  if (!worst || worst.ratio <= SINGLED_OUT) return []
+  if (!worst || worst.ratio < SINGLED_OUT) return []
   const times = Number.isFinite(worst.ratio) ? `${worst.ratio.toPrecision(2)} times` : 'infinitely many times'
-  const words = `in '${worst.weight}' the gradient of ${names[worst.sample]} is ${times} as large as those of all others together: it is shared as if it were alone`
+  const words = `in '${worst.weight}' the gradient of ${names[worst.sample]} is ${times} as large as those of all others together: what is shared there is nearly its own`
   return [{ code: 'singled-out', level: 'warning', weight: worst.weight, words }]
 }

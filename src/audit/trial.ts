@@ -77,6 +77,7 @@ export async function runTrial(
       ...emptyRecord(id, status, reason),
       ...{ evidence, evaluations: work.evaluations, milliseconds: performance.now() - started },
       ...(work.runtime !== undefined && { runtime: work.runtime }),
+      ...(work.trace && { trace: work.trace }),
       floor: Math.sqrt(floorOf(seen.target)),
       ...(truth && measuredOf(found, truth, id.samples, { range: dataRange, ...told })),
       ...(seen.utility && { utility: seen.utility }),

@@ -1,5 +1,5 @@
 import { knownNames, number } from '../errors/checks'
-import type { MeasuredLabels, MeasuredOriginal, TrialRecord } from './record'
+import type { MeasuredCells, MeasuredLabels, MeasuredOriginal, TrialRecord } from './record'
 
 /**
  * What a trial, or a row of trials, lets one say. The worst comes first.
@@ -44,10 +44,12 @@ export interface Thresholds {
   readonly indistinguishable: number
   /** Part of the different tokens that must be found, of which no more than this part may be strangers' complement. Default 0.5. */
   readonly tokens: number
+  /** Part of a record's cells that must be right, and more of them than the commonest values get right. Default 0.9. */
+  readonly cells: number
 }
 
 /** The thresholds where nothing is said. */
-export const THRESHOLDS: Thresholds = { psnr: 20, margin: 3, indistinguishable: 40, tokens: 0.5 }
+export const THRESHOLDS: Thresholds = { psnr: 20, margin: 3, indistinguishable: 40, tokens: 0.5, cells: 0.9 }
 
 /** A trial, judged. */
 export interface JudgedTrial extends TrialRecord {
@@ -72,35 +74,52 @@ export function verdictAlone(
   limits: Thresholds,
   withData: boolean,
 ): Pick<JudgedTrial, 'verdict' | 'shown'> {
-  const { status, measured, tokens, labels, samples, floor = 0 } = record
+  const { status, measured, tokens, labels, cells, samples, floor = 0 } = record
   const is = (verdict: AuditVerdict, shown: readonly string[] = []) => ({ verdict, shown })
   if (status === 'error') return is('error')
   if (status === 'not-tried') return is('not-tried')
   if (status === 'refused') return is('not-applicable')
-  const truth = measured !== undefined || tokens !== undefined || labels !== undefined
+  const truth = measured !== undefined || cells !== undefined || tokens !== undefined || labels !== undefined
   if (!truth) {
     const alone = withoutTruth(record)
     // the data are known, and nothing was shown that could be compared with them
     return withData && alone.verdict === 'leaked-proven' ? is('partly', alone.shown) : alone
   }
-  const recognised = measured?.filter((one) => isRecognised(one, limits)).length ?? 0
-  const closer = measured?.filter((one) => isCloser(one, limits)).length ?? 0
+  const { recognised, closer, exactRows } = samplesShown(record, limits)
   const exact = tokens?.exact ?? 0
   const labelled = labels && labelsShown(status, labels)
   const shown = [
-    ...(recognised > 0 ? [`${recognised} of ${samples.length} samples recognised`] : []),
-    ...(closer > recognised ? [`${closer - recognised} of ${samples.length} samples closer than every guess`] : []),
+    ...(recognised > 0 ? [`${recognised} of ${samples.length} ${cells ? 'records' : 'samples'} recognised`] : []),
+    ...(recognised > 0 && cells ? [`${exactRows} of ${samples.length} records with every cell right`] : []),
+    ...(closer > recognised
+      ? [`${closer - recognised} of ${samples.length} ${cells ? 'records' : 'samples'} closer than every guess`]
+      : []),
     ...(exact > 0 ? [`${exact} of ${tokens!.sequences} sequences word for word`] : []),
-    ...(tokens && hasTokens(tokens, limits) ? [`${tokens.right} of ${tokens.of} tokens`] : []),
+    ...(tokens && hasTokens(tokens, limits) ? [tokensWords(tokens)] : []),
     ...(labelled ? [labelled] : []),
   ]
-  const all = recognised === samples.length || (tokens !== undefined && exact === tokens.sequences)
+  const all =
+    (cells ? exactRows : recognised) === samples.length || (tokens !== undefined && exact === tokens.sequences)
   if (recognised > 0 || exact > 0) return is(status === 'proven' && all ? 'leaked-proven' : 'leaked-recognised', shown)
   const tells = closer > 0 || (tokens && hasTokens(tokens, limits)) || (labelled && !isLuck(labels!))
-  if (shown.length > 0 && (measured === undefined || tells)) return is('partly', shown)
+  if (shown.length > 0 && ((measured === undefined && cells === undefined) || tells)) return is('partly', shown)
   if (status === 'matched' || status === 'proven' || status === 'undetermined')
     return is(floor > NOISY ? 'matched-to-the-noise' : 'matched-and-wrong', shown)
   return is(shown.length > 0 ? 'partly' : 'not-recovered', shown)
+}
+
+/** How many samples a trial shows: recognised, closer than every guess, and records of a table of which every cell is right. */
+export function samplesShown(
+  { measured = [], cells = [] }: TrialRecord,
+  limits: Thresholds,
+): { readonly recognised: number; readonly closer: number; readonly exactRows: number } {
+  const recognised = [
+    ...measured.filter((one) => isRecognised(one, limits)),
+    ...cells.filter((one) => isRecordRecognised(one, limits)),
+  ]
+  const closer = [...measured.filter((one) => isCloser(one, limits)), ...cells.filter(isRecordCloser)]
+  const exactRows = cells.filter(({ right, of }) => right === of)
+  return { recognised: recognised.length, closer: closer.length, exactRows: exactRows.length }
 }
 
 /** Labels that leaked, in words; undefined where they did not. A search that did not match claims nothing about labels. */
@@ -111,6 +130,9 @@ function labelsShown(status: TrialRecord['status'], labels: MeasuredLabels): str
   if (chance === undefined || !isLuck(labels)) return `all ${of} labels`
   return `all ${of} labels, as ${Math.round(100 * chance)} % of guesses have`
 }
+
+const tokensWords = ({ right, of, guess = 0 }: NonNullable<TrialRecord['tokens']>): string =>
+  `${right} of ${of} tokens${guess > 0 ? `, where the commonest ones are ${guess}` : ''}`
 
 /** Part of guesses from which labels that are right can be luck. */
 const LUCK = 0.05
@@ -130,15 +152,27 @@ function withoutTruth({ status, found, reason }: TrialRecord): Pick<JudgedTrial,
 }
 
 /** Whether an original can be recognised. */
-export const isRecognised = (one: MeasuredOriginal, { psnr, indistinguishable, ...limits }: Thresholds): boolean =>
+const isRecognised = (one: MeasuredOriginal, { psnr, indistinguishable, ...limits }: Thresholds): boolean =>
   one.psnr >= indistinguishable || (one.psnr >= psnr && isCloser(one, { psnr, indistinguishable, ...limits }))
 
 /** Whether a reconstruction is closer than every guess. */
-export const isCloser = ({ psnr, baselines }: MeasuredOriginal, { margin }: Thresholds): boolean =>
+const isCloser = ({ psnr, baselines }: MeasuredOriginal, { margin }: Thresholds): boolean =>
   Object.values(baselines).every((guess) => psnr >= guess + margin)
 
-const hasTokens = ({ right, of, claimed }: NonNullable<TrialRecord['tokens']>, { tokens }: Thresholds): boolean =>
-  right >= tokens * of && right >= tokens * claimed
+const hasTokens = (
+  { right, of, claimed, guess = 0 }: NonNullable<TrialRecord['tokens']>,
+  { tokens }: Thresholds,
+): boolean => right >= tokens * of && right >= tokens * claimed && right > guess
+
+/** Whether a record of a table can be recognised. */
+const isRecordRecognised = ({ right, of, guess }: MeasuredCells, { cells }: Thresholds): boolean =>
+  right >= cells * of && right > guess
+
+/** Whether a record is closer than the guess: at least half of the cells that the guess has wrong are right, over and above it. */
+const isRecordCloser = ({ right, of, guess }: MeasuredCells): boolean =>
+  of > guess && right - guess >= HALF * (of - guess)
+
+const HALF = 0.5
 
 /** Thresholds with their defaults. @throws DlgError `invalid-option` */
 export function checkedThresholds(given: Partial<Thresholds>): Thresholds {
@@ -146,6 +180,7 @@ export function checkedThresholds(given: Partial<Thresholds>): Thresholds {
   const limits = { ...THRESHOLDS, ...given }
   for (const name of ['psnr', 'margin', 'indistinguishable'] as const)
     number(`thresholds.${name}`, limits[name], (v) => v >= 0 && v <= 1000, 'a number of dB from 0 to 1000')
+  number('thresholds.cells', limits.cells, (v) => v > 0 && v <= 1, 'a number above 0, at most 1')
   number('thresholds.tokens', limits.tokens, (v) => v > 0 && v <= 1, 'a number above 0, at most 1')
   return limits
 }

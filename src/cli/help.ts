@@ -59,7 +59,9 @@ ${exitCodesOf(command)}
 /** Names the commands whose exit codes mean something else. */
 function ownCodes(commands: readonly Command[]): string {
   const names = commands.filter(({ exitCodes }) => exitCodes).map(({ name }) => name)
-  return names.length === 0 ? '' : `  ${names.join(' and ')} have exit codes of their own: see their help`
+  return names.length === 0
+    ? ''
+    : `  ${new Intl.ListFormat('en-GB').format(names)} have exit codes of their own: see their help`
 }
 
 const optionRows = (options: Options) =>

@@ -7,6 +7,9 @@ import { type AuditOptions, audit, judge, type TrialRecord } from '../../src/aud
 import { auditSettings } from '../../src/audit/options'
 import { planOf } from '../../src/audit/plan'
 import { clipping, gaussianNoise, withheld } from '../../src/defences'
+import { encodeTable } from '../../src/tabular'
+import { randomBert, transformerOf } from '../../src/text'
+import { mlp, records, SCHEMA } from '../attacks/tabular/tables'
 
 const random = (shape: number[], seed: number) => tf.randomUniform(shape, -1, 1, 'float32', seed)
 
@@ -87,7 +90,7 @@ describe('audit', () => {
   })
 
   it('gives a trial another key for whatever it depends on', async () => {
-    const quick = { ...common, model: withBias, attacks: ['label-inference'] } as const satisfies AuditOptions
+    const quick = { ...common, model: withBias, attacks: ['dense-inversion'] } as const satisfies AuditOptions
     const keyOf = async (options: AuditOptions) => (await audit(options)).plan.key
     const key = await keyOf(quick)
     expect(await keyOf(quick)).toBe(key)
@@ -98,7 +101,7 @@ describe('audit', () => {
         { ...quick, model: { ...withBias, weights: { ...withBias.weights, b: random([8], 9) } } },
         { ...quick, data: { ...common.data, labels: [0, 1, 1] } },
         { ...quick, data: { ...common.data, x: tf.add(x, 1e-3) } },
-        { ...quick, attacks: [{ attack: 'label-inference' as const, options: { a: 1 } }] },
+        { ...quick, attacks: [{ attack: 'dense-inversion' as const, options: { labels: [1] } }] },
         { ...quick, training: { runtime: 'reference' as const, reduction: 'sum' as const } },
         { ...quick, defences: [gaussianNoise({ std: 1 })] },
       ].map(keyOf),
@@ -271,4 +274,122 @@ describe('audit', () => {
     const options = { ...common, model: withBias, ...wrong } as unknown as AuditOptions
     await expect(audit(options)).rejects.toThrow(words)
   })
+
+  // a slip in an option is no trial that breaks down
+  it.each([
+    ['gradient-matching', { iterations: -1 }, 'iterations is -1'],
+    ['gradient-matching', { iteration: 9 }, "there is no 'iteration'"],
+    ['gradient-matching', { batchSize: 2 }, "'batchSize' is no option of the attack"],
+    ['gradient-matching', { seed: 2 }, "'seed' is no option of the attack"],
+    ['label-inference', { a: 1 }, "there is no option 'a'; the attack has none"],
+    ['token-set', { a: 1 }, 'the attack has none'],
+    ['isolated-inputs', { a: 1 }, 'the attack has none'],
+    ['dense-inversion', { labels: [-1] }, 'labels has -1'],
+    ['patch-inversion', { label: [1] }, "there is no 'label'"],
+    ['spear', { draws: 0 }, 'draws is 0'],
+    ['dager', { tolerance: 2 }, 'tolerance is 2'],
+    ['dager', { transformer: {} }, 'the transformer is an object'],
+    ['tableak', { restarts: 0 }, 'restarts is 0'],
+    ['tableak', { schema: { columns: 1 } }, 'columns'],
+  ] as const)('refuses a wrong option of %s before any trial: %o', async (attack, options, words) => {
+    const told: TrialRecord[] = []
+    const asked = { ...common, model: withBias, attacks: ['label-inference', { attack, options }] } as AuditOptions
+    const wrong = audit(asked, { onRecord: (record) => void told.push(record) })
+    await expect(wrong).rejects.toThrow(words)
+    await expect(wrong).rejects.toThrow(`attack '${attack}': `)
+    expect(told).toEqual([])
+  })
+
+  it('compares labels that were found with true labels that are one-hot rows', async () => {
+    const attacks = ['label-inference'] as const
+    const labelled = (labels: tf.Tensor | number[]) =>
+      audit({ ...common, model: withBias, attacks, data: { x, labels } })
+    const rows = await labelled(
+      tf.tensor2d([
+        [1, 0, 0],
+        [0, 1, 0],
+        [0, 0, 1],
+      ]),
+    )
+    expect(rows.records.map(({ labels }) => labels)).toEqual(
+      (await labelled([0, 1, 2])).records.map(({ labels }) => labels),
+    )
+    expect(rows.records[2].labels).toMatchObject({ right: 1, of: 1 })
+    // probabilities are no classes
+    const soft = await labelled(tf.fill([3, 3], 1 / 3))
+    expect(soft.records.map(({ labels }) => labels)).toEqual([undefined, undefined, undefined])
+  })
+
+  it('measures the cells of a table, against the commonest values', async () => {
+    const model = mlp(11, 'relu', [60, 20], 3)
+    const rows = records(4, 21)
+    const data = { x: tf.tensor(encodeTable(SCHEMA, rows), [4, 11]), labels: [0, 1, 1, 0], table: SCHEMA }
+    const run = await audit({
+      ...{ model, data, training: { batchSize: 2, runtime: 'reference' }, seed: 1, evaluations: 20 },
+      ...{ attacks: ['spear', 'tableak', { attack: 'gradient-matching', options: { restarts: 1 } }] },
+      ...{ defences: ['none', gaussianNoise({ relative: 10 })], attackers: ['adaptive'] },
+    })
+    const judgement = judge(run)
+    const verdicts = judgement.defences.map(({ defence, verdict }) => [defence, verdict])
+    expect(verdicts[0]).toEqual(['none', 'leaked-proven'])
+    expect(verdicts[1][1]).not.toContain('leaked')
+    const [exact] = run.records.filter(({ attack, status }) => attack === 'tableak' && status === 'proven')
+    expect(exact.measured).toBeUndefined()
+    // the oracle counts the modes and medians of the four records by itself
+    const usual = {
+      age: median(rows.map(({ age }) => age as number)),
+      weight: median(rows.map((r) => r.weight as number)),
+    }
+    for (const [i, { right, of, guess, sample }] of exact.cells!.entries()) {
+      expect([right, of, sample]).toEqual([6, 6, `sample ${2 * exact.client + i}`])
+      const own = rows[2 * exact.client + i]
+      const words = (['size', 'smokes', 'colour', 'town'] as const).filter(
+        (name) => own[name] === mode(rows.map((r) => r[name])),
+      )
+      const numbers = [
+        Math.abs((own.age as number) - usual.age) <= 0.319 * 12,
+        Math.abs((own.weight as number) - usual.weight) <= 0.319 * 15,
+      ]
+      expect(guess).toBe(words.length + numbers.filter(Boolean).length)
+    }
+    const shown = judgement.defences[0].clients[0].by.shown
+    expect(shown).toEqual(expect.arrayContaining(['2 of 2 records recognised', '2 of 2 records with every cell right']))
+    model.dispose()
+  })
+
+  it('measures the tokens of sequences, against the commonest ones', async () => {
+    const model = randomBert({ ...SMALL, layers: 2, intermediate: 16, classes: 3 })
+    const x = tf.tensor([
+      [1, 17, 30, 2],
+      [1, 40, 41, 2],
+    ])
+    const before = tf.memory().numTensors
+    const run = await audit({
+      ...{ model: model.overTokens(4), data: { x, labels: [0, 1] }, dataRange: [0, 60], training: common.training },
+      ...{ attacks: ['token-set', { attack: 'dager', options: { transformer: transformerOf(model) } }] },
+    })
+    expect(tf.memory().numTensors).toBe(before)
+    expect(run.records.map(({ attack, status }) => `${attack} ${status}`)).toEqual(
+      [0, 1].flatMap(() => ['token-set partial', 'dager proven']),
+    )
+    // the other sentence has the tokens 1, 2, and two of its own
+    expect(run.records[1].tokens).toEqual({ exact: 1, sequences: 1, right: 4, of: 4, claimed: 4, guess: 2 })
+    const judgement = judge(run)
+    expect(judgement.verdict).toBe('leaked-proven')
+    expect(judgement.rows.find(({ attack }) => attack === 'token-set')!.trials[0].shown).toEqual([
+      '4 of 4 tokens, where the commonest ones are 2',
+    ])
+    model.dispose()
+  })
 })
+
+const SMALL = { vocabularySize: 60, hidden: 16, heads: 2, positions: 6 }
+
+const median = (values: number[]) => {
+  const sorted = [...values].sort((a, b) => a - b)
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
+}
+
+/** The value that occurs most often; the first of the schema among equals is left to the test of `measureTable`. */
+const mode = <T>(values: T[]): T =>
+  [...values].sort((a, b) => values.filter((v) => v === b).length - values.filter((v) => v === a).length)[0]

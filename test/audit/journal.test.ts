@@ -50,6 +50,14 @@ describe('the journal of a run', () => {
     expect(runOf(parseJournal(first)).plan).toEqual({ undefended: true, withData: true, trials: 0 })
   })
 
+  it('takes what was tried again in place of what broke down', () => {
+    const line = (status: TrialRecord['status'], reason: string) => journalLine({ ...trial('a'), status, reason })
+    const reasonOf = (...lines: string[]) => parseJournal(header + lines.join('')).records.map(({ reason }) => reason)
+    expect(reasonOf(line('error', 'first'), line('failed', 'second'))).toEqual(['second'])
+    expect(reasonOf(line('error', 'first'), line('error', 'second'))).toEqual(['second'])
+    expect(reasonOf(line('failed', 'first'), line('error', 'second'))).toEqual(['first'])
+  })
+
   it.each([
     ['', 'its first line is not the header'],
     ['{}\n', 'line 1 is neither a run nor a trial'],
@@ -58,6 +66,17 @@ describe('the journal of a run', () => {
     [header.replace('"version":1', '"version":2'), 'is of version 2'],
     // a status that there is not would be taken for a failure
     [header + journalLine(trial('a')).replace('failed', 'leaked'), 'line 2 is neither'],
+    [
+      `${header}${JSON.stringify({
+        ...trial('a'),
+        trace: [
+          [2, 1],
+          [1, 1],
+        ],
+      })}\n`,
+      'line 2 is neither',
+    ],
+    [`${header}${JSON.stringify({ ...trial('a'), trace: Array(41).fill([1, 1]) })}\n`, 'line 2 is neither'],
     [header + journalLine(trial('a')).replace('adaptive', '\\u001b[31m'), 'line 2 is neither'],
     [`${header}${JSON.stringify({ ...trial('a'), found: { shape: [1], file: '../a.npz' } })}\n`, 'line 2 is neither'],
     [`${header}${JSON.stringify({ ...trial('a'), measured: [{ psnr: null }] })}\n`, 'line 2 is neither'],

@@ -63,4 +63,19 @@ describe('findings that need no search', () => {
     const alike = await staticFindings(net, await shared(like, labels), { ...options, data: { x: like, labels } })
     expect(codes(alike)).not.toContain('singled-out warning')
   })
+
+  it('are no sample of two that is merely the larger', async () => {
+    // fresh weights: the model fits neither sample
+    const fresh = { ...net, weights: { ...net.weights, v: tf.mul(net.weights.v, 0.1), c: tf.mul(net.weights.c, 0.1) } }
+    const found = async (first: tf.Tensor) => {
+      const two = tf.concat([first, tf.randomUniform([1, 6], 0.5, 1, 'float32', 8)])
+      const options = { runtime, batchSize: 2, data: { x: two, labels: [0, 2] } } as const
+      return (await staticFindings(fresh, await gradientsOf(fresh, two, [0, 2], { runtime }), options)).find(
+        ({ code }) => code === 'singled-out',
+      )
+    }
+    expect(await found(tf.randomUniform([1, 6], 0.5, 1, 'float32', 7))).toBeUndefined()
+    // saturated units pass nothing on
+    expect((await found(tf.fill([1, 6], 50)))?.words).toMatch(/^in '[wb]' the gradient of sample 1 is .* times/)
+  })
 })

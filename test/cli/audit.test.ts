@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { parseJournal, type TrialRecord } from '../../src/audit'
 import { encodePng, readTensors, writeNpz, writeSafetensors } from '../../src/io'
 import { sample, withUniformWeights } from '../attacks/matching/tiny'
+import { mlp, records, SCHEMA } from '../attacks/tabular/tables'
 import { gradientFile, writeModel } from './model-files'
 import { dlg, readJson, scratch } from './terminal'
 
@@ -85,9 +86,13 @@ describe('dlg audit', () => {
     // a half-written line, as a kill in the middle of a write leaves it
     await auditTo('cut')
     const lines = whole.split('\n')
+    // a trial that broke down is tried again
+    lines[2] = lines[2].replace('"status":"proven"', '"status":"error"')
+    expect(lines[2]).toContain('"status":"error"')
     writeFileSync(folder.at('cut/run.jsonl'), `${lines.slice(0, 9).join('\n')}\n${lines[9].slice(0, 40)}`)
     const { stderr } = await auditTo('cut')
-    expect(stderr).not.toContain('client 0 · no defence')
+    expect(stderr).toMatch(/client 0 · no defence · dense-inversion: proven/)
+    expect(stderr).not.toContain('client 1 · no defence')
     expect(fixed(journalOf('cut').records)).toEqual(fixed(journalOf('whole').records))
   })
 
@@ -141,7 +146,30 @@ describe('dlg audit', () => {
     )
   })
 
+  it('takes a table: a CSV file and its schema', async () => {
+    const model = mlp(11, 'relu', [60, 20], 3)
+    await writeModel(model, folder.at('table.json'))
+    model.dispose()
+    const columns = SCHEMA.columns.map(({ name }) => name)
+    const lines = [columns, ...records(2, 21).map((record) => columns.map((name) => record[name]))]
+    writeFileSync(folder.at('people.csv'), lines.map((line) => line.join(',')).join('\n'))
+    writeFileSync(folder.at('schema.json'), JSON.stringify(SCHEMA))
+    const data = { x: 'people.csv', table: 'schema.json', labels: [0, 1] }
+    writeConfig({ model: 'table.json', data, attacks: ['tableak'], defences: ['none'] })
+    expect((await auditTo('run')).code).toBe(0)
+    const told = await dlg(['report', folder.at('run'), '--format', 'html,markdown'])
+    expect([told.code, told.stdout]).toEqual([1, expect.stringContaining('gives away the data of 2 of 2 clients')])
+    const page = readFileSync(folder.at('run/report.html'), 'utf8')
+    expect(page).toContain('6 of 6 cells')
+    expect(page).toContain('Recognised: at least 90 % of the cells of a record')
+    writeConfig({ model: 'table.json', data: { ...data, table: 'people.csv' } })
+    const wrong = await auditTo('wrong')
+    expect([wrong.code, wrong.stderr.trim().split('\n')]).toEqual([2, [expect.stringContaining('schema')]])
+  })
+
   it.each<[string, object, string]>([
+    ['a table without its schema', { data: { x: 'a.csv', table: 3, labels: [0] } }, 'the JSON file of its schema'],
+    ['a wrong option of an attack', { attacks: [{ attack: 'spear', options: { draws: -1 } }] }, "'spear': draws is -1"],
     ['an unknown field', { defense: [] }, "there is no 'defense'"],
     ['an unknown attack', { attacks: ['sphere'] }, "attack is 'sphere'"],
     ['an unknown defence', { defences: [{ gausianNoise: { std: 1 } }] }, 'did you mean gaussianNoise?'],

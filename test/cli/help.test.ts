@@ -11,7 +11,7 @@ it('the overview names every command and exit code', async () => {
   for (const { name, summary } of commands)
     expect(stdout).toMatch(new RegExp(`^  ${name} .* ${summary.slice(0, 20)}`, 'm'))
   for (const code of [0, 1, 2, 130]) expect(stdout).toMatch(new RegExp(`^  ${code} `, 'm'))
-  expect(stdout).toContain('audit and report have exit codes of their own')
+  expect(stdout).toContain('audit, worker and report have exit codes of their own')
   expect((await dlg(['-h'])).stdout).toBe(stdout)
   expect((await dlg(['help'])).stdout).toBe(stdout)
 })
@@ -35,7 +35,7 @@ describe.each(commands.map((c) => [c.name, c] as const))('dlg %s', (name, comman
   it('has its own exit codes, where they are not those of an attack', async () => {
     const { stdout } = await dlg([name, '--help'])
     const codes = [...stdout.split('Exit code')[1].matchAll(/^ {2}(\d+) /gm)].map(([, code]) => Number(code))
-    const own: Record<string, number[]> = { audit: [0, 2, 74, 130], report: [0, 1, 2, 3, 74] }
+    const own: Record<string, number[]> = { audit: [0, 2, 74, 130], report: [0, 1, 2, 3, 74], worker: [0, 2, 74, 130] }
     expect(codes).toEqual(own[name] ?? [0, 1, 2, 74, 130])
     expect(stdout.includes('the gradient was matched')).toBe(!(name in own))
   })
@@ -49,7 +49,7 @@ describe.each(commands.map((c) => [c.name, c] as const))('dlg %s', (name, comman
   })
 
   it('has the options that all attacks have, if it is one', () => {
-    if (['check', 'audit', 'report'].includes(name)) return
+    if (['check', 'audit', 'worker', 'report'].includes(name)) return
     const common = 'out seed iterations runtime json help'
     // the attack on text knows its labels, and both it and the one on tables choose their own optimizer
     const own =

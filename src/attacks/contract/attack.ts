@@ -2,6 +2,7 @@ import { dispose, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core
 import type { Target } from '../../client/target'
 import { choice, hasMethod, knownNames, number, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import type { TracePoint } from './trace'
 
 /**
  * One published way to read data from what a client shares. Every attack of the registry has this form, and so has one of the
@@ -15,6 +16,13 @@ export interface Attack<Options extends object = object> {
   /** The most that it can give. */
   readonly leaks: 'data' | 'labels' | 'tokens'
   readonly needs: Assumptions
+  /**
+   * Refuses options that are wrong whatever the target is. An audit asks before its first trial, so that a slip in its file does not
+   * show as a trial that broke down. Left out, options are first seen by `run`.
+   *
+   * @throws DlgError `invalid-option`, `invalid-data`
+   */
+  check?(options: Options): void
   /**
    * Why the attack does not apply here, in one sentence with the fact that decided it; undefined where it applies. Cheap: it
    * searches nothing.
@@ -100,6 +108,11 @@ export interface Work {
   /** The runtime of the evaluations, such as `onnx:cpu`; undefined where nothing was evaluated. */
   readonly runtime?: string
   readonly seed: number
+  /**
+   * How a search converged, where the attack is one: the best relative loss after so many evaluations, and at the end, in at most 40 points.
+   * It is of the start that the result comes from, and of the smoothed network while a network with kinks is smoothed.
+   */
+  readonly trace?: readonly TracePoint[]
 }
 
 /** What the caller controls while an attack runs: seed, budget, abort and progress. */
@@ -124,6 +137,12 @@ export interface AttackProgress {
   readonly relativeLoss?: number
   /** The data of a search's best point so far, [samples, ...inputShape] of the first searched input; a copy. */
   data?(): Float32Array
+}
+
+/** For the `check` of an attack without options. @throws DlgError `invalid-option` */
+export function noOptions(options: object): void {
+  const [name] = Object.keys(options)
+  if (name !== undefined) throw new DlgError('invalid-option', `there is no option '${name}'; the attack has none`)
 }
 
 /** The seed where the caller gives none. */

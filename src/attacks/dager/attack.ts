@@ -1,7 +1,14 @@
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import type { Target } from '../../client/target'
+import { knownNames } from '../../errors/checks'
 import { type Attack, type OutcomeStatus, outcome } from '../contract/attack'
-import { type ExactSequences, type SequenceOptions, sequencesBehind } from './sequences'
+import {
+  checkTolerances,
+  type ExactSequences,
+  requireTransformer,
+  type SequenceOptions,
+  sequencesBehind,
+} from './sequences'
 import type { Transformer } from './transformer'
 
 /** Options of DAGER. */
@@ -29,6 +36,11 @@ export const dager: Attack<DagerOptions> = {
     batch: 'fewer tokens in all than the model is wide',
     model: 'a transformer of two blocks at least',
     labels: 'none',
+  },
+  check({ transformer, ...options }) {
+    knownNames('options', options, ['spanTolerance', 'tolerance'])
+    if (transformer !== undefined) requireTransformer(transformer)
+    checkTolerances(options)
   },
   async refuses(_, { transformer }) {
     return transformer === undefined

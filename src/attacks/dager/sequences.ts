@@ -99,13 +99,18 @@ export async function exactSequences(
   given: SharedByName,
   options: SequenceOptions = {},
 ): Promise<ExactSequences> {
+  requireTransformer(transformer)
+  knownNames('options', options, NAMES)
+  return sequencesBehind(transformer, namedGradients(given), options, 0)
+}
+
+/** @throws DlgError `invalid-model` */
+export function requireTransformer(transformer: Transformer): void {
   if (!hasMethod(transformer, 'firstInputs', 'projections', 'positions', 'allowed', 'firstBlock', 'explain', 'share'))
     throw new DlgError(
       'invalid-model',
       `the transformer is ${show(transformer)}; it must be what transformerOf of dlg-ts/text makes of a model`,
     )
-  knownNames('options', options, NAMES)
-  return sequencesBehind(transformer, namedGradients(given), options, 0)
 }
 
 /** The best so far. */
@@ -307,12 +312,17 @@ function weighted(noise: readonly number[], norms: readonly number[]): number {
 
 type Settings = ReturnType<typeof settingsOf>
 
+/** @throws DlgError `invalid-option` */
+export function checkTolerances(options: Pick<SequenceOptions, 'spanTolerance' | 'tolerance'>): void {
+  for (const [name, value] of Object.entries(options))
+    if (value !== undefined) number(name, value, (v) => v > 0 && v < 1, 'a number in (0, 1)')
+}
+
 function settingsOf(options: SequenceOptions) {
   const { batchSize, spanTolerance = 1e-3, tolerance = TOLERANCE, scale = 1, precision, budget = {} } = options
   const { signal, onProgress } = options
   if (batchSize !== undefined) count('batchSize', batchSize)
-  number('spanTolerance', spanTolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
-  number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
+  checkTolerances({ spanTolerance, tolerance })
   if (scale !== 'auto') number('scale', scale, (v) => v !== 0 && Number.isFinite(v), "'auto' or a number other than 0")
   if (precision !== undefined) choice('precision', precision, PRECISIONS)
   knownNames('budget', budget, ['milliseconds', 'evaluations'])

@@ -1,8 +1,9 @@
 import { tensor } from '@tensorflow/tfjs-core'
 import type { TracedGradient } from '../../client/model/gradient'
 import type { Target } from '../../client/target'
+import { idList, knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import { type Attack, outcome } from '../contract/attack'
+import { type Attack, noOptions, outcome } from '../contract/attack'
 import { certify, gradientOf, roundingOf } from './certificate'
 import { doubtOf, inferredOrNone } from './exact-data'
 import { type DenseLayer, lookForDense, traceOfOne } from './first-dense'
@@ -13,6 +14,12 @@ import { isolatedInputs } from './isolated-inputs'
 export interface DenseInversionOptions {
   /** Class of the sample, where it is known. Default: inferred from the last layer. */
   readonly labels?: readonly number[]
+}
+
+/** For attacks whose only option is the class. @throws DlgError `invalid-option` */
+export function checkLabels(options: DenseInversionOptions): void {
+  knownNames('options', options, ['labels'])
+  if (options.labels !== undefined) idList('labels', options.labels, 'invalid-option')
 }
 
 /** One sample in closed form, where the model begins with a dense layer. */
@@ -26,6 +33,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
     model: 'begins with a dense layer with bias whose weights are used once',
     labels: 'none: inferred for the proof',
   },
+  check: checkLabels,
   async refuses(target) {
     const { batchSize } = target.settings
     if (batchSize !== 1)
@@ -78,6 +86,7 @@ export const isolatedSamples: Attack = {
     model: 'begins with a dense layer with bias and ReLU, and ends in more than two outputs',
     labels: 'none',
   },
+  check: noOptions,
   async refuses(target) {
     if (target.settings.batchSize === 1) return 'the batch is one sample; dense-inversion gives it'
     return firstLayer(target).refusal

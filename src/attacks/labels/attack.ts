@@ -1,5 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
-import { type Attack, outcome } from '../contract/attack'
+import { type Attack, noOptions, outcome } from '../contract/attack'
 import { labelsIn } from './infer-labels'
 
 /** Reads labels in closed form; `inferLabels` is its own door. */
@@ -13,6 +13,7 @@ export const labelInference: Attack = {
     model: 'ends in a dense layer under a cross-entropy of classes',
     labels: 'hard labels',
   },
+  check: noOptions,
   async refuses(target) {
     try {
       labelsIn(target)

@@ -1,11 +1,17 @@
-import type { TargetOptions } from '../../client/target-options'
+import { TARGET, type TargetOptions } from '../../client/target-options'
+import { TRAINING } from '../../client/training-options'
+import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
 import { type Attack, type Control, type OutcomeStatus, outcome } from '../contract/attack'
+import { traceOf } from '../contract/trace'
 import { type Leakage, leakage } from './leakage'
 import { type LeakageOptions, leakageOptions } from './options'
 
 /** Options of gradient matching beside what the target says already, and what the control owns. */
 export type MatchingOptions = Omit<LeakageOptions, keyof TargetOptions | keyof Control | 'onIteration'>
+
+/** Options of the search that the control owns. */
+const CONTROLLED = ['seed', 'budget', 'signal', 'onIteration']
 
 const NAME = 'gradient-matching'
 
@@ -19,6 +25,13 @@ export const gradientMatching: Attack<MatchingOptions> = {
     batch: 'any size; quality falls as it grows',
     model: 'any that is traced; it works best where activations are smooth and weights fresh',
     labels: 'none: they are inferred or searched',
+  },
+  check(options) {
+    const others: readonly string[] = [...Object.keys(TRAINING), ...Object.keys(TARGET), ...CONTROLLED]
+    const other = Object.keys(options).find((name) => others.includes(name))
+    if (other !== undefined)
+      throw new DlgError('invalid-option', `'${other}' is no option of the attack: the target or the control says it`)
+    leakageOptions(options)
   },
   async refuses({ searched }) {
     return searched.length === 0 ? 'every input is known: there is nothing to search' : undefined
@@ -44,13 +57,15 @@ export const gradientMatching: Attack<MatchingOptions> = {
             ...{ evaluations, relativeLoss: best, data },
           })),
     })
-    const { data, inputs, labels, evaluations, milliseconds, runtime } = leak
+    const { data, inputs, labels, evaluations, milliseconds, runtime, history, trials, restart, relativeLoss } = leak
+    const start = trials.find((trial) => trial.restart === restart)
+    const trace = traceOf(history, { evaluations: start?.evaluations ?? evaluations, relativeLoss })
     const ended = outcome(NAME, started, control, {
       status: isProven(leak) ? 'proven' : STATUS[leak.status],
       reason: reasonOf(leak),
       found: { data, inputs, labels },
       evidence: { residual: Math.sqrt(Math.max(0, leak.relativeLoss)) },
-      work: { evaluations, milliseconds, runtime },
+      work: { evaluations, milliseconds, runtime, trace },
     })
     return { ...ended, dispose: () => leak.dispose() }
   },

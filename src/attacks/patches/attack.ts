@@ -3,6 +3,7 @@ import type { Target } from '../../client/target'
 import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL, residualOf } from '../../measure/residual'
 import { type Attack, outcome } from '../contract/attack'
+import { checkLabels } from '../dense/attacks'
 import { labelsIn } from '../labels/infer-labels'
 import { embeddingIn, solvedIn } from './exact-patches'
 import { refined } from './refine'
@@ -30,6 +31,7 @@ export const patchInversion: Attack<PatchInversionOptions> = {
     model: 'begins with patches embedded by one linear map, to which trained positions are added',
     labels: 'none: inferred for the proof',
   },
+  check: checkLabels,
   async refuses(target) {
     const embedding = await embeddingIn(target)
     return typeof embedding === 'string' ? embedding : undefined

@@ -1,3 +1,4 @@
+import { knownNames, number } from '../../errors/checks'
 import { type Attack, type OutcomeStatus, outcome } from '../contract/attack'
 import type { DenseRowsOptions } from './dense-rows'
 import { type Spear, searchedRow, spearTarget } from './spear'
@@ -29,6 +30,10 @@ export const spearAttack: Attack<SpearAttackOptions> = {
     batch: 'up to about a twentieth of the units of the first layer; the size comes out',
     model: 'begins with a dense layer with bias and ReLU',
     labels: 'none: they are read off afterwards',
+  },
+  check(options) {
+    knownNames('options', options, ['draws'])
+    if (options.draws !== undefined) number('draws', options.draws, (v) => v > 0, 'a number above 0')
   },
   async refuses(target) {
     const row = searchedRow(target, 1)

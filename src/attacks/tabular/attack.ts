@@ -1,4 +1,5 @@
 import { tensor } from '@tensorflow/tfjs-core'
+import { knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { type Attack, outcome } from '../contract/attack'
 import { refusalOf, tableLeakage } from './leakage'
@@ -22,6 +23,11 @@ export const tableAttack: Attack<TableAttackOptions> = {
     batch: 'known; exact up to about a quarter of the units of a first dense layer, searched beyond',
     model: 'any that is traced and reads a table alone; exact where it begins with a dense layer with bias',
     labels: 'none: they are inferred or searched',
+  },
+  check({ schema, ...options }) {
+    knownNames('options', options, ['labels', 'exact', 'iterations', 'restarts', 'concurrency'])
+    if (schema !== undefined) tableSchema(schema)
+    tableSettings(options)
   },
   async refuses(target, { schema }) {
     if (schema === undefined) return 'no schema was given, which says how the client encodes its columns'

@@ -1,7 +1,7 @@
 import { traceGradient } from '../../client/model/gradient'
 import type { Target } from '../../client/target'
 import * as g from '../../graph'
-import { type Attack, outcome } from '../contract/attack'
+import { type Attack, noOptions, outcome } from '../contract/attack'
 import { tokenSet } from './token-set'
 import { tokensByNorm } from './tokens-by-norm'
 
@@ -16,6 +16,7 @@ export const tokenSets: Attack = {
     model: 'looks up rows of a trained table',
     labels: 'none',
   },
+  check: noOptions,
   async refuses(target) {
     return tables(target).length === 0
       ? 'no trained table, whose rows the data choose, has a shared gradient'

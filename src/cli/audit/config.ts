@@ -12,6 +12,7 @@ import { readImage, toSquare } from '../../io'
 import { isRecord } from '../../io/bytes/untrusted'
 import { readBytes } from '../../io/files/read-bytes'
 import { parseJson } from '../../io/tensors/json-tensors'
+import { encodeTable, readTable, tableSchema } from '../../tabular'
 import type { GradientFiles } from '../gradient-files'
 import { type FileModel, inputsOf, readModel, tensorsOf } from '../read-files'
 import { sharedGradient } from '../shared-gradient'
@@ -144,12 +145,13 @@ function dataOf(
   at: (name: string) => string,
 ): AuditOptions['data'] & object {
   if (!isRecord(given)) throw wrong(path, `data is ${show(given)}; it must be an object with x and labels`)
-  knownNames('data', given, ['x', 'labels', 'names'])
+  knownNames('data', given, ['x', 'labels', 'names', 'table'])
   const { x, labels } = given
   const [input, ...others] = inputsOf(model)
   if (others.length > 0)
     throw wrong(path, `the model has ${others.length + 1} inputs; an audit file is of models with one`)
   const shape = input.shape.slice(1).map((n) => n ?? 1)
+  if (given.table !== undefined) return tableOf(path, given, at)
   const pictures = picturesOf(path, x, at)
   if (pictures) {
     if (!isLabels(labels))
@@ -174,6 +176,30 @@ function dataOf(
     x: tf.tensor(Float32Array.from(named.data), [...named.shape]),
     labels: classes,
     ...(given.names !== undefined && { names: given.names as string[] }),
+  }
+}
+
+/** Records out of a CSV file, encoded by a schema. */
+function tableOf(
+  path: string,
+  { x, labels, names, table }: Readonly<Record<string, unknown>>,
+  at: (name: string) => string,
+): AuditOptions['data'] & object {
+  if (typeof table !== 'string' || typeof x !== 'string')
+    throw wrong(
+      path,
+      `data has x ${show(x)} and table ${show(table)}; they must be a CSV file and the JSON file of its schema`,
+    )
+  if (!isLabels(labels))
+    throw wrong(path, `data.labels is ${show(labels)}; it must be a list with a class for each record`)
+  const text = (name: string) => new TextDecoder().decode(readBytes(at(name)))
+  const schema = tableSchema(text(table))
+  const records = readTable(text(x), schema)
+  const values = encodeTable(schema, records)
+  return {
+    x: tf.tensor(values, [records.length, values.length / records.length]),
+    ...{ labels, table: schema },
+    ...(names !== undefined && { names: names as string[] }),
   }
 }
 

@@ -1,11 +1,13 @@
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { AuditProgress, TrialRecord } from '../../audit'
 import { DlgError, type DlgErrorCode } from '../../errors/dlg-error'
 
 /** What the processes of an audit are told, and what they tell. */
-export type ToTrials = { readonly chain: number; readonly done: ReadonlyMap<string, TrialRecord> }
+export type ToTrials =
+  | { readonly chain: number; readonly done: ReadonlyMap<string, TrialRecord> }
+  | { readonly trial: string }
 export type FromTrials =
   | { readonly ready: true }
   | { readonly record: TrialRecord }
@@ -35,6 +37,16 @@ const trialsFile = (): string => fileURLToPath(new URL(import.meta.url.replace(/
 /** Whether processes can be started from where this code lies. */
 export const hasProcesses = (): boolean => existsSync(trialsFile())
 
+/** Starts a process that runs what it is told. */
+export function startTrials(task: TrialsTask): ChildProcess {
+  const file = trialsFile()
+  return fork(file, [JSON.stringify(task)], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execArgv: file.endsWith('.ts') ? ['--import', 'tsx'] : [],
+  })
+}
+
 /**
  * Runs chains side by side, each process one at a time: a chain that takes long keeps no other from a free core.
  *
@@ -42,7 +54,7 @@ export const hasProcesses = (): boolean => existsSync(trialsFile())
  */
 export async function runSideBySide(task: TrialsTask, jobs: Jobs, count: number): Promise<void> {
   const queue = [...jobs.chains]
-  const children = new Set<ReturnType<typeof fork>>()
+  const children = new Set<ChildProcess>()
   const stop = () => {
     for (const child of children) child.kill('SIGKILL')
   }
@@ -55,12 +67,7 @@ export async function runSideBySide(task: TrialsTask, jobs: Jobs, count: number)
   }
 
   function work(): Promise<void> {
-    const file = trialsFile()
-    const child = fork(file, [JSON.stringify(task)], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      execArgv: file.endsWith('.ts') ? ['--import', 'tsx'] : [],
-    })
+    const child = startTrials(task)
     children.add(child)
     return new Promise((resolve, reject) => {
       const next = () => {

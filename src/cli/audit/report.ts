@@ -20,7 +20,7 @@ import { attackOf, WORDS } from '../../report/audit/words'
 import { checkFolder, writeFiles } from '../../report/files'
 import { paint, type Terminal, visible } from '../terminal'
 import { readJudging } from './config'
-import { JOURNAL } from './run'
+import { JOURNAL } from './open-journal'
 
 /** The files that `dlg report` writes, by the name of the format. */
 export const FORMATS = {

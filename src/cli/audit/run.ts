@@ -1,31 +1,21 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  type AuditOptions,
-  type Chain,
-  type Journal,
-  journalLine,
-  type Plan,
-  parseJournal,
-  type RunAbout,
-  runHeader,
-  type TrialRecord,
-} from '../../audit'
-import { runChain } from '../../audit/audit'
+import type { AuditOptions, Chain, Plan, TrialRecord } from '../../audit'
+import { runChain } from '../../audit/chain'
 import { type AuditSettings, auditSettings } from '../../audit/options'
 import { planOf } from '../../audit/plan'
 import { trainingOf } from '../../client/training-options'
 import { DlgError } from '../../errors/dlg-error'
-import { writeFileAtomic, writeNpz } from '../../io'
 import { attackOf } from '../../report/audit/words'
 import { checkFolder } from '../../report/files'
 import { EXIT } from '../command'
 import { useBackend } from '../runtime'
 import { paint, type Terminal, visible } from '../terminal'
-import { version } from '../version'
 import { readAuditFile } from './config'
+import { JOURNAL, type OpenJournal, openJournal } from './open-journal'
 import { hasProcesses, runSideBySide } from './pool'
+import { coordinate } from './queue/coordinate'
+import { type Link, openLink } from './queue/link'
 
 /** How `dlg audit` runs a file. */
 export interface AuditRunOptions {
@@ -34,15 +24,14 @@ export interface AuditRunOptions {
   readonly concurrency: number
   /** This part of the chains alone, from 1, of how many. */
   readonly shard?: { readonly part: number; readonly of: number }
+  /** Workers at this Redis run the trials; one that is gone is waited for as long, in seconds. */
+  readonly queue?: { readonly url: string; readonly patience: number }
   readonly dryRun: boolean
   /** Whether what was found, and the originals, are left out of the run. */
   readonly redact: boolean
   readonly overrides: { readonly evaluations?: number; readonly seed?: number }
   readonly backend: 'cpu' | 'wasm'
 }
-
-/** The journal of a run, in its folder. */
-export const JOURNAL = 'run.jsonl'
 
 /**
  * Runs an audit file, and goes on with a run that was cut off. Every trial is a line of the journal as soon as it is done.
@@ -58,9 +47,15 @@ export async function runAuditFile(options: AuditRunOptions, terminal: Terminal)
     const plan = await planOf(settings)
     const chains = plan.chains.map((_, i) => i).filter((i) => inShard(i, options.shard))
     if (options.dryRun) return await describe(asked, settings, plan, chains, terminal)
-    const journal = openJournal(options, settings, plan)
-    await runChains(options, settings, plan, chains, journal, terminal)
-    return finish(options, plan, chains, journal, terminal)
+    const link = options.queue && (await openLink(options.queue.url, options.queue.patience))
+    try {
+      const journal = openJournal(options, settings, plan)
+      if (link) await runByWorkers(link, options, settings, plan, journal, terminal)
+      else await runChains(options, settings, plan, chains, journal, terminal)
+      return finish(options, plan, chains, journal, terminal)
+    } finally {
+      link?.close()
+    }
   } finally {
     dispose()
   }
@@ -68,70 +63,6 @@ export async function runAuditFile(options: AuditRunOptions, terminal: Terminal)
 
 const inShard = (chain: number, shard: AuditRunOptions['shard']): boolean =>
   shard === undefined || chain % shard.of === shard.part - 1
-
-/** A journal that is appended to. */
-interface OpenJournal {
-  readonly done: Map<string, TrialRecord>
-  append(record: TrialRecord): void
-}
-
-/** @throws DlgError `invalid-file` where the folder holds the run of another audit */
-function openJournal({ out, redact, config }: AuditRunOptions, settings: AuditSettings, plan: Plan): OpenJournal {
-  const path = join(out, JOURNAL)
-  const before = existsSync(path) ? readJournal(path) : undefined
-  if (before && before.header.key !== plan.key)
-    throw new DlgError('invalid-file', `${path}: is the run of another audit, or of other options; give another --out`)
-  mkdirSync(out, { recursive: true })
-  const write = (line: string) => {
-    try {
-      appendFileSync(path, line)
-    } catch (cause) {
-      throw new DlgError('invalid-file', `${path}: cannot be written: ${(cause as Error).message}`, { cause })
-    }
-  }
-  if (!before) {
-    write(journalLine(runHeader(plan, aboutOf(settings, config))))
-    if (!redact && settings.data) saveOriginals(out, settings.data.x)
-  }
-  const done = new Map(before?.records.map((record) => [record.key, record]))
-  return {
-    done,
-    append(record) {
-      const kept = redact ? { ...record, found: undefined } : saveFound(out, record)
-      write(journalLine(kept))
-      done.set(record.key, kept)
-    },
-  }
-}
-
-/** Reads a journal, and takes a last line away that a kill cut off. */
-function readJournal(path: string): Journal {
-  const text = readFileSync(path, 'utf8')
-  const journal = parseJournal(text)
-  if (journal.cutOff) truncateSync(path, Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1)))
-  return journal
-}
-
-const aboutOf = ({ seed, evaluations, training, dataRange }: AuditSettings, config: string): RunAbout => ({
-  versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
-  ...{ seed, evaluations, batchSize: training.batchSize ?? 1, range: dataRange },
-  ...(training.preprocessing && { preprocessing: training.preprocessing }),
-  command: `npx dlg-ts audit ${config}`,
-})
-
-function saveOriginals(out: string, x: tf.Tensor): void {
-  const tensors = new Map([['x', { shape: x.shape, data: Float32Array.from(x.dataSync()) }]])
-  writeFileAtomic(join(out, 'originals.npz'), writeNpz(tensors))
-}
-
-/** Puts what a trial found into a file of its own, before its line is in the journal. */
-function saveFound(out: string, record: TrialRecord): TrialRecord {
-  const { found } = record
-  if (!found?.data) return record
-  const file = `found/${record.key}.npz`
-  writeFileAtomic(join(out, file), writeNpz(new Map([['data', { shape: found.shape, data: found.data }]])))
-  return { ...record, found: { shape: found.shape, file } }
-}
 
 async function runChains(
   options: AuditRunOptions,
@@ -179,6 +110,35 @@ async function runChains(
   }
 }
 
+/** Lets workers run every trial, and writes what they return. */
+async function runByWorkers(
+  link: Link,
+  { config, overrides, redact, out }: AuditRunOptions,
+  settings: AuditSettings,
+  plan: Plan,
+  journal: OpenJournal,
+  terminal: Terminal,
+): Promise<void> {
+  const of = plan.chains.reduce((sum, { trials }) => sum + trials.length, 0)
+  if (journal.done.size === of) return
+  const shown = progressLine(terminal)
+  try {
+    await coordinate(link, {
+      ...{ settings, plan, journal, signal: terminal.signal, about: { config, overrides, redact } },
+      onWaiting: () =>
+        terminal.stderr.write(
+          visible(`dlg: the trials wait at ${link.name}; start workers: dlg worker ${config} --queue URL\n`),
+        ),
+      onRecord: (record, worker) => shown.record(record, journal.done.size, of, worker),
+    })
+  } catch (error) {
+    if (!(error instanceof DlgError)) throw error
+    const { size } = journal.done
+    const kept = `${size} of ${of} trials are in ${join(out, JOURNAL)}; the same command goes on`
+    throw new DlgError(error.code, `${error.message}; ${kept}`, { cause: error })
+  }
+}
+
 function finish(
   { out, shard }: AuditRunOptions,
   plan: Plan,
@@ -210,12 +170,13 @@ function progressLine(terminal: Terminal) {
       { status, reason, attack, description, attacker, defence, client }: TrialRecord,
       done: number,
       of: number,
+      worker?: string,
     ): void {
       if (status === 'refused' || status === 'not-tried') return
       if (stderr.isTTY) stderr.write('\r\x1b[K')
       const word = paint(terminal, 'stderr', status === 'error' ? 'red' : 'dim', status)
       stderr.write(
-        `${done}/${of} · client ${client} · ${visible(description)} · ${attackOf({ attack, attacker, defence })}: ${word}: ${visible(reason)}\n`,
+        `${done}/${of} · client ${client} · ${visible(description)} · ${attackOf({ attack, attacker, defence })}: ${word}: ${visible(reason)}${worker === undefined ? '' : ` · ${visible(worker)}`}\n`,
       )
     },
     end(): void {

@@ -1,5 +1,5 @@
 import type { TrialRecord } from '../../audit'
-import { runChain } from '../../audit/audit'
+import { runChain, trialRunner } from '../../audit/chain'
 import { auditSettings } from '../../audit/options'
 import { planOf } from '../../audit/plan'
 import { DlgError } from '../../errors/dlg-error'
@@ -27,18 +27,23 @@ try {
   const plan = await planOf(settings)
   let told = 0
   let last = Promise.resolve()
-  process.on('message', ({ chain, done }: ToTrials) => {
-    last = last
-      .then(async () => {
-        const control = { done, onRecord: (record: TrialRecord) => tell({ record }) }
-        await runChain(settings, plan.chains[chain], control, ({ progress }) => {
-          if (performance.now() - told < QUIET_MS && progress.part !== 1) return
-          told = performance.now()
-          tell({ progress })
-        })
-        tell({ ended: chain })
-      })
-      .catch(failed)
+  const runTrialOf = trialRunner(settings, plan)
+  const run = async (message: ToTrials): Promise<void> => {
+    if ('trial' in message) {
+      tell({ record: await runTrialOf(message.trial) })
+      return
+    }
+    const { chain, done } = message
+    const control = { done, onRecord: (record: TrialRecord) => tell({ record }) }
+    await runChain(settings, plan.chains[chain], control, ({ progress }) => {
+      if (performance.now() - told < QUIET_MS && progress.part !== 1) return
+      told = performance.now()
+      tell({ progress })
+    })
+    tell({ ended: chain })
+  }
+  process.on('message', (message: ToTrials) => {
+    last = last.then(() => run(message)).catch(failed)
   })
   tell({ ready: true })
 } catch (error) {

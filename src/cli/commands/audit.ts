@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { DlgError } from '../../errors/dlg-error'
 import type { Command } from '../command'
+import { PATIENCE, patienceOf, QUEUE } from '../queue-options'
 import { BACKENDS } from '../runtime'
 
 /** Every attack on what clients share, under every defence, into a run. */
@@ -20,6 +21,8 @@ of a defence. Nothing is judged here: dlg report does that, with any thresholds.
     seed: { value: 'N', help: "of everything random (default: the file's, else 1234)" },
     concurrency: { value: 'N', help: 'processes side by side (default: one for each core)' },
     shard: { value: 'I/N', help: 'run this part alone, from 1; dlg report takes the folders of all parts' },
+    queue: QUEUE,
+    patience: PATIENCE,
     redact: { help: 'keep neither the originals nor what was found: measures alone' },
     backend: { value: 'NAME', default: 'cpu', help: `of tfjs: ${BACKENDS.join(', ')}` },
     help: { help: 'this text' },
@@ -28,10 +31,11 @@ of a defence. Nothing is judged here: dlg report does that, with any thresholds.
     'dlg audit audit.json --dry-run',
     'dlg audit audit.json --out run && dlg report run',
     'dlg audit audit.json --shard 2/4 --out part-2',
+    'dlg audit audit.json --queue redis://localhost:6379',
   ],
   exitCodes: [
     [0, 'every trial of the run, or of its part, is done: it says nothing of what leaked'],
-    [2, 'bad input: one line says what'],
+    [2, 'bad input, or a queue that is gone: one line says what, and what was done is in the run'],
     [74, 'standard output cannot be written; the run is in its place'],
     [130, 'interrupted: the trials that are done are in the run, and the same command goes on'],
   ],
@@ -49,10 +53,18 @@ of a defence. Nothing is judged here: dlg report does that, with any thresholds.
         return part >= 1 && part <= of ? { part, of } : undefined
       },
     })
+    const queue = args.text('queue')
+    const alone = ['shard', 'concurrency'].find((name) => args.has(name))
+    if (queue !== undefined && alone !== undefined)
+      throw new DlgError(
+        'invalid-option',
+        `--queue and --${alone} are given; workers at a queue share the trials by themselves, each with its own --concurrency`,
+      )
     const options = {
       ...{ config, out: args.text('out')!, dryRun: args.has('dry-run'), redact: args.has('redact') },
       concurrency: whole('concurrency', 1) ?? availableParallelism(),
       ...(shard && { shard }),
+      ...(queue !== undefined && { queue: { url: queue, patience: patienceOf(args) } }),
       overrides: { ...(evaluations !== undefined && { evaluations }), ...(seed !== undefined && { seed }) },
       backend: args.choice('backend', BACKENDS),
     }

@@ -8,6 +8,7 @@ import { image } from './image'
 import { report } from './report'
 import { table } from './table'
 import { text } from './text'
+import { worker } from './worker'
 
 /** In the order of the help. */
-export const commands: readonly Command[] = [image, cifar, batch, text, table, attack, check, audit, report]
+export const commands: readonly Command[] = [image, cifar, batch, text, table, attack, check, audit, worker, report]

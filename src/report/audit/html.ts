@@ -13,8 +13,10 @@ import { requireObject } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { encodePng, type Image } from '../../io'
 import { tradeOff } from './chart'
+import { convergenceSection } from './convergence'
+import { closestUnder, spreadWords } from './spread'
 import { STYLE } from './style'
-import { attackOf, closest, MEANINGS, text, WORDS, work } from './words'
+import { attackOf, closest, MEANINGS, recognisedWords, text, WORDS, work } from './words'
 
 /** Pictures of an audit's samples. They are personal data, as the originals are. */
 export interface AuditPictures {
@@ -56,6 +58,7 @@ ${defencesSection(judgement)}
 ${matrixSection(judgement)}
 ${pictures ? picturesSection(judgement, pictures) : ''}
 ${chartSection(judgement)}
+${convergenceSection(judgement)}
 ${trialsSection(judgement)}
 ${meaningsSection(judgement)}
 ${aboutSection(judgement, about)}
@@ -73,15 +76,16 @@ function requirePictures(pictures: AuditPictures | undefined): void {
     throw new DlgError('invalid-data', `pictures has no maps; it must be ${right}`)
 }
 
-function defencesSection({ defences }: Judgement): string {
-  const rows = defences.map(({ description, verdict, clients, utility }) => {
+function defencesSection(judgement: Judgement): string {
+  const rows = judgement.defences.map(({ description, verdict, clients, utility }) => {
     const hit = clients.filter((client) => client.verdict === verdict)
     const worst = [...hit].sort((a, b) => psnrOf(b) - psnrOf(a))[0]
-    return `<tr><th scope="row">${text(description)}</th><td>${badge(verdict)}</td><td>${hit.length} of ${clients.length}</td><td>${text(attackOf(worst.by))}</td><td>${text(worst.by.shown.join('; '))}</td><td class="number">${closest(worst.by)}</td><td class="number">${utility ? utility.cosine.toFixed(3) : ''}</td></tr>`
+    const samples = closestUnder(judgement, description)
+    return `<tr><th scope="row">${text(description)}</th><td>${badge(verdict)}</td><td>${hit.length} of ${clients.length}</td><td>${text(attackOf(worst.by))}</td><td>${text(worst.by.shown.join('; '))}</td><td class="number">${samples ? spreadWords(samples) : closest(worst.by)}</td><td class="number">${utility ? utility.cosine.toFixed(3) : ''}</td></tr>`
   })
   return `<section><h2>What each defence hides</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Defences"><table>
-<thead><tr><th scope="col">Defence</th><th scope="col">Verdict</th><th scope="col">Clients</th><th scope="col">Worst attack</th><th scope="col">Shown</th><th scope="col">Closest</th><th scope="col"><abbr title="cosine of what is shared with the raw gradient">Utility</abbr></th></tr></thead>
+<thead><tr><th scope="col">Defence</th><th scope="col">Verdict</th><th scope="col">Clients</th><th scope="col">Worst attack</th><th scope="col">Shown</th><th scope="col"><abbr title="the closest that any attack came to a sample: the median over the samples, and the range">Closest</abbr></th><th scope="col"><abbr title="cosine of what is shared with the raw gradient">Utility</abbr></th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div></section>`
 }
 
@@ -145,17 +149,16 @@ function picture(image: Image, words: string): string {
   return `<img src="data:image/png;base64,${btoa(bytes)}" width="96" height="${Math.round((96 * image.height) / image.width)}" alt="${text(words)}">`
 }
 
-function chartSection({ defences }: Judgement): string {
-  const points = defences.flatMap(({ description, verdict, clients, utility, defence }) => {
-    const measured = clients.map(psnrOf).filter((psnr) => psnr > 0)
-    if (measured.length === 0) return []
-    const mean = measured.reduce((a, b) => a + b, 0) / measured.length
-    return [
-      { name: description, verdict, cosine: defence === 'none' ? 1 : (utility?.cosine ?? 1), psnr: Math.min(mean, 80) },
-    ]
+function chartSection(judgement: Judgement): string {
+  const points = judgement.defences.flatMap(({ description, verdict, utility, defence }) => {
+    const closest = closestUnder(judgement, description)
+    const cosine = defence === 'none' ? 1 : (utility?.cosine ?? 1)
+    return closest ? [{ name: description, verdict, cosine, closest }] : []
   })
   if (points.length < 2) return ''
-  return `<section><h2>What a defence costs, and what it hides</h2>${tradeOff(points)}</section>`
+  return `<section><h2>What a defence costs, and what it hides</h2>
+<p>Points are the median over the samples of the closest that any attack came; bars go from the sample that is hidden best to the one that is hidden worst.</p>
+${tradeOff(points)}</section>`
 }
 
 function trialsSection({ rows, control }: Judgement): string {
@@ -197,7 +200,7 @@ function aboutSection({ rows, control, thresholds }: Judgement, about: RunAbout)
 client shares. The adaptive attacker knows the defence and its parameters, and not its random numbers; the unaware one takes what is shared for a plain gradient.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Assumptions"><table><thead><tr><th scope="col">Attack</th><th scope="col">Sees</th><th scope="col">Batch</th><th scope="col">Model</th><th scope="col">Labels</th><th scope="col">Source</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></div></section>
 <section><h2>How to do it again</h2>
-<p>Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. Recognised: at least ${thresholds.psnr} dB and ${thresholds.margin} dB above gray, mean and every other sample, or at least ${thresholds.indistinguishable} dB. ${text(versions.join(', '))}.</p>
+<p>Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. ${recognisedWords([...rows, ...control], thresholds)} ${text(versions.join(', '))}.</p>
 ${about.command ? `<pre>${text(about.command)}</pre>` : ''}</section>`
 }
 

@@ -73,7 +73,7 @@ function caseOf(
   const message = `message="${text(words)}"`
   const inner =
     kind === 'skipped'
-      ? `<skipped ${message}/>`
+      ? `<skipped>${text(words)}</skipped>`
       : `<${kind} ${message} type="${verdict}">${text(`${MEANINGS[verdict]} ${tally}`)}</${kind}>`
   return { kind, xml: `${open}>${inner}</testcase>` }
 }

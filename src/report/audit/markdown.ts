@@ -1,6 +1,6 @@
 import type { Judgement, RunAbout } from '../../audit'
 import { requireAbout, requireWholeJudgement } from '../../audit/checks'
-import { attackOf, closest, WORDS, work } from './words'
+import { attackOf, closest, recognisedWords, WORDS, work } from './words'
 
 /** An audit for a pull request: the sentence, a table of defences, and what decided each. @throws DlgError `invalid-data` */
 export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
@@ -36,7 +36,7 @@ export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
     line(head.map(() => '---')),
     ...rows.map(line),
     '',
-    `Recognised: at least ${thresholds.psnr} dB, and ${thresholds.margin} dB above gray, mean and every other sample. Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. "Not recovered" is never "safe".`,
+    `${recognisedWords([...judgement.rows, ...judgement.control], thresholds)} Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. "Not recovered" is never "safe".`,
     ...(about.command ? ['', `Again: \`${about.command}\``] : []),
     '',
   ].join('\n')

@@ -47,7 +47,9 @@ export function auditSarif(judgement: Judgement, about: RunAbout, location: stri
               message: {
                 text: `${WORDS[verdict]}, defence: ${description}: ${[...worst.shown, worst.reason].join('; ')}`,
               },
-              locations: [{ physicalLocation: { artifactLocation: { uri: location }, region: { startLine: 1 } } }],
+              locations: [
+                { physicalLocation: { artifactLocation: { uri: uriOf(location) }, region: { startLine: 1 } } },
+              ],
               partialFingerprints: { 'dlgTrial/v1': `${attack}/${attacker}/${description}` },
             }
           }),
@@ -58,3 +60,6 @@ export function auditSarif(judgement: Judgement, about: RunAbout, location: stri
     2,
   )}\n`
 }
+
+/** A path as a relative URI. */
+const uriOf = (path: string): string => path.split('/').map(encodeURIComponent).join('/')

@@ -15,6 +15,7 @@ tbody th { font-weight: 600; } .number { white-space: nowrap; font-variant-numer
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; max-width: 200px; } figcaption { font-size: .8rem; color: var(--quiet); overflow-wrap: anywhere; }
 img { image-rendering: pixelated; margin-right: 4px; border: 1px solid var(--line); } dl { margin: 0; } dt { margin-top: .5rem; } dd { margin: 0; color: var(--quiet); }
 pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); } svg { max-width: 100%; height: auto; } svg text { fill: var(--text); font: 12px system-ui, sans-serif; } svg .axis { stroke: var(--line); }
-svg circle { fill: currentColor; } summary { cursor: pointer; }
-@media print { body { font-size: 11px; } details { display: block; } .scroll { overflow: visible; } section { break-inside: avoid-page; } }
+svg circle { fill: currentColor; } svg .bar { stroke: currentColor; fill: none; stroke-width: 1.5; } svg .trace { stroke: currentColor; fill: none; stroke-width: 1.5; stroke-linejoin: round; }
+svg .floor { stroke: var(--quiet); stroke-dasharray: 4 3; } .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); gap: 1.2rem; } .chart { max-width: none; break-inside: avoid; } .chart svg { width: 100%; } summary { cursor: pointer; }
+@media print { body { font-size: 11px; } details { display: block; } .scroll { overflow: visible; } table { font-size: 9px; } .verdict, .number { white-space: normal; } section { break-inside: avoid-page; } }
 `

@@ -1,4 +1,4 @@
-import type { AuditVerdict, JudgedTrial } from '../../audit'
+import type { AuditVerdict, JudgedRow, JudgedTrial, Thresholds } from '../../audit'
 
 /** A verdict as people read it. */
 export const WORDS: Readonly<Record<AuditVerdict, string>> = {
@@ -19,7 +19,7 @@ export const MEANINGS: Readonly<Record<AuditVerdict, string>> = {
   'leaked-proven':
     'The data re-create what was shared and are determined by it; where the truth is known, they are it.',
   'leaked-recognised':
-    'An original can be recognised: closer to it than gray, its mean and every other sample, by the thresholds.',
+    'An original can be recognised: closer to it than every guess that needs no gradient, by the thresholds.',
   partly: 'Labels, tokens or outlines leaked, each of which is named.',
   error: 'The attack broke down. Nothing is known.',
   inconclusive:
@@ -32,10 +32,32 @@ export const MEANINGS: Readonly<Record<AuditVerdict, string>> = {
   'not-applicable': 'The attack does not apply here.',
 }
 
-/** The best PSNR of a trial, as text; empty where nothing was measured. */
-export function closest({ measured }: Pick<JudgedTrial, 'measured'>): string {
+/** The best PSNR of a trial, or the cells of its best record, as text; empty where nothing was measured. */
+export function closest({ measured, cells }: Pick<JudgedTrial, 'measured' | 'cells'>): string {
+  const [best] = [...(cells ?? [])].sort((a, b) => b.right - a.right)
+  if (best) return `${best.right} of ${best.of} cells`
   if (!measured || measured.length === 0) return ''
   return `${Math.max(...measured.map(({ psnr }) => psnr)).toFixed(1)} dB`
+}
+
+/** When an original counts as recognised, for the kinds of data that the rows have. */
+export function recognisedWords(rows: readonly JudgedRow[], limits: Thresholds): string {
+  const trials = rows.flatMap((row) => row.trials)
+  const of = (field: 'measured' | 'cells' | 'tokens') => trials.some((trial) => trial[field] !== undefined)
+  const kinds = [
+    ...(of('measured')
+      ? [
+          `at least ${limits.psnr} dB and ${limits.margin} dB above gray, mean and every other sample, or at least ${limits.indistinguishable} dB`,
+        ]
+      : []),
+    ...(of('cells')
+      ? [
+          `at least ${Math.round(100 * limits.cells)} % of the cells of a record, and more than the commonest values get right`,
+        ]
+      : []),
+    ...(of('tokens') ? ['a sequence word for word'] : []),
+  ]
+  return kinds.length === 0 ? '' : `Recognised: ${kinds.join('; ')}.`
 }
 
 /** The attack of a trial, and its attacker where that makes a difference. */

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import Ajv from 'ajv/dist/2020'
+import Ajv4 from 'ajv-draft-04'
+import addFormats from 'ajv-formats'
 import { describe, expect, it } from 'vitest'
+import { validateXML } from 'xmllint-wasm'
 import { judge, type RunAbout, type TrialRecord } from '../../../src/audit'
 import type { Image } from '../../../src/io'
 import { auditHtml, auditJson, auditJunit, auditMarkdown, auditSarif } from '../../../src/report'
@@ -32,6 +35,15 @@ const judgement = judge({
     trial(0, 'spear', 'noise', { status: 'refused', utility }),
   ],
 })
+
+/** Whether JUnit's XML is what Jenkins reads; the schema is in test/fixtures. */
+async function junitErrors(...files: string[]): Promise<string[]> {
+  const { errors } = await validateXML({
+    xml: files.map((contents, i) => ({ fileName: `${i}.xml`, contents })),
+    schema: readFileSync('test/fixtures/schemas/jenkins-junit.xsd', 'utf8'),
+  })
+  return errors.map(({ rawMessage }) => rawMessage)
+}
 
 describe('the report', () => {
   it('as JSON has the form of its schema', () => {
@@ -67,17 +79,54 @@ describe('the report', () => {
     expect(open).toEqual([])
   })
 
+  it('as HTML shows how searches converged, and how much samples differ', () => {
+    const trace = [
+      [1, 0.9],
+      [10, 1e-3],
+    ] as const
+    const two = (sample: string, psnr: number) => ({ ...measured(psnr)[0], sample })
+    const run = judge({
+      plan: { undefended: true, withData: true },
+      records: [
+        trial(0, 'gradient-matching', 'none', { trace, measured: [two('a', 12), two('b', 31)] }),
+        trial(0, 'gradient-matching', 'noise', { trace, floor: 0.1, measured: [two('a', 9), two('b', 8)], utility }),
+        trial(1, 'gradient-matching', 'noise', { trace: [[1, 0.5]], floor: 0.1, measured: [two('c', 20)], utility }),
+      ],
+    })
+    const page = auditHtml(run, about)
+    const charts = [...page.matchAll(/<figure class="chart">.*?<\/figure>/gs)].map(([chart]) => chart)
+    expect(charts).toHaveLength(2)
+    const noisy = charts.find((chart) => chart.includes('noise'))!
+    expect(noisy.match(/class="trace/g)).toHaveLength(2)
+    expect(noisy).toContain('2 searches, ending at 1.0e-3 to 5.0e-1')
+    // axes are logarithmic: 10 evaluations are at the right end, 1e-3 at the bottom, and a floor of 0.1² at two thirds
+    expect(noisy).toContain('d="M40.0 9.8H232.0V128.0"')
+    expect(noisy).toMatch(/class="floor" x1="40" x2="232" y1="88.0"/)
+    // the median of 12 and 31, and of 8, 9 and 20; a sample counts once
+    expect(page).toContain('cosine 1.000, 21.5 dB (12.0 to 31.0)')
+    expect(page).toContain('cosine 0.900, 9.0 dB (8.0 to 20.0)')
+    expect(page.match(/class="bar"/g)).toHaveLength(2)
+    expect(auditHtml(judgement, about)).not.toContain('How the searches converged')
+  })
+
   it('as JUnit has a failure for a leak, an error for what broke down or says nothing, and skips what was not run', () => {
     const xml = auditJunit(judgement)
     const count = (pattern: RegExp) => xml.match(pattern)?.length ?? 0
     expect(xml).toMatch(
       /^<\?xml version="1.0" encoding="UTF-8"\?>\n<testsuites name="[^"]*" tests="7" failures="1" errors="2">/,
     )
-    expect([count(/<testsuite /g), count(/<failure /g), count(/<error /g), count(/<skipped /g)]).toEqual([2, 1, 2, 2])
+    expect([count(/<testsuite /g), count(/<failure /g), count(/<error /g), count(/<skipped>/g)]).toEqual([2, 1, 2, 2])
     expect(xml).not.toContain('\u0007')
     expect(xml).not.toContain('<img')
     expect(auditJunit(judgement, 'partly')).toContain('failures="2"')
     expect(auditJunit(judgement, 'never')).toContain('failures="0"')
+  })
+
+  it('as JUnit has the form of its schema', async () => {
+    const part = judge({ plan: { undefended: true, withData: true, trials: 3 }, records: [trial(0, 'spear', 'a', {})] })
+    const files = (['leaked', 'partly', 'never'] as const).map((failOn) => auditJunit(judgement, failOn))
+    expect(await junitErrors(...files, auditJunit({ ...judgement, ...part }))).toEqual([])
+    expect(await junitErrors(files[0].replace(' name="', ' title="'))).not.toEqual([])
   })
 
   it('as Markdown is one table, whatever stands in the names', () => {
@@ -105,6 +154,20 @@ describe('the report', () => {
       .split('\n')
       .find((line) => line.startsWith('| a'))!
     expect(row).toContain('| a\\\\\\|b')
+  })
+
+  it('as SARIF has the form of its schema', () => {
+    const schema = JSON.parse(readFileSync('test/fixtures/schemas/sarif-2.1.0-rtm.5.json', 'utf8'))
+    const ajv = new Ajv4({ strict: false, unicodeRegExp: false })
+    addFormats(ajv)
+    const validate = ajv.compile(schema)
+    const report = JSON.parse(auditSarif(judgement, about, 'folder of audits/#100%.json'))
+    expect(validate(report), JSON.stringify(validate.errors)).toBe(true)
+    // a path is no URI as it is
+    const { uri } = report.runs[0].results[0].locations[0].physicalLocation.artifactLocation
+    expect(uri).toBe('folder%20of%20audits/%23100%25.json')
+    expect(validate(JSON.parse(auditSarif({ ...judgement, rows: [] }, about, 'a.json')))).toBe(true)
+    expect(validate({ ...report, version: '2.2.0' })).toBe(false)
   })
 
   it('as SARIF has what needs no search alone, with fingerprints that stay', () => {
