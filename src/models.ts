@@ -1,8 +1,9 @@
 /**
- * Models out of files: ONNX, as torch.onnx.export, tf2onnx and the converters of scikit-learn write it.
+ * Models out of files: ONNX, as torch.onnx.export, tf2onnx and the converters of scikit-learn write it, and what models of Keras 3 need.
  *
  * @module dlg-ts/models
  */
 
+export { registerKerasLayers, type TfjsLayers } from './models/keras-layers'
 export { modelFromOnnx, type OnnxModel, type OnnxModelOptions } from './models/onnx/model-from-onnx'
 export type { ExternalData } from './models/onnx/tensor-values'

@@ -26,7 +26,7 @@ import { version } from './version'
 export async function attackFile(options: FileAttack, terminal: Terminal): Promise<number> {
   checkFolder(options.out, [`data.${options.format}`, 'gallery.png', 'result.json'])
   await useBackend(options.backend)
-  const model = await readModel(options.model, options.files.imported)
+  const model = await readModel(options.model, options.files)
   const known = options.known === undefined ? {} : knownInputs(options.known)
   let leak: Leakage | undefined
   try {

@@ -15,6 +15,8 @@ export interface FileCheck {
   readonly model: string
   /** A module that is run before the model is read. */
   readonly imported: string | undefined
+  /** A file of weights in place of those that the model has. */
+  readonly weights: string | undefined
   readonly data: string | undefined
   readonly labels: readonly number[] | undefined
   readonly given: Checked
@@ -27,14 +29,14 @@ export interface FileCheck {
 /** Checks a model on data of a file, or on random ones. @returns the exit code */
 export async function checkFile(options: FileCheck, terminal: Terminal): Promise<number> {
   await useBackend(options.backend)
-  const model = await readModel(options.model, options.imported)
+  const model = await readModel(options.model, options)
   let batch: Batch | undefined
   try {
     batch = exampleBatch(model, options)
     const { batchSize, dataRange, ...client } = options.given
     const check = await checkModel(model, { x: one(batch.x), y: one(batch.y) }, client)
     const findings = check.findings.map((finding) => {
-      const command = finding.attack && nextCommand(finding.attack, options.model, options.given, options.imported)
+      const command = finding.attack && nextCommand(finding.attack, options.model, options.given, options)
       return { ...finding, message: inFlags(finding.message), ...(command && { command }) }
     })
     const lines = findings.flatMap(({ command = [], ...finding }) => [

@@ -22,6 +22,8 @@ export interface GradientFiles {
   readonly ignore: readonly string[]
   /** A module that is run before the model is read. */
   readonly imported: string | undefined
+  /** A file of weights in place of those that the model has. */
+  readonly weights: string | undefined
 }
 
 /** The options of an update that only updates have: gradients may have a learning rate and a sign too. */
@@ -38,7 +40,11 @@ const IMPORT_OPTION = {
 export const GRADIENT_OPTIONS = {
   model: {
     value: 'FILE',
-    help: "the client's model.json (tfjs layers) or .onnx, with its weights at that step",
+    help: "the client's model.json (tfjs layers), .keras archive or .onnx, with its weights at that step",
+  },
+  weights: {
+    value: 'FILE',
+    help: "weights in place of the model's own, by the names of tfjs or Keras: .weights.h5 of Keras 3, npz, safetensors",
   },
   ...IMPORT_OPTION,
   gradients: {
@@ -81,7 +87,10 @@ export function modelFile(args: Arguments, given: string): string {
   if (stray !== undefined) throw new DlgError('invalid-option', `'${stray}' is not an option; ${given}`)
   const model = args.text('model')
   if (model !== undefined) return model
-  throw new DlgError('invalid-option', 'no model given; --model takes a model.json of tfjs or an .onnx file')
+  throw new DlgError(
+    'invalid-option',
+    'no model given; --model takes a model.json of tfjs, a .keras archive or an .onnx file',
+  )
 }
 
 /** What an argument without a flag is told where gradients come from files. */
@@ -116,7 +125,18 @@ export function gradientFiles(args: Arguments): GradientFiles {
       .map((name) => name.trim()) ?? []
   if (ignore.includes(''))
     throw new DlgError('invalid-option', `--ignore is '${args.text('ignore')}'; it must be names separated by commas`)
-  return { source, update, scale, layout, map, ordered, partial, ignore, imported: args.text('import') }
+  return {
+    source,
+    update,
+    scale,
+    layout,
+    map,
+    ordered,
+    partial,
+    ignore,
+    imported: args.text('import'),
+    weights: args.text('weights'),
+  }
 }
 
 function updateOptions(

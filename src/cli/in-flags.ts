@@ -85,18 +85,22 @@ function unquoted(message: string): string {
  *
  * @param given how the client trains, as the check was told
  * @param imported a module that registers the model's classes
+ * @param weights a file of weights in place of the model's own
  * @returns undefined where the command line does not have the attack
  */
 export function nextCommand(
   attack: AttackName,
   model: string,
   given: Checked,
-  imported?: string,
+  { imported, weights }: { readonly imported?: string; readonly weights?: string } = {},
 ): string[] | undefined {
   // a transformer cannot be given on the command line
   if (attack === 'dager') return undefined
   const told = attack === 'gradient-matching' ? [] : [`--attack ${attack}`]
-  const own = imported === undefined ? [] : [`--import ${quoted(imported)}`]
+  const own = [
+    ...(imported === undefined ? [] : [`--import ${quoted(imported)}`]),
+    ...(weights === undefined ? [] : [`--weights ${quoted(weights)}`]),
+  ]
   const words = [`--model ${quoted(model)}`, ...own, '--gradients FILE', ...wordsOf(CLIENT, given), ...told]
   return words.reduce(
     (lines, word) => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers'
+import { type LayersModel, layers, loadLayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors/dlg-error'
 import {
   type Ignore,
@@ -14,6 +14,7 @@ import {
 import { isRecord } from '../io/bytes/untrusted'
 import { readBytes } from '../io/files/read-bytes'
 import { parseJson } from '../io/tensors/json-tensors'
+import { registerKerasLayers } from '../models/keras-layers'
 import { modelFromOnnx, type OnnxModel } from '../models/onnx/model-from-onnx'
 import { IMPORTED, importFile } from './import-file'
 
@@ -68,16 +69,27 @@ function readOnnxModel(path: string): OnnxModel {
 }
 
 /**
- * Loads a layers model from its `model.json`, or a model from an ONNX file.
+ * Loads a layers model from its `model.json` or `.keras` archive, or a model from an ONNX file.
  *
  * @param imported a module that is run before; see {@link importFile}
+ * @param weights a file of weights in place of the model's own
  * @throws DlgError `invalid-file` when it is none, or tfjs cannot build it; `untraceable` for an operator that is not supported
  */
-export async function readModel(path: string, imported?: string): Promise<FileModel> {
+export async function readModel(
+  path: string,
+  { imported, weights }: { readonly imported?: string; readonly weights?: string } = {},
+): Promise<FileModel> {
   if (imported !== undefined) await importFile(imported)
-  if (path.endsWith('.onnx')) return readOnnxModel(path)
+  if (path.endsWith('.onnx')) {
+    if (weights === undefined) return readOnnxModel(path)
+    throw new DlgError(
+      'invalid-option',
+      '--weights is of a layers model; an .onnx file has its own, so export it again',
+    )
+  }
   try {
-    const model = await loadLayersModel(modelFromFile(path))
+    registerKerasLayers({ layers })
+    const model = await loadLayersModel(modelFromFile(path, weights === undefined ? {} : { weights }))
     // a Sequential has no names for its inputs before
     if (!model.built && model.inputs?.length) model.build(model.inputs[0].shape)
     return model

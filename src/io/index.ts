@@ -28,6 +28,13 @@ export { encodePng } from './pictures/png'
 export { resize, squareCrop, toSquare } from './pictures/resample'
 export { gallery, type StripOptions, strip } from './pictures/strip'
 export { parseTensorsJson } from './tensors/json-tensors'
+export {
+  type ModelArtifacts,
+  type ModelFileOptions,
+  type ModelHandler,
+  modelFromFile,
+  type WeightSpec,
+} from './tensors/model-from-file'
 export { parseMsgpack } from './tensors/msgpack'
 export { parseNpy, writeNpy } from './tensors/npy'
 export { parseNpz, writeNpz } from './tensors/npz'
@@ -37,10 +44,4 @@ export type { SafetensorsData, SafetensorsDtype } from './tensors/safetensors-dt
 export { writeSafetensors } from './tensors/safetensors-write'
 export { coarser, type Float32Tensor, isWhole, type NamedTensors } from './tensors/stored-tensor'
 export type { TensorToWrite } from './tensors/tensor-to-write'
-export {
-  type ModelArtifacts,
-  type ModelHandler,
-  modelFromFile,
-  readTfjsWeights,
-  type WeightSpec,
-} from './tensors/tfjs-model'
+export { readTfjsWeights } from './tensors/tfjs-model'

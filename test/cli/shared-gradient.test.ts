@@ -49,6 +49,7 @@ const files = (given: Partial<GradientFiles> = {}): GradientFiles => ({
   partial: false,
   ignore: [],
   imported: undefined,
+  weights: undefined,
   ...given,
 })
 const write = (entries: Iterable<readonly [string, TensorToWrite]>, name = 'g') =>

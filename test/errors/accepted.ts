@@ -149,7 +149,7 @@ export const accepted: {
     isWhole: { 0: OBJECTS },
     readFloatTensors: { 1: OPTIONS },
     // nothing is read before its load
-    modelFromFile: { 0: ['a word'] },
+    modelFromFile: { 0: ['a word'], 1: OPTIONS },
     decodeImage: { 1: ['undefined', 'a word'] },
     encodeGif: { 1: OPTIONS },
     fromPyTorch: { 2: OPTIONS },

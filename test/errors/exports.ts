@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
+import * as tfl from '@tensorflow/tfjs-layers'
 import * as analytic from '../../src/analytic'
 import * as attacks from '../../src/attacks'
 import * as audit from '../../src/audit'
@@ -341,6 +342,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
   },
   'dlg-ts/models': {
     modelFromOnnx: () => [onnxFile, {}],
+    registerKerasLayers: () => [tfl],
   },
   'dlg-ts/tabular': {
     decodeTable: () => [schema, new Float32Array(8)],
@@ -392,7 +394,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     fromPyTorch: () => [torch, specs, {}],
     gallery: () => [[[image]], {}],
     isWhole: () => [{ dtype: 'int8' }],
-    modelFromFile: () => [modelFile],
+    modelFromFile: () => [modelFile, {}],
     parseMsgpack: () => [Uint8Array.from([0x80]), 'msgpack'],
     parseNpy: () => [io.writeNpy({ shape: [1], data: [1] }), 'npy'],
     parseNpz: () => [io.writeNpz(tensors), {}, 'npz'],

@@ -273,6 +273,7 @@ function filesOf(path: string, name: string, given: unknown, at: (name: string) 
       scale: 1,
       update: undefined,
       imported: undefined,
+      weights: undefined,
       layout: choice('layout', layout, ['tfjs', 'pytorch']),
     },
     ...{ map: map === undefined ? undefined : at(map as string), ordered: byOrder === true, partial: partial === true },

@@ -10,7 +10,7 @@ export const check: Command = {
   name: 'check',
   usage: '--model model.json',
   summary: 'whether a model can be attacked, how long it takes, and what stands in the way',
-  description: `Traces a tfjs or ONNX model and says what an attack needs to know: its size and time, whether tfjs's own gradient is
+  description: `Traces a tfjs, Keras or ONNX model and says what an attack needs to know: size and time, whether tfjs's own gradient is
 right, whether the derivative of the search agrees with finite differences, saturated or dead layers, and which
 attacks apply. Without --data the example is random, which does for everything but saturated and dead layers. Writes
 nothing. With --gradients (or --before and --after) it says whether these data have that gradient, and which weights
@@ -18,7 +18,7 @@ differ most: the first question where an attack matches nothing. Ends with 1 whe
 that is not traced, a wrong gradient, or another one than was shared.`,
   options: {
     ...GRADIENT_OPTIONS,
-    model: { value: 'FILE', help: "the client's model.json, a tfjs layers model, or its .onnx" },
+    model: { value: 'FILE', help: "the client's model.json, a tfjs layers model, or its .keras or .onnx" },
     gradients: {
       value: 'FILE',
       help: 'what a client shared on --data and --labels: is it the gradient of this model, this loss and these data?',
@@ -45,6 +45,7 @@ that is not traced, a wrong gradient, or another one than was shared.`,
       model,
       files: shared ? gradientFiles(args) : undefined,
       imported: args.text('import'),
+      weights: args.text('weights'),
       data: args.text('data'),
       labels: args.wholes('labels', 0, Number.MAX_SAFE_INTEGER),
       given: readFlags(CHECKED, args),

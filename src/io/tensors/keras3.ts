@@ -7,7 +7,7 @@ const DEEPEST = 16
 type Json = Record<string, unknown>
 
 /** The class of each layer by its name. */
-type Layers = ReadonlyMap<string, unknown>
+export type Layers = ReadonlyMap<string, unknown>
 
 /**
  * Whether Keras 3 wrote this topology: by its version, or by fields that Keras 2 does not have.
@@ -72,7 +72,7 @@ function layerOf(
   if (typeof own === 'string' && !inner) layers.set(own, class_name)
   const said = `layer ${quote(own)}`
   return {
-    class_name,
+    class_name: renamedGru(class_name, config),
     config: configOf(config, `${name}: ${said}`, name, layers, depth),
     ...(own !== undefined && { name: own }),
     ...(Array.isArray(inbound_nodes) && {
@@ -114,9 +114,15 @@ function wrapped(
   const inner = configOf(config, said, name, layers, depth + 1)
   const own = inner.name
   return {
-    class_name,
+    class_name: renamedGru(class_name, config),
     config: { ...inner, ...(typeof own === 'string' && { name: own.replace(/^forward_/, '') }) },
   }
+}
+
+/** A GRU with `reset_after` by the name under which `registerKerasLayers` registers it, because tfjs's own refuses it. */
+function renamedGru(class_name: unknown, config: Json): unknown {
+  const resets = config.reset_after === true && (class_name === 'GRU' || class_name === 'GRUCell')
+  return resets ? `ResetAfter${class_name}` : class_name
 }
 
 /** A name, of a dtype or of the policy for one. */

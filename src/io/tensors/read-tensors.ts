@@ -3,6 +3,7 @@ import { isWhole } from '../../numbers/stored-dtype'
 import { ignores, maximumBytes, type ReadOptions } from '../bytes/limits'
 import { checkBytes, isRecord, quote } from '../bytes/untrusted'
 import { nameOf, readBytes } from '../files/disk'
+import { openHdf5 } from './hdf5'
 import { parseJson } from './json-tensors'
 import { openMsgpack } from './msgpack'
 import { openNpy } from './npy'
@@ -16,7 +17,8 @@ import { openTfjsWeights } from './tfjs-model'
 
 /**
  * Reads the tensors of a file in any of these formats, told apart by content first and extension second: safetensors,
- * `.npy`, `.npz`, JSON, msgpack, and tfjs's `model.json`, which needs a path, because its weights lie beside it.
+ * `.npy`, `.npz`, JSON, msgpack, HDF5 as h5py and Keras write it, and tfjs's `model.json`, which needs a path, because its
+ * weights lie beside it.
  *
  * All come as float32: floats are rounded, booleans are 0 and 1, integers must fit exactly. `dtype` says what each was in
  * the file. A `.npy` array has its file's name, or `array`. A tensor that cannot be read refuses the file unless `ignore`
@@ -60,8 +62,8 @@ export function readFloatTensors(
   return { tensors, leftOut }
 }
 
-/** The tensors that are not ignored, one after the other, none of them read yet. */
-function* openTensors(source: string | Uint8Array, options: ReadOptions): Generator<StoredTensor> {
+/** The tensors that are not ignored, one after the other, none of them read yet. @throws DlgError as {@link readTensors} */
+export function* openTensors(source: string | Uint8Array, options: ReadOptions): Generator<StoredTensor> {
   maximumBytes(0, options)
   const ignored = ignores(options.ignore)
   const path = typeof source === 'string' ? source : undefined
@@ -103,6 +105,7 @@ const openers: Readonly<Record<TensorFormat, (source: Source) => Iterable<Stored
   npz: ({ bytes, name, options, ignored }) => openNpz(bytes, options, name, ignored),
   json: openJson,
   msgpack: ({ bytes, name }) => openMsgpack(bytes, name),
+  hdf5: ({ bytes, name, options }) => openHdf5(bytes, options, name),
 }
 
 function floatsOfSafetensors({ bytes, name }: Source): StoredTensor[] {

@@ -1,29 +1,34 @@
 import { DlgError } from '../../errors/dlg-error'
 import { startsWith } from '../bytes/untrusted'
+import { HDF5_MAGIC } from './hdf5-object'
 import { NPY_MAGIC } from './npy'
 import { MAX_HEADER_BYTES } from './safetensors'
 
 /** A format that `readTensors` reads. */
-export type TensorFormat = 'safetensors' | 'npy' | 'npz' | 'json' | 'msgpack'
+export type TensorFormat = 'safetensors' | 'npy' | 'npz' | 'json' | 'msgpack' | 'hdf5'
 
 const ZIP_LOCAL = [0x50, 0x4b, 0x03, 0x04]
 /** An archive without members is its end record alone. */
 const ZIP_EMPTY = [0x50, 0x4b, 0x05, 0x06]
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
-const EXTENSION = /\.(safetensors|npy|npz|json|msgpack)$/i
+const EXTENSION = /\.(safetensors|npy|npz|json|msgpack|h5|hdf5)$/i
 
 /** The format by the first bytes, else by the extension of a name; undefined when neither tells. */
 export function detectFormat(bytes: Uint8Array, name: string): TensorFormat | undefined {
-  return byContent(bytes) ?? (EXTENSION.exec(name)?.[1].toLowerCase() as TensorFormat | undefined)
+  const extension = EXTENSION.exec(name)?.[1].toLowerCase()
+  return byContent(bytes) ?? ((extension === 'h5' ? 'hdf5' : extension) as TensorFormat | undefined)
 }
 
 function byContent(bytes: Uint8Array): TensorFormat | undefined {
   if (isSafetensors(bytes)) return 'safetensors'
   if (startsWith(bytes, NPY_MAGIC)) return 'npy'
-  if (startsWith(bytes, ZIP_LOCAL) || startsWith(bytes, ZIP_EMPTY)) return 'npz'
+  if (isZip(bytes)) return 'npz'
+  if (startsWith(bytes, HDF5_MAGIC)) return 'hdf5'
   if (isJson(bytes)) return 'json'
   return isMsgpack(bytes[0]) ? 'msgpack' : undefined
 }
+
+export const isZip = (bytes: Uint8Array): boolean => startsWith(bytes, ZIP_LOCAL) || startsWith(bytes, ZIP_EMPTY)
 
 /**
  * Whether a file has the structure of safetensors: a header length that the format allows, and then a JSON object.
@@ -54,10 +59,11 @@ save_file({k: v.contiguous() for k, v in torch.load('IN', map_location='cpu', we
 
 const PICKLE = `a Python pickle, which can run code when it is read, so it never is; if you trust it, convert it in Python:\n${TO_SAFETENSORS}`
 
-const HDF5 = `HDF5; convert Keras weights in Python:\nmodel = keras.models.load_model('IN')\nnp.savez('OUT.npz', **{w.path: w.numpy() for w in model.weights})`
+const OF_KERAS =
+  'a .keras archive, which is a model; to read its weights as tensors, unzip it and give model.weights.h5'
 
 /** A format that is known and not read. */
-export type RefusedFormat = 'pickle' | 'HDF5' | 'GGUF' | 'gzip'
+export type RefusedFormat = 'pickle' | 'GGUF' | 'gzip'
 
 interface Refused {
   readonly format: RefusedFormat
@@ -70,7 +76,6 @@ const ascii = (text: string): number[] => [...text].map((character) => character
 /** Formats that are known but not read, by their first bytes, with the way to one that is. */
 const BY_SIGNATURE: readonly Refused[] = [
   ...[2, 3, 4, 5].map((protocol) => ({ format: 'pickle' as const, signature: [0x80, protocol], is: PICKLE })),
-  { format: 'HDF5', signature: [0x89, ...ascii('HDF')], is: HDF5 },
   {
     format: 'GGUF',
     signature: ascii('GGUF'),
@@ -99,7 +104,7 @@ export function refuseByMembers(members: readonly string[], name: string): void 
     throw new DlgError('invalid-file', `${name}: is a PyTorch file, ${PICKLE}`)
   }
   if (members.some((member) => member.endsWith('.h5'))) {
-    throw new DlgError('invalid-file', `${name}: is a Keras archive of ${HDF5}`)
+    throw new DlgError('invalid-file', `${name}: is ${OF_KERAS}`)
   }
 }
 

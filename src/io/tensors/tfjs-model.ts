@@ -3,34 +3,17 @@ import { joined } from '../bytes/joined'
 import { checkPath, isRecord, quote } from '../bytes/untrusted'
 import { beside, isFolder, readBytes } from '../files/disk'
 import { parseJson } from './json-tensors'
-import { inKeras2, isKeras3, weightName } from './keras3'
 import { folderForModel, notModelJson } from './model-kind'
 import { type NamedTensors, readAll, type StoredTensor } from './stored-tensor'
 import { isJson } from './tensor-format'
-import { checkGroup, openGroup, readManifest, type TfjsGroup, type TfjsWeight } from './tfjs-manifest'
+import { checkGroup, openGroup, readManifest, type TfjsGroup } from './tfjs-manifest'
 
-/** What `tf.loadLayersModel` asks of a handler. */
-export interface ModelHandler {
-  /** Reads the topology and the weights. tfjs calls this. @throws DlgError `invalid-file` */
-  load(): Promise<ModelArtifacts>
-}
+export type Json = Record<string, unknown>
 
-/** How a weight lies in `weightData`. */
-export interface WeightSpec {
-  name: string
-  shape: number[]
-  dtype: 'float32' | 'int32' | 'bool'
-  quantization?: { dtype: 'uint8' | 'uint16' | 'float16'; scale?: number; min?: number }
-}
-
-/** The part of tfjs's `io.ModelArtifacts` that a layers model needs. */
-export interface ModelArtifacts {
-  modelTopology: object
-  weightSpecs: WeightSpec[]
-  weightData: ArrayBuffer
-  format?: string
-  generatedBy?: string
-  convertedBy?: string | null
+/** Weights of a manifest, and the bytes of their shards. */
+export interface Group {
+  readonly group: TfjsGroup
+  readonly bytes: Uint8Array
 }
 
 /**
@@ -52,82 +35,30 @@ export function openTfjsWeights(path: string): StoredTensor[] {
   return readGroups(readModelJson(path), path).flatMap(({ group, bytes }) => openGroup(group, bytes, path))
 }
 
-/**
- * A handler for `tf.loadLayersModel` that reads `model.json` and its shards from disk, so that Node needs no tfjs-node:
- * `await tf.loadLayersModel(modelFromFile('model/model.json'))`.
- *
- * Shards are confined as in {@link readTfjsWeights}. Nothing is read before `load`, which rejects with DlgError
- * `invalid-file` where that throws, and when the file holds no layers model.
- */
-export function modelFromFile(path: string): ModelHandler {
-  checkPath(path)
-  return { load: async () => readArtifacts(path) }
-}
-
-function readArtifacts(path: string): ModelArtifacts {
-  const json = readModelJson(path)
-  const { modelTopology, format, generatedBy, convertedBy } = json
-  if (!isRecord(modelTopology) || (format !== undefined && format !== 'layers-model')) {
-    throw new DlgError(
-      'invalid-file',
-      `${path}: holds ${isRecord(modelTopology) ? `a ${quote(format)}` : 'no topology'}; it must be a layers model: tensorflowjs_converter --output_format=tfjs_layers_model, or model.save`,
-    )
-  }
-  const groups = readGroups(json, path)
-  return {
-    ...(isKeras3(modelTopology) ? translated(modelTopology, groups, path) : artifactsOf(modelTopology, groups)),
-    ...(typeof format === 'string' && { format }),
-    ...(typeof generatedBy === 'string' && { generatedBy }),
-    ...(typeof convertedBy === 'string' && { convertedBy }),
-  }
-}
-
-type Group = { readonly group: TfjsGroup; readonly bytes: Uint8Array }
-type Built = Pick<ModelArtifacts, 'modelTopology' | 'weightSpecs' | 'weightData'>
-
-const artifactsOf = (modelTopology: object, groups: readonly Group[]): Built => ({
-  modelTopology,
-  weightSpecs: groups.flatMap(({ group }) => group.weights.map(specOf)),
-  weightData: joined(groups.map(({ bytes }) => bytes)).buffer,
-})
-
-/** A model of Keras 3 in the words of Keras 2, without the state of random generators. */
-function translated(from: Record<string, unknown>, groups: readonly Group[], path: string): Built {
-  const { topology, layers } = inKeras2(from, path)
-  const kept = groups.flatMap(({ group, bytes }) => {
-    let at = 0
-    return group.weights.flatMap((weight) => {
-      const own = bytes.subarray(at, at + weight.bytes)
-      at += weight.bytes
-      const name = weightName(weight.name, layers)
-      return name === undefined ? [] : [{ spec: specOf({ ...weight, name }), bytes: own }]
-    })
-  })
-  return {
-    modelTopology: topology,
-    weightSpecs: kept.map(({ spec }) => spec),
-    weightData: joined(kept.map(({ bytes }) => bytes)).buffer,
-  }
-}
-
-function specOf({ name, shape, dtype, stored, scale, min }: TfjsWeight): WeightSpec {
-  if (stored === 'uint8' || stored === 'uint16')
-    return { name, shape, dtype, quantization: { dtype: stored, scale, min } }
-  if (stored === 'float16') return { name, shape, dtype, quantization: { dtype: stored } }
-  return { name, shape, dtype }
-}
-
-function readModelJson(path: string): Record<string, unknown> {
+function readModelJson(path: string): Json {
   checkPath(path)
   if (isFolder(path)) throw folderForModel(path)
-  const bytes = readBytes(path)
-  if (!isJson(bytes)) throw notModelJson(bytes, path)
-  const json = parseJson(bytes, path)
-  if (isRecord(json) && 'weightsManifest' in json) return json
-  throw new DlgError('invalid-file', `${path}: has no weightsManifest; it must be a model.json of TensorFlow.js`)
+  const json = jsonModel(readBytes(path), path)
+  if ('weightsManifest' in json) return json
+  throw noManifest(path)
 }
 
-function readGroups(json: Record<string, unknown>, path: string): Group[] {
+/** A `model.json`, or an architecture alone. @throws DlgError `invalid-file` for anything else */
+export function jsonModel(bytes: Uint8Array, path: string): Json {
+  if (!isJson(bytes)) throw notModelJson(bytes, path)
+  const json = parseJson(bytes, path)
+  if (isRecord(json) && ('weightsManifest' in json || isArchitecture(json))) return json
+  throw noManifest(path)
+}
+
+/** What `model.to_json()` gives: a class and its layers, without weights. */
+export const isArchitecture = (json: Json): boolean => typeof json.class_name === 'string' && isRecord(json.config)
+
+const noManifest = (path: string): DlgError =>
+  new DlgError('invalid-file', `${path}: has no weightsManifest; it must be a model.json of TensorFlow.js`)
+
+/** The weights of a `model.json`, read from the shards beside it. @throws DlgError `invalid-file` */
+export function readGroups(json: Json, path: string): Group[] {
   return readManifest(json.weightsManifest, path).map((group) => {
     const bytes = joined(group.paths.map((shard) => readBytes(shardPath(path, shard))))
     checkGroup(group, bytes, path)

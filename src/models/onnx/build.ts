@@ -131,7 +131,7 @@ function small(value: Value, building: Building): Value {
   const { node, kind } = value
   const size = g.sizeOf(node.shape)
   const leaf = node.op === 'constant' || g.uniformValue(node) !== undefined
-  if (kind === 'float' || node.varying || leaf || size > SMALL) return value
+  if (kind === 'float' || value.parts || node.varying || leaf || size > SMALL) return value
   const values = building.valuesOf(node)
   return values ? { node: building.constant(values, node.shape), kind } : value
 }

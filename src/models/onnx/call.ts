@@ -7,6 +7,8 @@ import type { NumberKind, StoredValues } from './tensor-values'
 export interface Value {
   readonly node: g.Node
   readonly kind: NumberKind
+  /** The tensors of a sequence, where the value is one. `node` is the first of them then. */
+  readonly parts?: readonly g.Node[]
 }
 
 /** What all operators of one graph share. */
@@ -37,6 +39,8 @@ export interface Call {
   /** An input that must be there. */
   x(i?: number): g.Node
   optional(i: number): g.Node | undefined
+  /** The tensors of an input that is a sequence. */
+  sequence(i: number): readonly g.Node[]
   kind(i: number): NumberKind
   /** Numbers of an input that must not depend on the data; undefined where there is no such input. */
   known(i: number): readonly number[] | undefined
@@ -74,7 +78,11 @@ export function callOf(message: NodeMessage, inputs: readonly (Value | undefined
     operator: message.opType ?? '',
     outputs: message.output.length,
     x: (i = 0) => call.optional(i) ?? fail(wrong(`has no input ${i}, which the operator needs`)),
-    optional: (i) => inputs[i]?.node,
+    optional(i) {
+      if (inputs[i]?.parts) throw refuse(`input ${i} is a sequence, of which only single tensors are read`)
+      return inputs[i]?.node
+    },
+    sequence: (i) => inputs[i]?.parts ?? fail(wrong(`input ${i} is no sequence`)),
     kind: (i) => inputs[i]?.kind ?? 'float',
     known(i) {
       const node = call.optional(i)

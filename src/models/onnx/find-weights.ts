@@ -47,6 +47,7 @@ export function findWeights(
   const turned = turnedWeights(nodes, names)
   const wanted = trainable && new Set(trainable)
   const copies = copiedWeights(nodes, names, wanted)
+  const tied = tiedWeights(nodes, names)
   const weights: FoundWeight[] = []
   const constants = new Map<string, StoredValues>()
   for (const tensor of graph.initializer) {
@@ -54,7 +55,7 @@ export function findWeights(
     if (!read.has(initializer)) continue
     const stored = tensorValues(tensor, `initializer '${initializer}'`, external)
     const own = stored.shape.length === 2 ? turned.get(initializer) : undefined
-    const name = own ?? initializer
+    const name = own ?? oneOf(tied.get(initializer), wanted) ?? initializer
     const named = own !== undefined || !GENERATED.test(initializer)
     const isWeight = wanted?.has(name) || named
     if (stored.kind !== 'float' || stored.values.length === 0 || !isWeight) {
@@ -101,6 +102,34 @@ function turnedWeights(nodes: readonly NodeMessage[], names: ReadonlySet<string>
   return found
 }
 
+const SCOPES = 'pkg.torch.onnx.name_scopes'
+
+/**
+ * A weight that PyTorch uses in two modules has the name of the last one in files of dynamo, and that of the first one in
+ * `named_parameters()`. Each node says in which module it was: `['', 'wte', 'embedding']` reads `wte.weight`.
+ *
+ * @returns the names of weights that are used in several modules, in the order of their use
+ */
+function tiedWeights(nodes: readonly NodeMessage[], names: ReadonlySet<string>): Map<string, string[]> {
+  const used = new Map<string, Set<string>>()
+  for (const { input, metadata } of nodes) {
+    const weights = input.filter((name) => names.has(name))
+    const scopes = weights.length > 0 && metadata.find(({ key }) => key === SCOPES)?.value
+    if (!scopes) continue
+    const module = [...new TextDecoder().decode(scopes).matchAll(/'([^']*)'/g)].at(-2)?.[1]
+    for (const name of weights) {
+      const as = [module, name.slice(name.lastIndexOf('.') + 1)].filter(Boolean).join('.')
+      used.set(name, (used.get(name) ?? new Set()).add(as))
+    }
+  }
+  const several = [...used].filter(([name, as]) => as.size > 1 && as.has(name))
+  return new Map(several.map(([name, as]) => [name, [...as].filter((each) => each === name || !names.has(each))]))
+}
+
+/** The name that is wanted, else the first. */
+const oneOf = (names: readonly string[] | undefined, wanted: ReadonlySet<string> | undefined): string | undefined =>
+  names?.find((name) => wanted?.has(name)) ?? names?.[0]
+
 /**
  * PyTorch's exporter keeps one of several weights that have equal numbers, such as the biases of batch norms before the first step, and
  * writes the others as its copies: `Identity` of the one, under the other's name. Each is a weight of its own, and has a gradient of its
@@ -126,6 +155,6 @@ function requireWeight(name: string, weights: readonly FoundWeight[]): void {
   const names = weights.map((w) => w.name)
   throw new DlgError(
     'invalid-option',
-    `trainable has '${name}', which is no float initializer that an output needs; there are ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}. Where the exporter folded weights, export with training=torch.onnx.TrainingMode.PRESERVE and do_constant_folding=False`,
+    `trainable has '${name}', which is no float initializer that an output needs; there are ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}. Where the exporter folded weights, export with optimize=False (dynamo=True), or training=torch.onnx.TrainingMode.PRESERVE and do_constant_folding=False`,
   )
 }

@@ -52,6 +52,8 @@ export interface NodeMessage {
   readonly opType?: string
   readonly domain?: string
   readonly attribute: readonly AttributeMessage[]
+  /** What an exporter tells of the node, in UTF-8. */
+  readonly metadata: readonly { readonly key?: string; readonly value?: Uint8Array }[]
 }
 
 /** An input or output with its type; a size without number is open. */
@@ -102,6 +104,7 @@ export interface ModelMessage {
 }
 
 const ENTRY: Message = { 1: ['key', 'text'], 2: ['value', 'text'] }
+const METADATA: Message = { 1: ['key', 'text'], 2: ['value', 'bytes'] }
 const TENSOR: Message = {
   1: ['dims', 'integer', 'many'],
   2: ['dataType', 'integer'],
@@ -134,6 +137,7 @@ const NODE: Message = {
   4: ['opType', 'text'],
   5: ['attribute', () => ATTRIBUTE, 'many'],
   7: ['domain', 'text'],
+  9: ['metadata', () => METADATA, 'many'],
 }
 const DIMENSION: Message = { 1: ['size', 'integer'], 2: ['symbol', 'text'] }
 const SHAPE: Message = { 1: ['dim', () => DIMENSION, 'many'] }

@@ -75,14 +75,14 @@ describe('readTensors', () => {
   })
 
   it.each([
-    [
-      'HDF5',
-      Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'),
-      /is HDF5; convert Keras weights in Python:\nmodel = keras.models.load/,
-    ],
+    ['HDF5 that is cut', Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'), /truncated or corrupt HDF5/],
     ['GGUF', Buffer.from('GGUF\x03'), /is GGUF; convert it in Python/],
     ['gzip', Uint8Array.of(0x1f, 0x8b, 8), /is compressed with gzip; gunzip it first/],
-    ['no bytes', new Uint8Array(0), /is empty; it must be safetensors, npy, npz, json, msgpack or a tfjs model.json/],
+    [
+      'no bytes',
+      new Uint8Array(0),
+      /is empty; it must be safetensors, npy, npz, json, msgpack, hdf5 or a tfjs model.json/,
+    ],
     ['another format', Buffer.from('RIFF'), /starts with 52 49 46 46, which no known format does; it must be/],
   ])('refuses %s by name', (_, bytes, message) => {
     const error = thrown(() => readTensors(bytes))
@@ -97,6 +97,7 @@ describe('readTensors', () => {
     )
     expect(thrown(() => readTensors(written('a.NPZ', bytes))).message).toMatch(/a.NPZ: truncated zip/)
     expect(thrown(() => readTensors(written('a.npy', bytes))).message).toMatch(/a.npy: must start with/)
+    expect(thrown(() => readTensors(written('a.h5', bytes))).message).toMatch(/a.h5: must begin with \\x89HDF/)
   })
 
   it('hands limits on', () => {

@@ -507,6 +507,40 @@ export const cases: readonly OperatorCase[] = [
       },
     ],
   ),
+  several(
+    'a sequence of equal parts, the last one smaller',
+    [2, 5],
+    [
+      { op: 'SplitToSequence', inputs: ['x', 'two'], outputs: ['s'], attributes: { axis: 1 } },
+      { op: 'SequenceAt', inputs: ['s', 'last'], outputs: ['a'] },
+      { op: 'SequenceAt', inputs: ['s', 'first'], outputs: ['b'] },
+      { op: 'Mul', inputs: ['a', 'b'], outputs: ['y'] },
+    ],
+    {
+      two: { dims: [], values: [2], type: 7 },
+      last: { dims: [], values: [-1], type: 7 },
+      first: { dims: [], values: [0], type: 7 },
+    },
+  ),
+  several(
+    'a sequence without the axis, stacked at another',
+    [3, 4],
+    [
+      { op: 'SplitToSequence', inputs: ['x'], outputs: ['s'], attributes: { keepdims: 0 } },
+      { op: 'ConcatFromSequence', inputs: ['s'], outputs: ['y'], attributes: { axis: 1, new_axis: 1 } },
+    ],
+  ),
+  several(
+    'a sequence of given sizes, joined with another',
+    [2, 6],
+    [
+      { op: 'SplitToSequence', inputs: ['x', 'sizes'], outputs: ['s'], attributes: { axis: -1 } },
+      { op: 'SequenceAt', inputs: ['s', 'at'], outputs: ['a'] },
+      { op: 'SequenceConstruct', inputs: ['a', 'x'], outputs: ['t'] },
+      { op: 'ConcatFromSequence', inputs: ['t'], outputs: ['y'], attributes: { axis: 1 } },
+    ],
+    { sizes: { dims: [3], values: [1, 3, 2], type: 7 }, at: { dims: [], values: [1], type: 7 } },
+  ),
   several('dropout in evaluation', [3, 4], [{ op: 'Dropout', inputs: ['x', 'ratio'], outputs: ['y'] }], {
     ratio: scalar(0.4),
   }),

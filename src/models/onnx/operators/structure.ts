@@ -1,6 +1,6 @@
 import * as g from '../../../graph'
 import { kernels } from '../../../trace'
-import { axisOf, type Call, type Operator, type Operators, of } from '../call'
+import { axisOf, type Call, type Operator, type Operators, of, type Value } from '../call'
 
 /** Axes are an attribute before version 13 of the operators, and an input since. */
 export function axesOf(call: Call, rank: number, since = 13): number[] | undefined {
@@ -80,6 +80,46 @@ function split(call: Call): g.Node[] {
     begin += size
     return part(x, axis, begin - size, size)
   })
+}
+
+/** A sequence of parts: of equal sizes, of sizes that are given, or of one each without the axis. */
+function splitToSequence(call: Call): Value {
+  const x = call.x()
+  const axis = axisOf(call, call.integer('axis', 0), x.shape.length)
+  const length = x.shape[axis]
+  const given = call.known(1)
+  const scalar = call.optional(1)?.shape.length === 0
+  const [each] = given && scalar ? given : [1]
+  if (!(Number.isInteger(each) && each > 0)) throw call.wrong(`is split into parts of ${each}`)
+  const equal = Array.from({ length: Math.ceil(length / each) }, (_, i) => Math.min(each, length - i * each))
+  const sizes = given && !scalar ? given : equal
+  if (sizes.reduce((sum, size) => sum + size, 0) !== length)
+    throw call.wrong(`the parts [${sizes}] must add up to ${length}`)
+  let begin = 0
+  const parts = sizes.map((size) => {
+    begin += size
+    return part(x, axis, begin - size, size)
+  })
+  const flat = !given && call.integer('keepdims', 1) === 0
+  return sequence(call, flat ? parts.map((each) => g.reshape(each, x.shape.toSpliced(axis, 1))) : parts)
+}
+
+function sequence(call: Call, parts: readonly g.Node[]): Value {
+  if (parts.length === 0) throw call.refuse('makes an empty sequence')
+  return { node: parts[0], kind: call.kind(0), parts }
+}
+
+function sequenceAt(call: Call): g.Node {
+  const parts = call.sequence(0)
+  const [position] = required(call, 1)
+  return parts[axisOf(call, position, parts.length)]
+}
+
+function concatFromSequence(call: Call): g.Node {
+  const parts = call.sequence(0)
+  const stacked = call.integer('new_axis', 0) === 1
+  const axis = axisOf(call, call.integer('axis', 0), parts[0].shape.length + (stacked ? 1 : 0))
+  return g.concat(stacked ? parts.map((each) => g.reshape(each, each.shape.toSpliced(axis, 0, 1))) : parts, axis)
 }
 
 /** Neighbouring elements of an axis, which may be none. */
@@ -222,6 +262,14 @@ export const structureOperators: Operators = {
   Unsqueeze: unsqueeze,
   Concat: concat,
   Split: split,
+  SplitToSequence: splitToSequence,
+  SequenceConstruct: (call) =>
+    sequence(
+      call,
+      call.inputs.map((_, i) => call.x(i)),
+    ),
+  SequenceAt: sequenceAt,
+  ConcatFromSequence: concatFromSequence,
   Slice: slice,
   Pad: pad,
   Expand: expand,
