@@ -15,7 +15,6 @@ import {
   DlgError,
   deepLeakageFromGradients,
   type FunctionalModel,
-  gradientsOf,
   inferLabels,
   type LeakageOptions,
   type Model,
@@ -23,43 +22,33 @@ import {
 import { exactData, isolatedInputs, proofOf } from '../src/analytic'
 import { type AttackName, attack, targetOf } from '../src/attacks'
 import { random } from '../src/numbers/random'
+import { patchKinds } from './honesty/patches'
+import { sequenceKinds } from './honesty/sequences'
+import {
+  bfloat16,
+  CLASSES,
+  distance,
+  eachTensor,
+  float16,
+  type Gradient,
+  int8,
+  type Judged,
+  type Kind,
+  pruned,
+  RIGHT,
+  rows,
+  SURE,
+  shared,
+  smoothed,
+  sorted,
+  uniform,
+  type Verdict,
+  WRONG,
+} from './honesty/set-up'
+import { tableKinds } from './honesty/tables'
 import { table } from './table'
 
-type Verdict = 'right' | 'unclaimed' | 'refused' | 'false claim' | 'false failure'
-type Gradient = Record<string, { shape: number[]; data: Float32Array }>
-
-interface Judged {
-  readonly verdict: Verdict
-  /** What was said, and how far it is from the truth. */
-  readonly says: string
-}
-
-/** A set-up of one kind by seed; whatever it makes in tfjs is freed for it. */
-interface Kind {
-  readonly attack: string
-  readonly name: string
-  run(seed: number): Promise<Judged>
-}
-
 // Models and data.
-
-const CLASSES = 4
-
-function uniform(size: number, seed: number, low: number, high: number): Float32Array {
-  const draw = random(seed, 0x686f6e)
-  return Float32Array.from({ length: size }, () => low + (high - low) * draw.uniform())
-}
-
-const rows = (shape: readonly number[], seed: number, low = 0, high = 1): tf.Tensor =>
-  tf.tensor(
-    uniform(
-      shape.reduce((a, b) => a * b, 1),
-      seed,
-      low,
-      high,
-    ),
-    [...shape],
-  )
 
 function filled(model: Sequential, seed: number, size: number): Sequential {
   model.setWeights(model.getWeights().map((w, i) => rows(w.shape, 100 * seed + i, -size, size)))
@@ -109,89 +98,8 @@ const rowsOf = (seed: number, batch = 1) => rows([batch, 8], seed + 5000)
 const labelsOf = (seed: number, batch: number, classes = CLASSES): number[] =>
   Array.from(uniform(batch, seed + 9000, 0, classes), Math.floor)
 
-/** The gradient as plain numbers, each changed. */
-async function shared(
-  model: Model,
-  x: tf.Tensor,
-  y: Parameters<typeof gradientsOf>[2],
-  change: (v: number) => number = (v) => v,
-  options = {},
-): Promise<Gradient> {
-  const gradient = await gradientsOf(model, x, y, options)
-  return Object.fromEntries(
-    Object.entries(gradient).map(([name, t]) => [
-      name,
-      { shape: t.shape, data: Float32Array.from(t.dataSync(), change) },
-    ]),
-  )
-}
-
-const bfloat16 = (v: number): number => {
-  if (v === 0) return 0
-  const step = 2 ** (Math.floor(Math.log2(Math.abs(v))) - 7)
-  return Math.round(v / step) * step
-}
-
-const float16 = (v: number): number => {
-  if (v === 0) return 0
-  const step = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(v))), -14) - 10)
-  return Math.round(v / step) * step
-}
-
 /** A row, and three times it: behind a ReLU without bias they turn on the same units. */
 const proportional = (x: tf.Tensor): tf.Tensor => tf.concat([x, tf.mul(x, 3)])
-
-function eachTensor(gradient: Gradient, change: (data: Float32Array) => Float32Array): Gradient {
-  return Object.fromEntries(
-    Object.entries(gradient).map(([name, { shape, data }]) => [name, { shape, data: change(data) }]),
-  )
-}
-
-const int8 = (data: Float32Array): Float32Array => {
-  const scale = data.reduce((m, v) => Math.max(m, Math.abs(v)), 0) / 127 || 1
-  return data.map((v) => Math.round(v / scale) * scale)
-}
-
-/** The tenth of each tensor that is largest. */
-const pruned = (data: Float32Array): Float32Array => {
-  const least = data.map(Math.abs).sort()[Math.floor(0.9 * data.length)]
-  return data.map((v) => (Math.abs(v) >= least ? v : 0))
-}
-
-const smoothed = (labels: readonly number[], epsilon: number, classes = CLASSES): tf.Tensor =>
-  tf.tensor(
-    labels.flatMap((label) =>
-      Array.from({ length: classes }, (_, c) => (c === label ? 1 - epsilon : 0) + epsilon / classes),
-    ),
-    [labels.length, classes],
-  )
-
-/** Mean squared error of the closest pairing of rows, greedily. */
-function distance(found: ArrayLike<number>, truth: ArrayLike<number>, batch: number): number {
-  if (found.length !== truth.length) return Number.POSITIVE_INFINITY
-  const size = truth.length / batch
-  const left = Array.from({ length: batch }, (_, i) => i)
-  let total = 0
-  for (let s = 0; s < batch; s++) {
-    const errors = left.map((t) => {
-      let sum = 0
-      for (let i = 0; i < size; i++) sum += (found[s * size + i] - truth[t * size + i]) ** 2
-      return sum / size
-    })
-    const best = errors.indexOf(Math.min(...errors))
-    total += errors[best] / batch
-    left.splice(best, 1)
-  }
-  return total
-}
-
-// What is wrong, and what is right to the floor.
-
-const WRONG = 1e-3
-const RIGHT = 1e-7
-const SURE = 0.9
-
-const sorted = (labels: readonly number[]): string => [...labels].sort((a, b) => a - b).join()
 
 interface Matching {
   readonly model: Model
@@ -929,7 +837,7 @@ tf.env().set('IS_NODE', false)
 const began = performance.now()
 const total: Record<Verdict, number> = { right: 0, unclaimed: 0, refused: 0, 'false claim': 0, 'false failure': 0 }
 const lines: string[][] = []
-for (const { attack, name, run } of kinds) {
+for (const { attack, name, run } of [...kinds, ...sequenceKinds, ...patchKinds, ...tableKinds]) {
   if (values.only && !`${attack}: ${name}`.includes(values.only)) continue
   const counts: Record<Verdict, number> = { right: 0, unclaimed: 0, refused: 0, 'false claim': 0, 'false failure': 0 }
   for (let seed = first; seed < first + seeds; seed++) {

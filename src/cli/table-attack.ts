@@ -92,7 +92,8 @@ function finish(
   options: TableAttack,
   terminal: Terminal,
 ): number {
-  const matched = leak.status === 'proven' || leak.status === 'matched'
+  const open = leak.status === 'undetermined'
+  const matched = leak.status === 'proven' || leak.status === 'matched' || open
   const unlike = matched && measured !== undefined && measured.rows < 1
   const { inputs, ...found } = leak
   const { out, json, options: given, ...others } = options
@@ -113,7 +114,8 @@ function finish(
     'schema.json': `${JSON.stringify(schema, null, 2)}\n`,
     'result.json': report,
   })
-  const said = unlike ? 'UNLIKE (other records with this gradient)' : matched ? leak.status : leak.status.toUpperCase()
+  const plain = matched && !open ? leak.status : leak.status.toUpperCase()
+  const said = unlike ? 'UNLIKE (other records with this gradient)' : plain
   const word = paint(terminal, 'stdout', matched && !unlike ? 'green' : 'red', said)
   const width = (terminal.stdout.isTTY && terminal.stdout.columns) || 100
   const lines = [

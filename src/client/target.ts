@@ -3,7 +3,7 @@ import * as g from '../graph'
 import type { Values } from '../numbers/values'
 import { reference } from '../runtime/reference'
 import { evaluate } from '../runtime/runtime'
-import { type Dropped, readDropped } from './model/dropout'
+import { type Dropped, inOrderOf, readDropped } from './model/dropout'
 import {
   type InputKinds,
   penaltyOf,
@@ -49,6 +49,10 @@ export interface Target extends Shared {
   readonly kinds: InputKinds
   /** What must be known before a search, in sentences: random masks that were read, or that nobody knows. */
   readonly notes: readonly string[]
+  /** The class of each sample of a batch, where the masks of the client's dropout were read. */
+  readonly sampleLabels?: readonly number[]
+  /** The target where the samples are in the order of these classes: masks of a batch's dropout belong to samples. */
+  forLabels(this: Target, labels: readonly number[]): Target
 }
 
 /** Most numbers that a batch's inputs may have: 256 MB as float32, of which a search holds dozens. */
@@ -75,14 +79,21 @@ export async function openTarget(
   const shared = recogniseShared(given, whole, settings)
   const opened = withoutMissing(whole, shared.tensors, settings.missing)
   const { gradients, weights, rounding, lost } = await shared.read(opened)
-  const { masks, notes } = droppedIn(opened, gradients, settings)
-  const masked = masks.size > 0 ? withoutMissing(whole.withMasks!(masks), shared.tensors, settings.missing) : opened
+  const dataGradients = await withoutPenalties(opened, settings, gradients, weights)
+  const dropped = droppedIn(opened, dataGradients, settings)
+  const maskedBy = (masks: Dropped['masks']) =>
+    masks.size > 0 ? withoutMissing(whole.withMasks!(masks), shared.tensors, settings.missing) : opened
   const known = await readKnown(settings.known, opened, settings.batchSize)
   const first = opened.inputs.find(({ name }) => !Object.hasOwn(settings.known, name))
   if (settings.preprocessing && first) requireChannels(settings.preprocessing, first.shape, first.name)
   return {
-    ...{ model: masked, whole, settings, gradients, weights, rounding, lost, known, notes },
-    dataGradients: await withoutPenalties(opened, settings, gradients, weights),
+    ...{ model: maskedBy(dropped.masks), whole, settings, gradients, dataGradients, weights, rounding, lost, known },
+    notes: dropped.notes,
+    sampleLabels: dropped.labels,
+    forLabels(this: Target, labels) {
+      const masks = inOrderOf(dropped, labels)
+      return masks ? { ...this, model: maskedBy(masks), sampleLabels: [...labels] } : this
+    },
     trained: opened.weights.filter((w) => w.trainable),
     searched: opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name)),
     kinds: {
@@ -103,8 +114,8 @@ function droppedIn(
     const values = gradients[trained.indexOf(weights[at])]
     return values && { values, units: weights[at].shape[1] }
   }
-  const alone = settings.batchSize === 1 && !unrolls(settings.update)
-  return readDropped(randomLayers, gradientOf, settings.training, alone)
+  const { training, batchSize } = settings
+  return readDropped(randomLayers, { gradientOf, training, batchSize, oneStep: !unrolls(settings.update) })
 }
 
 /** The shared gradients less those of the regularizers; as they are where a factor or local steps stand between the two. */

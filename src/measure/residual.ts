@@ -40,6 +40,17 @@ export async function gradientsAt(
   data: readonly (readonly Values[])[],
   targets: readonly PlainTargets[],
 ): Promise<Values[][]> {
+  const found: Values[][] = []
+  for await (const gradients of eachGradient(target, data, targets)) found.push(gradients)
+  return found
+}
+
+/** Like {@link gradientsAt}, one after the other: a choice is made when its turn comes, and none is kept. */
+export async function* eachGradient(
+  target: Target,
+  data: Iterable<readonly Values[]>,
+  targets: readonly PlainTargets[],
+): AsyncGenerator<Values[]> {
   const compared: { node: g.Node<'input'>; values: Values }[] = []
   const traced = traceClient(target, (output, trained, all) => {
     const node = g.input(output.graph, `target ${trained.name}`, output.shape)
@@ -56,9 +67,7 @@ export async function gradientsAt(
   try {
     const evaluator = await executable.bind(parameters)
     try {
-      const found: Values[][] = []
-      for (const one of data) found.push(await evaluator.run([...one, ...compared.map(({ values }) => values)]))
-      return found
+      for (const one of data) yield await evaluator.run([...one, ...compared.map(({ values }) => values)])
     } finally {
       evaluator.dispose()
     }

@@ -30,7 +30,8 @@ function forgetMasks(layer: Layer): void {
  * statistics of a batch norm) go nowhere, and layers announce themselves for error messages; all of it lives on the
  * instances and is taken off again.
  *
- * @param masks of dropout layers by name, each number what a feature of the one sample is multiplied by; others draw theirs
+ * @param masks of dropout layers by name, each number what a feature of a sample is multiplied by, one sample after the other;
+ * others draw theirs
  */
 export function applyLayers(
   model: LayersModel,
@@ -68,8 +69,8 @@ export function applyLayers(
   })
 }
 
-/** One sample times the mask of its features. */
-const masked = (x: Tensor, mask: Float32Array): Tensor => mul(x, tensor(mask, x.shape))
+/** Samples times the masks of their features; a trace on fewer samples has the first masks. */
+const masked = (x: Tensor, mask: Float32Array): Tensor => mul(x, tensor(mask.subarray(0, x.size), x.shape))
 
 /** Whether a model has regularizers, whose penalties tfjs and Keras add to the loss of a step. */
 export const hasPenalties = (model: LayersModel): boolean =>

@@ -61,7 +61,7 @@ export function labelsIn(target: Target): InferredLabels {
 export function decideLabels(
   strategy: LabelStrategy,
   { name, node: output, criterion, weight }: TrainedOutput,
-  { trained, dataGradients: gradients, weights, settings: { batchSize, reduction } }: Target,
+  { trained, dataGradients: gradients, weights, sampleLabels, settings: { batchSize, reduction } }: Target,
   all: readonly { readonly node: g.Node }[],
 ): LabelDecision {
   const nodes = trained.map((w) => g.parameter(output.graph, weightParameter(w), w.shape))
@@ -92,6 +92,7 @@ export function decideLabels(
     criterion: criterion.name || 'a function',
     classes: output.shape[output.shape.length - 1],
     head: { weight: gradientOf(head.weight), bias: gradientOf(head.bias) },
+    ...(sampleLabels && { apart: sampleLabels }),
     ...(reused.length > 0 && {
       reused: `${reused.map((at) => `'${trained[at].name}'`).join(' and ')} of the last layer is used elsewhere too, and its gradient is a sum over the uses`,
     }),

@@ -15,6 +15,8 @@ import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
  * layer (iLRG), and without a bias by the sums of its rows (LLG), which takes features that are not negative. The labels of a
  * batch come out in the order of the classes, so each of its samples has a place of its own.
  *
+ * Under dropout the masks of a batch tell its samples apart, and each has a gradient of its own.
+ *
  * The rules assume one-hot labels and the batch size that was told. The confidence tests both: it says how well the labels explain the whole
  * gradient of the layer (`weighed`). Where the layer's own values are not known, nothing can be tested, and it is 1/2.
  */
@@ -24,6 +26,7 @@ export const infer = (): LabelStrategy => ({
     const { head, batchSize, classes, criterion = 'crossEntropy' } = context
     if (criterion !== 'crossEntropy')
       throw refused(`its rules are those of a cross-entropy, and the training loss is ${criterion}`)
+    if (context.apart) return certain(context.apart, 'dropout-masks', 1)
     if (head.bias?.length === classes) return fromBias(head.bias, context)
     if (head.weight && batchSize === 1)
       return tested(countsOf([fromProducts(head.weight, classes)], classes), 'row-products', UNTESTED, context)

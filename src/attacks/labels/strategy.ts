@@ -19,11 +19,13 @@ export interface LabelContext {
   readonly reused?: string
   /** How losses of the batch became one. Default `mean`. */
   readonly reduction?: 'mean' | 'sum'
+  /** The class of each sample, where the masks of the client's dropout tell the samples apart. */
+  readonly apart?: readonly number[]
 }
 
 /** How labels were inferred from a gradient. */
 export interface LabelInference {
-  /** `bias-signs` and `row-products` (exact for one-hot labels and the batch size that was told), `iLRG`, `LLG`. */
+  /** `bias-signs` and `row-products` (exact for one-hot labels and the batch size that was told), `iLRG`, `LLG`, `dropout-masks`. */
   readonly rule: string
   /**
    * From 0 to 1: how well the labels explain the gradient of the last layer, and how much better than others. It falls under label

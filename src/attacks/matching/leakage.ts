@@ -89,7 +89,8 @@ export const deepLeakage = deepLeakageFromGradients
  * The paper (Zhu, Liu, Han 2019, algorithm 1): from dummy data x′ and dummy labels y′, follow the derivative of the distance
  * between their gradient and the shared one.
  */
-export async function leakage(target: Target, settings: Settings): Promise<Leakage> {
+export async function leakage(given: Target, settings: Settings): Promise<Leakage> {
+  const target = inOrder(given, settings)
   const progress = newProgress(settings.restarts)
   const attack = await prepareAttack(target, settings)
   progress.end = attack.settings.restarts
@@ -100,6 +101,12 @@ export async function leakage(target: Target, settings: Settings): Promise<Leaka
   } finally {
     attack.dispose()
   }
+}
+
+/** The target with its samples in the order of the labels, where these are known. */
+function inOrder(target: Target, { labels }: Settings): Target {
+  const known = (labels as { readonly labels?: unknown }).labels
+  return Array.isArray(known) ? target.forLabels(known) : target
 }
 
 /** Everything that happens before the first number moves; every wrong input is found here. */

@@ -1,9 +1,13 @@
 import { tensor } from '@tensorflow/tfjs-core'
 import type { Target } from '../../client/target'
+import { targetKind } from '../../client/target-values'
 import { DlgError } from '../../errors/dlg-error'
-import { RESIDUAL, residualOf } from '../../measure/residual'
+import { differenceOf, gradientsAt, RESIDUAL, residualOf } from '../../measure/residual'
+import { normOf } from '../../numbers/norms'
+import type { Values } from '../../numbers/values'
 import { type Attack, outcome } from '../contract/attack'
 import { checkLabels } from '../dense/attacks'
+import { traceOfOne } from '../dense/first-dense'
 import { labelsIn } from '../labels/infer-labels'
 import { embeddingIn, solvedIn } from './exact-patches'
 import { refined } from './refine'
@@ -19,6 +23,9 @@ const NEAR = 0.1
 
 /** Change of the data, in units of the difference of neighbours, that the gradient must tell for a proof. */
 const TOLD = 0.1
+
+/** A factor or a label smoothing is named from this much on. */
+const SEEN = 1e-3
 
 /** One sample in closed form, where the model begins as a vision transformer does. `exactPatches` is its own door. */
 export const patchInversion: Attack<PatchInversionOptions> = {
@@ -73,6 +80,15 @@ export const patchInversion: Attack<PatchInversionOptions> = {
     const holds = residual <= floor
     // how far other data with a gradient as close could be
     const told = open === 0 || (more !== undefined && floor * more.sensitivity <= TOLD * roughness)
+    // data that are right need no more than the right targets
+    const soft = holds || open > 0 ? undefined : await softTargets(target, Float32Array.from(data), labels)
+    if (soft && soft.residual <= floor)
+      return end({
+        status: 'partial',
+        reason: `the patches stand in the gradient, which is ${residual.toExponential(1)} away with label ${labels.join(', ')} and ${soft.residual.toExponential(1)} with ${soft.words}; that it is of one sample is not proven`,
+        found: { data: tensorOf(data) },
+        evidence: { residual, floor, rank },
+      })
     const reasons = [
       `with label ${labels.join(', ')} the gradient of the patches found is ${residual.toExponential(1)} away from the shared one`,
       ...(open === 0
@@ -105,4 +121,42 @@ function labelsOrNone(target: Target): readonly number[] | undefined {
     if (error instanceof DlgError && error.code === 'labels') return undefined
     throw error
   }
+}
+
+/**
+ * The targets a e_c + b/K that fit what was shared best, e_c those of the label and K the number of classes: a cross-entropy's gradient is
+ * linear in its targets, so that a factor of what was shared and label smoothing are in a and b.
+ *
+ * @returns ‖g − g*‖ / ‖g*‖ with them, and what they are in words; undefined where the targets are no classes
+ */
+async function softTargets(target: Target, data: Values, labels: readonly number[]) {
+  const [output, ...others] = traceOfOne(target.model, target.settings).outputs
+  if (others.length > 0 || targetKind(output) !== 'classes' || output.node.shape.length !== 2) return undefined
+  const { shape } = output.node
+  const uniform = { shape, values: new Float32Array(shape[1]).fill(1 / shape[1]) }
+  const [[one], [all]] = [
+    await gradientsAt(target, [[data]], [{ labels }]),
+    await gradientsAt(target, [[data]], [uniform]),
+  ]
+  const { gradients } = target
+  const [oneOne, oneAll, allAll] = [product(one, one), product(one, all), product(all, all)]
+  const [oneShared, allShared] = [product(one, gradients), product(all, gradients)]
+  const determinant = oneOne * allAll - oneAll ** 2
+  const a = (allAll * oneShared - oneAll * allShared) / determinant
+  const b = (oneOne * allShared - oneAll * oneShared) / determinant
+  const fitted = one.map((values, i) => Float64Array.from(values, (v, k) => a * v + b * all[i][k]))
+  const residual = normOf(differenceOf(fitted, gradients)) / normOf(gradients)
+  const [factor, smoothing] = [a + b, b / (a + b)]
+  const words = [
+    ...(Math.abs(factor - 1) > SEEN ? [`a factor of ${factor.toPrecision(3)} (scale)`] : []),
+    ...(Math.abs(smoothing) > SEEN ? [`label smoothing of ${smoothing.toPrecision(2)}`] : []),
+  ]
+  return { residual, words: words.join(' and ') || 'targets a little off' }
+}
+
+/** ⟨a, b⟩ over all tensors. */
+function product(a: readonly Values[], b: readonly Values[]): number {
+  let sum = 0
+  for (const [i, values] of a.entries()) for (let k = 0; k < values.length; k++) sum += values[k] * b[i][k]
+  return sum
 }

@@ -1,19 +1,21 @@
 import { Matrix, solve } from 'ml-matrix'
 import type { Target } from '../../client/target'
-import { targetKind } from '../../client/target-values'
+import { type PlainTargets, targetKind } from '../../client/target-values'
 import { TOLERANCE } from '../../measure/proof'
 import type { Pause } from '../spear/pause'
 import { rowTargets } from '../spear/row-targets'
 import { recordRows } from './rows'
 import type { PlacedColumn } from './schema'
+import { snapped } from './snap'
 import type { Span } from './span'
 
 /** Records that the span of the first layer's gradient gives, with the targets that belong to them. */
 export interface ExactRows {
-  /** [rank, inputs] row by row. */
+  /** [rank, inputs] row by row, as the client's encoder makes them of the records. */
   readonly table: Float64Array
+  readonly targets: PlainTargets
   readonly labels: readonly number[]
-  /** ‖g − g*‖ / ‖g*‖ of rows and targets, over everything that was shared. */
+  /** ‖g − g*‖ / ‖g*‖ of records and targets, over everything that was shared. */
   readonly residual: number
 }
 
@@ -34,8 +36,12 @@ export async function exactRows(
   const rows = found.samples.length === span.rank || found.rows.length > span.rank ? found.samples : found.rows
   if (rows.length !== span.rank)
     return `${found.rows.length} records lie in the span of the first layer's gradient${found.whole ? '' : ', and there may be more'}; ${found.samples.length} of the ${span.rank} rows are known by it`
-  return withTargets(target, span, rows, pause)
+  return withTargets(target, span, snappedRows(rows, columns), pause)
 }
+
+/** The records that rows stand for, as the client's encoder makes rows of them: what is claimed is what is proven. */
+export const snappedRows = (rows: readonly Float64Array[], columns: readonly PlacedColumn[]): readonly Float64Array[] =>
+  rows.map((row) => snapped(row, columns, 1))
 
 /** Rows with their targets, from ∂L/∂z of each: ∂W = Xᵀ ∂Z and ∂b = 1ᵀ ∂Z in least squares. */
 export async function withTargets(
@@ -73,5 +79,6 @@ export async function withTargets(
   const minus = scaled && plus ? await read(felt.map((v) => -v)) : undefined
   const found = minus && minus.residual < plus!.residual ? minus : plus
   if (!found) return 'the loss gives no equations for its targets'
-  return { table, labels: found.labels ?? [], residual: found.residual }
+  const { labels = [], residual, targets } = found
+  return { table, labels, residual, targets: { shape: output.node.shape, values: targets } }
 }

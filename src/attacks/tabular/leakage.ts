@@ -3,18 +3,20 @@ import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
 import { targetOptions } from '../../client/target-options'
+import type { PlainTargets } from '../../client/target-values'
 import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
 import type { OutcomeStatus } from '../contract/attack'
 import { pauses } from '../spear/pause'
 import { spearTarget } from '../spear/spear'
+import { type Doubts, doubtsAbout } from './doubts'
 import { recordOf } from './encode'
-import { type ExactRows, exactRows } from './exact'
+import { type ExactRows, exactRows, snappedRows, withTargets } from './exact'
 import { TABLE_SEARCH, type TableLeakageOptions, type TableSettings, tableSettings } from './options'
 import { type PlacedColumn, placed, type TableRecord, type TableSchema, tableSchema, widthOf } from './schema'
 import { searchTable } from './search'
 import { snapped } from './snap'
-import { spanOf } from './span'
+import { type Span, spanOf } from './span'
 
 /** How sure each cell of a record is, from 0 to 1, by column. */
 export type TableConfidence = { readonly [column: string]: number }
@@ -23,10 +25,11 @@ export type TableConfidence = { readonly [column: string]: number }
 export interface TableLeakage {
   /**
    * `proven`: the records stand in the gradient of the first layer, and re-create everything that was shared. `matched`: they
-   * re-create it. `failed`: they do not; single cells may be right all the same. `cut`: the same, ended by the budget or the
-   * caller. A failed attack is no evidence that what was shared is safe.
+   * re-create it. `undetermined`: they do, and so would records with other cells; `reason` says how many. `failed`: they do not;
+   * single cells may be right all the same. `cut`: the same, ended by the budget or the caller. A failed attack is no evidence
+   * that what was shared is safe.
    */
-  readonly status: Extract<OutcomeStatus, 'proven' | 'matched' | 'failed' | 'cut'>
+  readonly status: Extract<OutcomeStatus, 'proven' | 'matched' | 'undetermined' | 'failed' | 'cut'>
   /** The status in one sentence, with the fact that decided it. */
   readonly reason: string
   /** How the records were found: `span` (closed form over one-hot blocks), `spear`, or `search`. */
@@ -34,7 +37,8 @@ export interface TableLeakage {
   /** The rows of the batch, in no particular order. */
   readonly records: readonly TableRecord[]
   /**
-   * How sure each cell is. 1 where the status is `proven`. After a search, how far its restarts agree: see the guide of tables.
+   * How sure each cell is. 1 where the status is `proven`, and 0 for a cell that could be otherwise. After a search, how far its
+   * restarts agree: see the guide of tables.
    */
   readonly confidence: readonly TableConfidence[]
   /** The class of each record; empty where the output has no classes. */
@@ -57,9 +61,6 @@ export interface TableLeakage {
 
 /** Draws of SPEAR: some seconds. */
 const DRAWS = 60_000
-
-/** How far an input may be from that of a record, for rows that SPEAR found. */
-const NEAR = 0.05
 
 /**
  * Reads records of a table out of a shared gradient (TabLeak: Vero, Balunović, Dimitrov, Vechev, ICML 2023).
@@ -113,21 +114,23 @@ export async function tableLeakage(
   onProgress?.({ part: 0, words: "the span of the first layer's gradient" })
   const span = await spanOf(target, pauses(inTime))
   const work = () => ({ milliseconds: performance.now() - started, seed })
-  const exactly = (method: 'span' | 'spear', { table, labels, residual }: ExactRows): TableLeakage => ({
-    ...{
-      status: 'proven',
-      method,
-      labels,
-      residual,
-      floor,
-      restarts: 0,
-      evaluations: 0,
-      runtime: undefined,
-      ...work(),
-    },
-    reason: `these records stand in the gradient of the first layer, and with their targets they re-create everything that was shared up to ${residual.toExponential(1)}`,
-    ...found(columns, table, target, () => 1),
-  })
+  const doubtsOf = ({ table, targets }: { table: Float64Array; targets: readonly PlainTargets[] }, cells: boolean) =>
+    doubtsAbout(target, columns, table, targets, cells, pauses(inTime))
+  const exactly = async (
+    method: 'span' | 'spear',
+    { table, targets, labels, residual }: ExactRows,
+  ): Promise<TableLeakage> => {
+    // linear algebra leaves no cell open, but noise may hide which of two values it is
+    const doubts = await doubtsOf({ table, targets: [targets] }, target.rounding > 0)
+    const status = doubts === undefined ? 'matched' : wordsOf(doubts) === '' ? 'proven' : 'undetermined'
+    const reason = `these records stand in the gradient of the first layer, and with their targets they re-create everything that was shared up to ${residual.toExponential(1)}`
+    const doubt = doubts ? wordsOf(doubts) : '; whether others would as well was not examined in time'
+    return {
+      ...{ status, method, labels, residual, floor, reason: `${reason}${doubt}` },
+      ...{ restarts: 0, evaluations: 0, runtime: undefined, ...work() },
+      ...found(columns, table, target, (row, c) => (doubts?.untold[row * columns.length + c] === 1 ? 0 : 1)),
+    }
+  }
   let tried = typeof span === 'string' ? span : 'exact ways were not asked for'
   if (settings.exact && typeof span !== 'string') {
     const exact = await exactRows(target, span, columns, pauses(inTime))
@@ -136,7 +139,7 @@ export async function tableLeakage(
       typeof exact === 'string'
         ? exact
         : `the records in its span do not re-create it (${exact.residual.toExponential(1)})`
-    const rows = await spearRows(target, columns, settings, started)
+    const rows = await spearRows(target, span, columns, settings, floor, started)
     if (rows) return exactly('spear', rows)
   }
   const {
@@ -144,11 +147,13 @@ export async function tableLeakage(
     cut,
     ...others
   } = await searchTable(target, columns, settings, typeof span === 'string' ? undefined : span, floor, started)
-  const { residual, labels, table, confidence } = best
+  const { residual, labels, confidence } = best
   const matched = residual <= floor
+  const doubts = matched ? await doubtsOf(best, true) : undefined
+  const doubt = doubts ? wordsOf(doubts) : ''
   return {
     ...{
-      status: matched ? 'matched' : cut ? 'cut' : 'failed',
+      status: matched ? (doubt === '' ? 'matched' : 'undetermined') : cut ? 'cut' : 'failed',
       method: 'search',
       residual,
       floor,
@@ -157,10 +162,20 @@ export async function tableLeakage(
       ...work(),
     },
     reason: matched
-      ? `these records re-create what was shared up to ${residual.toExponential(1)}`
+      ? `these records re-create what was shared up to ${residual.toExponential(1)}${doubt}`
       : `the gradient of the best records is ${residual.toExponential(1)} of the shared one away (at most ${floor.toExponential(0)} is a match); no exact way: ${tried}`,
-    ...found(columns, table, target, (row, c) => confidence[row * columns.length + c]),
+    ...found(columns, best.table, target, (row, c) => {
+      const cell = row * columns.length + c
+      return doubts?.untold[cell] === 1 ? 0 : confidence[cell]
+    }),
   }
+}
+
+/** What else re-creates what was shared, in words; nothing where nothing else does. */
+function wordsOf({ untold, mixtures }: Doubts): string {
+  const count = untold.reduce((sum, mark) => sum + mark, 0)
+  if (count > 0) return `; ${count} of their ${untold.length} cells could be otherwise, and they still would`
+  return mixtures ? '; so would several records in place of each, whose mean it is' : ''
 }
 
 /** The records of a table. */
@@ -185,8 +200,10 @@ function found(
 /** Rows that SPEAR proves, where all of them are records of the schema. */
 async function spearRows(
   target: Target,
+  span: Span,
   columns: readonly PlacedColumn[],
   { seed, signal, budget, onProgress }: TableSettings,
+  floor: number,
   started: number,
 ): Promise<ExactRows | undefined> {
   const left = budget.milliseconds - (performance.now() - started)
@@ -196,11 +213,12 @@ async function spearRows(
     ...{ batchSize, seed, signal, budget: { draws: DRAWS, milliseconds: left } },
     onProgress: ({ directions, rank }) => onProgress?.({ part: 0, words: `${directions} of ${rank} rows by SPEAR` }),
   })
-  const { status, data, labels, residual } = spear
+  const { status, data } = spear
   const table = data && Float64Array.from(data.dataSync())
   spear.dispose()
-  if (status !== 'exact' || !table || residual === undefined) return undefined
-  const records = snapped(table, columns, batchSize)
-  if (table.some((v, i) => Math.abs(v - records[i]) > NEAR)) return undefined
-  return { table, labels: labels ?? [], residual }
+  if (status !== 'exact' || !table) return undefined
+  const width = table.length / batchSize
+  const rows = Array.from({ length: batchSize }, (_, row) => table.subarray(row * width, (row + 1) * width))
+  const exact = await withTargets(target, span, snappedRows(rows, columns), async () => signal?.aborted ?? false)
+  return typeof exact !== 'string' && exact.residual <= floor ? exact : undefined
 }

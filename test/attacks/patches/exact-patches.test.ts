@@ -107,6 +107,28 @@ describe('patches of a vision transformer in closed form', () => {
     for (const found of [moved, scaled]) expect(worst(found!.data, x)).toBeLessThan(2e-2)
   })
 
+  it('is not called failed where the label is soft, or a factor was not said', async () => {
+    const model = transformer()
+    const x = picture(8, 8, 3)
+    const soft = own(tf.tensor2d([[0.025, 0.025, 0.925, 0.025]]))
+    const smoothed = plain(await gradientsOf(model, x, soft, { runtime }))
+    const scaled = Object.fromEntries(
+      Object.entries(await share(model, x, [2])).map(([name, { shape, data }]) => [
+        name,
+        { shape, data: Float32Array.from(data, (v) => 0.1 * v) },
+      ]),
+    )
+    for (const [shared, words] of [
+      [smoothed, /with label smoothing of 0\.10;/],
+      [scaled, /with a factor of 0\.100 \(scale\);/],
+    ] as const) {
+      const outcome = own(await attack('patch-inversion', await targetOf(model, shared, { runtime })))
+      expect(outcome.status).toBe('partial')
+      expect(outcome.reason).toMatch(words)
+      expect(worst(outcome.found.data?.dataSync(), x)).toBeLessThan(2e-2)
+    }
+  })
+
   it('is proven where every direction stands in the gradient, and not otherwise', async () => {
     const x = picture(8, 8, 3)
     const outcomeOf = async (options: VitOptions) => {

@@ -1,0 +1,68 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { random } from '../../../src/numbers/random'
+import { deepLeakageFromTable, type TableColumn, type TableSchema } from '../../../src/tabular'
+import { mlp, records, SCHEMA, sharedBy } from './tables'
+
+beforeAll(async () => {
+  await tf.setBackend('cpu')
+})
+
+/** A client with a few records; `bias` of the first layer in place of a random one. */
+async function client(count: number, bias?: number) {
+  const model = mlp(11, 'relu', [60, 20], 3)
+  if (bias !== undefined) model.setWeights(model.getWeights().map((w, i) => (i === 1 ? tf.fill(w.shape, bias) : w)))
+  const rows = records(count, 20 + count)
+  return {
+    model,
+    rows,
+    shared: await sharedBy(
+      model,
+      SCHEMA,
+      rows,
+      rows.map((_, i) => i % 2),
+    ),
+  }
+}
+
+describe('records that could be others', () => {
+  it('are undetermined where no unit feels the data, and no cell is sure', async () => {
+    const { model, shared } = await client(2, -50)
+    const leak = await deepLeakageFromTable(model, shared, SCHEMA, { batchSize: 2, iterations: 20, restarts: 1 })
+    expect(leak.status).toBe('undetermined')
+    expect(leak.reason).toContain('12 of their 12 cells could be otherwise')
+    expect(leak.confidence.flatMap((cells) => Object.values(cells))).toEqual(new Array(12).fill(0))
+    model.dispose()
+  })
+
+  it.each([
+    [1e-3, 'proven'],
+    [0.5, 'undetermined'],
+  ])('under stated noise of %s of the gradient are %s', async (level, status) => {
+    const { model, shared } = await client(1)
+    const all = Object.values(shared).flatMap(({ data }) => Array.from(data))
+    const variance = (level ** 2 * all.reduce((sum, v) => sum + v * v, 0)) / all.length
+    const { normal } = random(4, 1)
+    const noisy = Object.fromEntries(
+      Object.entries(shared).map(([name, { shape, data }]) => [
+        name,
+        { shape, data: Float64Array.from(data, (v) => v + Math.sqrt(variance) * normal()) },
+      ]),
+    )
+    const leak = await deepLeakageFromTable(model, noisy, SCHEMA, {
+      ...{ noise: variance, iterations: 60, restarts: 1 },
+    })
+    expect(leak.status).toBe(status)
+    model.dispose()
+  })
+
+  it('prove nothing where the client does not have the whole numbers of the schema', async () => {
+    const { model, shared } = await client(1)
+    // an age in whole years is at 0.4 of a year, within what SPEAR's rows were allowed to miss
+    const [age, ...others] = SCHEMA.columns
+    const schema: TableSchema = { columns: [{ ...age, mean: 40.4 } as TableColumn, ...others] }
+    const leak = await deepLeakageFromTable(model, shared, schema, { iterations: 20, restarts: 1 })
+    expect(leak.status).toBe('failed')
+    model.dispose()
+  })
+})
