@@ -21,6 +21,8 @@ export interface Seen {
   readonly most: number
   /** Of adapters: how many vectors they tell apart, in words. */
   readonly limit?: string
+  /** Of adapters: whether the smallest singular values are alike, as noise makes them; vectors spread theirs. */
+  readonly flat?: boolean
   /** Singular values of everything, or of what shows most. */
   readonly spectrum: RowSpectrum
   /** Where the vectors lie, if there are `rank` of them. */
@@ -100,6 +102,7 @@ function* seenByAdapters(projections: readonly Projection[], plain: readonly Val
   })
   return {
     ...{ spectrum: first.spectrum, ranks: first.ranks, noise, most, limit },
+    flat: isFlat(first.spectrum),
     span(rank) {
       const exact = clear.filter((group) => rankOf(group) === rank)
       const telling = (exact.length > 0 ? exact : groups).filter((group) => group.most >= rank)
@@ -107,6 +110,14 @@ function* seenByAdapters(projections: readonly Projection[], plain: readonly Val
       return { width: hidden, rank, parts, ...(telling.every(({ through }) => through) && { tight: TIGHT }) }
     },
   }
+}
+
+/** How far the last four singular values of noise may lie apart. */
+const FLAT = 2
+
+function isFlat({ values, rows, width }: RowSpectrum): boolean {
+  const count = Math.min(rows, width)
+  return count >= 4 && values[count - 4] < FLAT ** 2 * values[count - 1]
 }
 
 /** The spectrum of gradients that count alike. */

@@ -216,8 +216,8 @@ export async function sequencesBehind(
       if (best.accounted?.otherwise !== undefined) break
     }
     const why = whyNot(best, first)
-    if (first.limit && !first.ranks.clear) return report('saturated', `${why}; ${first.limit}`)
-    return report('unproven', why)
+    if (!first.limit || first.ranks.clear) return report('unproven', why)
+    return report(first.flat ? 'unproven' : 'saturated', `${why}; ${first.limit}`)
   } catch (cut) {
     if (cut !== CUT) throw cut
     if (best.accounted?.proof.proven) return report('exact')
@@ -296,13 +296,16 @@ const saturation = ({ gap }: Ranks, hidden: number): string =>
 const NOISY = 1e-5
 
 /** What stands in the way of a proof, with the numbers. */
-function whyNot({ accounted, found, candidates }: Best, { ranks: { clear, gap, likely }, noise, limit }: Seen): string {
+function whyNot(
+  { accounted, found, candidates }: Best,
+  { ranks: { clear, gap, likely }, noise, limit, flat }: Seen,
+): string {
   const most = Math.max(...noise)
   const noisy = most > NOISY && limit === undefined
   const spectrum = clear
     ? `the first block read ${likely[0]} inputs (its singular values fall by ${gap.toPrecision(2)} there)`
     : limit
-      ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): there are more tokens than they tell apart, or there is noise`
+      ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than they tell apart'}`
       : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
   if (accounted) {
     const { residual, floor, from } = accounted.proof
