@@ -1,6 +1,7 @@
 /**
- * Sequences as they are really shared: decoder and encoder, batches of 1 and 4, in float32, coarser types, with noise, pruned, and
- * as an update. One line for each cell: how often the answer was exact, right, or a wrong one was called exact.
+ * Sequences as they are really shared: decoder, encoder and adapters of rank 4, 8 and 16, batches of 1 and 4, in float32, coarser
+ * types, with noise, pruned, clipped, and as an update of one step and of three. One line for each cell: how often the answer was
+ * exact, right, or a wrong one was called exact.
  *
  *     npx tsx bench/sequences.ts [trials] [only]
  */
@@ -9,16 +10,26 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { exactSequences } from '../src/analytic'
 import { attack, targetOf } from '../src/attacks'
-import { gradientsOf } from '../src/index'
 import { random } from '../src/numbers/random'
-import { type GptModel, nextTokenGradients, randomBert, randomGpt, type TextModel, transformerOf } from '../src/text'
+import {
+  bert,
+  classGradients,
+  type GptModel,
+  gpt,
+  lora,
+  nextTokenGradients,
+  randomBert,
+  randomGpt,
+  randomLora,
+  type TextModel,
+  transformerOf,
+} from '../src/text'
 
 const [trials = 3, only = ''] = [Number(process.argv[2] ?? 3), process.argv[3]]
 const SIZES = { vocabularySize: 2000, hidden: 128, heads: 4, positions: 20 }
 const { uniform, normal } = random(11)
 
 type Numbers = Float32Array
-type Shared = { [name: string]: { shape: number[]; data: Numbers } }
 
 const rms = (a: Numbers): number => Math.sqrt(a.reduce((sum, v) => sum + v * v, 0) / a.length)
 const noisy = (level: number) => (a: Numbers) => {
@@ -53,73 +64,110 @@ const ways: Record<string, (a: Numbers) => Numbers> = {
   'noise 1e-2': noisy(1e-2),
   'pruned 10 %': pruned(0.1),
   'pruned 50 %': pruned(0.5),
-  'SGD step 0.01': (a) => a,
-  'SGD step, by hand': (a) => a,
+  'clipped to 1/7': (a) => a.map((v) => v / 7),
+  'one SGD step': (a) => a,
+  'three SGD steps': (a) => a,
 }
+
+const RATE = 0.01
+const BUDGET = { milliseconds: 20_000 }
 
 const tokens = (count: number): number[] =>
   Array.from({ length: count }, () => Math.floor(uniform() * SIZES.vocabularySize))
 const text = (sequences: readonly (readonly number[])[]): string => sequences.map(String).sort().join('|')
 
-async function gradients(model: TextModel | GptModel, sentences: number[][], labels: number[]) {
-  if (!('head' in model)) return nextTokenGradients(model, sentences)
-  const ids = tf.tensor2d(sentences)
-  try {
-    return await gradientsOf(model.overTokens(sentences[0].length), ids, labels)
-  } finally {
-    ids.dispose()
+/** Encoder and decoder, and the encoder with trained adapters of query and value. */
+const KINDS = ['decoder', 'encoder', 'LoRA 4', 'LoRA 8', 'LoRA 16']
+
+/** Models over these trained weights, of the same base. */
+function modelsOf(kind: string): {
+  model: TextModel | GptModel
+  over(weights: tf.NamedTensorMap): TextModel | GptModel
+} {
+  if (kind === 'decoder') {
+    const model = randomGpt(SIZES)
+    return { model, over: (weights) => gpt(model.config, weights) }
+  }
+  const base = randomBert({ ...SIZES, layers: 2, intermediate: 256, classes: 3, head: 'mean' })
+  if (kind === 'encoder') return { model: base, over: (weights) => bert(base.config, weights, 'mean') }
+  const rank = Number(kind.split(' ')[1])
+  return {
+    model: randomLora(base, { rank, alpha: rank, trained: 0.02 }),
+    over: (weights) => lora(base, weights, { alpha: rank }),
   }
 }
 
-async function trial(kind: string, batchSize: number, way: string) {
-  const model =
-    kind === 'decoder'
-      ? randomGpt(SIZES)
-      : randomBert({ ...SIZES, layers: 2, intermediate: 256, classes: 3, head: 'mean' })
-  const sentences = Array.from({ length: batchSize }, (_, i) => tokens(kind === 'decoder' ? 8 + ((3 * i) % 7) : 12))
-  const clean = await gradients(
-    model,
-    sentences,
-    sentences.map((_, i) => i % 3),
-  )
-  const shared: Shared = {}
-  const after: Shared = {}
-  for (const [name, tensor] of Object.entries(clean)) {
-    const data = ways[way](tensor.dataSync<'float32'>().slice())
-    const weight = model.weights[name].dataSync<'float32'>()
-    after[name] = { shape: tensor.shape, data: weight.map((w, i) => w - 0.01 * data[i]) }
-    shared[name] = {
-      shape: tensor.shape,
-      data: way === 'SGD step, by hand' ? after[name].data.map((w, i) => (weight[i] - w) / 0.01) : data,
-    }
+const lengthOf = (kind: string, batchSize: number, i: number): number =>
+  kind === 'decoder' ? 8 + ((3 * i) % 7) : kind === 'encoder' || batchSize === 1 ? 12 : 6
+
+const gradients = (model: TextModel | GptModel, sentences: number[][]) =>
+  'head' in model
+    ? classGradients(
+        model,
+        sentences,
+        sentences.map((_, i) => i % 3),
+      )
+    : nextTokenGradients(model, sentences)
+
+/** The weights after steps of SGD on the whole batch, in float32. */
+async function trained({ model, over }: ReturnType<typeof modelsOf>, sentences: number[][], steps: number) {
+  let weights = model.weights
+  for (let step = 0; step < steps; step++) {
+    const gradient = await gradients(step === 0 ? model : over(weights), sentences)
+    weights = Object.fromEntries(
+      Object.entries(weights).map(([name, w]) => [name, tf.tidy(() => tf.sub(w, tf.mul(gradient[name], RATE)))]),
+    )
   }
-  tf.dispose(clean)
-  const started = performance.now()
+  return weights
+}
+
+async function trial(kind: string, batchSize: number, way: string) {
+  tf.engine().startScope()
+  const models = modelsOf(kind)
+  const { model } = models
+  const sentences = Array.from({ length: batchSize }, (_, i) => tokens(lengthOf(kind, batchSize, i)))
   const transformer = transformerOf(model)
-  const result =
-    way === 'SGD step 0.01'
-      ? await viaUpdate(model, after, batchSize, transformer)
-      : await exactSequences(transformer, shared, { budget: { milliseconds: 60_000 } })
+  const steps = way === 'one SGD step' ? 1 : way === 'three SGD steps' ? 3 : 0
+  let started = 0
+  const answer = async () => {
+    if (steps > 0) {
+      const after = await trained(models, sentences, steps)
+      started = performance.now()
+      return viaUpdate(model, after, batchSize, transformer, steps)
+    }
+    const clean = await gradients(model, sentences)
+    const shared = Object.fromEntries(
+      Object.entries(clean).map(([name, { shape, dataSync }]) => [
+        name,
+        { shape, data: ways[way](dataSync.call(clean[name]).slice() as Numbers) },
+      ]),
+    )
+    started = performance.now()
+    return exactSequences(transformer, shared, { budget: BUDGET, ...(way.startsWith('clipped') && { scale: 'auto' }) })
+  }
+  const { status, reason, sequences } = await answer()
+  tf.engine().endScope()
   const seconds = (performance.now() - started) / 1000
-  model.dispose()
-  return { ...result, right: text(result.sequences) === text(sentences), seconds }
+  return { status, reason, right: text(sequences) === text(sentences), seconds }
 }
 
 async function viaUpdate(
   model: TextModel | GptModel,
-  after: Shared,
+  after: tf.NamedTensorMap,
   batchSize: number,
   transformer: ReturnType<typeof transformerOf>,
+  steps: number,
 ) {
-  const target = await targetOf(model.overTokens(4), { after }, { update: { learningRate: 0.01 }, batchSize })
-  const { status, reason, found } = await attack('dager', target, { transformer })
+  const update = { learningRate: RATE, localSteps: steps }
+  const target = await targetOf(model.overTokens(4), { after }, { update, batchSize })
+  const { status, reason, found } = await attack('dager', target, { transformer }, { budget: BUDGET })
   return { status: status === 'proven' ? 'exact' : status, reason, sequences: found.sequences ?? [] }
 }
 
 const line = (...words: unknown[]) => console.log(words.map((w, i) => String(w).padEnd(i === 0 ? 20 : 10)).join(' '))
 line('shared as', 'model', 'batch', 'exact', 'right', 'false', 'seconds', 'otherwise')
 for (const way of Object.keys(ways).filter((name) => !only || name.includes(only)))
-  for (const kind of ['decoder', 'encoder'])
+  for (const kind of KINDS)
     for (const batchSize of [1, 4]) {
       const results = []
       for (let i = 0; i < trials; i++) results.push(await trial(kind, batchSize, way))

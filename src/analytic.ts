@@ -6,6 +6,7 @@
 
 export type { FlooredProof } from './attacks/dager/explained'
 export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
+export type { Projection } from './attacks/dager/seen'
 export {
   type ExactSequences,
   exactSequences,

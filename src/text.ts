@@ -5,6 +5,7 @@
  */
 
 export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
+export type { Projection } from './attacks/dager/seen'
 export type { Explained, FirstBlock, Placed, Transformer } from './attacks/dager/transformer'
 export { balanced } from './attacks/matching/objective/distance'
 export {
@@ -32,8 +33,10 @@ export { type BertConfig, parseBertConfig } from './models/bert-config'
 export type { Head } from './models/bert-shapes'
 export { type GptModel, gpt } from './models/gpt'
 export type { GptConfig } from './models/gpt-shapes'
+export { type Adapter, type Lora, type LoraOptions, lora } from './models/lora'
 export { type RandomBertOptions, randomBert, randomHead } from './models/random-bert'
 export { type RandomGptOptions, randomGpt } from './models/random-gpt'
+export { type RandomLoraOptions, randomLora } from './models/random-lora'
 export { bert, type TextModel } from './models/text-model'
 export { encodeFor, parseTokenizer, type TextTokenizer } from './models/tokenizer'
 export { wordPiece, wordPieceVocabulary } from './models/word-piece'

@@ -4,6 +4,7 @@ import { requireObject } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { activations, layerNorm } from './bert'
 import { checkGptConfig, type GptConfig, gptShapes, TOKENS } from './gpt-shapes'
+import type { Lora } from './lora'
 
 type Weights = tf.NamedTensorMap
 
@@ -14,6 +15,8 @@ export interface GptModel {
   readonly weights: tf.NamedTensorMap
   /** The word-embedding table [vocabulary, hidden]. */
   readonly words: tf.Tensor2D
+  /** Adapters, where these are trained and nothing else is. */
+  readonly lora?: Lora<GptModel>
   /** The model that a client trains: token ids [batch, tokens] in, logits [batch, tokens, vocabulary] out. */
   overTokens(tokens: number): FunctionalModel
   /** Frees the weights. */

@@ -5,6 +5,7 @@ import { DlgError } from '../errors/dlg-error'
 import { applyHead, encode } from './bert'
 import { type BertConfig, checkConfig } from './bert-config'
 import { checkHead, encoderShapes, type Head, headShapes, WORDS } from './bert-shapes'
+import type { Lora } from './lora'
 
 /** A BERT encoder with a head, which can be entered with token ids or with word embeddings. */
 export interface TextModel {
@@ -16,6 +17,8 @@ export interface TextModel {
   readonly weights: tf.NamedTensorMap
   /** The word-embedding table [vocabulary, hidden]. */
   readonly words: tf.Tensor2D
+  /** Adapters, where these are trained and nothing else is but what `weights` has beside them. */
+  readonly lora?: Lora<TextModel>
   /** The model that a client trains: token ids [batch, tokens] in, logits out, all weights trained. */
   overTokens(tokens: number): FunctionalModel
   /**

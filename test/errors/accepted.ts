@@ -134,6 +134,7 @@ export const accepted: {
     nearestTokens: { 2: ['undefined'] },
     nextTokenGradients: { 2: OPTIONS },
     randomHead: { 2: OPTIONS },
+    randomLora: { 1: OPTIONS },
     spanTokens: { 3: ['undefined'] },
     tag: { 0: ['undefined', '1e9'] },
     classGradients: { 3: OPTIONS },

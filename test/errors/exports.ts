@@ -93,6 +93,7 @@ const sizes = { vocabularySize: 20, hidden: 8, layers: 2, heads: 2, intermediate
 const encoder = text.randomBert(sizes)
 const decoder = text.randomGpt(sizes)
 const sentence = { tokens: [1, 5, 7, 2], label: 1 }
+const adapters = () => ({ ...text.randomLora(encoder, { head: false }).weights })
 const textShared = await text.textGradients(encoder, sentence, { runtime: 'reference' })
 const decoderShared = await text.nextTokenGradients(decoder, [[1, 5, 7, 2]], { runtime: 'reference' })
 const onnxFile = writeOnnx({
@@ -364,6 +365,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     classGradients: () => [encoder, [[1, 5, 2]], [0], { runtime: 'reference' }],
     encodeFor: () => [{ config: { ...encoder.config, vocabularySize: vocabulary.length } }, tokenizer, 'a man'],
     gpt: () => [decoder.config, { ...decoder.weights }],
+    lora: () => [encoder, adapters(), { alpha: 8 }],
     maskTokens: () => [[1, 5, 7, 2], 3, 1, 0.15],
     nearestTokens: () => [table, table, [0, 1]],
     nextTokenGradients: () => [decoder, [[1, 5, 2]], { runtime: 'reference' }],
@@ -373,6 +375,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     parseTokenizer: () => [tokenizerFile],
     randomBert: () => [sizes],
     randomGpt: () => [sizes],
+    randomLora: () => [encoder, {}],
     randomHead: () => [encoder.config, 'mean', {}],
     sequenceLength: () => [table],
     spanTokens: () => [firstInputs, [table.data], 2, [0, 1]],

@@ -83,7 +83,7 @@ export function explains({ gradients, projections }: Recomputed, sharing: Sharin
     residual,
     floor,
     proven: floor <= HOPELESS && fits && plain && known,
-    from: update >= level ? 'rounding of the update' : 'singular values',
+    from: floor === tolerance ? 'float32' : update >= level ? 'rounding of the update' : 'singular values',
   }
 }
 

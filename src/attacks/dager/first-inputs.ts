@@ -4,7 +4,7 @@ import { atOnce, type Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
 import { type DecodedToken, requireTable, type Table } from '../tokens/token-set'
 import { noisySpectrum, ranksOf } from './ranks'
-import { directions, type Outside, outside, type Span, spanOf } from './span'
+import { directions, multiply, type Outside, outside, type Span, spanOf } from './span'
 
 /** The parts of the first block's input: u(v, p) = LN(E_v + P_p) for token v at position p. */
 export interface FirstInputs {
@@ -134,7 +134,8 @@ export function* spanCandidates(
 ): Steps<Candidate[][]> {
   const found: Candidate[][] = []
   const at = yield* scanner(inputs, span, allowed)
-  const noisiest = LOOSE * Math.sqrt(span.turned.reduce((a, b) => Math.max(a, b), 0))
+  const clean = tolerance * (span.tight ?? 1)
+  const noisiest = LOOSE * Math.sqrt(Math.max(0, ...span.parts.flatMap(({ turned }) => [...turned])))
   for (let position = 0; position < tokens; position++) {
     const { ids, residuals, squares } = at(position)
     yield
@@ -144,7 +145,7 @@ export function* spanCandidates(
     for (const [i, token] of ids.entries()) {
       if (rough[i] > Math.max(WORTH_A_LOOK, ESTIMATE * Math.min(strangers, noisiest))) continue
       const tested = outside(span, firstInput(inputs, token, position))
-      if (tested.far <= Math.min(strangers, allowance(tested, tolerance))) near.push({ token, position, ...tested })
+      if (tested.far <= Math.min(strangers, allowance(tested, clean))) near.push({ token, position, ...tested })
       yield
     }
     if (near.length === 0) break
@@ -227,7 +228,8 @@ function* scanner(
     yield
   }
   const constant = multiply(tests, Float64Array.from(beta))
-  const size = meanSquare(gamma) * width
+  // each part of a span sees all of u
+  const size = meanSquare(gamma) * width * span.parts.length
   return (p) => {
     const position = row(positions, p)
     const positionPart = multiply(scaled, position)
@@ -252,14 +254,6 @@ function centred(rows: readonly Float64Array[], gamma: Values, width: number): F
     const out = values.map((v, j) => v * gamma[j])
     const mean = out.reduce((a, b) => a + b, 0) / width
     return out.map((v) => v - mean)
-  })
-}
-
-function multiply(rows: readonly Float64Array[], x: Values): Float64Array {
-  return Float64Array.from(rows, (values) => {
-    let sum = 0
-    for (let j = 0; j < x.length; j++) sum += values[j] * x[j]
-    return sum
   })
 }
 

@@ -91,9 +91,11 @@ async function held(
     const { gradients: tensors, ...explained } = await transformer.explain(inputs, divided(shared, factor))
     try {
       const gradients = await numbersOf(tensors, sharing.tensors)
-      const blocks = await Promise.all(([0, 1] as const).map((block) => transformer.projections(block, tensors)))
+      const own = Object.fromEntries(sharing.tensors.map(({ name }) => [name, tensors[name]]))
+      const blocks = await Promise.all(([0, 1] as const).map((block) => transformer.projections(block, own)))
       if (free) factor = fittedFactor(gradients, sharing.tensors) || start
-      const proof = explains({ gradients, projections: blocks.flat() }, sharing, factor)
+      const projections = blocks.flat().map(({ values }) => values)
+      const proof = explains({ gradients, projections }, sharing, factor)
       if (!free || proof.proven || round === ROUNDS) return { ...explained, proof, factor }
     } finally {
       dispose(tensors)

@@ -56,6 +56,32 @@ export function ranksOf({ width, rows, values }: RowSpectrum, room = ROOM): Rank
   return { likely: likely.slice(0, TRIALS), clear: false, gap: ratio(likely[0]), full: false }
 }
 
+/** A ratio that is more likely noise's edge than a spread of the signal, which has ratios up to 12. */
+const LIKELY = 16
+
+/** Singular values below this part of the largest are the rounding of float32. */
+const ROUNDING = 1e-5
+
+/**
+ * Like {@link ranksOf}, for the gradients of adapters, which have few rows or few columns.
+ *
+ * As many vectors as an adapter has directions, or more, leave no gap, and one direction may be far larger than the others. So a gap
+ * is clear only where rounding is all that is behind it.
+ *
+ * @param most vectors that may be told apart; as many as the gradients have rows where a gap need not show
+ */
+export function ranksOfAdapters({ rows, values }: RowSpectrum, most: number): Ranks {
+  const ratio = (r: number): number => Math.sqrt(values[r - 1] / values[r])
+  const inside = Array.from({ length: Math.min(most, rows - 1) }, (_, i) => i + 1).sort((a, b) => ratio(b) - ratio(a))
+  const [first] = inside
+  const gap = first === undefined ? 1 : ratio(first)
+  if (gap >= SURE && values[first] <= ROUNDING ** 2 * values[0])
+    return { likely: [first], clear: true, gap, full: false }
+  const all = rows <= most ? [rows] : []
+  const likely = gap >= LIKELY && first > 1 ? [first, ...all, ...inside.slice(1)] : [...all, ...inside]
+  return { likely: likely.slice(0, TRIALS), clear: false, gap, full: false }
+}
+
 /** How many values stand above the edge of the noise that the others show. */
 function aboveNoise(values: Float64Array, width: number, rows: number): number {
   const spread = (1 + Math.sqrt(width / Math.max(rows, 1))) ** 2

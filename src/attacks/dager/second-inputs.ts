@@ -18,7 +18,7 @@ const SLICE = 20
 
 /** @throws CUT */
 export function secondInputs(block: FirstBlock, span: Span, tolerance: number, pause: Pause): SecondInputs {
-  let most = 16
+  let size = 16
   /** Runs the block on as many trials at a time as leave others room to run. */
   async function each<T>(
     trials: readonly (readonly number[])[],
@@ -28,12 +28,12 @@ export function secondInputs(block: FirstBlock, span: Span, tolerance: number, p
     const out: T[] = []
     while (out.length < trials.length) {
       const started = performance.now()
-      const some = trials.slice(out.length, out.length + most)
+      const some = trials.slice(out.length, out.length + size)
       const inputs = await block.secondInputs(some, at)
       for (let i = 0; i < some.length; i++) out.push(read(inputs.subarray(i * span.width, (i + 1) * span.width)))
       const took = performance.now() - started
-      if (took < SLICE / 2 && some.length === most) most *= 2
-      else if (took > SLICE && most > 1) most >>= 1
+      if (took < SLICE / 2 && some.length === size) size *= 2
+      else if (took > SLICE && size > 1) size >>= 1
       if (await pause()) throw CUT
     }
     return out

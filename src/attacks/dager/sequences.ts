@@ -3,7 +3,7 @@ import { PRECISIONS, type StatedPrecision } from '../../client/shared/rounding'
 import { choice, count, hasMethod, invalid, knownNames, number, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { TOLERANCE } from '../../measure/proof'
-import { squaredNorm, type Values } from '../../numbers/values'
+import { squaredNorm } from '../../numbers/values'
 import { CUT, type Pause, paced, pauses } from '../contract/pause'
 import { decoderSequences } from './decoder-sequences'
 import { encoderSequences } from './encoder-sequences'
@@ -11,9 +11,10 @@ import type { FlooredProof, Sharing } from './explained'
 import { type Candidate, spanCandidates } from './first-inputs'
 import { sharedTensors } from './floor'
 import { type Accounted, accountFor } from './multiplicity'
-import { type NoisySpectrum, noisySpectrum, type Ranks, ROOM, ranksOf } from './ranks'
+import { type Ranks, ROOM } from './ranks'
 import { secondInputs } from './second-inputs'
-import { spanOf } from './span'
+import { type Projection, type Seen, seenBy } from './seen'
+import type { Span } from './span'
 import type { Transformer } from './transformer'
 
 /** Options of `exactSequences`. */
@@ -47,8 +48,8 @@ export interface SequenceProgress {
 export interface ExactSequences {
   /**
    * `exact`: the gradient of the sequences is the shared one, up to the precision in which it was shared. `unproven`: what was found does
-   * not explain the gradient. `saturated`: about as many tokens as the model is wide; the span is the whole space, and
-   * nothing was searched. `budget` and `aborted`: cut short, with the best so far.
+   * not explain the gradient. `saturated`: about as many tokens as the model is wide, and nothing was searched; or as many as the
+   * adapters have directions. `budget` and `aborted`: cut short, with the best so far.
    */
   readonly status: 'exact' | 'unproven' | 'saturated' | 'budget' | 'aborted'
   /** Why it is not `exact`, with the numbers. */
@@ -128,10 +129,11 @@ interface Best {
  */
 export async function sequencesBehind(
   transformer: Transformer,
-  shared: NamedGradients,
+  given: NamedGradients,
   options: SequenceOptions,
   rounding: number,
 ): Promise<ExactSequences> {
+  const shared = renamed(transformer, given)
   const started = performance.now()
   const settings = settingsOf(options)
   const { signal, onProgress, tolerance, spanTolerance, scale, budget } = settings
@@ -142,11 +144,11 @@ export async function sequencesBehind(
   const projections = [await transformer.projections(0, shared), await transformer.projections(1, shared)]
   requireWidth(hidden, projections.flat())
   const best: Best = { candidates: [], found: [] }
-  let first: { spectrum: NoisySpectrum; ranks: Ranks } | undefined
+  let first: Seen | undefined
   const report = (status: ExactSequences['status'], reason?: string): ExactSequences => {
     const { accounted, candidates, found } = best
-    const norms = projections[0].map((values) => squaredNorm([values]))
-    const noise = first ? weighted(first.spectrum.noise, norms) : 0
+    const norms = projections[0].map(({ values }) => squaredNorm([values]))
+    const noise = first ? weighted(first.noise, norms) : 0
     return {
       ...{ status, reason, sequences: accounted?.sequences ?? found, candidates },
       ...(accounted?.labels && { labels: accounted.labels }),
@@ -158,19 +160,24 @@ export async function sequencesBehind(
   }
   try {
     tell('spans')
-    first = await spectrumOf(projections[0], hidden, pause)
-    if (first.spectrum.values[0] === 0)
+    if (projections[0].length === 0)
+      return report(
+        'unproven',
+        "nothing that was shared reads the first block's inputs: no adapter of its query, key or value is among it",
+      )
+    if (projections[0].every(({ values }) => values.every((v) => v === 0)))
       return report(
         'unproven',
         'the gradients of the first block’s projections are zero: they say nothing of its inputs',
       )
+    first = await paced(seenBy(projections[0], hidden), pause)
     if (first.ranks.full) return report('saturated', saturation(first.ranks, hidden))
-    const second = await spectrumOf(projections[1], hidden, pause)
+    const second = projections[1].length > 0 ? await paced(seenBy(projections[1], hidden), pause) : undefined
     const tensors = await sharedTensors(shared, settings.precision)
     const sharing: Sharing = {
       ...{ tensors, tolerance, rounding },
       projections: projections.flatMap((list, block) =>
-        list.map((values, k) => ({ values, noise: [first!, second][block].spectrum.noise[k] })),
+        list.map(({ values }, k) => ({ values, noise: (block === 0 ? first! : second!).noise[k] })),
       ),
     }
     const length = await transformer.positions(shared)
@@ -188,9 +195,9 @@ export async function sequencesBehind(
       return accounted?.proof.proven ?? false
     }
     const tried = new Set<string>()
-    for (const [one, two] of trialsOf(first.ranks, second.ranks, hidden)) {
+    for (const [one, two] of trialsOf(first, second, hidden)) {
       tell('candidates')
-      const span = spanOf(first.spectrum, one)
+      const span = first.span(one)
       const candidates = await paced(spanCandidates(inputs, span, length, spanTolerance, allowed), pause)
       if (candidates.length === 0) continue
       const tokens = candidates.map((list) => list.map(({ token }) => token))
@@ -203,14 +210,19 @@ export async function sequencesBehind(
         if (!best.accounted) best.found = found
         tell('sequences', found.length)
       }
-      const found = await combine(transformer, spanOf(second.spectrum, two), candidates, settings, pause, keep, prove)
+      const found =
+        second && two !== undefined
+          ? await combine(transformer, second.span(two), candidates, settings, pause, keep, prove)
+          : withoutChoice(tokens)
       if (found === 'proven' || (await prove(found))) {
         best.candidates = tokens
         return report('exact')
       }
       if (best.accounted?.otherwise !== undefined) break
     }
-    return report('unproven', whyNot(best, first.ranks, first.spectrum))
+    const why = whyNot(best, first)
+    if (!first.limit || first.ranks.clear) return report('unproven', why)
+    return report(first.flat ? 'unproven' : 'saturated', `${why}; ${first.limit}`)
   } catch (cut) {
     if (cut !== CUT) throw cut
     if (best.accounted?.proof.proven) return report('exact')
@@ -219,26 +231,34 @@ export async function sequencesBehind(
   }
 }
 
-async function spectrumOf(gradients: readonly Values[], hidden: number, pause: Pause) {
-  const spectrum = await paced(noisySpectrum(gradients, hidden), pause)
-  return { spectrum, ranks: ranksOf(spectrum) }
-}
+/** What was shared under the transformer's names. */
+const renamed = ({ named }: Transformer, given: NamedGradients): NamedGradients =>
+  named ? Object.fromEntries(Object.entries(given).map(([name, tensor]) => [named(name), tensor])) : given
 
 /**
  * Pairs of ranks worth a trial, those with the likeliest ranks of both blocks first. The second block has as many inputs as the
- * first or more: what is the same token at the same place is another input once it has seen another sentence.
+ * first or more: what is the same token at the same place is another input once it has seen another sentence. It has no rank where
+ * nothing of it was shared, or where it tells fewer vectors apart.
  */
-function trialsOf(first: Ranks, second: Ranks, hidden: number): [number, number][] {
-  const twos = second.likely.length > 0 ? second.likely : [hidden - ROOM]
-  const pairs = first.likely.flatMap((one, i) => twos.map((two, j) => ({ one, two: Math.max(one, two), late: i + j })))
-  const order = pairs.sort((a, b) => a.late - b.late).map(({ one, two }): [number, number] => [one, two])
+function trialsOf(first: Seen, second: Seen | undefined, hidden: number): [number, number | undefined][] {
+  const likely = second?.ranks.likely ?? []
+  const twos = likely.length > 0 ? likely : [hidden - ROOM]
+  const rank = (one: number, two: number) => (second && one <= second.most ? Math.max(one, two) : undefined)
+  const pairs = first.ranks.likely.flatMap((one, i) =>
+    twos.map((two, j) => ({ one, two: rank(one, two), late: i + j })),
+  )
+  const order = pairs.sort((a, b) => a.late - b.late).map(({ one, two }): [number, number | undefined] => [one, two])
   return order.filter(([one, two], i) => order.findIndex(([a, b]) => a === one && b === two) === i).slice(0, TRIALS)
 }
+
+/** The one sequence that there is where every position has one candidate; else none. */
+const withoutChoice = (tokens: readonly (readonly number[])[]): number[][] =>
+  tokens.every(({ length }) => length === 1) ? [tokens.map(([token]) => token)] : []
 
 /** Sequences of candidates whose second inputs lie in the second span; `proven` where a proof ended the search. */
 async function combine(
   transformer: Transformer,
-  span: ReturnType<typeof spanOf>,
+  span: Span,
   candidates: readonly (readonly Candidate[])[],
   { spanTolerance, batchSize }: Settings,
   pause: Pause,
@@ -283,14 +303,15 @@ const NOISY = 1e-5
 /** What stands in the way of a proof, with the numbers. */
 function whyNot(
   { accounted, found, candidates }: Best,
-  { clear, gap, likely }: Ranks,
-  { noise }: NoisySpectrum,
+  { ranks: { clear, gap, likely }, noise, limit, flat }: Seen,
 ): string {
   const most = Math.max(...noise)
-  const noisy = most > NOISY
+  const noisy = most > NOISY && limit === undefined
   const spectrum = clear
     ? `the first block read ${likely[0]} inputs (its singular values fall by ${gap.toPrecision(2)} there)`
-    : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
+    : limit
+      ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than they tell apart'}`
+      : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
   if (accounted) {
     const { residual, floor, from } = accounted.proof
     return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found differs by ${residual.toPrecision(2)} from the shared one, whose floor is ${floor.toPrecision(2)} (${from})${accounted.otherwise === undefined ? '' : `; it is ${accounted.otherwise.toPrecision(3)} times that gradient: give the option scale`}`
@@ -302,7 +323,7 @@ function whyNot(
 }
 
 /** Dimensions of a span that has no room. */
-const rankOfFull = ({ values }: NoisySpectrum): number => values.filter((v) => v > 1e-11 * values[0]).length
+const rankOfFull = ({ values }: Seen['spectrum']): number => values.filter((v) => v > 1e-11 * values[0]).length
 
 /** √(Σ noise² ‖W‖² / Σ ‖W‖²) */
 function weighted(noise: readonly number[], norms: readonly number[]): number {
@@ -337,9 +358,14 @@ function settingsOf(options: SequenceOptions) {
 }
 
 /** @throws DlgError `invalid-model` */
-function requireWidth(hidden: number, projections: readonly Values[]): void {
+function requireWidth(hidden: number, projections: readonly Projection[]): void {
   const fits =
-    Number.isInteger(hidden) && hidden >= 1 && projections.every((p) => p.length >= hidden && p.length % hidden === 0)
+    Number.isInteger(hidden) &&
+    hidden >= 1 &&
+    projections.every(({ values: { length }, through }) => {
+      const row = through ? through.data.length / through.width : hidden
+      return length >= row && length % row === 0
+    })
   if (!fits)
     throw new DlgError(
       'invalid-model',

@@ -2,6 +2,7 @@ import { random } from '../../numbers/random'
 import type { Steps } from '../../numbers/steps'
 import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import type { Values } from '../../numbers/values'
+import type { Table } from '../tokens/token-set'
 
 /**
  * The vectors u that some matrices read, as far as their gradients Σ_t ∂y_t u_tᵀ show them: eigenvalues λ and eigenvectors of
@@ -17,10 +18,20 @@ export interface RowSpectrum {
   readonly vectors: readonly Float64Array[]
 }
 
-/** The span of the leading directions, and the noise that the others show. */
+/** Where the vectors that some matrices read may lie: what is known of it by one or several of their gradients. */
 export interface Span {
+  /** Of the vectors. */
   readonly width: number
   readonly rank: number
+  readonly parts: readonly SpanPart[]
+  /** What may lie outside of a first input without noise is this part of the tolerance. Default 1. */
+  readonly tight?: number
+}
+
+/** The span of the leading directions, and the noise that the others show. */
+export interface SpanPart {
+  /** The vectors show as M u, and the span is that of M u; undefined: as they are. The rows of M, with ‖M‖² = width. */
+  readonly through?: readonly Float64Array[]
   /** Orthonormal, one for each dimension. */
   readonly basis: readonly Float64Array[]
   /** By dimension: the squared length by which noise is expected to turn it out of the true span. */
@@ -64,17 +75,36 @@ export function* rowSpectrum(
 }
 
 /** The span of the first `rank` directions. */
-export function spanOf({ width, rows, values, vectors }: RowSpectrum, rank: number): Span {
-  // a row's noise has the variance ν² for each number, and the directions behind the rank have rows · ν² each
-  const tail = values.subarray(rank)
-  const noise = tail.length > 0 ? tail.reduce((a, b) => a + b, 0) / tail.length : 0
+export const spanOf = (spectrum: RowSpectrum, rank: number): Span => ({
+  width: spectrum.width,
+  rank,
+  parts: [spanPart(spectrum, rank)],
+})
+
+/** @param through rows of the matrix M, where the rows of the gradients are combinations of M u */
+export function spanPart({ width, rows, values, vectors }: RowSpectrum, rank: number, through?: Table): SpanPart {
+  const noise = noiseVariance({ width, rows, values }, rank)
   const basis = vectors.slice(0, rank)
   // a direction of singular value s is turned by noise of length √(width − rank) ν / s (Davis and Kahan)
   const turned = Float64Array.from(basis, (_, i) => {
-    const own = Math.max(values[i] - noise, noise / 4)
-    return Math.min(1, ((width - rank) * (noise / Math.max(rows, 1))) / own) + ROUNDING ** 2
+    const own = Math.max(values[i] - rows * noise, (rows * noise) / 4)
+    return own > 0 ? Math.min(1, ((width - rank) * noise) / own) + ROUNDING ** 2 : 1
   })
-  return { width, rank, basis, turned }
+  return { ...(through && { through: scaledRows(through) }), basis, turned }
+}
+
+/** ν², the variance of a number of the rows' noise: what lies behind the rank has (rows − rank) (width − rank) ν². */
+export function noiseVariance({ width, rows, values }: Pick<RowSpectrum, 'width' | 'rows' | 'values'>, rank: number) {
+  const free = (rows - rank) * (width - rank)
+  return free > 0 ? values.subarray(rank).reduce((a, b) => a + b, 0) / free : 0
+}
+
+/** Rows of a matrix, divided so that ‖M u‖ is about ‖u‖. */
+function scaledRows({ data, width }: Table): Float64Array[] {
+  const scale = Math.sqrt(width) / Math.max(length(data), Number.MIN_VALUE)
+  return Array.from({ length: data.length / width }, (_, r) =>
+    Float64Array.from({ length: width }, (_, j) => scale * data[r * width + j]),
+  )
 }
 
 /** What a span says of a vector u. */
@@ -85,41 +115,66 @@ export interface Outside {
   readonly expected: number
 }
 
-export function outside({ basis, turned }: Span, u: Values): Outside {
-  let square = 0
-  for (let j = 0; j < u.length; j++) square += u[j] ** 2
-  let [inside, expected] = [0, 0]
-  for (const [k, direction] of basis.entries()) {
-    const c = product(direction, u)
-    inside += c * c
-    expected += c * c * turned[k]
+export function outside({ parts }: Span, u: Values): Outside {
+  let [all, left, expected] = [0, 0, 0]
+  for (const { through, basis, turned } of parts) {
+    const seen = through ? multiply(through, u) : u
+    let square = 0
+    for (let j = 0; j < seen.length; j++) square += seen[j] ** 2
+    let inside = 0
+    for (const [k, direction] of basis.entries()) {
+      const c = product(direction, seen)
+      inside += c * c
+      expected += c * c * turned[k]
+    }
+    all += square
+    left += Math.max(0, square - inside)
   }
-  if (square === 0) return { far: 0, expected: 0 }
-  return { far: Math.sqrt(Math.max(0, square - inside) / square), expected: Math.sqrt(expected / square) }
+  return all === 0 ? { far: 0, expected: 0 } : { far: Math.sqrt(left / all), expected: Math.sqrt(expected / all) }
 }
 
 /** The part of u outside the span, divided by ‖u‖; linear in u but for that. */
-export function offset({ basis }: Span, u: Values): Float64Array {
-  const rest = Float64Array.from(u as ArrayLike<number>)
+export function offset({ parts }: Span, u: Values): Float64Array {
   const scale = 1 / Math.max(length(u), Number.MIN_VALUE)
-  for (const direction of basis) {
-    const c = product(direction, u)
-    for (let j = 0; j < rest.length; j++) rest[j] -= c * direction[j]
+  const rests = parts.map(({ through, basis }) => {
+    const rest = through ? multiply(through, u) : Float64Array.from(u as ArrayLike<number>)
+    for (const direction of basis) subtract(rest, direction)
+    return rest.map((v) => v * scale)
+  })
+  if (rests.length === 1) return rests[0]
+  const joined = new Float64Array(rests.reduce((n, rest) => n + rest.length, 0))
+  let at = 0
+  for (const rest of rests) {
+    joined.set(rest, at)
+    at += rest.length
   }
-  return rest.map((v) => v * scale)
+  return joined
 }
 
-/** `count` random directions A [count, width] with ‖A u‖² ≈ ‖the part of u outside the span‖². */
-export function directions({ basis, width }: Span, count: number): Float64Array[] {
+/** `count` random directions A [count, width] with ‖A u‖² ≈ ‖the part of u outside the span‖², summed over the parts. */
+export function directions({ parts, width }: Span, count: number): Float64Array[] {
   const { normal } = random(0, 0x7370616e)
   return Array.from({ length: count }, () => {
-    const direction = Float64Array.from({ length: width }, () => normal() / Math.sqrt(count))
-    for (const other of basis) {
-      const c = product(other, direction)
-      for (let j = 0; j < width; j++) direction[j] -= c * other[j]
+    const sum = new Float64Array(width)
+    for (const { through, basis } of parts) {
+      const direction = Float64Array.from({ length: through?.length ?? width }, () => normal() / Math.sqrt(count))
+      for (const other of basis) subtract(direction, other)
+      if (through)
+        for (const [r, row] of through.entries()) for (let j = 0; j < width; j++) sum[j] += direction[r] * row[j]
+      else for (let j = 0; j < width; j++) sum[j] += direction[j]
     }
-    return direction
+    return sum
   })
+}
+
+/** Takes its part along a unit vector off a vector. */
+function subtract(from: Float64Array, direction: Float64Array): void {
+  const c = product(direction, from)
+  for (let j = 0; j < from.length; j++) from[j] -= c * direction[j]
+}
+
+export function multiply(rows: readonly Float64Array[], x: Values): Float64Array {
+  return Float64Array.from(rows, (row) => product(row, x))
 }
 
 function product(a: Float64Array, b: Values): number {

@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import type { Values } from '../../runtime/runtime'
 import type { FirstInputs } from './first-inputs'
+import type { Projection } from './seen'
 
 /** A token at its position. */
 export interface Placed {
@@ -40,9 +41,11 @@ export interface Transformer {
   readonly hidden: number
   /** The tables and the layer norm in front of the first block. */
   firstInputs(): Promise<FirstInputs>
-  /** Gradients of the query, key and value projections of a block, in rows of length `hidden`. */
-  projections(block: 0 | 1, shared: NamedGradients): Promise<Values[]>
-  /** Positions that the gradient of the position table shows. */
+  /** The name under which the transformer knows what a client shares under another one; the same where it does not. */
+  named?(name: string): string
+  /** Gradients of the query, key and value projections of a block, or of their adapters; none where they are zero or not shared. */
+  projections(block: 0 | 1, shared: NamedGradients): Promise<Projection[]>
+  /** Positions that the gradient of the position table shows; all that there are, where it was not shared. */
   positions(shared: NamedGradients): Promise<number>
   /** Tokens that the gradient of the word table leaves possible; undefined: any. */
   allowed(shared: NamedGradients, tokens: number): Promise<readonly number[] | undefined>

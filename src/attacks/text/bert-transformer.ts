@@ -3,11 +3,14 @@ import type { NamedGradients } from '../../client/shared/read-gradients'
 import { DlgError } from '../../errors/dlg-error'
 import { activations, dense, layerNorm } from '../../models/bert'
 import { POSITIONS, WORDS } from '../../models/bert-shapes'
+import { withoutPeft } from '../../models/lora'
 import type { TextModel } from '../../models/text-model'
 import type { Explained, FirstBlock, Placed, Transformer } from '../dager/transformer'
 import { lossGradients, targetOf } from '../dense/loss-gradients'
 import { attendedBy } from './attended'
 import { classGradients, padded } from './class-gradients'
+import { explainByClasses, type Memory, memories } from './completions'
+import { loraTransformer } from './lora-transformer'
 import { firstInputs, gradientOf, lengthOf, tokensOf } from './shared-text'
 
 /** An encoder with a classification head as exact recovery sees it. */
@@ -17,6 +20,15 @@ export function bertTransformer(model: TextModel): Transformer {
     throw new DlgError('invalid-model', "exact sequences need a classification head; for 'mlm' use deepLeakageFromText")
   if (config.layers < 2)
     throw new DlgError('invalid-model', 'the encoder has one block; exact recovery reads the gradients of two')
+  if (model.lora) {
+    const { merged } = model.lora
+    const memory = memories()
+    return loraTransformer(bertTransformer(merged), model, model.lora, {
+      explain: (inputs, shared) => explainClasses(model, merged, inputs, shared, memory(shared)),
+      share: (sequences, labels) => classGradients(model, sequences, labels ?? []),
+    })
+  }
+  const memory = memories()
   return {
     name: `bert (${head})`,
     causal: false,
@@ -24,14 +36,14 @@ export function bertTransformer(model: TextModel): Transformer {
     firstInputs: () => firstInputs(model),
     projections: (block, shared) =>
       Promise.all(
-        ['query', 'key', 'value'].map((part) =>
-          gradientOf(shared, `encoder.layer.${block}.attention.self.${part}.weight`, config.hidden ** 2),
-        ),
+        ['query', 'key', 'value'].map(async (part) => ({
+          values: await gradientOf(shared, `encoder.layer.${block}.attention.self.${part}.weight`, config.hidden ** 2),
+        })),
       ),
-    positions: (shared) => lengthOf(model, shared),
+    positions: async (shared) => (Object.hasOwn(shared, POSITIONS) ? lengthOf(model, shared) : config.positions),
     allowed: (shared, tokens) => tokensOf(model, shared, tokens),
     firstBlock: (candidates) => firstBlock(model, candidates),
-    explain: (inputs, shared) => explainClasses(model, inputs, shared),
+    explain: (inputs, shared) => explainClasses(model, model, inputs, shared, memory(shared)),
     share: (sequences, labels) => classGradients(model, sequences, labels ?? []),
   }
 }
@@ -93,15 +105,23 @@ function firstBlock({ config, weights }: TextModel, candidates: readonly Placed[
   }
 }
 
-/** The class of each sequence, from the gradient of the last layer and the features it reads of each. */
+/**
+ * The class of each sequence, from the gradient of the last layer and the features it reads of each.
+ *
+ * @param merged what the model computes, adapters included
+ */
 async function explainClasses(
   model: TextModel,
+  merged: TextModel,
   inputs: readonly (readonly number[])[],
   shared: NamedGradients,
+  memory: Memory,
 ): Promise<Explained> {
+  const classifier = Object.keys(shared).find((name) => withoutPeft(name) === 'classifier.weight')
+  if (classifier === undefined) return explainByClasses(model, inputs, shared, memory)
   const { hidden } = model.config
   const { ids, mask } = padded(inputs)
-  const client = model.overPadded(ids.shape[1])
+  const client = merged.overPadded(ids.shape[1])
   // a classifier of the identity gives what it reads
   const features = tf.tidy(
     () =>
@@ -113,9 +133,7 @@ async function explainClasses(
   try {
     const data = (await features.data()) as Float32Array
     const rows = inputs.map((_, s) => data.subarray(s * hidden, (s + 1) * hidden))
-    const labels = lossGradients(await gradientOf(shared, 'classifier.weight', model.classes * hidden), rows).map(
-      targetOf,
-    )
+    const labels = lossGradients(await gradientOf(shared, classifier, model.classes * hidden), rows).map(targetOf)
     return { sequences: inputs.map((s) => [...s]), labels, gradients: await classGradients(model, inputs, labels) }
   } finally {
     tf.dispose([ids, mask, features])

@@ -7,11 +7,16 @@ import { transposed } from '../../numbers/norms'
 import type { FirstBlock, Placed, Transformer } from '../dager/transformer'
 import { sequenceLength } from '../tokens/token-set'
 import { attendedBy } from './attended'
+import { explainByLogits, memories } from './completions'
 import { explainNextTokens } from './gpt-targets'
+import { loraTransformer } from './lora-transformer'
 import { nextTokenGradients } from './next-token'
 import { gradientOf } from './shared-text'
 
 const values = async (tensor: tf.Tensor): Promise<Float32Array> => (await tensor.data()) as Float32Array
+
+/** What the last tokens are read from. */
+const HEAD = [TOKENS, 'ln_f.weight', 'ln_f.bias']
 
 /** A decoder as exact recovery sees it. */
 export function gptTransformer(model: GptModel): Transformer {
@@ -19,6 +24,12 @@ export function gptTransformer(model: GptModel): Transformer {
   const { hidden, epsilon } = config
   if (config.layers < 2)
     throw new DlgError('invalid-model', 'the decoder has one block; exact recovery reads the gradients of two')
+  const memory = memories()
+  if (model.lora)
+    return loraTransformer(gptTransformer(model.lora.merged), model, model.lora, {
+      explain: (inputs, shared) => explainByLogits(model, inputs, shared, memory(shared)),
+      share: (sequences) => nextTokenGradients(model, sequences),
+    })
   return {
     name: 'gpt',
     causal: true,
@@ -36,14 +47,19 @@ export function gptTransformer(model: GptModel): Transformer {
       const gradient = await gradientOf(shared, `h.${block}.attn.c_attn.weight`, 3 * hidden ** 2)
       // [hidden, 3 hidden] of GPT-2's files: its columns are the rows of queries, keys and values
       const rows = transposed(gradient, hidden, 3 * hidden)
-      return [0, 1, 2].map((part) => rows.subarray(part * hidden ** 2, (part + 1) * hidden ** 2))
+      return [0, 1, 2].map((part) => ({ values: rows.subarray(part * hidden ** 2, (part + 1) * hidden ** 2) }))
     },
     positions: async (shared) =>
-      sequenceLength({ data: await gradientOf(shared, PLACES, config.positions * hidden), width: hidden }),
+      Object.hasOwn(shared, PLACES)
+        ? sequenceLength({ data: await gradientOf(shared, PLACES, config.positions * hidden), width: hidden })
+        : config.positions,
     // the table is the output matrix too, and every row has a gradient
     allowed: async () => undefined,
     firstBlock: (candidates) => firstBlock(model, candidates),
-    explain: (inputs, shared) => explainNextTokens(model, inputs, shared),
+    explain: (inputs, shared) =>
+      HEAD.every((name) => Object.hasOwn(shared, name))
+        ? explainNextTokens(model, inputs, shared)
+        : explainByLogits(model, inputs, shared, memory(shared)),
     share: (sequences) => nextTokenGradients(model, sequences),
   }
 }
