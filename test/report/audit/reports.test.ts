@@ -52,6 +52,22 @@ describe('the report', () => {
     const report = JSON.parse(auditJson(judgement, about))
     expect(validate(report), JSON.stringify(validate.errors)).toBe(true)
     expect(validate({ ...report, verdict: 'safe' })).toBe(false)
+    // every kind of measure, and a search
+    const cells = [{ sample: 'a', slot: 0, right: 5, of: 6, guess: 2 }]
+    const tokens = { exact: 0, sequences: 1, right: 2, of: 3, claimed: 3, guess: 1 }
+    const kinds = judge({
+      plan: { undefended: true, withData: true },
+      records: [
+        trial(0, 'tableak', 'none', { cells, trace: [[1, 0.5]] }),
+        trial(0, 'token-set', 'none', { tokens, status: 'partial' }),
+      ],
+    })
+    expect(validate(JSON.parse(auditJson(kinds, about))), JSON.stringify(validate.errors)).toBe(true)
+    // 5 of 6 cells are less than 90 %, and more than half of those that a guess has wrong
+    expect(kinds.rows[0].trials[0].shown).toEqual(['1 of 1 records closer than every guess'])
+    expect(
+      validate(JSON.parse(auditJson(judge({ plan: { undefended: true, withData: true }, records: [] }), about))),
+    ).toBe(true)
     expect(validate({ ...report, version: 2 })).toBe(false)
   })
 
