@@ -6,6 +6,7 @@
  * A claim is `converged` of the matching, `proven` and `exact` of closed forms, a `certified` candidate, tokens that are said to
  * occur, labels with a confidence of at least 0.9, and a proof. A set-up counts as a false claim where a claim is wrong, and as a
  * false failure where what was found is right to the precision of what was shared and is called failed. Exits 1 at any false claim.
+ * Sequences, sentences, patches, tables and more of the rest are in the folder `honesty`.
  */
 import { parseArgs } from 'node:util'
 import '@tensorflow/tfjs-backend-cpu'
@@ -22,6 +23,7 @@ import {
 import { exactData, isolatedInputs, proofOf } from '../src/analytic'
 import { type AttackName, attack, targetOf } from '../src/attacks'
 import { random } from '../src/numbers/random'
+import { moreKinds } from './honesty/more'
 import { patchKinds } from './honesty/patches'
 import { sequenceKinds } from './honesty/sequences'
 import {
@@ -837,7 +839,7 @@ tf.env().set('IS_NODE', false)
 const began = performance.now()
 const total: Record<Verdict, number> = { right: 0, unclaimed: 0, refused: 0, 'false claim': 0, 'false failure': 0 }
 const lines: string[][] = []
-for (const { attack, name, run } of [...kinds, ...sequenceKinds, ...patchKinds, ...tableKinds]) {
+for (const { attack, name, run } of [...kinds, ...sequenceKinds, ...patchKinds, ...tableKinds, ...moreKinds]) {
   if (values.only && !`${attack}: ${name}`.includes(values.only)) continue
   const counts: Record<Verdict, number> = { right: 0, unclaimed: 0, refused: 0, 'false claim': 0, 'false failure': 0 }
   for (let seed = first; seed < first + seeds; seed++) {

@@ -46,6 +46,11 @@ export async function gradientRanks(gradients: SharedByName, options: RankOption
   for (const [name, tensor] of named)
     if (!Array.isArray(tensor?.shape))
       throw new DlgError('invalid-gradients', `gradient '${name}' must be a tensor or {shape, data}`)
+    else if (!tensor.shape.every((n) => Number.isSafeInteger(n) && n >= 1))
+      throw new DlgError(
+        'invalid-gradients',
+        `gradient '${name}' has shape [${tensor.shape}]; its sizes must be whole numbers of at least 1`,
+      )
   const read = await Promise.all(
     named.map(async ([name, tensor]) => ({
       ...{ name, shape: tensor.shape },

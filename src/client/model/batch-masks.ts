@@ -36,6 +36,9 @@ const [ZERO, ROUGH] = [8, 5e-3]
 /** The singular values of samples stand so many times above what is noise. */
 const GAP = 30
 
+/** Part of the features that may be neither noise nor loud. */
+const UNCLEAR = 0.02
+
 /** Standard deviations that the number of dropped features may lie below what the rate draws. Features that are zero by themselves add to it. */
 const SPREAD = 5
 
@@ -64,7 +67,8 @@ export function readBatchMasks(
   const loud = [...rows.keys()].filter((j) => lengths[j] > LOUD * worst * noise[j])
   // zeros by accident would be features that are taken for dropped
   const accidents = loud.reduce((sum, j) => sum + (ZERO * worst * noise[j]) / lengths[j], 0)
-  if (loud.length <= batch || accidents > 0.5) return undefined
+  const unclear = lengths.filter((v, j) => v > ZERO * worst * noise[j]).length - loud.length
+  if (loud.length <= batch || accidents > 0.5 || unclear > UNCLEAR * features) return undefined
   const unit = loud.map((j) => rows[j].map((v) => v / lengths[j]))
   const exact = loud.map((j) => (ZERO * noise[j]) / lengths[j])
   const silent = features - loud.length
@@ -73,16 +77,16 @@ export function readBatchMasks(
   const inverse = directions && inverseOf(directions.map((direction) => direction.map((v, k) => v * stretch[k])))
   if (!directions || !inverse) return undefined
   return directions.map((direction, s) => {
-    // what is no more than noise tells nothing, but for a row of zeros: every sample dropped it
-    const dropped = Uint8Array.from(lengths, (v) => (v === 0 ? 1 : 0))
-    const bound = boundOf(direction, stretch)
+    const bound = ZERO * boundOf(direction, stretch)
     let [positive, negative] = [0, 0]
-    for (const [i, j] of loud.entries()) {
-      const product = inner(unit[i], direction)
-      if (Math.abs(product) <= bound * exact[i]) dropped[j] = 1
-      else if (product > 0) positive++
+    const dropped = Uint8Array.from(rows, (row, j) => {
+      const product = inner(row, direction)
+      // a row of noise alone was dropped for all samples
+      if (Math.abs(product) <= bound * noise[j]) return 1
+      if (product > 0) positive++
       else negative++
-    }
+      return 0
+    })
     // what a feature is multiplied by has a sign, which most of them share where none is negative
     const sign = positive >= negative ? 1 : -1
     const felt = new Float64Array(units)

@@ -196,13 +196,20 @@ function masksOfBatch(layers: readonly RandomLayer[], { gradientOf, batchSize }:
   return { masks: new Map(masks), labels, notes: counts }
 }
 
-/** The class that ∂L/∂z = p − y of a cross-entropy shows: the only number that is negative. Its sign may be unknown. */
+/** How far the numbers of p − y may be from a sum of zero, beside their sum without signs: noise of what was shared. */
+const UNBALANCED = 1e-2
+
+/**
+ * The class that ∂L/∂z = p − y of a cross-entropy shows: the only number that is negative. Its sign may be unknown.
+ *
+ * @returns undefined where the numbers do not sum to zero, as those of a cross-entropy do, or several are negative
+ */
 function classOf(felt: Float64Array): number | undefined {
+  const [sum, size] = felt.reduce(([a, b], v) => [a + v, b + Math.abs(v)], [0, 0])
+  if (!(Math.abs(sum) <= UNBALANCED * size)) return undefined
   const least = NO_PART * felt.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
-  const [negative, positive] = [
-    [...felt.keys()].filter((c) => felt[c] < -least),
-    [...felt.keys()].filter((c) => felt[c] > least),
-  ]
+  const negative = [...felt.keys()].filter((c) => felt[c] < -least)
+  const positive = [...felt.keys()].filter((c) => felt[c] > least)
   if (negative.length === 1) return negative[0]
   return positive.length === 1 && negative.length > 1 ? positive[0] : undefined
 }

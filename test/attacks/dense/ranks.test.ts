@@ -128,3 +128,11 @@ describe('gradients', () => {
     })
   })
 })
+
+it.each([
+  { shape: [-2, -3], data: new Float32Array(6) },
+  { shape: [2, 0], data: new Float32Array(0) },
+  { shape: [1.5, 4], data: new Float32Array(6) },
+])('no rank is told of a matrix of shape $shape', async (tensor) => {
+  await expect(gradientRanks({ w: tensor })).rejects.toMatchObject({ code: 'invalid-gradients' })
+})

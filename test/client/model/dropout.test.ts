@@ -3,6 +3,7 @@ import { initializers, layers, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
 import { checkModel, deepLeakage, gradientsOf } from '../../../src'
 import { targetOf } from '../../../src/attacks'
+import { readDropped } from '../../../src/client/model/dropout'
 import { numbers, sample } from '../../attacks/matching/tiny'
 import { relativeError } from '../../oracle'
 
@@ -107,6 +108,33 @@ describe('dropout on the client', () => {
     leak.dispose()
     tf.dispose([x, shared])
     model.dispose()
+  })
+
+  it('shows no labels where the gradients of the samples are none of a cross-entropy', () => {
+    const inputs = [5, 6].map((seed) => numbers(120, seed).map((v, j) => ((j + seed) % 3 === 0 ? 0 : v)))
+    const labelsOf = (felt: readonly number[][]) =>
+      readDropped([{ name: 'drop', rate: 1 / 3, reader: 0, behind: { output: true } }], {
+        ...{ training: true, batchSize: 2, oneStep: true },
+        gradientOf: () => ({
+          units: 4,
+          values: Float32Array.from({ length: 480 }, (_, i) =>
+            inputs.reduce((sum, input, s) => sum + input[Math.floor(i / 4)] * felt[s][i % 4], 0),
+          ),
+        }),
+      }).labels
+    expect(
+      labelsOf([
+        [-0.7, 0.2, 0.2, 0.3],
+        [0.1, 0.1, -0.4, 0.2],
+      ]),
+    ).toEqual([0, 2])
+    // most of what was small is gone
+    expect(
+      labelsOf([
+        [-0.7, 0, 0, 0.3],
+        [0, 0, -0.4, 0.2],
+      ]),
+    ).toBeUndefined()
   })
 
   it('is said before the search where the mask cannot be read, and where training mode was not said', async () => {
