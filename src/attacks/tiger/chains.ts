@@ -82,8 +82,8 @@ export const gain = (scores: readonly number[], limit: number): number => scores
  * @param limit between the objective of right tokens and that of others
  */
 function ended({ chain, scores }: Grown, limit: number): Grown {
-  const isBad = (at: number): boolean => at >= chain.length || scores[at] > limit
-  const end = chain.findIndex((_, at) => at > 0 && isBad(at) && isBad(at + 1))
+  // another sentence that goes on looks right again after one position
+  const end = scores.findIndex((score, at) => at > 0 && score > limit)
   return end < 0 ? { chain, scores } : { chain: chain.slice(0, end), scores: scores.slice(0, end) }
 }
 

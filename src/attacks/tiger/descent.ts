@@ -32,7 +32,8 @@ export interface Descended {
  * snapped to tokens. An embedding is a mixture Σ_k softmax(z)_k E_k of a position's likeliest tokens, which keeps it among
  * embeddings; the prior over them is the distance of each to the first span, where z begins.
  *
- * @param starts sequences to begin with; a snapped result that is no better than its start gives the start back
+ * @param starts sequences to begin with; the start is given back where the snapped result is no better,
+ * or where it left for another sentence of a batch
  * @param limit the objective of a position from which it counts against a sequence
  * @throws CUT
  */
@@ -48,6 +49,7 @@ export async function descend(
   evaluated: (objective: number) => void,
 ): Promise<Descended[]> {
   const { choices, words } = problem
+  const { causal } = problem.transformer
   const most = words.shape[1]
   const longest = Math.max(...starts.map(({ length }) => length))
   const begin = Float64Array.from(
@@ -83,7 +85,9 @@ export async function descend(
       const [before, after] = [await scorer.scores(starts, pause), await scorer.scores(snapped, pause)]
       return starts.map((chain, s) => {
         const [own, next] = [before[s], after[s]].map((scores) => gain(scores, limit))
-        return next < own ? { chain: snapped[s], score: next } : { chain, score: own }
+        return next < own && (!causal || isSame(chain, snapped[s]))
+          ? { chain: snapped[s], score: next }
+          : { chain, score: own }
       })
     } finally {
       evaluator.dispose()
@@ -107,6 +111,9 @@ function traced(problem: Problem, starts: readonly Chain[], shape: readonly numb
   })
   return { inputs: [logits], outputs: [cost, ...g.grad(cost, [logits])], parameters }
 }
+
+/** Whether a result is still the sentence that it began with, and not another one of the batch. */
+const isSame = (start: Chain, end: Chain): boolean => 2 * start.filter((k, p) => end[p] === k).length > start.length
 
 /** The index of the largest number of each row. */
 function largest(values: Float64Array, width: number): number[] {
