@@ -34,6 +34,8 @@ const table: Record<string, string> = {
     'attacks/contract attacks/dense client graph measure numbers runtime errors @tensorflow/tfjs-core ml-matrix |',
   'attacks/dager':
     'attacks/contract attacks/tokens client measure numbers errors @tensorflow/tfjs-core ml-matrix | runtime',
+  'attacks/tiger':
+    'attacks/contract attacks/dager client errors graph numbers optim trace @tensorflow/tfjs-core | attacks/tokens runtime',
   'attacks/matching':
     'attacks/contract client graph numbers optim options runtime errors attacks/dense attacks/labels attacks/patches measure @tensorflow/tfjs-core |',
   'attacks/tabular':
@@ -41,7 +43,7 @@ const table: Record<string, string> = {
   'attacks/text':
     'attacks/contract client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   attacks:
-    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/tokens client errors attacks/tabular |',
+    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/tiger attacks/tokens client errors attacks/tabular |',
   accounting: 'errors numbers |',
   defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:

@@ -18,6 +18,7 @@ import { gradientMatching } from './matching'
 import { patchInversion } from './patches/attack'
 import { spearAttack } from './spear/attack'
 import { tableAttack } from './tabular/attack'
+import { tiger } from './tiger/attack'
 import { tokenSets } from './tokens/attack'
 
 export type { Shared } from '../client/shared/read-shared'
@@ -40,6 +41,7 @@ export type { MatchingOptions } from './matching'
 export type { PatchInversionOptions } from './patches/attack'
 export type { SpearAttackOptions } from './spear/attack'
 export type { TableAttackOptions } from './tabular/attack'
+export type { TigerOptions } from './tiger/attack'
 export type { Target, TargetOptions }
 
 /** Every attack of this library by name, the cheapest first. */
@@ -51,6 +53,7 @@ export const attacks = {
   spear: spearAttack,
   'isolated-inputs': isolatedSamples,
   dager,
+  tiger,
   tableak: tableAttack,
   'gradient-matching': gradientMatching,
 } as const satisfies Readonly<Record<string, Attack<never>>>

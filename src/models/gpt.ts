@@ -60,10 +60,13 @@ export function feedForward(x: tf.Tensor2D, weights: Weights, at: string, config
  * @param ids [batch, tokens]
  * @returns features [batch · tokens, hidden]
  */
-export function decode(ids: tf.Tensor, weights: Weights, config: GptConfig): tf.Tensor2D {
-  const [batch, tokens] = ids.shape
+export const decode = (ids: tf.Tensor, weights: Weights, config: GptConfig): tf.Tensor2D =>
+  decodeWords(tf.gather(weights[TOKENS], tf.cast(ids, 'int32')) as tf.Tensor3D, weights, config)
+
+/** Like {@link decode}, over what the word table gives for each token, [batch, tokens, hidden]. */
+export function decodeWords(words: tf.Tensor3D, weights: Weights, config: GptConfig): tf.Tensor2D {
+  const [batch, tokens] = words.shape
   const positions = tf.slice(weights['wpe.weight'], [0, 0], [tokens, config.hidden])
-  const words = tf.gather(weights[TOKENS], tf.cast(ids, 'int32'))
   let x = tf.reshape(tf.add(words, positions), [batch * tokens, config.hidden]) as tf.Tensor2D
   for (let i = 0; i < config.layers; i++) {
     const at = `h.${i}`

@@ -53,7 +53,7 @@ export const dager: Attack<DagerOptions> = {
     const { budget, signal, onProgress } = control
     const result = await sequencesBehind(
       transformer!,
-      named(target),
+      sharedByName(target),
       {
         ...options,
         ...{ batchSize, precision, budget, signal },
@@ -79,5 +79,5 @@ export const dager: Attack<DagerOptions> = {
 }
 
 /** What was shared by the weights' names, as plain tensors. */
-const named = ({ trained, gradients }: Target): NamedGradients =>
+export const sharedByName = ({ trained, gradients }: Target): NamedGradients =>
   Object.fromEntries(trained.map(({ name, shape }, i) => [name, { shape, data: gradients[i] }]))

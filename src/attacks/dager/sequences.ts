@@ -176,9 +176,7 @@ export async function sequencesBehind(
     const tensors = await sharedTensors(shared, settings.precision)
     const sharing: Sharing = {
       ...{ tensors, tolerance, rounding },
-      projections: projections.flatMap((list, block) =>
-        list.map(({ values }, k) => ({ values, noise: (block === 0 ? first! : second!).noise[k] })),
-      ),
+      projections: [...noisy(projections[0], first), ...noisy(projections[1], second)],
     }
     const length = await transformer.positions(shared)
     const inputs = await transformer.firstInputs()
@@ -231,8 +229,12 @@ export async function sequencesBehind(
   }
 }
 
+/** Projections with the noise that their span shows. */
+export const noisy = (projections: readonly Projection[], seen: Seen | undefined): Sharing['projections'] =>
+  projections.map(({ values }, k) => ({ values, noise: seen?.noise[k] ?? 0 }))
+
 /** What was shared under the transformer's names. */
-const renamed = ({ named }: Transformer, given: NamedGradients): NamedGradients =>
+export const renamed = ({ named }: Transformer, given: NamedGradients): NamedGradients =>
   named ? Object.fromEntries(Object.entries(given).map(([name, tensor]) => [named(name), tensor])) : given
 
 /**
@@ -306,7 +308,7 @@ function whyNot(
   { ranks: { clear, gap, likely }, noise, limit, flat }: Seen,
 ): string {
   const most = Math.max(...noise)
-  const noisy = most > NOISY && limit === undefined
+  const isNoisy = most > NOISY && limit === undefined
   const spectrum = clear
     ? `the first block read ${likely[0]} inputs (its singular values fall by ${gap.toPrecision(2)} there)`
     : limit
@@ -319,7 +321,7 @@ function whyNot(
   if (found.length > 0) return `${spectrum}; nothing that was found could be held against the gradient`
   return candidates.length === 0
     ? `${spectrum}; no token lies in its span at the first position`
-    : `${spectrum}; the tokens of ${candidates.length} positions were found, but not which of them belong together: ${noisy ? 'noise hides it' : "no combination lies in the second block's span"}`
+    : `${spectrum}; the tokens of ${candidates.length} positions were found, but not which of them belong together: ${isNoisy ? 'noise hides it' : "no combination lies in the second block's span"}`
 }
 
 /** Dimensions of a span that has no room. */

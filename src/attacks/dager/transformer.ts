@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs-core'
+import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import type { Values } from '../../runtime/runtime'
 import type { FirstInputs } from './first-inputs'
@@ -39,6 +39,8 @@ export interface Transformer {
   /** Whether a position sees only itself and those before it. */
   readonly causal: boolean
   readonly hidden: number
+  /** Names of the tables, and whether the word table is the output matrix too. */
+  readonly tables?: { readonly words: string; readonly positions: string; readonly tied: boolean }
   /** The tables and the layer norm in front of the first block. */
   firstInputs(): Promise<FirstInputs>
   /** The name under which the transformer knows what a client shares under another one; the same where it does not. */
@@ -49,6 +51,11 @@ export interface Transformer {
   positions(shared: NamedGradients): Promise<number>
   /** Tokens that the gradient of the word table leaves possible; undefined: any. */
   allowed(shared: NamedGradients, tokens: number): Promise<readonly number[] | undefined>
+  /**
+   * What the projections of a block read of word embeddings [sequences, tokens, hidden], [sequences · tokens, hidden], in operations
+   * that tfjs differentiates. Block 2 is the output: what a decoder's output matrix reads, where that is its word table.
+   */
+  inputs?(words: Tensor3D, block: 0 | 1 | 2): Tensor2D
   /** The first block over these candidates; the caller disposes it. */
   firstBlock(candidates: readonly Placed[]): FirstBlock
   /**

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import { DlgError } from '../../errors/dlg-error'
-import { activations, dense, layerNorm } from '../../models/bert'
+import { activations, dense, encode, layerNorm } from '../../models/bert'
 import { POSITIONS, WORDS } from '../../models/bert-shapes'
 import { withoutPeft } from '../../models/lora'
 import type { TextModel } from '../../models/text-model'
@@ -33,6 +33,7 @@ export function bertTransformer(model: TextModel): Transformer {
     name: `bert (${head})`,
     causal: false,
     hidden: config.hidden,
+    tables: { words: WORDS, positions: POSITIONS, tied: false },
     firstInputs: () => firstInputs(model),
     projections: (block, shared) =>
       Promise.all(
@@ -42,6 +43,7 @@ export function bertTransformer(model: TextModel): Transformer {
       ),
     positions: async (shared) => (Object.hasOwn(shared, POSITIONS) ? lengthOf(model, shared) : config.positions),
     allowed: (shared, tokens) => tokensOf(model, shared, tokens),
+    inputs: (words, block) => encode(words, model.weights, { ...config, layers: block }),
     firstBlock: (candidates) => firstBlock(model, candidates),
     explain: (inputs, shared) => explainClasses(model, model, inputs, shared, memory(shared)),
     share: (sequences, labels) => classGradients(model, sequences, labels ?? []),

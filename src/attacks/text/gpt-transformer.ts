@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
 import { layerNorm } from '../../models/bert'
-import { feedForward, type GptModel, project } from '../../models/gpt'
+import { decodeWords, feedForward, type GptModel, project } from '../../models/gpt'
 import { PLACES, TOKENS } from '../../models/gpt-shapes'
 import { transposed } from '../../numbers/norms'
 import type { FirstBlock, Placed, Transformer } from '../dager/transformer'
@@ -34,6 +34,7 @@ export function gptTransformer(model: GptModel): Transformer {
     name: 'gpt',
     causal: true,
     hidden,
+    tables: { words: TOKENS, positions: PLACES, tied: true },
     async firstInputs() {
       return {
         words: { data: await values(weights[TOKENS]), width: hidden },
@@ -55,6 +56,12 @@ export function gptTransformer(model: GptModel): Transformer {
         : config.positions,
     // the table is the output matrix too, and every row has a gradient
     allowed: async () => undefined,
+    inputs(words, block) {
+      if (block === 2) return decodeWords(words, weights, config)
+      // the last layer norm is that of the block: its projections read what it gives
+      const norm = { 'ln_f.weight': weights[`h.${block}.ln_1.weight`], 'ln_f.bias': weights[`h.${block}.ln_1.bias`] }
+      return decodeWords(words, { ...weights, ...norm }, { ...config, layers: block })
+    },
     firstBlock: (candidates) => firstBlock(model, candidates),
     explain: (inputs, shared) =>
       HEAD.every((name) => Object.hasOwn(shared, name))
