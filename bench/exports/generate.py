@@ -259,6 +259,10 @@ def main():
             if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
                 module.running_mean.uniform_(-0.2, 0.2)
                 module.running_var.uniform_(0.6, 1.4)
+        for weight in model.parameters():
+            # the head of torchvision's ViT begins at 0, behind which no gradient shows
+            if weight.dim() > 1 and not weight.any():
+                nn.init.normal_(weight, std=0.2)
         x = data()
         try:
             save_file(answers(model, x), folder / "answers.safetensors")

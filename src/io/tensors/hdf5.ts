@@ -175,7 +175,13 @@ function dataset(file: Hdf5, path: string, space: Message, of: (type: number) =>
   if (dtype instanceof DlgError) return refuse(`has elements ${descr}, which are not read; save it ${WAY}`)
   const start = contents(file, layout, values * dtype.size, subject)
   if (typeof start === 'string') return refuse(start)
-  const read = () => decode(file, start, shape, values, dtype, subject)
+  const read = () => {
+    if (descr !== '<f4') return decode(file, start, shape, values, dtype, subject)
+    // typed arrays read in the host's byte order, as for safetensors
+    const { buffer, byteOffset } = file.view
+    const from = byteOffset + start
+    return { shape, data: new Float32Array(buffer.slice(from, from + 4 * values)), dtype: dtype.stored }
+  }
   return { tensor: { name: path, dtype: dtype.stored, type: descr, read }, values }
 }
 

@@ -82,13 +82,15 @@ function weightOf({ shape, values }: StoredValues, turned: string | undefined) {
 }
 
 /**
- * PyTorch's exporter multiplies by a transposed copy of a linear layer's weight, and calls it `onnx::MatMul_7`. The bias that is added
+ * PyTorch's exporters multiply by a transposed copy of a linear layer's weight, and call it `onnx::MatMul_7` or `val_7`. The bias that is added
  * to the product keeps its name, from which the weight's follows: with `fc.bias` it is `fc.weight`.
  */
 function turnedWeights(nodes: readonly NodeMessage[], names: ReadonlySet<string>): Map<string, string> {
   const product = new Map(
     nodes.flatMap(({ opType, input, output }) =>
-      opType === 'MatMul' && /^onnx::/.test(input[1] ?? '') ? [[output[0], input[1]] as const] : [],
+      opType === 'MatMul' && GENERATED.test(input[1] ?? '') && names.has(input[1])
+        ? [[output[0], input[1]] as const]
+        : [],
     ),
   )
   const found = new Map<string, string>()

@@ -161,9 +161,17 @@ describe('weights from a file of their own', () => {
     await expect(load(file('recurrent.keras'), { weights: file('dense.npz') })).rejects.toThrow()
   })
 
-  it('a GRU with dropout inside is refused in training', () => {
-    const layer = tfl.layers.gru({ units: 2 })
-    expect(() => registerKerasLayers({ layer } as never)).toThrow(/tfjs makes no layers/)
+  it('a GRU with dropout inside is refused in training', async () => {
+    const config = { units: 2, dropout: 0.5, recurrent_initializer: 'zeros', batch_input_shape: [null, 3, 2] }
+    const topology = { class_name: 'Sequential', config: { layers: [{ class_name: 'ResetAfterGRU', config }] } }
+    const model = (await tfl.models.modelFromJSON(topology as never)) as tfl.LayersModel
+    const x = tf.ones([1, 3, 2])
+    expect((model.apply(x) as tf.Tensor).shape).toEqual([1, 2])
+    expect(() => model.apply(x, { training: true })).toThrow(/dropout inside, which is not supported in training/)
+  })
+
+  it('layers are made by tfjs', () => {
+    expect(() => registerKerasLayers({ layers: {} } as never)).toThrow(/tfjs makes no layers/)
   })
 })
 
@@ -171,17 +179,17 @@ describe('damaged archives give a model or a DlgError, in bounded memory', () =>
   it('with sound zips around damaged parts', async () => {
     const whole = unzipSync(new Uint8Array(readFileSync(file('recurrent.keras'))))
     // zips are checked by their sums, so damage must come before
-    const count = survive(whole['model.weights.h5'], 1500, 3, (bytes) => void readTensors(bytes), { growth: 4 })
-    expect(count.accepted).toBeGreaterThan(100)
-    expect(count.refused).toBeGreaterThan(200)
+    const count = survive(whole['model.weights.h5'], 600, 3, (bytes) => void readTensors(bytes), { growth: 4 })
+    expect(count.accepted).toBeGreaterThan(40)
+    expect(count.refused).toBeGreaterThan(80)
     for (const [i, part] of ['config.json', 'model.weights.h5'].entries()) {
       const attempts: Promise<unknown>[] = []
-      survive(whole[part], 150, i, (bytes) => {
+      survive(whole[part], 80, i, (bytes) => {
         attempts.push(modelFromFile(zipSync({ ...whole, [part]: bytes }, { level: 0 })).load())
       })
       const settled = await Promise.allSettled(attempts)
       for (const each of settled) if (each.status === 'rejected') expect(each.reason).toBeInstanceOf(DlgError)
-      expect(settled.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(20)
+      expect(settled.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(10)
     }
   })
 })

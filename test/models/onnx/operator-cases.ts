@@ -507,6 +507,43 @@ export const cases: readonly OperatorCase[] = [
       },
     ],
   ),
+  one(
+    'Attention',
+    [
+      [2, 2, 3, 4],
+      [2, 2, 3, 4],
+      [2, 2, 3, 5],
+    ],
+    {},
+    { opset: 23 },
+  ),
+  one(
+    'Attention',
+    [
+      [2, 2, 3, 4],
+      [2, 2, 3, 4],
+      [2, 2, 3, 4],
+    ],
+    { is_causal: 1, scale: { float: 0.7 } },
+    { opset: 23 },
+  ),
+  one(
+    'Attention',
+    [
+      [2, 3, 8],
+      [2, 4, 4],
+      [2, 4, 4],
+      [3, 4],
+    ],
+    { q_num_heads: 4, kv_num_heads: 2, softcap: { float: 1.5 } },
+    { opset: 23 },
+  ),
+  one(
+    'Attention',
+    [[1, 2, 2, 4], [1, 2, 3, 4], [1, 2, 3, 4], { dims: [2, 3], values: [1, 0, 1, 0, 1, 1], type: 9 }],
+    {},
+    { opset: 23, title: 'a mask of truth' },
+  ),
   several(
     'a sequence of equal parts, the last one smaller',
     [2, 5],

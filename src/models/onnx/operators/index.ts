@@ -1,4 +1,5 @@
 import type { Operators } from '../call'
+import { attentionOperators } from './attention'
 import { constantOperators } from './constant'
 import { convolutionOperators } from './convolution'
 import { elementwiseOperators } from './elementwise'
@@ -14,6 +15,7 @@ import { structureOperators } from './structure'
 export const operators: Operators = {
   ...elementwiseOperators,
   ...productOperators,
+  ...attentionOperators,
   ...structureOperators,
   ...indexingOperators,
   ...constantOperators,
