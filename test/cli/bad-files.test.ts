@@ -74,7 +74,7 @@ describe('wrong files are one line and exit code 2, and leave nothing', () => {
   const STEP = '--model @model.json --before @before.npz --after'
 
   it.each<[string, string]>([
-    ['attack', 'no model given; --model takes a model.json of tfjs or an .onnx file'],
+    ['attack', 'no model given; --model takes a model.json of tfjs, a .keras archive or an .onnx file'],
     ['attack @g.npz', 'is not an option; the files are given with --model and --gradients'],
     ['attack --model @model.json', 'no gradient given; give --gradients, or --before and --after with --learning-rate'],
     [`attack ${G} --before @before.npz`, '--gradients and --before given; give --gradients, or --before and --after'],
@@ -164,7 +164,7 @@ describe('wrong files are one line and exit code 2, and leave nothing', () => {
     [`attack ${G} --original @g.npz`, "g.npz: has 4 tensors, none of them 'conv2d_Conv2D"],
     [`attack ${G} --known @g.npz`, 'known have one for '],
     [`attack ${G} --out @notes.txt`, 'is a file; give a folder'],
-    ['check', 'no model given; --model takes a model.json of tfjs or an .onnx file'],
+    ['check', 'no model given; --model takes a model.json of tfjs, a .keras archive or an .onnx file'],
     ['check @model.json', 'is not an option; the model is given with --model'],
     ['check --model @none.json', 'none.json: no such file'],
     ['check --model @notes.txt', 'notes.txt: is not JSON'],
