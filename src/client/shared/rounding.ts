@@ -17,6 +17,13 @@ function exponents(values: ArrayLike<number>, counts = new Float64Array(EXPONENT
   return counts
 }
 
+/** Σ s² over the values, s the distance of each to the next; `spacing` gives it for numbers of the exponent i. */
+function squaredSpacing(counts: Float64Array, spacing: (i: number) => number): number {
+  let sum = 0
+  for (let i = 0; i < counts.length; i++) if (counts[i] > 0) sum += counts[i] * spacing(i) ** 2
+  return sum
+}
+
 /** Whether these numbers may have come out of float32. */
 export const isFloat32 = (tensors: readonly Float64Array[]): boolean =>
   tensors.every((values) => values.every((v) => v === Math.fround(v)))
@@ -29,11 +36,7 @@ export function roundingNorm(weights: Iterable<ArrayLike<number>>, steps: number
   const counts = new Float64Array(EXPONENTS)
   for (const values of weights) exponents(values, counts)
   // a weight of zero is stored as it is; the largest powers overflow, and nothing has them
-  const sum = counts.reduce(
-    (all, count, i) => (i === 0 || count === 0 ? all : all + count * (EPSILON * 2 ** (i - BIAS)) ** 2),
-    0,
-  )
-  return (sum * steps) / 12
+  return (squaredSpacing(counts, (i) => (i === 0 ? 0 : EPSILON * 2 ** (i - BIAS))) * steps) / 12
 }
 
 /** Numbers below this lie as far apart as those at it, in each type of float. */
@@ -57,7 +60,7 @@ export function storageNorm(values: ArrayLike<number>, { dtype, quantization }: 
   const step = 2 ** (1 - SIGNIFICAND_BITS[type])
   // what is stored as zero may have been anything below half the smallest number
   const spacing = (i: number) => step * Math.max(2 ** (i - BIAS), SMALLEST[type])
-  return exponents(values).reduce((sum, count, i) => (count === 0 ? sum : sum + count * spacing(i) ** 2), 0) / 12
+  return squaredSpacing(exponents(values), spacing) / 12
 }
 
 /** The types that a caller can state for what was shared. */
