@@ -45,7 +45,7 @@ export default (): AuditOptions => {
       composed(clipping({ norm: 1 }), gaussianNoise({ std: 1e-2 })),
       dpSgd({ clip: 1, noiseMultiplier: 1 }),
     ],
-    evaluations: 800,
+    evaluations: 2_500,
     seed: 1,
   }
 }

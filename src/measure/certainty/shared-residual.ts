@@ -70,6 +70,12 @@ const ROUNDINGS = 230
 /** Squared norms below this part of the others' are none. */
 const NONE = 1e-30
 
+/**
+ * A relative residual below this is as good as any in float32, and ends a search from all sides. One above it is left by a search that
+ * came to rest in a valley: all of it may be along the valley.
+ */
+const AS_GOOD = 1e-10
+
 /** A uniform distribution over one unit has this many times less variance. */
 const GUESS = 12
 
@@ -90,20 +96,22 @@ const GUESS = 12
 export function floorsOf({ shared, reached, beside, lost }: Reached): Floors {
   const least = FLOAT32 * squaredNorm(shared)
   const noise = shared.map((_, i) => ROUNDINGS * noiseIn(beside[0][i], reached[i], beside[1][i]))
+  const unexplained = shared.map((values, i) => GUESS * Math.max(0, distance(values, reached[i]) - lost[i]))
   const squares = shared.map((values, i) => {
-    const residual = distance(values, reached[i])
-    const unexplained = Math.max(0, residual - lost[i])
     const rounding = FLOAT32 * squaredNorm([values])
-    return rounding + GUESS * (unexplained + lost[i] / values.length) + noise[i]
+    return rounding + unexplained[i] + (GUESS * lost[i]) / values.length + noise[i]
   })
   // no search tells such small tensors from none beside the others
   const floors = squares.map((v) => (v > NONE * least ? v : least))
   const whole = shared.reduce((sum, values, i) => sum + squaredNorm([values]) / floors[i], 0)
-  // noise is in all tensors at once, where a change may be in one
-  const together = noise.reduce((sum, v, i) => sum + v / floors[i], 0)
+  // noise is in all tensors at once, where a change may be in one; and so is what a search leaves that came to rest too early
+  const inAll = (parts: readonly number[]) => parts.reduce((sum, v, i) => sum + v / floors[i], 0)
+  const together = inAll(noise)
+  const left = unexplained.reduce((a, b) => a + b, 0) / GUESS
+  const rested = left > AS_GOOD * squaredNorm(shared) ? inAll(unexplained) : 0
   return {
     weights: floors.map((v) => 1 / Math.sqrt(v * whole)),
-    floor: (1 + together) / whole,
+    floor: (1 + together + rested) / whole,
     noise: together / whole,
   }
 }
