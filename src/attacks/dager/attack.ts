@@ -2,13 +2,8 @@ import type { NamedGradients } from '../../client/shared/read-gradients'
 import type { Target } from '../../client/target'
 import { knownNames } from '../../errors/checks'
 import { type Attack, type OutcomeStatus, outcome } from '../contract/attack'
-import {
-  checkTolerances,
-  type ExactSequences,
-  requireTransformer,
-  type SequenceOptions,
-  sequencesBehind,
-} from './sequences'
+import { checkTolerances, type SequenceOptions } from './options'
+import { type ExactSequences, requireTransformer, sequencesBehind } from './sequences'
 import type { Transformer } from './transformer'
 
 /** Options of DAGER. */

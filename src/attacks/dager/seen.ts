@@ -19,9 +19,9 @@ export interface Seen {
   readonly noise: readonly number[]
   /** Most vectors that may be told apart. */
   readonly most: number
-  /** Of adapters: how many vectors they tell apart, in words. */
+  /** How many vectors adapters tell apart, in words; undefined where there are none. */
   readonly limit?: string
-  /** Of adapters: whether the smallest singular values are alike, as noise makes them; vectors spread theirs. */
+  /** Whether the smallest singular values of adapters are alike, as noise makes them; those of vectors are spread. */
   readonly flat?: boolean
   /** Singular values of everything, or of what shows most. */
   readonly spectrum: RowSpectrum

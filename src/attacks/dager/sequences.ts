@@ -1,8 +1,6 @@
 import { type NamedGradients, namedGradients, type SharedByName } from '../../client/shared/read-gradients'
-import { PRECISIONS, type StatedPrecision } from '../../client/shared/rounding'
-import { choice, count, hasMethod, invalid, knownNames, number, show } from '../../errors/checks'
+import { hasMethod, knownNames, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import { TOLERANCE } from '../../measure/proof'
 import { squaredNorm } from '../../numbers/values'
 import { CUT, type Pause, paced, pauses } from '../contract/pause'
 import { decoderSequences } from './decoder-sequences'
@@ -11,38 +9,18 @@ import type { FlooredProof, Sharing } from './explained'
 import { type Candidate, spanCandidates } from './first-inputs'
 import { sharedTensors } from './floor'
 import { type Accounted, accountFor } from './multiplicity'
+import {
+  SEQUENCE_OPTIONS,
+  type SequenceOptions,
+  type SequenceProgress,
+  type SequenceSettings,
+  sequenceSettings,
+} from './options'
 import { type Ranks, ROOM } from './ranks'
 import { secondInputs } from './second-inputs'
 import { type Projection, type Seen, seenBy } from './seen'
 import type { Span } from './span'
 import type { Transformer } from './transformer'
-
-/** Options of `exactSequences`. */
-export interface SequenceOptions {
-  /** How many sequences the gradient is said to average: a hint. How many there are is part of the result. */
-  batchSize?: number
-  /** Most of a vector that may lie outside a span, by length, where there is no noise. Default 1e-3: rounding leaves 1e-5, one wrong token 5e-3 and more. */
-  spanTolerance?: number
-  /** Residual up to which a proof holds, whatever the precision. Default 1e-4. */
-  tolerance?: number
-  /** What was shared is this many times the gradient; `auto` fits the factor, of either sign. Default 1. */
-  scale?: 'auto' | number
-  /** The type in which gradients were shared, where neither the tensors nor their numbers show it. */
-  precision?: StatedPrecision
-  /** Most milliseconds. The best so far is returned. */
-  budget?: { readonly milliseconds?: number }
-  /** Ends the search with the best so far, within 200 ms. */
-  signal?: AbortSignal
-  /** Told of every step of the way, and of every sequence that is found. */
-  onProgress?: (progress: SequenceProgress) => void
-}
-
-/** How far `exactSequences` is. */
-export interface SequenceProgress {
-  readonly step: 'spans' | 'candidates' | 'sequences' | 'proof'
-  /** Sequences, or beginnings of such, that are followed or found so far. */
-  readonly sequences: number
-}
 
 /** Sequences out of a shared gradient. */
 export interface ExactSequences {
@@ -76,11 +54,6 @@ export interface ExactSequences {
 /** Pairs of ranks that are tried. */
 const TRIALS = 6
 
-const NAMES = [
-  ...(['batchSize', 'spanTolerance', 'tolerance', 'scale', 'precision'] as const),
-  ...(['budget', 'signal', 'onProgress'] as const),
-]
-
 /**
  * The sequences behind a gradient of a transformer, without a search in embedding space (Petrov et al. 2024, DAGER).
  *
@@ -101,7 +74,7 @@ export async function exactSequences(
   options: SequenceOptions = {},
 ): Promise<ExactSequences> {
   requireTransformer(transformer)
-  knownNames('options', options, NAMES)
+  knownNames('options', options, SEQUENCE_OPTIONS)
   return sequencesBehind(transformer, namedGradients(given), options, 0)
 }
 
@@ -135,7 +108,7 @@ export async function sequencesBehind(
 ): Promise<ExactSequences> {
   const shared = renamed(transformer, given)
   const started = performance.now()
-  const settings = settingsOf(options)
+  const settings = sequenceSettings(options)
   const { signal, onProgress, tolerance, spanTolerance, scale, budget } = settings
   const { hidden } = transformer
   const isLate = () => budget !== undefined && performance.now() - started >= budget
@@ -262,7 +235,7 @@ async function combine(
   transformer: Transformer,
   span: Span,
   candidates: readonly (readonly Candidate[])[],
-  { spanTolerance, batchSize }: Settings,
+  { spanTolerance, batchSize }: SequenceSettings,
   pause: Pause,
   keep: (found: readonly (readonly number[])[]) => void,
   prove: (found: readonly (readonly number[])[]) => Promise<boolean>,
@@ -331,32 +304,6 @@ const rankOfFull = ({ values }: Seen['spectrum']): number => values.filter((v) =
 function weighted(noise: readonly number[], norms: readonly number[]): number {
   const whole = norms.reduce((a, b) => a + b, 0)
   return Math.sqrt(noise.reduce((sum, v, k) => sum + v * v * norms[k], 0) / Math.max(whole, Number.MIN_VALUE))
-}
-
-type Settings = ReturnType<typeof settingsOf>
-
-/** @throws DlgError `invalid-option` */
-export function checkTolerances(options: Pick<SequenceOptions, 'spanTolerance' | 'tolerance'>): void {
-  for (const [name, value] of Object.entries(options))
-    if (value !== undefined) number(name, value, (v) => v > 0 && v < 1, 'a number in (0, 1)')
-}
-
-function settingsOf(options: SequenceOptions) {
-  const { batchSize, spanTolerance = 1e-3, tolerance = TOLERANCE, scale = 1, precision, budget = {} } = options
-  const { signal, onProgress } = options
-  if (batchSize !== undefined) count('batchSize', batchSize)
-  checkTolerances({ spanTolerance, tolerance })
-  if (scale !== 'auto') number('scale', scale, (v) => v !== 0 && Number.isFinite(v), "'auto' or a number other than 0")
-  if (precision !== undefined) choice('precision', precision, PRECISIONS)
-  knownNames('budget', budget, ['milliseconds', 'evaluations'])
-  const { milliseconds } = budget
-  if (milliseconds !== undefined) number('budget.milliseconds', milliseconds, (v) => v > 0, 'a number above 0')
-  if (signal !== undefined && !hasMethod(signal, 'addEventListener'))
-    throw invalid(`signal is ${show(signal)}; it must be an AbortSignal`)
-  if (onProgress !== undefined && typeof onProgress !== 'function')
-    throw invalid(`onProgress is ${show(onProgress)}; it must be a function`)
-  if (signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
-  return { batchSize, spanTolerance, tolerance, scale, precision, budget: milliseconds, signal, onProgress }
 }
 
 /** @throws DlgError `invalid-model` */

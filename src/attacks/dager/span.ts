@@ -20,7 +20,7 @@ export interface RowSpectrum {
 
 /** Where the vectors that some matrices read may lie: what is known of it by one or several of their gradients. */
 export interface Span {
-  /** Of the vectors. */
+  /** Numbers of each vector. */
   readonly width: number
   readonly rank: number
   readonly parts: readonly SpanPart[]

@@ -1,4 +1,5 @@
 import { EigenvalueDecomposition, Matrix, pseudoInverse } from 'ml-matrix'
+import { inner, lengthOf, orthogonalPart } from '../../numbers/vectors'
 import type { Pause } from '../spear/pause'
 import { scaleOf, shiftOf } from './encode'
 import type { PlacedColumn } from './schema'
@@ -135,8 +136,8 @@ const order = ({ vectors, values }: Choices): number => (vectors.length > 1 ? -v
 
 function choicesOf({ column, at, size }: PlacedColumn, { inputs }: Pick<Span, 'inputs'>): Choices[] {
   if (column.kind === 'categorical') {
-    const longest = inputs.reduce((most, r) => Math.max(most, length(r)), 0)
-    const present = Array.from({ length: size }, (_, i) => inputs[at + i]).filter((r) => length(r) > ABSENT * longest)
+    const longest = inputs.reduce((most, r) => Math.max(most, lengthOf(r)), 0)
+    const present = Array.from({ length: size }, (_, i) => inputs[at + i]).filter((r) => lengthOf(r) > ABSENT * longest)
     return [{ vectors: present, values: present.map((_, i) => present.map((_, k) => (i === k ? 1 : 0))), open: false }]
   }
   const count = valuesOf(column)
@@ -185,26 +186,15 @@ function cut(
   let { point, normals } = plane
   for (const [i, vector] of vectors.entries()) {
     const miss = values[i] - inner(vector, point)
-    const rest = normals.length < point.length ? outside(vector, normals) : undefined
-    const size = rest ? length(rest) : 0
-    if (rest && size > NEW * length(vector)) {
+    const rest = normals.length < point.length ? orthogonalPart(vector, normals) : undefined
+    const size = rest ? lengthOf(rest) : 0
+    if (rest && size > NEW * lengthOf(vector)) {
       const normal = rest.map((v) => v / size)
       point = point.map((v, k) => v + (normal[k] * miss) / size)
       normals = [...normals, normal]
     } else if (Math.abs(miss) > tolerance) return undefined
   }
   return { point, normals }
-}
-
-/** The part of a vector that is orthogonal to all normals. */
-function outside(vector: Float64Array, normals: readonly Float64Array[]): Float64Array {
-  const rest = vector.slice()
-  for (let twice = 0; twice < 2; twice++)
-    for (const normal of normals) {
-      const product = inner(rest, normal)
-      for (let k = 0; k < rest.length; k++) rest[k] -= product * normal[k]
-    }
-  return rest
 }
 
 /** Whether numbers lie in the range of their column, or not far from it, and are whole where they must be, as far as noise lets one see. */
@@ -254,14 +244,6 @@ function sampleDirections({ rank, units, rest, weights, hasRelu }: Omit<Span, 'l
     const [least, next] = sizes.sort((a, b) => a.size - b.size)
     if (least.size > LEFT * rest || (next && next.size < GAP * least.size)) return undefined
     const direction = Float64Array.from(eigenvectorMatrix.getColumn(least.k))
-    return Math.abs(inner(direction, point)) > NEW * length(point) ? direction : undefined
+    return Math.abs(inner(direction, point)) > NEW * lengthOf(point) ? direction : undefined
   }
-}
-
-const length = (a: Float64Array): number => Math.sqrt(inner(a, a))
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let k = 0; k < a.length; k++) sum += a[k] * b[k]
-  return sum
 }

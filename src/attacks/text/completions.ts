@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import type { GptModel } from '../../models/gpt'
 import type { TextModel } from '../../models/text-model'
+import { flat, squaredNorm } from '../../numbers/values'
 import type { Explained } from '../dager/transformer'
 import { classGradients } from './class-gradients'
 import { nextTokenGradients } from './next-token'
@@ -114,7 +115,7 @@ export async function explainByLogits(
   const own: Flat[] = []
   for (const sequence of inputs) own.push(await gradient(sequence, 0))
   const rest = wanted.map((v, i) => v - own.reduce((sum, g) => sum + g[i], 0))
-  const enough = ENOUGH ** 2 * squares(wanted)
+  const enough = ENOUGH ** 2 * squaredNorm([wanted])
   const take = (s: number, token: number, next: Flat): void => {
     for (let i = 0; i < rest.length; i++) rest[i] += own[s][i] - next[i]
     last[s] = token
@@ -123,7 +124,7 @@ export async function explainByLogits(
   for (let round = 0, moved = true; round < ROUNDS && moved; round++) {
     moved = false
     for (const [s, sequence] of inputs.entries()) {
-      let least = squares(rest)
+      let least = squaredNorm([rest])
       if (least <= enough) break
       const slopes = await logitSlopes(model, sequence, names, rest)
       const fastest = [...slopes.keys()].sort((a, b) => slopes[a] - slopes[b]).slice(0, TRIES)
@@ -141,12 +142,12 @@ export async function explainByLogits(
     }
     // what one sequence lacks looks like what another one lacks
     for (const [s, t] of pairsOf(inputs.length)) {
-      const before = squares(rest)
+      const before = squaredNorm([rest])
       if (before <= enough) break
       const held = [last[s], last[t], own[s], own[t]] as const
       take(s, held[1], await gradient(inputs[s], held[1]))
       take(t, held[0], await gradient(inputs[t], held[0]))
-      if (squares(rest) < before) moved = true
+      if (squaredNorm([rest]) < before) moved = true
       else {
         take(s, held[0], held[2])
         take(t, held[1], held[3])
@@ -171,7 +172,7 @@ async function logitSlopes(
   direction: Flat,
 ): Promise<Float32Array> {
   const sizes = names.map((name) => model.weights[name].size)
-  const length = Math.sqrt(squares(direction))
+  const length = Math.sqrt(squaredNorm([direction]))
   const slopes = tf.tidy(() => {
     const whole = Math.sqrt(names.reduce((sum, name) => sum + tf.sum(tf.square(model.weights[name])).dataSync()[0], 0))
     const step = (STEP * whole) / Math.max(length, Number.MIN_VALUE)
@@ -200,16 +201,8 @@ async function logitSlopes(
 const namesIn = (model: TextModel | GptModel, shared: NamedGradients): string[] =>
   Object.keys(model.weights).filter((name) => Object.hasOwn(shared, name))
 
-async function flatOf(gradients: NamedGradients, names: readonly string[]): Promise<Flat> {
-  const parts = await Promise.all(names.map((name) => gradientOf(gradients, name)))
-  const out = new Float64Array(parts.reduce((n, { length }) => n + length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
-  return out
-}
+const flatOf = async (gradients: NamedGradients, names: readonly string[]): Promise<Flat> =>
+  flat(await Promise.all(names.map((name) => gradientOf(gradients, name))))
 
 async function flatAndFreed(gradients: NamedTensorMap, names: readonly string[]): Promise<Flat> {
   try {
@@ -217,10 +210,4 @@ async function flatAndFreed(gradients: NamedTensorMap, names: readonly string[])
   } finally {
     tf.dispose(gradients)
   }
-}
-
-function squares(values: Flat): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i] ** 2
-  return sum
 }

@@ -2,6 +2,7 @@ import { random } from '../../numbers/random'
 import { atOnce } from '../../numbers/steps'
 import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import type { Values } from '../../numbers/values'
+import { inner, lengthOf, orthogonalPart } from '../../numbers/vectors'
 
 /** What the gradient of a dense layer says of each sample behind a dropout, in no order. */
 export interface SampleMask {
@@ -62,7 +63,7 @@ export function readBatchMasks(
   const seen = inSamples(gradient, units, batch)
   if (!seen) return undefined
   const { rows, noise, basis, stretch } = seen
-  const lengths = rows.map(length)
+  const lengths = rows.map(lengthOf)
   const worst = Math.max(...stretch)
   const loud = [...rows.keys()].filter((j) => lengths[j] > LOUD * worst * noise[j])
   // zeros by accident would be features that are taken for dropped
@@ -98,7 +99,7 @@ export function readBatchMasks(
 
 /** The noise of a product with a direction, in units of a row's own. */
 const boundOf = (direction: Float64Array, stretch: Float64Array): number =>
-  length(direction.map((v, k) => v * stretch[k]))
+  lengthOf(direction.map((v, k) => v * stretch[k]))
 
 /**
  * The rows of a gradient in coordinates of its `batch` largest directions, each stretched to the same size: samples of one class differ
@@ -131,7 +132,7 @@ function inSamples(gradient: Values, units: number, batch: number) {
   }
   const common = total / (features * degrees)
   // of a row of its own size float32 leaves 6e-8
-  const noise = rest.map((v, j) => Math.sqrt((v + common) / (degrees + 1)) + 2 ** -23 * length(rows[j]))
+  const noise = rest.map((v, j) => Math.sqrt((v + common) / (degrees + 1)) + 2 ** -23 * lengthOf(rows[j]))
   const stretch = values.slice(0, batch).map((v) => Math.sqrt(values[0] / v))
   return { rows: rows.map((row) => row.map((v, k) => v * stretch[k])), noise, basis, stretch }
 }
@@ -185,8 +186,8 @@ function sparseDirections(
 function orthogonalTo(vectors: readonly Float64Array[], size: number): Float64Array | undefined {
   const normals: Float64Array[] = []
   for (const vector of vectors) {
-    const rest = outside(vector, normals)
-    const left = length(rest)
+    const rest = orthogonalPart(vector, normals)
+    const left = lengthOf(rest)
     if (left < 1e-2) return undefined
     normals.push(rest.map((v) => v / left))
   }
@@ -194,24 +195,14 @@ function orthogonalTo(vectors: readonly Float64Array[], size: number): Float64Ar
   for (let k = 0; k < size; k++) {
     const axis = new Float64Array(size)
     axis[k] = 1
-    const rest = outside(axis, normals)
-    if (length(rest) > length(best)) best = Float64Array.from(rest)
+    const rest = orthogonalPart(axis, normals)
+    if (lengthOf(rest) > lengthOf(best)) best = Float64Array.from(rest)
   }
-  const left = length(best)
-  return outside(
+  const left = lengthOf(best)
+  return orthogonalPart(
     best.map((v) => v / left),
     normals,
-  ).map((v) => v)
-}
-
-function outside(vector: Float64Array, normals: readonly Float64Array[]): Float64Array {
-  const rest = vector.slice()
-  for (let twice = 0; twice < 2; twice++)
-    for (const normal of normals) {
-      const product = inner(rest, normal)
-      for (let k = 0; k < rest.length; k++) rest[k] -= product * normal[k]
-    }
-  return rest
+  )
 }
 
 /** The unit vector that is closest to orthogonal to all rows. */
@@ -242,12 +233,4 @@ function inverseOf(matrix: readonly Float64Array[]): Float64Array[] | undefined 
     }
   }
   return work.map((row) => row.slice(n))
-}
-
-const length = (a: Float64Array): number => Math.sqrt(inner(a, a))
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let k = 0; k < a.length; k++) sum += a[k] * b[k]
-  return sum
 }

@@ -8,7 +8,7 @@ interface Point {
   readonly verdict: AuditVerdict
   /** Cosine of what is shared with the raw gradient. */
   readonly cosine: number
-  /** Of the closest reconstruction of each sample, in dB. */
+  /** PSNR of the closest reconstruction of each sample, in dB. */
   readonly closest: Spread
 }
 

@@ -12,7 +12,7 @@ export interface Announcement {
   readonly overrides: { readonly evaluations?: number; readonly seed?: number }
   /** Whether what was found must not leave a worker. */
   readonly redact: boolean
-  /** Of the process that appends to the run: there must be one. */
+  /** Names the process that appends to the run: there must be one. */
   readonly owner: string
 }
 

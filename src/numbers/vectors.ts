@@ -1,0 +1,21 @@
+/** ⟨a, b⟩ */
+export function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let k = 0; k < a.length; k++) sum += a[k] * b[k]
+  return sum
+}
+
+/** ‖a‖ */
+export const lengthOf = (a: Float64Array): number => Math.sqrt(inner(a, a))
+
+/** The part of a vector that is orthogonal to all normals, which are orthonormal. */
+export function orthogonalPart(vector: Float64Array, normals: readonly Float64Array[]): Float64Array {
+  const rest = vector.slice()
+  // once more, for what rounding leaves
+  for (let twice = 0; twice < 2; twice++)
+    for (const normal of normals) {
+      const product = inner(rest, normal)
+      for (let k = 0; k < rest.length; k++) rest[k] -= product * normal[k]
+    }
+  return rest
+}
