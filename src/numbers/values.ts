@@ -4,7 +4,17 @@ export type Values = Float64Array | Float32Array
 /** Σ v² over all tensors. */
 export function squaredNorm(tensors: readonly Values[]): number {
   let sum = 0
-  for (const values of tensors) for (let i = 0; i < values.length; i++) sum += values[i] * values[i]
+  for (const values of tensors) sum += sumOfSquares(values)
+  return sum
+}
+
+/** Σ v² of one tensor: a loop of its own is compiled sooner. */
+function sumOfSquares(values: Values): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i]
+    sum += v * v
+  }
   return sum
 }
 

@@ -11,14 +11,14 @@ const BIAS = 1023
 const HIGH = new Uint32Array(Float64Array.of(1).buffer)[1] === 0 ? 0 : 1
 
 /** How many values lie in each power of two: [2^(i − 1023), 2^(i − 1022)) at i, zero and what is below 2^−1022 at 0. */
-function exponents(values: ArrayLike<number>, counts = new Float64Array(EXPONENTS)): Float64Array {
-  const words = new Uint32Array(new Float64Array(values).buffer)
+function exponents(values: ArrayLike<number>, counts = new Int32Array(EXPONENTS)): Int32Array {
+  const words = new Int32Array(new Float64Array(values).buffer)
   for (let i = HIGH; i < words.length; i += 2) counts[(words[i] >> 20) & (EXPONENTS - 1)]++
   return counts
 }
 
 /** Σ s² over the values, s the distance of each to the next; `spacing` gives it for numbers of the exponent i. */
-function squaredSpacing(counts: Float64Array, spacing: (i: number) => number): number {
+function squaredSpacing(counts: Int32Array, spacing: (i: number) => number): number {
   let sum = 0
   for (let i = 0; i < counts.length; i++) if (counts[i] > 0) sum += counts[i] * spacing(i) ** 2
   return sum
@@ -33,7 +33,7 @@ export const isFloat32 = (tensors: readonly Float64Array[]): boolean =>
  * distance of a weight to the next.
  */
 export function roundingNorm(weights: Iterable<ArrayLike<number>>, steps: number): number {
-  const counts = new Float64Array(EXPONENTS)
+  const counts = new Int32Array(EXPONENTS)
   for (const values of weights) exponents(values, counts)
   // a weight of zero is stored as it is; the largest powers overflow, and nothing has them
   return (squaredSpacing(counts, (i) => (i === 0 ? 0 : EPSILON * 2 ** (i - BIAS))) * steps) / 12
