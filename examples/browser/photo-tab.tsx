@@ -3,6 +3,7 @@ import type { Report, Result, Shared } from './attack.worker'
 import { Chart } from './chart'
 import { Compare } from './compare'
 import { Controls } from './controls'
+import { Device } from './device'
 import type { TabProps } from './page'
 import { PhotoPicker } from './photo-picker'
 import { batchOf, readPhoto, SIDE } from './photographs'
@@ -131,34 +132,23 @@ export function PhotoTab({ settings, session, onChange }: TabProps) {
       </div>
 
       <div class="sides">
-        <article aria-labelledby="device">
-          <h2 id="device">Your device</h2>
-          <p>It sees the photo. It trains one step and shares the gradient.</p>
-          <div class="pair">
-            <div>
-              <h3>The {photos.length > 1 ? 'photos' : 'photo'}</h3>
-              <div class={`pictures many${photos.length}`}>
-                {photos.map((pixels, i) => (
-                  <Picture key={i} side={SIDE} data={rgba(pixels)} label={`Photo ${i + 1}, as the network sees it`} />
-                ))}
-              </div>
+        <Device
+          does="It sees the photo. It trains one step and shares the gradient."
+          keeps={photos.length > 1 ? 'The photos' : 'The photo'}
+          secret={
+            <div class={`pictures many${photos.length}`}>
+              {photos.map((pixels, i) => (
+                <Picture key={i} side={SIDE} data={rgba(pixels)} label={`Photo ${i + 1}, as the network sees it`} />
+              ))}
             </div>
-            <div>
-              <h3>What it shares</h3>
-              {shared ? (
-                <Picture {...shared.picture} label="The gradient as a picture, which looks like noise" />
-              ) : (
-                <p class="empty">The gradient appears here</p>
-              )}
-            </div>
-          </div>
-          <p>
-            {shared
-              ? `${count(shared.numbers)} numbers of norm ${shared.norm.toPrecision(3)}: blue below zero, orange above. `
-              : 'Photos are shrunk to 32 × 32 pixels, because an attack takes seconds at this size.'}
-            {shared?.defence && `Defence: ${shared.defence}.`}
-          </p>
-        </article>
+          }
+          picture={shared?.picture}
+        >
+          {shared
+            ? `${count(shared.numbers)} numbers of norm ${shared.norm.toPrecision(3)}: blue below zero, orange above. `
+            : 'Photos are shrunk to 32 × 32 pixels, because an attack takes seconds at this size.'}
+          {shared?.defence && `Defence: ${shared.defence}.`}
+        </Device>
 
         <article aria-labelledby="server" ref={serverSide}>
           <h2 id="server">The server</h2>

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { Device } from './device'
 import type { TabProps } from './page'
-import { Picture } from './picture'
 import type { SentenceReport, SentenceResult, SharedSentence } from './sentence'
 import { count, seconds } from './words'
 
@@ -89,32 +89,21 @@ export function SentenceTab({ settings, session, onChange }: TabProps) {
         </div>
       </form>
       <div class="sides">
-        <article aria-labelledby="device">
-          <h2 id="device">Your device</h2>
-          <p>It trains a small encoder (BERT with random weights) on the sentence, and shares the gradient.</p>
-          <div class="pair">
-            <div>
-              <h3>The sentence in pieces</h3>
-              <ol class="pieces">
-                {shared?.pieces.map((piece, i) => (
-                  <li key={i}>{piece}</li>
-                ))}
-              </ol>
-            </div>
-            <div>
-              <h3>What it shares</h3>
-              {shared ? (
-                <Picture {...shared.picture} label="The gradient as a picture, which looks like noise" />
-              ) : (
-                <p class="empty">The gradient appears here</p>
-              )}
-            </div>
-          </div>
-          <p>
-            {shared && `${count(shared.numbers)} numbers. `}The gradient of the word table is kept back: it would name
-            the words by itself.
-          </p>
-        </article>
+        <Device
+          does="It trains a small encoder (BERT with random weights) on the sentence, and shares the gradient."
+          keeps="The sentence in pieces"
+          secret={
+            <ol class="pieces">
+              {shared?.pieces.map((piece, i) => (
+                <li key={i}>{piece}</li>
+              ))}
+            </ol>
+          }
+          picture={shared?.picture}
+        >
+          {shared && `${count(shared.numbers)} numbers. `}The gradient of the word table is kept back: it would name the
+          words by itself.
+        </Device>
         <article aria-labelledby="server">
           <h2 id="server">The server</h2>
           <p>It sees the gradient and the encoder, and never the sentence.</p>
