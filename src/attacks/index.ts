@@ -34,6 +34,7 @@ export type {
   Work,
 } from './contract/attack'
 export { outcome, runAttack } from './contract/attack'
+export { THREAT_MODELS, type ThreatModel } from './contract/threat-model'
 export type { TracePoint } from './contract/trace'
 export type { DagerOptions } from './dager/attack'
 export type { DenseInversionOptions } from './dense/attacks'

@@ -1,6 +1,7 @@
 import { MOST_POINTS } from '../attacks/contract/trace'
 import { requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
+import { isAssumptions } from './assumptions'
 import type { RunAbout, RunHeader } from './journal'
 import type { Judgement } from './judge'
 import type { Plan } from './plan'
@@ -67,6 +68,7 @@ export const isRecord = (entry: unknown): entry is TrialRecord =>
   isObject(entry.evidence) &&
   STATUSES.has(entry.status as TrialRecord['status']) &&
   (entry.attacker === 'adaptive' || entry.attacker === 'unaware') &&
+  (entry.assumes === undefined || isAssumptions(entry.assumes)) &&
   hasMeasures(entry) &&
   typeof entry.client === 'number' &&
   typeof entry.evaluations === 'number' &&

@@ -4,6 +4,7 @@
  * @module dlg-ts/audit
  */
 
+export type { TrialAssumptions } from './assumptions'
 export { type AuditControl, type AuditProgress, type AuditRun, audit } from './audit'
 export { type Journal, journalLine, parseJournal, type RunAbout, type RunHeader, runHeader, runOf } from './journal'
 export {

@@ -65,6 +65,8 @@ export interface AuditOptions {
   readonly evaluations?: number
   /** Seed of everything random. Default 1234. */
   readonly seed?: number
+  /** How far the model is trained, in your words, such as `after 3 rounds`: reports say it, as a verdict holds for that model alone. */
+  readonly stage?: string
 }
 
 /** The options of an audit, decided and checked. */
@@ -82,6 +84,7 @@ export interface AuditSettings {
   readonly dataRange: readonly [number, number]
   readonly evaluations: number
   readonly seed: number
+  readonly stage: string | undefined
 }
 
 /** The names of the options. */
@@ -97,6 +100,7 @@ export const AUDIT_OPTIONS: readonly (keyof AuditOptions)[] = [
     'dataRange',
     'evaluations',
     'seed',
+    'stage',
   ] as const),
 ]
 
@@ -106,7 +110,7 @@ export const EVALUATIONS = 2000
 /** @throws DlgError `invalid-option`, `invalid-data`, before any work */
 export function auditSettings(options: AuditOptions): AuditSettings {
   knownNames('options', options, AUDIT_OPTIONS)
-  const { model, data, updates, training = {}, evaluations = EVALUATIONS, seed = 1234 } = options
+  const { model, data, updates, training = {}, evaluations = EVALUATIONS, seed = 1234, stage } = options
   if ((data === undefined) === (updates === undefined))
     throw invalid(
       `the audit has ${data !== undefined ? 'both data and updates' : 'neither data nor updates'}; it must have one of them`,
@@ -115,6 +119,8 @@ export function auditSettings(options: AuditOptions): AuditSettings {
   requireObject('training', training, 'an object of options of targetOf', 'invalid-option')
   count('evaluations', evaluations)
   number('seed', seed, Number.isSafeInteger, 'a whole number')
+  if (stage !== undefined && (typeof stage !== 'string' || stage.trim() === ''))
+    throw invalid(`stage is ${show(stage)}; it must be words, such as 'after 3 rounds'`)
   if (
     !Array.isArray(dataRange) ||
     dataRange.length !== 2 ||
@@ -141,7 +147,16 @@ export function auditSettings(options: AuditOptions): AuditSettings {
     model,
     ...(played && { data: played }),
     ...(updates !== undefined && { updates: updatesOf(updates) }),
-    ...{ training, dataRange, evaluations, seed, attackers: [...new Set(attackers)], defences: real, attacks: chosen },
+    ...{
+      training,
+      dataRange,
+      evaluations,
+      seed,
+      stage,
+      attackers: [...new Set(attackers)],
+      defences: real,
+      attacks: chosen,
+    },
     undefended: real.length === 0 || defences.includes('none'),
   }
 }

@@ -3,6 +3,7 @@ import { type Attack, attacks } from '../attacks'
 import { openModel } from '../client/model/open-model'
 import { readWeights } from '../client/shared/read-gradients'
 import type { Defence } from '../defences/defence'
+import { assumptionsOf } from './assumptions'
 import { canonical, digest } from './digest'
 import type { Attacker, AuditSettings } from './options'
 import type { TrialId } from './record'
@@ -65,6 +66,7 @@ export async function planOf(settings: AuditSettings): Promise<Plan> {
               canonical([shared, hash, name, description, attacker, attack.name, options, sourceOf(attack)]),
             ),
             ...{ client, samples, attack: attack.name, defence: name, description, attacker },
+            assumes: assumptionsOf(settings, { attack, options }, defence, attacker),
           }),
         )
         return { client, defence, attacker, trials: await Promise.all(trials) }

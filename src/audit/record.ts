@@ -1,4 +1,5 @@
 import type { Evidence, OutcomeStatus } from '../attacks/contract/attack'
+import type { TrialAssumptions } from './assumptions'
 import type { Attacker } from './options'
 
 /** One cell of the grid: an attack on what one client shared, under one defence, by one attacker. */
@@ -15,6 +16,8 @@ export interface TrialId {
   /** The defence with its parameters, in words; `no defence` for the undefended gradient. */
   readonly description: string
   readonly attacker: Attacker
+  /** What the attacker is taken to know, and how the client trained. Runs of older versions have none. */
+  readonly assumes?: TrialAssumptions
 }
 
 /** One original beside what was found of it. */

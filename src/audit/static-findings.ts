@@ -11,6 +11,7 @@ import { TRAINING, trainingOf } from '../client/training-options'
 import { knownNames } from '../errors/checks'
 import { normOf } from '../numbers/norms'
 import { type AuditData, dataOf } from './options'
+import { plantedLayers } from './planted-layers'
 
 /** Something that stands in what is shared, and needs no search to be read. */
 export interface StaticFinding {
@@ -19,8 +20,10 @@ export interface StaticFinding {
    * - `span`: a gradient spans fewer directions than its matrix has, and the layer's inputs lie in them: candidates can be tested.
    * - `singled-out`: in some weight the gradient of one sample is five times as large as those of all others together or more, so that
    *   what is shared there is nearly its own: as where a server fishes for it, or where the model fits the others already.
+   * - `planted`: several units of a dense layer have one direction and different biases, so that differences of their gradients are single
+   *   samples. Training makes no such layer; a server that wants to read samples does.
    */
-  readonly code: 'data' | 'candidates' | 'labels' | 'tokens' | 'span' | 'singled-out'
+  readonly code: 'data' | 'candidates' | 'labels' | 'tokens' | 'span' | 'singled-out' | 'planted'
   /** Whether something was read already, or could be with more. */
   readonly level: 'leak' | 'warning'
   /** The attack of the registry that read it. */
@@ -58,7 +61,7 @@ const SINGLED_OUT = 5
  * What anybody reads from what a client shares without a search, in about a second: for a client's hook before it sends. Nothing
  * found is no evidence of safety: searches find more.
  *
- * Labels, sets of tokens, data in closed form, ranks, and (with `data`) samples that are singled out, by the largest over the layers
+ * Labels, sets of tokens, data in closed form, ranks, layers that were made to read samples (Fowl et al. 2022, Robbing the Fed), and (with `data`) samples that are singled out, by the largest over the layers
  * of max‖gᵢ‖ / Σ‖gⱼ‖ over the others (D-SNR of Garov et al. 2024, Hiding in Plain Sight).
  *
  * @param model a built `tf.LayersModel`, or `{weights, apply, inputShape}`
@@ -87,8 +90,20 @@ export async function staticFindings(
       outcome.dispose()
     }
   }
-  return [...read, ...(await spans(target)), ...(batch ? await singledOut(model, batch, asked) : [])]
+  return [
+    ...read,
+    ...(await spans(target)),
+    ...planted(target),
+    ...(batch ? await singledOut(model, batch, asked) : []),
+  ]
 }
+
+/** Layers that look made to read single samples. */
+const planted = (target: Target): StaticFinding[] =>
+  plantedLayers(target).map(({ weight, shape, units }) => ({
+    ...{ code: 'planted', level: 'warning', weight },
+    words: `${units} units of '${weight}' [${shape.join(', ')}] have one direction and different biases: differences of their gradients are single samples, and training makes no such layer`,
+  }))
 
 /** Gradients of weight matrices that say how many inputs there were, and span them. */
 async function spans({ trained, gradients }: Target): Promise<StaticFinding[]> {

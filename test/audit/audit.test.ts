@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { gradientsOf } from '../../src'
 import type { Attack } from '../../src/attacks'
-import { outcome } from '../../src/attacks'
+import { attacks, outcome } from '../../src/attacks'
 import { type AuditOptions, audit, judge, type TrialRecord } from '../../src/audit'
 import { auditSettings } from '../../src/audit/options'
 import { planOf } from '../../src/audit/plan'
@@ -197,6 +197,54 @@ describe('audit', () => {
     ])
     expect(new Set(keys).size).toBe(5)
     expect(await keyOf({ ...options })).toBe(keys[0])
+  })
+
+  it('says on every trial what its attacker is taken to know', async () => {
+    const own: Attack = {
+      ...attacks['label-inference'],
+      name: 'own',
+      needs: { ...attacks.spear.needs, threatModel: undefined },
+    }
+    const options: AuditOptions = {
+      ...common,
+      model: withBias,
+      attacks: ['label-inference', { attack: 'gradient-matching', options: { labels: [0] } }, { attack: own }],
+      defences: [clipping({ norm: 0.01 })],
+      stage: 'after 3 rounds',
+    }
+    const assumed = async (asked: AuditOptions) =>
+      (await planOf(auditSettings(asked))).chains
+        .filter(({ client }) => client === 0)
+        .map(({ defence, attacker, trials }) => [
+          `${defence?.name ?? 'none'} ${attacker}`,
+          ...trials.map(({ assumes }) => `${assumes!.threatModel} ${assumes!.labels}`),
+        ])
+    expect(await assumed(options)).toEqual([
+      ['none adaptive', 'A not given', 'B given', 'undefined not given'],
+      ['clipping adaptive', 'C not given', 'C given', 'undefined not given'],
+      ['clipping unaware', 'A not given', 'B given', 'undefined not given'],
+    ])
+    const [{ trials }] = (await planOf(auditSettings(options))).chains
+    expect(trials[0].assumes).toEqual({
+      ...{ threatModel: 'A', batchSize: 1, mode: 'evaluation', labels: 'not given', steps: 1, stage: 'after 3 rounds' },
+    })
+    // the attacker of an update knows how it was trained
+    const update = { learningRate: 0.1, localSteps: 4 }
+    const weights = { w: { shape: [6, 8], data: new Float32Array(48) }, b: { shape: [8], data: new Float32Array(8) }, v: { shape: [8, 3], data: new Float32Array(24) } } // biome-ignore format: one line
+    const [updated] = (
+      await planOf(
+        auditSettings({
+          ...{ model: withBias, updates: { anna: { delta: weights } }, attacks: ['label-inference'] },
+          training: { ...common.training, batchSize: 2, update, training: true },
+        }),
+      )
+    ).chains
+    expect(updated.trials[0].assumes).toEqual({
+      ...{ threatModel: 'C', batchSize: 2, mode: 'training', labels: 'not given', steps: 4 },
+    })
+    expect(() => auditSettings({ ...options, stage: ' ' })).toThrow(
+      "stage is ' '; it must be words, such as 'after 3 rounds'",
+    )
   })
 
   it('does not break down where noise is larger than the gradient', async () => {

@@ -64,6 +64,38 @@ describe('findings that need no search', () => {
     expect(codes(alike)).not.toContain('singled-out warning')
   })
 
+  it('are a layer that sorts samples into bins, in either layout, and none where units merely resemble each other', async () => {
+    // as in Robbing the Fed: every unit measures the same, from another value on
+    const direction = random([6, 1], 11)
+    const bins = tf.linspace(-1, 1, 8)
+    const x = tf.randomUniform([4, 6], 0, 1, 'float32', 5)
+    const found = async (w: tf.Tensor, b: tf.Tensor, transposed = false) => {
+      const given = {
+        inputShape: [6],
+        weights: { w: transposed ? tf.transpose(w) : w, b, v: random([8, 4], 3) },
+        apply: (data: tf.Tensor, { w, b, v }: tf.NamedTensorMap) =>
+          tf.matMul(tf.relu(tf.add(tf.matMul(data, w, false, transposed), b)), v),
+      }
+      const gradient = await gradientsOf(given, x, [0, 1, 2, 3], { runtime })
+      return (await staticFindings(given, gradient, { runtime, batchSize: 4 })).filter(({ code }) => code === 'planted')
+    }
+    const scaled = tf.mul(direction, random([1, 8], 12))
+    for (const transposed of [false, true])
+      expect(await found(scaled, bins, transposed)).toEqual([
+        {
+          ...{ code: 'planted', level: 'warning', weight: 'w' },
+          words: `8 units of 'w' [${transposed ? '8, 6' : '6, 8'}] have one direction and different biases: differences of their gradients are single samples, and training makes no such layer`,
+        },
+      ])
+    // three of eight are enough, and two are not
+    const some = (count: number) => tf.concat([tf.slice(scaled, [0, 0], [6, count]), random([6, 8 - count], 13)], 1)
+    expect((await found(some(3), bins))[0].words).toContain('3 units')
+    expect(await found(some(2), bins)).toEqual([])
+    // a constant initializer gives units of one direction, and one bias
+    expect(await found(tf.ones([6, 8]), tf.zeros([8]))).toEqual([])
+    expect(await found(tf.add(scaled, tf.mul(random([6, 8], 14), 0.01)), bins)).toEqual([])
+  })
+
   it('are no sample of two that is merely the larger', async () => {
     // fresh weights: the model fits neither sample
     const fresh = { ...net, weights: { ...net.weights, v: tf.mul(net.weights.v, 0.1), c: tf.mul(net.weights.c, 0.1) } }

@@ -2,6 +2,7 @@ import { dispose, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core
 import type { Target } from '../../client/target'
 import { choice, hasMethod, knownNames, number, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import type { ThreatModel } from './threat-model'
 import type { TracePoint } from './trace'
 
 /**
@@ -46,6 +47,11 @@ export interface Assumptions {
   readonly model: string
   /** What must be known of the labels. */
   readonly labels: string
+  /**
+   * The least threat model under which a plain gradient is attacked so, of those of Carletti et al. 2025 (`THREAT_MODELS`). An update, whose
+   * learning rate and local steps the attacker knows, is C at least.
+   */
+  readonly threatModel?: ThreatModel
 }
 
 /**

@@ -31,6 +31,7 @@ export const dager: Attack<DagerOptions> = {
     batch: 'fewer tokens in all than the model is wide',
     model: 'a transformer of two blocks at least',
     labels: 'none',
+    threatModel: 'B',
   },
   check({ transformer, ...options }) {
     knownNames('options', options, ['spanTolerance', 'tolerance'])

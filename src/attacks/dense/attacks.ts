@@ -32,6 +32,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
     batch: 'one sample',
     model: 'begins with a dense layer with bias whose weights are used once',
     labels: 'none: inferred for the proof',
+    threatModel: 'B',
   },
   check: checkLabels,
   async refuses(target) {
@@ -85,6 +86,7 @@ export const isolatedSamples: Attack = {
     batch: 'at least two samples, and neurons that one of them alone reaches',
     model: 'begins with a dense layer with bias and ReLU, and ends in more than two outputs',
     labels: 'none',
+    threatModel: 'B',
   },
   check: noOptions,
   async refuses(target) {

@@ -12,6 +12,7 @@ export const labelInference: Attack = {
     batch: 'any size that is known',
     model: 'ends in a dense layer under a cross-entropy of classes',
     labels: 'hard labels',
+    threatModel: 'A',
   },
   check: noOptions,
   async refuses(target) {

@@ -25,6 +25,7 @@ export const gradientMatching: Attack<MatchingOptions> = {
     batch: 'any size; quality falls as it grows',
     model: 'any that is traced; it works best where activations are smooth and weights fresh',
     labels: 'none: they are inferred or searched',
+    threatModel: 'B',
   },
   check(options) {
     const others: readonly string[] = [...Object.keys(TRAINING), ...Object.keys(TARGET), ...CONTROLLED]

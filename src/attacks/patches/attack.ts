@@ -37,6 +37,7 @@ export const patchInversion: Attack<PatchInversionOptions> = {
     batch: 'one sample',
     model: 'begins with patches embedded by one linear map, to which trained positions are added',
     labels: 'none: inferred for the proof',
+    threatModel: 'B',
   },
   check: checkLabels,
   async refuses(target) {

@@ -30,6 +30,7 @@ export const spearAttack: Attack<SpearAttackOptions> = {
     batch: 'up to about a twentieth of the units of the first layer; the size comes out',
     model: 'begins with a dense layer with bias and ReLU',
     labels: 'none: they are read off afterwards',
+    threatModel: 'B',
   },
   check(options) {
     knownNames('options', options, ['draws'])

@@ -23,6 +23,7 @@ export const tableAttack: Attack<TableAttackOptions> = {
     batch: 'known; exact up to about a quarter of the units of a first dense layer, searched beyond',
     model: 'any that is traced and reads a table alone; exact where it begins with a dense layer with bias',
     labels: 'none: they are inferred or searched',
+    threatModel: 'B',
   },
   check({ schema, ...options }) {
     knownNames('options', options, ['labels', 'exact', 'iterations', 'restarts', 'concurrency'])

@@ -47,6 +47,7 @@ export const tiger: Attack<TigerOptions> = {
     batch: 'known; fewer tokens in all than the model is wide',
     model: 'a transformer of two blocks at least',
     labels: 'none',
+    threatModel: 'B',
   },
   async refuses(target, options) {
     const { transformer } = settingsOf(options)

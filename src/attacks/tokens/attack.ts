@@ -15,6 +15,7 @@ export const tokenSets: Attack = {
     batch: 'any size',
     model: 'looks up rows of a trained table',
     labels: 'none',
+    threatModel: 'A',
   },
   check: noOptions,
   async refuses(target) {

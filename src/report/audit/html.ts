@@ -16,7 +16,18 @@ import { tradeOff } from './chart'
 import { convergenceSection } from './convergence'
 import { closestUnder, spreadWords } from './spread'
 import { STYLE } from './style'
-import { attackOf, closest, MEANINGS, recognisedWords, text, WORDS, work } from './words'
+import {
+  assumptionWords,
+  attackOf,
+  closest,
+  LETTERS,
+  MEANINGS,
+  recognisedWords,
+  text,
+  threatModelWords,
+  WORDS,
+  work,
+} from './words'
 
 /** Pictures of an audit's samples. They are personal data, as the originals are. */
 export interface AuditPictures {
@@ -165,11 +176,11 @@ function trialsSection({ rows, control }: Judgement): string {
   const lines = [...rows, ...control].flatMap(({ description, trials }: JudgedRow) =>
     trials.map(
       (trial) =>
-        `<tr><td>${text(trial.samples.join(', '))}</td><td>${text(description)}</td><td>${text(attackOf(trial))}</td><td>${badge(trial.verdict)}</td><td class="number">${closest(trial)}</td><td class="number">${work(trial)}</td><td>${text([...trial.shown, trial.reason].join('; '))}</td></tr>`,
+        `<tr><td>${text(trial.samples.join(', '))}</td><td>${text(description)}</td><td>${text(attackOf(trial))}</td><td>${text(assumptionWords(trial))}</td><td>${badge(trial.verdict)}</td><td class="number">${closest(trial)}</td><td class="number">${work(trial)}</td><td>${text([...trial.shown, trial.reason].join('; '))}</td></tr>`,
     ),
   )
   return `<section><h2>Every trial</h2><details><summary>${lines.length} trials</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="Every trial"><table><thead><tr><th scope="col">Client</th><th scope="col">Defence</th><th scope="col">Attack</th><th scope="col">Verdict</th><th scope="col">Closest</th><th scope="col">Work</th><th scope="col">Reason</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></div></details></section>`
+<div class="scroll" tabindex="0" role="region" aria-label="Every trial"><table><thead><tr><th scope="col">Client</th><th scope="col">Defence</th><th scope="col">Attack</th><th scope="col">Assumes</th><th scope="col">Verdict</th><th scope="col">Closest</th><th scope="col">Work</th><th scope="col">Reason</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></div></details></section>`
 }
 
 function meaningsSection({ rows, control, defences }: Judgement): string {
@@ -189,16 +200,17 @@ function aboutSection({ rows, control, thresholds }: Judgement, about: RunAbout)
   const lines = names.flatMap((name) => {
     const known = Object.hasOwn(attacks, name) ? attacks[name as AttackName] : undefined
     if (!known) return []
-    const { sees, batch, model, labels } = known.needs
+    const { sees, batch, model, labels, threatModel } = known.needs
     return [
-      `<tr><th scope="row">${text(name)}</th><td>${text(sees)}</td><td>${text(batch)}</td><td>${text(model)}</td><td>${text(labels)}</td><td>${text(known.source)}</td></tr>`,
+      `<tr><th scope="row">${text(name)}</th><td>${threatModel ? threatModelWords(threatModel) : ''}</td><td>${text(sees)}</td><td>${text(batch)}</td><td>${text(model)}</td><td>${text(labels)}</td><td>${text(known.source)}</td></tr>`,
     ]
   })
   const versions = Object.entries(about.versions).map(([name, version]) => `${name} ${version}`)
   return `<section><h2>Assumptions</h2>
 <p>Every attacker has the model and its weights at the time of the gradient, knows how the client trains and how many samples it averages, and sees what one
-client shares. The adaptive attacker knows the defence and its parameters, and not its random numbers; the unaware one takes what is shared for a plain gradient.</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Assumptions"><table><thead><tr><th scope="col">Attack</th><th scope="col">Sees</th><th scope="col">Batch</th><th scope="col">Model</th><th scope="col">Labels</th><th scope="col">Source</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></div></section>
+client shares. The adaptive attacker knows the defence and its parameters, and not its random numbers; the unaware one takes what is shared for a plain gradient.
+${LETTERS} The table has that of an attack on a plain gradient; an update, and a defence whose parameters are known, are C at least.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Assumptions"><table><thead><tr><th scope="col">Attack</th><th scope="col">Threat model</th><th scope="col">Sees</th><th scope="col">Batch</th><th scope="col">Model</th><th scope="col">Labels</th><th scope="col">Source</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></div></section>
 <section><h2>How to do it again</h2>
 <p>Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. ${recognisedWords([...rows, ...control], thresholds)} ${text(versions.join(', '))}.</p>
 ${about.command ? `<pre>${text(about.command)}</pre>` : ''}</section>`

@@ -1,7 +1,7 @@
 import { FAIL_ON, type FailOn, type JudgedRow, type Judgement } from '../../audit'
 import { requireWholeJudgement } from '../../audit/checks'
 import { choice } from '../../errors/checks'
-import { MEANINGS, text, WORDS } from './words'
+import { assumptionWords, MEANINGS, text, WORDS } from './words'
 
 /**
  * An audit as JUnit's XML, which every CI shows: a suite for each defence, a case for each attack. What does not apply or was not tried is
@@ -69,13 +69,15 @@ function caseOf(
     .join(', ')
   const kind = kindOf(verdict, failOn)
   const open = `    <testcase classname="${text(attacker)}" name="${text(attack)}" time="${seconds.toFixed(3)}"`
-  if (kind === 'passed') return { kind, xml: `${open}/>` }
+  const assumed = assumptionWords(worst)
+  const rest = assumed === '' ? '' : `<system-out>${text(`assumes: ${assumed}`)}</system-out>`
+  if (kind === 'passed') return { kind, xml: rest === '' ? `${open}/>` : `${open}>${rest}</testcase>` }
   const message = `message="${text(words)}"`
   const inner =
     kind === 'skipped'
       ? `<skipped>${text(words)}</skipped>`
       : `<${kind} ${message} type="${verdict}">${text(`${MEANINGS[verdict]} ${tally}`)}</${kind}>`
-  return { kind, xml: `${open}>${inner}</testcase>` }
+  return { kind, xml: `${open}>${inner}${rest}</testcase>` }
 }
 
 function kindOf(verdict: JudgedRow['verdict'], failOn: FailOn): 'failure' | 'error' | 'skipped' | 'passed' {

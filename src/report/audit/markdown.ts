@@ -1,6 +1,6 @@
 import type { Judgement, RunAbout } from '../../audit'
 import { requireAbout, requireWholeJudgement } from '../../audit/checks'
-import { attackOf, closest, recognisedWords, WORDS, work } from './words'
+import { assumptionWords, attackOf, closest, LETTERS, recognisedWords, WORDS, work } from './words'
 
 /** An audit for a pull request: the sentence, a table of defences, and what decided each. @throws DlgError `invalid-data` */
 export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
@@ -14,7 +14,8 @@ export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
     const hit = clients.filter((client) => client.verdict === word).length
     return [
       ...[description, WORDS[word], `${hit} of ${clients.length}`, attackOf(worst.by)],
-      ...[worst.by.shown.join('; '), closest(worst.by), work(worst.by), utility ? utility.cosine.toFixed(3) : ''],
+      ...[worst.by.shown.join('; '), closest(worst.by), work(worst.by), assumptionWords(worst.by)],
+      utility ? utility.cosine.toFixed(3) : '',
     ]
   })
   const head = [
@@ -25,6 +26,7 @@ export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
     'shown',
     'closest',
     'work',
+    'assumes',
     'cosine to the raw gradient',
   ]
   return [
@@ -36,7 +38,7 @@ export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
     line(head.map(() => '---')),
     ...rows.map(line),
     '',
-    `${recognisedWords([...judgement.rows, ...judgement.control], thresholds)} Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. "Not recovered" is never "safe".`,
+    `${recognisedWords([...judgement.rows, ...judgement.control], thresholds)} Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. "Not recovered" is never "safe". ${LETTERS}`,
     ...(about.command ? ['', `Again: \`${about.command}\``] : []),
     '',
   ].join('\n')

@@ -1,3 +1,4 @@
+import { THREAT_MODELS, type ThreatModel } from '../../attacks'
 import type { AuditVerdict, JudgedRow, JudgedTrial, Thresholds } from '../../audit'
 
 /** A verdict as people read it. */
@@ -67,6 +68,27 @@ export const attackOf = ({
   defence,
 }: Pick<JudgedTrial, 'attack' | 'attacker' | 'defence'>): string =>
   defence === 'none' ? attack : `${attack}, ${attacker}`
+
+/** A threat model by its letter and name. */
+export const threatModelWords = (letter: ThreatModel): string => `${letter} (${THREAT_MODELS[letter].name})`
+
+/** Where the letters of threat models come from. */
+export const LETTERS =
+  'Letters of threat models are those of Carletti et al. 2025 (SoK: Gradient Inversion Attacks in Federated Learning).'
+
+/** What the attacker of a trial is taken to know, and how the client trained; empty for runs of older versions. */
+export function assumptionWords({ assumes }: Pick<JudgedTrial, 'assumes'>): string {
+  if (!assumes) return ''
+  const { threatModel, batchSize, mode, labels, steps, stage } = assumes
+  return [
+    threatModel ? threatModelWords(threatModel) : 'threat model not stated',
+    `batch of ${batchSize}`,
+    `${mode} mode`,
+    `labels ${labels}`,
+    steps === 1 ? '1 step' : `${steps} local steps`,
+    stage ?? 'stage of training not stated',
+  ].join(', ')
+}
 
 /** A number of evaluations, or closed form. */
 export const work = ({ evaluations, status }: Pick<JudgedTrial, 'evaluations' | 'status'>): string =>

@@ -4,7 +4,7 @@ import Ajv4 from 'ajv-draft-04'
 import addFormats from 'ajv-formats'
 import { describe, expect, it } from 'vitest'
 import { validateXML } from 'xmllint-wasm'
-import { judge, type RunAbout, type TrialRecord } from '../../../src/audit'
+import { judge, type RunAbout, type TrialAssumptions, type TrialRecord } from '../../../src/audit'
 import type { Image } from '../../../src/io'
 import { auditHtml, auditJson, auditJunit, auditMarkdown, auditSarif } from '../../../src/report'
 
@@ -23,14 +23,17 @@ const measured = (psnr: number) => [
   { sample: `${NASTY} 0`, slot: 0, mse: 0.1, psnr, baselines: { gray: 10, mean: 12 }, rank: 1, among: 3 },
 ]
 const utility = { cosine: 0.9, relativeError: 0.2 }
+const assumes: TrialAssumptions = {
+  ...{ threatModel: 'C', batchSize: 4, mode: 'training', labels: 'not given', steps: 5, stage: NASTY },
+} as const
 const judgement = judge({
   plan: { undefended: true, withData: true },
   records: [
-    trial(0, 'dense-inversion', 'none', { status: 'proven', measured: measured(70), evaluations: 0 }),
+    trial(0, 'dense-inversion', 'none', { status: 'proven', measured: measured(70), evaluations: 0, assumes }),
     trial(0, 'gradient-matching', 'none', { status: 'not-tried' }),
     trial(0, 'label-inference', 'none', { status: 'partial', labels: { right: 1, of: 1, classes: 1 }, evaluations: 0 }),
     trial(0, 'dense-inversion', 'noise', { status: 'failed', measured: measured(9), utility }),
-    trial(0, 'gradient-matching', 'noise', { measured: measured(9), utility }),
+    trial(0, 'gradient-matching', 'noise', { measured: measured(9), utility, assumes }),
     trial(0, 'label-inference', 'noise', { status: 'error', utility }),
     trial(0, 'spear', 'noise', { status: 'refused', utility }),
   ],
@@ -52,6 +55,7 @@ describe('the report', () => {
     const report = JSON.parse(auditJson(judgement, about))
     expect(validate(report), JSON.stringify(validate.errors)).toBe(true)
     expect(validate({ ...report, verdict: 'safe' })).toBe(false)
+    expect(report.rows[0].trials[0].assumes).toEqual(assumes)
     // every kind of measure, and a search
     const cells = [{ sample: 'a', slot: 0, right: 5, of: 6, guess: 2 }]
     const tokens = { exact: 0, sequences: 1, right: 2, of: 3, claimed: 3, guess: 1 }
@@ -84,6 +88,9 @@ describe('the report', () => {
     expect(page.match(/<img src="data:image\/png;base64,/g)).toHaveLength(2)
     for (const words of ['leaked (proven)', 'treat it as you treat the data', 'Every trial', 'Assumptions'])
       expect(page).toContain(words)
+    expect(page).toContain(
+      'C (parameter-aware eavesdropper), batch of 4, training mode, labels not given, 5 local steps',
+    )
     expect(auditHtml(judgement, about)).not.toContain('<img')
     // every element that is opened is closed
     const open: string[] = []
@@ -142,13 +149,15 @@ describe('the report', () => {
     const part = judge({ plan: { undefended: true, withData: true, trials: 3 }, records: [trial(0, 'spear', 'a', {})] })
     const files = (['leaked', 'partly', 'never'] as const).map((failOn) => auditJunit(judgement, failOn))
     expect(await junitErrors(...files, auditJunit({ ...judgement, ...part }))).toEqual([])
+    expect(files[0].match(/<system-out>assumes: C \(parameter-aware eavesdropper\), batch of 4/g)).toHaveLength(2)
     expect(await junitErrors(files[0].replace(' name="', ' title="'))).not.toEqual([])
   })
 
   it('as Markdown is one table, whatever stands in the names', () => {
     const lines = auditMarkdown(judgement, about).split('\n')
     const table = lines.filter((line) => line.startsWith('|'))
-    expect(table.map((line) => line.replaceAll('\\|', '').split('|').length)).toEqual([10, 10, 10, 10])
+    expect(table.map((line) => line.replaceAll('\\|', '').split('|').length)).toEqual([11, 11, 11, 11])
+    expect(table[2] + table[3]).toContain('C (parameter-aware eavesdropper), batch of 4, training mode')
     expect(lines[0]).toBe('## Gradient leakage: leaked (proven)')
   })
 
