@@ -1,13 +1,17 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
+import { examples } from '../bundled-command'
 import { readJson, scratch } from './terminal'
 
 const folder = scratch()
 
-function example(name: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+function example(
+  name: keyof typeof examples,
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', `examples/${name}.ts`, ...args], (error, stdout, stderr) =>
+    execFile(process.execPath, [examples[name], ...args], (error, stdout, stderr) =>
       resolve({ code: error ? (error.code as number) : 0, stdout, stderr }),
     )
   })
@@ -22,7 +26,7 @@ const installed = (name: string): boolean => {
 }
 
 describe('the demo', () => {
-  const quick = ['--size', '12', '--runtime', 'tfjs', '--backend', 'wasm']
+  const quick = ['--size', '12', '--runtime', 'tfjs', '--backend', 'wasm', '--budget', '200']
 
   it('is dlg image with a photograph of its own', async () => {
     const { code, stdout } = await example('demo', ...quick, '--seed', '2', '--out', folder.at('out'))

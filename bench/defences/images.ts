@@ -1,7 +1,7 @@
 /**
  * The defence table of Zhu, Liu, Han 2019 (section 6), redone with the attacker who knows of the defence beside the one who does not:
  *
- *   DLG_CIFAR=FOLDER npx tsx src/cli/index.ts audit bench/defences.ts --out out/defences
+ *   DLG_CIFAR=FOLDER npx tsx src/cli/index.ts audit bench/defences/images.ts --out out/defences
  *   npx tsx src/cli/index.ts report out/defences --format html,json,markdown
  *
  * FOLDER holds pictures of CIFAR-10, NAME-NUMBER.jpg, ten classes of them; two of each class are attacked. The network is the paper's, with
@@ -11,10 +11,10 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
-import type { AuditOptions } from '../src/audit'
-import { clipping, composed, dpSgd, gaussianNoise, laplaceNoise, pruning, quantised, signs } from '../src/defences'
-import { readImage, toSquare } from '../src/io'
-import { lenet } from '../src/models/lenet'
+import type { AuditOptions } from '../../src/audit'
+import { clipping, composed, dpSgd, gaussianNoise, laplaceNoise, pruning, quantised, signs } from '../../src/defences'
+import { readImage, toSquare } from '../../src/io'
+import { lenet } from '../../src/models/lenet'
 
 const SIDE = 32
 const PER_CLASS = 2
