@@ -93,7 +93,9 @@ await serve({
 
   /** The search as users run it: default options, history full from evaluation `fill` on; what is not evaluating is the optimizer. */
   async iterate({ fill, count }: { fill: number; count: number }) {
-    const { model, shared, problem, threads } = opened()
+    const { model, shared, problem, threads, attack: evaluated } = opened()
+    // an attack is in memory by itself, as a user's is
+    evaluated.dispose()
     const marks: { restart: number; evaluations: number; ms: number; evaluating: number; own: number }[] = []
     let before = 0
     let evaluating = 0

@@ -63,6 +63,8 @@ export async function createSession(
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       graphOptimizationLevel,
+      // a plan of the memory is made in the first run, and kept beside what that run took: twice the memory, and no time
+      enableMemPattern: executionProviders.some((provider) => provider !== 'cpu'),
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     })
   } catch (cause) {
