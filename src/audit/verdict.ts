@@ -87,7 +87,9 @@ export function verdictAlone(
   }
   const { recognised, closer, exactRows } = samplesShown(record, limits)
   const exact = tokens?.exact ?? 0
-  const labelled = labels && labelsShown(status, labels)
+  const told = tokens !== undefined && (exact > 0 || hasTokens(tokens, limits))
+  // beside a sentence that is wrong, labels that luck explains say nothing
+  const labelled = labels && (tokens === undefined || told || !isLuck(labels)) ? labelsShown(status, labels) : undefined
   const shown = [
     ...(recognised > 0 ? [`${recognised} of ${samples.length} ${cells ? 'records' : 'samples'} recognised`] : []),
     ...(recognised > 0 && cells ? [`${exactRows} of ${samples.length} records with every cell right`] : []),

@@ -59,6 +59,21 @@ describe('the verdict of a trial', () => {
     ['not-recovered', { status: 'failed', measured: [at(24, 23)] }],
     ['not-recovered', { status: 'partial', labels: { right: 1, of: 2, classes: 2 } }],
     ['not-recovered', { status: 'partial', tokens: { exact: 0, sequences: 1, right: 2, of: 6, claimed: 40 } }],
+    // the class of a sentence that is wrong, which a third of guesses have right
+    [
+      'not-recovered',
+      {
+        ...{ status: 'partial', tokens: { exact: 0, sequences: 1, right: 0, of: 6, claimed: 1 } },
+        labels: { right: 1, of: 1, classes: 1, chance: 0.36 },
+      },
+    ],
+    [
+      'partly',
+      {
+        ...{ status: 'partial', tokens: { exact: 0, sequences: 1, right: 0, of: 6, claimed: 1 } },
+        labels: { right: 4, of: 4, classes: 3, chance: 0.01 },
+      },
+    ],
     // a search that failed claims no labels
     ['not-recovered', { status: 'failed', labels: { right: 1, of: 1, classes: 1 }, measured: [at(9)] }],
     ['matched-and-wrong', { status: 'matched', measured: [at(9)], floor: 1e-7 }],

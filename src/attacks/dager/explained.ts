@@ -25,7 +25,12 @@ export interface FlooredProof extends Proof {
   readonly floor: number
   /** Where the floor comes from. */
   readonly from: 'float32' | 'stored type' | 'rounding of the update' | 'singular values'
+  /** Whether the recomputed gradient and the shared one are no more alike than unrelated numbers: then it speaks for nothing. */
+  readonly unrelated: boolean
 }
+
+/** Cosine of n unrelated numbers with others, in units of its standard deviation 1/√n, from which on it is no accident. */
+const NO_ACCIDENT = 5
 
 /** A residual of this many times the floor is still at the floor. */
 const AT_FLOOR = 2
@@ -70,10 +75,11 @@ export function explains({ gradients, projections }: Recomputed, sharing: Sharin
     else plain &&= isPlain(difference, tensor.shape)
   }
   const residual = Math.sqrt(left / whole)
-  if (residual <= tolerance) return { residual, proven: true, floor: tolerance, from: 'float32' }
+  const unrelated = areUnrelated(gradients, tensors)
+  if (residual <= tolerance) return { residual, proven: true, floor: tolerance, from: 'float32', unrelated }
   if (coarse) {
     const floor = Math.max(tolerance, Math.sqrt(lostIn(tensors) / whole))
-    return { residual, floor, proven: rounded && residual <= AT_FLOOR * floor, from: 'stored type' }
+    return { residual, floor, proven: rounded && residual <= AT_FLOOR * floor, from: 'stored type', unrelated }
   }
   const update = Math.sqrt(sharing.rounding)
   const { level, fits } = projectionsFit(projections, sharing, factor)
@@ -84,6 +90,7 @@ export function explains({ gradients, projections }: Recomputed, sharing: Sharin
     floor,
     proven: floor <= HOPELESS && fits && plain && known,
     from: floor === tolerance ? 'float32' : update >= level ? 'rounding of the update' : 'singular values',
+    unrelated,
   }
 }
 
@@ -100,6 +107,21 @@ export function fittedFactor(gradients: ReadonlyMap<string, Values>, tensors: re
     }
   }
   return square > 0 ? product / square : 1
+}
+
+/** Whether |cos(g, g*)| is what unrelated numbers have. */
+function areUnrelated(gradients: ReadonlyMap<string, Values>, tensors: readonly SharedTensor[]): boolean {
+  let [product, own, shared, count] = [0, 0, 0, 0]
+  for (const { name, values } of tensors) {
+    const recomputed = gradients.get(name)!
+    for (let i = 0; i < values.length; i++) {
+      product += recomputed[i] * values[i]
+      own += recomputed[i] ** 2
+      shared += values[i] ** 2
+    }
+    count += values.length
+  }
+  return product ** 2 * count <= NO_ACCIDENT ** 2 * own * shared
 }
 
 /** α g − g*, where a shared zero that pruning explains counts as equal. */

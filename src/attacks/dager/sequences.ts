@@ -120,11 +120,13 @@ export async function sequencesBehind(
   let first: Seen | undefined
   const report = (status: ExactSequences['status'], reason?: string): ExactSequences => {
     const { accounted, candidates, found } = best
+    // what explains no more than unrelated numbers do was found in noise
+    const speaks = !accounted?.proof.unrelated
     const norms = projections[0].map(({ values }) => squaredNorm([values]))
     const noise = first ? weighted(first.noise, norms) : 0
     return {
-      ...{ status, reason, sequences: accounted?.sequences ?? found, candidates },
-      ...(accounted?.labels && { labels: accounted.labels }),
+      ...{ status, reason, sequences: speaks ? (accounted?.sequences ?? found) : [], candidates },
+      ...(speaks && accounted?.labels && { labels: accounted.labels }),
       ...(accounted && { proof: accounted.proof }),
       ...{ rank: first ? (first.ranks.likely[0] ?? rankOfFull(first.spectrum)) : 0, gap: first?.ranks.gap ?? 0, noise },
       ...{ hidden, scale: accounted?.factor ?? (scale === 'auto' ? 1 : scale) },
@@ -288,7 +290,9 @@ function whyNot(
       ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than they tell apart'}`
       : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
   if (accounted) {
-    const { residual, floor, from } = accounted.proof
+    const { residual, floor, from, unrelated } = accounted.proof
+    if (unrelated)
+      return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found has no more in common with the shared one than unrelated numbers have`
     return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found differs by ${residual.toPrecision(2)} from the shared one, whose floor is ${floor.toPrecision(2)} (${from})${accounted.otherwise === undefined ? '' : `; it is ${accounted.otherwise.toPrecision(3)} times that gradient: give the option scale`}`
   }
   if (found.length > 0) return `${spectrum}; nothing that was found could be held against the gradient`

@@ -128,6 +128,10 @@ export const tiger: Attack<TigerOptions> = {
         found = sequences
       }
       const words = `${found.length} sequences ${proof?.proven ? 're-create' : 'do not re-create'} what was shared: they differ by ${proof?.residual.toExponential(1)}, its floor is ${proof?.floor.toExponential(1)} (${proof?.from}); the distance to the spans is ${objective.toPrecision(2)}`
+      if (proof?.unrelated) {
+        found = []
+        return end('failed', `the gradient of what was found has no more in common with the shared one than unrelated numbers have; the distance to the spans is ${objective.toPrecision(2)}`) // biome-ignore format: one line
+      }
       return end(proof?.proven ? 'proven' : found.length > 0 ? 'partial' : 'failed', words)
     } catch (cut) {
       if (cut !== CUT) throw cut

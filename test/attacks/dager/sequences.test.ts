@@ -287,6 +287,35 @@ describe('as it is really shared', () => {
     model.dispose()
   })
 
+  it('what explains no more than unrelated numbers would is not given out', async () => {
+    const model = randomGpt(TINY)
+    const transformer = transformerOf(model)
+    const shared = await nextTokenGradients(model, sentences)
+    // as where a span was read in noise: what is found there has a gradient of its own
+    const elsewhere: typeof transformer = {
+      ...transformer,
+      async explain(inputs, given) {
+        const { gradients, ...explained } = await transformer.explain(inputs, given)
+        const drawn = Object.entries(gradients).map(([name, t], i) => [
+          name,
+          tf.randomNormal(t.shape, 0, 1, 'float32', i),
+        ])
+        tf.dispose(gradients)
+        return { ...explained, gradients: Object.fromEntries(drawn) }
+      },
+    }
+    const given = disturbed(shared, WAYS.float32)
+    const found = await exactSequences(elsewhere, given)
+    expect(found).toMatchObject({ status: 'unproven', sequences: [], proof: { proven: false, unrelated: true } })
+    expect(found.reason).toContain('no more in common with the shared one than unrelated numbers have')
+    const target = await targetOf(model.overTokens(4), given)
+    expect(await attack('dager', target, { transformer: elsewhere })).toMatchObject({ status: 'failed', found: {} })
+    const right = await exactSequences(transformer, given)
+    expect(right.proof).toMatchObject({ proven: true, unrelated: false })
+    tf.dispose(shared)
+    model.dispose()
+  })
+
   it.each(['bfloat16', 'noise 1e-2'])('%s: nothing wrong is called exact', async (way) => {
     const model = randomGpt(TINY)
     const transformer = transformerOf(model)
