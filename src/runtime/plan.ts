@@ -98,3 +98,15 @@ export function plan(program: Program): { bound: Step[]; steps: Step[] } {
     steps: running.map((node) => ({ node, last: freed.get(node) ?? [] })),
   }
 }
+
+/** The most numbers that are in memory at once while a program is computed, without those that are bound. */
+export function mostHeld(program: Program): number {
+  let held = program.inputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  let most = held
+  for (const { node, last } of plan(program).steps) {
+    held += sizeOf(node.shape)
+    most = Math.max(most, held)
+    for (const done of last) held -= sizeOf(done.shape)
+  }
+  return most
+}

@@ -6,6 +6,7 @@ import type { Target } from '../../../client/target'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph'
 import { timesFactor } from '../../../measure/certainty/shared-residual'
+import { mostHeld } from '../../../runtime/plan'
 import { evaluate, type Program, type Values } from '../../../runtime/runtime'
 import { withClosedForm } from '../closed-form'
 import type { Settings } from '../options'
@@ -169,24 +170,16 @@ function believedBy({ kind, output: { node } }: Targets): g.Node {
   return kind === 'bits' ? g.sigmoid(scores) : g.softmax(scores)
 }
 
-/** Most numbers that an evaluation may compute: 8 GB in float32, if none of them were freed on the way. */
+/** Most numbers that an evaluation may hold at once: 8 GB in float32. */
 const MOST_NUMBERS = 2 ** 31
 
 /** Refuses a search that fits no memory before anything of its size is made. */
-function requireMemory({ outputs }: Program, batchSize: number): void {
-  const seen = new Set<g.Node>()
-  const stack = [...outputs]
-  let numbers = 0
-  for (let node = stack.pop(); node; node = stack.pop()) {
-    if (seen.has(node)) continue
-    seen.add(node)
-    if (node.varying) numbers += g.sizeOf(node.shape)
-    stack.push(...node.inputs)
-  }
-  if (numbers > MOST_NUMBERS)
+function requireMemory(program: Program, batchSize: number): void {
+  const most = mostHeld(program)
+  if (most > MOST_NUMBERS)
     throw new DlgError(
       'invalid-option',
-      `batchSize is ${batchSize}; an evaluation would compute ${numbers.toExponential(1)} numbers, and at most ${MOST_NUMBERS.toExponential(1)} fit into memory`,
+      `batchSize is ${batchSize}; an evaluation would hold ${most.toExponential(1)} numbers at once, and at most ${MOST_NUMBERS.toExponential(1)} fit into memory`,
     )
 }
 
