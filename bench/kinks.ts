@@ -1,9 +1,9 @@
 /**
- * What comes back from a network with kinks (ReLU and max-pooling, the Keras tutorials' CNN at its initial weights), recipe by
- * recipe, over images as files named CLASS-NUMBER.png or .jpg:
+ * What comes back from a network with kinks (ReLU and max-pooling; the Keras tutorials' CNN, the CNN of PyTorch's 60-minute blitz,
+ * ResNet-20), recipe by recipe, over images as files named CLASS-NUMBER.png or .jpg:
  *
  *   npx tsx bench/kinks.ts --images DIR [--skip 0] [--count 8] [--batches 1,4,8] [--presets auto,robust] [--trained 0] [--padding same] [--seed 1]
- *     [--network keras|resnet20]
+ *     [--network keras|blitz|resnet20]
  *
  * A preset may have a distance: homotopy/balanced.
  */
@@ -12,8 +12,8 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { kerasCnn } from '../examples/models/keras-cnn'
-import { resnet20 } from '../examples/models/resnet'
 import { DlgError, deepLeakageFromGradients, gradientsOf, type LeakageOptions } from '../src'
+import { NETWORKS, networkName } from './networks'
 import { batchOf, decibels, labelsOf, type Picture, pictures, train } from './pictures'
 import { short, table } from './table'
 import { median } from './timing'
@@ -58,7 +58,7 @@ function options() {
     recipes: values.presets.split(',').map(recipe),
     trained: Number(values.trained),
     iterations: values.iterations === undefined ? undefined : Number(values.iterations),
-    deep: values.network === 'resnet20',
+    network: networkName(values.network),
     padding: values.padding === 'valid' ? ('valid' as const) : ('same' as const),
     seed: Number(values.seed),
   }
@@ -85,7 +85,7 @@ async function attack(model: LayersModel, images: readonly Picture[], given: Lea
 }
 
 async function main(): Promise<void> {
-  const { folder, skip, count, batches, recipes, trained, iterations, deep, padding, seed } = options()
+  const { folder, skip, count, batches, recipes, trained, iterations, network, padding, seed } = options()
   await tf.setBackend('cpu')
   const images = pictures(folder)
   if (images.length === 0) throw new Error(`there are no images in ${folder}`)
@@ -94,7 +94,8 @@ async function main(): Promise<void> {
     const outcomes = recipes.map((): Outcome[] => [])
     for (let at = skip; at + batch <= Math.min(skip + Math.max(count, batch), images.length); at += batch) {
       const some = images.slice(at, at + batch)
-      const model = deep ? resnet20({ seed: seed + at }) : kerasCnn({ padding, seed: seed + at })
+      const model =
+        network === 'keras' ? kerasCnn({ padding, seed: seed + at }) : NETWORKS[network]({ seed: seed + at })
       const others = images.filter((image) => !some.includes(image))
       await train(model, others, trained)
       for (const [i, { name, options }] of recipes.entries()) {
