@@ -4,9 +4,10 @@ import { kerasCnn } from '../examples/models/keras-cnn'
 import { resnet20 } from '../examples/models/resnet'
 
 /** Networks with kinks that people train, by the name that benchmarks and their peers know them by. */
-export const NETWORKS = { keras: kerasCnn, blitz: blitzCnn, resnet20 } as const satisfies Readonly<
-  Record<string, (options: { readonly seed: number }) => LayersModel>
->
+export const NETWORKS = {
+  ...{ keras: kerasCnn, blitz: blitzCnn, resnet20 },
+  'keras-norm': (options) => kerasCnn({ ...options, batchNorm: true }),
+} as const satisfies Readonly<Record<string, (options: { readonly seed: number }) => LayersModel>>
 
 export type NetworkName = keyof typeof NETWORKS
 
