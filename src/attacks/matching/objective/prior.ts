@@ -130,10 +130,14 @@ export function colorTotalVariation(weight: number, chroma = 4): Prior {
   return { name: 'colorTotalVariation', weight, measure: (data) => variation('colorTotalVariation', data, channels) }
 }
 
+/** Keeps a factor finite where nothing moves. */
+const STILL = 1e-12
+
 /**
  * How far the statistics of the data's own batch are from those of the client's batch, at every batch norm: the mean over the moving
- * means and variances of ‖m − m*‖² / ‖m*‖², m how far the step moved one of them. After one local step they are exact and cost
- * nothing, where GradInversion (Yin et al. 2021) compares with statistics of the whole training.
+ * means and variances of ‖αm − m*‖² / ‖m*‖², m how far the step moved one of them. After one local step they are exact and cost
+ * nothing, where GradInversion (Yin et al. 2021) compares with statistics of the whole training. α is the factor that suits all of
+ * them best, so that the client's momentum need not be the model's.
  *
  * Its `measure` throws DlgError `invalid-option` where nothing says how far they moved.
  *
@@ -150,11 +154,19 @@ export function batchNorm(weight: number): Prior {
           'invalid-option',
           'the prior batchNorm needs moving statistics: an update of one local step with training: true, whose `after` or `delta` has all weights, without noise or a factor',
         )
-      const parts = statistics.map(({ moved, shared }) => {
-        const difference = g.sub(moved, shared)
-        return g.div(g.inner(difference, difference), g.inner(shared, shared))
+      const relative = statistics.map(({ moved, shared }) => {
+        const size = g.sqrt(g.inner(shared, shared))
+        return { moved: g.div(moved, size), shared: g.div(shared, size) }
       })
-      return g.scale(parts.reduce(g.add), 1 / parts.length)
+      const total = (nodes: readonly Node[]): Node => nodes.reduce(g.add)
+      const along = total(relative.map(({ moved, shared }) => g.inner(moved, shared)))
+      const squares = total(relative.map(({ moved }) => g.inner(moved, moved)))
+      const factor = g.div(along, g.offset(squares, STILL))
+      const parts = relative.map(({ moved, shared }) => {
+        const difference = g.sub(g.mul(moved, factor), shared)
+        return g.inner(difference, difference)
+      })
+      return g.scale(total(parts), 1 / parts.length)
     },
   }
 }

@@ -66,7 +66,7 @@ const options = { batchSize: BATCH, labels, training: true, update: { learningRa
 
 const point = (x: readonly number[]): Float64Array => Float64Array.from(x)
 
-/** Σ ‖m − m*‖² / ‖m*‖² / 2 over mean and variance, in plain float64. */
+/** Σ ‖αm − m*‖² / ‖m*‖² / 2 over mean and variance with the best α, in plain float64. */
 function byHand({ before, after }: Client, x: readonly number[]): number {
   const [kernel, bias] = ['first/kernel', 'first/bias'].map((name) => valuesNamed(before, name))
   const units = Array.from({ length: UNITS }, (_, unit) => {
@@ -81,10 +81,11 @@ function byHand({ before, after }: Client, x: readonly number[]): number {
     const name = `norm/moving_${which}`
     const shared = valuesNamed(minus(after, before), name)
     const found = units.map((unit, i) => (1 - MOMENTUM) * (unit[which] - valuesNamed(before, name)[i]))
-    const squares = (values: readonly number[]) => values.reduce((sum, v) => sum + v * v, 0)
-    return squares(found.map((v, i) => v - shared[i])) / squares(shared)
+    const inner = (a: readonly number[], b: readonly number[]) => a.reduce((sum, v, i) => sum + v * b[i], 0)
+    return { along: inner(found, shared) / inner(shared, shared), squares: inner(found, found) / inner(shared, shared) }
   })
-  return (parts[0] + parts[1]) / 2
+  const [along, squares] = [parts[0].along + parts[1].along, parts[0].squares + parts[1].squares]
+  return (2 - along ** 2 / squares) / 2
 }
 
 /** The prior at a point: what it adds to the objective. */
@@ -105,6 +106,18 @@ describe('the prior batchNorm', () => {
       const expected = byHand(all, other)
       expect(expected).toBeGreaterThan(1e-3)
       expect((await priorAt(attack, point(other))) / expected).toBeCloseTo(1, 6)
+    })
+  })
+
+  it('does not ask for the momentum of the client', async () => {
+    const all = await client()
+    const far = Object.entries(all.after).map(([name, { shape, data }]) => {
+      const from = all.before[name].data
+      const factor = name.includes('moving') ? 3 : 1
+      return [name, { shape, data: Array.from(data, (v, k) => from[k] + factor * (v - from[k])) }] as const
+    })
+    await at(all.net, { before: all.before, after: Object.fromEntries(far) }, weights, async (attack) => {
+      expect(await priorAt(attack, point(all.x))).toBeLessThan(1e-11)
     })
   })
 
