@@ -2,7 +2,7 @@
  * Ours and breaching's own attacker with its settings for *Inverting Gradients*, on equal weights and gradients, at equal
  * evaluations and at equal seconds. Images are files named CLASS-NUMBER.png or .jpg:
  *
- *   npm run bench:peers -- --images DIR [--network keras|resnet20] [--batches 1,4] [--skip 20] [--count 4] [--trained 0]
+ *   npm run bench:peers -- --images DIR [--network keras|blitz|resnet20] [--batches 1,4] [--skip 20] [--count 4] [--trained 0]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,16 +11,13 @@ import { parseArgs } from 'node:util'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
-import { kerasCnn } from '../examples/models/keras-cnn'
-import { resnet20 } from '../examples/models/resnet'
 import { deepLeakageFromGradients, gradientsOf } from '../src'
 import { writeFileAtomic, writeSafetensors } from '../src/io'
+import { NETWORKS, networkName } from './networks'
 import { type Peer, python, start } from './peer'
 import { batchOf, decibels, labelsOf, type Picture, pictures, train } from './pictures'
 import { short, table } from './table'
 import { median } from './timing'
-
-const NETWORKS = { keras: kerasCnn, resnet20 }
 
 /** Iterations by which breaching's speed is told. */
 const PROBE = 20
@@ -39,8 +36,7 @@ function options() {
     },
   })
   if (!values.images) throw new Error('--images DIR is missing: a folder of images named CLASS-NUMBER.jpg or .png')
-  const { network } = values
-  if (network !== 'keras' && network !== 'resnet20') throw new Error('--network knows keras and resnet20')
+  const network = networkName(values.network)
   const whole = (word: string): number => Number(word)
   return {
     ...({ folder: values.images, network, batches: values.batches.split(',').map(whole) } as const),

@@ -1,9 +1,12 @@
 /**
- * What comes back from a network with kinks (ReLU and max-pooling, the Keras tutorials' CNN at its initial weights), recipe by
- * recipe, over images as files named CLASS-NUMBER.png or .jpg:
+ * What comes back from a network with kinks (ReLU and max-pooling; the Keras tutorials' CNN, the CNN of PyTorch's 60-minute blitz,
+ * ResNet-20), recipe by recipe, over images as files named CLASS-NUMBER.png or .jpg:
  *
  *   npx tsx bench/kinks.ts --images DIR [--skip 0] [--count 8] [--batches 1,4,8] [--presets auto,robust] [--trained 0] [--padding same] [--seed 1]
- *     [--network keras|resnet20]
+ *     [--network keras|keras-norm|blitz|resnet20] [--update none|weights|all]
+ *
+ * With --update the client trains one step in training mode and shares its trained weights, or all weights with the moving
+ * statistics of batch norms.
  *
  * A preset may have a distance: homotopy/balanced.
  */
@@ -12,8 +15,8 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { kerasCnn } from '../examples/models/keras-cnn'
-import { resnet20 } from '../examples/models/resnet'
-import { DlgError, deepLeakageFromGradients, gradientsOf, type LeakageOptions } from '../src'
+import { DlgError, deepLeakageFromGradients, gradientsOf, type LeakageOptions, type SharedUpdate } from '../src'
+import { NETWORKS, networkName } from './networks'
 import { batchOf, decibels, labelsOf, type Picture, pictures, train } from './pictures'
 import { short, table } from './table'
 import { median } from './timing'
@@ -46,6 +49,7 @@ function options() {
       iterations: { type: 'string' },
       padding: { type: 'string', default: 'same' },
       network: { type: 'string', default: 'keras' },
+      update: { type: 'string', default: 'none' },
       seed: { type: 'string', default: '1' },
     },
   })
@@ -58,18 +62,54 @@ function options() {
     recipes: values.presets.split(',').map(recipe),
     trained: Number(values.trained),
     iterations: values.iterations === undefined ? undefined : Number(values.iterations),
-    deep: values.network === 'resnet20',
+    network: networkName(values.network),
+    update: values.update,
     padding: values.padding === 'valid' ? ('valid' as const) : ('same' as const),
     seed: Number(values.seed),
   }
 }
 
+/** Learning rate of the client's step. */
+const RATE = 0.1
+
+/** The weights before and after a step of SGD in training mode; tfjs itself moves the statistics. */
+function updateOf(model: LayersModel, x: tf.Tensor, gradients: tf.NamedTensorMap, all: boolean): SharedUpdate {
+  const read = () =>
+    model.weights.map((w) => ({
+      name: w.name,
+      shape: w.shape as number[],
+      data: Float32Array.from(w.read().dataSync()),
+    }))
+  const byName = (list: ReturnType<typeof read>) =>
+    Object.fromEntries(list.map(({ name, ...tensor }) => [name, tensor]))
+  const before = read()
+  tf.tidy(() => void model.apply(x, { training: true }))
+  const moved = read()
+  model.weights.forEach((w, i) => {
+    w.write(tf.tensor(before[i].data, before[i].shape))
+  })
+  const after = moved.flatMap((weight) => {
+    const gradient = gradients[weight.name]?.dataSync()
+    if (!gradient) return all ? [weight] : []
+    return [{ ...weight, data: weight.data.map((v, k) => v - RATE * gradient[k]) }]
+  })
+  return { before: byName(before), after: byName(after) }
+}
+
 /** One batch, attacked with default options but for labels, which are inferred; where that cannot be, they are given. */
-async function attack(model: LayersModel, images: readonly Picture[], given: LeakageOptions): Promise<Outcome> {
+async function attack(
+  model: LayersModel,
+  images: readonly Picture[],
+  update: string,
+  given: LeakageOptions,
+): Promise<Outcome> {
   const x = batchOf(images)
-  const shared = await gradientsOf(model, x, labelsOf(images))
+  const steps = update !== 'none'
+  const gradients = await gradientsOf(model, x, labelsOf(images), { training: steps })
+  const shared = steps ? updateOf(model, x, gradients, update === 'all') : gradients
+  const client = steps && { training: true, update: { learningRate: RATE } }
   const search = (labels: 'infer' | number[]) =>
-    deepLeakageFromGradients(model, shared, { labels, batchSize: images.length, ...given })
+    deepLeakageFromGradients(model, shared, { labels, batchSize: images.length, ...client, ...given })
   const [leak, labels] = await search('infer').then(
     (leak) => [leak, 'inferred'] as const,
     async (error) => {
@@ -80,12 +120,12 @@ async function attack(model: LayersModel, images: readonly Picture[], given: Lea
   const psnr = decibels((await leak.data.data()) as Float32Array, images)
   const { preset, relativeLoss, evaluations, milliseconds } = leak
   leak.dispose()
-  tf.dispose([shared, x])
+  tf.dispose([gradients, x])
   return { preset: preset.name, labels, psnr, relativeLoss, evaluations, seconds: milliseconds / 1000 }
 }
 
 async function main(): Promise<void> {
-  const { folder, skip, count, batches, recipes, trained, iterations, deep, padding, seed } = options()
+  const { folder, skip, count, batches, recipes, trained, iterations, network, update, padding, seed } = options()
   await tf.setBackend('cpu')
   const images = pictures(folder)
   if (images.length === 0) throw new Error(`there are no images in ${folder}`)
@@ -94,11 +134,12 @@ async function main(): Promise<void> {
     const outcomes = recipes.map((): Outcome[] => [])
     for (let at = skip; at + batch <= Math.min(skip + Math.max(count, batch), images.length); at += batch) {
       const some = images.slice(at, at + batch)
-      const model = deep ? resnet20({ seed: seed + at }) : kerasCnn({ padding, seed: seed + at })
+      const model =
+        network === 'keras' ? kerasCnn({ padding, seed: seed + at }) : NETWORKS[network]({ seed: seed + at })
       const others = images.filter((image) => !some.includes(image))
       await train(model, others, trained)
       for (const [i, { name, options }] of recipes.entries()) {
-        const outcome = await attack(model, some, { ...options, seed, iterations })
+        const outcome = await attack(model, some, update, { ...options, seed, iterations })
         outcomes[i].push(outcome)
         const { psnr, labels, relativeLoss, evaluations, seconds } = outcome
         const words = [

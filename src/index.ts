@@ -19,7 +19,15 @@ export type { CertaintyDirection, LeakageCertainty, OtherData } from './attacks/
 export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
 export { balanced, cosine, type Distance, type DistanceName, l2 } from './attacks/matching/objective/distance'
 export type { ObjectiveOptions, PriorWeights } from './attacks/matching/objective/options'
-export { box, colorTotalVariation, norm, type Prior, totalVariation } from './attacks/matching/objective/prior'
+export {
+  batchNorm,
+  box,
+  colorTotalVariation,
+  norm,
+  type Prior,
+  type SharedStatistic,
+  totalVariation,
+} from './attacks/matching/objective/prior'
 export type { LeakageOptions, PresetName } from './attacks/matching/options'
 export type { ChosenPreset } from './attacks/matching/preset'
 export type { Reconstruction, RecoveredTargets } from './attacks/matching/reconstruction'

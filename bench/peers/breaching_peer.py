@@ -34,7 +34,7 @@ class Victim(torch.nn.Module):
     def forward(self, x):
         w = {**dict(zip(self.names, self.weights)), **self.fixed}
         x = x * x.new_tensor(STD)[None, :, None, None] + x.new_tensor(MEAN)[None, :, None, None]
-        return keras_cnn(x, w) if self.kind == 'keras' else resnet(x, w)
+        return NETWORKS[self.kind](x, w)
 
 
 def dense(x, w, name):
@@ -47,6 +47,15 @@ def keras_cnn(x, w):
     # rows of a flattened image are height, width, channels
     x = F.relu(dense(x.permute(0, 2, 3, 1).flatten(1), w, 'dense0'))
     return dense(x, w, 'dense1')
+
+
+def blitz_cnn(x, w):
+    for i in (0, 1):
+        x = F.max_pool2d(F.relu(F.conv2d(x, w[f'conv{i}/kernel'], w[f'conv{i}/bias'])), 2)
+    x = x.permute(0, 2, 3, 1).flatten(1)
+    for i in (0, 1):
+        x = F.relu(dense(x, w, f'dense{i}'))
+    return dense(x, w, 'dense2')
 
 
 def resnet(x, w):
@@ -64,6 +73,9 @@ def resnet(x, w):
         outer = convolution(inner, block + '_conv1')
         x = F.relu(outer + (convolution(x, block + '_shortcut', stride) if stride == 2 else x))
     return dense(x.mean((2, 3)), w, 'dense')
+
+
+NETWORKS = {'keras': keras_cnn, 'blitz': blitz_cnn, 'resnet20': resnet}
 
 
 def layout(values):

@@ -78,7 +78,7 @@ export async function openTarget(
   requireRoom(whole, settings.batchSize)
   const shared = recogniseShared(given, whole, settings)
   const opened = withoutMissing(whole, shared.tensors, settings.missing)
-  const { gradients, weights, rounding, lost } = await shared.read(opened)
+  const { gradients, weights, rounding, lost, statistics } = await shared.read(opened)
   const dataGradients = await withoutPenalties(opened, settings, gradients, weights)
   const dropped = droppedIn(opened, dataGradients, settings)
   const maskedBy = (masks: Dropped['masks']) =>
@@ -87,7 +87,18 @@ export async function openTarget(
   const first = opened.inputs.find(({ name }) => !Object.hasOwn(settings.known, name))
   if (settings.preprocessing && first) requireChannels(settings.preprocessing, first.shape, first.name)
   return {
-    ...{ model: maskedBy(dropped.masks), whole, settings, gradients, dataGradients, weights, rounding, lost, known },
+    ...{
+      model: maskedBy(dropped.masks),
+      whole,
+      settings,
+      gradients,
+      dataGradients,
+      weights,
+      rounding,
+      lost,
+      known,
+      statistics,
+    },
     notes: dropped.notes,
     sampleLabels: dropped.labels,
     forLabels(this: Target, labels) {

@@ -32,6 +32,7 @@ function forgetMasks(layer: Layer): void {
  *
  * @param masks of dropout layers by name, each number what a feature of a sample is multiplied by, one sample after the other;
  * others draw theirs
+ * @param written told of every weight that a layer writes, with what it writes
  */
 export function applyLayers(
   model: LayersModel,
@@ -40,9 +41,10 @@ export function applyLayers(
   weightNode: (weight: LayersModel['weights'][number]) => Node,
   training: boolean,
   masks: ReadonlyMap<string, Float32Array> = new Map(),
+  written?: (weight: LayersModel['weights'][number], value: Node) => void,
 ): Node[] {
   const parts = new Set(model.layers.flatMap(within))
-  return withNodes(model, recorder, weightNode, (override) => {
+  const run = (override: Override): Node[] => {
     for (const layer of parts) {
       const { call } = layer
       override(layer, 'call', (...[x, options]: Parameters<typeof call>) => {
@@ -66,7 +68,8 @@ export function applyLayers(
     } finally {
       for (const layer of parts) forgetMasks(layer)
     }
-  })
+  }
+  return withNodes(model, recorder, weightNode, run, written)
 }
 
 /** Samples times the masks of their features; a trace on fewer samples has the first masks. */
@@ -94,6 +97,7 @@ function withNodes<T>(
   recorder: Recorder,
   weightNode: (weight: LayersModel['weights'][number]) => Node,
   run: (override: Override) => T,
+  written?: (weight: LayersModel['weights'][number], value: Node) => void,
 ): T {
   const undo: (() => void)[] = []
   const override: Override = (target, key, value) => {
@@ -104,7 +108,10 @@ function withNodes<T>(
     for (const weight of model.weights as LayerVariable[]) {
       const tensor = recorder.tensorOf(weightNode(weight))
       override(weight, 'read', () => tensor)
-      override(weight, 'write', () => weight)
+      override(weight, 'write', (value: Tensor) => {
+        written?.(weight, recorder.nodeOf(value))
+        return weight
+      })
     }
     return run(override)
   } finally {

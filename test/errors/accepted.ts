@@ -22,6 +22,7 @@ export const accepted: {
     deepLeakage: { 2: OPTIONS },
     deepLeakageFromGradients: { 2: OPTIONS },
     gradientsOf: { 3: OPTIONS },
+    batchNorm: { 0: ['1e9'] },
     huber: { 0: OPTIONS },
     inferLabels: { 2: OPTIONS },
     joint: { 0: ['undefined'] },

@@ -182,6 +182,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     lbfgs: () => [{}],
     meanAbsoluteError: () => [{}],
     meanSquaredError: () => [{}],
+    batchNorm: () => [1],
     norm: () => [1],
     oneByOne: () => [main.adam(), [[[0, 2]]]],
     onnx: () => [{}],

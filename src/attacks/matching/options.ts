@@ -48,20 +48,20 @@ interface Preset {
   readonly objectiveScale: number | undefined
 }
 
-const MILD = { weight: 1e-4, color: true }
+const MILD = { weight: 1e-4, color: true, batchNorm: 0.1 }
 
 const PRESETS = {
   auto: { options: {}, prior: MILD, smooths: false, objectiveScale: 1e6 },
   robust: { options: {}, prior: MILD, smooths: false, objectiveScale: 1e6 },
   homotopy: {
     options: { optimizer: 'adam', distance: 'cosine', iterations: 1000, restarts: 1, priorEasing: 0.25 },
-    prior: { weight: 0.02, color: true },
+    prior: { weight: 0.02, color: true, batchNorm: 1 },
     smooths: true,
     objectiveScale: 1e6,
   },
   'inverting-gradients': {
     options: { optimizer: 'adam', distance: 'cosine', iterations: 4800, restarts: 1, init: 'uniform', priorEasing: 1 },
-    prior: { weight: 1e-2, color: false },
+    prior: { weight: 1e-2, color: false, batchNorm: 0 },
     smooths: false,
     objectiveScale: undefined,
   },

@@ -39,10 +39,12 @@ export function smoothed(traced: TracedGradient): SmoothedGradient {
   const sharpness = g.input(traced.graph, SHARPNESS, [])
   const nodes = traced.outputs.map(({ node }) => node)
   const { replaced, kinks } = replacements(nodes, sharpness)
-  const [loss] = g.substitute([traced.loss], replaced)
+  const moves = traced.statistics.map(({ moved }) => moved)
+  const [loss, ...moved] = g.substitute([traced.loss, ...moves], replaced)
+  const statistics = traced.statistics.map(({ name }, i) => ({ name, moved: moved[i] }))
   const outputs = traced.outputs.map((output) => ({ ...output, node: replaced.get(output.node)! }))
   const gradients = g.grad(loss, traced.trainedNodes)
-  return { ...traced, outputs, output: outputs[0].node, loss, gradients, sharpness, kinks }
+  return { ...traced, outputs, output: outputs[0].node, loss, gradients, statistics, sharpness, kinks }
 }
 
 /** What a client shares, be it an update of several local steps, for a network whose kinks are rounded off. */

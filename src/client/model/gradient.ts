@@ -27,6 +27,14 @@ export interface InputKinds {
   readonly known?: ReadonlySet<string>
 }
 
+/** A weight that the forward pass itself moves: a moving statistic of a batch norm in training mode. */
+export interface MovingStatistic {
+  /** Of the weight. */
+  readonly name: string
+  /** Its new value less its value before, in its shape. */
+  readonly moved: Node
+}
+
 /** A client's gradient as a graph. */
 export interface TracedGradient {
   readonly graph: Graph
@@ -53,6 +61,8 @@ export interface TracedGradient {
   /** Their nodes. */
   readonly trainedNodes: readonly Node<'parameter'>[]
   readonly captured: Captured
+  /** Of one forward pass over all samples at the weights before. */
+  readonly statistics: readonly MovingStatistic[]
 }
 
 /** The name under which a weight is bound. */
@@ -85,9 +95,10 @@ export function traceGradient(
     return g.input(graph, i === 0 ? 'data' : `data ${input.name}`, shape)
   })
   const weightNodes = model.weights.map((w) => g.parameter(graph, weightParameter(w), w.shape))
+  const written = new Map<number, Node>()
   const produced = record(graph, captured, (recorder) => {
     const tensors = nodes.map((node, i) => recorder.tensorOf(node, types.get(model.inputs[i].name)))
-    return model.forward(recorder, tensors, weightNodes, training.training)
+    return model.forward(recorder, tensors, weightNodes, training.training, (at, value) => written.set(at, value))
   })
   const named = model.weights.map(({ name }, i) => ({ name, node: weightNodes[i] }))
   const outputs = trainedOutputs(produced, training.criterion, training.lossWeights)
@@ -108,7 +119,12 @@ export function traceGradient(
   requireReach(model, trainedNodes, ofData)
   const gradients = g.grad(g.joinProjections(loss), trainedNodes)
   const [data, output] = [inputs[0], outputs[0].node]
+  const statistics = [...written].map(([at, value]) => ({
+    name: model.weights[at].name,
+    moved: g.sub(value, weightNodes[at]),
+  }))
   return {
+    statistics,
     ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained, trainedNodes },
     ...{ outputs, output, targets, loss, dataLoss: ofData, gradients },
   }

@@ -81,8 +81,19 @@ export interface OpenModel {
   readonly weights: readonly Weight[]
   /** Names of all weights layer by layer, those that are not trained among them, as Keras's get_weights() lists them. */
   readonly layerOrder?: readonly string[]
-  /** Runs the forward pass under a recorder, on recorded tensors; `nodes` are the weights' nodes, in order. */
-  forward(recorder: Recorder, inputs: readonly Tensor[], nodes: readonly Node[], training: boolean): ModelOutput[]
+  /**
+   * Runs the forward pass under a recorder, on recorded tensors; `nodes` are the weights' nodes, in order.
+   *
+   * @param written told of every weight that the pass itself moves, by its place in `weights`, with its new value: the moving
+   * statistics of a batch norm in training mode
+   */
+  forward(
+    recorder: Recorder,
+    inputs: readonly Tensor[],
+    nodes: readonly Node[],
+    training: boolean,
+    written?: (weight: number, value: Node) => void,
+  ): ModelOutput[]
   /** Layers that draw random numbers in training mode; undefined where there are none, or where nobody can tell. */
   readonly randomLayers?: readonly RandomLayer[]
   /** The model with these masks in place of those that its dropout layers draw, by layer. */

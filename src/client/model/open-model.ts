@@ -1,6 +1,7 @@
 import { type NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../../errors/dlg-error'
+import type { Node } from '../../graph'
 import { applyLayers, hasPenalties, penaltiesOf, type Recorder } from '../../trace'
 import { isRandom, randomLayersOf } from './dropout'
 import { uniqueNames } from './each'
@@ -80,9 +81,10 @@ export function openLayers(model: LayersModel, masks?: ReadonlyMap<string, Float
       trainable: trainable.has(w),
       tensor: () => w.read(),
     })),
-    forward(recorder, tensors, nodes, training) {
+    forward(recorder, tensors, nodes, training, written) {
       const nodeOf = new Map(ordered.map((w, i) => [w, nodes[i]]))
-      const outputs = applyLayers(model, recorder, tensors, (w) => nodeOf.get(w)!, training, masks)
+      const told = (w: (typeof ordered)[number], value: Node) => written?.(ordered.indexOf(w), value)
+      const outputs = applyLayers(model, recorder, tensors, (w) => nodeOf.get(w)!, training, masks, told)
       return outputs.map((node, i) => ({ name: outputNames[i], node }))
     },
     ...(isRandom(model) && {

@@ -28,6 +28,8 @@ export interface Shared {
   readonly rounding: number
   /** For each gradient, the squared norm that is expected to be lost of it in that way, in the gradients' own units. */
   readonly lost: readonly number[]
+  /** How far moving statistics moved in one step, by name; empty where that was not shared, or not exactly. */
+  readonly statistics: ReadonlyMap<string, Values>
 }
 
 /** How what was shared came about. */
@@ -104,7 +106,7 @@ export function recogniseShared(
       )
       const rounding = lost.reduce((a, b) => a + b, 0) / Math.max(squaredNorm(gradients), Number.MIN_VALUE)
       return withoutFactor(
-        { gradients, weights: await readWeights(weights, weightParameter), rounding, lost },
+        { gradients, weights: await readWeights(weights, weightParameter), rounding, lost, statistics: new Map() },
         settings,
       )
     },
@@ -112,7 +114,7 @@ export function recogniseShared(
 }
 
 /** Takes a known factor out. @throws DlgError `invalid-gradients` where everything is zero */
-function withoutFactor({ gradients, weights, rounding, lost }: Shared, { update, scale }: Sharing): Shared {
+function withoutFactor({ gradients, weights, rounding, lost, statistics }: Shared, { update, scale }: Sharing): Shared {
   // the square of a number below 1e-162 is zero
   if (gradients.every((values) => values.every((v: number) => v * v === 0)))
     throw new DlgError(
@@ -121,9 +123,11 @@ function withoutFactor({ gradients, weights, rounding, lost }: Shared, { update,
         ? 'the weights before and after are the same: there is nothing to match'
         : 'every shared gradient is zero: there is nothing to match',
     )
-  if (scale === 'auto' || scale === 1) return { gradients, weights, rounding, lost }
+  if (scale === 1) return { gradients, weights, rounding, lost, statistics }
+  // nobody knows whether a factor is in the statistics too
+  if (scale === 'auto') return { gradients, weights, rounding, lost, statistics: new Map() }
   return {
-    ...{ weights, rounding },
+    ...{ weights, rounding, statistics: new Map() },
     gradients: gradients.map((values) => values.map((v) => v / scale)),
     lost: lost.map((v) => v / scale ** 2),
   }
@@ -140,7 +144,7 @@ async function readUpdate(
     throw new DlgError('invalid-option', 'update.sign says which way delta points; before and after need none')
   const weights = await readWeights(model.weights, weightParameter)
   const own = (weight: Parameters<typeof weightParameter>[0]) => weights.get(weightParameter(weight))!
-  const { before, delta, rounded } = await readMovement(shared, model, own, sign ?? 1)
+  const { before, delta, rounded, statistics } = await readMovement(shared, model, own, sign ?? 1)
   for (const weight of model.weights) {
     const values = before.get(weight.name)
     if (values) weights.set(weightParameter(weight), values)
@@ -160,6 +164,7 @@ async function readUpdate(
   })
   return {
     ...{ gradients, weights },
+    statistics: update.steps.length === 1 && stated === 0 ? statistics : new Map(),
     rounding: noise.reduce((a, b) => a + b, 0) / squaredNorm(delta),
     lost: noise.map((v) => v / (learningRate * count) ** 2),
   }

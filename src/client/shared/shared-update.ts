@@ -11,7 +11,7 @@ import { isFloat32 } from './rounding'
  *
  * Each is a list in the order of the trained weights or of all weights, or a map by their names; in float32, or as numbers in
  * float64. A list of all weights may also be layer by layer, as Keras's `get_weights()`, where only that fits the shapes. Of `before`, the model's own weights are the default for each tensor. Moving statistics and other weights that are
- * not trained are taken from `before` and ignored elsewhere.
+ * not trained are taken from `before`. Elsewhere they are optional: how far a moving statistic moved tells about the data.
  */
 export type SharedUpdate =
   | { readonly before?: SharedGradients; readonly after: SharedGradients }
@@ -28,6 +28,8 @@ export interface Movement {
   readonly before: ReadonlyMap<string, Float64Array>
   /** θ after − θ before, in the order of the trained weights. */
   readonly delta: readonly Float64Array[]
+  /** The same for the weights that are not trained and were shared too, by name: moving statistics. */
+  readonly statistics: ReadonlyMap<string, Float64Array>
   /** Whether what was shared is in float32. */
   readonly rounded: boolean
 }
@@ -74,20 +76,41 @@ export async function readMovement(
   const before = await readBefore(update.before, model)
   if ('delta' in update && update.delta !== undefined) {
     const delta = await readTrained("'delta' tensor", update.delta, model)
-    const signed = sign > 0 ? delta : delta.map((values) => values.map((v) => -v))
-    return { before, delta: signed, rounded: isFloat32(delta) }
+    const signed = (values: Float64Array) => (sign > 0 ? values : values.map((v) => -v))
+    const statistics = await readUntrained("'delta' tensor", update.delta, model)
+    return {
+      ...{ before, delta: delta.map(signed), rounded: isFloat32(delta) },
+      statistics: new Map([...statistics].map(([name, values]) => [name, signed(values)])),
+    }
   }
-  const after = await readTrained("'after' tensor", (update as { after: WeightTensors }).after, model)
-  const delta = after.map((values, i) => {
-    const from = before.get(trained[i].name) ?? own(trained[i])
+  const given = (update as { after: WeightTensors }).after
+  const after = await readTrained("'after' tensor", given, model)
+  const fromBefore = (weight: Weight, values: Float64Array): Float64Array => {
+    const from = before.get(weight.name) ?? own(weight)
     return values.map((v, at) => v - from[at])
-  })
-  return { before, delta, rounded: isFloat32(after) }
+  }
+  const delta = after.map((values, i) => fromBefore(trained[i], values))
+  const untrained = await readUntrained("'after' tensor", given, model)
+  const statistics = new Map(
+    model.weights.flatMap((weight) => {
+      const values = untrained.get(weight.name)
+      return values ? [[weight.name, fromBefore(weight, values)] as const] : []
+    }),
+  )
+  return { before, delta, statistics, rounded: isFloat32(after) }
 }
 
 function readTrained(noun: string, given: WeightTensors, model: OpenModel): Promise<Float64Array[]> {
   const trained = model.weights.filter((w) => w.trainable)
   return readWeightTensors(only(noun, named(given, model), model.weights, trained), trained, noun, Float64Array)
+}
+
+/** What is there of the weights that are not trained, by name. */
+async function readUntrained(noun: string, given: WeightTensors, model: OpenModel): Promise<Map<string, Float64Array>> {
+  const map = named(given, model)
+  const there = isMap(map) ? model.weights.filter((w) => !w.trainable && Object.hasOwn(map, w.name)) : []
+  const tensors = await readWeightTensors(only(noun, map, model.weights, there), there, noun, Float64Array)
+  return new Map(there.map(({ name }, i) => [name, tensors[i]]))
 }
 
 async function readBefore(given: WeightTensors | undefined, model: OpenModel): Promise<Map<string, Float64Array>> {

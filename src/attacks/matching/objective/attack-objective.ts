@@ -6,6 +6,7 @@ import type { Target } from '../../../client/target'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph'
 import { timesFactor } from '../../../measure/certainty/shared-residual'
+import { squaredNorm } from '../../../numbers/values'
 import { mostHeld } from '../../../runtime/plan'
 import { evaluate, type Program, type Values } from '../../../runtime/runtime'
 import { withClosedForm } from '../closed-form'
@@ -15,7 +16,14 @@ import { type SmoothedGradient, smoothedClient } from '../smoothing'
 import { startPoint } from '../start'
 import type { Targets } from '../targets/targets'
 import { MAGNITUDE, magnified, magnitudeOf } from './magnitude'
-import { DISTANCE_WEIGHT, objectiveProgram, sharedNodes, sharedParameter } from './objective'
+import {
+  DISTANCE_WEIGHT,
+  objectiveProgram,
+  sharedNodes,
+  sharedParameter,
+  sharedStatistics,
+  statisticParameter,
+} from './objective'
 import { defaultPriors } from './prior'
 import { fittingScale, scaleFree } from './scale'
 
@@ -89,8 +97,11 @@ export async function objectiveOf(
   const noise = settings.noise > 0 ? rounding : 0
   // a prior is what tells the samples of a batch apart, and one image comes out cleaner for it
   const started = await withClosedForm(settings, traced, target)
-  const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior)
-  const programOf = (of: TracedGradient) => objectiveProgram(of, point.unknowns, settings.distance, priors)
+  const statistics = movedStatistics(target)
+  const normed = sharedStatistics(traced, statistics).length > 0
+  const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior, normed)
+  const programOf = (of: TracedGradient) =>
+    objectiveProgram(of, point.unknowns, settings.distance, priors, sharedStatistics(of, statistics))
   const program = programOf(traced)
   requireSmooth(model, searched, program)
   requireMemory(program, settings.batchSize)
@@ -108,6 +119,7 @@ export async function objectiveOf(
     ...traced.captured,
     ...weights,
     ...gradients.map((values, i) => [sharedParameter(i), values] as const),
+    ...[...statistics].map(([name, values]) => [statisticParameter(name), values] as const),
     [DISTANCE_WEIGHT, Float64Array.of(weight)],
     [MAGNITUDE, Float64Array.of(magnitude)],
     ...known.map((input) => [knownParameter(input), input.values] as const),
@@ -132,6 +144,13 @@ export async function objectiveOf(
     ...{ shared: gradients, objectivePerLoss, factorFree, unconstrained },
   }
 }
+
+/** Squared movement of a statistic below which it tells nothing: its square is next to nothing in float32. */
+const STILL = 1e-24
+
+/** How far moving statistics moved, of those that did. */
+const movedStatistics = ({ statistics }: Target): ReadonlyMap<string, Values> =>
+  new Map([...statistics].filter(([, values]) => squaredNorm([values]) > STILL))
 
 function unconstrainedPrograms(
   traced: TracedGradient,

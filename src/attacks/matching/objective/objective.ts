@@ -4,11 +4,26 @@ import type { Node } from '../../../graph'
 import * as g from '../../../graph'
 import type { Program } from '../../../runtime/runtime'
 import type { Distance } from './distance'
-import type { Prior } from './prior'
+import type { Prior, SharedStatistic } from './prior'
 
 /** Names of the parameters the objective adds to the model's. */
 export const sharedParameter = (i: number): string => `shared ${i}`
 export const DISTANCE_WEIGHT = 'distance weight'
+
+/** The name under which the movement of a moving statistic is bound. */
+export const statisticParameter = (name: string): string => `moved ${name}`
+
+/** The moving statistics that the client shared, beside those of the candidate. */
+export const sharedStatistics = (
+  { statistics }: Pick<TracedGradient, 'statistics'>,
+  shared: ReadonlyMap<string, unknown>,
+): SharedStatistic[] =>
+  statistics
+    .filter(({ name }) => shared.has(name))
+    .map(({ name, moved }) => ({
+      ...{ name, moved },
+      shared: g.parameter(moved.graph, statisticParameter(name), moved.shape),
+    }))
 
 /** The shared gradient, one node for each of the candidate's. */
 export const sharedNodes = ({ graph, gradients }: Pick<TracedGradient, 'graph' | 'gradients'>): Node[] =>
@@ -27,6 +42,7 @@ export function objectiveProgram(
   unknowns: readonly Node<'input'>[],
   distance: Distance,
   priors: readonly Prior[],
+  statistics: readonly SharedStatistic[] = [],
 ): Program {
   const { graph } = traced
   const measured = scalar(`distance '${distance.name}'`, distance.measure(traced.gradients, sharedNodes(traced)))
@@ -34,7 +50,7 @@ export function objectiveProgram(
   const weighted = g.mul(measured, weight)
   const penalties = priors
     .filter((p) => p.weight !== 0)
-    .map((p) => g.scale(scalar(`prior '${p.name}'`, p.measure(traced.data)), p.weight))
+    .map((p) => g.scale(scalar(`prior '${p.name}'`, p.measure(traced.data, statistics)), p.weight))
   // the weight multiplies the few derivatives, not every tensor on the way to them: with ½D even the 2 of the square is gone
   const twice = g.scale(weight, 2)
   const pull = g.grad(g.scale(measured, 0.5), unknowns).map((n) => g.mul(n, twice))

@@ -1,7 +1,7 @@
 import { hasMethod, invalid, knownNames, number, show } from '../../../errors/checks'
 import { checkObjectOrName, nameFlag, numberOption, type OptionRecords } from '../../../options/option'
 import { DISTANCES, type Distance, type DistanceName } from './distance'
-import { box, colorTotalVariation, norm, type Prior, totalVariation } from './prior'
+import { batchNorm, box, colorTotalVariation, norm, type Prior, totalVariation } from './prior'
 
 /** Weights of the priors, relative to the distance in its unit. */
 export interface PriorWeights {
@@ -9,6 +9,8 @@ export interface PriorWeights {
   colorTotalVariation?: number
   norm?: number
   box?: number
+  /** Statistics of the batch at every batch norm, where an update of one step in training mode shares them. */
+  batchNorm?: number
 }
 
 /** What is minimised. */
@@ -17,7 +19,8 @@ export interface ObjectiveOptions {
   distance?: DistanceName | Distance
   /**
    * What plausible data look like, of the first searched input. Default for images: total variation, in colour where there are
-   * three channels, with the built-in L-BFGS and along a homotopy. Else none.
+   * three channels, with the built-in L-BFGS and along a homotopy; beside it the statistics of batch norms (`batchNorm`) where an
+   * update shares them. Else none.
    */
   priors?: PriorWeights | readonly Prior[]
   /**
@@ -51,7 +54,7 @@ export const OBJECTIVE = {
     flag: nameFlag<DistanceName>(distanceNames),
   },
   priors: {
-    help: 'what plausible data look like: weights of totalVariation, colorTotalVariation, norm, box',
+    help: 'what plausible data look like: weights of totalVariation, colorTotalVariation, norm, box, batchNorm',
     otherwise: 'total variation for images with lbfgs, else none',
     check: (priors: PriorWeights | readonly Prior[]) => priors,
     flag: {
@@ -88,6 +91,7 @@ const PRIORS = {
   colorTotalVariation: (weight) => colorTotalVariation(weight),
   norm: (weight) => norm(weight),
   box,
+  batchNorm: (weight) => batchNorm(weight),
 } as const satisfies Record<keyof PriorWeights, (weight: number, range: Range) => Prior>
 
 const priorNames = Object.keys(PRIORS) as (keyof PriorWeights)[]

@@ -8,23 +8,47 @@ export interface Prior {
   readonly name: string
   /** Weight relative to the distance in its unit. */
   readonly weight: number
-  /** The penalty as a scalar node, from data [batch, …]. */
-  measure(data: Node): Node
+  /**
+   * The penalty as a scalar node, from data [batch, …].
+   *
+   * @param statistics moving statistics that an update shares; empty where it shares none
+   */
+  measure(data: Node, statistics?: readonly SharedStatistic[]): Node
+}
+
+/** How far one step in training mode moved a moving statistic of a batch norm, in the shape of its weight. */
+export interface SharedStatistic {
+  /** Name of the weight. */
+  readonly name: string
+  /** For the data that are searched. */
+  readonly moved: Node
+  /** For the client's data: the weight after the step less the weight before. */
+  readonly shared: Node
 }
 
 /** The prior of images where no priors are given: total variation, in colour where there are three channels. */
 export interface DefaultPrior {
   readonly weight: number
   readonly color: boolean
+  /** Weight of the statistics of batch norms; 0 where the recipe has none. */
+  readonly batchNorm: number
 }
 
 /** Whether data [batch, …] are images [batch, height, width, channels]. */
 export const isImage = (shape: readonly number[]): boolean => shape.length === 4 && shape[1] > 1 && shape[2] > 1
 
-/** @returns none where the data are no images */
-export function defaultPriors(shape: readonly number[], { weight, color }: DefaultPrior): readonly Prior[] {
-  if (!isImage(shape)) return []
-  return [color && shape[3] === 3 ? colorTotalVariation(weight) : totalVariation(weight)]
+/**
+ * The priors where none are given: total variation where the data are images, and statistics where they are shared.
+ *
+ * @param statistics whether an update shares moving statistics
+ */
+export function defaultPriors(
+  shape: readonly number[],
+  { weight, color, batchNorm: normed }: DefaultPrior,
+  statistics: boolean,
+): readonly Prior[] {
+  const smooth = color && shape[3] === 3 ? colorTotalVariation : totalVariation
+  return [...(isImage(shape) ? [smooth(weight)] : []), ...(statistics && normed > 0 ? [batchNorm(normed)] : [])]
 }
 
 /** Keeps the slope of √(d² + ε²) finite where neighbours are equal: L-BFGS needs a smooth objective. */
@@ -104,6 +128,47 @@ export function colorTotalVariation(weight: number, chroma = 4): Prior {
     ...colors.map((coefficients) => ({ coefficients, weight: chroma / colors.length })),
   ]
   return { name: 'colorTotalVariation', weight, measure: (data) => variation('colorTotalVariation', data, channels) }
+}
+
+/** Keeps a factor finite where nothing moves. */
+const STILL = 1e-12
+
+/**
+ * How far the statistics of the data's own batch are from those of the client's batch, at every batch norm: the mean over the moving
+ * means and variances of ‖αm − m*‖² / ‖m*‖², m how far the step moved one of them. After one local step they are exact and cost
+ * nothing, where GradInversion (Yin et al. 2021) compares with statistics of the whole training. α is the factor that suits all of
+ * them best, so that the client's momentum need not be the model's.
+ *
+ * Its `measure` throws DlgError `invalid-option` where nothing says how far they moved.
+ *
+ * @throws DlgError `invalid-option` for a negative weight
+ */
+export function batchNorm(weight: number): Prior {
+  requireWeight(weight)
+  return {
+    name: 'batchNorm',
+    weight,
+    measure(_, statistics = []) {
+      if (statistics.length === 0)
+        throw new DlgError(
+          'invalid-option',
+          'the prior batchNorm needs moving statistics: an update of one local step with training: true, whose `after` or `delta` has all weights, without noise or a factor',
+        )
+      const relative = statistics.map(({ moved, shared }) => {
+        const size = g.sqrt(g.inner(shared, shared))
+        return { moved: g.div(moved, size), shared: g.div(shared, size) }
+      })
+      const total = (nodes: readonly Node[]): Node => nodes.reduce(g.add)
+      const along = total(relative.map(({ moved, shared }) => g.inner(moved, shared)))
+      const squares = total(relative.map(({ moved }) => g.inner(moved, moved)))
+      const factor = g.div(along, g.offset(squares, STILL))
+      const parts = relative.map(({ moved, shared }) => {
+        const difference = g.sub(g.mul(moved, factor), shared)
+        return g.inner(difference, difference)
+      })
+      return g.scale(total(parts), 1 / parts.length)
+    },
+  }
 }
 
 /** Mean of x². */
