@@ -80,7 +80,9 @@ export async function exactSequences(
 
 /** @throws DlgError `invalid-model` */
 export function requireTransformer(transformer: Transformer): void {
-  if (!hasMethod(transformer, 'firstInputs', 'projections', 'positions', 'allowed', 'firstBlock', 'explain', 'share'))
+  const needed = ['firstInputs', 'projections', 'positions', 'allowed', 'firstBlock', 'explain', 'share']
+  const optional = transformer?.named === undefined ? [] : ['named']
+  if (!hasMethod(transformer, ...needed, ...optional))
     throw new DlgError(
       'invalid-model',
       `the transformer is ${show(transformer)}; it must be what transformerOf of dlg-ts/text makes of a model`,
@@ -131,6 +133,14 @@ export async function sequencesBehind(
       milliseconds: performance.now() - started,
     }
   }
+  let hasPositions = true
+  const proven = (): ExactSequences =>
+    hasPositions || !isAmbiguous(best.accounted!.sequences)
+      ? report('exact')
+      : report(
+          'unproven',
+          'the gradient of the sequences found is the shared one; but one of them reads a single token several times, and without positions other sequences have that gradient too',
+        )
   try {
     tell('spans')
     if (projections[0].length === 0)
@@ -153,6 +163,7 @@ export async function sequencesBehind(
     }
     const length = await transformer.positions(shared)
     const inputs = await transformer.firstInputs()
+    hasPositions = inputs.positions !== undefined
     const allowed = await transformer.allowed(shared, length)
     const prove = async (found: readonly (readonly number[])[]): Promise<boolean> => {
       if (found.length === 0) return false
@@ -183,11 +194,20 @@ export async function sequencesBehind(
       }
       const found =
         second && two !== undefined
-          ? await combine(transformer, second.span(two), candidates, settings, pause, keep, prove)
+          ? await combine(
+              transformer,
+              second.span(two),
+              hasPositions ? candidates : anywhere(candidates, Math.min(length, two + REPEATS - 1)),
+              hasPositions,
+              settings,
+              pause,
+              keep,
+              prove,
+            )
           : withoutChoice(tokens)
-      if (found === 'proven' || (await prove(found))) {
+      if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {
         best.candidates = tokens
-        return report('exact')
+        return proven()
       }
       if (best.accounted?.otherwise !== undefined) break
     }
@@ -196,11 +216,39 @@ export async function sequencesBehind(
     return report(first.flat ? 'unproven' : 'saturated', `${why}; ${first.limit}`)
   } catch (cut) {
     if (cut !== CUT) throw cut
-    if (best.accounted?.proof.proven) return report('exact')
+    if (best.accounted?.proof.proven) return proven()
     const late = signal?.aborted ? 'aborted' : 'budget'
     return report(late, late === 'budget' ? `the budget of ${budget} ms is used up` : 'the search was aborted')
   }
 }
+
+/**
+ * The candidates of an input without positions at each of the positions that there may be. In the second block the inputs of one
+ * sequence are as many as its tokens, but for repetitions of the first one.
+ */
+const anywhere = ([list]: readonly (readonly Candidate[])[], positions: number): Candidate[][] =>
+  Array.from({ length: positions }, (_, position) => list.map((candidate) => ({ ...candidate, position })))
+
+/**
+ * Sequences without those that repeat one token: without positions, a token that sees only itself is the same input at every
+ * position, so that nothing ends its repetition. They stay where there is nothing else that begins so.
+ */
+function withoutRepetition(found: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  const others = found.filter((sequence) => !repeatsOne(sequence))
+  return found.filter((sequence) => !repeatsOne(sequence) || others.every(([token]) => token !== sequence[0]))
+}
+
+/** Most times that a sequence without positions may begin with the same token. */
+const REPEATS = 4
+
+const repeatsOne = (sequence: readonly number[]): boolean => sequence.every((token) => token === sequence[0])
+
+/**
+ * Whether a sentence reads one token alone, and reads and says it: `a a b` has the gradient of `a a` and `a b` together, for without
+ * positions every `a` is the same input.
+ */
+const isAmbiguous = (sentences: readonly (readonly number[])[]): boolean =>
+  sentences.some((sentence) => sentence[0] === sentence[1] && repeatsOne(sentence.slice(0, -1)))
 
 /** Projections with the noise that their span shows. */
 export const noisy = (projections: readonly Projection[], seen: Seen | undefined): Sharing['projections'] =>
@@ -235,6 +283,7 @@ async function combine(
   transformer: Transformer,
   span: Span,
   candidates: readonly (readonly Candidate[])[],
+  hasPositions: boolean,
   { spanTolerance, batchSize }: SequenceSettings,
   pause: Pause,
   keep: (found: readonly (readonly number[])[]) => void,
@@ -248,7 +297,12 @@ async function combine(
   try {
     const second = secondInputs(block, span, spanTolerance, pause)
     const told = (found: readonly (readonly number[])[]) => keep(tokens(found))
-    if (transformer.causal) return tokens(await decoderSequences(places, second, told))
+    if (transformer.causal) {
+      // without positions nothing ends the repetition of a first token
+      const isOpen = (trial: readonly number[]) =>
+        hasPositions || trial.length <= REPEATS || !repeatsOne(trial.map((i) => list[i].token))
+      return tokens(await decoderSequences(places, second, told, isOpen))
+    }
     let proven = false
     const found = await encoderSequences(
       places,
