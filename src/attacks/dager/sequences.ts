@@ -7,7 +7,7 @@ import { decoderSequences } from './decoder-sequences'
 import { encoderSequences } from './encoder-sequences'
 import type { FlooredProof, Sharing } from './explained'
 import { type Candidate, spanCandidates } from './first-inputs'
-import { sharedTensors } from './floor'
+import { isCoarse, type SharedTensor, sharedTensors } from './floor'
 import { type Accounted, accountFor } from './multiplicity'
 import {
   SEQUENCE_OPTIONS,
@@ -177,11 +177,17 @@ export async function sequencesBehind(
       return accounted?.proof.proven ?? false
     }
     const tried = new Set<string>()
+    const empty = new Set<number>()
     for (const [one, two] of trialsOf(first, second, hidden)) {
+      if (tried.size === TRIALS) break
+      if (empty.has(one)) continue
       tell('candidates')
       const span = first.span(one)
       const candidates = await paced(spanCandidates(inputs, span, length, spanTolerance, allowed), pause)
-      if (candidates.length === 0) continue
+      if (candidates.length === 0) {
+        empty.add(one)
+        continue
+      }
       const tokens = candidates.map((list) => list.map(({ token }) => token))
       // another rank of the first block that leaves the same tokens is no other trial
       const trial = `${two}: ${tokens.map((list) => [...list].sort()).join(' ')}`
@@ -211,9 +217,10 @@ export async function sequencesBehind(
       }
       if (best.accounted?.otherwise !== undefined) break
     }
-    const why = whyNot(best, first)
+    const rounded = roundedBy(tensors, rounding)
+    const why = whyNot(best, first, rounded)
     if (!first.limit || first.ranks.clear) return report('unproven', why)
-    return report(first.flat ? 'unproven' : 'saturated', `${why}; ${first.limit}`)
+    return report(first.flat || rounded ? 'unproven' : 'saturated', `${why}; ${first.limit}`)
   } catch (cut) {
     if (cut !== CUT) throw cut
     if (best.accounted?.proof.proven) return proven()
@@ -271,7 +278,7 @@ function trialsOf(first: Seen, second: Seen | undefined, hidden: number): [numbe
     twos.map((two, j) => ({ one, two: rank(one, two), late: i + j })),
   )
   const order = pairs.sort((a, b) => a.late - b.late).map(({ one, two }): [number, number | undefined] => [one, two])
-  return order.filter(([one, two], i) => order.findIndex(([a, b]) => a === one && b === two) === i).slice(0, TRIALS)
+  return order.filter(([one, two], i) => order.findIndex(([a, b]) => a === one && b === two) === i)
 }
 
 /** The one sequence that there is where every position has one candidate; else none. */
@@ -329,17 +336,26 @@ const saturation = ({ gap }: Ranks, hidden: number): string =>
 /** More noise than float32 leaves. */
 const NOISY = 1e-5
 
+/** What made the shared numbers coarser than float32 gradients, in words. */
+function roundedBy(tensors: readonly SharedTensor[], rounding: number): string | undefined {
+  const coarse = tensors.find(({ stored }) => isCoarse(stored))
+  if (coarse)
+    return `the gradients are rounded to ${coarse.stored.quantization ? 'whole numbers' : coarse.stored.dtype}`
+  return rounding > 0 ? 'the gradient is the difference of rounded weights' : undefined
+}
+
 /** What stands in the way of a proof, with the numbers. */
 function whyNot(
   { accounted, found, candidates }: Best,
   { ranks: { clear, gap, likely }, noise, limit, flat }: Seen,
+  rounded: string | undefined,
 ): string {
   const most = Math.max(...noise)
   const isNoisy = most > NOISY && limit === undefined
   const spectrum = clear
     ? `the first block read ${likely[0]} inputs (its singular values fall by ${gap.toPrecision(2)} there)`
     : limit
-      ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than they tell apart'}`
+      ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${rounded ? `${rounded}; most of an adapter's gradient is one direction, and its rounding hides the smallest of the others, or there are more tokens than they tell apart` : flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than they tell apart'}`
       : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
   if (accounted) {
     const { residual, floor, from } = accounted.proof
