@@ -177,17 +177,16 @@ export async function sequencesBehind(
       return accounted?.proof.proven ?? false
     }
     const tried = new Set<string>()
-    const empty = new Set<number>()
+    /** Candidates by the rank of the first block. */
+    const byRank = new Map<number, Candidate[][]>()
     for (const [one, two] of trialsOf(first, second, hidden)) {
       if (tried.size === TRIALS) break
-      if (empty.has(one)) continue
       tell('candidates')
-      const span = first.span(one)
-      const candidates = await paced(spanCandidates(inputs, span, length, spanTolerance, allowed), pause)
-      if (candidates.length === 0) {
-        empty.add(one)
-        continue
-      }
+      const candidates =
+        byRank.get(one) ?? (await paced(spanCandidates(inputs, first.span(one), length, spanTolerance, allowed), pause))
+      byRank.set(one, candidates)
+      // a wrong rank leaves no token
+      if (candidates.length === 0) continue
       const tokens = candidates.map((list) => list.map(({ token }) => token))
       // another rank of the first block that leaves the same tokens is no other trial
       const trial = `${two}: ${tokens.map((list) => [...list].sort()).join(' ')}`
