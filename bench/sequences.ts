@@ -3,7 +3,7 @@
  * types, with noise, pruned, clipped, and as an update of one step and of three. One line for each cell: how often the answer was
  * exact, right, or a wrong one was called exact.
  *
- *     npx tsx bench/sequences.ts [trials] [only]
+ *     npx tsx bench/sequences.ts [trials] [way] [kind]
  */
 
 import '@tensorflow/tfjs-backend-cpu'
@@ -25,7 +25,7 @@ import {
   transformerOf,
 } from '../src/text'
 
-const [trials = 3, only = ''] = [Number(process.argv[2] ?? 3), process.argv[3]]
+const [trials, only, onlyKind] = [Number(process.argv[2] ?? 3), process.argv[3] ?? '', process.argv[4] ?? '']
 const SIZES = { vocabularySize: 2000, hidden: 128, heads: 4, positions: 20 }
 const { uniform, normal } = random(11)
 
@@ -167,7 +167,7 @@ async function viaUpdate(
 const line = (...words: unknown[]) => console.log(words.map((w, i) => String(w).padEnd(i === 0 ? 20 : 10)).join(' '))
 line('shared as', 'model', 'batch', 'exact', 'right', 'false', 'seconds', 'otherwise')
 for (const way of Object.keys(ways).filter((name) => !only || name.includes(only)))
-  for (const kind of KINDS)
+  for (const kind of KINDS.filter((name) => name.includes(onlyKind)))
     for (const batchSize of [1, 4]) {
       const results = []
       for (let i = 0; i < trials; i++) results.push(await trial(kind, batchSize, way))

@@ -20,6 +20,7 @@ import { spearAttack } from './spear/attack'
 import { tableAttack } from './tabular/attack'
 import { tiger } from './tiger/attack'
 import { tokenSets } from './tokens/attack'
+import { baskets } from './tokens/baskets'
 
 export type { Shared } from '../client/shared/read-shared'
 export type {
@@ -49,6 +50,7 @@ export type { Target, TargetOptions }
 export const attacks = {
   'label-inference': labelInference,
   'token-set': tokenSets,
+  'embedding-groups': baskets,
   'dense-inversion': denseInversion,
   'patch-inversion': patchInversion,
   spear: spearAttack,

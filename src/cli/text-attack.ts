@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { DlgError } from '../errors/dlg-error'
 import { rouge } from '../measure/rouge'
 import { type Verdict, verdictOf } from '../measure/verdict'
 import { WORDS } from '../models/bert-shapes'
+import { inside } from '../models/tokenizer'
 import { checkFolder, writeFiles } from '../report/files'
 import {
   deepLeakageFromText,
@@ -10,6 +12,8 @@ import {
   STEPS,
   type TextGradients,
   type TextLeakage,
+  type TextModel,
+  type TextTokenizer,
   textGradients,
 } from '../text'
 import { exitCode } from './command'
@@ -17,7 +21,8 @@ import { inForce, OWN_DEFAULTS } from './flags'
 import { progress } from './progress'
 import { onnxAdvice, useBackend } from './runtime'
 import { paint, type Terminal, visible } from './terminal'
-import { type Encoder, type EncoderFiles, encoderFor } from './text-encoder'
+import { modelFor } from './text-encoder'
+import type { ModelFiles } from './text-files'
 import { TEXT, type TextOptions } from './text-options'
 import { accuracies, percent, type Reading, table } from './text-table'
 import { noteUnknown, unknownIn } from './text-unknown'
@@ -26,12 +31,20 @@ import { version } from './version'
 export interface TextSettings {
   readonly out: string
   readonly json: boolean
-  readonly head: Head
+  /** Default: the one that config.json names, else `mean`. */
+  readonly head?: Head
   readonly start: 'normal' | 'span'
   readonly withEmbeddingGradient: boolean
   readonly options: TextOptions
-  /** Files of a pretrained encoder. */
-  readonly files?: EncoderFiles
+  /** Files of a pretrained model. */
+  readonly files?: ModelFiles
+}
+
+/** An encoder with a sentence for it. */
+interface Encoder {
+  readonly model: TextModel
+  readonly tokenizer: TextTokenizer
+  readonly tokens: readonly number[]
 }
 
 /** The class the client trains the sentence as. */
@@ -39,15 +52,25 @@ const LABEL = 1
 
 /** Both sides of an attack on a sentence: the client's gradient, the search, the files and the lines. @returns the exit code */
 export async function attackText(text: string, settings: TextSettings, terminal: Terminal): Promise<number> {
-  const { out, json, files, head } = settings
+  const { out, json, files } = settings
   const { seed = OWN_DEFAULTS.seed, runtime } = settings.options
   checkFolder(out, ['table.txt', 'result.json'])
   await useBackend('cpu')
-  const encoder = await encoderFor(files, text, head, seed)
-  const { model, tokenizer, tokens } = encoder
+  const { model, tokenizer, tokens: ids } = await modelFor(files, [text], settings.head, seed)
+  const [tokens] = ids
   try {
+    if (!('head' in model))
+      throw new DlgError('invalid-option', 'the search takes an encoder, and this is a decoder; say --attack sequences')
+    const { head } = model
+    const { mask } = tokenizer
+    if (head === 'mlm' && mask === undefined)
+      throw new DlgError(
+        'invalid-model',
+        'the tokenizer has no mask token, so no token can be hidden; say another --head',
+      )
+    const encoder: Encoder = { model, tokenizer, tokens }
     noteUnknown([tokens], tokenizer, terminal)
-    const seen = head === 'mlm' ? maskTokens(tokens, tokenizer.mask, seed) : undefined
+    const seen = head === 'mlm' ? maskTokens(tokens, mask!, seed) : undefined
     const gradients = await textGradients(model, seen ?? { tokens, label: LABEL }, { runtime })
     const { leak, readings } = await leakOf(encoder, gradients, settings, terminal).finally(() => tf.dispose(gradients))
     const right = tokens.every((token, i) => leak.tokens[i] === token)
@@ -58,7 +81,7 @@ export async function attackText(text: string, settings: TextSettings, terminal:
     writeFiles(out, { 'table.txt': `${shown}\n`, 'result.json': report })
     const paths = names.map((name) => `${out}/${name}`).join(' ')
     terminal.stdout.write(
-      json ? report : `${headline(leak, tokens, end, terminal)}\n${visible(shown)}\n${visible(paths)}\n`,
+      json ? report : `${headline(leak, encoder, end, terminal)}\n${visible(shown)}\n${visible(paths)}\n`,
     )
     return exitCode(end)
   } finally {
@@ -101,7 +124,8 @@ async function leakOf(
 }
 
 function reportOf(text: string, { model, tokenizer, tokens }: Encoder, settings: TextSettings, leak: TextLeakage) {
-  const { head, start, withEmbeddingGradient, options, files } = settings
+  const { start, withEmbeddingGradient, options, files } = settings
+  const { head } = model
   const { layers, hidden, vocabularySize } = model.config
   return {
     command: 'text',
@@ -111,8 +135,8 @@ function reportOf(text: string, { model, tokenizer, tokens }: Encoder, settings:
     tokens: leak.tokens,
     original: { sentence: text, tokens },
     unknown: unknownIn(tokens, tokenizer),
-    ...accuracies(leak.tokens, tokens),
-    ...rouge(leak.tokens.slice(1, -1), tokens.slice(1, -1)),
+    ...accuracies(leak.tokens, tokens, tokenizer),
+    ...rouge(inside(leak.tokens, tokenizer), inside(tokens, tokenizer)),
     ...(leak.label !== undefined && { label: { original: LABEL, recovered: leak.label } }),
     relativeLoss: leak.relativeLoss,
     evaluations: leak.evaluations,
@@ -125,8 +149,13 @@ function reportOf(text: string, { model, tokenizer, tokens }: Encoder, settings:
   }
 }
 
-function headline(leak: TextLeakage, truth: readonly number[], { word, failed }: Verdict, terminal: Terminal): string {
-  const { tokenAccuracy, bagAccuracy } = accuracies(leak.tokens, truth)
+function headline(
+  leak: TextLeakage,
+  { tokens, tokenizer }: Encoder,
+  { word, failed }: Verdict,
+  terminal: Terminal,
+): string {
+  const { tokenAccuracy, bagAccuracy } = accuracies(leak.tokens, tokens, tokenizer)
   const head = paint(terminal, 'stdout', failed ? 'red' : 'green', !failed && leak.exact ? `${word}, exact` : word)
   const found = `${percent(tokenAccuracy)} of the tokens in place, ${percent(bagAccuracy)} anywhere`
   return `${head}: ${found}, ${leak.evaluations} evaluations in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`

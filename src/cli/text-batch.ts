@@ -5,14 +5,15 @@ import { match } from '../measure/match'
 import { rouge } from '../measure/rouge'
 import { verdictOf } from '../measure/verdict'
 import { WORDS } from '../models/bert-shapes'
+import { inside } from '../models/tokenizer'
 import { checkFolder, writeFiles } from '../report/files'
-import { classGradients, encodeFor, type TextTokenizer, transformerOf } from '../text'
+import { classGradients, nextTokenGradients, type TextTokenizer, transformerOf } from '../text'
 import { exitCode } from './command'
 import { inForce, OWN_DEFAULTS } from './flags'
 import { useBackend } from './runtime'
 import { paint, type Terminal, visible } from './terminal'
 import type { TextSettings } from './text-attack'
-import { encoderFor } from './text-encoder'
+import { modelFor, type Prepared } from './text-encoder'
 import { SEQUENCES } from './text-options'
 import { accuracies, percent } from './text-table'
 import { noteUnknown } from './text-unknown'
@@ -35,20 +36,19 @@ export async function attackSentences(
   settings: TextSettings,
   terminal: Terminal,
 ): Promise<number> {
-  const { out, json, files, head, options, withEmbeddingGradient } = settings
+  const { out, json, files, options, withEmbeddingGradient } = settings
   const { seed = OWN_DEFAULTS.seed, runtime, budget } = options
-  if (head === 'mlm')
-    throw new DlgError('invalid-option', '--head mlm has no classes; --attack sequences takes mean or first')
+  if (settings.head === 'mlm') throw maskedHead()
   checkFolder(out, ['table.txt', 'result.json'])
   await useBackend('cpu')
-  const { model, tokenizer } = await encoderFor(files, texts[0], head, seed)
+  const { model, tokenizer, tokens: truths } = await modelFor(files, texts, settings.head, seed)
   try {
-    const truths = texts.map((text) => encodeFor(model, tokenizer, text))
+    const head = 'head' in model ? model.head : undefined
+    if (head === 'mlm') throw maskedHead()
     noteUnknown(truths, tokenizer, terminal)
-    const labels = texts.map((_, i) => i % model.classes)
-    const gradients = await classGradients(model, truths, labels, { runtime })
+    const gradients = await gradientsOf(model, truths, runtime)
     const { [WORDS]: words, ...rest } = gradients
-    const shared = withEmbeddingGradient ? gradients : rest
+    const shared = withEmbeddingGradient || !words ? gradients : rest
     let told = ''
     const result = await exactSequences(transformerOf(model), shared as tf.NamedTensorMap, {
       ...(budget?.milliseconds !== undefined && { budget: { milliseconds: budget.milliseconds } }),
@@ -58,7 +58,7 @@ export async function attackSentences(
         if (line !== told) terminal.stderr.write(terminal.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`)
         told = line
       },
-    }).finally(() => tf.dispose([words, rest]))
+    }).finally(() => tf.dispose(gradients))
     if (terminal.stderr.isTTY) terminal.stderr.write('\r\x1b[K')
     const pairs = paired(texts, truths, result.sequences)
     const samples = pairs.map((pair) => ({ alike: isExact(pair) }))
@@ -74,11 +74,11 @@ export async function attackSentences(
           attack: 'sequences',
           ...summary(result),
           sentences: pairs.map((pair) => ({
-            ...measured(pair),
+            ...measured(pair, tokenizer),
             sentence: tokenizer.decode(pair.found),
             original: pair.text,
           })),
-          ...means(pairs),
+          ...means(pairs, tokenizer),
           encoder: { weights: files?.weights ?? 'random', layers: model.config.layers, hidden: model.config.hidden },
           options: { head, withEmbeddingGradient, ...inForce(SEQUENCES, options) },
           versions: { 'dlg-ts': version(), node: process.version, tfjs: tf.version_core },
@@ -106,6 +106,24 @@ export async function attackSentences(
   }
 }
 
+/** What the client shares: of a classifier where the model is an encoder, of next tokens where it is a decoder. */
+const gradientsOf = (
+  model: Prepared['model'],
+  sentences: readonly number[][],
+  runtime: TextSettings['options']['runtime'],
+) =>
+  'head' in model
+    ? classGradients(
+        model,
+        sentences,
+        sentences.map((_, i) => i % model.classes),
+        { runtime },
+      )
+    : nextTokenGradients(model, sentences, { runtime })
+
+const maskedHead = (): DlgError =>
+  new DlgError('invalid-option', '--head mlm has no classes; --attack sequences takes mean or first')
+
 /** Each sentence with the sequence that has most tokens in common with it, every sequence once. */
 function paired(texts: readonly string[], truths: readonly number[][], found: ExactSequences['sequences']): Pair[] {
   const size = Math.max(truths.length, found.length)
@@ -119,15 +137,15 @@ function paired(texts: readonly string[], truths: readonly number[][], found: Ex
 const isExact = ({ found, truth }: Pair): boolean => found.join() === truth.join()
 
 /** How much of a sentence was found; the tokens around it are not counted. */
-const measured = (pair: Pair) => ({
+const measured = (pair: Pair, tokenizer: TextTokenizer) => ({
   exact: isExact(pair),
-  ...accuracies(pair.found, pair.truth),
-  ...rouge(pair.found.slice(1, -1), pair.truth.slice(1, -1)),
+  ...accuracies(pair.found, pair.truth, tokenizer),
+  ...rouge(inside(pair.found, tokenizer), inside(pair.truth, tokenizer)),
   tokens: pair.found,
 })
 
-function means(pairs: readonly Pair[]) {
-  const all = pairs.map(measured)
+function means(pairs: readonly Pair[], tokenizer: TextTokenizer) {
+  const all = pairs.map((pair) => measured(pair, tokenizer))
   const mean = (pick: (own: (typeof all)[number]) => number) =>
     all.reduce((sum, own) => sum + pick(own), 0) / all.length
   return {
@@ -150,11 +168,11 @@ function table(pairs: readonly Pair[], tokenizer: TextTokenizer): string {
     `${cells.map((cell, i) => cell.padStart(i === 0 ? 5 : 6)).join('  ')}  ${sentence}`
   const numbers = (m: { tokenAccuracy: number; bagAccuracy: number; rouge1: number; rouge2: number; rougeL: number }) =>
     [m.tokenAccuracy, m.bagAccuracy, m.rouge1, m.rouge2, m.rougeL].map(percent)
-  const all = means(pairs)
+  const all = means(pairs, tokenizer)
   return [
     row(['exact', 'token', 'bag', 'R-1', 'R-2', 'R-L'], 'sentence'),
     ...pairs.map((pair) => {
-      const own = measured(pair)
+      const own = measured(pair, tokenizer)
       return row([own.exact ? 'yes' : 'no', ...numbers(own)], tokenizer.decode(pair.found))
     }),
     row([percent(all.exactMatch), ...numbers(all)], `mean of ${pairs.length}`),

@@ -1,12 +1,10 @@
+import { inside } from '../models/tokenizer'
 import { bagAccuracy, type TextTokenizer, tokenAccuracy } from '../text'
 
-/** The tokens of a sentence; what stands around every sentence is not counted. */
-const inside = (tokens: readonly number[]): number[] => tokens.slice(1, -1)
-
-/** How much of a sentence was found: token for token in its place, and wherever it was put. */
-export const accuracies = (found: readonly number[], truth: readonly number[]) => ({
-  tokenAccuracy: tokenAccuracy(inside(found), inside(truth)),
-  bagAccuracy: bagAccuracy(inside(found), inside(truth)),
+/** How much of a sentence was found: token for token in its place, and wherever it was put. What stands around every sentence is not counted. */
+export const accuracies = (found: readonly number[], truth: readonly number[], tokenizer: TextTokenizer) => ({
+  tokenAccuracy: tokenAccuracy(inside(found, tokenizer), inside(truth, tokenizer)),
+  bagAccuracy: bagAccuracy(inside(found, tokenizer), inside(truth, tokenizer)),
 })
 
 /** The sentence as it read at a step. */
@@ -32,7 +30,7 @@ export function table(
   const row = (name: string, token: string, bag: string, sentence: string) =>
     `${name.padStart(8)}  ${token.padStart(5)}  ${bag.padStart(5)}  ${sentence}`
   const measured = (name: string, found: readonly number[]) => {
-    const { tokenAccuracy, bagAccuracy } = accuracies(found, tokens)
+    const { tokenAccuracy, bagAccuracy } = accuracies(found, tokens, tokenizer)
     return row(name, percent(tokenAccuracy), percent(bagAccuracy), tokenizer.decode(found))
   }
   return [

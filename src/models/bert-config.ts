@@ -1,7 +1,15 @@
 import { requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
+import {
+  type Activation,
+  activationNames,
+  activationOf,
+  type ConfigFile,
+  configFile,
+  requireField,
+} from './config-file'
 
-/** Sizes of a BERT encoder. */
+/** Sizes of a BERT encoder, or of a RoBERTa or DistilBERT. */
 export interface BertConfig {
   readonly vocabularySize: number
   readonly hidden: number
@@ -11,11 +19,16 @@ export interface BertConfig {
   readonly intermediate: number
   /** Most tokens of a sequence. */
   readonly positions: number
+  /** Rows of the table of token types; 0 where there is none, as in DistilBERT. */
   readonly typeVocabulary: number
   /** ε of the layer norms. */
   readonly epsilon: number
   /** `gelu` is x·Φ(x) with the error function, `gelu_new` its approximation by tanh. */
   readonly activation: 'gelu' | 'gelu_new' | 'relu'
+  /** Rows of the position table before that of the first token. Default 0; RoBERTa has 2. */
+  readonly positionOffset?: number
+  /** What follows the dense layer of the head `first`. Default tanh; DistilBERT has relu. */
+  readonly pooler?: 'tanh' | 'relu'
 }
 
 const SIZES = ['vocabularySize', 'hidden', 'layers', 'heads', 'intermediate', 'positions', 'typeVocabulary'] as const
@@ -26,58 +39,88 @@ export const MOST = 10_000_000
 /** The largest value of one size that is believed: a model has far fewer blocks than tokens. */
 export const mostOf = (size: string): number => (size === 'layers' || size === 'heads' ? 1000 : MOST)
 
-const ACTIVATIONS = { gelu: 'gelu', gelu_new: 'gelu_new', gelu_pytorch_tanh: 'gelu_new', relu: 'relu' } as const
+/** The families of encoders that compute what BERT computes. */
+const FAMILIES = ['bert', 'roberta', 'xlm-roberta', 'camembert', 'distilbert'] as const
 
 /**
- * Reads what Hugging Face calls config.json.
+ * Reads what Hugging Face calls config.json, of a BERT, RoBERTa or DistilBERT.
  *
- * @throws DlgError `invalid-file` for an encoder that is not BERT's, or sizes that are missing
+ * @throws DlgError `invalid-file` for an encoder of another kind, or sizes that are missing
  */
-export function parseBertConfig(json: string): BertConfig {
-  if (typeof json !== 'string')
-    throw new DlgError('invalid-file', `config.json is ${show(json)}; it must be the text of the file`)
-  let file: Record<string, unknown>
-  try {
-    file = JSON.parse(json)
-  } catch (cause) {
-    throw new DlgError('invalid-file', 'config.json is not JSON', { cause })
-  }
-  if (typeof file !== 'object' || file === null) throw new DlgError('invalid-file', 'config.json is not an object')
-  const { model_type: kind = 'bert', position_embedding_type: position = 'absolute', hidden_act: act = 'gelu' } = file
-  if (kind !== 'bert' || position !== 'absolute')
+export const parseBertConfig = (json: string): BertConfig => bertConfig(configFile(json))
+
+/** @throws DlgError `invalid-file` */
+export function bertConfig(file: ConfigFile): BertConfig {
+  const { model_type: kind = 'bert', position_embedding_type: position = 'absolute' } = file
+  const family = FAMILIES.find((name) => name === kind)
+  if (family === undefined || position !== 'absolute')
     throw new DlgError(
       'invalid-file',
-      `config.json is of a '${kind}' with ${position} positions; a BERT with absolute positions is needed`,
+      `config.json is of a '${kind}' with ${position} positions; a BERT, RoBERTa or DistilBERT with absolute positions is needed`,
     )
-  if (!Object.hasOwn(ACTIVATIONS, act as string))
-    throw new DlgError(
+  requireField(file, 'is_decoder', [false], 'an encoder is needed')
+  requireField(
+    file,
+    'tie_word_embeddings',
+    [true],
+    'an encoder whose output matrix is not its word table is not supported',
+  )
+  const size = (name: string): number => file[name] as number
+  if (family === 'distilbert')
+    return checkConfig(
+      {
+        vocabularySize: size('vocab_size'),
+        hidden: size('dim'),
+        layers: size('n_layers'),
+        heads: size('n_heads'),
+        intermediate: size('hidden_dim'),
+        positions: size('max_position_embeddings'),
+        typeVocabulary: 0,
+        epsilon: 1e-12,
+        activation: activationOf(file, 'activation', 'gelu'),
+        pooler: 'relu',
+      },
       'invalid-file',
-      `config.json has hidden_act '${act}'; known are ${Object.keys(ACTIVATIONS).join(', ')}`,
     )
-  const config: BertConfig = {
-    vocabularySize: file.vocab_size as number,
-    hidden: file.hidden_size as number,
-    layers: file.num_hidden_layers as number,
-    heads: file.num_attention_heads as number,
-    intermediate: file.intermediate_size as number,
-    positions: file.max_position_embeddings as number,
-    typeVocabulary: file.type_vocab_size as number,
-    epsilon: (file.layer_norm_eps as number | undefined) ?? 1e-12,
-    activation: ACTIVATIONS[act as keyof typeof ACTIVATIONS],
-  }
-  return checkConfig(config, 'invalid-file')
+  // RoBERTa counts its positions from the one after its padding
+  const positionOffset = family === 'bert' ? 0 : ((file.pad_token_id as number | undefined) ?? 1) + 1
+  return checkConfig(
+    {
+      vocabularySize: size('vocab_size'),
+      hidden: size('hidden_size'),
+      layers: size('num_hidden_layers'),
+      heads: size('num_attention_heads'),
+      intermediate: size('intermediate_size'),
+      positions: size('max_position_embeddings') - positionOffset,
+      typeVocabulary: size('type_vocab_size'),
+      epsilon: (file.layer_norm_eps as number | undefined) ?? (family === 'bert' ? 1e-12 : 1e-5),
+      activation: activationOf(file, 'hidden_act', 'gelu'),
+      ...(positionOffset > 0 && { positionOffset }),
+    },
+    'invalid-file',
+  )
 }
 
 /** @throws DlgError naming the first size that is not one */
 export function checkConfig(config: BertConfig, code: 'invalid-file' | 'invalid-model' = 'invalid-model'): BertConfig {
   requireObject('the config', config, `an object with ${SIZES.join(', ')}`, code)
-  for (const name of SIZES)
-    if (!(Number.isInteger(config[name]) && config[name] >= 1 && config[name] <= mostOf(name)))
+  for (const name of SIZES) {
+    const least = name === 'typeVocabulary' ? 0 : 1
+    if (!(Number.isInteger(config[name]) && config[name] >= least && config[name] <= mostOf(name)))
       throw new DlgError(
         code,
-        `${name} of the encoder is ${show(config[name])}; it must be a whole number from 1 to ${mostOf(name)}`,
+        `${name} of the encoder is ${show(config[name])}; it must be a whole number from ${least} to ${mostOf(name)}`,
       )
-  if (!Object.values(ACTIVATIONS).includes(config.activation))
+  }
+  const { positionOffset = 0, pooler = 'tanh' } = config
+  if (!(Number.isInteger(positionOffset) && positionOffset >= 0 && positionOffset <= MOST))
+    throw new DlgError(
+      code,
+      `positionOffset of the encoder is ${show(positionOffset)}; it must be a whole number from 0 to ${MOST}`,
+    )
+  if (pooler !== 'tanh' && pooler !== 'relu')
+    throw new DlgError(code, `pooler of the encoder is ${show(pooler)}; it must be tanh or relu`)
+  if (!activationNames.includes(config.activation as Activation))
     throw new DlgError(
       code,
       `activation of the encoder is ${show(config.activation)}; it must be gelu, gelu_new or relu`,

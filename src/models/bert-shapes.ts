@@ -13,6 +13,8 @@ export const checkHead = (head: Head): Head => choice('head', head, HEADS)
 export const WORDS = 'embeddings.word_embeddings.weight'
 /** Name of the position table: its gradient shows how long the sentence was. */
 export const POSITIONS = 'embeddings.position_embeddings.weight'
+/** Name of the table of token types, which DistilBERT does not have. */
+export const TYPES = 'embeddings.token_type_embeddings.weight'
 /** Names of the biases at the end of the heads: their gradient shows the labels. */
 export const CLASS_BIAS = 'classifier.bias'
 export const TOKEN_BIAS = 'cls.predictions.bias'
@@ -41,8 +43,8 @@ export function encoderShapes(config: BertConfig): Shapes {
   ]
   return [
     [WORDS, [vocabularySize, hidden]],
-    [POSITIONS, [positions, hidden]],
-    ['embeddings.token_type_embeddings.weight', [typeVocabulary, hidden]],
+    [POSITIONS, [positions + (config.positionOffset ?? 0), hidden]],
+    ...(typeVocabulary > 0 ? ([[TYPES, [typeVocabulary, hidden]]] as const) : []),
     ...layerNorm('embeddings.LayerNorm', hidden),
     ...Array.from({ length: config.layers }, (_, i) => block(`encoder.layer.${i}`)).flat(),
   ]

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { BertConfig } from './bert-config'
-import type { Head } from './bert-shapes'
+import { type Head, POSITIONS, TYPES } from './bert-shapes'
 
 type Weights = tf.NamedTensorMap
 
@@ -8,8 +8,15 @@ type Weights = tf.NamedTensorMap
 export const dense = (x: tf.Tensor2D, weights: Weights, name: string): tf.Tensor2D =>
   tf.add(tf.matMul(x, weights[`${name}.weight`] as tf.Tensor2D, false, true), weights[`${name}.bias`])
 
-/** The first rows of a table. */
-const rows = (table: tf.Tensor, count: number): tf.Tensor => tf.slice(table, [0, 0], [count, table.shape[1]!])
+/** Some rows of a table. */
+const rows = (table: tf.Tensor, count: number, from = 0): tf.Tensor =>
+  tf.slice(table, [from, 0], [count, table.shape[1]!])
+
+/** Word embeddings [tokens, hidden] or [batch, tokens, hidden] with the rows of their positions and of the first type added. */
+export function withPlaces(words: tf.Tensor, places: tf.Tensor, weights: Weights): tf.Tensor {
+  const summed = tf.add(words, places)
+  return Object.hasOwn(weights, TYPES) ? tf.add(summed, rows(weights[TYPES], 1)) : summed
+}
 
 /** (x − mean) / √(variance + ε) · γ + β, over the last axis. */
 export function layerNorm(x: tf.Tensor2D, weights: Weights, name: string, epsilon: number): tf.Tensor2D {
@@ -61,9 +68,8 @@ function attention(
 export function encode(words: tf.Tensor3D, weights: Weights, config: BertConfig, mask?: tf.Tensor2D): tf.Tensor2D {
   const [batch, tokens, hidden] = words.shape
   const { heads, epsilon } = config
-  const positions = rows(weights['embeddings.position_embeddings.weight'], tokens)
-  const type = rows(weights['embeddings.token_type_embeddings.weight'], 1)
-  const summed = tf.reshape(tf.add(tf.add(words, positions), type), [batch * tokens, hidden]) as tf.Tensor2D
+  const positions = rows(weights[POSITIONS], tokens, config.positionOffset)
+  const summed = tf.reshape(withPlaces(words, positions, weights), [batch * tokens, hidden]) as tf.Tensor2D
   let x = layerNorm(summed, weights, 'embeddings.LayerNorm', epsilon)
   for (let i = 0; i < config.layers; i++) {
     const at = `encoder.layer.${i}`
@@ -108,5 +114,6 @@ export function applyHead(
   }
   if (head === 'mean') return dense(tf.mean(sequence, 1), weights, 'classifier')
   const first = tf.reshape(tf.slice(sequence, [0, 0, 0], [batch, 1, hidden]), [batch, hidden]) as tf.Tensor2D
-  return dense(tf.tanh(dense(first, weights, 'pooler.dense')), weights, 'classifier')
+  const pooled = dense(first, weights, 'pooler.dense')
+  return dense(config.pooler === 'relu' ? tf.relu(pooled) : tf.tanh(pooled), weights, 'classifier')
 }

@@ -3,16 +3,19 @@ import type { FunctionalModel } from '../client/model/model'
 import { requireObject } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { activations, layerNorm } from './bert'
-import { checkGptConfig, type GptConfig, gptShapes, TOKENS } from './gpt-shapes'
+import { checkGptConfig, type GptConfig, gptShapes, outputOf, TOKENS } from './gpt-shapes'
 import type { Lora } from './lora'
 
 type Weights = tf.NamedTensorMap
 
-/** A GPT-2 decoder that trains to say the next token; its output matrix is its word table. */
+/** A GPT-2 decoder that trains to say the next token. */
 export interface GptModel {
+  readonly kind: 'gpt'
   readonly config: GptConfig
   /** Every trained weight by its Hugging Face name, without a `transformer.` in front. */
   readonly weights: tf.NamedTensorMap
+  /** The name in `weights` of what a file, or a client's gradient, calls `name`; the same where it is none of these. */
+  named(name: string): string
   /** The word-embedding table [vocabulary, hidden]. */
   readonly words: tf.Tensor2D
   /** Adapters, where these are trained and nothing else is. */
@@ -40,7 +43,7 @@ function causalAttention(x: tf.Tensor2D, weights: Weights, at: string, heads: nu
 }
 
 /** 0 where the column is not after the row, else a score whose exponential is 0. */
-const futureMask = (tokens: number): tf.Tensor2D =>
+export const futureMask = (tokens: number): tf.Tensor2D =>
   tf.tensor2d(
     Array.from({ length: tokens }, (_, row) =>
       Array.from({ length: tokens }, (_, column) => (column > row ? -1e9 : 0)),
@@ -50,7 +53,7 @@ const futureMask = (tokens: number): tf.Tensor2D =>
 /** x + W₂ gelu(W₁ LN(x)): the second half of block `at`. */
 export function feedForward(x: tf.Tensor2D, weights: Weights, at: string, config: GptConfig): tf.Tensor2D {
   const normalized = layerNorm(x, weights, `${at}.ln_2`, config.epsilon)
-  const wide = activations.gelu_new(project(normalized, weights, `${at}.mlp.c_fc`))
+  const wide = activations[config.activation ?? 'gelu_new'](project(normalized, weights, `${at}.mlp.c_fc`))
   return tf.add(x, project(wide, weights, `${at}.mlp.c_proj`))
 }
 
@@ -77,6 +80,9 @@ export function decodeWords(words: tf.Tensor3D, weights: Weights, config: GptCon
   return layerNorm(x, weights, 'ln_f', config.epsilon)
 }
 
+/** Models with a head call the decoder transformer. */
+const named = (name: string): string => name.replace(/^transformer\./, '')
+
 /**
  * A GPT-2 decoder.
  *
@@ -86,9 +92,7 @@ export function decodeWords(words: tf.Tensor3D, weights: Weights, config: GptCon
 export function gpt(config: GptConfig, weights: tf.NamedTensorMap): GptModel {
   checkGptConfig(config)
   requireObject('weights', weights, 'tensors by name', 'invalid-model')
-  const given = Object.fromEntries(
-    Object.entries(weights).map(([name, tensor]) => [name.replace(/^transformer\./, ''), tensor]),
-  )
+  const given = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [named(name), tensor]))
   const shapes = gptShapes(config)
   for (const [name, shape] of shapes) {
     if (!(given[name] instanceof tf.Tensor))
@@ -98,8 +102,10 @@ export function gpt(config: GptConfig, weights: tf.NamedTensorMap): GptModel {
   }
   const own = Object.fromEntries(shapes.map(([name]) => [name, given[name]]))
   return {
+    kind: 'gpt',
     config,
     weights: own,
+    named,
     words: own[TOKENS] as tf.Tensor2D,
     overTokens(tokens) {
       if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= config.positions))
@@ -109,7 +115,7 @@ export function gpt(config: GptConfig, weights: tf.NamedTensorMap): GptModel {
         inputShape: [tokens],
         weights: own,
         apply: (ids, w) =>
-          tf.reshape(tf.matMul(decode(ids, w, config), w[TOKENS] as tf.Tensor2D, false, true), [
+          tf.reshape(tf.matMul(decode(ids, w, config), w[outputOf(config)] as tf.Tensor2D, false, true), [
             ids.shape[0],
             tokens,
             config.vocabularySize,

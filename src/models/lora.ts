@@ -109,13 +109,15 @@ export function lora<M extends TextModel | GptModel>(model: M, weights: tf.Named
 /** A model that may have adapters. @throws DlgError `invalid-model` */
 export function requireBase(model: TextModel | GptModel): void {
   if (
-    !hasMethod(model, 'overTokens') ||
+    !hasMethod(model, 'overTokens', 'named') ||
     ![model.weights, model.config].every((part) => typeof part === 'object' && part !== null)
   )
     throw new DlgError(
       'invalid-model',
       `the model is ${show(model)}; it must be an encoder or decoder, as bert or gpt makes`,
     )
+  if ((model as { kind?: string }).kind === 'llama')
+    throw new DlgError('invalid-model', 'adapters of a LLaMA are not supported')
   if (model.lora) throw new DlgError('invalid-model', 'the model has adapters already; give all of them at once')
 }
 
@@ -128,7 +130,7 @@ function read(model: TextModel | GptModel, weights: tf.NamedTensorMap, scaled: (
       throw new DlgError('invalid-model', `weight '${name}' is ${show(tensor)}; it must be a tensor`)
     const own = withoutPeft(name)
     const half = /^(.*)\.lora_([AB])\.weight$/.exec(own)
-    const weight = half ? `${half[1]}.weight` : own
+    const weight = model.named(half ? `${half[1]}.weight` : own)
     if (!Object.hasOwn(model.weights, weight))
       throw new DlgError(
         'invalid-model',

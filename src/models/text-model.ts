@@ -5,6 +5,7 @@ import { DlgError } from '../errors/dlg-error'
 import { applyHead, encode } from './bert'
 import { type BertConfig, checkConfig } from './bert-config'
 import { checkHead, encoderShapes, type Head, headShapes, WORDS } from './bert-shapes'
+import { canonical } from './encoder-names'
 import type { Lora } from './lora'
 
 /** A BERT encoder with a head, which can be entered with token ids or with word embeddings. */
@@ -13,8 +14,10 @@ export interface TextModel {
   readonly head: Head
   /** Number of classes of the classification heads. */
   readonly classes: number
-  /** Every trained weight by its Hugging Face name, without a `bert.` in front. */
+  /** Every trained weight by its Hugging Face name, without a `bert.` in front. RoBERTa's and DistilBERT's have BERT's names. */
   readonly weights: tf.NamedTensorMap
+  /** The name in `weights` of what a file, or a client's gradient, calls `name`; the same where it is none of these. */
+  named(name: string): string
   /** The word-embedding table [vocabulary, hidden]. */
   readonly words: tf.Tensor2D
   /** Adapters, where these are trained and nothing else is but what `weights` has beside them. */
@@ -42,7 +45,11 @@ export function bert(config: BertConfig, weights: tf.NamedTensorMap, head: Head 
   checkConfig(config)
   requireObject('weights', weights, 'tensors by name', 'invalid-model')
   checkHead(head)
-  const given = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [canonical(name), tensor]))
+  // RoBERTa's `classifier.dense` stands for the pooler, and wins over that of an encoder without a head
+  const order = Object.entries(weights).sort(
+    ([a], [b]) => Number(a.startsWith('classifier')) - Number(b.startsWith('classifier')),
+  )
+  const given = Object.fromEntries(order.map(([name, tensor]) => [canonical(name), tensor]))
   const classes = given['classifier.bias']?.shape?.[0] ?? 2
   const shapes = [...encoderShapes(config), ...headShapes(config, head, classes)]
   for (const [name, shape] of shapes) {
@@ -64,6 +71,7 @@ export function bert(config: BertConfig, weights: tf.NamedTensorMap, head: Head 
     head,
     classes,
     weights: own,
+    named: canonical,
     words: words as tf.Tensor2D,
     overTokens(tokens) {
       requireLength(tokens)
@@ -96,10 +104,3 @@ export function bert(config: BertConfig, weights: tf.NamedTensorMap, head: Head 
     dispose: () => tf.dispose(Object.values(weights)),
   }
 }
-
-/** Older files call the scale of a layer norm gamma, and models with a head call the encoder bert. */
-export const canonical = (name: string): string =>
-  name
-    .replace(/^bert\./, '')
-    .replace(/LayerNorm\.gamma$/, 'LayerNorm.weight')
-    .replace(/LayerNorm\.beta$/, 'LayerNorm.bias')

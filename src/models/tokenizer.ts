@@ -1,15 +1,17 @@
 import { hasMethod, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
-import type { BertConfig } from './bert-config'
 
 /** Text to token ids and back. */
 export interface TextTokenizer {
   /** Number of tokens it knows. */
   readonly size: number
-  readonly first: number
-  readonly last: number
-  readonly mask: number
-  /** Ids of a text, with the first and last token of a sentence around them. */
+  /** The token in front of every sentence; undefined where there is none, as in GPT-2. */
+  readonly first?: number
+  /** The token behind every sentence; undefined where there is none, as in GPT-2 and LLaMA. */
+  readonly last?: number
+  /** The token in the place of a hidden one; undefined where the model hides none. */
+  readonly mask?: number
+  /** Ids of a text, with the first and last token of a sentence around them, where there are such. */
   encode(text: string): number[]
   /** Text of ids, without the tokens around it. */
   decode(ids: readonly number[]): string
@@ -17,15 +19,26 @@ export interface TextTokenizer {
   token(id: number): string
 }
 
+/** A sentence without the tokens that stand around every one. */
+export function inside(ids: readonly number[], { first, last }: TextTokenizer): number[] {
+  const from = first !== undefined && ids[0] === first ? 1 : 0
+  const end = last !== undefined && ids.length > from && ids[ids.length - 1] === last ? ids.length - 1 : ids.length
+  return ids.slice(from, end)
+}
+
 /**
- * Ids of one sentence, checked against the encoder they are for.
+ * Ids of one sentence, checked against the model they are for.
  *
- * @throws DlgError `invalid-data` for text that is empty or too long, `invalid-model` for a tokenizer of another encoder
+ * @throws DlgError `invalid-data` for text that is empty or too long, `invalid-model` for a tokenizer of another model
  */
-export function encodeFor(model: { readonly config: BertConfig }, tokenizer: TextTokenizer, text: string): number[] {
-  requireObject('the model', model, 'an encoder, as bert makes', 'invalid-model')
+export function encodeFor(
+  model: { readonly config: { readonly vocabularySize: number; readonly positions: number } },
+  tokenizer: TextTokenizer,
+  text: string,
+): number[] {
+  requireObject('the model', model, 'an encoder or decoder, as bert, gpt or llama makes', 'invalid-model')
   const { config } = model
-  requireObject("the model's config", config, 'the sizes of an encoder', 'invalid-model')
+  requireObject("the model's config", config, 'the sizes of an encoder or decoder', 'invalid-model')
   if (!hasMethod(tokenizer, 'encode') || typeof tokenizer.size !== 'number')
     throw new DlgError(
       'invalid-model',
@@ -36,12 +49,12 @@ export function encodeFor(model: { readonly config: BertConfig }, tokenizer: Tex
   if (tokenizer.size !== config.vocabularySize)
     throw new DlgError(
       'invalid-model',
-      `the tokenizer knows ${tokenizer.size} tokens and the encoder ${config.vocabularySize}: they do not belong together`,
+      `the tokenizer knows ${tokenizer.size} tokens and the model ${config.vocabularySize}: they do not belong together`,
     )
   const ids = tokenizer.encode(text)
-  if (ids.length <= 2) throw new DlgError('invalid-data', 'the text has no token; give a sentence')
+  if (inside(ids, tokenizer).length === 0) throw new DlgError('invalid-data', 'the text has no token; give a sentence')
   if (ids.length > config.positions)
-    throw new DlgError('invalid-data', `the text has ${ids.length} tokens; the encoder takes ${config.positions}`)
+    throw new DlgError('invalid-data', `the text has ${ids.length} tokens; the model takes ${config.positions}`)
   return ids
 }
 
@@ -55,7 +68,8 @@ interface TokenizerFile {
 /**
  * A tokenizer out of a local Hugging Face tokenizer.json, through @huggingface/tokenizers.
  *
- * Padding and truncation that the file asks for are left out: a sentence is as long as it is.
+ * Any that the package knows: WordPiece, as BERT's and DistilBERT's; byte-level BPE, as GPT-2's and RoBERTa's; BPE and Unigram over
+ * characters, as the first LLaMA's and XLM-R's. Padding and truncation that the file asks for are left out: a sentence is as long as it is.
  *
  * @throws DlgError `invalid-file` when the file is not one, or the package is missing
  */
@@ -68,19 +82,14 @@ export async function parseTokenizer(json: string): Promise<TextTokenizer> {
   } catch (cause) {
     throw new DlgError('invalid-file', `tokenizer.json cannot be used: ${(cause as Error).message}`, { cause })
   }
-  const id = (token: string): number => {
-    const found = inner.token_to_id(token)
-    if (found === undefined)
-      throw new DlgError('invalid-file', `tokenizer.json has no token ${token}; a BERT tokenizer is needed`)
-    return found
-  }
-  const around = [id('[CLS]'), id('[SEP]')] as const
-  const surrounding = new Set<number>(around)
+  const { first, last } = aroundBy(inner)
+  const mask = inner.token_to_id('[MASK]') ?? inner.token_to_id('<mask>')
+  const surrounding = new Set([first, last])
   return {
     size: inner.get_vocab(true).size,
-    first: around[0],
-    last: around[1],
-    mask: id('[MASK]'),
+    ...(first !== undefined && { first }),
+    ...(last !== undefined && { last }),
+    ...(mask !== undefined && { mask }),
     encode: (text) => [...inner.encode(text).ids],
     decode: (ids) =>
       inner.decode(
@@ -88,6 +97,34 @@ export async function parseTokenizer(json: string): Promise<TextTokenizer> {
         { skip_special_tokens: false },
       ),
     token: (i) => inner.id_to_token(i) ?? '[UNK]',
+  }
+}
+
+/**
+ * The tokens that stand around every sentence.
+ *
+ * @throws DlgError `invalid-file` where there are several before or behind it, or the vocabulary lacks them
+ */
+function aroundBy(
+  inner: Pick<import('@huggingface/tokenizers').Tokenizer, 'tokenize' | 'token_to_id'>,
+): Pick<TextTokenizer, 'first' | 'last'> {
+  const [whole, plain] = [true, false].map((special) => inner.tokenize('a', { add_special_tokens: special }))
+  const before = whole.findIndex((_, i) => plain.every((token, j) => whole[i + j] === token))
+  const after = whole.length - plain.length - before
+  if (before < 0 || before > 1 || after > 1)
+    throw new DlgError(
+      'invalid-file',
+      'tokenizer.json puts more than one token before or behind a sentence, which is not supported',
+    )
+  const id = (token: string): number => {
+    const found = inner.token_to_id(token)
+    if (found === undefined)
+      throw new DlgError('invalid-file', `tokenizer.json has no token ${token}, which stands around every sentence`)
+    return found
+  }
+  return {
+    first: before === 1 ? id(whole[0]) : undefined,
+    last: after === 1 ? id(whole[whole.length - 1]) : undefined,
   }
 }
 

@@ -49,7 +49,7 @@ export function wordPieceVocabulary(text: string, size = 3000): string[] {
  *
  * @throws DlgError `invalid-data` for a vocabulary that is no list of strings, or lacks one of the five special tokens
  */
-export function wordPiece(vocabulary: readonly string[]): TextTokenizer {
+export function wordPiece(vocabulary: readonly string[]): Required<TextTokenizer> {
   if (!Array.isArray(vocabulary) || !vocabulary.every((token) => typeof token === 'string'))
     throw new DlgError('invalid-data', `the vocabulary is ${show(vocabulary)}; it must be a list of strings`)
   const ids = new Map(vocabulary.map((token, id) => [token, id]))

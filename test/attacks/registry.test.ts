@@ -178,6 +178,42 @@ describe('token-set', () => {
   model.dispose()
 })
 
+describe('embedding-groups', () => {
+  const model: FunctionalModel = {
+    inputShape: [3],
+    weights: {
+      items: tf.tensor(numbers(30 * 6, 1, -0.5, 0.5), [30, 6]),
+      w: tf.tensor(numbers(18, 2, -0.5, 0.5), [6, 3]),
+    },
+    apply: (ids, { items, w }) =>
+      tf.matMul(tf.mean(tf.gather(items, tf.cast(ids, 'int32')), 1) as tf.Tensor2D, w as tf.Tensor2D),
+  }
+  const target = async (baskets: number[][], labels: number[]) => {
+    const ids = tf.tensor2d(baskets)
+    const gradients = plain(await gradientsOf(model, ids, labels, { runtime: 'reference' }))
+    ids.dispose()
+    return targetOf(model, gradients, { batchSize: labels.length })
+  }
+  contractTests(attacks['embedding-groups'], [
+    {
+      words: 'the baskets of two users',
+      target: () =>
+        target(
+          [
+            [4, 9, 9],
+            [1, 2, 7],
+          ],
+          [1, 2],
+        ),
+      options: {},
+      right: ['partial'],
+      check: ({ found }) => expect(found.sequences!.map(String).sort()).toEqual(['1,2,7', '4,9,9']),
+    },
+    { words: 'a user with one item', target: () => target([[4, 4, 4]], [1]), options: {}, right: ['failed'] },
+    { words: 'no table', target: () => shared(dense, 1, [2]), options: {}, right: ['refused'] },
+  ])
+})
+
 describe('dager', () => {
   const sizes = { vocabularySize: 400, hidden: 64, heads: 2, positions: 12 }
   const model = randomGpt(sizes)

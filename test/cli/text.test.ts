@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { run } from '../../src/cli/main'
 import { writeSafetensors } from '../../src/io'
-import { randomBert, wordPieceVocabulary } from '../../src/text'
+import { randomBert, randomGpt, wordPieceVocabulary } from '../../src/text'
 import { dlg, readJson, scratch, spawnDlg } from './terminal'
 
 const folder = scratch()
@@ -222,7 +222,8 @@ function prepare(): void {
     'other.json': tokenizerFile('Quite another text').json,
     'cut.json': json.slice(0, 100),
     'deep.json': JSON.stringify({ ...config, num_hidden_layers: 2 }),
-    'gpt.json': JSON.stringify({ ...config, model_type: 'gpt2' }),
+    't5.json': JSON.stringify({ ...config, model_type: 't5' }),
+    'llama.json': JSON.stringify({ model_type: 'llama' }),
   }
   mkdirSync(folder.at('bare'))
   writeFileSync(folder.at('bare/model.safetensors'), bytes)
@@ -246,6 +247,41 @@ describe('dlg text with an encoder from files', () => {
   })
 })
 
+describe('dlg text with a decoder from its folder', () => {
+  it('finds the sentences of a batch, without a word about the attack', async () => {
+    await tf.setBackend('cpu')
+    const { gpt2 } = readJson('test/models/tokenizers.json')
+    const size = Object.keys(gpt2.file.model.vocab).length
+    const decoder = randomGpt({ vocabularySize: size, hidden: 40, intermediate: 64, positions: 16 })
+    const tensors = Object.entries(decoder.weights).map(
+      ([name, t]) => [`transformer.${name}`, { shape: t.shape, data: t.dataSync<'float32'>() }] as const,
+    )
+    decoder.dispose()
+    mkdirSync(folder.at('gpt2'))
+    const config = {
+      model_type: 'gpt2',
+      vocab_size: size,
+      n_embd: 40,
+      n_inner: 64,
+      n_layer: 2,
+      n_head: 4,
+      n_positions: 16,
+    }
+    writeFileSync(folder.at('gpt2/config.json'), JSON.stringify(config))
+    writeFileSync(folder.at('gpt2/tokenizer.json'), JSON.stringify(gpt2.file))
+    writeFileSync(folder.at('gpt2/model.safetensors'), writeSafetensors(new Map(tensors)))
+    const { numTensors } = tf.memory()
+    const sentences = ['leaking the data', 'a model leaks']
+    const { code, stdout } = await dlg(['text', ...sentences, '--model', folder.at('gpt2'), '--out', folder.at('out')])
+    expect(stdout).toMatch(/^converged, exact: 2 of 2 sentences exact/)
+    expect(code).toBe(0)
+    expect(tf.memory().numTensors).toBe(numTensors)
+    const report = readJson(folder.at('out/result.json'))
+    expect(report).toMatchObject({ attack: 'sequences', status: 'exact', exactMatch: 1, rouge1: 1 })
+    expect(report.sentences.map(({ sentence }: { sentence: string }) => sentence)).toEqual(sentences)
+  })
+})
+
 describe('wrong input is one line and exit code 2, and leaves nothing', () => {
   const given = [SENTENCE, '--weights', '@model.safetensors']
   it.each<[string[], string]>([
@@ -258,7 +294,7 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     [[''], 'the text is empty; give a sentence'],
     [[' \n\t'], 'the text is empty; give a sentence'],
     [['\u200b'], 'the text has no token; give a sentence'],
-    [['we '.repeat(63)], 'the text has 65 tokens; the encoder takes 64'],
+    [['we '.repeat(63)], 'the text has 65 tokens; the model takes 64'],
     [[SENTENCE, '--head', 'last'], "--head is 'last'; it must be mean or first or mlm"],
     [[SENTENCE, '--start', 'gray'], "--start is 'gray'; it must be normal or span"],
     [[SENTENCE, '--distance', 'l1'], "--distance is 'l1'; it must be l2 or cosine or balanced or tag"],
@@ -271,8 +307,8 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     [[SENTENCE, '--out', '/proc/none'], '--out /proc/none: cannot be written: '],
     [[SENTENCE, '--with-embedding-gradient=yes'], 'option '],
     [[SENTENCE, '--wights', 'x'], "unknown option '--wights'; did you mean --weights?"],
-    [[SENTENCE, '--tokenizer', '@tokenizer.json'], '--tokenizer belongs to --weights, which is not given'],
-    [[SENTENCE, '--config', '@config.json'], '--config belongs to --weights, which is not given'],
+    [[SENTENCE, '--tokenizer', '@tokenizer.json'], '--tokenizer belongs to --model or --weights, and neither is given'],
+    [[SENTENCE, '--config', '@config.json'], '--config belongs to --model or --weights, and neither is given'],
     [[SENTENCE, '--weights', '@none.safetensors'], 'none.safetensors: no such file'],
     [[SENTENCE, '--weights', '@bare'], 'bare: is a directory'],
     [[SENTENCE, '--weights', '@bare/model.safetensors'], 'bare/config.json: no such file'],
@@ -287,12 +323,22 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
       "lacking.safetensors: the encoder has no weight 'embeddings.word",
     ],
     [[...given, '--config', '@deep.json'], "model.safetensors: the encoder has no weight 'encoder.layer.1."],
-    [[...given, '--config', '@gpt.json'], "gpt.json: config.json is of a 'gpt2'"],
+    [[...given, '--config', '@t5.json'], "t5.json: config.json is of a 't5'"],
+    [[...given, '--config', '@llama.json'], 'llama.json: vocabularySize of the decoder is undefined'],
+    [
+      [...given, '--config', '@llama.json', '--head', 'first'],
+      '--head first is for an encoder, and the model is a decoder',
+    ],
+    [[...given, '--config', '@llama.json', '--attack', 'search'], '--attack search is for an encoder'],
+    [[...given, '--model', '@bare'], 'both --model and --weights given; say one'],
+    [[SENTENCE, '--model', '@none'], 'none: no such folder'],
+    [[SENTENCE, '--model', '@config.json'], 'config.json: is a file; give the folder of config.json'],
+    [[SENTENCE, '--model', '@bare'], 'bare/config.json: no such file'],
     [[...given, '--config', '@cut.json'], 'cut.json: config.json is not JSON'],
     [[...given, '--tokenizer', '@cut.json'], 'cut.json: tokenizer.json is not JSON'],
     [[...given, '--tokenizer', '@config.json'], 'config.json: tokenizer.json has no vocabulary'],
     [[...given, '--tokenizer', '@other.json'], 'they do not belong together'],
-    [['we '.repeat(11), ...given.slice(1)], 'the text has 13 tokens; the encoder takes 12'],
+    [['we '.repeat(11), ...given.slice(1)], 'the text has 13 tokens; the model takes 12'],
     [[SENTENCE, '--out', '@config.json'], 'is a file; give a folder'],
   ])('dlg text %j', async (argv, message) => {
     await tf.setBackend('cpu')

@@ -131,6 +131,7 @@ export const accepted: {
     bert: { 2: ['undefined'] },
     deepLeakageFromText: { 2: OPTIONS },
     encodeFor: { 2: ['a word'] },
+    fromPretrained: { 2: OPTIONS },
     maskTokens: { 1: ['1e9'], 2: ['-1', '1e9'], 3: ['undefined'] },
     nearestTokens: { 2: ['undefined'] },
     nextTokenGradients: { 2: OPTIONS },

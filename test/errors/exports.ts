@@ -92,6 +92,7 @@ const confidence = [{ age: 1, weight: 0.5, town: 1 }]
 const sizes = { vocabularySize: 20, hidden: 8, layers: 2, heads: 2, intermediate: 8, positions: 6 } as const
 const encoder = text.randomBert(sizes)
 const decoder = text.randomGpt(sizes)
+const gatedDecoder = text.randomLlama(sizes)
 const sentence = { tokens: [1, 5, 7, 2], label: 1 }
 const adapters = () => ({ ...text.randomLora(encoder, { head: false }).weights })
 const textShared = await text.textGradients(encoder, sentence, { runtime: 'reference' })
@@ -364,8 +365,14 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     bert: () => [encoder.config, { ...encoder.weights }, 'mean'],
     deepLeakageFromText: () => [encoder, textShared, quick],
     classGradients: () => [encoder, [[1, 5, 2]], [0], { runtime: 'reference' }],
+    fromPretrained: () => [
+      '{"model_type":"gpt2","vocab_size":20,"n_embd":8,"n_layer":2,"n_head":2,"n_inner":8,"n_positions":6}',
+      { ...decoder.weights },
+      {},
+    ],
     encodeFor: () => [{ config: { ...encoder.config, vocabularySize: vocabulary.length } }, tokenizer, 'a man'],
     gpt: () => [decoder.config, { ...decoder.weights }],
+    llama: () => [gatedDecoder.config, { ...gatedDecoder.weights }],
     lora: () => [encoder, adapters(), { alpha: 8 }],
     maskTokens: () => [[1, 5, 7, 2], 3, 1, 0.15],
     nearestTokens: () => [table, table, [0, 1]],
@@ -376,6 +383,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     parseTokenizer: () => [tokenizerFile],
     randomBert: () => [sizes],
     randomGpt: () => [sizes],
+    randomLlama: () => [sizes],
     randomLora: () => [encoder, {}],
     randomHead: () => [encoder.config, 'mean', {}],
     sequenceLength: () => [table],

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { encodeFor, parseTokenizer, randomBert, wordPiece, wordPieceVocabulary } from '../../src/text'
 
@@ -96,11 +97,11 @@ describe('text for an encoder', () => {
     const model = randomBert({ vocabularySize: vocabulary.length, ...sizes })
     expect(() => encodeFor(model, tokenizer, ' ')).toThrow('the text is empty')
     expect(() => encodeFor(model, tokenizer, '\u200b')).toThrow('the text has no token')
-    expect(() => encodeFor(model, tokenizer, 'data '.repeat(7))).toThrow('the text has 9 tokens; the encoder takes 8')
+    expect(() => encodeFor(model, tokenizer, 'data '.repeat(7))).toThrow('the text has 9 tokens; the model takes 8')
     expect(encodeFor(model, tokenizer, 'data '.repeat(6))).toHaveLength(8)
     model.dispose()
     const other = randomBert({ vocabularySize: vocabulary.length + 1, ...sizes })
-    expect(() => encodeFor(other, tokenizer, 'data')).toThrow('knows 77 tokens and the encoder 78')
+    expect(() => encodeFor(other, tokenizer, 'data')).toThrow('knows 77 tokens and the model 78')
     other.dispose()
   })
 })
@@ -112,4 +113,20 @@ it.each([
 ])('tokenizer.json %# that is none is refused', async (json, message) => {
   await expect(parseTokenizer(json)).rejects.toMatchObject({ code: 'invalid-file' })
   await expect(parseTokenizer(json)).rejects.toThrow(message)
+})
+
+describe('tokenizer.json of other families, as the package tokenizers reads it', () => {
+  const made = JSON.parse(readFileSync(new URL('tokenizers.json', import.meta.url), 'utf8'))
+
+  it.each([
+    ['gpt2', {}],
+    ['roberta', { first: 0, last: 2, mask: 4 }],
+  ])('%s', async (family, around) => {
+    const { file, ids, back } = made[family]
+    const tokenizer = await parseTokenizer(JSON.stringify(file))
+    expect(made.texts.map(tokenizer.encode)).toEqual(ids)
+    expect(ids.map(tokenizer.decode)).toEqual(back)
+    expect(tokenizer).toMatchObject(around)
+    for (const name of ['first', 'last', 'mask']) expect(name in tokenizer).toBe(name in around)
+  })
 })

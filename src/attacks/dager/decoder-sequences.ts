@@ -15,12 +15,14 @@ interface Prefix {
  *
  * @param places candidates of every position
  * @param keep told of the prefixes that were followed to each position
+ * @param isOpen whether a prefix is followed at all; default all are
  * @returns sequences, longest first; a prefix that nothing continues has ended
  */
 export async function decoderSequences(
   places: readonly (readonly number[])[],
   { distances, isNoisy }: SecondInputs,
   keep: (found: readonly (readonly number[])[]) => void,
+  isOpen: (trial: readonly number[]) => boolean = () => true,
 ): Promise<number[][]> {
   const noisy = await isNoisy(
     places[0].map((candidate) => [candidate]),
@@ -30,9 +32,10 @@ export async function decoderSequences(
   const ended: Prefix[] = []
   let prefixes: readonly Prefix[] = [{ trial: [], score: 0 }]
   for (const [at, candidates] of places.entries()) {
-    const trials = prefixes.flatMap(({ trial, score }) =>
-      candidates.map((candidate) => ({ trial: [...trial, candidate], score })),
-    )
+    const trials = prefixes
+      .flatMap(({ trial, score }) => candidates.map((candidate) => ({ trial: [...trial, candidate], score })))
+      .filter(({ trial }) => isOpen(trial))
+    if (trials.length === 0) break
     const far = await distances(
       trials.map(({ trial }) => trial),
       at,

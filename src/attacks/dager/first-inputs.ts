@@ -6,14 +6,16 @@ import { type DecodedToken, requireTable, type Table } from '../tokens/token-set
 import { noisySpectrum, ranksOf } from './ranks'
 import { directions, multiply, type Outside, outside, type Span, spanOf } from './span'
 
-/** The parts of the first block's input: u(v, p) = LN(E_v + P_p) for token v at position p. */
+/** The parts of the first block's input: u(v, p) = LN(E_v + P_p) for token v at position p; LLaMA's is RMS(E_v) at any position. */
 export interface FirstInputs {
   readonly words: Table
-  /** Position rows, with the type's row added where there are types. */
-  readonly positions: Table
+  /** Position rows, with the type's row added where there are types; undefined where positions do not enter the input (RoPE). */
+  readonly positions?: Table
   readonly gamma: Values
   readonly beta: Values
   readonly epsilon: number
+  /** The norm: `layer` takes the mean off (default), `rms` does not. */
+  readonly norm?: 'layer' | 'rms'
 }
 
 /** A token that may stand at a position. */
@@ -85,10 +87,16 @@ function checkInputs(
 ): void {
   requireObject('inputs', inputs, '{words, positions, gamma, beta, epsilon}')
   requireTable('inputs.words', inputs.words, 'invalid-data')
-  requireTable('inputs.positions', inputs.positions, 'invalid-data')
+  const { positions } = inputs
+  if (positions === undefined)
+    throw new DlgError(
+      'invalid-data',
+      'inputs.positions is undefined; it must be a table, or nothing tells where a token stands',
+    )
+  requireTable('inputs.positions', positions, 'invalid-data')
   numberList('inputs.gamma', inputs.gamma)
   numberList('inputs.beta', inputs.beta)
-  const { words, positions, gamma, beta, epsilon } = inputs
+  const { words, gamma, beta, epsilon } = inputs
   const { width } = words
   if (positions.width !== width || gamma.length !== width || beta.length !== width || !isEpsilon(epsilon))
     throw new DlgError(
@@ -122,6 +130,8 @@ function checkInputs(
  * A token counts when no more of its u lies outside than the noise of the span explains, and when it is an outlier among all
  * tokens of its position: z below −5 in the log-odds of the distance (Petrov et al. 2024, on noise).
  *
+ * Where positions do not enter the input, there is one list, of all positions together.
+ *
  * @param tokens positions there are at most
  * @param tolerance most of u that may lie outside where there is no noise
  */
@@ -136,7 +146,7 @@ export function* spanCandidates(
   const at = yield* scanner(inputs, span, allowed)
   const clean = tolerance * (span.tight ?? 1)
   const noisiest = LOOSE * Math.sqrt(Math.max(0, ...span.parts.flatMap(({ turned }) => [...turned])))
-  for (let position = 0; position < tokens; position++) {
+  for (let position = 0; position < (inputs.positions ? tokens : 1); position++) {
     const { ids, residuals, squares } = at(position)
     yield
     const rough = residuals.map((r, i) => Math.sqrt(r / Math.max(squares[i], Number.MIN_VALUE)))
@@ -182,13 +192,13 @@ function median(values: Float64Array): number {
 
 /** u(v, p) = LN(E_v + P_p), in float64. */
 export function firstInput(
-  { words, positions, gamma, beta, epsilon }: FirstInputs,
+  { words, positions, gamma, beta, epsilon, norm }: FirstInputs,
   token: number,
   at: number,
 ): Float64Array {
-  const place = row(positions, at)
-  const sum = Float64Array.from(row(words, token) as ArrayLike<number>, (v, j) => v + place[j])
-  const mean = sum.reduce((a, b) => a + b, 0) / sum.length
+  const place = positions && row(positions, at)
+  const sum = Float64Array.from(row(words, token) as ArrayLike<number>, (v, j) => v + (place?.[j] ?? 0))
+  const mean = norm === 'rms' ? 0 : sum.reduce((a, b) => a + b, 0) / sum.length
   const deviation = Math.sqrt(sum.reduce((a, b) => a + (b - mean) ** 2, 0) / sum.length + epsilon)
   return sum.map((v, j) => ((v - mean) / deviation) * gamma[j] + beta[j])
 }
@@ -213,14 +223,14 @@ function* scan(inputs: FirstInputs, span: Span, tokens: number, allowed?: readon
 
 /** Prepares what does not depend on the position. @returns the distances of all tokens at a position */
 function* scanner(
-  { words, positions, gamma, beta, epsilon }: FirstInputs,
+  { words, positions, gamma, beta, epsilon, norm }: FirstInputs,
   span: Span,
   allowed?: readonly number[],
 ): Steps<(position: number) => Scan> {
   const { width } = words
   const tests = directions(span, SKETCH)
   // A u = A(γ (s − mean s)) / σ + A β with s = E_v + P_p: linear in both but for σ
-  const scaled = centred(tests, gamma, width)
+  const scaled = norm === 'rms' ? scaledBy(tests, gamma) : centred(tests, gamma, width)
   const ids = allowed ?? Array.from({ length: words.data.length / width }, (_, v) => v)
   const wordParts: Float64Array[] = []
   for (const v of ids) {
@@ -231,11 +241,11 @@ function* scanner(
   // each part of a span sees all of u
   const size = meanSquare(gamma) * width * span.parts.length
   return (p) => {
-    const position = row(positions, p)
+    const position = positions ? row(positions, p) : new Float64Array(width)
     const positionPart = multiply(scaled, position)
     const squares = new Float64Array(ids.length)
     const residuals = Float64Array.from(ids, (v, i) => {
-      const spread = variance(row(words, v), position)
+      const spread = norm === 'rms' ? meanSquare(row(words, v)) : variance(row(words, v), position)
       const deviation = Math.sqrt(spread + epsilon)
       squares[i] = (size * spread) / (spread + epsilon)
       let sum = 0
@@ -247,6 +257,10 @@ function* scanner(
 }
 
 const row = ({ data, width }: Table, i: number): Values => data.subarray(i * width, (i + 1) * width)
+
+/** The rows times γ. */
+const scaledBy = (rows: readonly Float64Array[], gamma: Values): Float64Array[] =>
+  rows.map((values) => values.map((v, j) => v * gamma[j]))
 
 /** The rows times γ, and with that their mean taken off: what they make of a vector is that of the centred vector. */
 function centred(rows: readonly Float64Array[], gamma: Values, width: number): Float64Array[] {

@@ -17,6 +17,9 @@ const CLEAR = 8
 /** Ranks that are tried where no gap is clear. */
 const TRIALS = 5
 
+/** The same of adapters, where rounding may hide the gap: a wrong rank shows no token, which is soon seen. */
+const ADAPTER_TRIALS = 24
+
 /** How far above the mean noise of a direction the largest one may be by chance. */
 const CHANCE = 1.1
 
@@ -79,7 +82,7 @@ export function ranksOfAdapters({ rows, values }: RowSpectrum, most: number): Ra
     return { likely: [first], clear: true, gap, full: false }
   const all = rows <= most ? [rows] : []
   const likely = gap >= LIKELY && first > 1 ? [first, ...all, ...inside.slice(1)] : [...all, ...inside]
-  return { likely: likely.slice(0, TRIALS), clear: false, gap, full: false }
+  return { likely: likely.slice(0, ADAPTER_TRIALS), clear: false, gap, full: false }
 }
 
 /** How many values stand above the edge of the noise that the others show. */

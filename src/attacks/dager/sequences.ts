@@ -7,7 +7,7 @@ import { decoderSequences } from './decoder-sequences'
 import { encoderSequences } from './encoder-sequences'
 import type { FlooredProof, Sharing } from './explained'
 import { type Candidate, spanCandidates } from './first-inputs'
-import { sharedTensors } from './floor'
+import { isCoarse, type SharedTensor, sharedTensors } from './floor'
 import { type Accounted, accountFor } from './multiplicity'
 import {
   SEQUENCE_OPTIONS,
@@ -80,7 +80,9 @@ export async function exactSequences(
 
 /** @throws DlgError `invalid-model` */
 export function requireTransformer(transformer: Transformer): void {
-  if (!hasMethod(transformer, 'firstInputs', 'projections', 'positions', 'allowed', 'firstBlock', 'explain', 'share'))
+  const needed = ['firstInputs', 'projections', 'positions', 'allowed', 'firstBlock', 'explain', 'share']
+  const optional = transformer?.named === undefined ? [] : ['named']
+  if (!hasMethod(transformer, ...needed, ...optional))
     throw new DlgError(
       'invalid-model',
       `the transformer is ${show(transformer)}; it must be what transformerOf of dlg-ts/text makes of a model`,
@@ -133,6 +135,14 @@ export async function sequencesBehind(
       milliseconds: performance.now() - started,
     }
   }
+  let hasPositions = true
+  const proven = (): ExactSequences =>
+    hasPositions || !isAmbiguous(best.accounted!.sequences)
+      ? report('exact')
+      : report(
+          'unproven',
+          'the gradient of the sequences found is the shared one; but one of them reads a single token several times, and without positions other sequences have that gradient too',
+        )
   try {
     tell('spans')
     if (projections[0].length === 0)
@@ -155,6 +165,7 @@ export async function sequencesBehind(
     }
     const length = await transformer.positions(shared)
     const inputs = await transformer.firstInputs()
+    hasPositions = inputs.positions !== undefined
     const allowed = await transformer.allowed(shared, length)
     const prove = async (found: readonly (readonly number[])[]): Promise<boolean> => {
       if (found.length === 0) return false
@@ -168,10 +179,15 @@ export async function sequencesBehind(
       return accounted?.proof.proven ?? false
     }
     const tried = new Set<string>()
+    /** Candidates by the rank of the first block. */
+    const byRank = new Map<number, Candidate[][]>()
     for (const [one, two] of trialsOf(first, second, hidden)) {
+      if (tried.size === TRIALS) break
       tell('candidates')
-      const span = first.span(one)
-      const candidates = await paced(spanCandidates(inputs, span, length, spanTolerance, allowed), pause)
+      const candidates =
+        byRank.get(one) ?? (await paced(spanCandidates(inputs, first.span(one), length, spanTolerance, allowed), pause))
+      byRank.set(one, candidates)
+      // a wrong rank leaves no token
       if (candidates.length === 0) continue
       const tokens = candidates.map((list) => list.map(({ token }) => token))
       // another rank of the first block that leaves the same tokens is no other trial
@@ -185,24 +201,62 @@ export async function sequencesBehind(
       }
       const found =
         second && two !== undefined
-          ? await combine(transformer, second.span(two), candidates, settings, pause, keep, prove)
+          ? await combine(
+              transformer,
+              second.span(two),
+              hasPositions ? candidates : anywhere(candidates, Math.min(length, two + REPEATS - 1)),
+              hasPositions,
+              settings,
+              pause,
+              keep,
+              prove,
+            )
           : withoutChoice(tokens)
-      if (found === 'proven' || (await prove(found))) {
+      if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {
         best.candidates = tokens
-        return report('exact')
+        return proven()
       }
       if (best.accounted?.otherwise !== undefined) break
     }
-    const why = whyNot(best, first)
+    const rounded = roundedBy(tensors, rounding)
+    const why = whyNot(best, first, rounded)
     if (!first.limit || first.ranks.clear) return report('unproven', why)
-    return report(first.flat ? 'unproven' : 'saturated', `${why}; ${first.limit}`)
+    return report(first.flat || rounded ? 'unproven' : 'saturated', `${why}; ${first.limit}`)
   } catch (cut) {
     if (cut !== CUT) throw cut
-    if (best.accounted?.proof.proven) return report('exact')
+    if (best.accounted?.proof.proven) return proven()
     const late = signal?.aborted ? 'aborted' : 'budget'
     return report(late, late === 'budget' ? `the budget of ${budget} ms is used up` : 'the search was aborted')
   }
 }
+
+/**
+ * The candidates of an input without positions at each of the positions that there may be. In the second block the inputs of one
+ * sequence are as many as its tokens, but for repetitions of the first one.
+ */
+const anywhere = ([list]: readonly (readonly Candidate[])[], positions: number): Candidate[][] =>
+  Array.from({ length: positions }, (_, position) => list.map((candidate) => ({ ...candidate, position })))
+
+/**
+ * Sequences without those that repeat one token: without positions, a token that sees only itself is the same input at every
+ * position, so that nothing ends its repetition. They stay where there is nothing else that begins so.
+ */
+function withoutRepetition(found: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  const others = found.filter((sequence) => !repeatsOne(sequence))
+  return found.filter((sequence) => !repeatsOne(sequence) || others.every(([token]) => token !== sequence[0]))
+}
+
+/** Most times that a sequence without positions may begin with the same token. */
+const REPEATS = 4
+
+const repeatsOne = (sequence: readonly number[]): boolean => sequence.every((token) => token === sequence[0])
+
+/**
+ * Whether a sentence reads one token alone, and reads and says it: `a a b` has the gradient of `a a` and `a b` together, for without
+ * positions every `a` is the same input.
+ */
+const isAmbiguous = (sentences: readonly (readonly number[])[]): boolean =>
+  sentences.some((sentence) => sentence[0] === sentence[1] && repeatsOne(sentence.slice(0, -1)))
 
 /** Projections with the noise that their span shows. */
 export const noisy = (projections: readonly Projection[], seen: Seen | undefined): Sharing['projections'] =>
@@ -225,7 +279,7 @@ function trialsOf(first: Seen, second: Seen | undefined, hidden: number): [numbe
     twos.map((two, j) => ({ one, two: rank(one, two), late: i + j })),
   )
   const order = pairs.sort((a, b) => a.late - b.late).map(({ one, two }): [number, number | undefined] => [one, two])
-  return order.filter(([one, two], i) => order.findIndex(([a, b]) => a === one && b === two) === i).slice(0, TRIALS)
+  return order.filter(([one, two], i) => order.findIndex(([a, b]) => a === one && b === two) === i)
 }
 
 /** The one sequence that there is where every position has one candidate; else none. */
@@ -237,6 +291,7 @@ async function combine(
   transformer: Transformer,
   span: Span,
   candidates: readonly (readonly Candidate[])[],
+  hasPositions: boolean,
   { spanTolerance, batchSize }: SequenceSettings,
   pause: Pause,
   keep: (found: readonly (readonly number[])[]) => void,
@@ -250,7 +305,12 @@ async function combine(
   try {
     const second = secondInputs(block, span, spanTolerance, pause)
     const told = (found: readonly (readonly number[])[]) => keep(tokens(found))
-    if (transformer.causal) return tokens(await decoderSequences(places, second, told))
+    if (transformer.causal) {
+      // without positions nothing ends the repetition of a first token
+      const isOpen = (trial: readonly number[]) =>
+        hasPositions || trial.length <= REPEATS || !repeatsOne(trial.map((i) => list[i].token))
+      return tokens(await decoderSequences(places, second, told, isOpen))
+    }
     let proven = false
     const found = await encoderSequences(
       places,
@@ -277,17 +337,26 @@ const saturation = ({ gap }: Ranks, hidden: number): string =>
 /** More noise than float32 leaves. */
 const NOISY = 1e-5
 
+/** What made the shared numbers coarser than float32 gradients, in words. */
+function roundedBy(tensors: readonly SharedTensor[], rounding: number): string | undefined {
+  const coarse = tensors.find(({ stored }) => isCoarse(stored))
+  if (coarse)
+    return `the gradients are rounded to ${coarse.stored.quantization ? 'whole numbers' : coarse.stored.dtype}`
+  return rounding > 0 ? 'the gradient is the difference of rounded weights' : undefined
+}
+
 /** What stands in the way of a proof, with the numbers. */
 function whyNot(
   { accounted, found, candidates }: Best,
   { ranks: { clear, gap, likely }, noise, limit, flat }: Seen,
+  rounded: string | undefined,
 ): string {
   const most = Math.max(...noise)
   const isNoisy = most > NOISY && limit === undefined
   const spectrum = clear
     ? `the first block read ${likely[0]} inputs (its singular values fall by ${gap.toPrecision(2)} there)`
     : limit
-      ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than they tell apart'}`
+      ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${rounded ? `${rounded}; most of an adapter's gradient is one direction, and its rounding hides the smallest of the others, or there are more tokens than they tell apart` : flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than they tell apart'}`
       : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
   if (accounted) {
     const { residual, floor, from, unrelated } = accounted.proof

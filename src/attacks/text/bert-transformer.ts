@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import { DlgError } from '../../errors/dlg-error'
-import { activations, dense, encode, layerNorm } from '../../models/bert'
+import { activations, dense, encode, layerNorm, withPlaces } from '../../models/bert'
 import { POSITIONS, WORDS } from '../../models/bert-shapes'
 import { withoutPeft } from '../../models/lora'
 import type { TextModel } from '../../models/text-model'
@@ -34,6 +34,7 @@ export function bertTransformer(model: TextModel): Transformer {
     causal: false,
     hidden: config.hidden,
     tables: { words: WORDS, positions: POSITIONS, tied: false },
+    named: model.named,
     firstInputs: () => firstInputs(model),
     projections: (block, shared) =>
       Promise.all(
@@ -51,7 +52,7 @@ export function bertTransformer(model: TextModel): Transformer {
 }
 
 function firstBlock({ config, weights }: TextModel, candidates: readonly Placed[]): FirstBlock {
-  const { heads, epsilon } = config
+  const { heads, epsilon, positionOffset = 0 } = config
   const at = 'encoder.layer.0'
   const [x, query, key, value] = tf.tidy(() => {
     const words = tf.gather(
@@ -64,12 +65,11 @@ function firstBlock({ config, weights }: TextModel, candidates: readonly Placed[
     const places = tf.gather(
       weights[POSITIONS],
       tf.tensor1d(
-        candidates.map((c) => c.position),
+        candidates.map((c) => c.position + positionOffset),
         'int32',
       ),
     )
-    const type = tf.slice(weights['embeddings.token_type_embeddings.weight'], [0, 0], [1, config.hidden])
-    const summed = tf.add(tf.add(words, places), type) as tf.Tensor2D
+    const summed = withPlaces(words, places, weights) as tf.Tensor2D
     const entry = layerNorm(summed, weights, 'embeddings.LayerNorm', epsilon)
     return [entry, ...['query', 'key', 'value'].map((part) => dense(entry, weights, `${at}.attention.self.${part}`))]
   })
@@ -119,7 +119,7 @@ async function explainClasses(
   shared: NamedGradients,
   memory: Memory,
 ): Promise<Explained> {
-  const classifier = Object.keys(shared).find((name) => withoutPeft(name) === 'classifier.weight')
+  const classifier = Object.keys(shared).find((name) => model.named(withoutPeft(name)) === 'classifier.weight')
   if (classifier === undefined) return explainByClasses(model, inputs, shared, memory)
   const { hidden } = model.config
   const { ids, mask } = padded(inputs)

@@ -2,6 +2,7 @@ import type { NamedTensorMap } from '@tensorflow/tfjs-core'
 import * as tf from '@tensorflow/tfjs-core'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import type { GptModel } from '../../models/gpt'
+import type { LlamaModel } from '../../models/llama'
 import type { TextModel } from '../../models/text-model'
 import { flat, squaredNorm } from '../../numbers/values'
 import type { Explained } from '../dager/transformer'
@@ -98,7 +99,7 @@ function distance(rest: Flat, from: Flat, to: Flat, count: number): number {
  * along what is left of the shared gradient, which two forward passes say of all tokens; the fastest are tried.
  */
 export async function explainByLogits(
-  model: GptModel,
+  model: GptModel | LlamaModel,
   inputs: readonly (readonly number[])[],
   shared: NamedGradients,
   memory: Memory,
@@ -166,7 +167,7 @@ const pairsOf = (count: number): [number, number][] =>
 
 /** By token: how its logit at the end of a sequence changes along a direction of the weights. */
 async function logitSlopes(
-  model: GptModel,
+  model: GptModel | LlamaModel,
   sequence: readonly number[],
   names: readonly string[],
   direction: Flat,
@@ -198,7 +199,7 @@ async function logitSlopes(
 }
 
 /** The trained weights whose gradient was shared. */
-const namesIn = (model: TextModel | GptModel, shared: NamedGradients): string[] =>
+const namesIn = (model: TextModel | GptModel | LlamaModel, shared: NamedGradients): string[] =>
   Object.keys(model.weights).filter((name) => Object.hasOwn(shared, name))
 
 const flatOf = async (gradients: NamedGradients, names: readonly string[]): Promise<Flat> =>

@@ -1,22 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
 import { layerNorm } from '../../models/bert'
-import { decodeWords, feedForward, type GptModel, project } from '../../models/gpt'
-import { PLACES, TOKENS } from '../../models/gpt-shapes'
+import { decode, decodeWords, feedForward, type GptModel, project } from '../../models/gpt'
+import { outputOf, PLACES, TOKENS } from '../../models/gpt-shapes'
 import { transposed } from '../../numbers/norms'
 import type { FirstBlock, Placed, Transformer } from '../dager/transformer'
-import { sequenceLength } from '../tokens/token-set'
+import { sequenceLength, tokenSet } from '../tokens/token-set'
 import { attendedBy } from './attended'
 import { explainByLogits, memories } from './completions'
-import { explainNextTokens } from './gpt-targets'
+import { explainNextTokens, type NextTokenHead, neededBy } from './gpt-targets'
 import { loraTransformer } from './lora-transformer'
 import { nextTokenGradients } from './next-token'
 import { gradientOf } from './shared-text'
 
 const values = async (tensor: tf.Tensor): Promise<Float32Array> => (await tensor.data()) as Float32Array
-
-/** What the last tokens are read from. */
-const HEAD = [TOKENS, 'ln_f.weight', 'ln_f.bias']
 
 /** A decoder as exact recovery sees it. */
 export function gptTransformer(model: GptModel): Transformer {
@@ -30,11 +27,17 @@ export function gptTransformer(model: GptModel): Transformer {
       explain: (inputs, shared) => explainByLogits(model, inputs, shared, memory(shared)),
       share: (sequences) => nextTokenGradients(model, sequences),
     })
+  const { tied = true } = config
+  const head: NextTokenHead = {
+    ...{ output: outputOf(config), tied, gamma: 'ln_f.weight', beta: 'ln_f.bias' },
+    features: (ids) => decode(ids, weights, config),
+  }
   return {
     name: 'gpt',
     causal: true,
     hidden,
-    tables: { words: TOKENS, positions: PLACES, tied: true },
+    tables: { words: TOKENS, positions: PLACES, tied },
+    named: model.named,
     async firstInputs() {
       return {
         words: { data: await values(weights[TOKENS]), width: hidden },
@@ -54,8 +57,11 @@ export function gptTransformer(model: GptModel): Transformer {
       Object.hasOwn(shared, PLACES)
         ? sequenceLength({ data: await gradientOf(shared, PLACES, config.positions * hidden), width: hidden })
         : config.positions,
-    // the table is the output matrix too, and every row has a gradient
-    allowed: async () => undefined,
+    // where the table is the output matrix too, every row has a gradient
+    allowed: async (shared) =>
+      !tied && Object.hasOwn(shared, TOKENS)
+        ? tokenSet({ data: await gradientOf(shared, TOKENS, config.vocabularySize * hidden), width: hidden })
+        : undefined,
     inputs(words, block) {
       if (block === 2) return decodeWords(words, weights, config)
       // the last layer norm is that of the block: its projections read what it gives
@@ -64,8 +70,8 @@ export function gptTransformer(model: GptModel): Transformer {
     },
     firstBlock: (candidates) => firstBlock(model, candidates),
     explain: (inputs, shared) =>
-      HEAD.every((name) => Object.hasOwn(shared, name))
-        ? explainNextTokens(model, inputs, shared)
+      neededBy(head).every((name) => Object.hasOwn(shared, name))
+        ? explainNextTokens(model, head, inputs, shared)
         : explainByLogits(model, inputs, shared, memory(shared)),
     share: (sequences) => nextTokenGradients(model, sequences),
   }

@@ -16,23 +16,25 @@ const ROUNDS = 10
  * norm's shift and scale have left when everything but the last predictions is taken off. One sequence after the other
  * takes the token that leaves least, until none changes.
  *
+ * A norm without a shift has no `rest[0]`.
+ *
  * @param likely where to begin
  */
 export function lastTokens(
   table: Table,
   endings: readonly Ending[],
-  rest: readonly Float64Array[],
+  rest: readonly (Float64Array | undefined)[],
   likely: readonly number[],
 ): number[] {
   const { data, width } = table
   const tokens = [...likely]
-  const left = rest.map((values) => values.slice())
+  const left = rest.map((values) => values?.slice())
   const put = (s: number, sign: number): void => {
     const { weight, normalised } = endings[s]
     for (let j = 0; j < width; j++) {
       const part = sign * weight * data[tokens[s] * width + j]
-      left[0][j] += part
-      left[1][j] += part * normalised[j]
+      if (left[0]) left[0][j] += part
+      if (left[1]) left[1][j] += part * normalised[j]
     }
   }
   for (const s of endings.keys()) put(s, 1)
@@ -50,9 +52,13 @@ export function lastTokens(
 }
 
 /** The v with the least ‖left₀ + w E_v‖² + ‖left₁ + w E_v ⊙ x̂‖². */
-function leastLeft({ data, width }: Table, { weight, normalised }: Ending, left: readonly Float64Array[]): number {
-  const linear = left[0].map((v, j) => 2 * weight * (v + left[1][j] * normalised[j]))
-  const square = normalised.map((v) => weight ** 2 * (1 + v * v))
+function leastLeft(
+  { data, width }: Table,
+  { weight, normalised }: Ending,
+  [plain, scaled]: readonly (Float64Array | undefined)[],
+): number {
+  const linear = normalised.map((v, j) => 2 * weight * ((plain?.[j] ?? 0) + (scaled?.[j] ?? 0) * v))
+  const square = normalised.map((v) => weight ** 2 * ((plain ? 1 : 0) + (scaled ? v * v : 0)))
   let [best, least] = [0, Infinity]
   for (let v = 0; v * width < data.length; v++) {
     let sum = 0

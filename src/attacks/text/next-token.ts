@@ -5,6 +5,7 @@ import type { TrainingOptions } from '../../client/training-options'
 import { idList } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import type { GptModel } from '../../models/gpt'
+import type { LlamaModel } from '../../models/llama'
 import { requireModel, runtimeOption } from './text-gradients'
 
 /** A batch of sentences as a decoder trains on it. */
@@ -42,7 +43,7 @@ function nextTokenBatch(sentences: readonly (readonly number[])[], vocabularySiz
  * @throws DlgError `invalid-data` for a sentence that is too short, too long, or has tokens that the model does not have
  */
 export async function nextTokenGradients(
-  model: GptModel,
+  model: GptModel | LlamaModel,
   sentences: readonly (readonly number[])[],
   options: Pick<TrainingOptions, 'runtime'> = {},
 ): Promise<tf.NamedTensorMap> {

@@ -30,7 +30,8 @@ const GENEROUS = 4
 
 /** How many tokens the sentence has, from the gradient of the position table. */
 export async function lengthOf(model: TextModel, shared: NamedGradients): Promise<number> {
-  const length = sequenceLength({ data: await gradientOf(shared, POSITIONS), width: model.config.hidden })
+  const { hidden, positionOffset = 0 } = model.config
+  const length = sequenceLength({ data: await gradientOf(shared, POSITIONS), width: hidden }) - positionOffset
   if (length > 0) return length
   throw new DlgError('invalid-gradients', `the gradient of '${POSITIONS}' is zero everywhere; give the length`)
 }
@@ -63,11 +64,13 @@ export async function firstInputs(model: TextModel): Promise<FirstInputs> {
       `the encoder has no weight 'embeddings.${name}', or it is disposed; it must have it`,
     )
   }
-  const type = await read('token_type_embeddings.weight')
-  const positions = (await read('position_embeddings.weight')).map((v, i) => v + type[i % config.hidden])
+  const { hidden, typeVocabulary, positionOffset = 0 } = config
+  const places = (await read('position_embeddings.weight')).subarray(positionOffset * hidden)
+  const type = typeVocabulary > 0 ? await read('token_type_embeddings.weight') : new Float32Array(hidden)
+  const positions = places.map((v, i) => v + type[i % hidden])
   return {
     words: await wordTable(model),
-    positions: { data: positions, width: config.hidden },
+    positions: { data: positions, width: hidden },
     gamma: await read('LayerNorm.weight'),
     beta: await read('LayerNorm.bias'),
     epsilon: config.epsilon,

@@ -5,6 +5,7 @@ import type { TrainingOptions } from '../../client/training-options'
 import { hasMethod, idList, knownNames, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import type { GptModel } from '../../models/gpt'
+import type { LlamaModel } from '../../models/llama'
 import type { TextModel } from '../../models/text-model'
 import type { MaskedSentence } from './masking'
 
@@ -16,13 +17,16 @@ export type TextSample = { readonly tokens: readonly number[]; readonly label: n
  *
  * @throws DlgError `invalid-model`
  */
-export function requireModel(model: TextModel | GptModel, kind: 'encoder' | 'decoder' | 'encoder or decoder'): void {
-  const encoder = hasMethod(model, 'overTokens', 'overEmbeddings')
-  const decoder = !encoder && hasMethod(model, 'overTokens')
+export function requireModel(
+  model: TextModel | GptModel | LlamaModel,
+  kind: 'encoder' | 'decoder' | 'encoder or decoder',
+): void {
+  const encoder = hasMethod(model, 'overTokens', 'overEmbeddings', 'named')
+  const decoder = !encoder && hasMethod(model, 'overTokens', 'named')
   const right = (encoder && kind.includes('encoder')) || (decoder && kind.includes('decoder'))
   const whole = right && [model.config, model.weights].every((part) => typeof part === 'object' && part !== null)
   if (whole && (model.words as unknown) instanceof tf.Tensor && !model.words.isDisposed) return
-  const makers = kind === 'encoder' ? 'bert or randomBert' : kind === 'decoder' ? 'gpt or randomGpt' : 'bert or gpt'
+  const makers = kind === 'encoder' ? 'bert or randomBert' : kind === 'decoder' ? 'gpt or llama' : 'bert, gpt or llama'
   throw new DlgError(
     'invalid-model',
     `the model is ${show(model)}; it must be an ${kind}, as ${makers} makes`.replace('an decoder', 'a decoder'),

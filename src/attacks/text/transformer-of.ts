@@ -1,8 +1,10 @@
 import type { GptModel } from '../../models/gpt'
+import type { LlamaModel } from '../../models/llama'
 import type { TextModel } from '../../models/text-model'
 import type { Transformer } from '../dager/transformer'
 import { bertTransformer } from './bert-transformer'
 import { gptTransformer } from './gpt-transformer'
+import { llamaTransformer } from './llama-transformer'
 import { requireModel } from './text-gradients'
 
 /**
@@ -11,7 +13,8 @@ import { requireModel } from './text-gradients'
  * @param model a decoder, or an encoder with a classification head, of two blocks at least
  * @throws DlgError `invalid-model` for another head, or a single block
  */
-export function transformerOf(model: TextModel | GptModel): Transformer {
+export function transformerOf(model: TextModel | GptModel | LlamaModel): Transformer {
   requireModel(model, 'encoder or decoder')
-  return 'head' in model ? bertTransformer(model) : gptTransformer(model)
+  if ('head' in model) return bertTransformer(model)
+  return model.kind === 'llama' ? llamaTransformer(model) : gptTransformer(model)
 }

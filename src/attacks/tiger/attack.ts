@@ -53,6 +53,8 @@ export const tiger: Attack<TigerOptions> = {
     const { transformer } = settingsOf(options)
     if (transformer === undefined)
       return 'no transformer was given: options.transformer says where its blocks and tables are'
+    if (!hasMethod(transformer, 'inputs'))
+      return `the blocks of '${transformer.name}' cannot be entered with mixtures of tokens, which this attack moves; dager needs none`
     const shared = renamed(transformer, sharedByName(target))
     return (await transformer.projections(0, shared)).some(({ values }) => values.some((v) => v !== 0))
       ? undefined
@@ -164,7 +166,7 @@ function settingsOf(options: TigerOptions) {
   const isCount = (n: number): boolean => Number.isInteger(n) && n >= 1
   if (steps !== undefined) number('steps', steps, isCount, 'a whole number of at least 1')
   number('starts', starts, isCount, 'a whole number of at least 1')
-  if (transformer !== undefined && !hasMethod(transformer, 'firstInputs', 'projections', 'inputs', 'explain'))
+  if (transformer !== undefined && !hasMethod(transformer, 'firstInputs', 'projections', 'explain'))
     throw new DlgError(
       'invalid-option',
       `transformer is ${show(transformer)}; it must be what transformerOf of dlg-ts/text makes of a model`,

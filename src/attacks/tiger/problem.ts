@@ -54,7 +54,7 @@ export async function problemOf(
       : undefined
   const [words, places] = [await gradient(tables?.words), await gradient(tables?.positions)]
   const inputs = await transformer.firstInputs()
-  const all = places ? positionsAbove(places, hidden) : inputs.positions.data.length / hidden
+  const all = places ? positionsAbove(places, hidden) : (inputs.positions?.data.length ?? 0) / hidden
   const count = inputs.words.data.length / hidden
   const allowed = (words && tokensAbove(words, hidden)) ?? Array.from({ length: count }, (_, v) => v)
   const spanOf = (seen: Seen) => seen.span(Math.min(seen.ranks.likely[0] ?? hidden - ROOM, seen.most))

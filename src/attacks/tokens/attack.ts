@@ -1,7 +1,5 @@
-import { traceGradient } from '../../client/model/gradient'
-import type { Target } from '../../client/target'
-import * as g from '../../graph'
 import { type Attack, noOptions, outcome } from '../contract/attack'
+import { tables } from './tables'
 import { tokenSet } from './token-set'
 import { tokensByNorm } from './tokens-by-norm'
 
@@ -44,18 +42,4 @@ export const tokenSets: Attack = {
       found: found ? { tokens } : {},
     })
   },
-}
-
-/** Positions, among the trained weights, of tables whose rows the data choose. */
-function tables({ model, settings, kinds }: Target): number[] {
-  const whole = {
-    types: new Map([...(kinds.types ?? []), ...model.inputs.map(({ name }) => [name, 'int32'] as const)]),
-  }
-  const traced = traceGradient(model, settings, (output) => g.input(output.graph, 'target', output.shape), whole)
-  const nodes: readonly g.Node[] = traced.trainedNodes
-  const found = g
-    .reachable([traced.loss])
-    .filter((n) => n.op === 'gather' && n.inputs[1].varying && nodes.includes(n.inputs[0]))
-    .map((n) => nodes.indexOf(n.inputs[0]))
-  return [...new Set(found)]
 }

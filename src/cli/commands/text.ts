@@ -4,7 +4,7 @@ import type { Arguments } from '../arguments'
 import { TIME_LIMIT, timeLimit } from '../attack'
 import type { Command } from '../command'
 import { flagsOf, OWN_DEFAULTS, readFlags } from '../flags'
-import type { EncoderFiles } from '../text-encoder'
+import { filesIn, isDecoder, type ModelFiles } from '../text-files'
 import { TEXT } from '../text-options'
 
 /** Token sequences, the paper's second experiment. */
@@ -16,9 +16,10 @@ export const text: Command = {
 the same gradient. Writes table.txt (the sentence every ten steps, at the end, and as it was) and result.json (status,
 exact, sentence, tokens, accuracies, evaluations, seconds, seed, runtime, options, versions). 'token' is the part of
 the tokens found in their place, 'bag' the part found anywhere. Exact means that these tokens have the very gradient.
-Without --weights the encoder is small, with random weights; --start span finds what the search from noise does not.
+Without --model the encoder is small, with random weights; --start span finds what the search from noise does not.
 Several sentences, or a --file of them, are one batch, and the attack is exact (--attack sequences: DAGER): no search in
-embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L for each sentence.`,
+embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L for each sentence. A decoder
+(GPT-2, LLaMA) trains on next tokens and shares all its gradients, and is attacked in the same way.`,
   options: {
     attack: {
       value: 'NAME',
@@ -27,8 +28,7 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
     file: { value: 'FILE', help: 'the sentences of the batch, one on each line' },
     head: {
       value: 'NAME',
-      default: 'mean',
-      help: 'what the client trains: mean (classifier of the mean), first (of the first token), mlm (masked tokens)',
+      help: 'what the client of an encoder trains: mean (classifier of the mean), first (of the first token), mlm (masked tokens); default: what config.json names, else mean',
     },
     start: {
       value: 'NAME',
@@ -36,9 +36,13 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
       help: 'of the search: normal (noise), span (the tokens that the gradient of the first block gives in closed form)',
     },
     'with-embedding-gradient': { help: 'the client shares the gradient of the word embeddings too' },
-    weights: { value: 'FILE', help: 'of a pretrained BERT encoder: model.safetensors' },
-    tokenizer: { value: 'FILE', help: 'of that encoder (default: tokenizer.json beside the weights)' },
-    config: { value: 'FILE', help: 'of that encoder (default: config.json beside the weights)' },
+    model: {
+      value: 'FOLDER',
+      help: 'of a BERT, RoBERTa, DistilBERT, GPT-2 or LLaMA: config.json, model.safetensors and tokenizer.json',
+    },
+    weights: { value: 'FILE', help: 'of such a model, where the files lie apart: model.safetensors' },
+    tokenizer: { value: 'FILE', help: 'of that model (default: tokenizer.json beside the weights)' },
+    config: { value: 'FILE', help: 'of that model (default: config.json beside the weights)' },
     out: {
       value: 'FOLDER',
       default: 'dlg-out/text',
@@ -52,7 +56,8 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
   examples: [
     'dlg text "We invite submissions for the annual conference."',
     'dlg text "My password is very simple." --head mlm --start span --json',
-    'dlg text "Child care will be available." --weights minilm/model.safetensors --start span',
+    'dlg text "Child care will be available." --model minilm --start span',
+    'dlg text "We welcome proposals." "The doctor will call today." --model gpt2',
     'dlg text "We welcome proposals." "The doctor will call today." --with-embedding-gradient',
   ],
   async run(args, terminal) {
@@ -60,17 +65,23 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
     const settings = {
       out: args.text('out')!,
       json: args.has('json'),
-      head: args.choice('head', ['mean', 'first', 'mlm']),
+      ...(args.has('head') && { head: args.choice('head', ['mean', 'first', 'mlm']) }),
       start: args.choice('start', ['normal', 'span']),
       withEmbeddingGradient: args.has('with-embedding-gradient'),
       options: { ...given, budget: timeLimit(args, given.budget) },
-      files: encoderFiles(args),
+      files: modelFiles(args),
     }
     const sentences = sentencesOf(args)
     const attack = args.has('attack') ? args.choice('attack', ['search', 'sequences']) : undefined
     if (attack === 'search' && sentences.length > 1)
       throw new DlgError('invalid-option', `${sentences.length} texts given; --attack search takes one, in quotes`)
-    if (attack === 'sequences' || sentences.length > 1) {
+    const decodes = settings.files !== undefined && isDecoder(settings.files)
+    if (decodes && (attack === 'search' || settings.head))
+      throw new DlgError(
+        'invalid-option',
+        `${attack === 'search' ? '--attack search' : `--head ${settings.head}`} is for an encoder, and the model is a decoder; leave it out`,
+      )
+    if (attack === 'sequences' || sentences.length > 1 || decodes) {
       const { attackSentences } = await import('../text-batch')
       return attackSentences(sentences, settings, terminal)
     }
@@ -80,12 +91,16 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
   },
 }
 
-/** @throws DlgError `invalid-option` for files of an encoder without its weights */
-function encoderFiles(args: Arguments): EncoderFiles | undefined {
-  const [weights, tokenizer, config] = ['weights', 'tokenizer', 'config'].map(args.text)
+/** @throws DlgError `invalid-option` for files of a model without its weights, or given in two ways */
+function modelFiles(args: Arguments): ModelFiles | undefined {
+  const [model, weights, tokenizer, config] = ['model', 'weights', 'tokenizer', 'config'].map(args.text)
+  if (model !== undefined) {
+    if (weights !== undefined) throw new DlgError('invalid-option', 'both --model and --weights given; say one')
+    return { ...filesIn(model), tokenizer, config }
+  }
   if (weights !== undefined) return { weights, tokenizer, config }
   const lone = ['tokenizer', 'config'].find(args.has)
-  if (lone) throw new DlgError('invalid-option', `--${lone} belongs to --weights, which is not given`)
+  if (lone) throw new DlgError('invalid-option', `--${lone} belongs to --model or --weights, and neither is given`)
   return undefined
 }
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { gradientsOf } from '../../../src'
 import { embeddingGroups } from '../../../src/analytic'
+import { attack, targetOf } from '../../../src/attacks'
 import { uniform } from '../../oracle'
 import { leavesNoTensors } from '../../tensors'
 
@@ -40,6 +41,48 @@ describe('embeddingGroups', () => {
     ])
     expect(found.shared).toEqual([{ row: 30, groups: [1, 2] }])
     tf.dispose([ids, gradients, model.weights])
+  })
+
+  it('places 78 of 80 items or more, of users who like an item or do not', async () => {
+    const from = uniform(1000, 0, 300, 9)
+    const baskets = Array.from({ length: 16 }, (_, u) =>
+      Array.from({ length: 5 }, (_, i) => Math.floor(from[5 * u + i])),
+    )
+    const labels = baskets.map(([first]) => first % 2)
+    const { weights, apply } = recommender(300, 24)
+    const model = {
+      ...{ name: 'binary', inputShape: [5], weights: { ...weights, last: tf.slice(weights.last, [0, 0], [12, 1]) } },
+      apply,
+    }
+    const ids = tf.tensor2d(baskets)
+    const target = tf.tensor2d(labels, [16, 1])
+    const gradients = await gradientsOf(model, ids, target, { criterion: 'binaryCrossEntropy' })
+    const { groups, shared } = embeddingGroups({ data: gradients.items.dataSync<'float32'>(), width: 24 })
+    const found = groups.map(({ rows, counts }, g) => [
+      ...rows.flatMap((row, i) => new Array<number>(counts[i]).fill(row)),
+      ...shared.filter((item) => item.groups.includes(g)).map(({ row }) => row),
+    ])
+    const sorted = (basket: readonly number[]) => [...basket].sort((a, b) => a - b)
+    let placed = 0
+    for (const basket of baskets) {
+      const best = found.map((other) =>
+        sorted(other).filter((row, i, all) => all.indexOf(row) === i && basket.includes(row)),
+      )
+      const most = Math.max(...best.map((rows) => basket.filter((row) => rows.includes(row)).length))
+      placed += most
+      // and no stranger with them
+      const own = found[best.findIndex((rows) => basket.filter((row) => rows.includes(row)).length === most)]
+      expect(own.filter((row) => !basket.includes(row))).toEqual([])
+    }
+    expect(placed).toBeGreaterThanOrEqual(78)
+    // by the registry
+    const outcome = await attack(
+      'embedding-groups',
+      await targetOf(model, gradients, { batchSize: 16, criterion: 'binaryCrossEntropy' }),
+    )
+    expect(outcome.status).toBe('partial')
+    expect(outcome.found.sequences!.map(sorted)).toEqual(found.filter((_, g) => groups[g].rows.length > 1).map(sorted))
+    tf.dispose([ids, target, gradients, weights, model.weights])
   })
 
   it('has nothing to group where nothing was looked up', () => {

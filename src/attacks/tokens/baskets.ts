@@ -1,0 +1,56 @@
+import { type Attack, noOptions, outcome } from '../contract/attack'
+import { embeddingGroups } from './embedding-groups'
+import { tables } from './tables'
+import { tokenSet } from './token-set'
+
+/** The basket of every user of a recommender's batch, from the directions of the rows of an embedding table's gradient. */
+export const baskets: Attack = {
+  name: 'embedding-groups',
+  source:
+    'Melis et al. 2019, Exploiting Unintended Feature Leakage in Collaborative Learning, on the rows; their directions are linear algebra',
+  leaks: 'tokens',
+  needs: {
+    sees: 'the gradient of the embedding table',
+    batch: 'any size, where users have items of their own',
+    model: 'adds up or averages rows of a trained table for each sample',
+    labels: 'none',
+    threatModel: 'A',
+  },
+  check: noOptions,
+  async refuses(target) {
+    const [at] = tables(target)
+    if (at === undefined) return 'no trained table, whose rows the data choose, has a shared gradient'
+    const { name, shape } = target.trained[at]
+    const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1)
+    const touched = tokenSet({ data: target.dataGradients[at], width: shape[shape.length - 1] }).length
+    return touched > rows / 2
+      ? `${touched} of ${rows} rows of '${name}' have a gradient, as where the table is the output matrix too: their directions tell nothing`
+      : undefined
+  },
+  async run(target, _, control) {
+    const started = performance.now()
+    const [at] = tables(target)
+    const { name, shape } = target.trained[at]
+    const table = { data: target.dataGradients[at], width: shape[shape.length - 1] }
+    const { groups, shared } = embeddingGroups(table)
+    const several = groups.filter(({ rows }) => rows.length > 1)
+    // an item of several users is in each of their baskets, how often is not known
+    const sequences = several.map(({ rows, counts }, user) => [
+      ...rows.flatMap((row, i) => new Array<number>(counts[i]).fill(row)),
+      ...shared.filter((item) => item.groups.includes(user)).map(({ row }) => row),
+    ])
+    const all = tokenSet(table)
+    const placed = new Set(sequences.flat()).size
+    return outcome('embedding-groups', started, control, {
+      status: several.length > 0 ? 'partial' : 'failed',
+      reason:
+        several.length > 0
+          ? `${placed} of the ${all.length} rows of '${name}' that have a gradient are in the baskets of ${several.length} users, ${shared.length} of them in several`
+          : `no two rows of '${name}' have one direction: each sample looked up one row, or the model does not add them up`,
+      found: {
+        ...(all.length > 0 && several.length > 0 && { tokens: all }),
+        ...(several.length > 0 && { sequences }),
+      },
+    })
+  },
+}
