@@ -9,6 +9,7 @@ import { buildNodes, type Functions, functionKey, type Names, neededNodes, requi
 import type { Building } from './call'
 import { type FoundWeight, type FoundWeights, findWeights } from './find-weights'
 import { type GraphMessage, type ModelMessage, readOnnx } from './messages'
+import { withLinearWeights, withoutLabel } from './scikit'
 import { checkedShape, type ExternalData, kindOf, type NumberKind, tensorValues } from './tensor-values'
 
 /** How an ONNX file is read. */
@@ -77,13 +78,13 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {})
   const settings = checkedOptions(options)
   // a Buffer of Node has a slice() of its own, which is a view
   const model = readOnnx(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length))
-  const graph = model.graph!
+  const graph = withLinearWeights(model.graph!)
   const opset = versionOf(model)
   const functions: Functions = new Map(model.functions.map((f) => [functionKey(f.domain, f.name), f]))
-  const outputs = outputsOf(graph, settings.outputs)
+  const outputs = outputsOf(graph, settings.outputs, model.producer)
   const nodes = neededNodes(graph, outputs)
   for (const node of nodes) requireOperator(node, functions)
-  const found = findWeights(graph, nodes, settings.trainable, settings.externalData)
+  const found = findWeights({ graph, producer: model.producer }, nodes, settings.trainable, settings.externalData)
   const inputs = inputsOf(graph, found.names, settings)
   const source: Source = {
     ...{ opset, functions, outputs, nodes, inputs, name: settings.name },
@@ -148,7 +149,11 @@ function versionOf({ opset }: ModelMessage): number {
   )
 }
 
-function outputsOf({ output }: GraphMessage, wanted: readonly string[] | undefined): readonly string[] {
+function outputsOf(
+  { output }: GraphMessage,
+  wanted: readonly string[] | undefined,
+  producer: string | undefined,
+): readonly string[] {
   const names = output.flatMap(({ name }) => name || [])
   if (names.length === 0) throw new DlgError('invalid-file', 'the graph has no outputs; it must have one at least')
   const stranger = wanted?.find((name) => !names.includes(name))
@@ -157,7 +162,7 @@ function outputsOf({ output }: GraphMessage, wanted: readonly string[] | undefin
       'invalid-option',
       `outputs has '${stranger}', which the model does not have; there are ${names.slice(0, 8)}`,
     )
-  return wanted ?? names
+  return wanted ?? (producer === 'skl2onnx' ? withoutLabel(names) : names)
 }
 
 /** The shape of one sample as the data have it. */
@@ -239,9 +244,7 @@ function tryOut(source: Source): { readonly ready: Source; readonly outputShape:
   const reached = new Set(g.reachable(built.map(({ node }) => node)))
   const isReached = (_: FoundWeight, i: number) => reached.has(weights[i])
   const fixed = source.weights.filter((w, i) => !isReached(w, i))
-  const constants = fixed.map(
-    ({ initializer, shape, values }) => [initializer, { kind: 'float', shape, values }] as const,
-  )
+  const constants = fixed.map((weight) => [weight.initializer, weight.stored] as const)
   return {
     ready: {
       ...source,
@@ -302,9 +305,10 @@ function buildModel(
   })
   for (const [name, { kind, shape, values: numbers }] of source.constants)
     names.set(name, { node: building.constant(numbers, shape), kind })
-  source.weights.forEach(({ initializer, turned, values: numbers }, i) => {
-    const node = remember(weights[i], numbers)
-    names.set(initializer, { node: turned ? g.swapLast(node) : node, kind: 'float' })
+  source.weights.forEach(({ initializer, layout, values: numbers }, i) => {
+    const own = remember(weights[i], numbers)
+    const node = layout ? g.reshape(g.transpose(own, layout.order), layout.file) : own
+    names.set(initializer, { node, kind: 'float' })
   })
   buildNodes(source.nodes, names, building, source.functions)
   return source.outputs.map((name) => {
