@@ -1,5 +1,5 @@
 /**
- * Opens every ONNX file that generate.py, generate_keras.py and generate_scikit.py wrote: output beside onnxruntime's, gradient beside that of
+ * Opens every ONNX file and every graph model that generate.py, generate_keras.py and generate_scikit.py wrote: output beside onnxruntime's or tfjs's, gradient beside that of
  * PyTorch or TensorFlow in float64, weights paired by name. Where an exporter merged weights, those that are left are compared.
  *
  * npx tsx bench/exports/check.ts FOLDER [--checkModel] [NAME …]
@@ -7,11 +7,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import '@tensorflow/tfjs-backend-cpu'
+import { loadGraphModel } from '@tensorflow/tfjs-converter'
 import * as tf from '@tensorflow/tfjs-core'
 import * as ort from 'onnxruntime-node'
 import { checkModel, DlgError, gradientsOf } from '../../src'
-import { type Float32Tensor, readTensors } from '../../src/io'
-import { modelFromOnnx, type OnnxModel } from '../../src/models'
+import { type Float32Tensor, type ModelArtifacts, modelFromFile, readTensors } from '../../src/io'
+import { modelFromGraphModel, modelFromOnnx, type OnnxModel, type TfjsGraphModel } from '../../src/models'
 import { inOurGraph } from '../../test/models/onnx/onnxruntime'
 
 /** What was found of one file. */
@@ -21,7 +22,7 @@ interface Row {
   /** Largest difference, in units of the largest value: of the output, and of the worst weight's gradient. */
   readonly output?: number
   readonly gradient?: number
-  /** The output is compared with the trainer's: onnxruntime gives no tensor. */
+  /** The output is compared with the trainer's: the runtime of the format gives no tensor. */
   readonly byTrainer?: boolean
   readonly worst?: string
   readonly refused?: string
@@ -71,17 +72,29 @@ async function theirOutput(
   return output
 }
 
+/** What tfjs's own executor computes of a graph model. */
+async function outputInTfjs(path: string, { shape, data }: Float32Tensor): Promise<ArrayLike<number>> {
+  const model = await loadGraphModel(modelFromFile(path))
+  const x = tf.tensor(data, [...shape])
+  const output = [(await model.executeAsync(x)) as tf.Tensor | tf.Tensor[]].flat()[0]
+  const values = output.dataSync()
+  tf.dispose([x, output])
+  model.dispose()
+  return values
+}
+
 /** The model for these gradients, without those whose weights are gone. */
 function opened(
-  bytes: Uint8Array,
+  file: Uint8Array | ModelArtifacts,
   gradients: ReadonlyMap<string, Float32Tensor>,
   externalData: Readonly<Record<string, Uint8Array>>,
   gone: string[],
-): OnnxModel {
+): OnnxModel | TfjsGraphModel {
   for (;;) {
     const trainable = [...gradients.keys()].filter((name) => !gone.includes(name))
     try {
-      return modelFromOnnx(bytes, { trainable, channelsLast: false, externalData })
+      if (!(file instanceof Uint8Array)) return modelFromGraphModel(file, { trainable })
+      return modelFromOnnx(file, { trainable, channelsLast: false, externalData })
     } catch (error) {
       const name = /^trainable has '([^']+)'/.exec((error as Error).message)?.[1]
       if (name === undefined || !gradients.has(name) || trainable.length === 1) throw error
@@ -98,16 +111,18 @@ async function check(path: string, theirs: ReadonlyMap<string, Float32Tensor>): 
   const input = theirs.get('input')!
   const beside = `${path}.data`
   const externalData = existsSync(beside) ? { [basename(beside)]: readFileSync(beside) } : {}
-  let model: OnnxModel | undefined
+  let model: OnnxModel | TfjsGraphModel | undefined
   const gone: string[] = []
   try {
-    model = opened(readFileSync(path), gradients, externalData, gone)
+    const file = path.endsWith('.json') ? await modelFromFile(path).load() : readFileSync(path)
+    model = opened(file, gradients, externalData, gone)
     for (const name of gone) gradients.delete(name)
     const [name] = Object.keys(model.inputShape)
     const [[as, ours]] = Object.entries(
       await inOurGraph(model, { [name]: { dims: [...input.shape], values: input.data } }),
     )
-    const right = await theirOutput(path, as, input).catch(() => undefined)
+    const theirOwn = path.endsWith('.json') ? outputInTfjs(path, input) : theirOutput(path, as, input)
+    const right = await theirOwn.catch(() => undefined)
     const output = apart(ours.values, right ?? theirs.get('output')!.data)
     const x = tf.tensor(input.data, [...input.shape])
     const largest = Math.max(
@@ -152,12 +167,13 @@ for (const model of readdirSync(folder, { withFileTypes: true })
   const at = join(folder, model)
   const theirs = readTensors(join(at, 'answers.safetensors'))
   const files = readdirSync(at).filter((file) => file.endsWith('.onnx'))
+  if (existsSync(join(at, 'graph', 'model.json'))) files.push('graph/model.json')
   for (const file of files.sort()) {
-    const row = { model, file: file.replace('.onnx', ''), ...(await check(join(at, file), theirs)) }
+    const row = { model, file: file.replace(/\.onnx$|\/model\.json$/, ''), ...(await check(join(at, file), theirs)) }
     rows.push(row)
     const told =
       row.refused ??
-      `${row.output?.toExponential(1)} ${row.gradient?.toExponential(1)}${row.gradient! < MOST ? '' : ` (${row.worst})`} ${row.check ?? ''}${row.byTrainer ? ' (onnxruntime gives no tensor)' : ''}${row.gone?.length ? ` without ${row.gone}` : ''}`
+      `${row.output?.toExponential(1)} ${row.gradient?.toExponential(1)}${row.gradient! < MOST ? '' : ` (${row.worst})`} ${row.check ?? ''}${row.byTrainer ? ' (its runtime gives no tensor)' : ''}${row.gone?.length ? ` without ${row.gone}` : ''}`
     const right = !row.refused && row.output! < MOST && row.gradient! < MOST
     console.log(`${right ? (row.gone?.length ? 'part' : 'ok  ') : 'FAIL'} ${model} / ${row.file}: ${told}`)
   }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { type LayersModel, layers, loadLayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors/dlg-error'
 import {
@@ -16,6 +16,7 @@ import { readBytes } from '../io/files/read-bytes'
 import { parseJson } from '../io/tensors/json-tensors'
 import { registerKerasLayers } from '../models/keras-layers'
 import { modelFromOnnx, type OnnxModel } from '../models/onnx/model-from-onnx'
+import { modelFromGraphModel, type TfjsGraphModel } from '../models/tensorflow/model-from-graph-model'
 import { IMPORTED, importFile } from './import-file'
 
 /** The tensors of a file, where every error names the file. @throws DlgError `invalid-file` */
@@ -43,7 +44,7 @@ export function naming(path: string, error: unknown): unknown {
 }
 
 /** A model as a file has it. */
-export type FileModel = LayersModel | OnnxModel
+export type FileModel = LayersModel | OnnxModel | TfjsGraphModel
 
 /** An input or output of a model, with an open batch axis in front. */
 interface End {
@@ -69,7 +70,7 @@ function readOnnxModel(path: string): OnnxModel {
 }
 
 /**
- * Loads a layers model from its `model.json` or `.keras` archive, or a model from an ONNX file.
+ * Loads a layers model from its `model.json` or `.keras` archive, a graph model from its `model.json`, or a model from an ONNX file.
  *
  * @param imported a module that is run before; see {@link importFile}
  * @param weights a file of weights in place of the model's own
@@ -89,7 +90,10 @@ export async function readModel(
   }
   try {
     registerKerasLayers({ layers })
-    const model = await loadLayersModel(modelFromFile(path, weights === undefined ? {} : { weights }))
+    const artifacts = await modelFromFile(path, weights === undefined ? {} : { weights }).load()
+    if (artifacts.format === 'graph-model')
+      return withPath(path, () => modelFromGraphModel(artifacts, { name: basename(dirname(resolve(path))) }))
+    const model = await loadLayersModel({ load: async () => artifacts })
     // a Sequential has no names for its inputs before
     if (!model.built && model.inputs?.length) model.build(model.inputs[0].shape)
     return model

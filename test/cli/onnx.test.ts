@@ -58,3 +58,20 @@ describe('--model net.onnx', () => {
     expect(stderr).toContain(`${path}: the file is no ONNX model`)
   })
 })
+
+describe('--model model.json of a graph model', () => {
+  const graph = fileURLToPath(new URL('../models/tensorflow/keras/mobile/model.json', import.meta.url))
+
+  it('is checked like any other, by Keras’s names', async () => {
+    await tf.setBackend('cpu')
+    const { code, stdout, stderr } = await dlg(['check', '--model', graph, '--runtime', 'reference'])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^model 'mobile'\n {2}weights {2}\d+ numbers trained in 10 tensors\n/)
+  })
+
+  it('has its weights within', async () => {
+    const { code, stderr } = await dlg(['check', '--model', graph, '--weights', 'w.npz'])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/is a graph model, whose weights are in its graph/)
+  })
+})

@@ -1,6 +1,8 @@
 import { DlgError } from '../../errors/dlg-error'
 import * as g from '../../graph'
-import { type Building, type Call, callOf, nodeName, type Operator, type Value } from './call'
+import { TENSORFLOW } from '../tensorflow/graph-def'
+import { tensorflowOperators } from '../tensorflow/operators'
+import { type Building, type Call, callOf, nodeName, type Operator, type Operators, type Value } from './call'
 import type { AttributeMessage, FunctionMessage, GraphMessage, NodeMessage } from './messages'
 import { operators } from './operators'
 import { scikitOperators } from './operators/normalization'
@@ -18,6 +20,11 @@ const SMALL = 4096
 
 const OWN_DOMAINS: ReadonlySet<string | undefined> = new Set([undefined, '', 'ai.onnx'])
 
+const OTHER_DOMAINS: Readonly<Record<string, Operators>> = {
+  'ai.onnx.ml': scikitOperators,
+  [TENSORFLOW]: tensorflowOperators,
+}
+
 const QUANTISED = /^(Q[A-Z]|QLinear|Quantize|Dequantize|DynamicQuantize)|Integer$|^MatMulNBits$/
 
 /** The operators that a graph may use: functions of the file by `domain:name`. */
@@ -27,7 +34,7 @@ export const functionKey = (domain: string | undefined, name: string | undefined
   `${OWN_DOMAINS.has(domain) ? '' : domain}:${name ?? ''}`
 
 const operatorOf = ({ domain, opType = '' }: NodeMessage): Operator | undefined => {
-  const table = domain === 'ai.onnx.ml' ? scikitOperators : OWN_DOMAINS.has(domain) ? operators : {}
+  const table = OWN_DOMAINS.has(domain) ? operators : (OTHER_DOMAINS[domain ?? ''] ?? {})
   return Object.hasOwn(table, opType) ? table[opType] : undefined
 }
 

@@ -47,6 +47,7 @@ interface Use {
 const KERNEL = /^(.+)\/(?:Cast|MatMul|einsum\/Einsum|Tensordot)\/ReadVariableOp$/
 const FILTER =
   /^(.+)\/(?:convolution|conv_transpose|Conv[123]D|depthwise|separable_conv2d)\/(?:ReadVariableOp|ExpandDims_1)$/
+const DEPTHWISE = /^(.+)\/separable_conv2d\/ReadVariableOp$/
 const POINTWISE = /^(.+)\/separable_conv2d\/ReadVariableOp_1$/
 const BIAS = /^(.+)\/(?:BiasAdd|Add|add)$/
 const ADDED = /^(.+)\/(?:BiasAdd|Add|add|Squeeze)(?:\/ReadVariableOp)?$/
@@ -62,6 +63,8 @@ const OF_CELL: Readonly<Record<string, string>> = {
 }
 
 const CONVOLUTIONS: ReadonlySet<string | undefined> = new Set(['Conv', 'ConvTranspose'])
+/** Operators of TensorFlow that a converter put a bias into. */
+const FUSED: ReadonlySet<string | undefined> = new Set(['_FusedConv2D', 'FusedDepthwiseConv2dNative', '_FusedMatMul'])
 const ADDITIONS: ReadonlySet<string | undefined> = new Set(['Add', 'AddV2', 'BiasAdd'])
 
 /** `path/to/op:0` is `path/to/op`; what a SavedModel calls its function says nothing. */
@@ -130,18 +133,26 @@ function ownWeight(
   const cell = CELL.exec(from)
   if (cell) return { name: `${cell[1]}/${OF_CELL[cell[2]] ?? 'recurrent_kernel'}`, layout: asItIs(shape) }
   if (CONVOLUTIONS.has(node.opType) && at === 1) return filterOf(from, within, shape, node, shapes)
-  const isBias = (CONVOLUTIONS.has(node.opType) && at === 2) || ADDITIONS.has(node.opType)
+  const takesBias = CONVOLUTIONS.has(node.opType) || FUSED.has(node.opType)
+  const isBias = (takesBias && at === 2) || ADDITIONS.has(node.opType)
   const rows = node.opType === 'Gather' || node.opType === 'GatherV2' || node.opType === 'ResourceGather'
   if (rows && at === 0) return named(ROWS.exec(from), 'embeddings', asItIs(shape))
   const wide = shape.filter((n) => n !== 1)
   const flat: Layout = { shape: [shape.reduce((a, b) => a * b, 1)], order: [0] }
   const norm = /^(.+)\/Reshape(_1)?$/.exec(from)
-  if (norm && wide.length <= 1 && within === `${norm[1]}/${norm[2] ? 'add_1' : 'mul'}`)
+  const ofNorm = norm?.[2] ? ADDITIONS.has(node.opType) : node.opType === 'Mul'
+  if (norm && wide.length <= 1 && ofNorm && within.startsWith(`${norm[1]}/`))
     return named(norm, norm[2] ? 'beta' : 'gamma', flat)
   // attention has a bias for each head
   if (isBias && wide.length > 1) return named(VARIABLE.exec(from), 'bias', asItIs(shape))
   if (isBias) return named(ADDED.exec(from) ?? BIAS.exec(within), 'bias', flat)
-  return named(KERNEL.exec(from) ?? FILTER.exec(from), 'kernel', asItIs(shape))
+  const separable = DEPTHWISE.exec(from)
+  if (separable) return named(separable, 'depthwise_kernel', asItIs(shape))
+  const pointwise = POINTWISE.exec(from)
+  if (pointwise) return named(pointwise, 'pointwise_kernel', asItIs(shape))
+  // a convolution over one axis is one over two, of which the first is 1
+  const line = from.endsWith('/ExpandDims_1') && shape[0] === 1
+  return named(KERNEL.exec(from) ?? FILTER.exec(from), 'kernel', asItIs(line ? shape.slice(1) : shape))
 }
 
 function filterOf(
