@@ -1,10 +1,11 @@
 """Exports small models of Keras through tf2onnx, and to GraphModels of TensorFlow.js where its converter is there, for bench/exports/check.ts.
 
-python3 -m venv env && env/bin/pip install tensorflow-cpu tf2onnx onnx safetensors && env/bin/pip install --no-deps tensorflowjs
+python3 -m venv env && env/bin/pip install tensorflow-cpu tf2onnx onnx safetensors tf_keras
+env/bin/pip install --no-deps tensorflowjs tensorflow_hub
 env/bin/python bench/exports/generate_keras.py FOLDER [NAME ...]
 
 A folder for each model: answers.safetensors with the input, the output and the gradient of the cross-entropy of classes 0 and 1, in
-float64, by the paths of Keras; EXPORTER-OPSET.onnx; model.keras. status.json has what an exporter said where it failed. What is there is kept.
+float64, by the paths of Keras; EXPORTER-OPSET.onnx; graph/model.json; model.keras. status.json has what an exporter said where it failed. What is there is kept.
 """
 
 import json
@@ -142,6 +143,25 @@ def export(model, x, path, exporter, opset):
         subprocess.run(command, check=True, capture_output=True)
 
 
+def graph_model(saved, folder):
+    """tensorflowjs imports packages for other kinds of models, which need not be there."""
+    import importlib.machinery
+    import types
+
+    for name in ("tensorflow_decision_forests", "jax", "jax.experimental", "jax.experimental.jax2tf"):
+        if name not in sys.modules:
+            sys.modules[name] = types.ModuleType(name)
+            sys.modules[name].__spec__ = importlib.machinery.ModuleSpec(name, None)
+    sys.modules["jax"].experimental = sys.modules["jax.experimental"]
+    sys.modules["jax.experimental"].jax2tf = sys.modules["jax.experimental.jax2tf"]
+    for name, kind in (("object", object), ("bool", bool)):
+        if name not in np.__dict__:
+            setattr(np, name, kind)
+    from tensorflowjs.converters import tf_saved_model_conversion_v2
+
+    tf_saved_model_conversion_v2.convert_tf_saved_model(str(saved), str(folder))
+
+
 def main():
     out, *wanted = sys.argv[1:]
     out = pathlib.Path(out)
@@ -165,6 +185,11 @@ def main():
                 export(model, x, str(path), exporter, opset)
             except Exception as error:
                 status["failed"][f"{name}/{exporter}-{opset}"] = str(error).strip().split("\n")[0][:200]
+        if not (folder / "graph").exists():
+            try:
+                graph_model(folder / "saved", folder / "graph")
+            except Exception as error:
+                status["failed"][f"{name}/graph"] = str(error).strip().split("\n")[0][:200]
         print(name, flush=True)
     (out / "status.json").write_text(json.dumps(status, indent=1))
 
