@@ -17,6 +17,7 @@ import { parseJson } from '../io/tensors/json-tensors'
 import { registerKerasLayers } from '../models/keras-layers'
 import { modelFromOnnx, type OnnxModel } from '../models/onnx/model-from-onnx'
 import { modelFromGraphModel, type TfjsGraphModel } from '../models/tensorflow/model-from-graph-model'
+import { assignWeights, needsAssigning } from './assign-weights'
 import { IMPORTED, importFile } from './import-file'
 
 /** The tensors of a file, where every error names the file. @throws DlgError `invalid-file` */
@@ -78,7 +79,11 @@ function readOnnxModel(path: string): OnnxModel {
  */
 export async function readModel(
   path: string,
-  { imported, weights }: { readonly imported?: string; readonly weights?: string } = {},
+  {
+    imported,
+    weights,
+    ...files
+  }: { readonly imported?: string; readonly weights?: string; readonly map?: string } = {},
 ): Promise<FileModel> {
   if (imported !== undefined) await importFile(imported)
   if (path.endsWith('.onnx')) {
@@ -93,9 +98,15 @@ export async function readModel(
     const artifacts = await modelFromFile(path, weights === undefined ? {} : { weights }).load()
     if (artifacts.format === 'graph-model')
       return withPath(path, () => modelFromGraphModel(artifacts, { name: basename(dirname(resolve(path))) }))
-    const model = await loadLayersModel({ load: async () => artifacts })
+    const { weightSpecs, weightData, ...bare } = artifacts
+    const list = weights === undefined ? undefined : listed(weights)
+    const model = await loadLayersModel({ load: async () => (list ? bare : artifacts) })
     // a Sequential has no names for its inputs before
     if (!model.built && model.inputs?.length) model.build(model.inputs[0].shape)
+    if (list) {
+      const layout = files.map === undefined ? {} : readLayerMap(files.map)
+      assignWeights(model, list, layout, weights!)
+    }
     return model
   } catch (cause) {
     if (cause instanceof DlgError) throw cause
@@ -105,6 +116,17 @@ export async function readModel(
       ? `${unknown}; a class of your own comes with --import FILE, a module such as: ${IMPORTED}`
       : message
     throw new DlgError('invalid-file', `${path}: tfjs cannot build this model: ${why}`, { cause })
+  }
+}
+
+/** The tensors of a file of weights that goes by no names of Keras or tfjs. */
+function listed(path: string): NamedTensors | undefined {
+  try {
+    const tensors = readTensors(path)
+    return needsAssigning(tensors) ? tensors : undefined
+  } catch {
+    // whoever reads it by names says what is wrong with it
+    return undefined
   }
 }
 
