@@ -1,5 +1,6 @@
 /**
- * Models out of files: ONNX, as torch.onnx.export, tf2onnx and the converters of scikit-learn write it, and what models of Keras 3 need.
+ * Models out of files: ONNX, as torch.onnx.export, tf2onnx and the converters of scikit-learn write it; graph models of TensorFlow.js; and what models
+ * of Keras 3 need.
  *
  * @module dlg-ts/models
  */
@@ -7,3 +8,10 @@
 export { registerKerasLayers, type TfjsLayers } from './models/keras-layers'
 export { modelFromOnnx, type OnnxModel, type OnnxModelOptions } from './models/onnx/model-from-onnx'
 export type { ExternalData } from './models/onnx/tensor-values'
+export {
+  type GraphModelArtifacts,
+  type GraphModelOptions,
+  type GraphWeightSpec,
+  modelFromGraphModel,
+  type TfjsGraphModel,
+} from './models/tensorflow/model-from-graph-model'

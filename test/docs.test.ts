@@ -10,6 +10,7 @@ import { readTensors, writeNpz, writeSafetensors } from '../src/io'
 import { random } from '../src/numbers/random'
 import { pages, writeBlocks } from './doc-blocks'
 import { sources } from './imports'
+import { graphModel } from './models/tensorflow/graph-def-cases'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -32,8 +33,25 @@ const entries: Record<string, string> = {
   'dlg-ts/worker': 'src/worker/index.ts',
 }
 
-/** The files that the guide of ONNX models has PyTorch write, in the current folder. */
+/** The files that the guide of ONNX models has PyTorch and tensorflowjs_converter write, in the current folder. */
 function writeExported(): void {
+  const scope = 'StatefulPartitionedCall/sequential_1/dense_1'
+  const [kernel, bias] = [`${scope}/MatMul/ReadVariableOp`, `${scope}/BiasAdd/ReadVariableOp`]
+  const { weightSpecs, weightData, ...graph } = graphModel(
+    [4],
+    [
+      {
+        op: '_FusedMatMul',
+        inputs: ['x', kernel, bias],
+        attributes: { fused_ops: { texts: ['BiasAdd'] }, num_args: 1 },
+      },
+    ],
+    { [kernel]: { floats: new Float32Array(12), shape: [4, 3] }, [bias]: { floats: [0, 0, 0], shape: [3] } },
+  )
+  const weightsManifest = [{ paths: ['shard.bin'], weights: weightSpecs }]
+  mkdirSync('graph', { recursive: true })
+  writeFileSync('graph/model.json', JSON.stringify({ format: 'graph-model', ...graph, weightsManifest }))
+  writeFileSync('graph/shard.bin', new Uint8Array(weightData))
   const saved = readTensors(join(root, 'test/models/onnx/pytorch/mlp.safetensors'))
   const gradients = [...saved].flatMap(([name, t]) => (/^gradient /.test(name) ? [[name.slice(9), t] as const] : []))
   writeFileSync('net.onnx', gunzipSync(readFileSync(join(root, 'test/models/onnx/pytorch/mlp.onnx.gz'))))

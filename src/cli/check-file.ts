@@ -17,6 +17,8 @@ export interface FileCheck {
   readonly imported: string | undefined
   /** A file of weights in place of those that the model has. */
   readonly weights: string | undefined
+  /** A JSON file that says which layers of PyTorch are which, for these weights too. */
+  readonly map: string | undefined
   readonly data: string | undefined
   readonly labels: readonly number[] | undefined
   readonly given: Checked

@@ -56,6 +56,9 @@ function inputsInFile(model: FileModel, path: string) {
   const tensors = tensorsOf(path)
   if (inputNames.every((name) => tensors.has(name))) return inputNames.map((name) => tensors.get(name)!)
   if (tensors.size === inputNames.length) return [...tensors.values()]
+  // a batch as np.savez(f, x=x, y=y) saves it; the labels come with --labels
+  const x = tensors.get('x')
+  if (x && tensors.size === 2 && tensors.has('y') && inputNames.length === 1) return [x]
   throw new DlgError(
     'invalid-file',
     `${path}: ${tensors.size} tensors for ${inputNames.length} inputs: ${inputNames.join(', ')}`,

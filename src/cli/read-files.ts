@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { type LayersModel, layers, loadLayersModel } from '@tensorflow/tfjs-layers'
 import { DlgError } from '../errors/dlg-error'
 import {
@@ -16,6 +16,8 @@ import { readBytes } from '../io/files/read-bytes'
 import { parseJson } from '../io/tensors/json-tensors'
 import { registerKerasLayers } from '../models/keras-layers'
 import { modelFromOnnx, type OnnxModel } from '../models/onnx/model-from-onnx'
+import { modelFromGraphModel, type TfjsGraphModel } from '../models/tensorflow/model-from-graph-model'
+import { assignWeights, needsAssigning } from './assign-weights'
 import { IMPORTED, importFile } from './import-file'
 
 /** The tensors of a file, where every error names the file. @throws DlgError `invalid-file` */
@@ -43,7 +45,7 @@ export function naming(path: string, error: unknown): unknown {
 }
 
 /** A model as a file has it. */
-export type FileModel = LayersModel | OnnxModel
+export type FileModel = LayersModel | OnnxModel | TfjsGraphModel
 
 /** An input or output of a model, with an open batch axis in front. */
 interface End {
@@ -69,7 +71,7 @@ function readOnnxModel(path: string): OnnxModel {
 }
 
 /**
- * Loads a layers model from its `model.json` or `.keras` archive, or a model from an ONNX file.
+ * Loads a layers model from its `model.json` or `.keras` archive, a graph model from its `model.json`, or a model from an ONNX file.
  *
  * @param imported a module that is run before; see {@link importFile}
  * @param weights a file of weights in place of the model's own
@@ -77,7 +79,11 @@ function readOnnxModel(path: string): OnnxModel {
  */
 export async function readModel(
   path: string,
-  { imported, weights }: { readonly imported?: string; readonly weights?: string } = {},
+  {
+    imported,
+    weights,
+    ...files
+  }: { readonly imported?: string; readonly weights?: string; readonly map?: string } = {},
 ): Promise<FileModel> {
   if (imported !== undefined) await importFile(imported)
   if (path.endsWith('.onnx')) {
@@ -89,9 +95,18 @@ export async function readModel(
   }
   try {
     registerKerasLayers({ layers })
-    const model = await loadLayersModel(modelFromFile(path, weights === undefined ? {} : { weights }))
+    const artifacts = await modelFromFile(path, weights === undefined ? {} : { weights }).load()
+    if (artifacts.format === 'graph-model')
+      return withPath(path, () => modelFromGraphModel(artifacts, { name: basename(dirname(resolve(path))) }))
+    const { weightSpecs, weightData, ...bare } = artifacts
+    const list = weights === undefined ? undefined : listed(weights)
+    const model = await loadLayersModel({ load: async () => (list ? bare : artifacts) })
     // a Sequential has no names for its inputs before
     if (!model.built && model.inputs?.length) model.build(model.inputs[0].shape)
+    if (list) {
+      const layout = files.map === undefined ? {} : readLayerMap(files.map)
+      assignWeights(model, list, layout, weights!)
+    }
     return model
   } catch (cause) {
     if (cause instanceof DlgError) throw cause
@@ -101,6 +116,17 @@ export async function readModel(
       ? `${unknown}; a class of your own comes with --import FILE, a module such as: ${IMPORTED}`
       : message
     throw new DlgError('invalid-file', `${path}: tfjs cannot build this model: ${why}`, { cause })
+  }
+}
+
+/** The tensors of a file of weights that goes by no names of Keras or tfjs. */
+function listed(path: string): NamedTensors | undefined {
+  try {
+    const tensors = readTensors(path)
+    return needsAssigning(tensors) ? tensors : undefined
+  } catch {
+    // whoever reads it by names says what is wrong with it
+    return undefined
   }
 }
 

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
+import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
+import { epsilonOfTraining, network, round } from '../../examples/disco-guard'
 import { examples } from '../bundled-command'
 import { readJson, scratch } from './terminal'
 
@@ -61,3 +63,30 @@ it.skipIf(installed('@tensorflow/tfjs-node-gpu'))(
     expect(stdout).toMatch(/^– +tfjs-node-gpu +@tensorflow\/tfjs-node-gpu is not installed: npm install/m)
   },
 )
+
+describe('the guard of a DISCO client', () => {
+  it('holds back what gives the data away, and sends what noise hides; nothing leaks', async () => {
+    await tf.setBackend('cpu')
+    const model = network()
+    const x = tf.tensor2d([[0.1, 0.9, 0.4, 0.3, 0.8, 0.2, 0.6, 0.5]])
+    const before = tf.memory().numTensors
+    const plain = await round(model, x, 2)
+    expect([plain.send, plain.findings.some(({ code, level }) => code === 'data' && level === 'leak')]).toEqual([
+      false,
+      true,
+    ])
+    expect((await round(model, x, 2, { epsilon: 1, delta: 1e-5, clippingRadius: 1 })).send).toBe(true)
+    expect(tf.memory().numTensors).toBe(before)
+    tf.dispose(x)
+    model.dispose()
+  })
+
+  it('counts ε over tensors and rounds', () => {
+    const privacy = { epsilon: 1, delta: 1e-5, clippingRadius: 1 }
+    const all = epsilonOfTraining(privacy, 4, 10)
+    expect(all).toBe(epsilonOfTraining(privacy, 40, 1))
+    // √40 times the privacy of one step: above √40 · ε of one by the term in μ², below 40 · ε
+    expect(all).toBeGreaterThan(Math.sqrt(40) * epsilonOfTraining(privacy, 1, 1))
+    expect(all).toBeLessThan(40 * epsilonOfTraining(privacy, 1, 1))
+  })
+})

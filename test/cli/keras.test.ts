@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { writeNpz } from '../../src/io'
+import { readTensors, writeNpz } from '../../src/io'
 import { dlg, scratch } from './terminal'
 
 const folder = scratch()
@@ -38,6 +38,41 @@ describe('models of Keras 3', () => {
     const { code, stdout, stderr } = await dlg(['check', ...model, ...shared, ...data, '--runtime', 'reference'])
     expect([code, stderr]).toEqual([0, ''])
     expect(JSON.parse(stdout).shared.same).toBe(true)
+  })
+
+  const weights = () => [...readTensors(fixture('dense.npz'))]
+
+  it.each([
+    ['the list of get_weights()', () => weights().map(([, tensor], i) => [`arr_${i}`, tensor] as const)],
+    [
+      'a state dict of PyTorch',
+      () =>
+        weights().map(([name, { shape, data }], i) => {
+          const [rows, columns = 1] = shape
+          const turned = data.map((_, k) => data[(k % rows) * columns + Math.floor(k / rows)])
+          const as = `fc${Math.floor(i / 2)}.${name.endsWith('bias') ? 'bias' : 'weight'}`
+          return [as, { shape: shape.toReversed(), data: turned }] as const
+        }),
+    ],
+  ])('takes %s as --weights', async (_, list) => {
+    writeFileSync(folder.at('w.npz'), writeNpz(new Map(list())))
+    const model = ['--model', fixture('dense.json'), '--weights', folder.at('w.npz')]
+    const data = ['--data', folder.at('batch.npz'), '--labels', '2', '--json']
+    const argv = ['check', ...model, ...write('dense'), ...data, '--runtime', 'reference']
+    const { code, stdout, stderr } = await dlg(argv)
+    expect([code, stderr]).toEqual([0, ''])
+    expect(JSON.parse(stdout).shared.same).toBe(true)
+  })
+
+  it('says of weights of PyTorch what does not pair', async () => {
+    const wrong = weights().map(([, t], i) => [`fc.${i}.weight`, t] as const)
+    writeFileSync(folder.at('w.npz'), writeNpz(new Map(wrong)))
+    const model = ['--model', fixture('dense.json'), '--weights', folder.at('w.npz')]
+    const { code, stderr } = await dlg(['check', ...model])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(
+      /w\.npz: is a state dict of PyTorch, and as PyTorch's weights: .*--layout pytorch --map FILE/,
+    )
   })
 
   it('is attacked', async () => {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { readTensors, writeSafetensors } from '../../src/io'
+import { readTensors, writeNpz, writeSafetensors } from '../../src/io'
 import { dlg, scratch } from './terminal'
 
 const folder = scratch()
@@ -28,6 +28,18 @@ describe('--model net.onnx', () => {
     const { code, stdout, stderr } = await dlg(['check', '--model', paths.model, '--runtime', 'reference'])
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(/^model 'net.onnx'\n {2}weights {2}53 numbers trained in 4 tensors\n/)
+  })
+
+  it('has the gradient that PyTorch saved on the batch that lies beside it as x and y', async () => {
+    const x = readTensors(join(fixtures, 'mlp.safetensors')).get('input')!
+    writeFileSync(
+      folder.at('batch.npz'),
+      writeNpz(new Map(Object.entries({ x, y: { shape: [2], data: Float32Array.of(0, 1) } }))),
+    )
+    const data = ['--data', folder.at('batch.npz'), '--labels', '0,1', '--gradients', paths.gradient, '--json']
+    const { code, stdout, stderr } = await dlg(['check', '--model', paths.model, ...data, '--runtime', 'reference'])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(JSON.parse(stdout).shared.same).toBe(true)
   })
 
   it('is attacked with the gradient that PyTorch saved, by its names', async () => {
@@ -56,5 +68,22 @@ describe('--model net.onnx', () => {
     const { code, stderr } = await dlg(['check', '--model', path])
     expect(code).toBe(2)
     expect(stderr).toContain(`${path}: the file is no ONNX model`)
+  })
+})
+
+describe('--model model.json of a graph model', () => {
+  const graph = fileURLToPath(new URL('../models/tensorflow/keras/mobile/model.json', import.meta.url))
+
+  it('is checked like any other, by Keras’s names', async () => {
+    await tf.setBackend('cpu')
+    const { code, stdout, stderr } = await dlg(['check', '--model', graph, '--runtime', 'reference'])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^model 'mobile'\n {2}weights {2}\d+ numbers trained in 10 tensors\n/)
+  })
+
+  it('has its weights within', async () => {
+    const { code, stderr } = await dlg(['check', '--model', graph, '--weights', 'w.npz'])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/is a graph model, whose weights are in its graph/)
   })
 })

@@ -118,6 +118,7 @@ export const accepted: {
     verdictOf: { 1: ['undefined'] },
   },
   'dlg-ts/models': {
+    modelFromGraphModel: { 1: OPTIONS },
     modelFromOnnx: { 1: OPTIONS },
   },
   'dlg-ts/tabular': {

@@ -18,6 +18,7 @@ import * as text from '../../src/text'
 import * as worker from '../../src/worker'
 import { functionalNet, sample } from '../attacks/matching/tiny'
 import { writeOnnx } from '../models/onnx/write-onnx'
+import { graphModel } from '../models/tensorflow/graph-def-cases'
 
 /** Everything that a user can import, by entry. `graph` is a namespace of the first. */
 export const entries = {
@@ -97,6 +98,9 @@ const sentence = { tokens: [1, 5, 7, 2], label: 1 }
 const adapters = () => ({ ...text.randomLora(encoder, { head: false }).weights })
 const textShared = await text.textGradients(encoder, sentence, { runtime: 'reference' })
 const decoderShared = await text.nextTokenGradients(decoder, [[1, 5, 7, 2]], { runtime: 'reference' })
+const graphFile = graphModel([4], [{ op: 'MatMul', inputs: ['x', 'w'] }], {
+  w: { floats: new Float32Array(12).fill(0.5), shape: [4, 3] },
+})
 const onnxFile = writeOnnx({
   nodes: [{ op: 'Gemm', inputs: ['x', 'w'], outputs: ['y'] }],
   initializers: { w: { dims: [3, 2], values: [1, 2, 3, 4, 5, 6] } },
@@ -344,6 +348,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     verdictOf: () => ['converged', [{ alike: true }]],
   },
   'dlg-ts/models': {
+    modelFromGraphModel: () => [graphFile, {}],
     modelFromOnnx: () => [onnxFile, {}],
     registerKerasLayers: () => [tfl],
   },

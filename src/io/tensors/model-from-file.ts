@@ -27,7 +27,7 @@ export interface WeightSpec {
   quantization?: { dtype: 'uint8' | 'uint16' | 'float16'; scale?: number; min?: number }
 }
 
-/** The part of tfjs's `io.ModelArtifacts` that a layers model needs. */
+/** The part of tfjs's `io.ModelArtifacts` that a layers model or a graph model needs. */
 export interface ModelArtifacts {
   modelTopology: object
   weightSpecs: WeightSpec[]
@@ -35,6 +35,9 @@ export interface ModelArtifacts {
   format?: string
   generatedBy?: string
   convertedBy?: string | null
+  /** Inputs and outputs of a graph model. */
+  signature?: object
+  userDefinedMetadata?: { [key: string]: object }
 }
 
 /** How {@link modelFromFile} reads a model. */
@@ -48,13 +51,13 @@ export interface ModelFileOptions {
 
 /**
  * A handler for `tf.loadLayersModel` that reads a layers model from disk, so that Node needs no tfjs-node:
- * `await tf.loadLayersModel(modelFromFile('model/model.json'))`.
+ * `await tf.loadLayersModel(modelFromFile('model/model.json'))`. Of a graph model it reads what `modelFromGraphModel` of `dlg-ts/models` takes.
  *
  * It reads tfjs's `model.json` with the shards beside it, a `.keras` archive of Keras 3, and with `weights` also the JSON that
  * `model.to_json()` of Keras 3 gives. Shards are confined as in {@link readTfjsWeights}. A GRU of Keras 3 with `reset_after`,
  * which is its default, needs `registerKerasLayers` of `dlg-ts/models` before.
  *
- * Nothing is read before `load`, which rejects with DlgError `invalid-file` for a damaged file, and when it holds no layers model.
+ * Nothing is read before `load`, which rejects with DlgError `invalid-file` for a damaged file, and when it holds no model.
  *
  * @param source the path of the model, or the bytes of a `.keras` archive
  * @throws DlgError `invalid-data` for a source that is neither, `invalid-option` for a wrong option
@@ -126,6 +129,8 @@ function weightsFrom(source: Source, model: Json, layers: Layers, path: string):
 
 function ofModelJson(json: Json, path: string, weights: Source | undefined): ModelArtifacts {
   const { modelTopology, format, generatedBy, convertedBy } = json
+  if (isRecord(modelTopology) && Array.isArray(modelTopology.node))
+    return ofGraphModel(json, modelTopology, path, weights)
   if (!isRecord(modelTopology) || (format !== undefined && format !== 'layers-model')) {
     throw new DlgError(
       'invalid-file',
@@ -147,6 +152,22 @@ function ofModelJson(json: Json, path: string, weights: Source | undefined): Mod
     ...(typeof format === 'string' && { format }),
     ...(typeof generatedBy === 'string' && { generatedBy }),
     ...(typeof convertedBy === 'string' && { convertedBy }),
+  }
+}
+
+/** A graph model as it is: its weights are part of its graph. */
+function ofGraphModel(json: Json, modelTopology: Json, path: string, weights: Source | undefined): ModelArtifacts {
+  if (weights !== undefined)
+    throw new DlgError(
+      'invalid-option',
+      `${path}: is a graph model, whose weights are in its graph; convert it again, or give a layers model with these weights`,
+    )
+  const { signature, userDefinedMetadata } = json
+  return {
+    ...artifactsOf(modelTopology, readGroups(json, path)),
+    format: 'graph-model',
+    ...(isRecord(signature) && { signature }),
+    ...(isRecord(userDefinedMetadata) && { userDefinedMetadata: userDefinedMetadata as Record<string, object> }),
   }
 }
 

@@ -1,9 +1,11 @@
 import { DlgError } from '../../errors/dlg-error'
 import * as g from '../../graph'
-import { type Building, type Call, callOf, nodeName, type Operator, type Value } from './call'
+import { TENSORFLOW } from '../tensorflow/graph-def'
+import { tensorflowOperators } from '../tensorflow/operators'
+import { type Building, type Call, callOf, nodeName, type Operator, type Operators, type Value } from './call'
 import type { AttributeMessage, FunctionMessage, GraphMessage, NodeMessage } from './messages'
 import { operators } from './operators'
-import { scaler } from './operators/normalization'
+import { scikitOperators } from './operators/normalization'
 import { MOST_ELEMENTS } from './tensor-values'
 
 /** Values by the names that a graph gives them; an inner graph sees those of the outer one. */
@@ -18,6 +20,11 @@ const SMALL = 4096
 
 const OWN_DOMAINS: ReadonlySet<string | undefined> = new Set([undefined, '', 'ai.onnx'])
 
+const OTHER_DOMAINS: Readonly<Record<string, Operators>> = {
+  'ai.onnx.ml': scikitOperators,
+  [TENSORFLOW]: tensorflowOperators,
+}
+
 const QUANTISED = /^(Q[A-Z]|QLinear|Quantize|Dequantize|DynamicQuantize)|Integer$|^MatMulNBits$/
 
 /** The operators that a graph may use: functions of the file by `domain:name`. */
@@ -26,10 +33,9 @@ export type Functions = ReadonlyMap<string, FunctionMessage>
 export const functionKey = (domain: string | undefined, name: string | undefined): string =>
   `${OWN_DOMAINS.has(domain) ? '' : domain}:${name ?? ''}`
 
-/** The operator of a node; `Scaler` is the one of scikit-learn's that a network begins with. */
 const operatorOf = ({ domain, opType = '' }: NodeMessage): Operator | undefined => {
-  if (domain === 'ai.onnx.ml') return opType === 'Scaler' ? scaler : undefined
-  return OWN_DOMAINS.has(domain) && Object.hasOwn(operators, opType) ? operators[opType] : undefined
+  const table = OWN_DOMAINS.has(domain) ? operators : (OTHER_DOMAINS[domain ?? ''] ?? {})
+  return Object.hasOwn(table, opType) ? table[opType] : undefined
 }
 
 /**
@@ -40,7 +46,7 @@ const operatorOf = ({ domain, opType = '' }: NodeMessage): Operator | undefined 
 export function requireOperator(node: NodeMessage, functions: Functions): void {
   const { opType = '', domain } = node
   if (functions.has(functionKey(domain, opType))) return
-  if (operatorOf(node) || (OWN_DOMAINS.has(domain) && opType === 'If')) return
+  if (operatorOf(node) || (OWN_DOMAINS.has(domain) && Object.hasOwn(STRUCTURES, opType))) return
   const what = `${nodeName(node)}${OWN_DOMAINS.has(domain) ? '' : ` of '${domain}'`}`
   if (QUANTISED.test(opType))
     throw new DlgError(
@@ -92,7 +98,8 @@ export function buildNodes(
     const own = functions.get(functionKey(node.domain, node.opType))
     const results = guarded(node, () => {
       if (own) return inlined(own, node, inputs, building, functions, depth)
-      if (node.opType === 'If') return branch(call, names, functions, depth)
+      const structure = OWN_DOMAINS.has(node.domain) && STRUCTURES[node.opType ?? '']
+      if (structure) return structure(call, { names, functions, depth })
       return [operatorOf(node)!(call)].flat() as (g.Node | Value | undefined)[]
     })
     node.output.forEach((name, i) => {
@@ -146,17 +153,80 @@ function guarded<T>(node: NodeMessage, run: () => T): T {
   }
 }
 
-/** The branch of a condition that does not depend on the data. */
-function branch(call: Call, names: Names, functions: Functions, depth: number): (Value | undefined)[] {
-  const [condition] = call.known(0) ?? []
-  const graph = call.subgraph(condition ? 'then_branch' : 'else_branch')
+/** The values of a graph's outputs, with the outer names and those of its inputs. */
+function within(
+  call: Call,
+  graph: GraphMessage,
+  inputs: readonly (Value | undefined)[],
+  { names, functions, depth }: Around,
+): (Value | undefined)[] {
   const inner: Names = new Map(names)
   for (const tensor of graph.initializer) {
     const { kind, shape, values } = call.building.stored(tensor, `initializer '${tensor.name}'`)
     inner.set(tensor.name ?? '', { node: call.constant(values, shape), kind })
   }
+  graph.input.forEach(({ name = '' }, i) => {
+    const value = inputs[i]
+    if (value) inner.set(name, value)
+  })
   buildNodes(graph.node, inner, call.building, functions, depth + 1)
   return graph.output.map(({ name = '' }) => inner.get(name))
+}
+
+/** What surrounds a graph within another. */
+interface Around {
+  readonly names: Names
+  readonly functions: Functions
+  readonly depth: number
+}
+
+/** The branch of a condition that does not depend on the data. */
+function branch(call: Call, around: Around): (Value | undefined)[] {
+  const [condition] = call.known(0) ?? []
+  return within(call, call.subgraph(condition ? 'then_branch' : 'else_branch'), [], around)
+}
+
+/** Steps of a loop, and of a recurrent cell that is written as one. */
+const MOST_STEPS = 1024
+
+/** A loop step by step, where the number of its steps does not depend on the data. */
+function loop(call: Call, around: Around): (Value | undefined)[] {
+  const body = call.subgraph('body')
+  const most = call.known(0)?.[0] ?? Number.POSITIVE_INFINITY
+  let condition = call.known(1)?.[0] ?? 1
+  let carried = call.inputs.slice(2)
+  const scanned: g.Node[][] = body.output.slice(1 + carried.length).map(() => [])
+  const kinds: Value['kind'][] = []
+  for (let step = 0; step < most && condition; step++) {
+    if (step === MOST_STEPS) throw call.refuse(`takes more than ${MOST_STEPS} steps`)
+    const counters: Value[] = [
+      { node: call.constant([step], []), kind: 'integer' },
+      { node: call.constant([1], []), kind: 'boolean' },
+    ]
+    const [next, ...results] = within(call, body, [...counters, ...carried], around)
+    const known = next && call.building.valuesOf(next.node)
+    if (!known) throw call.refuse('runs for as long as the data say; the number of steps must follow from shapes')
+    condition = known[0]
+    scanned.forEach((all, i) => {
+      const value = results[carried.length + i]
+      if (!value) throw call.wrong(`its graph does not give output ${1 + carried.length + i}`)
+      all.push(value.node)
+      kinds[i] = value.kind
+    })
+    carried = results.slice(0, carried.length)
+  }
+  const stacked = scanned.map((all, i): Value | undefined => {
+    if (all.length === 0) return undefined
+    const rows = all.map((node) => g.reshape(node, [1, ...node.shape]))
+    return { node: g.concat(rows, 0), kind: kinds[i] }
+  })
+  return [...carried, ...stacked]
+}
+
+/** Operators whose attributes are graphs. */
+const STRUCTURES: Readonly<Record<string, (call: Call, around: Around) => (Value | undefined)[]>> = {
+  If: branch,
+  Loop: loop,
 }
 
 /** A function of the file in place of its call: its names are its own, and its attributes those of the call. */

@@ -1,6 +1,7 @@
 import { DlgError } from '../../errors/dlg-error'
 import { namesRead } from './build'
-import type { GraphMessage, NodeMessage } from './messages'
+import { fromLayout, kerasWeights, type Layout, type OwnWeight, wantedNames } from './keras-weights'
+import type { GraphMessage, ModelMessage, NodeMessage } from './messages'
 import { type ExternalData, type StoredValues, tensorValues } from './tensor-values'
 
 /** A float initializer that takes part in the model. */
@@ -9,10 +10,13 @@ export interface FoundWeight {
   readonly name: string
   /** Under which the graph has it. */
   readonly initializer: string
-  /** Whether the graph has it with its axes exchanged. */
-  readonly turned: boolean
+  /** How it lies in the graph, where that is not as the client has it. */
+  readonly layout: (Layout & { readonly file: readonly number[] }) | undefined
+  /** As the client has it. */
   readonly shape: readonly number[]
   readonly values: Float32Array
+  /** As the file has it. */
+  readonly stored: StoredValues
   readonly trainable: boolean
 }
 
@@ -26,6 +30,12 @@ export interface FoundWeights {
 /** Names that exporters give to what has none: constants, and weights that they computed anew. */
 const GENERATED = /^(onnx::|\/|_*val_?\d|_v_\d|const|scalar_|\d+$|new_shape|shape_)|_output_\d+$|Constant/i
 
+/** Names that scikit-learn's converter gives to weights; other constants scale the data. */
+const SCIKIT_WEIGHT = /^(coefficient|intercepts)\d*$|(^|\.)(coef|intercept)_$/
+
+/** The writers whose models have Keras's weights, under names of operations. */
+const KERAS_WRITERS: ReadonlySet<string | undefined> = new Set(['tf2onnx', 'tensorflow'])
+
 /**
  * Sorts the initializers that some nodes read.
  *
@@ -33,52 +43,121 @@ const GENERATED = /^(onnx::|\/|_*val_?\d|_v_\d|const|scalar_|\d+$|new_shape|shap
  * @throws DlgError `invalid-file`, `invalid-option` for a trained weight that there is not
  */
 export function findWeights(
-  graph: GraphMessage,
+  { graph, producer }: Pick<ModelMessage, 'producer'> & { readonly graph: GraphMessage },
   nodes: readonly NodeMessage[],
   trainable: readonly string[] | undefined,
   external: ExternalData,
 ): FoundWeights {
   if (graph.sparseInitializer.length > 0)
     throw new DlgError('untraceable', 'the file has sparse initializers; weights must be dense tensors')
-  const read = new Set(nodes.flatMap((node) => namesRead(node, 0)))
+  const order = firstUses(nodes)
+  const read = new Set(order.keys())
   for (const { name } of graph.output) if (name) read.add(name)
-  const statistics = new Set(nodes.filter((n) => n.opType === 'BatchNormalization').flatMap((n) => n.input.slice(3, 5)))
+  const statistics = statisticsOf(nodes)
   const names = new Set(graph.initializer.flatMap(({ name }) => name || []))
-  const turned = turnedWeights(nodes, names)
   const wanted = trainable && new Set(trainable)
   const copies = copiedWeights(nodes, names, wanted)
   const tied = tiedWeights(nodes, names)
+  const ofKeras = KERAS_WRITERS.has(producer)
+  const owned = ofKeras
+    ? kerasOwn(graph, nodes, wanted)
+    : producer === 'skl2onnx'
+      ? scikitOwn(graph)
+      : pytorchOwn(graph, nodes, names)
+  const hasName = producer === 'skl2onnx' ? (name: string) => SCIKIT_WEIGHT.test(name) : isNamed
   const weights: FoundWeight[] = []
   const constants = new Map<string, StoredValues>()
   for (const tensor of graph.initializer) {
     const initializer = tensor.name ?? ''
     if (!read.has(initializer)) continue
     const stored = tensorValues(tensor, `initializer '${initializer}'`, external)
-    const own = stored.shape.length === 2 ? turned.get(initializer) : undefined
-    const name = own ?? oneOf(tied.get(initializer), wanted) ?? initializer
-    const named = own !== undefined || !GENERATED.test(initializer)
-    const isWeight = wanted?.has(name) || named
+    const own = owned.get(initializer)
+    const name = own?.name ?? oneOf(tied.get(initializer), wanted) ?? initializer
+    const isWeight = wanted?.has(name) || own !== undefined || (hasName(initializer) && !(ofKeras && isScalar(stored)))
     if (stored.kind !== 'float' || stored.values.length === 0 || !isWeight) {
       constants.set(initializer, stored)
       continue
     }
-    const weight = { turned: own !== undefined, ...weightOf(stored, own) }
+    const weight = weightOf(stored, own?.layout)
     for (const [as, at] of [[name, initializer], ...(copies.get(initializer) ?? []).map((copy) => [copy, copy])]) {
       const trained = wanted ? wanted.has(as) : !statistics.has(at)
       weights.push({ ...weight, name: as, initializer: at, trainable: trained })
     }
   }
-  for (const name of wanted ?? []) requireWeight(name, weights)
+  // a list of arrays has them in the order of the layers
+  if (ofKeras) weights.sort((a, b) => order.get(a.initializer)! - order.get(b.initializer)!)
+  for (const name of wanted ?? []) requireWeight(name, weights, producer)
   return { weights, constants, names }
 }
 
-function weightOf({ shape, values }: StoredValues, turned: string | undefined) {
+/** Converters of TensorFlow name every constant; one number is the ε of a norm or the limit of a clip. */
+const isScalar = ({ values }: StoredValues): boolean => values.length === 1
+
+const isNamed = (initializer: string): boolean => !GENERATED.test(initializer)
+
+/** Which node reads a name first, by its place. */
+function firstUses(nodes: readonly NodeMessage[]): Map<string, number> {
+  const order = new Map<string, number>()
+  for (const node of nodes) for (const name of namesRead(node, 0)) if (!order.has(name)) order.set(name, order.size)
+  return order
+}
+
+/** Moving statistics of batch norms. */
+function statisticsOf(nodes: readonly NodeMessage[]): Set<string> {
+  return new Set(nodes.flatMap((n) => (NORMS.has(n.opType) ? n.input.slice(3, 5) : [])))
+}
+
+const NORMS: ReadonlySet<string | undefined> = new Set(['BatchNormalization', 'FusedBatchNormV3', 'FusedBatchNorm'])
+
+/** ONNX's number for floats of four bytes. */
+const FLOAT = 1
+
+function kerasOwn(
+  graph: GraphMessage,
+  nodes: readonly NodeMessage[],
+  wanted: ReadonlySet<string> | undefined,
+): Map<string, OwnWeight> {
+  const floats = graph.initializer.filter(({ dataType, dims }) => dataType === FLOAT && dims.length > 0)
+  const found = kerasWeights(nodes, new Map(floats.map(({ name = '', dims }) => [name, dims])))
+  const renamed = wantedNames(
+    [...found.values()].map(({ name }) => name),
+    wanted ?? new Set(),
+  )
+  return new Map([...found].map(([at, own]) => [at, { ...own, name: renamed.get(own.name) ?? own.name }]))
+}
+
+/** Intercepts are [n] in scikit-learn, and [1, n] in its files. */
+function scikitOwn(graph: GraphMessage): Map<string, OwnWeight> {
+  return new Map(
+    graph.initializer.flatMap(({ name = '', dims }) =>
+      /^intercepts\d*$/.test(name) && dims.length === 2 && dims[0] === 1
+        ? [[name, { name, layout: { shape: [dims[1]], order: [0] } }] as const]
+        : [],
+    ),
+  )
+}
+
+function pytorchOwn(
+  graph: GraphMessage,
+  nodes: readonly NodeMessage[],
+  names: ReadonlySet<string>,
+): Map<string, OwnWeight> {
+  const turned = turnedWeights(nodes, names)
+  return new Map(
+    graph.initializer.flatMap(({ name: at = '', dims }) => {
+      const name = turned.get(at)
+      return name !== undefined && dims.length === 2
+        ? [[at, { name, layout: { shape: dims.toReversed(), order: [1, 0] } }] as const]
+        : []
+    }),
+  )
+}
+
+function weightOf(stored: StoredValues, layout: Layout | undefined) {
+  const { shape, values } = stored
   const floats = values instanceof Float32Array ? values : Float32Array.from(values)
-  if (turned === undefined) return { shape, values: floats }
-  const [rows, columns] = shape
-  const exchanged = new Float32Array(floats.length)
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) exchanged[j * rows + i] = floats[i * columns + j]
-  return { shape: [columns, rows], values: exchanged }
+  if (!layout) return { stored, layout: undefined, shape, values: floats }
+  return { stored, layout: { ...layout, file: shape }, shape: layout.shape, values: fromLayout(floats, layout) }
 }
 
 /**
@@ -151,12 +230,25 @@ function copiedWeights(
   return copies
 }
 
+/** What to do about weights that are gone, by the program that wrote the file. */
+const KEPT: Readonly<Record<string, string>> = {
+  tf2onnx:
+    'tf2onnx computes the weights of batch norms and LSTMs anew, and drops biases of zeros; give the .keras file in place of the .onnx file, which keeps them all',
+  tensorflow:
+    'the converter computes the weights of batch norms anew; give the .keras file, or a layers model (--output_format=tfjs_layers_model), which keep them all',
+  skl2onnx:
+    'in a file of skl2onnx the weights are coefficient, intercepts, coefficient1, …, or coef_ and intercept_ of a linear model',
+  other:
+    'Where the exporter folded weights, export with optimize=False (dynamo=True), or training=torch.onnx.TrainingMode.PRESERVE and do_constant_folding=False',
+}
+
 /** @throws DlgError `invalid-option` for a trained weight that there is not */
-function requireWeight(name: string, weights: readonly FoundWeight[]): void {
+function requireWeight(name: string, weights: readonly FoundWeight[], producer = ''): void {
   if (weights.some((w) => w.name === name)) return
   const names = weights.map((w) => w.name)
+  const kept = Object.hasOwn(KEPT, producer) ? KEPT[producer] : KEPT.other
   throw new DlgError(
     'invalid-option',
-    `trainable has '${name}', which is no float initializer that an output needs; there are ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}. Where the exporter folded weights, export with optimize=False (dynamo=True), or training=torch.onnx.TrainingMode.PRESERVE and do_constant_folding=False`,
+    `trainable has '${name}', which is no float initializer that an output needs; there are ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}. ${kept}`,
   )
 }

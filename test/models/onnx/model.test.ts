@@ -215,10 +215,12 @@ describe('a model out of an ONNX file', () => {
     const spec = mlp()
     const both = {
       ...spec,
-      nodes: [...spec.nodes, { op: 'ZipMap', inputs: ['y'], outputs: ['z'], domain: 'ai.onnx.ml' }],
+      nodes: [...spec.nodes, { op: 'TreeEnsemble', inputs: ['y'], outputs: ['z'], domain: 'ai.onnx.ml' }],
       outputs: ['y', 'z'],
     }
-    expect(() => open(both)).toThrow(refusal('untraceable', /node 'z' \(ZipMap\) of 'ai.onnx.ml' is not supported/))
+    expect(() => open(both)).toThrow(
+      refusal('untraceable', /node 'z' \(TreeEnsemble\) of 'ai.onnx.ml' is not supported/),
+    )
     expect(open(both, { outputs: ['y'] }).trainable).toHaveLength(4)
     expect(() => open(both, { outputs: ['w'] })).toThrow(refusal('invalid-option', /outputs has 'w'.*there are y,z/))
   })
@@ -315,6 +317,52 @@ describe('a model out of an ONNX file', () => {
       one('Reshape', { nodes: [{ op: 'Reshape', inputs: ['w', 'x'], outputs: ['y'] }] }),
       'untraceable',
       /\(Reshape\): input 1 depends on the data/,
+    ],
+    [
+      'a loop that runs for as long as the data say',
+      one('MatMul', {
+        nodes: [
+          {
+            op: 'Loop',
+            name: 'the loop',
+            inputs: ['', '', 'x'],
+            outputs: ['y'],
+            attributes: {
+              body: {
+                graph: {
+                  nodes: [
+                    { op: 'ReduceSum', inputs: ['h'], outputs: ['sum'], attributes: { keepdims: 0 } },
+                    { op: 'Less', inputs: ['sum', 'sum'], outputs: ['on'] },
+                    { op: 'Neg', inputs: ['h'], outputs: ['next'] },
+                  ],
+                  inputs: { i: [], go: [], h: [2, 6] },
+                  types: { i: 7, go: 9, on: 9 },
+                  outputs: ['on', 'next'],
+                },
+              },
+            },
+          },
+        ],
+      }),
+      'untraceable',
+      /'the loop' \(Loop\): runs for as long as the data say/,
+    ],
+    [
+      'a linear model whose coefficients fit no classes',
+      one('MatMul', {
+        nodes: [
+          {
+            op: 'LinearClassifier',
+            name: 'the model',
+            domain: 'ai.onnx.ml',
+            inputs: ['x'],
+            outputs: ['label', 'y'],
+            attributes: { coefficients: { floats: [1, 2, 3] }, classlabels_ints: [0, 1] },
+          },
+        ],
+      }),
+      'invalid-file',
+      /'the model' \(LinearClassifier\) has 3 coefficients and 0 intercepts for 2 classes/,
     ],
     ['no outputs', one('MatMul', { outputs: [] }), 'invalid-file', /no outputs/],
     ['no inputs', one('MatMul', { inputs: {} }), 'invalid-file', /no inputs/],

@@ -494,6 +494,60 @@ export const cases: readonly OperatorCase[] = [
     ],
     { one: { dims: [], values: [1], type: 7 } },
   ),
+  ...(['L1', 'L2', 'MAX'] as const).map((norm) =>
+    several(
+      `the ${norm} normaliser of scikit-learn`,
+      [3, 4],
+      [{ op: 'Normalizer', inputs: ['x'], outputs: ['y'], domain: 'ai.onnx.ml', attributes: { norm } }],
+    ),
+  ),
+  several(
+    'a linear regression of scikit-learn',
+    [3, 2],
+    [
+      {
+        op: 'LinearRegressor',
+        inputs: ['x'],
+        outputs: ['y'],
+        domain: 'ai.onnx.ml',
+        attributes: { coefficients: { floats: [0.5, -1] }, intercepts: { floats: [0.25] } },
+      },
+    ],
+  ),
+  several(
+    'a loop of three steps, with the sum of all and a row for each',
+    [2, 3],
+    [
+      {
+        op: 'Loop',
+        inputs: ['steps', '', 'x'],
+        outputs: ['last', 'all'],
+        attributes: {
+          body: {
+            graph: {
+              nodes: [
+                { op: 'Cast', inputs: ['i'], outputs: ['at'], attributes: { to: 1 } },
+                { op: 'Add', inputs: ['h', 'at'], outputs: ['moved'] },
+                { op: 'MatMul', inputs: ['moved', 'w'], outputs: ['next'] },
+                { op: 'Sigmoid', inputs: ['next'], outputs: ['row'] },
+                { op: 'Identity', inputs: ['go'], outputs: ['on'] },
+              ],
+              inputs: { i: [], go: [], h: [2, 3] },
+              types: { i: 7, go: 9, on: 9 },
+              outputs: ['on', 'next', 'row'],
+            },
+          },
+        },
+      },
+      { op: 'ReduceSum', inputs: ['all', 'first'], outputs: ['rows'], attributes: { keepdims: 0 } },
+      { op: 'Add', inputs: ['rows', 'last'], outputs: ['y'] },
+    ],
+    {
+      steps: { dims: [], values: [3], type: 7 },
+      first: { dims: [1], values: [0], type: 7 },
+      w: { dims: [3, 3], values: [...numbers(9, [-1, 1])] },
+    },
+  ),
   several(
     'the scaler of scikit-learn',
     [3, 2],
@@ -626,7 +680,9 @@ export function together(all: readonly OperatorCase[]): Pick<OperatorCase, 'spec
         ]),
       ),
     })),
+    inputs: Object.fromEntries(prefixed(id, rest.inputs)),
     outputs: rest.outputs.map((n) => `${id}${n}`),
+    types: Object.fromEntries(prefixed(id, rest.types)),
   })
   return {
     spec: {

@@ -8,11 +8,15 @@ import { readTensors } from '../../../src/io'
 import { modelFromOnnx } from '../../../src/models/onnx/model-from-onnx'
 import { difference, inOurGraph } from './onnxruntime'
 
-const folder = fileURLToPath(new URL('pytorch', import.meta.url))
-const names = readdirSync(folder).flatMap((file) => (file.endsWith('.onnx.gz') ? [file.slice(0, -8)] : []))
+const folderOf = (trainer: string) => fileURLToPath(new URL(trainer, import.meta.url))
+/** Of PyTorch by its exporters, of Keras by tf2onnx, of scikit-learn by skl2onnx: the generators are in bench/exports; version 17 of the last two. */
+const names = ['pytorch', 'keras', 'scikit'].flatMap((trainer) =>
+  readdirSync(folderOf(trainer)).flatMap((file) => (file.endsWith('.onnx.gz') ? [[trainer, file.slice(0, -8)]] : [])),
+)
 
-describe('models that PyTorch exported', () => {
-  it.each(names)('%s: the output and the gradient are those of PyTorch, by its names', async (name) => {
+describe('models that PyTorch, Keras and scikit-learn exported', () => {
+  it.each(names)('%s, %s: the output and the gradient are the trainer’s, by its names', async (trainer, name) => {
+    const folder = folderOf(trainer)
     const theirs = readTensors(`${folder}/${name}.safetensors`)
     const gradients = new Map(
       [...theirs].flatMap(([key, t]) => (key.startsWith('gradient ') ? [[key.slice(9), t] as const] : [])),
@@ -22,10 +26,11 @@ describe('models that PyTorch exported', () => {
       trainable: gradients,
       channelsLast: false,
     })
-    expect(Object.keys(model.inputShape)).toEqual(['input'])
+    const [input] = Object.keys(model.inputShape)
+    expect(input).toBe(trainer === 'scikit' ? 'X' : 'input')
     expect([...model.trainable].sort()).toEqual([...gradients.keys()].sort())
     const { shape, data } = theirs.get('input')!
-    const { output } = await inOurGraph(model, { input: { dims: shape, values: data } })
+    const [output] = Object.values(await inOurGraph(model, { [input]: { dims: shape, values: data } }))
     expect(difference(output.values, theirs.get('output')!.data)).toBeLessThan(1e-5)
     const x = tf.tensor(data, [...shape])
     const ours = await gradientsOf(model, x, [0, 1], { runtime: 'reference' })
@@ -36,6 +41,21 @@ describe('models that PyTorch exported', () => {
       expect(gap, key).toBeLessThan(1e-5 * Math.max(scale, 1))
     }
     tf.dispose([x, ours])
+    model.dispose()
+  })
+
+  it('has Keras’s names without a gradient too, in the order of its layers', () => {
+    const model = modelFromOnnx(gunzipSync(readFileSync(`${folderOf('keras')}/separable.onnx.gz`)))
+    const shapes = model.trainable.map((name) => [name, model.weights[name].shape])
+    expect(shapes).toEqual([
+      ['sequential/separable_conv2d/depthwise_kernel', [3, 3, 2, 1]],
+      ['sequential/separable_conv2d/pointwise_kernel', [1, 1, 2, 4]],
+      ['sequential/separable_conv2d/bias', [4]],
+      ['sequential/depthwise_conv2d/kernel', [3, 3, 4, 1]],
+      ['sequential/depthwise_conv2d/bias', [4]],
+      ['sequential/head/kernel', [144, 3]],
+      ['sequential/head/bias', [3]],
+    ])
     model.dispose()
   })
 })

@@ -128,6 +128,8 @@ export const elementwiseOperators: Operators = {
   Cos: unary('cos'),
   Cosh: unary('cosh'),
   Erf: unary('erf'),
+  // none of ONNX's: tf2onnx leaves it in the GELU of Keras 3
+  Erfc: (call) => g.sub(of(call.x(), 1), g.unary('erf', call.x())),
   Exp: unary('exp'),
   Floor: unary('floor'),
   Log: unary('log'),

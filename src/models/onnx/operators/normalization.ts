@@ -89,13 +89,34 @@ function localResponse(call: Call): g.Node {
 }
 
 /** (x − offset) · scale, each one number or one for each feature: the standardisation of scikit-learn. */
-export function scaler(call: Call): g.Node {
+function scaler(call: Call): g.Node {
   const x = call.x()
   const row = (name: string, otherwise: number) => {
     const values = call.attribute(name)?.floats ?? []
     return values.length === 0 ? g.scalar(call.graph, otherwise) : call.constant(values, [values.length])
   }
   return g.mul(g.sub(x, row('offset', 0)), row('scale', 1))
+}
+
+/** Over the features of each sample: by the sum of absolute values, the length, or the largest number, whatever its sign (ONNX has no other). */
+function normalizer(call: Call): g.Node {
+  const x = call.x()
+  const axis = x.shape.length - 1
+  const by: Readonly<Record<string, () => g.Node>> = {
+    L1: () => g.sum(g.abs(x), [axis]),
+    L2: () => g.sqrt(g.sum(g.square(x), [axis])),
+    MAX: () => g.max(x, [axis]),
+  }
+  const norm = call.text('norm', 'MAX')
+  if (!Object.hasOwn(by, norm)) throw call.wrong(`norm is '${norm}'; it must be L1, L2 or MAX`)
+  return g.div(x, by[norm]())
+}
+
+/** The operators that scikit-learn's converter puts around a network; a ZipMap gives each probability the name of its class. */
+export const scikitOperators: Operators = {
+  Scaler: scaler,
+  Normalizer: normalizer,
+  ZipMap: (call) => call.x(),
 }
 
 export const normalizationOperators: Operators = {
