@@ -7,8 +7,8 @@ import { decoderSequences } from './decoder-sequences'
 import { encoderSequences } from './encoder-sequences'
 import type { FlooredProof, Sharing } from './explained'
 import { type Candidate, spanCandidates } from './first-inputs'
-import { isCoarse, type SharedTensor, sharedTensors } from './floor'
-import { type Accounted, accountFor } from './multiplicity'
+import { sharedTensors } from './floor'
+import { accountFor } from './multiplicity'
 import {
   SEQUENCE_OPTIONS,
   type SequenceOptions,
@@ -16,11 +16,13 @@ import {
   type SequenceSettings,
   sequenceSettings,
 } from './options'
-import { type Ranks, ROOM } from './ranks'
+import { ROOM } from './ranks'
+import { type Best, roundedBy, saturation, whyNot } from './reasons'
 import { secondInputs } from './second-inputs'
 import { type Projection, type Seen, seenBy } from './seen'
 import type { Span } from './span'
 import type { Transformer } from './transformer'
+import { anywhere, isAmbiguous, REPEATS, repeatsOne, withoutRepetition } from './without-positions'
 
 /** Sequences out of a shared gradient. */
 export interface ExactSequences {
@@ -87,14 +89,6 @@ export function requireTransformer(transformer: Transformer): void {
       'invalid-model',
       `the transformer is ${show(transformer)}; it must be what transformerOf of dlg-ts/text makes of a model`,
     )
-}
-
-/** The best so far. */
-interface Best {
-  accounted?: Accounted
-  candidates: readonly (readonly number[])[]
-  /** Found, and not yet held against the gradient. */
-  found: readonly (readonly number[])[]
 }
 
 /**
@@ -230,34 +224,6 @@ export async function sequencesBehind(
   }
 }
 
-/**
- * The candidates of an input without positions at each of the positions that there may be. In the second block the inputs of one
- * sequence are as many as its tokens, but for repetitions of the first one.
- */
-const anywhere = ([list]: readonly (readonly Candidate[])[], positions: number): Candidate[][] =>
-  Array.from({ length: positions }, (_, position) => list.map((candidate) => ({ ...candidate, position })))
-
-/**
- * Sequences without those that repeat one token: without positions, a token that sees only itself is the same input at every
- * position, so that nothing ends its repetition. They stay where there is nothing else that begins so.
- */
-function withoutRepetition(found: readonly (readonly number[])[]): readonly (readonly number[])[] {
-  const others = found.filter((sequence) => !repeatsOne(sequence))
-  return found.filter((sequence) => !repeatsOne(sequence) || others.every(([token]) => token !== sequence[0]))
-}
-
-/** Most times that a sequence without positions may begin with the same token. */
-const REPEATS = 4
-
-const repeatsOne = (sequence: readonly number[]): boolean => sequence.every((token) => token === sequence[0])
-
-/**
- * Whether a sentence reads one token alone, and reads and says it: `a a b` has the gradient of `a a` and `a b` together, for without
- * positions every `a` is the same input.
- */
-const isAmbiguous = (sentences: readonly (readonly number[])[]): boolean =>
-  sentences.some((sentence) => sentence[0] === sentence[1] && repeatsOne(sentence.slice(0, -1)))
-
 /** Projections with the noise that their span shows. */
 export const noisy = (projections: readonly Projection[], seen: Seen | undefined): Sharing['projections'] =>
   projections.map(({ values }, k) => ({ values, noise: seen?.noise[k] ?? 0 }))
@@ -327,47 +293,6 @@ async function combine(
   } finally {
     block.dispose()
   }
-}
-
-const saturation = ({ gap }: Ranks, hidden: number): string =>
-  gap >= 2
-    ? `the first block's inputs fill all but ${ROOM - 1} or fewer of ${hidden} dimensions: there are about as many tokens as the model is wide`
-    : `a span must leave ${ROOM} dimensions, and the model is ${hidden} wide`
-
-/** More noise than float32 leaves. */
-const NOISY = 1e-5
-
-/** What made the shared numbers coarser than float32 gradients, in words. */
-function roundedBy(tensors: readonly SharedTensor[], rounding: number): string | undefined {
-  const coarse = tensors.find(({ stored }) => isCoarse(stored))
-  if (coarse)
-    return `the gradients are rounded to ${coarse.stored.quantization ? 'whole numbers' : coarse.stored.dtype}`
-  return rounding > 0 ? 'the gradient is the difference of rounded weights' : undefined
-}
-
-/** What stands in the way of a proof, with the numbers. */
-function whyNot(
-  { accounted, found, candidates }: Best,
-  { ranks: { clear, gap, likely }, noise, limit, flat }: Seen,
-  rounded: string | undefined,
-): string {
-  const most = Math.max(...noise)
-  const isNoisy = most > NOISY && limit === undefined
-  const spectrum = clear
-    ? `the first block read ${likely[0]} inputs (its singular values fall by ${gap.toPrecision(2)} there)`
-    : limit
-      ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${rounded ? `${rounded}; most of an adapter's gradient is one direction, and its rounding hides the smallest of the others, or there are more tokens than they tell apart` : flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than they tell apart'}`
-      : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
-  if (accounted) {
-    const { residual, floor, from, unrelated } = accounted.proof
-    if (unrelated)
-      return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found has no more in common with the shared one than unrelated numbers have`
-    return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found differs by ${residual.toPrecision(2)} from the shared one, whose floor is ${floor.toPrecision(2)} (${from})${accounted.otherwise === undefined ? '' : `; it is ${accounted.otherwise.toPrecision(3)} times that gradient: give the option scale`}`
-  }
-  if (found.length > 0) return `${spectrum}; nothing that was found could be held against the gradient`
-  return candidates.length === 0
-    ? `${spectrum}; no token lies in its span at the first position`
-    : `${spectrum}; the tokens of ${candidates.length} positions were found, but not which of them belong together: ${isNoisy ? 'noise hides it' : "no combination lies in the second block's span"}`
 }
 
 /** Dimensions of a span that has no room. */
