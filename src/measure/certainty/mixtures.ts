@@ -42,6 +42,8 @@ const [NEARBY, AWAY] = [1e-4, 1e4]
 
 /** Squared part of a matrix outside its largest singular vectors, up to which its rank is 1 in float32; steps that find them. */
 const [RANK_ONE, POWER] = [1e-11, 30]
+/** Relative change of the singular value, squared, at which these steps have come to rest. */
+const SETTLED = 1e-15
 
 /**
  * Whether the mean of several samples may have passed for the one at a point: whether one sample near x has the mean of the gradients
@@ -71,14 +73,18 @@ export async function passesForMixture(
     }
   const mixed = async (by: Float64Array) => {
     const ahead = await gradientAt(point.map((v, i) => v + by[i]))
+    if (curvature.cut) return undefined
     const behind = await gradientAt(point.map((v, i) => v - by[i]))
     const mixture = ahead.map((values, t) => Float64Array.from(values, (v, i) => (v + behind[t][i]) / 2))
     const off = mixture.map((values, t) => weights[t] ** 2 * squaredNorm([values.map((v, i) => v - here[t][i])]))
     return { ahead, behind, mixture, off: total(off) }
   }
   // samples in proportion to each other turn on the same units behind a ReLU
-  if ((await mixed(along)).off <= floor) return true
-  const { ahead, behind, mixture, off } = await mixed(step)
+  const inProportion = await mixed(along)
+  if (inProportion && inProportion.off <= floor) return true
+  const apart = inProportion && !curvature.cut ? await mixed(step) : undefined
+  if (!apart) return undefined
+  const { ahead, behind, mixture, off } = apart
   if (off <= CLEAR * floor) return true
   const showsByRank = shapes.some((shape, t) => {
     if (shape.length !== 2 || Math.min(...shape) < 2) return false
@@ -92,7 +98,8 @@ export async function passesForMixture(
   // a mixture far from the gradient of its middle is far from the sample that passes for it, too: R goes with the fourth power of δ
   const shorter = Math.min(1, (NEARBY / off) ** 0.25)
   const clear = shorter ** 4 * off > AWAY * floor
-  const nearer = shorter < 1 && clear ? (await mixed(step.map((v) => shorter * v))).mixture : mixture
+  const nearer = shorter < 1 && clear ? (await mixed(step.map((v) => shorter * v)))?.mixture : mixture
+  if (!nearer || curvature.cut) return undefined
   const residual = await against(nearer)
   const scales = scaledUnits(curvature, units, sensitivity)
   const times = point.length <= FEW ? TIMES : 1
@@ -127,17 +134,23 @@ const total = (values: readonly number[]): number => values.reduce((a, b) => a +
 
 /** ‖A‖² − σ₁², by power iteration; where that has not settled, rather too large. */
 function outsideRankOne(values: Values, [rows, columns]: Shape): number {
-  const rowOf = (i: number) => Float64Array.from({ length: columns }, (_, j) => values[i * columns + j])
+  const rowOf = (i: number) => Float64Array.from(values.subarray(i * columns, (i + 1) * columns))
   const sizes = Array.from({ length: rows }, (_, i) => squaredNorm([rowOf(i)]))
   let right = rowOf(sizes.indexOf(Math.max(...sizes)))
   let size = 0
   for (let k = 0; k < POWER; k++) {
     const length = Math.sqrt(squaredNorm([right]))
     if (!(length > 0)) return 0
+    for (let j = 0; j < columns; j++) right[j] /= length
     const left = new Float64Array(rows)
-    for (let i = 0; i < rows; i++)
-      for (let j = 0; j < columns; j++) left[i] += (values[i * columns + j] * right[j]) / length
+    for (let i = 0; i < rows; i++) {
+      let sum = 0
+      for (let j = 0; j < columns; j++) sum += values[i * columns + j] * right[j]
+      left[i] = sum
+    }
+    const before = size
     size = squaredNorm([left])
+    if (Math.abs(size - before) <= SETTLED * size) break
     right = new Float64Array(columns)
     for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) right[j] += values[i * columns + j] * left[i]
   }

@@ -142,4 +142,8 @@ export function fittedFactor(found: readonly Values[], shared: readonly Values[]
 
 /** All tensors times a factor, in float64. */
 export const timesFactor = (tensors: readonly Values[], factor: number): Float64Array[] =>
-  tensors.map((values) => Float64Array.from(values, (v) => factor * v))
+  tensors.map((values) => {
+    const out = new Float64Array(values)
+    for (let i = 0; i < out.length; i++) out[i] *= factor
+    return out
+  })
