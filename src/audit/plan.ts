@@ -31,7 +31,7 @@ export interface Plan {
 }
 
 /** Version of what a trial computes: results under another one are not those of the same trial. */
-const VERSION = 3
+const VERSION = 4
 
 /** The grid of an audit. The undefended gradient comes first, as the control. */
 export async function planOf(settings: AuditSettings): Promise<Plan> {
