@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { expect, it } from 'vitest'
-import { type Attack, type Outcome, runAttack, type Target } from '../../src/attacks'
+import { type Attack, type Outcome, runAttack, type Target, THREAT_MODELS } from '../../src/attacks'
 
 const STATUSES = ['proven', 'matched', 'undetermined', 'partial', 'failed', 'refused', 'cut']
 
@@ -29,7 +29,9 @@ export function contractTests<Options extends object>(
     expect(attack.name).toMatch(/^[a-z]+(-[a-z]+)*$/)
     expect(attack.source.length).toBeGreaterThan(10)
     expect(['data', 'labels', 'tokens']).toContain(attack.leaks)
-    for (const need of Object.values(attack.needs)) expect(need.length).toBeGreaterThan(2)
+    const { threatModel, ...needs } = attack.needs
+    for (const need of Object.values(needs)) expect(need.length).toBeGreaterThan(2)
+    if (threatModel !== undefined) expect(Object.keys(THREAT_MODELS)).toContain(threatModel)
   })
 
   it.each(situations)('$words: the right status, the same again, nothing changed, nothing left', async (situation) => {
