@@ -135,10 +135,15 @@ describe('dlg text with several sentences', () => {
       ...{ attack: 'sequences', status: 'exact', exactMatch: 1, rouge1: 1, rougeL: 1 },
       sentences: BATCH.map((original) => ({ original, exact: true, sentence: original.toLowerCase() })),
     })
-    writeFileSync(folder.at('batch.txt'), `${BATCH.join('\n\n')}\n`)
+    // all but the longest one, which takes most of the time
+    writeFileSync(folder.at('batch.txt'), `${BATCH[0]}\n\n${BATCH[2]}\n`)
     const again = await dlg(['text', '--file', folder.at('batch.txt'), ...argv.slice(3)])
     expect(again.code).toBe(0)
-    expect(readFileSync(folder.at('out/table.txt'), 'utf8').trimEnd().split('\n')).toEqual(rows)
+    const fewer = readFileSync(folder.at('out/table.txt'), 'utf8').trimEnd().split('\n')
+    const words = (row: string) => row.trim().split(/\s+/).join(' ')
+    expect(fewer.map(words)).toEqual(
+      rows.filter((row) => !row.includes('doctor')).map((row) => words(row).replace('mean of 3', 'mean of 2')),
+    )
   })
 
   it('ends at a time limit, and when interrupted, with what it has', async () => {
