@@ -17,8 +17,8 @@ import { type SquarePicture, signedPicture } from './signed-picture'
 
 /** Learning rate of the device's own steps. */
 const LEARNING_RATE = 0.01
-/** Least time between two reports, in milliseconds: half of what the search lets pass before it tells how far it is. */
-const PAUSE = 25
+/** Least time between two reports, in milliseconds: a frame of the page. */
+const PAUSE = 16
 
 /** What the device sends, for the page to show. */
 export interface Shared {

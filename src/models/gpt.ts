@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { FunctionalModel } from '../client/model/model'
-import { requireObject } from '../errors/checks'
-import { DlgError } from '../errors/dlg-error'
+
 import { activations, layerNorm } from './bert'
+import { decoderWeights, logitsOver } from './decoder'
 import { checkGptConfig, type GptConfig, gptShapes, outputOf, TOKENS } from './gpt-shapes'
 import type { Lora } from './lora'
 
@@ -91,37 +91,18 @@ const named = (name: string): string => name.replace(/^transformer\./, '')
  */
 export function gpt(config: GptConfig, weights: tf.NamedTensorMap): GptModel {
   checkGptConfig(config)
-  requireObject('weights', weights, 'tensors by name', 'invalid-model')
-  const given = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [named(name), tensor]))
-  const shapes = gptShapes(config)
-  for (const [name, shape] of shapes) {
-    if (!(given[name] instanceof tf.Tensor))
-      throw new DlgError('invalid-model', `the decoder has no weight '${name}' [${shape}]`)
-    if (String(given[name].shape) !== String(shape))
-      throw new DlgError('invalid-model', `weight '${name}' is [${given[name].shape}]; the decoder needs [${shape}]`)
-  }
-  const own = Object.fromEntries(shapes.map(([name]) => [name, given[name]]))
+  const own = decoderWeights(weights, gptShapes(config), named)
   return {
     kind: 'gpt',
     config,
     weights: own,
     named,
     words: own[TOKENS] as tf.Tensor2D,
-    overTokens(tokens) {
-      if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= config.positions))
-        throw new DlgError('invalid-data', `${tokens} tokens; the decoder takes 1 to ${config.positions}`)
-      return {
-        name: 'gpt',
-        inputShape: [tokens],
-        weights: own,
-        apply: (ids, w) =>
-          tf.reshape(tf.matMul(decode(ids, w, config), w[outputOf(config)] as tf.Tensor2D, false, true), [
-            ids.shape[0],
-            tokens,
-            config.vocabularySize,
-          ]),
-      }
-    },
+    overTokens: (tokens) =>
+      logitsOver(
+        { name: 'gpt', config, weights: own, output: outputOf(config), features: (ids, w) => decode(ids, w, config) },
+        tokens,
+      ),
     dispose: () => tf.dispose(Object.values(weights)),
   }
 }

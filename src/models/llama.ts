@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { FunctionalModel } from '../client/model/model'
-import { requireObject } from '../errors/checks'
-import { DlgError } from '../errors/dlg-error'
+
+import { decoderWeights, logitsOver } from './decoder'
 import { futureMask } from './gpt'
 import { outputOf } from './gpt-shapes'
 import { checkLlamaConfig, LLAMA_NORM, LLAMA_TOKENS, type LlamaConfig, llamaShapes } from './llama-shapes'
@@ -122,36 +122,21 @@ const named = (name: string): string => name.replace(/^model\./, '')
  */
 export function llama(config: LlamaConfig, weights: tf.NamedTensorMap): LlamaModel {
   checkLlamaConfig(config)
-  requireObject('weights', weights, 'tensors by name', 'invalid-model')
-  const given = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [named(name), tensor]))
-  const shapes = llamaShapes(config)
-  for (const [name, shape] of shapes) {
-    if (!(given[name] instanceof tf.Tensor))
-      throw new DlgError('invalid-model', `the decoder has no weight '${name}' [${shape}]`)
-    if (String(given[name].shape) !== String(shape))
-      throw new DlgError('invalid-model', `weight '${name}' is [${given[name].shape}]; the decoder needs [${shape}]`)
-  }
-  const own = Object.fromEntries(shapes.map(([name]) => [name, given[name]]))
+  const own = decoderWeights(weights, llamaShapes(config), named)
   return {
     kind: 'llama',
     config,
     weights: own,
     named,
     words: own[LLAMA_TOKENS] as tf.Tensor2D,
-    overTokens(tokens) {
-      if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= config.positions))
-        throw new DlgError('invalid-data', `${tokens} tokens; the decoder takes 1 to ${config.positions}`)
-      return {
-        name: 'llama',
-        inputShape: [tokens],
-        weights: own,
-        apply: (ids, w) =>
-          tf.reshape(
-            tf.matMul(llamaFeatures(ids, w, config), w[outputOf(config, LLAMA_TOKENS)] as tf.Tensor2D, false, true),
-            [ids.shape[0], tokens, config.vocabularySize],
-          ),
-      }
-    },
+    overTokens: (tokens) =>
+      logitsOver(
+        {
+          ...{ name: 'llama', config, weights: own, output: outputOf(config, LLAMA_TOKENS) },
+          features: (ids, w) => llamaFeatures(ids, w, config),
+        },
+        tokens,
+      ),
     dispose: () => tf.dispose(Object.values(weights)),
   }
 }

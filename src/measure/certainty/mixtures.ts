@@ -75,8 +75,8 @@ export async function passesForMixture(
     const ahead = await gradientAt(point.map((v, i) => v + by[i]))
     if (curvature.cut) return undefined
     const behind = await gradientAt(point.map((v, i) => v - by[i]))
-    const mixture = ahead.map((values, t) => Float64Array.from(values, (v, i) => (v + behind[t][i]) / 2))
-    const off = mixture.map((values, t) => weights[t] ** 2 * squaredNorm([values.map((v, i) => v - here[t][i])]))
+    const mixture = ahead.map((values, t) => middle(values, behind[t]))
+    const off = mixture.map((values, t) => weights[t] ** 2 * squaredDistance(values, here[t]))
     return { ahead, behind, mixture, off: total(off) }
   }
   // samples in proportion to each other turn on the same units behind a ReLU
@@ -86,13 +86,16 @@ export async function passesForMixture(
   if (!apart) return undefined
   const { ahead, behind, mixture, off } = apart
   if (off <= CLEAR * floor) return true
+  let stopped = false
   const showsByRank = shapes.some((shape, t) => {
-    if (shape.length !== 2 || Math.min(...shape) < 2) return false
+    stopped ||= curvature.cut
+    if (stopped || shape.length !== 2 || Math.min(...shape) < 2) return false
     const single = [here, ahead, behind].map((tensors) => tensors[t])
     if (!single.every((values) => outsideRankOne(values, shape) <= RANK_ONE * squaredNorm([values]))) return false
     const rest = outsideRankOne(mixture[t], shape)
     return rest > CLEAR * RANK_ONE * squaredNorm([mixture[t]]) && weights[t] ** 2 * rest > floor
   })
+  if (stopped) return undefined
   if (showsByRank || !against) return false
 
   // a mixture far from the gradient of its middle is far from the sample that passes for it, too: R goes with the fourth power of δ
@@ -131,6 +134,23 @@ function scaledUnits({ groups }: Curvature, units: Float64Array, sensitivity: Fl
 }
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
+
+/** (a + b) / 2 */
+function middle(a: Values, b: Values): Float64Array {
+  const out = new Float64Array(a)
+  for (let i = 0; i < out.length; i++) out[i] = (out[i] + b[i]) / 2
+  return out
+}
+
+/** ‖a − b‖² */
+function squaredDistance(a: Values, b: Values): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) {
+    const difference = a[i] - b[i]
+    sum += difference * difference
+  }
+  return sum
+}
 
 /** ‖A‖² − σ₁², by power iteration; where that has not settled, rather too large. */
 function outsideRankOne(values: Values, [rows, columns]: Shape): number {
