@@ -17,7 +17,7 @@ const CLEAR = 8
 /** Ranks that are tried where no gap is clear. */
 const TRIALS = 5
 
-/** The same of adapters, where rounding may hide the gap: a wrong rank shows no token, which is soon seen. */
+/** Ranks of adapters that are tried, where rounding may hide the gap: a wrong rank shows no token, which is soon seen. */
 const ADAPTER_TRIALS = 24
 
 /** How far above the mean noise of a direction the largest one may be by chance. */

@@ -165,10 +165,7 @@ export async function sequencesBehind(
       if (found.length === 0) return false
       tell('proof', found.length)
       const accounted = await accountFor(transformer, found, shared, sharing, scale, pause)
-      if (
-        accounted &&
-        (!best.accounted || accounted.proof.proven || accounted.proof.residual < best.accounted.proof.residual)
-      )
+      if (accounted && (!best.accounted || accounted.proof.proven || isCloser(accounted.proof, best.accounted.proof)))
         best.accounted = accounted
       return accounted?.proof.proven ?? false
     }
@@ -223,6 +220,10 @@ export async function sequencesBehind(
     return report(late, late === 'budget' ? `the budget of ${budget} ms is used up` : 'the search was aborted')
   }
 }
+
+/** What has something in common with the gradient is closer than what has not, whatever a factor nobody stated does to the residual. */
+const isCloser = (one: FlooredProof, other: FlooredProof): boolean =>
+  one.unrelated === other.unrelated ? one.residual < other.residual : other.unrelated
 
 /** Projections with the noise that their span shows. */
 export const noisy = (projections: readonly Projection[], seen: Seen | undefined): Sharing['projections'] =>

@@ -1,5 +1,5 @@
 import { type Attack, noOptions, outcome } from '../contract/attack'
-import { tables } from './tables'
+import { firstTable, NO_TABLE } from './tables'
 import { tokenSet } from './token-set'
 import { tokensByNorm } from './tokens-by-norm'
 
@@ -17,16 +17,11 @@ export const tokenSets: Attack = {
   },
   check: noOptions,
   async refuses(target) {
-    return tables(target).length === 0
-      ? 'no trained table, whose rows the data choose, has a shared gradient'
-      : undefined
+    return firstTable(target) ? undefined : NO_TABLE
   },
   async run(target, _, control) {
     const started = performance.now()
-    const [at] = tables(target)
-    const { name, shape } = target.trained[at]
-    const table = { data: target.dataGradients[at], width: shape[shape.length - 1] }
-    const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1)
+    const { name, rows, table } = firstTable(target)!
     const touched = tokenSet(table)
     // where the table is the output matrix too, every row has a gradient
     const tied = touched.length > rows / 2

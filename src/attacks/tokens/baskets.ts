@@ -1,6 +1,6 @@
 import { type Attack, noOptions, outcome } from '../contract/attack'
 import { embeddingGroups } from './embedding-groups'
-import { tables } from './tables'
+import { firstTable, NO_TABLE } from './tables'
 import { tokenSet } from './token-set'
 
 /** The basket of every user of a recommender's batch, from the directions of the rows of an embedding table's gradient. */
@@ -18,20 +18,17 @@ export const baskets: Attack = {
   },
   check: noOptions,
   async refuses(target) {
-    const [at] = tables(target)
-    if (at === undefined) return 'no trained table, whose rows the data choose, has a shared gradient'
-    const { name, shape } = target.trained[at]
-    const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1)
-    const touched = tokenSet({ data: target.dataGradients[at], width: shape[shape.length - 1] }).length
+    const found = firstTable(target)
+    if (!found) return NO_TABLE
+    const { name, rows, table } = found
+    const touched = tokenSet(table).length
     return touched > rows / 2
       ? `${touched} of ${rows} rows of '${name}' have a gradient, as where the table is the output matrix too: their directions tell nothing`
       : undefined
   },
   async run(target, _, control) {
     const started = performance.now()
-    const [at] = tables(target)
-    const { name, shape } = target.trained[at]
-    const table = { data: target.dataGradients[at], width: shape[shape.length - 1] }
+    const { name, table } = firstTable(target)!
     const { groups, shared } = embeddingGroups(table)
     const several = groups.filter(({ rows }) => rows.length > 1)
     // an item of several users is in each of their baskets, how often is not known

@@ -28,7 +28,7 @@ export interface Movement {
   readonly before: ReadonlyMap<string, Float64Array>
   /** θ after − θ before, in the order of the trained weights. */
   readonly delta: readonly Float64Array[]
-  /** The same for the weights that are not trained and were shared too, by name: moving statistics. */
+  /** θ after − θ before of moving statistics: weights that are not trained and were shared too, by name. */
   readonly statistics: ReadonlyMap<string, Float64Array>
   /** Whether what was shared is in float32. */
   readonly rounded: boolean
