@@ -13,9 +13,27 @@ function hasOnnxRuntime(): boolean {
   }
 }
 
+const ALL = ['test/**/*.test.ts']
+
+/**
+ * Files that need a process in which nothing was done before: they read the names that tfjs gives to layers, which it counts, or change
+ * what all files of a process share, such as the backend or the list of distances. All others share a process for each core, where the
+ * library is loaded once.
+ */
+const ALONE = [
+  'test/docs.test.ts',
+  'test/cli/new-distance.test.ts',
+  'test/trace/supported.test.ts',
+  'test/attacks/matching/pytorch.test.ts',
+  'test/io/layouts/branches.test.ts',
+]
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'alone', include: ALONE, isolate: true } },
+      { extends: true, test: { name: 'together', include: ALL, exclude: ALONE, isolate: false } },
+    ],
     globalSetup: ['test/bundled-command.ts'],
     setupFiles: ['test/setup.ts'],
     testTimeout: 60_000,

@@ -1,5 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 import { namesRead } from './build'
+import { moduleOf } from './exported-program'
 import { fromLayout, kerasWeights, type Layout, type OwnWeight, wantedNames } from './keras-weights'
 import type { GraphMessage, ModelMessage, NodeMessage } from './messages'
 import { type ExternalData, type StoredValues, tensorValues } from './tensor-values'
@@ -93,7 +94,8 @@ export function findWeights(
 /** Converters of TensorFlow name every constant; one number is the ε of a norm or the limit of a clip. */
 const isScalar = ({ values }: StoredValues): boolean => values.length === 1
 
-const isNamed = (initializer: string): boolean => !GENERATED.test(initializer)
+/** Whether an initializer has a name of its own. */
+export const isNamed = (initializer: string): boolean => !GENERATED.test(initializer)
 
 /** Which node reads a name first, by its place. */
 function firstUses(nodes: readonly NodeMessage[]): Map<string, number> {
@@ -183,8 +185,6 @@ function turnedWeights(nodes: readonly NodeMessage[], names: ReadonlySet<string>
   return found
 }
 
-const SCOPES = 'pkg.torch.onnx.name_scopes'
-
 /**
  * A weight that PyTorch uses in two modules has the name of the last one in files of dynamo, and that of the first one in
  * `named_parameters()`. Each node says in which module it was: `['', 'wte', 'embedding']` reads `wte.weight`.
@@ -193,11 +193,10 @@ const SCOPES = 'pkg.torch.onnx.name_scopes'
  */
 function tiedWeights(nodes: readonly NodeMessage[], names: ReadonlySet<string>): Map<string, string[]> {
   const used = new Map<string, Set<string>>()
-  for (const { input, metadata } of nodes) {
-    const weights = input.filter((name) => names.has(name))
-    const scopes = weights.length > 0 && metadata.find(({ key }) => key === SCOPES)?.value
-    if (!scopes) continue
-    const module = [...new TextDecoder().decode(scopes).matchAll(/'([^']*)'/g)].at(-2)?.[1]
+  for (const node of nodes) {
+    const weights = node.input.filter((name) => names.has(name))
+    const module = weights.length > 0 ? moduleOf(node) : undefined
+    if (module === undefined) continue
     for (const name of weights) {
       const as = [module, name.slice(name.lastIndexOf('.') + 1)].filter(Boolean).join('.')
       used.set(name, (used.get(name) ?? new Set()).add(as))

@@ -1,7 +1,9 @@
 import type { GraphModel } from '../../client/model/model'
 import { show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { withOwnParameters } from './exported-program'
 import { fileOptions } from './file-options'
+import { isNamed } from './find-weights'
 import { type ModelMessage, readOnnx } from './messages'
 import { openGraph } from './open-graph'
 import { withLinearWeights } from './scikit'
@@ -62,7 +64,13 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {})
   const settings = fileOptions(options, OPTIONS, 'onnx')
   // a Buffer of Node has a slice() of its own, which is a view
   const model = readOnnx(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length))
-  const graph = withLinearWeights(model.graph!)
+  const named = withOwnParameters(
+    model.graph!,
+    (name) => !isNamed(name),
+    new Set(settings.trainable),
+    settings.externalData,
+  )
+  const graph = withLinearWeights(named)
   return openGraph(graph, model, { ...settings, opset: versionOf(model) })
 }
 

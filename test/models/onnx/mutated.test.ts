@@ -9,7 +9,7 @@ import { cases, together } from './operator-cases'
 import { writeOnnx } from './write-onnx'
 
 const folder = fileURLToPath(new URL('pytorch', import.meta.url))
-const exported = readdirSync(folder).filter((file) => /^(mlp|cnn|unet)\.onnx\.gz$/.test(file))
+const exported = readdirSync(folder).filter((file) => /^(mlp|cnn|unet|dynamo-merged)\.onnx\.gz$/.test(file))
 const files = [
   ...exported.map((file) => new Uint8Array(gunzipSync(readFileSync(`${folder}/${file}`)))),
   ...cases.map((c) => writeOnnx(together([c]).spec, c.opset)),

@@ -44,6 +44,14 @@ describe('models that PyTorch, Keras and scikit-learn exported', () => {
     model.dispose()
   })
 
+  it('has the names of PyTorch where its exporter merged equal weights, without being told them', () => {
+    const model = modelFromOnnx(gunzipSync(readFileSync(`${folderOf('pytorch')}/dynamo-merged.onnx.gz`)))
+    const theirs = [...readTensors(`${folderOf('pytorch')}/dynamo-merged.safetensors`).keys()]
+    const names = theirs.flatMap((key) => (key.startsWith('gradient ') ? [key.slice(9)] : []))
+    expect([...model.trainable].sort()).toEqual(names.sort())
+    model.dispose()
+  })
+
   it('has Keras’s names without a gradient too, in the order of its layers', () => {
     const model = modelFromOnnx(gunzipSync(readFileSync(`${folderOf('keras')}/separable.onnx.gz`)))
     const shapes = model.trainable.map((name) => [name, model.weights[name].shape])
