@@ -26,6 +26,7 @@ const ALONE = [
   'test/trace/supported.test.ts',
   'test/attacks/matching/pytorch.test.ts',
   'test/io/layouts/branches.test.ts',
+  'test/models/no-backend.test.ts',
 ]
 
 export default defineConfig({

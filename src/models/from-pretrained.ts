@@ -11,6 +11,7 @@ import { type GptConfig, gptConfig, gptShapes } from './gpt-shapes'
 import { type LlamaModel, llama } from './llama'
 import { type LlamaConfig, llamaConfig, llamaShapes } from './llama-shapes'
 import { randomHead } from './random-bert'
+import { requireBackend } from './require-backend'
 import { bert, type TextModel } from './text-model'
 
 /** How a model out of files is completed. */
@@ -30,7 +31,7 @@ export interface PretrainedOptions {
  * @param weights of model.safetensors by name, as `readTensors` of dlg-ts/io gives them; further ones are left alone. Where these are
  * tfjs tensors, the model keeps them and disposes of them.
  * @throws DlgError `invalid-file` for a config of another kind of model, and for weights that are not finite; `invalid-model` naming
- * the first weight that is missing or has another shape; `invalid-option`
+ * the first weight that is missing or has another shape; `invalid-option`; `runtime` where tfjs has no backend
  */
 export function fromPretrained(
   config: string,
@@ -38,6 +39,7 @@ export function fromPretrained(
   options: PretrainedOptions = {},
 ): TextModel | GptModel | LlamaModel {
   knownNames('options', options, ['head', 'seed'])
+  requireBackend()
   const file = configFile(config)
   requireObject('weights', weights, 'tensors by name', 'invalid-model')
   if (file.model_type === 'gpt2') {

@@ -4,6 +4,7 @@ import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
 import { type BertConfig, checkConfig, MOST } from './bert-config'
 import { checkHead, encoderShapes, type Head, headShapes } from './bert-shapes'
+import { requireBackend } from './require-backend'
 import { bert, type TextModel } from './text-model'
 
 /** Sizes, head and seed of a random encoder. */
@@ -75,7 +76,8 @@ export function checkRandom(std: number, seed: number): void {
 /**
  * A small encoder with random weights: two layers of width 64 unless told otherwise.
  *
- * @throws DlgError `invalid-option`; `invalid-model` for a size that is no whole number, or more than 2²⁸ weights
+ * @throws DlgError `invalid-option`; `invalid-model` for a size that is no whole number, or more than 2²⁸ weights; `runtime` where tfjs has no
+ * backend
  */
 export function randomBert(options: RandomBertOptions): TextModel {
   requireObject('options', options, 'an object with a vocabularySize', 'invalid-option')
@@ -94,6 +96,7 @@ export function randomBert(options: RandomBertOptions): TextModel {
     ...sizes,
   })
   requireRoom([...encoderShapes(config), ...headShapes(config, head, classes ?? 2)])
+  requireBackend()
   const encoder = initialise(encoderShapes(config), std, seed, 0)
   return bert(config, { ...encoder, ...randomHead(config, head, { classes, std, seed }) }, head)
 }

@@ -4,6 +4,7 @@ import { random } from '../numbers/random'
 import { type GptModel, gpt } from './gpt'
 import { checkGptConfig, type GptConfig, gptShapes } from './gpt-shapes'
 import { checkRandom, requireRoom } from './random-bert'
+import { requireBackend } from './require-backend'
 
 /** Sizes and seed of a random decoder. */
 export interface RandomGptOptions extends Partial<GptConfig> {
@@ -31,6 +32,7 @@ export function randomGpt(options: RandomGptOptions): GptModel {
     ...sizes,
   })
   requireRoom(gptShapes(config))
+  requireBackend()
   // a stream apart from those of the searches
   const { normal } = random(seed, 0x677074)
   const values = (name: string, size: number): Float32Array =>

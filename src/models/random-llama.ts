@@ -4,6 +4,7 @@ import { random } from '../numbers/random'
 import { type LlamaModel, llama } from './llama'
 import { checkLlamaConfig, type LlamaConfig, llamaShapes } from './llama-shapes'
 import { checkRandom, requireRoom } from './random-bert'
+import { requireBackend } from './require-backend'
 
 /** Sizes and seed of a random LLaMA. */
 export interface RandomLlamaOptions extends Partial<LlamaConfig> {
@@ -18,7 +19,8 @@ export interface RandomLlamaOptions extends Partial<LlamaConfig> {
  * A small LLaMA with random weights, two layers of width 64 with four heads of queries and two of keys unless told otherwise: matrices
  * N(0, std²), norms 1.
  *
- * @throws DlgError `invalid-option`; `invalid-model` for a size that is no whole number, or more than 2²⁸ weights
+ * @throws DlgError `invalid-option`; `invalid-model` for a size that is no whole number, or more than 2²⁸ weights; `runtime` where tfjs has no
+ * backend
  */
 export function randomLlama(options: RandomLlamaOptions): LlamaModel {
   requireObject('options', options, 'an object with a vocabularySize', 'invalid-option')
@@ -34,6 +36,7 @@ export function randomLlama(options: RandomLlamaOptions): LlamaModel {
   })
   const shapes = llamaShapes(config)
   requireRoom(shapes)
+  requireBackend()
   // a stream apart from those of the searches
   const { normal } = random(seed, 0x6c6c616d)
   const weights = shapes.map(([name, shape]) => {

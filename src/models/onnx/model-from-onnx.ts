@@ -1,6 +1,7 @@
 import type { GraphModel } from '../../client/model/model'
 import { show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { requireBackend } from '../require-backend'
 import { withOwnParameters } from './exported-program'
 import { fileOptions } from './file-options'
 import { isNamed } from './find-weights'
@@ -56,12 +57,13 @@ const [OLDEST, NEWEST] = [7, 25]
  * @param bytes the file; a view of it may be kept while the model lives
  * @returns the model; `dispose` frees its weights
  * @throws DlgError `invalid-file` for what is no ONNX model or contradicts itself, `untraceable` naming the node and the operator that
- * is not supported, `invalid-option`, `invalid-data` when `bytes` are none
+ * is not supported, `invalid-option`, `invalid-data` when `bytes` are none, `runtime` where tfjs has no backend
  */
 export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {}): OnnxModel {
   if (!(bytes instanceof Uint8Array))
     throw new DlgError('invalid-data', `bytes is ${show(bytes)}; it must be a Uint8Array, such as readFileSync gives`)
   const settings = fileOptions(options, OPTIONS, 'onnx')
+  requireBackend()
   // a Buffer of Node has a slice() of its own, which is a view
   const model = readOnnx(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length))
   const named = withOwnParameters(

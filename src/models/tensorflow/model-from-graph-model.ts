@@ -3,6 +3,7 @@ import { show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { fileOptions } from '../onnx/file-options'
 import { openGraph } from '../onnx/open-graph'
+import { requireBackend } from '../require-backend'
 import { type GraphConstant, readGraphDef } from './graph-def'
 
 /** What tfjs loads of a graph model: the part of its `io.ModelArtifacts` that is read here. */
@@ -62,12 +63,13 @@ const OPTIONS = ['name', 'trainable', 'outputs', 'inputShape']
  * @param artifacts what tfjs loads; `weightData` may be kept while the model lives
  * @returns the model; `dispose` frees its weights
  * @throws DlgError `invalid-file` for what is no graph model or contradicts itself, `untraceable` naming the node and the operator that is not
- * supported, `invalid-option`, `invalid-data` when `artifacts` is no object
+ * supported, `invalid-option`, `invalid-data` when `artifacts` is no object, `runtime` where tfjs has no backend
  */
 export function modelFromGraphModel(artifacts: GraphModelArtifacts, options: GraphModelOptions = {}): TfjsGraphModel {
   if (typeof artifacts !== 'object' || artifacts === null)
     throw new DlgError('invalid-data', `artifacts is ${show(artifacts)}; it must be what a handler of tfjs loads`)
   const settings = fileOptions(options, OPTIONS, 'graph model')
+  requireBackend()
   const { modelTopology, weightSpecs = [], weightData = new ArrayBuffer(0), userDefinedMetadata } = artifacts
   if (typeof modelTopology !== 'object' || modelTopology === null || !('node' in modelTopology))
     throw new DlgError(
