@@ -54,17 +54,21 @@ const ROUNDING = 2 ** -22
  * @returns undefined where the work was cut short before every unknown was looked at, and where the model has no finite value nearby
  */
 export async function gradientCertainty(asked: GradientCertainty): Promise<FoundCertainty | undefined> {
-  const { runtime, gradients, unknowns, parameters, lasting, shared, point, groups, fitsFactor = false } = asked
+  const { runtime, gradients, unknowns, parameters, lasting, shared, point, groups, cut, fitsFactor = false } = asked
   const { lost = shared.map(() => 0) } = asked
   const held: { dispose(): void }[] = []
+  // the caller is told of every long step: to compile a program takes as long as many evaluations of it
   const compiled = async (program: Program): Promise<Executable> => {
+    cut?.()
     const executable = await runtime.compile(program)
     held.push(executable)
+    cut?.()
     return executable
   }
   const bound = async (executable: Executable, own: readonly (readonly [string, Values])[]): Promise<Evaluator> => {
     const evaluator = await executable.bind(new Map([...parameters, ...own]), lasting)
     held.push(evaluator)
+    cut?.()
     return evaluator
   }
   try {
