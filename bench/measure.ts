@@ -13,7 +13,8 @@ export interface Times {
 
 /** What one peer did in one case. */
 export interface Result {
-  compileMs?: number
+  /** To the first evaluation, each time in a fresh process. */
+  compile?: Times
   evaluation?: Times
   /** The client's gradient alone, where the whole objective cannot be had. */
   gradient?: Times
@@ -81,7 +82,7 @@ export async function measure(
         const idleMb = (await peer.ask({ do: 'memory' })).peakMb
         result.memory = { peakMb: idleMb, idleMb }
         const opened = await peer.ask({ do: 'open', name: c.name, case: c, threads, file })
-        result.compileMs = opened.compileMs
+        result.compile = timesOf([opened.compileMs])
         if (opened.throws) result.note = `throws: ${opened.throws}`
         running.push({ name: kind.name, peer, result })
       } catch (error) {
@@ -92,6 +93,10 @@ export async function measure(
     }
     const able = running.filter(({ result }) => !result.note)
     await compare(able, folder)
+    const beside = running.some(({ name }) => name === 'before')
+    await openAnew(beside ? able.filter(({ name }) => name === 'ours' || name === 'before') : [], kinds, plan, {
+      ...{ do: 'open', name: c.name, case: c, threads, file },
+    })
     const evaluations = await inTurns(able, plan.repeats, ({ peer }) => peer.ask({ do: 'evaluate', ms: plan.slice }))
     able.forEach(({ result }, i) => {
       result.evaluation = timesOf(evaluations[i])
@@ -108,6 +113,30 @@ export async function measure(
   } finally {
     await Promise.all(running.map(({ peer }) => peer.close()))
   }
+}
+
+/**
+ * Opens a case again and again, each time in a fresh process, in turns: what one process takes depends on what the machine did just before.
+ * A peer's order in a turn changes from one turn to the next.
+ */
+async function openAnew(
+  running: readonly Running[],
+  kinds: readonly PeerKind[],
+  plan: Plan,
+  request: { readonly do: 'open'; readonly threads: number },
+): Promise<void> {
+  const times = new Map(running.map(({ name, result }) => [name, [...result.compile!.repeats]]))
+  for (let repeat = 1; repeat < plan.repeats; repeat++)
+    for (const { name } of repeat % 2 === 1 ? running.toReversed() : running) {
+      const peer = start(kinds.find((kind) => kind.name === name)!, request.threads)
+      try {
+        await peer.ask({ do: 'about' })
+        times.get(name)!.push((await peer.ask({ ...request })).compileMs)
+      } finally {
+        await peer.close()
+      }
+    }
+  for (const { name, result } of running) result.compile = timesOf(times.get(name)!)
 }
 
 export type Running = { readonly name: string; readonly peer: Peer; readonly result: Result }

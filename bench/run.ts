@@ -103,7 +103,7 @@ function cells(row: Row, rows: readonly Row[]): string[] {
     ...[iteration(mine), iteration(torch)],
     starved(row, 'torch', rows) ? '!' : ratio(torch?.iteration?.median, mine?.iteration?.median),
     mine?.optimizerShare === undefined ? '–' : `${Math.round(100 * mine.optimizerShare)} %`,
-    ...[mine, torch, jax].map((r) => short(r?.compileMs)),
+    ...[mine, torch, jax].map((r) => short(r?.compile?.median)),
     ...[mine, torch, jax].map((r) => short(r?.memory && r.memory.peakMb - r.memory.idleMb)),
     differences.length > 0 ? Math.max(...differences).toExponential(0) : '–',
   ]
@@ -120,11 +120,12 @@ function printBefore(rows: readonly Row[]): void {
       ...pair((r) => r?.evaluation?.median),
       ...pair((r) => r?.evaluation?.min),
       ...pair((r) => r?.iteration?.median),
-      ...pair((r) => r?.compileMs),
+      ...pair((r) => r?.compile?.median),
+      ...pair((r) => r?.compile?.min),
     ]
   })
   const three = (what: string): string[] => [`${what} before`, 'now', 'ratio']
-  const head = ['case', 'threads', ...['ms', 'min', 'iteration', 'compile'].flatMap(three)]
+  const head = ['case', 'threads', ...['ms', 'min', 'iteration', 'compile', 'min'].flatMap(three)]
   console.log('\nThis checkout beside the one of --before, in turns.\n')
   console.log(table(head, lines))
 }

@@ -117,7 +117,7 @@ async function measureCase(
     result.note = contender.missing
     const request = { do: 'open', name: c.name, case: c, threads, file }
     const opened = await asked(contender, result, (peer) => peer.ask(request, COMPILING))
-    result.compileMs = opened?.compileMs
+    if (opened) result.compile = timesOf([opened.compileMs])
     // its own session under the profiler: how many kernels there are depends on the provider
     if (opened && ['ours cuda', 'before cuda'].includes(kind.name))
       result.kernels = await asked(contender, result, (peer) =>
@@ -176,7 +176,7 @@ function print({ case: name, results }: Row): void {
     const iteration = r.iteration
       ? `iteration ${short(r.iteration.median)} ms, ${Math.round(100 * (r.optimizerShare ?? 0))} % of it the optimizer`
       : ''
-    const compile = r.compileMs ? `compile ${short(r.compileMs / 1000)} s` : ''
+    const compile = r.compile ? `compile ${short(r.compile.median / 1000)} s` : ''
     const details = [agreement, kernels, iteration, compile, r.note].filter(Boolean).join('; ')
     console.log(
       `  ${peer.padEnd(12)} ${short(r.evaluation?.median).padStart(8)} ms (min ${short(r.evaluation?.min)})  ${details}`,
