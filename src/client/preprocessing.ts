@@ -1,5 +1,6 @@
 import { invalid, knownNames, numberList, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
+import { mapped } from '../numbers/values'
 
 /** How a client turns pictures into the numbers that its model sees: (v − mean) / std, channel by channel. */
 export interface PreprocessingOptions {
@@ -64,7 +65,7 @@ export function preprocessedRange({ mean, std, range: [low, high] }: Preprocessi
 
 /** What the model sees of a picture whose values lie in the range: (v − mean) / std, channels last. */
 export const preprocessed = (values: ArrayLike<number>, { mean, std }: Preprocessing): Float32Array =>
-  Float32Array.from(values, (v, i) => (v - mean[i % mean.length]) / std[i % std.length])
+  new Float32Array(mapped(values, (v, i) => (v - mean[i % mean.length]) / std[i % std.length]))
 
 /**
  * The picture behind numbers that a model sees, such as `leak.data`: v · std + mean, channels last, in the range of the pictures.
@@ -80,5 +81,5 @@ export function undoPreprocessing(values: ArrayLike<number>, preprocessing: Prep
       'invalid-data',
       `${values.length} values are no whole number of pixels of ${mean.length} channels`,
     )
-  return Float32Array.from(values, (v, i) => v * std[i % std.length] + mean[i % mean.length])
+  return new Float32Array(mapped(values, (v, i) => v * std[i % std.length] + mean[i % mean.length]))
 }

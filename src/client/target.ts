@@ -1,6 +1,6 @@
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
-import type { Values } from '../numbers/values'
+import { mapped, type Values } from '../numbers/values'
 import { reference } from '../runtime/reference'
 import { evaluate } from '../runtime/runtime'
 import { type Dropped, inOrderOf, readDropped } from './model/dropout'
@@ -146,7 +146,7 @@ async function withoutPenalties(
     nodes.filter((_, i) => model.weights[i].trainable),
   )
   const parts = await evaluate(reference(), { inputs: [], outputs }, new Map([...traced.captured, ...weights]), [])
-  return gradients.map((values, i) => Float64Array.from(values, (v, k) => v - parts[i][k]))
+  return gradients.map((values, i) => mapped(values, (v, k) => v - parts[i][k]))
 }
 
 /**

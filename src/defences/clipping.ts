@@ -2,7 +2,7 @@ import { type AccountantName, epsilonOf, type PrivacyLoss } from '../accounting'
 import { choice, invalid, knownNames, number, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { normOf } from '../numbers/norms'
-import type { Values } from '../numbers/values'
+import { mapped, type Values } from '../numbers/values'
 import { cosineOfEach, matchingNoise, withFactor, withFloor } from './attacker'
 import type { Defence } from './defence'
 
@@ -110,7 +110,7 @@ export function dpSgd(options: DpSgdOptions): DpSgd {
 /** Tensors that are clipped together. */
 function clipped(gradients: readonly Values[], norm: number): Float64Array[] {
   const factor = Math.min(1, norm / normOf(gradients))
-  return gradients.map((values) => Float64Array.from(values, (v) => (factor < 1 ? v * factor : v)))
+  return gradients.map((values) => mapped(values, (v) => (factor < 1 ? v * factor : v)))
 }
 
 const positive = (name: string, value: number): number =>
@@ -139,7 +139,7 @@ function requireSame(gradients: readonly Values[], examples: readonly (readonly 
     if (example.length !== gradients.length || example.some((values, i) => values.length !== gradients[i].length))
       throw wrong(`example ${e} has other shapes than the gradient`)
   const off = gradients.map((values, i) =>
-    Float64Array.from(values, (v, k) => v - examples.reduce((sum, one) => sum + one[i][k], 0) / examples.length),
+    mapped(values, (v, k) => v - examples.reduce((sum, one) => sum + one[i][k], 0) / examples.length),
   )
   if (normOf(off) > SAME * normOf(gradients)) throw wrong('the mean of the examples is not the gradient')
 }

@@ -3,7 +3,7 @@ import type { Target } from '../client/target'
 import { choice, knownNames } from '../errors/checks'
 import { largest } from '../numbers/norms'
 import { SIGNIFICAND_BITS } from '../numbers/stored-dtype'
-import type { Values } from '../numbers/values'
+import { mapped, type Values } from '../numbers/values'
 import { hingeOfSigns, withFloor } from './attacker'
 import type { Defence } from './defence'
 
@@ -39,7 +39,7 @@ export function quantised(type: QuantisedType, options: QuantisedOptions = {}): 
     apply: (gradients, { uniform }) =>
       gradients.map((values) => {
         const [step, most] = steps(values, type)
-        return Float64Array.from(values, (v) => {
+        return mapped(values, (v) => {
           const size = step(v)
           if (size === 0) return v
           const units = v / size
@@ -86,7 +86,7 @@ export function signs(): Defence {
   return {
     name: 'signs',
     description: 'shares the sign of every number alone',
-    apply: (gradients) => gradients.map((values) => Float64Array.from(values, Math.sign)),
+    apply: (gradients) => gradients.map((values) => mapped(values, Math.sign)),
     adapt: (target) => ({ ...target, dataGradients: target.gradients }),
     matching: () => ({ distance: hingeOfSigns, certainty: false }),
   }

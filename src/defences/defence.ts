@@ -4,7 +4,7 @@ import type { Target } from '../client/target'
 import { hasMethod, invalid, knownNames, number, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { type Random, random } from '../numbers/random'
-import type { Values } from '../numbers/values'
+import { mapped, type Values } from '../numbers/values'
 
 /** A change that a client makes to its gradient before it shares it, and the attacker that knows of this change. */
 export interface Defence {
@@ -72,7 +72,7 @@ export function defended(
   const dataGradients =
     target.dataGradients === target.gradients
       ? gradients
-      : gradients.map((values, i) => Float64Array.from(values, (v, k) => v - penalty(i, k)))
+      : gradients.map((values, i) => mapped(values, (v, k) => v - penalty(i, k)))
   const shared: Target = { ...target, gradients, dataGradients }
   return adaptive ? defence.adapt(shared) : shared
 }

@@ -1,7 +1,7 @@
 import { invalid, knownNames, number, show } from '../errors/checks'
 import { normOf } from '../numbers/norms'
 import type { Random } from '../numbers/random'
-import type { Values } from '../numbers/values'
+import { mapped, type Values } from '../numbers/values'
 import { matchingNoise, withFloor } from './attacker'
 import type { Defence } from './defence'
 
@@ -48,7 +48,7 @@ function noise(name: string, word: string, size: NoiseSize, draw: (random: Rando
     apply: (gradients, random) =>
       gradients.map((values) => {
         const deviation = spread(values, 1)
-        return Float64Array.from(values, (v) => v + deviation * draw(random))
+        return mapped(values, (v) => v + deviation * draw(random))
       }),
     adapt(target) {
       // ‖g + n‖² is (1 + r²) ‖g‖² on average: the noise is known from what was shared

@@ -1,5 +1,5 @@
 import { choice, invalid, knownNames, number, show } from '../errors/checks'
-import type { Values } from '../numbers/values'
+import { mapped, type Values } from '../numbers/values'
 import { keptDistance } from './attacker'
 import type { Defence } from './defence'
 
@@ -56,7 +56,7 @@ function largestOf(gradients: readonly Values[], part: number): Float64Array[] {
   // how many of those that are as large as the threshold are kept
   let equal = count - sizes.reduce((above, v) => above + (v > threshold ? 1 : 0), 0)
   return gradients.map((values) =>
-    Float64Array.from(values, (v) => {
+    mapped(values, (v) => {
       const size = Math.abs(v)
       return size > threshold || (size === threshold && equal-- > 0) ? v : 0
     }),

@@ -1,7 +1,7 @@
 import { show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { normOf } from '../numbers/norms'
-import type { Values } from '../numbers/values'
+import { mapped, type Values } from '../numbers/values'
 
 /** What a defence leaves of a gradient, for training. */
 export interface Utility {
@@ -32,7 +32,7 @@ export function utilityOf(raw: readonly Values[], shared: readonly Values[]): Ut
   return {
     cosine: length === 0 || sharedLength === 0 ? 0 : Math.max(-1, Math.min(1, product)),
     relativeErrors: raw.map((values, i) => {
-      const off = normOf([Float64Array.from(values, (v, k) => shared[i][k] - v)])
+      const off = normOf([mapped(values, (v, k) => shared[i][k] - v)])
       return off === 0 ? 0 : off / normOf([values])
     }),
   }

@@ -10,7 +10,7 @@ import { invalid, number, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
 import { normOf } from '../numbers/norms'
-import { flat, type Values } from '../numbers/values'
+import { flat, mapped, type Values } from '../numbers/values'
 import { evaluate } from '../runtime/runtime'
 import { type GradientCertainty, gradientCertainty, groupsInOrder, partsOf } from './certainty/gradient-certainty'
 import { type MirroredPart, mirrorImages } from './certainty/mirrors'
@@ -151,8 +151,7 @@ async function hasMirrorImage(
     })
     if (!apart) continue
     const found = await evaluate(runtime, { inputs: unknowns, outputs: gradients }, parameters, partsOf(groups, image))
-    if (normOf(found.map((values, t) => Float64Array.from(values, (v, i) => v - shared[t][i]))) <= tolerance * norm)
-      return true
+    if (normOf(found.map((values, t) => mapped(values, (v, i) => v - shared[t][i]))) <= tolerance * norm) return true
   }
   return false
 }

@@ -3,7 +3,7 @@ import { type Target, traceClient } from '../client/target'
 import { type PlainTargets, targetRows } from '../client/target-values'
 import * as g from '../graph'
 import { normOf } from '../numbers/norms'
-import type { Values } from '../numbers/values'
+import { mapped, type Values } from '../numbers/values'
 import { fittedFactor } from './certainty/shared-residual'
 
 /** Residual up to which float32 gradients of the same data are the same: about 1e-6 is usual, 1e-5 in deep networks. */
@@ -82,4 +82,4 @@ export const factorOf = ({ settings, gradients }: Target, found: readonly Values
 
 /** factor · g − g*, tensor by tensor. */
 export const differenceOf = (found: readonly Values[], shared: readonly Values[], factor = 1): Float64Array[] =>
-  found.map((values, i) => Float64Array.from(values, (v, k) => factor * v - shared[i][k]))
+  found.map((values, i) => mapped(values, (v, k) => factor * v - shared[i][k]))

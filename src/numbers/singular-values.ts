@@ -1,6 +1,6 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
 import { largest } from './norms'
-import type { Values } from './values'
+import { mapped, type Values } from './values'
 
 /** Rounding of float32 numbers. */
 const FLOAT32 = 2 ** -23
@@ -32,7 +32,7 @@ export function spectrum(values: Values, rows: number, columns: number, limit: n
   const unit = largest(values) || 1
   const rest: Float64Array[] = []
   for (let i = 0; i < rows; i++) {
-    const row = Float64Array.from(values.subarray(i * columns, (i + 1) * columns), (v) => v / unit)
+    const row = mapped(values.subarray(i * columns, (i + 1) * columns), (v) => v / unit)
     if (row.some((v) => v !== 0)) rest.push(row)
   }
   const norms = Float64Array.from(rest, squares)
@@ -61,7 +61,7 @@ export function spectrum(values: Values, rows: number, columns: number, limit: n
   }
   const gram = new Matrix(coefficients.map((a) => coefficients.map((b) => inner(a, b))))
   const { realEigenvalues } = new EigenvalueDecomposition(gram, { assumeSymmetric: true })
-  const found = Float64Array.from(realEigenvalues, (v) => Math.sqrt(Math.max(v, 0))).sort((a, b) => b - a)
+  const found = mapped(realEigenvalues, (v) => Math.sqrt(Math.max(v, 0))).sort((a, b) => b - a)
   const relative = found.map((v) => v / found[0])
   return {
     values: relative,

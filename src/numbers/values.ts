@@ -28,3 +28,10 @@ export function flat(parts: readonly Values[]): Float64Array {
   }
   return out
 }
+
+/** f of every number, in float64. The built-in `Float64Array.from(values, f)` takes twenty times as long for a typed array. */
+export function mapped(values: ArrayLike<number>, f: (value: number, index: number) => number): Float64Array {
+  const out = new Float64Array(values.length)
+  for (let i = 0; i < out.length; i++) out[i] = f(values[i], i)
+  return out
+}

@@ -4,7 +4,7 @@ import { fittedFactor } from '../../measure/certainty/shared-residual'
 import { differenceOf, factorOf, gradientsAt, RESIDUAL } from '../../measure/residual'
 import { normOf, transposed } from '../../numbers/norms'
 import { random } from '../../numbers/random'
-import type { Values } from '../../numbers/values'
+import { mapped, type Values } from '../../numbers/values'
 import type { DenseGradient } from './dense-gradient'
 import type { DenseLayer } from './first-dense'
 import { AGREEMENT, invertDense } from './invert-dense'
@@ -72,9 +72,9 @@ export async function certify(
     ...Array.from({ length: MIXTURES }, () =>
       Float64Array.from({ length: input.length }, () => SPREAD * rms * normal()),
     ),
-    Float64Array.from(input, (v) => SPREAD * v),
+    mapped(input, (v) => SPREAD * v),
   ]
-  const moved = (step: Float64Array, sign: number) => [Float64Array.from(input, (v, i) => v + sign * step[i])]
+  const moved = (step: Float64Array, sign: number) => [mapped(input, (v, i) => v + sign * step[i])]
   const dataGradientsAt = async (data: readonly Values[][]) =>
     (await gradientsAt(target, data, targets)).map((found) => withoutPenalties(target, found))
   const [own, ...others] = await dataGradientsAt([
@@ -83,7 +83,7 @@ export async function certify(
   ])
   const residual = distanceOf(own, target.dataGradients, layer, factorOf(target, own))
   const mixtures = steps.map((_, k) =>
-    others[2 * k].map((values, i) => Float64Array.from(values, (v, j) => (v + others[2 * k + 1][i][j]) / 2)),
+    others[2 * k].map((values, i) => mapped(values, (v, j) => (v + others[2 * k + 1][i][j]) / 2)),
   )
   const read = mixtures.map((mixture) => invertDense(gradientOf(layer, mixture), agreement))
   // the neurons alone tell some mixtures; the others are recomputed
@@ -101,7 +101,7 @@ export async function certify(
 const withoutPenalties = ({ gradients, dataGradients }: Target, found: readonly Values[]): readonly Values[] =>
   gradients === dataGradients
     ? found
-    : found.map((values, i) => Float64Array.from(values, (v, k) => v - (gradients[i][k] - dataGradients[i][k])))
+    : found.map((values, i) => mapped(values, (v, k) => v - (gradients[i][k] - dataGradients[i][k])))
 
 /** The larger of the relative distances over everything, and over the layer alone. */
 function distanceOf(found: readonly Values[], shared: readonly Values[], layer: DenseLayer, factor = 1): number {

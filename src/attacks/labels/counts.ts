@@ -1,3 +1,4 @@
+import { mapped } from '../../numbers/values'
 import type { Values } from '../../runtime/runtime'
 
 /** The last dense layer: its gradient and its own values, weight [features, classes] and bias [classes]. */
@@ -27,7 +28,7 @@ export interface Counts {
  * @param samples what the gradient is divided by: the batch size for a mean, 1 for a sum
  */
 export function labelCounts(layer: DenseLayer, batchSize: number, samples: number): Counts {
-  const target = Float64Array.from(layer.biasGradient as ArrayLike<number>, (v) => v * samples)
+  const target = mapped(layer.biasGradient as ArrayLike<number>, (v) => v * samples)
   const least: number[] = Array.from(layer.biasGradient, (v) => (v < 0 ? 1 : 0))
   const fit: Fit = { shares: sharesOf(layer, least), counts: least.map(() => 0), rest: target.map((v) => -v) }
   least.forEach((n, c) => {

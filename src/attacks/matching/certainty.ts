@@ -3,7 +3,7 @@ import type { UnknownGroup } from '../../measure/certainty/curvature'
 import { gradientCertainty, groupsInOrder } from '../../measure/certainty/gradient-certainty'
 import { FLOAT32 } from '../../measure/certainty/shared-residual'
 import type { Random } from '../../numbers/random'
-import { flat, squaredNorm } from '../../numbers/values'
+import { flat, mapped, squaredNorm } from '../../numbers/values'
 import type { Executable, Values } from '../../runtime/runtime'
 import type { Attack } from './attack'
 import { inTensors, type LeakageCertainty } from './certainty-tensors'
@@ -145,5 +145,5 @@ export const continued = (budget: SearchSettings['budget']): SearchSettings => (
 /** With normal noise of the expected squared norm of what was lost; float32 loses something everywhere. */
 function noisy(values: Values, lost: number, random: Random): Float64Array {
   const size = Math.sqrt(Math.max(lost, FLOAT32 * squaredNorm([values])) / values.length)
-  return Float64Array.from(values, (v) => v + size * random.normal())
+  return mapped(values, (v) => v + size * random.normal())
 }

@@ -1,4 +1,5 @@
 import { Matrix, solve } from 'ml-matrix'
+import { mapped } from '../../numbers/values'
 import { inner, length, scaled, type Units, ZERO } from './directions'
 import type { Factors } from './factors'
 
@@ -84,7 +85,7 @@ function dividing(pattern: Pattern, { columns, last }: Layer): Pick<Candidate, '
   const explained = (): number => points.filter((point) => inner(plane, point) > 0).length / points.length
   for (let step = 0; step < STEPS; step++) {
     if (step === LOOK && explained() < HOPEFUL) break
-    const gradient = Float64Array.from(plane, (v) => RIDGE * v)
+    const gradient = mapped(plane, (v) => RIDGE * v)
     const hessian = Array.from({ length: rank }, (_, i) => {
       const row = new Float64Array(rank)
       row[i] = RIDGE

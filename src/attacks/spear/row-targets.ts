@@ -5,6 +5,7 @@ import * as g from '../../graph'
 import { fittedFactor } from '../../measure/certainty/shared-residual'
 import { differenceOf } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
+import { mapped } from '../../numbers/values'
 import { evaluate, type Runtime, type Values } from '../../runtime/runtime'
 import type { Pause } from './pause'
 
@@ -84,7 +85,7 @@ export async function rowTargets(problem: RowProblem, pause: Pause): Promise<Row
   const { factor, residual } = comparison(found, problem.shared, problem.scaled)
   if (residual > problem.tolerance) return { targets, labels, factor, residual, hidesMixtures: false }
   const [longer, shorter] = [await gradientAt(1 + SPREAD), await gradientAt(1 - SPREAD)]
-  const mixture = longer.map((tensor, i) => Float64Array.from(tensor, (v, k) => (v + shorter[i][k]) / 2))
+  const mixture = longer.map((tensor, i) => mapped(tensor, (v, k) => (v + shorter[i][k]) / 2))
   const off = comparison(found, mixture, problem.scaled).residual
   return { targets, labels, factor, residual, hidesMixtures: off <= CLEAR * problem.tolerance }
 }

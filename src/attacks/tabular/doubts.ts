@@ -2,7 +2,7 @@ import type { Target } from '../../client/target'
 import type { PlainTargets } from '../../client/target-values'
 import { differenceOf, eachGradient, factorOf, RESIDUAL } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
-import type { Values } from '../../numbers/values'
+import { mapped, type Values } from '../../numbers/values'
 import type { Pause } from '../spear/pause'
 import { scaleOf } from './encode'
 import { spreadOf, TOLERANCE } from './pool'
@@ -87,7 +87,7 @@ export async function doubtsAbout(
       first.push(found)
       if (first.length < 3) continue
       const [middle, more, less] = first
-      const mean = more.map((values, i) => Float64Array.from(values, (v, k) => (v + less[i][k]) / 2))
+      const mean = more.map((values, i) => mapped(values, (v, k) => (v + less[i][k]) / 2))
       own = squares(middle, gradients)
       mixtures = columns.some(isNumber) && alike(squares(middle, mean), [], CLEAR * RESIDUAL)
       continue

@@ -3,7 +3,7 @@ import { type TracedGradient, traceGradient, weightParameter } from '../../clien
 import type { Target } from '../../client/target'
 import * as g from '../../graph'
 import { transposed } from '../../numbers/norms'
-import type { Values } from '../../numbers/values'
+import { mapped, type Values } from '../../numbers/values'
 import type { DenseGradient } from '../dense/dense-gradient'
 import { factorsOf } from '../spear/factors'
 import type { Pause } from '../spear/pause'
@@ -100,7 +100,7 @@ export function inSpan(
     new Array<number>(rank).fill(1),
   ]
   const found = solve(new Matrix(vectors), new Matrix(wanted))
-  return Float64Array.from(table, (_, i) => {
+  return mapped(table, (_, i) => {
     const [row, j] = [Math.floor(i / inputs.length), i % inputs.length]
     let sum = 0
     for (let k = 0; k < rank; k++) sum += inputs[j][k] * found.get(k, row)

@@ -110,7 +110,7 @@ export async function readWeights(
         'invalid-model',
         `weight '${weight.name}' is ${values[bad]} at position ${bad}; every number must be finite`,
       )
-    return [nameOf(weight), Float32Array.from(values)] as const
+    return [nameOf(weight), values.slice()] as const
   })
   return new Map<string, Values>(await Promise.all(entries))
 }

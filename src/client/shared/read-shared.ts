@@ -1,5 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
-import { squaredNorm, type Values } from '../../numbers/values'
+import { mapped, squaredNorm, type Values } from '../../numbers/values'
 import { weightParameter } from '../model/gradient'
 import type { OpenModel } from '../model/model'
 import {
@@ -158,9 +158,9 @@ async function readUpdate(
   )
   const gradients = trained.map((weight, i) => {
     const from = own(weight)
-    const at = Float64Array.from(delta[i], (d, k) => from[k] + position * d)
+    const at = mapped(delta[i], (d, k) => from[k] + position * d)
     if (position > 0) weights.set(weightParameter(weight), at)
-    return Float64Array.from(delta[i], (d, k) => (-d / learningRate - decay * at[k]) / count)
+    return mapped(delta[i], (d, k) => (-d / learningRate - decay * at[k]) / count)
   })
   return {
     ...{ gradients, weights },

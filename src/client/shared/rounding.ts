@@ -12,8 +12,19 @@ const HIGH = new Uint32Array(Float64Array.of(1).buffer)[1] === 0 ? 0 : 1
 
 /** How many values lie in each power of two: [2^(i − 1023), 2^(i − 1022)) at i, zero and what is below 2^−1022 at 0. */
 function exponents(values: ArrayLike<number>, counts = new Int32Array(EXPONENTS)): Int32Array {
+  if (values instanceof Float32Array) return exponents32(values, counts)
   const words = new Int32Array(new Float64Array(values).buffer)
   for (let i = HIGH; i < words.length; i += 2) counts[(words[i] >> 20) & (EXPONENTS - 1)]++
+  return counts
+}
+
+/** Of float32, from its own bits: zero and what is below 2^−126 at 0. */
+function exponents32(values: Float32Array, counts: Int32Array): Int32Array {
+  const words = new Int32Array(values.buffer, values.byteOffset, values.length)
+  const own = new Int32Array(256)
+  for (let i = 0; i < words.length; i++) own[(words[i] >> 23) & 255]++
+  counts[0] += own[0]
+  for (let i = 1; i < own.length; i++) counts[i + BIAS - 127] += own[i]
   return counts
 }
 

@@ -1,4 +1,5 @@
 import type { Random } from '../../numbers/random'
+import { mapped } from '../../numbers/values'
 import { type Curvature, dot, largest } from './curvature'
 import { type Candidate, candidatesIn, combine, eigen, type FreeDirection, symmetric, weakBlock } from './weak-block'
 
@@ -68,7 +69,7 @@ async function krylovBasis(curvature: Curvature, moving: Uint8Array, random: Ran
   const vectors: Float64Array[] = []
   const images: Float64Array[] = []
   let next = curvature.project(
-    Float64Array.from(moving, (moves) => (moves === 0 ? 0 : random.normal())),
+    mapped(moving, (moves) => (moves === 0 ? 0 : random.normal())),
     moving,
   )
   /** More steps for what is found to be weak, as long as there are products for it. */

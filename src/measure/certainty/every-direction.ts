@@ -1,3 +1,4 @@
+import { mapped } from '../../numbers/values'
 import { type Curvature, dot, largest } from './curvature'
 import type { FreeDirections } from './directions'
 import type { Sensitivity } from './sensitivity'
@@ -58,7 +59,7 @@ export async function everyDirection(
   const difference = async (v: Float64Array, step: number): Promise<Float64Array | undefined> => {
     const ahead = await at(v, step)
     const behind = ahead && (await at(v, -step))
-    return behind && withoutFactor(Float64Array.from(ahead, (x, i) => (x - behind[i]) / (2 * step)))
+    return behind && withoutFactor(mapped(ahead, (x, i) => (x - behind[i]) / (2 * step)))
   }
   /** J v with a step of so many units of the fastest unknown; the second Richardson's, without the h² of a long step. */
   const column = (v: Float64Array, step: number) => difference(v, step / largest(v))

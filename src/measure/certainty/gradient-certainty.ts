@@ -1,5 +1,5 @@
 import type * as g from '../../graph'
-import { flat, type Values } from '../../numbers/values'
+import { flat, mapped, type Values } from '../../numbers/values'
 import type { Evaluator, Executable, Program, Runtime } from '../../runtime/runtime'
 import { type Certainty, type CertaintyProblem, certaintyOf } from './certainty'
 import { curvatureAt, type UnknownGroup } from './curvature'
@@ -108,7 +108,7 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
     }
     const reach = async (at: Float64Array) => {
       const own = await evaluator.run(partsOf(groups, at))
-      return flat(own.map((values, i) => Float64Array.from(values, (v) => weights[i] * here.factor * v)))
+      return flat(own.map((values, i) => mapped(values, (v) => weights[i] * here.factor * v)))
     }
     const certainty = await certaintyOf({
       ...asked,
@@ -167,7 +167,7 @@ function besides(point: Float64Array, groups: readonly UnknownGroup[], sign: num
 /** A tenth of a unit along everything that is free at once, in the numbers of the point; undefined where nothing is. */
 function freeMove({ silent, directions }: Certainty, groups: readonly UnknownGroup[]): Float64Array | undefined {
   if (directions.length === 0 && silent.every((v) => v === 0)) return undefined
-  const move = Float64Array.from(silent, (v, i) => (v === 0 ? 0 : i % 2 === 0 ? 1 : -1))
+  const move = mapped(silent, (v, i) => (v === 0 ? 0 : i % 2 === 0 ? 1 : -1))
   for (const { vector } of directions) {
     const fastest = vector.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
     for (let i = 0; i < move.length; i++) move[i] += vector[i] / fastest

@@ -1,4 +1,5 @@
 import { type BinaryOp, type Node, numbers, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
+import { mapped } from '../../numbers/values'
 import { broadcastStrides, positions, type ReferenceKernel } from './kernel'
 
 const mapValues = <K extends string, V, W>(table: Record<K, V>, f: (value: V) => W): Record<K, W> =>
@@ -24,7 +25,7 @@ const binary = mapValues(
 export function expand(values: Float64Array, from: Shape, to: Shape): Float64Array {
   if (sameShape(from, to)) return values
   if (values.length === 1) return new Float64Array(sizeOf(to)).fill(values[0])
-  return Float64Array.from(positions(to, broadcastStrides(from, to)), (p) => values[p])
+  return mapped(positions(to, broadcastStrides(from, to)), (p) => values[p])
 }
 
 export const elementwiseKernels = {
