@@ -15,7 +15,7 @@ export interface PriorWeights {
 
 /** What is minimised. */
 export interface ObjectiveOptions {
-  /** Default `l2` (`homotopy`, `inverting-gradients`: `cosine`); `balanced` for deep networks. */
+  /** Default `l2` (`homotopy`, `inverting-gradients`: `cosine`; `attention`: `whitened`); `balanced` for deep networks. */
   distance?: DistanceName | Distance
   /**
    * What plausible data look like, of the first searched input. Default for images: total variation, in colour where there are
@@ -25,7 +25,7 @@ export interface ObjectiveOptions {
   priors?: PriorWeights | readonly Prior[]
   /**
    * The factor by which the priors' weight falls whenever a search comes to rest, for as long as the gradient then comes
-   * closer. 1 keeps the weight. Default 0.1 (`paper`: 1). An optimizer that comes to rest by itself gets a third of the
+   * closer. 1 keeps the weight. Default 0.1 (`attention`: 0.3, `paper`: 1). An optimizer that comes to rest by itself gets a third of the
    * iterations at most for one weight. One that does not, such as Adam, keeps the weight to the end unless `patience` is given.
    * Along a homotopy the weight falls steadily, to this factor at the end (default 0.25).
    */
@@ -41,7 +41,7 @@ type Range = readonly [number, number]
 /** One record an option. */
 export const OBJECTIVE = {
   distance: {
-    help: `between gradients: ${distanceNames.join(', ')}; balanced for deep networks`,
+    help: `between gradients: ${distanceNames.join(', ')}; balanced for deep networks, whitened for vision transformers`,
     default: 'l2' as DistanceName | Distance,
     check: (distance: DistanceName | Distance): Distance =>
       checkObjectOrName<Distance, DistanceName>(
