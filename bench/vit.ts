@@ -1,6 +1,7 @@
 /**
  * A vision transformer (patches of 4, width 64, two blocks), over images as files named CLASS-NUMBER.png or .jpg: one image in closed
- * form, or batches by gradient matching with default options but for inferred labels. A batch begins at each of `--at`, with other
+ * form, or batches by gradient matching with default options but for
+ * inferred labels, which are given where they cannot be. A batch begins at each of `--at`, with other
  * weights each time. The networks of every other batch have a class token, the others read the mean.
  *
  *   npx tsx bench/vit.ts --images DIR [--skip 20] [--count 10] [--trained 0]
@@ -12,7 +13,7 @@ import { parseArgs } from 'node:util'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { vit } from '../examples/models/vit'
-import { deepLeakageFromGradients, gradientsOf, type LeakageOptions } from '../src'
+import { DlgError, deepLeakageFromGradients, gradientsOf, type LeakageOptions } from '../src'
 import { attack, targetOf } from '../src/attacks'
 import { batchOf, decibels, labelsOf, pictures, train } from './pictures'
 import { short, table } from './table'
@@ -97,17 +98,22 @@ async function batches({ images: folder, batch, at, trained, presets, iterations
       const [preset, distance] = recipe.split('/')
       const options = { preset, distance, iterations: iterations && Number(iterations) } as LeakageOptions
       const before = process.cpuUsage()
-      const leak = await deepLeakageFromGradients(model, shared, {
-        labels: 'infer',
-        batchSize: some.length,
-        ...options,
+      const search = (labels: 'infer' | number[]) =>
+        deepLeakageFromGradients(model, shared, { labels, batchSize: some.length, ...options })
+      let labels = 'inferred'
+      const leak = await search('infer').catch((error) => {
+        if (!(error instanceof DlgError && error.code === 'labels')) throw error
+        labels = 'given'
+        return search(labelsOf(some))
       })
       const { user, system } = process.cpuUsage(before)
       const psnr = decibels((await leak.data.data()) as Float32Array, some)
       means[i].push(psnr.reduce((a, b) => a + b) / psnr.length)
       const numbers = [psnr.map((v) => v.toFixed(1)).join(' '), 'dB', leak.relativeLoss.toExponential(1)]
       const work = `${leak.evaluations} evaluations  ${short((user + system) / 1e6)} s of CPU`
-      console.log([first, `${recipe} → ${leak.preset.name}`, leak.status, ...numbers, work].join('  '))
+      console.log(
+        [first, `${recipe} → ${leak.preset.name}`, `labels ${labels}`, leak.status, ...numbers, work].join('  '),
+      )
       leak.dispose()
     }
     tf.dispose([x, shared, model.weights])

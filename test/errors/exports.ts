@@ -194,6 +194,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     recover: () => [main.adam(), {}],
     reference: none,
     releaseCompiled: none,
+    spectral: () => [1],
     strongWolfe: () => [{}],
     tfjs: none,
     tokenCrossEntropy: () => [{}],

@@ -381,7 +381,7 @@ describe('options', () => {
   const wrong: [Anything, ...(string | RegExp)[]][] = [
     [{ batchsize: 2 }, "no 'batchsize' in options", 'batchSize'],
     [{ budget: { seconds: 2 } }, "no 'seconds' in budget", 'evaluations, milliseconds'],
-    [{ priors: { tv: 1 } }, "no 'tv' in priors", 'totalVariation, colorTotalVariation, norm, box'],
+    [{ priors: { tv: 1 } }, "no 'tv' in priors", 'totalVariation, colorTotalVariation, spectral, norm, box'],
     [{ init: { x: [1] } }, "no 'x' in init", 'data, labels'],
     [{ init: { labels: [1] } }, 'init has no data'],
     ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '2', null].map(
@@ -438,9 +438,10 @@ describe('options', () => {
     [{ priors: { norm: '1' } }, "priors.norm is '1'", 'a number of at least 0'],
     [{ priors: { norm: null } }, 'priors.norm is null', 'a number of at least 0'],
     [{ priors: { totalVariation: Number.NaN } }, 'priors.totalVariation is NaN'],
+    [{ priors: { spectral: 1e-5 } }, 'spectral needs signals [batch, time, channels]', '[1,8]'],
     [{ priors: { totalVariation: 1e-5 } }, 'totalVariation needs images [batch, height, width, channels]', '[1,8]'],
-    [{ priors: null }, 'priors is null', 'totalVariation, colorTotalVariation, norm, box'],
-    [{ priors: 'norm' }, "priors is 'norm'", 'totalVariation, colorTotalVariation, norm, box'],
+    [{ priors: null }, 'priors is null', 'totalVariation, colorTotalVariation, spectral, norm, box'],
+    [{ priors: 'norm' }, "priors is 'norm'", 'totalVariation, colorTotalVariation, spectral, norm, box'],
     [{ priors: [{ weight: 1 }] }, 'priors[0] is an object', 'measure() and a weight'],
     [{ priors: [null] }, 'priors[0] is null', 'measure() and a weight'],
     [{ priors: [{ weight: Number.NaN, measure() {} }] }, 'priors[0] is an object', 'weight of at least 0'],

@@ -2,11 +2,15 @@ import { hasMethod, invalid, knownNames, number, show } from '../../../errors/ch
 import { checkObjectOrName, nameFlag, numberOption, type OptionRecords } from '../../../options/option'
 import { DISTANCES, type Distance, type DistanceName } from './distance'
 import { batchNorm, box, colorTotalVariation, norm, type Prior, totalVariation } from './prior'
+import { spectral } from './signal'
 
 /** Weights of the priors, relative to the distance in its unit. */
 export interface PriorWeights {
+  /** Of images, or of signals [batch, time, channels]. */
   totalVariation?: number
   colorTotalVariation?: number
+  /** High frequencies of signals [batch, time, channels]. */
+  spectral?: number
   norm?: number
   box?: number
   /** Statistics of the batch at every batch norm, where an update of one step in training mode shares them. */
@@ -54,7 +58,7 @@ export const OBJECTIVE = {
     flag: nameFlag<DistanceName>(distanceNames),
   },
   priors: {
-    help: 'what plausible data look like: weights of totalVariation, colorTotalVariation, norm, box, batchNorm',
+    help: 'what plausible data look like: weights of totalVariation, colorTotalVariation, spectral, norm, box, batchNorm',
     otherwise: 'total variation for images with lbfgs, else none',
     check: (priors: PriorWeights | readonly Prior[]) => priors,
     flag: {
@@ -89,6 +93,7 @@ export const OBJECTIVE = {
 const PRIORS = {
   totalVariation: (weight) => totalVariation(weight),
   colorTotalVariation: (weight) => colorTotalVariation(weight),
+  spectral: (weight) => spectral(weight),
   norm: (weight) => norm(weight),
   box,
   batchNorm: (weight) => batchNorm(weight),
