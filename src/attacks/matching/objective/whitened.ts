@@ -14,7 +14,7 @@ const FLOOR = 1e-3
 const FLOAT32 = 2 ** -23
 
 /** Most rows or columns of a matrix that is whitened: its singular values cost the cube of the smaller number. */
-const MOST = 1024
+const MOST = 512
 
 /**
  * Σ_ℓ ‖(G*G*ᵀ)^{−1/8} (G − G*) (G*ᵀG*)^{−1/8}‖² over the tensors as matrices: an error in the singular directions uᵢ and vⱼ of
@@ -22,7 +22,7 @@ const MOST = 1024
  * strong ones. The two factors have the form of Shampoo's preconditioner (Gupta, Koren, Singer 2018), with a smaller exponent.
  *
  * The last axis of a tensor gives the columns, or the first one the rows, whichever makes the matrix squarer. Singular values
- * below 1/1000 of the largest count as that. Vectors, and matrices of more than 1024 rows or columns, count by their norm, as in `balanced`.
+ * below 1/1000 of the largest count as that. Vectors, and matrices of more than 512 rows or columns, count by their norm, as in `balanced`.
  */
 export function whitened(): Distance {
   return {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { whitened } from '../../../../src'
+import { scaleFree } from '../../../../src/attacks/matching/objective/scale'
 import { tensor, valueAndGradients } from './evaluate'
 
 const turned = (angle: number) => [
@@ -67,6 +68,19 @@ describe('whitened', () => {
       }
       expect(slope[i]).toBeCloseTo(((await at(1e-4)) - (await at(-1e-4))) / 2e-4, 6)
     }
+  })
+
+  it('hands its weights on where a common factor does not count', async () => {
+    const free = scaleFree(whitened())
+    const weights = free.weights!([{ shape: [2, 3], values: Float64Array.from(shared) }])
+    const at = (b: readonly number[]) =>
+      valueAndGradients(
+        (x, y, ...w) => free.measure([x], [y], [w]),
+        ...[tensor([2, 3], ...b), tensor([2, 3], ...shared)],
+        ...weights[0].map((one) => tensor(one.shape, ...one.values)),
+      )
+    expect((await at(shared.map((v) => -3 * v))).value).toBeCloseTo(0, 12)
+    expect((await at(other)).value).toBeGreaterThan(0.1)
   })
 
   it('weighs a vector by its norm', async () => {
