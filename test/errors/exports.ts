@@ -195,6 +195,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     reference: none,
     releaseCompiled: none,
     spectral: () => [1],
+    whitened: none,
     strongWolfe: () => [{}],
     tfjs: none,
     tokenCrossEntropy: () => [{}],
@@ -264,7 +265,6 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     sumTo: () => [node, [1, 3]],
     transpose: () => [node, [1, 0]],
     unary: () => ['exp', node],
-    whitened: none,
   },
   'dlg-ts/analytic': {
     denseRows: () => [dense, { weight: dense.weight.slice(), bias: dense.bias.slice() }, { budget: { draws: 10 } }],
