@@ -17,7 +17,14 @@ export {
 } from './attacks/labels/strategy'
 export type { CertaintyDirection, LeakageCertainty, OtherData } from './attacks/matching/certainty-tensors'
 export { deepLeakage, deepLeakageFromGradients, type Leakage, type LeakageTrial } from './attacks/matching/leakage'
-export { balanced, cosine, type Distance, type DistanceName, l2 } from './attacks/matching/objective/distance'
+export {
+  balanced,
+  cosine,
+  type Distance,
+  type DistanceName,
+  type DistanceTensor,
+  l2,
+} from './attacks/matching/objective/distance'
 export type { ObjectiveOptions, PriorWeights } from './attacks/matching/objective/options'
 export {
   batchNorm,
@@ -28,6 +35,8 @@ export {
   type SharedStatistic,
   totalVariation,
 } from './attacks/matching/objective/prior'
+export { spectral } from './attacks/matching/objective/signal'
+export { whitened } from './attacks/matching/objective/whitened'
 export type { LeakageOptions, PresetName } from './attacks/matching/options'
 export type { ChosenPreset } from './attacks/matching/preset'
 export type { Reconstruction, RecoveredTargets } from './attacks/matching/reconstruction'

@@ -18,7 +18,7 @@ it('a distance that is added by name is in every help, and is taken', async () =
     expect((await dlg([name, '--help'])).stdout.replace(/\s+/g, ' ')).toMatch(/between gradients: [a-z0-9, ]*doubled/)
     const files = name === 'attack' ? ['--model', 'none.json', '--gradients', 'none.npz'] : []
     expect((await dlg([name, ...files, '--distance', 'l1'])).stderr).toMatch(
-      /it must be l2 or cosine or balanced or doubled/,
+      /it must be l2 or cosine or balanced or whitened or doubled/,
     )
   }
   const argv = ['image', writePhoto(folder.at('photo.png')), ...QUICK, '--iterations', '2', '--restarts', '1']

@@ -302,7 +302,7 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     [['we '.repeat(63)], 'the text has 65 tokens; the model takes 64'],
     [[SENTENCE, '--head', 'last'], "--head is 'last'; it must be mean or first or mlm"],
     [[SENTENCE, '--start', 'gray'], "--start is 'gray'; it must be normal or span"],
-    [[SENTENCE, '--distance', 'l1'], "--distance is 'l1'; it must be l2 or cosine or balanced or tag"],
+    [[SENTENCE, '--distance', 'l1'], "--distance is 'l1'; it must be l2 or cosine or balanced or whitened or tag"],
     [[SENTENCE, '--runtime', 'gpu'], "--runtime is 'gpu'; it must be auto or onnx or tfjs or reference"],
     [[SENTENCE, '--iterations', '0'], "--iterations is '0'; it must be a whole number of at least 1"],
     [[SENTENCE, '--seed', '1.5'], "--seed is '1.5'; it must be a whole number"],

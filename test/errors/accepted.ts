@@ -32,6 +32,7 @@ export const accepted: {
     norm: { 0: ['1e9'] },
     onnx: { 0: OPTIONS },
     recover: { 1: OPTIONS },
+    spectral: { 0: ['1e9'] },
     strongWolfe: { 0: OPTIONS },
     tokenCrossEntropy: { 0: OPTIONS },
     totalVariation: { 0: ['1e9'] },

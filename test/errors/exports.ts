@@ -194,6 +194,8 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     recover: () => [main.adam(), {}],
     reference: none,
     releaseCompiled: none,
+    spectral: () => [1],
+    whitened: none,
     strongWolfe: () => [{}],
     tfjs: none,
     tokenCrossEntropy: () => [{}],

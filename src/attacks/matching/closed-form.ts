@@ -2,7 +2,10 @@ import type { TracedGradient } from '../../client/model/gradient'
 import type { Target } from '../../client/target'
 import { exactDataIn } from '../dense/exact-data'
 import { exactPatchesIn } from '../patches/exact-patches'
-import type { Settings } from './options'
+import type { PresetName, Settings } from './options'
+
+/** Recipes that begin at a closed form. */
+const FREE: readonly PresetName[] = ['auto', 'robust', 'attention']
 
 /**
  * One sample that stands in the gradient itself: where the model begins with a dense layer with bias, or with patches and trained
@@ -24,7 +27,7 @@ export async function closedForm(traced: TracedGradient, target: Target): Promis
  * count. A start of the caller's stays.
  */
 export async function withClosedForm(settings: Settings, traced: TracedGradient, target: Target): Promise<Settings> {
-  const free = typeof settings.init === 'string' && (settings.preset === 'robust' || settings.preset === 'auto')
+  const free = typeof settings.init === 'string' && FREE.includes(settings.preset)
   const found = free ? await closedForm(traced, target) : undefined
   return found ? { ...settings, init: { data: found }, priors: settings.priors ?? [] } : settings
 }

@@ -18,11 +18,12 @@ export interface LeakageOptions extends TargetOptions, ObjectiveOptions, SearchO
   /**
    * The recipe: the defaults of all options that are not given.
    *
-   * - `auto` (default): `homotopy` for images where the network has kinks between data and outputs (ReLU, max-pooling), else
-   *   `robust`. The result's `preset` says which, and why.
+   * - `auto` (default): `homotopy` for images where the network has kinks between data and outputs (ReLU, max-pooling), `attention`
+   *   for images where a smooth network has attention, else `robust`. The result's `preset` says which, and why.
    * - `robust`: L-BFGS with a strong-Wolfe line search and restarts, for smooth networks.
    * - `homotopy`: the network's kinks are rounded off, and grow sharp while signed Adam follows; the cosine distance (`balanced`
    *   where `auto` chose it for a network of ten layers with kernels or more), and total variation as a prior.
+   * - `attention`: `robust` with the whitened distance, more total variation and one start, for vision transformers.
    * - `inverting-gradients`: Geiping et al. 2020, on the network as it is.
    * - `paper`: Zhu et al. 2019 as published, which fails where the published recipe fails.
    */
@@ -59,6 +60,12 @@ const PRESETS = {
     smooths: true,
     objectiveScale: 1e6,
   },
+  attention: {
+    options: { distance: 'whitened', iterations: 120, restarts: 1, priorEasing: 0.3 },
+    prior: { weight: 0.01, color: true, batchNorm: 0.1 },
+    smooths: false,
+    objectiveScale: 1e6,
+  },
   'inverting-gradients': {
     options: { optimizer: 'adam', distance: 'cosine', iterations: 4800, restarts: 1, init: 'uniform', priorEasing: 1 },
     prior: { weight: 1e-2, color: false, batchNorm: 0 },
@@ -74,7 +81,7 @@ const PRESETS = {
 } as const satisfies Readonly<Record<PresetName, Preset>>
 
 /** Name of a recipe. */
-export type PresetName = 'auto' | 'robust' | 'homotopy' | 'inverting-gradients' | 'paper'
+export type PresetName = 'auto' | 'robust' | 'homotopy' | 'attention' | 'inverting-gradients' | 'paper'
 
 const presetNames = Object.keys(PRESETS) as PresetName[]
 
@@ -83,7 +90,7 @@ const WHOLE = {
   preset: nameOption<PresetName>(
     presetNames,
     'auto',
-    'the recipe: auto (by the model), robust (smooth networks), homotopy (kinks), inverting-gradients, paper',
+    'the recipe: auto (by the model), robust (smooth networks), homotopy (kinks), attention (vision transformers), inverting-gradients, paper',
   ),
   labels: {
     help: 'how the attacker gets the labels: joint (searched with the data), infer (closed form), or the classes: 3,1',
@@ -151,6 +158,8 @@ interface Alternative {
   readonly homotopy?: Recipe
   /** The recipe of the homotopy for deep networks. */
   readonly deep?: Recipe
+  /** The recipe of a network with attention. */
+  readonly attention?: Recipe
   /** The option that was given. */
   readonly otherwise?: string
 }
@@ -176,12 +185,12 @@ function alternativeTo(options: LeakageOptions): Alternative {
     ...(typeof options.init === 'object' ? ['a start'] : []),
   ]
   if (given.length > 0) return { otherwise: given.join(' and ') }
-  const recipeOf = (distance: LeakageOptions['distance']): Recipe => {
-    const settings = settingsOf(withPreset({ ...options, distance, preset: 'homotopy' }))
+  const recipeOf = (preset: PresetName, distance = options.distance): Recipe => {
+    const settings = settingsOf(withPreset({ ...options, distance, preset }))
     return Object.fromEntries(RECIPE.map((name) => [name, settings[name]])) as unknown as Recipe
   }
-  const { distance } = options
-  return { homotopy: recipeOf(distance), deep: recipeOf(distance === undefined ? 'balanced' : distance) }
+  const deep = options.distance === undefined ? 'balanced' : options.distance
+  return { homotopy: recipeOf('homotopy'), deep: recipeOf('homotopy', deep), attention: recipeOf('attention') }
 }
 
 function settingsOf(whole: LeakageOptions & { readonly preset: PresetName }): Settings {

@@ -1,6 +1,7 @@
 import type { TracedGradient } from '../../client/model/gradient'
 import { kinksOf } from '../../client/model/kinks'
 import type { Target } from '../../client/target'
+import { reachable } from '../../graph'
 import { closedForm } from './closed-form'
 import { isImage } from './objective/prior'
 import type { PresetName, Settings } from './options'
@@ -25,7 +26,7 @@ const DEEP = 10
 
 /**
  * Decides `preset: 'auto'` by the traced model: a homotopy for images behind kinks, where it is measured to be better, with
- * the balanced distance for deep networks; else `robust`.
+ * the balanced distance for deep networks; the whitened distance for images behind attention; else `robust`.
  */
 export async function decidePreset(
   settings: Settings,
@@ -39,7 +40,7 @@ export async function decidePreset(
     chosen: { name: 'robust', reason },
   })
   const { kinks } = kinksOf(traced)
-  if (kinks.length === 0) return robust('the network is smooth between data and outputs')
+  if (kinks.length === 0) return smooth(settings, target, traced, robust)
   const found = `the network has kinks (${kinks.join('; ')})`
   if (!isImage(traced.data.shape)) return robust(`${found}, but the data are no images`)
   if (!auto?.homotopy) return robust(`${found}, but the caller gave ${auto?.otherwise}`)
@@ -50,3 +51,21 @@ export async function decidePreset(
   const reason = `${found}; it has ${kernels} layers with kernels, whose gradients are balanced`
   return { ...settings, ...auto.deep, chosen: { name: 'homotopy', reason } }
 }
+
+/** For a smooth network: attention has a recipe of its own, unless one image stands in the gradient. */
+async function smooth(
+  settings: Settings,
+  target: Target,
+  traced: TracedGradient,
+  robust: (reason: string) => DecidedSettings,
+): Promise<DecidedSettings> {
+  const found = 'the network is smooth between data and outputs'
+  const recipe = settings.auto?.attention
+  if (!recipe || !isImage(traced.data.shape) || !attends(traced) || (await closedForm(traced, target)))
+    return robust(found)
+  return { ...settings, ...recipe, chosen: { name: 'attention', reason: `${found}, and has attention over an image` } }
+}
+
+/** Whether the network multiplies two matrices that both depend on the data, as queries and keys. */
+const attends = ({ outputs }: TracedGradient): boolean =>
+  reachable(outputs.map(({ node }) => node)).some((n) => n.op === 'matMul' && n.inputs.every((one) => one.varying))

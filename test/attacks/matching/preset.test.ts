@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { layers, type Sequential, sequential } from '@tensorflow/tfjs-layers'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { vit } from '../../../examples/models/vit'
 import {
   adam,
   deepLeakageFromGradients,
@@ -93,6 +94,20 @@ describe("preset: 'auto'", () => {
     expect(auto.data).toEqual(robust.data)
     expect(robust.preset).toEqual({ name: 'robust', reason: 'it was asked for' })
     model.dispose()
+  })
+
+  it('compares whitened gradients where a smooth network has attention over a batch of images', async () => {
+    const model = vit({ size: 4, patch: 2, width: 8, heads: 2, blocks: 1, classes: 3 })
+    const options = { labels: [2, 2], iterations: 1 }
+    const auto = await attack(model, [2, 4, 4, 3], options)
+    expect(auto.preset.name).toBe('attention')
+    expect(auto.preset.reason).toBe('the network is smooth between data and outputs, and has attention over an image')
+    expect(auto.trials).toHaveLength(1)
+    const named = await attack(model, [2, 4, 4, 3], { ...options, preset: 'robust', distance: 'whitened', restarts: 1 })
+    // the same but for the prior
+    expect(named.history[0].relativeLoss).toBe(auto.history[0].relativeLoss)
+    expect(named.history[0].loss).toBeLessThan(auto.history[0].loss)
+    tf.dispose(model.weights)
   })
 
   it.each<[string, LeakageOptions]>([

@@ -15,7 +15,7 @@ function sureNet(margin: number) {
 }
 
 describe('a gradient whose squares underflow in float32', () => {
-  it.each(['l2', 'cosine', 'balanced'] as const)(
+  it.each(['l2', 'cosine', 'balanced', 'whitened'] as const)(
     'is matched by its data and by nothing else, by %s',
     async (distance) => {
       for (const margin of [45, 75]) {

@@ -15,6 +15,7 @@ import type { Point, TracedTarget } from '../point'
 import { type SmoothedGradient, smoothedClient } from '../smoothing'
 import { startPoint } from '../start'
 import type { Targets } from '../targets/targets'
+import type { Distance } from './distance'
 import { MAGNITUDE, magnified, magnitudeOf } from './magnitude'
 import {
   DISTANCE_WEIGHT,
@@ -26,6 +27,7 @@ import {
 } from './objective'
 import { defaultPriors } from './prior'
 import { fittingScale, scaleFree } from './scale'
+import { weighed } from './weighed'
 
 /** The objective of an attack before anything runs it. */
 export interface AttackObjective {
@@ -100,25 +102,23 @@ export async function objectiveOf(
   const statistics = movedStatistics(target)
   const normed = sharedStatistics(traced, statistics).length > 0
   const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior, normed)
+  const { distance, unit, parameters: distanceParameters } = weighed(settings.distance, traced, gradients)
   const programOf = (of: TracedGradient) =>
-    objectiveProgram(of, point.unknowns, settings.distance, priors, sharedStatistics(of, statistics))
+    objectiveProgram(of, point.unknowns, distance, priors, sharedStatistics(of, statistics))
   const program = programOf(traced)
   requireSmooth(model, searched, program)
   requireMemory(program, settings.batchSize)
   const soft = settings.smooths ? magnified(smoothedClient(target, client), magnitude) : undefined
   const smoothed = soft && withInput(programOf(soft), soft.sharpness)
 
-  const unit = settings.distance.unit?.(gradients) ?? 1
   if (!(unit > 0 && Number.isFinite(unit)))
-    throw new DlgError(
-      'invalid-option',
-      `the unit of distance '${settings.distance.name}' is ${unit}; it must be above 0`,
-    )
+    throw new DlgError('invalid-option', `the unit of distance '${distance.name}' is ${unit}; it must be above 0`)
   const weight = settings.objectiveScale === undefined ? 1 : settings.objectiveScale / unit
   const parameters = new Map<string, Values>([
     ...traced.captured,
     ...weights,
     ...gradients.map((values, i) => [sharedParameter(i), values] as const),
+    ...distanceParameters,
     ...[...statistics].map(([name, values]) => [statisticParameter(name), values] as const),
     [DISTANCE_WEIGHT, Float64Array.of(weight)],
     [MAGNITUDE, Float64Array.of(magnitude)],
@@ -135,8 +135,8 @@ export async function objectiveOf(
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
   const objectivePerLoss = weight * unit
-  const factorFree = () => objectiveProgram(traced, point.unknowns, scaleFree(settings.distance), [])
-  const unconstrained = () => unconstrainedPrograms(traced, targets, settings)
+  const factorFree = () => objectiveProgram(traced, point.unknowns, scaleFree(distance), [])
+  const unconstrained = () => unconstrainedPrograms(traced, targets, distance)
   const outputs = client.outputs.map(({ node }) => node)
   return {
     turnsBack: turnsBack(client.trainedNodes, client.inputs, outputs),
@@ -155,7 +155,7 @@ const movedStatistics = ({ statistics }: Target): ReadonlyMap<string, Values> =>
 function unconstrainedPrograms(
   traced: TracedGradient,
   targets: readonly Targets[],
-  { distance }: Settings,
+  distance: Distance,
 ): UnconstrainedPrograms {
   const searched = targets.filter(({ input }) => input)
   const free = searched.map(({ node, output }) => g.input(traced.graph, `targets of ${output.name}`, node.shape))

@@ -1,17 +1,33 @@
-import type { Node } from '../../../graph'
+import type { Node, Shape } from '../../../graph'
 import * as g from '../../../graph'
 import { squaredNorm, type Values } from '../../../numbers/values'
+import { whitened } from './whitened'
+
+/** A tensor as numbers in row-major order. */
+export interface DistanceTensor {
+  readonly shape: Shape
+  readonly values: Values
+}
 
 /** How far a candidate's gradient is from the shared one. */
 export interface Distance {
   readonly name: string
-  /** The distance as a scalar node, from lists of tensors in the order of the weights. */
-  measure(gradients: readonly Node[], shared: readonly Node[]): Node
+  /**
+   * The distance as a scalar node, from lists of tensors in the order of the weights.
+   *
+   * @param weights those of `weights()`, as nodes; empty for a distance without
+   */
+  measure(gradients: readonly Node[], shared: readonly Node[], weights?: readonly (readonly Node[])[]): Node
+  /**
+   * Numbers that the distance computes once from what was shared, any number of tensors for each shared one. `measure` receives them as
+   * nodes.
+   */
+  weights?(shared: readonly DistanceTensor[]): readonly (readonly DistanceTensor[])[]
   /**
    * The distance from the shared gradient to zero: the unit in which it is reported, so that 1 means nothing was
    * matched and 0 everything. Default 1.
    */
-  unit?(shared: readonly Values[]): number
+  unit?(shared: readonly Values[], weights?: readonly (readonly DistanceTensor[])[]): number
   /** Whether it does not see a common factor of the gradients. Default false. */
   readonly factorFree?: boolean
 }
@@ -77,7 +93,9 @@ export function balanced(): Distance {
 }
 
 /** The distances that a name stands for. */
-export const DISTANCES = { l2, cosine, balanced } as const satisfies Readonly<Record<DistanceName, () => Distance>>
+export const DISTANCES = { l2, cosine, balanced, whitened } as const satisfies Readonly<
+  Record<DistanceName, () => Distance>
+>
 
 /** The name of a distance. */
-export type DistanceName = 'l2' | 'cosine' | 'balanced'
+export type DistanceName = 'l2' | 'cosine' | 'balanced' | 'whitened'

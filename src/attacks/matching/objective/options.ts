@@ -2,11 +2,15 @@ import { hasMethod, invalid, knownNames, number, show } from '../../../errors/ch
 import { checkObjectOrName, nameFlag, numberOption, type OptionRecords } from '../../../options/option'
 import { DISTANCES, type Distance, type DistanceName } from './distance'
 import { batchNorm, box, colorTotalVariation, norm, type Prior, totalVariation } from './prior'
+import { spectral } from './signal'
 
 /** Weights of the priors, relative to the distance in its unit. */
 export interface PriorWeights {
+  /** Of images, or of signals [batch, time, channels]. */
   totalVariation?: number
   colorTotalVariation?: number
+  /** High frequencies of signals [batch, time, channels]. */
+  spectral?: number
   norm?: number
   box?: number
   /** Statistics of the batch at every batch norm, where an update of one step in training mode shares them. */
@@ -15,7 +19,7 @@ export interface PriorWeights {
 
 /** What is minimised. */
 export interface ObjectiveOptions {
-  /** Default `l2` (`homotopy`, `inverting-gradients`: `cosine`); `balanced` for deep networks. */
+  /** Default `l2` (`homotopy`, `inverting-gradients`: `cosine`; `attention`: `whitened`); `balanced` for deep networks. */
   distance?: DistanceName | Distance
   /**
    * What plausible data look like, of the first searched input. Default for images: total variation, in colour where there are
@@ -25,7 +29,7 @@ export interface ObjectiveOptions {
   priors?: PriorWeights | readonly Prior[]
   /**
    * The factor by which the priors' weight falls whenever a search comes to rest, for as long as the gradient then comes
-   * closer. 1 keeps the weight. Default 0.1 (`paper`: 1). An optimizer that comes to rest by itself gets a third of the
+   * closer. 1 keeps the weight. Default 0.1 (`attention`: 0.3, `paper`: 1). An optimizer that comes to rest by itself gets a third of the
    * iterations at most for one weight. One that does not, such as Adam, keeps the weight to the end unless `patience` is given.
    * Along a homotopy the weight falls steadily, to this factor at the end (default 0.25).
    */
@@ -41,7 +45,7 @@ type Range = readonly [number, number]
 /** One record an option. */
 export const OBJECTIVE = {
   distance: {
-    help: `between gradients: ${distanceNames.join(', ')}; balanced for deep networks`,
+    help: `between gradients: ${distanceNames.join(', ')}; balanced for deep networks, whitened for vision transformers`,
     default: 'l2' as DistanceName | Distance,
     check: (distance: DistanceName | Distance): Distance =>
       checkObjectOrName<Distance, DistanceName>(
@@ -54,7 +58,7 @@ export const OBJECTIVE = {
     flag: nameFlag<DistanceName>(distanceNames),
   },
   priors: {
-    help: 'what plausible data look like: weights of totalVariation, colorTotalVariation, norm, box, batchNorm',
+    help: 'what plausible data look like: weights of totalVariation, colorTotalVariation, spectral, norm, box, batchNorm',
     otherwise: 'total variation for images with lbfgs, else none',
     check: (priors: PriorWeights | readonly Prior[]) => priors,
     flag: {
@@ -89,6 +93,7 @@ export const OBJECTIVE = {
 const PRIORS = {
   totalVariation: (weight) => totalVariation(weight),
   colorTotalVariation: (weight) => colorTotalVariation(weight),
+  spectral: (weight) => spectral(weight),
   norm: (weight) => norm(weight),
   box,
   batchNorm: (weight) => batchNorm(weight),

@@ -2,6 +2,8 @@ import { number, show } from '../../../errors/checks'
 import { DlgError } from '../../../errors/dlg-error'
 import type { Node } from '../../../graph'
 import * as g from '../../../graph'
+import { isSignal, signalVariation } from './signal'
+import { requireWeight, SMOOTHING } from './weight'
 
 /** What plausible data look like, as a penalty beside the distance. */
 export interface Prior {
@@ -51,9 +53,6 @@ export function defaultPriors(
   return [...(isImage(shape) ? [smooth(weight)] : []), ...(statistics && normed > 0 ? [batchNorm(normed)] : [])]
 }
 
-/** Keeps the slope of √(d² + ε²) finite where neighbours are equal: L-BFGS needs a smooth objective. */
-const SMOOTHING = 1e-6
-
 /** A channel to measure the variation of: Σ coefficients · channels of the data, and how much it counts. */
 interface MeasuredChannel {
   readonly coefficients: readonly number[]
@@ -67,7 +66,7 @@ function variation(name: string, data: Node, channels: readonly MeasuredChannel[
   if (shape.length !== 4 || channels.some(({ coefficients }) => coefficients.length !== depth))
     throw new DlgError(
       'invalid-option',
-      `the prior ${name} needs images [batch, height, width, ${channels[0]?.coefficients.length ?? 'channels'}]; data is [${shape}]`,
+      `the prior ${name} needs images [batch, height, width, ${channels[0]?.coefficients.length ?? 'channels'}]${name === 'totalVariation' ? ' or signals [batch, time, channels]' : ''}; data is [${shape}]`,
     )
   const pixels = g.transpose(data, [0, 3, 1, 2])
   const along = (size: readonly [number, number]): Node => {
@@ -87,17 +86,20 @@ function variation(name: string, data: Node, channels: readonly MeasuredChannel[
 
 const PLAIN = { strides: [1, 1], padLow: [0, 0], padHigh: [0, 0], dilations: [1, 1], groups: 1 }
 
-/** @throws DlgError `invalid-option` */
-const requireWeight = (weight: number): number =>
-  number('weight', weight, (v) => v >= 0 && v < Infinity, 'a number of at least 0')
-
-/** Mean absolute difference of neighbours along height and width, of images [batch, height, width, channels]. */
+/**
+ * Mean absolute difference of neighbours: along height and width of images [batch, height, width, channels], along time of signals
+ * [batch, time, channels].
+ *
+ * @param weight relative to the distance in its unit, at least 0
+ * @throws DlgError `invalid-option` for a negative weight; its `measure` for data of another shape
+ */
 export function totalVariation(weight: number): Prior {
   requireWeight(weight)
   return {
     name: 'totalVariation',
     weight,
     measure(data) {
+      if (isSignal(data.shape)) return signalVariation(data)
       const depth = data.shape[3] ?? 0
       const each = g.range(depth).map((k) => g.range(depth).map((c) => (c === k ? 1 : 0)))
       const channels = each.map((coefficients) => ({ coefficients, weight: 1 }))

@@ -12,12 +12,14 @@ export function fittingScale(gradients: readonly Node[], shared: readonly Node[]
 export const scaleFree = (distance: Distance): Distance => ({
   name: `${distance.name} at any scale`,
   factorFree: true,
-  measure(gradients, shared) {
+  measure(gradients, shared, weights) {
     const scale = fittingScale(gradients, shared)
     return distance.measure(
       gradients.map((n) => g.mul(n, scale)),
       shared,
+      weights,
     )
   },
-  unit: distance.unit && ((shared) => distance.unit!(shared)),
+  weights: distance.weights && ((shared) => distance.weights!(shared)),
+  unit: distance.unit && ((shared, weights) => distance.unit!(shared, weights)),
 })

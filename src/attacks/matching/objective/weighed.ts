@@ -1,0 +1,37 @@
+import type { TracedGradient } from '../../../client/model/gradient'
+import * as g from '../../../graph'
+import type { Values } from '../../../numbers/values'
+import type { Distance } from './distance'
+
+/** A distance whose weights are known, from one shared gradient. */
+export interface WeighedDistance {
+  readonly distance: Distance
+  /** Unit of the distance. */
+  readonly unit: number
+  /** What its weights are bound to. */
+  readonly parameters: ReadonlyMap<string, Values>
+}
+
+/** Computes the weights that a distance takes from what was shared, and hands them to its `measure` as parameters. */
+export function weighed(
+  distance: Distance,
+  { gradients }: Pick<TracedGradient, 'gradients'>,
+  shared: readonly Values[],
+): WeighedDistance {
+  const weights = distance.weights?.(shared.map((values, i) => ({ shape: gradients[i].shape, values }))) ?? []
+  const parameters = new Map<string, Values>()
+  for (const [i, tensors] of weights.entries())
+    for (const [k, { values }] of tensors.entries()) parameters.set(weightParameter(i, k), values)
+  const nodes = (graph: g.Graph) =>
+    weights.map((tensors, i) => tensors.map(({ shape }, k) => g.parameter(graph, weightParameter(i, k), shape)))
+  return {
+    distance: {
+      ...{ name: distance.name, factorFree: distance.factorFree },
+      measure: (candidates, all) => distance.measure(candidates, all, nodes(candidates[0].graph)),
+    },
+    unit: distance.unit?.(shared, weights) ?? 1,
+    parameters,
+  }
+}
+
+const weightParameter = (i: number, k: number): string => `distance ${i} ${k}`
