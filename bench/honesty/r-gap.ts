@@ -116,7 +116,11 @@ const setUps: Record<string, (seed: number) => Promise<SetUp>> = {
   'two samples of one label told as one': (s) => two(s, {}, [1, 1]),
   'two samples of one label told as one, small weights': (s) => two(s, { size: 0.01 }, [1, 1]),
   'two samples of one label told as one, linear': (s) => two(s, { activation: 'linear', size: 0.02 }, [1, 1]),
-  'another model': async (s) => ({ ...(await one(s)), model: net(s + 77), truth: undefined }),
+  'another model': async (s) => {
+    const [model, { gradient }] = [net(s + 77), await one(s)]
+    const names = model.trainableWeights.map((w) => w.name)
+    return { model, gradient: Object.fromEntries(Object.values(gradient).map((g, i) => [names[i], g])) }
+  },
   'a wrong label given': async (s) => ({ ...(await one(s)), truth: undefined, labels: [(s + 1) % 4] }),
   'label smoothing': async (s) => {
     const [model, truth] = [net(s), imageOf(s)]

@@ -57,7 +57,7 @@ export const rGap: Attack<RGapOptions> = {
     try {
       const chain = await chainIn(target)
       if (typeof chain === 'string') return end({ status: 'refused', reason: chain })
-      const ends = await endsOf(chain, target.dataGradients, labels)
+      const ends = await endsOf(chain, target.dataGradients, labels, Math.sqrt(target.rounding))
       if (typeof ends === 'string') return end({ status: 'failed', reason: ends })
       const solutions: Solution[] = []
       for (const [i, one] of ends.entries()) {

@@ -23,21 +23,27 @@ const LENGTHS = Array.from({ length: 321 }, (_, i) => 10 ** (-4 + i / 40))
 /** Halvings of an interval of lengths. */
 const HALVINGS = 60
 
-/** Part by which ∂W of the last layer may differ from one product δ xᵀ, and δ from the one that the loss makes. */
+/** Part by which ∂W of the last layer may differ from one product δ xᵀ, and δ from the one that the loss makes, at least. */
 const ALIKE = 1e-3
+
+/** How many times the relative error of what was shared these may be off. */
+const LOST = 3
 
 /**
  * What the last layer reads. With a bias x = ∂W δ / ‖δ‖², δ = ∂b. Without one ∂W = σ d vᵀ leaves the length of x = s d open: every s is
  * tried at which the loss itself has s ∂L/∂z(s d W) = σ v. There may be several.
  *
  * @param labels the class of the sample, where it is known
+ * @param error relative error of what was shared
  * @returns why there is none
  */
 export async function endsOf(
   chain: Chain,
   gradients: readonly Values[],
   labels: readonly number[] | undefined,
+  error = 0,
 ): Promise<ReadEnd[] | string> {
+  const alike = Math.max(ALIKE, LOST * error)
   const { links, bound, traced } = chain
   const link = links[links.length - 1]
   const { numbers, width, source, kernel, weight, bias } = link
@@ -61,8 +67,8 @@ export async function endsOf(
     const weights = Float64Array.from(kernel, (i) => bound.get(weightParameter(traced.trained[weight]))![i])
     const { direction, felt: v, size, rest } = firstDirection(dW, numbers, width)
     if (!(size > 0)) return 'the gradient of the last layer is zero'
-    if (rest > ALIKE)
-      return `the gradient of the last layer is of several samples: ${rest.toExponential(1)} of it is no single product`
+    if (rest > alike)
+      return `${rest.toExponential(1)} of the gradient of the last layer is no product δ xᵀ: it is of several samples, or has noise`
     const products = timesWeights(direction, weights, numbers, width)
     const wide = sizeOf(output.node.shape)
     /** The targets that a δ of this direction shows. */
@@ -89,7 +95,7 @@ export async function endsOf(
       const rows = await shown(felt, values)
       // the loss reads the product through the bias, which it has of its own
       const off = (await feltAt(values, rows)).map((d, o) => d - felt[o])
-      const soft = kind === 'classes' && labels === undefined && lengthOf(off) > ALIKE * lengthOf(felt)
+      const soft = kind === 'classes' && labels === undefined && lengthOf(off) > alike * lengthOf(felt)
       // a cross-entropy's δ is p − y
       return [ended(s, felt, soft ? rows.map((y, o) => y + off[o]) : rows, soft)]
     }
@@ -120,7 +126,7 @@ export async function endsOf(
           }
           const { felt } = await excess(high)
           const off = lengthOf(felt.map((d, o) => sign * high * d - size * v[o]))
-          if (off <= ALIKE * size) found.push(ended(sign * high, felt, rows))
+          if (off <= alike * size) found.push(ended(sign * high, felt, rows))
         }
         before = { s, over }
       }
