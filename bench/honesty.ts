@@ -25,6 +25,7 @@ import { type AttackName, attack, targetOf } from '../src/attacks'
 import { random } from '../src/numbers/random'
 import { moreKinds } from './honesty/more'
 import { patchKinds } from './honesty/patches'
+import { rGapKinds } from './honesty/r-gap'
 import { sequenceKinds } from './honesty/sequences'
 import {
   bfloat16,
@@ -839,7 +840,14 @@ tf.env().set('IS_NODE', false)
 const began = performance.now()
 const total: Record<Verdict, number> = { right: 0, unclaimed: 0, refused: 0, 'false claim': 0, 'false failure': 0 }
 const lines: string[][] = []
-for (const { attack, name, run } of [...kinds, ...sequenceKinds, ...patchKinds, ...tableKinds, ...moreKinds]) {
+for (const { attack, name, run } of [
+  ...kinds,
+  ...sequenceKinds,
+  ...patchKinds,
+  ...rGapKinds,
+  ...tableKinds,
+  ...moreKinds,
+]) {
   if (values.only && !`${attack}: ${name}`.includes(values.only)) continue
   const counts: Record<Verdict, number> = { right: 0, unclaimed: 0, refused: 0, 'false claim': 0, 'false failure': 0 }
   for (let seed = first; seed < first + seeds; seed++) {

@@ -30,6 +30,8 @@ const table: Record<string, string> = {
     'attacks/contract attacks/labels client graph measure numbers errors ml-matrix @tensorflow/tfjs-core | runtime',
   'attacks/patches':
     'attacks/contract attacks/dense attacks/labels client graph measure numbers runtime errors ml-matrix @tensorflow/tfjs-core |',
+  'attacks/r-gap':
+    'attacks/contract attacks/dense attacks/patches client graph measure numbers runtime errors @tensorflow/tfjs-core |',
   'attacks/spear':
     'attacks/contract attacks/dense client graph measure numbers runtime errors @tensorflow/tfjs-core ml-matrix |',
   'attacks/dager':
@@ -43,11 +45,11 @@ const table: Record<string, string> = {
   'attacks/text':
     'attacks/contract client graph numbers optim models errors attacks/dager attacks/dense attacks/labels attacks/matching attacks/tokens @tensorflow/tfjs-core | runtime',
   attacks:
-    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/tiger attacks/tokens client errors attacks/tabular |',
+    'attacks/contract attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/r-gap attacks/spear attacks/tiger attacks/tokens client errors attacks/tabular |',
   accounting: 'errors numbers |',
   defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:
-    'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
+    'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching attacks/r-gap @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   audit:
     'attacks attacks/contract attacks/dense attacks/tabular client defences errors measure numbers @tensorflow/tfjs-core |',
   worker: 'errors @tensorflow/tfjs-core @tensorflow/tfjs-layers comlink |',

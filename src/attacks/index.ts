@@ -16,6 +16,7 @@ import { denseInversion, isolatedSamples } from './dense/attacks'
 import { labelInference } from './labels/attack'
 import { gradientMatching } from './matching'
 import { patchInversion } from './patches/attack'
+import { rGap } from './r-gap/attack'
 import { spearAttack } from './spear/attack'
 import { tableAttack } from './tabular/attack'
 import { tiger } from './tiger/attack'
@@ -41,6 +42,7 @@ export type { DagerOptions } from './dager/attack'
 export type { DenseInversionOptions } from './dense/attacks'
 export type { MatchingOptions } from './matching'
 export type { PatchInversionOptions } from './patches/attack'
+export type { RGapOptions } from './r-gap/attack'
 export type { SpearAttackOptions } from './spear/attack'
 export type { TableAttackOptions } from './tabular/attack'
 export type { TigerOptions } from './tiger/attack'
@@ -53,6 +55,7 @@ export const attacks = {
   'embedding-groups': baskets,
   'dense-inversion': denseInversion,
   'patch-inversion': patchInversion,
+  'r-gap': rGap,
   spear: spearAttack,
   'isolated-inputs': isolatedSamples,
   dager,

@@ -13,6 +13,7 @@ import { checkActivations } from './activations'
 import { checkCoupling } from './coupling'
 import { checkFirstOrder } from './first-order'
 import { checkLabels } from './labels'
+import { checkLayerRanks } from './layer-ranks'
 import type { CheckedWeight, Finding, ModelCheck } from './report'
 import { checkSearch } from './search'
 import { checkStructure } from './structure'
@@ -76,6 +77,7 @@ export async function checkModel(model: Model, example: Example, options: CheckO
       ...(await checkCoupling(traced)),
       ...(await checkLabels(model, example.x, traced, first.gradients, training)),
       ...checkStructure(model, traced),
+      ...(await checkLayerRanks(traced)),
       compared(trained, unknowns),
     ],
   }

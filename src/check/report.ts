@@ -33,6 +33,8 @@ export type FindingCode =
   | 'zero-gradient'
   /** The first layer is dense with a bias: one sample stands in its gradient in closed form. */
   | 'closed-form'
+  /** How much of what each layer reads its own equations leave open, for one sample and layers one after the other with inverses between. */
+  | 'layer-ranks'
   /** A layer looks up rows of a trained table: its gradient names the tokens. */
   | 'token-set'
   /** Whether labels follow from the gradient of the last layer. */

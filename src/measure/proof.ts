@@ -91,18 +91,31 @@ export async function proofOf(
     )
     const agreed = await agreementOf(Object.fromEntries(found), given, tolerance)
     if (!agreed.agrees) return { residual: agreed.residual, determined: undefined, proven: false }
-    const determined = examines ? await isDetermined(example, agreed.shared, tolerance) : undefined
+    const determined = examines ? await determinedBy(example, agreed.shared, tolerance) : undefined
     return { residual: agreed.residual, determined, proven: determined !== false }
   } finally {
     tf.dispose(found.map(([, gradient]) => gradient))
   }
 }
 
-/** Whether what was shared determines the data around them; undefined where none of them are floats. */
-async function isDetermined(
-  { traced, settings, data, inputs, values, parameters }: TracedExample,
+/** Data with their targets, as a step of the client and as values. */
+type PointOfClient = Pick<TracedExample, 'traced' | 'data' | 'inputs' | 'values' | 'parameters'> & {
+  readonly settings: Pick<TracedExample['settings'], 'runtime'>
+}
+
+/**
+ * Whether what was shared determines the data around these, and neither a mirror image nor the mean of several samples has the same gradient.
+ *
+ * @param shared by name of the weight
+ * @param tolerance residual up to which a gradient is the shared one
+ * @param cut asked before every evaluation: whether the work is to end
+ * @returns undefined where none of the data are floats, or where the work ended before every number was looked at
+ */
+export async function determinedBy(
+  { traced, settings, data, inputs, values, parameters }: PointOfClient,
   shared: ReadonlyMap<string, Values>,
   tolerance: number | undefined,
+  cut?: () => boolean,
 ): Promise<boolean | undefined> {
   const moving = data.flatMap(({ dtype }, i) => (dtype === 'float32' ? [i] : []))
   if (moving.length === 0) return undefined
@@ -120,7 +133,7 @@ async function isDetermined(
   if (turnsBack(traced.trainedNodes, searched, outputs)) return false
   const given = tensors.map(({ name }) => shared.get(name)!)
   const problem = {
-    ...{ runtime: settings.runtime, groups },
+    ...{ runtime: settings.runtime, groups, cut },
     gradients: g.substitute(
       tensors.map(({ node }) => node),
       nodes,

@@ -153,6 +153,22 @@ describe('patch-inversion', () => {
   ])
 })
 
+describe('r-gap', () => {
+  contractTests(attacks['r-gap'], [
+    {
+      words: 'a convolution, a sigmoid and a dense layer',
+      target: () => shared(conv, 1, [2]),
+      options: {},
+      right: ['proven', 'undetermined'],
+      check: ({ found }) => {
+        secret(found.data?.dataSync(), [6, 6, 1], 1e-3)
+        expect(found.labels).toEqual([2])
+      },
+    },
+    { words: 'two samples', target: () => shared(conv, 2, [3, 1]), options: {}, right: ['refused'] },
+  ])
+})
+
 describe('token-set', () => {
   const model = randomGpt({ vocabularySize: 60, hidden: 12, heads: 2, positions: 8, layers: 2 })
   const embedded = sequential()
