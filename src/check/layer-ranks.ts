@@ -21,7 +21,9 @@ export async function checkLayerRanks(example: TracedExample): Promise<Finding[]
   if (ranks.length === 0) return []
   const open = ranks.filter((layer) => layer.open !== 0)
   const known = open.flatMap((layer) => openWords(layer) ?? [])
-  const note = { level: 'note', code: 'layer-ranks', attack: 'r-gap' } as const
+  // the attack itself takes one sample
+  const acts = example.batchSize === 1 ? ({ attack: 'r-gap' } as const) : {}
+  const note = { level: 'note', code: 'layer-ranks', ...acts } as const
   const alone = example.batchSize === 1 ? '' : ', were it alone in its batch'
   if (open.length === 0)
     return [

@@ -19,6 +19,7 @@ describe('a sound model', () => {
       ['second-order', 'ok'],
       ['labels', 'ok'],
       ['smooth', 'ok'],
+      ['layer-ranks', 'note'],
       ['unknowns', 'ok'],
     ])
     const { parameters, unknowns, graph, time } = result

@@ -64,6 +64,25 @@ describe('dlg attack --attack', () => {
     expect([labels.code, labels.stdout.split('\n')[1]]).toEqual([0, 'labels 1 3'])
   })
 
+  it('r-gap gives an image through a convolution', async () => {
+    const net = sequential()
+    net.add(layers.conv2d({ inputShape: [4, 4, 1], filters: 5, kernelSize: 3, padding: 'same', activation: 'tanh' }))
+    net.add(layers.flatten())
+    net.add(layers.dense({ units: 4 }))
+    await writeModel(withUniformWeights(net), folder.at('model.json'))
+    const x = sample([1, 4, 4, 1])
+    writeFileSync(folder.at('g.safetensors'), writeSafetensors(await gradientFile(net, x, [2])))
+    const secret = x.dataSync()
+    x.dispose()
+    net.dispose()
+    const files = ['--model', folder.at('model.json'), '--gradients', folder.at('g.safetensors')]
+    const { code, stdout } = await dlg(['attack', ...files, '--out', folder.at('out'), '--attack', 'r-gap'])
+    expect(stdout).toMatch(/^proven: every layer solved in turn.*\nlabels 2\n/)
+    expect(code).toBe(0)
+    const data = parseNpz(readFileSync(folder.at('out/data.npz'))).get('data')!
+    for (const [i, value] of Array.from(secret).entries()) expect(data.data[i]).toBeCloseTo(value, 3)
+  })
+
   it.each([
     ['dense-inversion', [3, 1], /^REFUSED: the batch has 2 samples/],
     ['token-set', [3], /^REFUSED: no trained table/],

@@ -55,8 +55,9 @@ export const rGap: Attack<RGapOptions> = {
     const pause = pauses(goesOn)
     let best: Solution | undefined
     try {
-      const chain = await chainIn(target)
+      const chain = await chainIn(target, pause)
       if (typeof chain === 'string') return end({ status: 'refused', reason: chain })
+      if (await pause()) throw CUT
       const ends = await endsOf(chain, target.dataGradients, labels, Math.sqrt(target.rounding))
       if (typeof ends === 'string') return end({ status: 'failed', reason: ends })
       const solutions: Solution[] = []
@@ -149,7 +150,7 @@ async function judged(
 }
 
 /** The model as a chain of layers with inverses, or why the attack does not apply. */
-async function chainIn(target: Target): Promise<Chain | string> {
+async function chainIn(target: Target, pause: Pause = pauses(() => true)): Promise<Chain | string> {
   const { model, searched, settings, weights, whole, trained, rounding } = target
   const { batchSize, update, scale } = settings
   if (model.inputs.length !== 1 || searched.length !== 1)
@@ -163,7 +164,7 @@ async function chainIn(target: Target): Promise<Chain | string> {
     return `what was shared is known up to ${error.toPrecision(1)} of its size; layer by layer errors grow, and more than ${COARSE} says nothing`
   try {
     const traced = traceOfOne(model, settings)
-    const chain = await chainOf(traced, new Map([...traced.captured, ...weights]))
+    const chain = await chainOf(traced, new Map([...traced.captured, ...weights]), pause)
     if (typeof chain !== 'string') return chain
     const names = whole.weights.filter((w) => w.trainable && !trained.some(({ name }) => name === w.name))
     return names.length === 0

@@ -1,6 +1,7 @@
 import type { TracedGradient } from '../../client/model/gradient'
 import { usesOf } from '../../client/model/uses'
 import { type Node, reachable, sizeOf, unshaped } from '../../graph'
+import { CUT, type Pause } from '../contract/pause'
 import { eachOnce, entriesOf } from '../patches/entries'
 import { indices, type Layout, layoutOf } from '../patches/layout'
 import { type Between, type Bound, betweenOf } from './between'
@@ -47,15 +48,22 @@ export interface Chain {
  *
  * @param traced of one sample
  * @param bound values of all weights and captured tensors
+ * @param pause asked before every layer
  * @returns the chain, or why there is none
+ * @throws CUT
  */
-export async function chainOf(traced: TracedGradient, bound: Bound): Promise<Chain | string> {
+export async function chainOf(
+  traced: TracedGradient,
+  bound: Bound,
+  pause: Pause = async () => false,
+): Promise<Chain | string> {
   if (traced.outputs.length !== 1) return `the model has ${traced.outputs.length} outputs with a loss; it must have one`
   const trained: readonly Node[] = traced.trainedNodes
   const targets = new Set(traced.targets)
   const found: Link[] = []
   let [to, behind]: [Node, Omit<Link, 'before'> | undefined] = [traced.dataLoss, undefined]
   for (;;) {
+    if (await pause()) throw CUT
     const sources = sourcesOf(to, targets, traced)
     if (sources.length !== 1)
       return sources.length === 0
