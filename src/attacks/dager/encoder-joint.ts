@@ -1,8 +1,8 @@
 import { CholeskyDecomposition, Matrix } from 'ml-matrix'
 import type { SecondInputs } from './second-inputs'
 
-/** Times that the second block is taken for a linear map, each time around a better sequence. */
-const ROUNDS = 3
+/** Times that the second block is taken for a linear map, each time around a better sequence; once where every place is heard. */
+const ROUNDS = { clean: 3, noisy: 1 }
 
 /** Added to the diagonal of the normal equations, beside its mean. Without noise: against rounding. */
 const RIDGE = { clean: 1e-9, noisy: 1e-3 }
@@ -38,7 +38,7 @@ export async function jointSequence(
 ): Promise<number[]> {
   const unknowns = places.flatMap((all, p) => all.map((candidate) => ({ p, candidate })))
   let current = [...start]
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < (noisy ? ROUNDS.noisy : ROUNDS.clean); round++) {
     const next = await solved(places, unknowns, second, current, at, noisy)
     if (next.join() === current.join()) break
     current = next

@@ -27,8 +27,9 @@ interface Search {
  * Sequences of an encoder, where every position sees every other: the second input of a place lies in the span only when
  * the whole sequence is right.
  *
- * From a candidate that no found sequence explains, tokens are exchanged one by one, each time where the second input
- * comes closest to the span. Attention mixes positions by sums, so the distance falls with every right token.
+ * The sentence of each candidate that no found one explains is solved for by least squares. Where that does not explain everything,
+ * tokens are exchanged one by one, each time where the second input comes closest to the span. Attention mixes positions by sums, so
+ * the distance falls with every right token.
  *
  * @param places candidates of every position
  * @param expected sequences there are said to be: a hint where to begin, no more
@@ -57,7 +58,7 @@ export async function encoderSequences(
     return proven
   }
   const noisy = await second.isNoisy([places.map(([candidate]) => candidate)], 0)
-  if (noisy && (await isHidden(places, second))) return []
+  const hidden = noisy && (await isHidden(places, second))
   const likely = await withoutStrangers(places, second, from)
   const same = likely.every((candidates, p) => candidates.length === places[p].length)
   const sets = (same ? [places] : [likely, places]).map((own) => {
@@ -65,7 +66,7 @@ export async function encoderSequences(
     return lengthsOf(own, tokenOf).map((part): Search => ({ ...whole, places: part, size: sizeOf(part) }))
   })
   // a descent costs far more, and is for what no linear map explains
-  for (const step of [solveEach, descendEach])
+  for (const step of hidden ? [solveEach] : [solveEach, descendEach])
     for (const searches of sets) if (await step(searches, expected, keep, () => isProven(noisy))) return found
   return noisy ? likeliest(places, second, found) : found
 }
@@ -83,7 +84,8 @@ type Step = (
  * which tokens belong together stays as it is.
  */
 const solveEach: Step = async (searches, expected, keep, isProven) => {
-  for (const search of searches) {
+  // within noise every mixture of sentences lies in the span: only what is solved for is near the right ones
+  for (const search of searches.filter(({ noisy }) => !noisy)) {
     keep(search.found)
     for (const size of new Set([search.size, expected ?? search.size]))
       for (const start of await likelySequences(search.places, search.second, size)) await tryWhole(start, search)
@@ -98,7 +100,8 @@ const solveEach: Step = async (searches, expected, keep, isProven) => {
         if (asked.has(candidate) || !open(search, at).includes(candidate)) continue
         asked.add(candidate)
         const start = places.map((all, p) => (p === at ? candidate : (open(search, p)[0] ?? all[0])))
-        const whole = await jointSequence(places, second, start, at, noisy)
+        const solved = await jointSequence(places, second, start, at, noisy)
+        const whole = noisy ? await descend(solved, at, search) : solved
         const before = found.length
         for (const { places: own } of searches) {
           const [count, end] = [own.length, whole[own.length - 1]]
@@ -106,7 +109,8 @@ const solveEach: Step = async (searches, expected, keep, isProven) => {
             await tryWhole(whole.slice(0, count), search)
         }
         keep(found)
-        if (found.length > before && (await isProven())) return true
+        if (found.length > before && (found.length >= search.size || searches.length > 1) && (await isProven()))
+          return true
       }
   }
   return false
