@@ -1,4 +1,5 @@
 import { type Random, random } from '../../numbers/random'
+import { jointSequence } from './encoder-joint'
 import { likelySequences } from './encoder-starts'
 import { type SecondInputs, unlike } from './second-inputs'
 import { length } from './span'
@@ -26,8 +27,9 @@ interface Search {
  * Sequences of an encoder, where every position sees every other: the second input of a place lies in the span only when
  * the whole sequence is right.
  *
- * From a candidate that no found sequence explains, tokens are exchanged one by one, each time where the second input
- * comes closest to the span. Attention mixes positions by sums, so the distance falls with every right token.
+ * The sentence of each candidate that no found one explains is solved for by least squares. Where that does not explain everything,
+ * tokens are exchanged one by one, each time where the second input comes closest to the span. Attention mixes positions by sums, so
+ * the distance falls with every right token.
  *
  * @param places candidates of every position
  * @param expected sequences there are said to be: a hint where to begin, no more
@@ -56,53 +58,88 @@ export async function encoderSequences(
     return proven
   }
   const noisy = await second.isNoisy([places.map(([candidate]) => candidate)], 0)
-  if (noisy && (await isHidden(places, second))) return []
+  const hidden = noisy && (await isHidden(places, second))
   const likely = await withoutStrangers(places, second, from)
   const same = likely.every((candidates, p) => candidates.length === places[p].length)
-  for (const own of same ? [places] : [likely, places]) {
+  const sets = (same ? [places] : [likely, places]).map((own) => {
     const whole: Search = { places: own, second, noisy, from, found, size: 0 }
-    if (await everyLength(whole, expected, tokenOf, keep, () => isProven(noisy))) return found
-  }
+    return lengthsOf(own, tokenOf).map((part): Search => ({ ...whole, places: part, size: sizeOf(part) }))
+  })
+  // a descent costs far more, and is for what no linear map explains
+  for (const step of hidden ? [solveEach] : [solveEach, descendEach])
+    for (const searches of sets) if (await step(searches, expected, keep, () => isProven(noisy))) return found
   return noisy ? likeliest(places, second, found) : found
 }
 
-/** Looks for sentences of every length among the candidates. @returns whether a proof ended it */
-async function everyLength(
-  { places, ...common }: Search,
+/** A step of the way, over the sentences of every length. @returns whether a proof ended it */
+type Step = (
+  searches: readonly Search[],
   expected: number | undefined,
-  tokenOf: (candidate: number) => number,
   keep: (found: readonly (readonly number[])[]) => void,
   isProven: () => Promise<boolean>,
-): Promise<boolean> {
-  const { found, second } = common
-  const searches = lengthsOf(places, tokenOf).map((own): Search & { failed: Set<number> } => ({
-    ...{ ...common, places: own, size: typical(own.map((candidates) => candidates.length)) },
-    failed: new Set(),
-  }))
+) => Promise<boolean>
+
+/**
+ * Solves for the sentence of every candidate that is open. A shorter sentence shows in a longer one: attention reads other keys then, and
+ * which tokens belong together stays as it is.
+ */
+const solveEach: Step = async (searches, expected, keep, isProven) => {
+  // within noise every mixture of sentences lies in the span: only what is solved for is near the right ones
+  for (const search of searches.filter(({ noisy }) => !noisy)) {
+    keep(search.found)
+    for (const size of new Set([search.size, expected ?? search.size]))
+      for (const start of await likelySequences(search.places, search.second, size)) await tryWhole(start, search)
+  }
+  if (searches[0].found.length > 0 && (await isProven())) return true
+  for (const search of searches) {
+    const { places, second, noisy, found } = search
+    const asked = new Set<number>()
+    // the last position first: it belongs to sentences of this length alone
+    for (const at of [...places.keys()].reverse())
+      for (const candidate of open(search, at)) {
+        if (asked.has(candidate) || !open(search, at).includes(candidate)) continue
+        asked.add(candidate)
+        const start = places.map((all, p) => (p === at ? candidate : (open(search, p)[0] ?? all[0])))
+        const solved = await jointSequence(places, second, start, at, noisy)
+        const whole = noisy ? await descend(solved, at, search) : solved
+        const before = found.length
+        for (const { places: own } of searches) {
+          const [count, end] = [own.length, whole[own.length - 1]]
+          if (count > at && count <= places.length && own[count - 1].includes(end))
+            await tryWhole(whole.slice(0, count), search)
+        }
+        keep(found)
+        if (found.length > before && (found.length >= search.size || searches.length > 1) && (await isProven()))
+          return true
+      }
+  }
+  return false
+}
+
+/** Descends from each candidate that is open, from several starts. */
+const descendEach: Step = async (searches, _, keep, isProven) => {
+  const { found } = searches[0]
   const tried = async (start: readonly number[], at: number, search: Search): Promise<boolean> => {
     const right = await tryFrom(start, at, search)
-    if (right) keep(found)
+    keep(found)
     return right
   }
-  for (const search of searches)
-    for (const size of new Set([search.size, expected ?? search.size]))
-      for (const start of await likelySequences(search.places, second, size)) await tried(start, 0, search)
   // first what ends a sentence of each length, which belongs to that length alone
-  if (searches.length > 1) {
-    if (found.length > 0 && (await isProven())) return true
+  if (searches.length > 1)
     for (const search of searches) {
       const last = search.places.length - 1
       for (const candidate of search.places[last]) while (await throughCandidate(last, candidate, search, tried));
     }
-  }
-  for (const search of searches)
+  for (const search of searches) {
+    const failed = new Set<number>()
     while (true) {
-      const anchor = mostOpen(search, search.failed)
+      const anchor = mostOpen(search, failed)
       if (!anchor) break
       // candidates that are left may be strangers: what is found may be all there is
       if ((found.length >= search.size || searches.length > 1) && (await isProven())) return true
-      if (!(await throughCandidate(anchor.at, anchor.candidate, search, tried))) search.failed.add(anchor.candidate)
+      if (!(await throughCandidate(anchor.at, anchor.candidate, search, tried))) failed.add(anchor.candidate)
     }
+  }
   return false
 }
 
@@ -185,8 +222,9 @@ async function likeliest(
   return unlike(found, scores, places)
 }
 
-/** The most frequent number; the larger where two are equally frequent. */
-function typical(counts: readonly number[]): number {
+/** How many candidates positions have: the most frequent number; the larger where two are equally frequent. */
+function sizeOf(places: readonly (readonly number[])[]): number {
+  const counts = places.map(({ length }) => length)
   const times = (n: number): number => counts.filter((count) => count === n).length
   return counts.reduce((best, n) => (times(n) > times(best) || (times(n) === times(best) && n > best) ? n : best))
 }
@@ -225,12 +263,14 @@ async function throughCandidate(
 }
 
 /** Keeps the sequence that a descent ends in, when it is new and lies in the span at every place. */
-async function tryFrom(start: readonly number[], at: number, search: Search): Promise<boolean> {
-  const { second, found } = search
-  const sequence = await descend(start, at, search)
+const tryFrom = async (start: readonly number[], at: number, search: Search): Promise<boolean> =>
+  tryWhole(await descend(start, at, search), search)
+
+/** Keeps a sequence, when it is new and lies in the span at every place. */
+async function tryWhole(sequence: readonly number[], { second, found }: Search): Promise<boolean> {
   if (found.some((other) => other.join() === sequence.join())) return false
   for (const place of sequence.keys()) if ((await second.distances([sequence], place))[0] > 1) return false
-  found.push(sequence)
+  found.push([...sequence])
   return true
 }
 

@@ -129,10 +129,12 @@ function differenceOf({ values }: SharedTensor, own: Values, factor: number): Fl
   let kept = Infinity
   for (let i = 0; i < values.length; i++) if (values[i] !== 0) kept = Math.min(kept, Math.abs(values[i]))
   if (kept === Infinity) kept = 0
-  return Float64Array.from(values as ArrayLike<number>, (v, i) => {
+  const difference = new Float64Array(values.length)
+  for (let i = 0; i < values.length; i++) {
     const recomputed = factor * own[i]
-    return v === 0 && Math.abs(recomputed) <= kept ? 0 : recomputed - v
-  })
+    difference[i] = values[i] === 0 && Math.abs(recomputed) <= kept ? 0 : recomputed - values[i]
+  }
+  return difference
 }
 
 /** Whether nearly all recomputed numbers become the shared ones when they are stored. */

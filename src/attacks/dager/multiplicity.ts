@@ -44,25 +44,33 @@ export async function accountFor(
 ): Promise<Accounted | undefined> {
   const signs = scale === 'auto' ? [1, -1] : [scale]
   let best: Accounted | undefined
-  const isProven = async (inputs: Sequences, start: number): Promise<boolean> => {
+  const tried = async (inputs: Sequences, start: number): Promise<Held> => {
     const next = await held(transformer, inputs, shared, sharing, start, scale === 'auto', pause)
-    if (!best || next.proof.proven || next.proof.residual < best.proof.residual) best = next
-    return next.proof.proven
+    const { accounted } = next
+    if (!best || accounted.proof.proven || accounted.proof.residual < best.proof.residual) best = accounted
+    return next
   }
   for (const start of signs) {
-    if (await isProven(found, start)) return best
+    const { accounted, fitted } = await tried(found, start)
+    if (accounted.proof.proven) return best
     if (scale !== 'auto') {
-      const fitted = await held(transformer, found, shared, sharing, start, true, pause)
-      if (fitted.proof.proven) return { ...best!, otherwise: fitted.factor }
+      const free = await refitted(transformer, found, shared, sharing, start, fitted, pause)
+      if (free.proof.proven) return { ...best!, otherwise: free.factor }
     }
     const pool = transformer.causal ? withBeginnings(found) : found
     if (pool.length < 2 || pool.length > MOST) continue
-    const { gradients, ...explained } = await transformer.explain(pool, divided(shared, best!.factor))
-    dispose(gradients)
+    const explained = pool === found ? accounted : await explainedAlone(transformer, pool, shared, best!.factor)
     for (const inputs of await counted(transformer, explained, sharing.tensors, pause))
-      if (await isProven(inputs, start)) return best
+      if ((await tried(inputs, start)).accounted.proof.proven) return best
   }
   return best
+}
+
+/** What the transformer makes of sequences, without their gradient. */
+async function explainedAlone(transformer: Transformer, inputs: Sequences, shared: NamedGradients, factor: number) {
+  const { gradients, ...explained } = await transformer.explain(inputs, divided(shared, factor))
+  dispose(gradients)
+  return explained
 }
 
 /**
@@ -75,6 +83,12 @@ function withBeginnings(found: Sequences): Sequences {
   return once.length <= MOST ? once : found
 }
 
+/** A proof with the factor that was taken, and with the one that fits the same gradient best. */
+interface Held {
+  readonly accounted: Accounted
+  readonly fitted: Accounted
+}
+
 /** The proof of a batch; a factor that is free is fitted. */
 async function held(
   transformer: Transformer,
@@ -84,23 +98,62 @@ async function held(
   start: number,
   free: boolean,
   pause: Pause,
-): Promise<Accounted> {
-  let factor = start
-  for (let round = 1; ; round++) {
-    if (await pause()) throw CUT
-    const { gradients: tensors, ...explained } = await transformer.explain(inputs, divided(shared, factor))
-    try {
-      const gradients = await numbersOf(tensors, sharing.tensors)
-      const own = Object.fromEntries(sharing.tensors.map(({ name }) => [name, tensors[name]]))
-      const blocks = await Promise.all(([0, 1] as const).map((block) => transformer.projections(block, own)))
-      if (free) factor = fittedFactor(gradients, sharing.tensors) || start
-      const projections = blocks.flat().map(({ values }) => values)
-      const proof = explains({ gradients, projections }, sharing, factor)
-      if (!free || proof.proven || round === ROUNDS) return { ...explained, proof, factor }
-    } finally {
-      dispose(tensors)
+): Promise<Held> {
+  const { stated, fitted } = await heldOnce(transformer, inputs, shared, sharing, start, free, pause)
+  return { accounted: stated ?? (await refitted(transformer, inputs, shared, sharing, start, fitted, pause)), fitted }
+}
+
+/** One gradient, held against what was shared with the factor it was made for, unless that is free, and with the one that fits best. */
+async function heldOnce(
+  transformer: Transformer,
+  inputs: Sequences,
+  shared: NamedGradients,
+  sharing: Sharing,
+  start: number,
+  free: boolean,
+  pause: Pause,
+): Promise<{ stated: Accounted | undefined; fitted: Accounted }> {
+  if (await pause()) throw CUT
+  const { gradients: tensors, ...explained } = await transformer.explain(inputs, divided(shared, start))
+  try {
+    const gradients = await numbersOf(tensors, sharing.tensors)
+    const own = Object.fromEntries(sharing.tensors.map(({ name }) => [name, tensors[name]]))
+    const blocks = await Promise.all(([0, 1] as const).map((block) => transformer.projections(block, own)))
+    const projections = blocks.flat().map(({ values }) => values)
+    const heldBy = async (factor: number): Promise<Accounted> => {
+      if (await pause()) throw CUT
+      return { ...explained, factor, proof: explains({ gradients, projections }, sharing, factor) }
     }
+    const stated = free ? undefined : await heldBy(start)
+    if (stated?.proof.proven) return { stated, fitted: stated }
+    const factor = fittedFactor(gradients, sharing.tensors) || start
+    return { stated, fitted: stated && rests(factor, start) ? stated : await heldBy(factor) }
+  } finally {
+    dispose(tensors)
   }
+}
+
+/** A factor that moved by less than this part of itself leaves what depends on it as it is. */
+const MOVED = 1e-4
+
+const rests = (factor: number, before: number): boolean => Math.abs(factor - before) <= MOVED * Math.abs(factor)
+
+/** Fits the factor, and what depends on it, in turn until a proof holds or the factor rests. */
+async function refitted(
+  transformer: Transformer,
+  inputs: Sequences,
+  shared: NamedGradients,
+  sharing: Sharing,
+  start: number,
+  fitted: Accounted,
+  pause: Pause,
+): Promise<Accounted> {
+  let [last, next] = [start, fitted]
+  for (let round = 1; round < ROUNDS && !next.proof.proven && !rests(next.factor, last); round++) {
+    last = next.factor
+    next = (await heldOnce(transformer, inputs, shared, sharing, last, true, pause)).fitted
+  }
+  return next
 }
 
 /** What was shared, without its factor. */
@@ -108,7 +161,9 @@ function divided(shared: NamedGradients, factor: number): NamedGradients {
   if (factor === 1) return shared
   const entries = Object.entries(shared).map(([name, tensor]) => {
     const data = 'dataSync' in tensor ? tensor.dataSync<'float32'>() : tensor.data
-    return [name, { shape: tensor.shape, data: Float32Array.from(data, (v) => v / factor) }] as const
+    const own = new Float32Array(data.length)
+    for (let i = 0; i < own.length; i++) own[i] = data[i] / factor
+    return [name, { shape: tensor.shape, data: own }] as const
   })
   return Object.fromEntries(entries)
 }

@@ -200,7 +200,7 @@ export async function sequencesBehind(
               settings,
               pause,
               keep,
-              prove,
+              (some) => (first!.ranks.clear && inputsOf(some) < one ? Promise.resolve(false) : prove(some)),
             )
           : withoutChoice(tokens)
       if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {
@@ -252,6 +252,10 @@ function trialsOf(first: Seen, second: Seen | undefined, hidden: number): [numbe
 /** The one sequence that there is where every position has one candidate; else none. */
 const withoutChoice = (tokens: readonly (readonly number[])[]): number[][] =>
   tokens.every(({ length }) => length === 1) ? [tokens.map(([token]) => token)] : []
+
+/** Different inputs that the first block reads of sequences with positions: no more than the rank of all of them. */
+const inputsOf = (sequences: readonly (readonly number[])[]): number =>
+  new Set(sequences.flatMap((sequence) => sequence.map((token, at) => `${token} ${at}`))).size
 
 /** Sequences of candidates whose second inputs lie in the second span; `proven` where a proof ended the search. */
 async function combine(

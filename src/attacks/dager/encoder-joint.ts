@@ -1,0 +1,136 @@
+import { CholeskyDecomposition, Matrix } from 'ml-matrix'
+import type { SecondInputs } from './second-inputs'
+
+/** Times that the second block is taken for a linear map, each time around a better sequence; once where every place is heard. */
+const ROUNDS = { clean: 3, noisy: 1 }
+
+/** Added to the diagonal of the normal equations, beside its mean. Without noise: against rounding. */
+const RIDGE = { clean: 1e-9, noisy: 1e-3 }
+
+/** Σ_k (f + R x)² over the equations of some places, as xᵀ N x + 2 hᵀ x, x the unknowns of {@link Unknowns}. */
+interface Equations {
+  readonly normal: Float64Array[]
+  readonly right: Float64Array
+}
+
+/** An unknown for each candidate at its position: 1 where the sentence has it, else 0. */
+type Unknowns = readonly { readonly p: number; readonly candidate: number }[]
+
+/**
+ * The sentence that a candidate belongs to, by least squares.
+ *
+ * Attention adds up what it takes from each position. So to first order the second input of a place lies f + Σ_i x_i r_i outside the span,
+ * with x_i = 1 where the sentence has candidate i, r_i what moves when i takes the place of a reference, and f what the reference leaves. Of
+ * the right sentence this is 0: as many equations as the span leaves directions, which are more than the candidates. The surest position is
+ * settled first, and the others are solved anew; where several sentences have the candidate, one of them is followed.
+ *
+ * Where noise moves f, the place of every position that is settled adds its equations.
+ *
+ * @param at position of the candidate
+ * @param start reference, which has the candidate
+ */
+export async function jointSequence(
+  places: readonly (readonly number[])[],
+  second: SecondInputs,
+  start: readonly number[],
+  at: number,
+  noisy: boolean,
+): Promise<number[]> {
+  const unknowns = places.flatMap((all, p) => all.map((candidate) => ({ p, candidate })))
+  let current = [...start]
+  for (let round = 0; round < (noisy ? ROUNDS.noisy : ROUNDS.clean); round++) {
+    const next = await solved(places, unknowns, second, current, at, noisy)
+    if (next.join() === current.join()) break
+    current = next
+  }
+  return current
+}
+
+async function solved(
+  places: readonly (readonly number[])[],
+  unknowns: Unknowns,
+  second: SecondInputs,
+  reference: readonly number[],
+  at: number,
+  noisy: boolean,
+): Promise<number[]> {
+  const equations: Equations = {
+    normal: unknowns.map(() => new Float64Array(unknowns.length)),
+    right: new Float64Array(unknowns.length),
+  }
+  const settled = new Map([[at, reference[at]]])
+  let current = [...reference]
+  await addPlace(equations, unknowns, second, current, at)
+  const whole = places.filter((all) => all.length > 1).length
+  while (settled.size < places.length) {
+    const x = leastSquares(equations, unknowns, settled, noisy ? RIDGE.noisy : RIDGE.clean)
+    let surest: { p: number; candidate: number; lead: number } | undefined
+    current = places.map((all, p) => {
+      if (settled.has(p)) return settled.get(p)!
+      const [best, other] = all.map((candidate) => ({ candidate, x: x(p, candidate) })).sort((a, b) => b.x - a.x)
+      const lead = other ? best.x - other.x : Infinity
+      if (!surest || lead > surest.lead) surest = { p, candidate: best.candidate, lead }
+      return best.candidate
+    })
+    if (!surest) break
+    settled.set(surest.p, surest.candidate)
+    if (noisy && places[surest.p].length > 1 && settled.size < whole)
+      await addPlace(equations, unknowns, second, current, surest.p)
+  }
+  return current
+}
+
+/** Adds the equations of a place, around a sequence. */
+async function addPlace(
+  { normal, right }: Equations,
+  unknowns: Unknowns,
+  { offsets }: SecondInputs,
+  sequence: readonly number[],
+  at: number,
+): Promise<void> {
+  const moving = [...unknowns.keys()].filter((i) => {
+    const { p, candidate } = unknowns[i]
+    return p !== at && candidate !== sequence[p]
+  })
+  const [base, ...moved] = await offsets(
+    [sequence, ...moving.map((i) => sequence.with(unknowns[i].p, unknowns[i].candidate))],
+    at,
+  )
+  const rows = moved.map((vector) => vector.map((v, j) => v - base[j]))
+  for (const [a, i] of moving.entries()) {
+    right[i] += inner(rows[a], base)
+    for (const [b, j] of moving.slice(0, a + 1).entries()) {
+      const product = inner(rows[a], rows[b])
+      normal[i][j] += product
+      if (b < a) normal[j][i] += product
+    }
+  }
+}
+
+/**
+ * The unknowns that leave the least, those of a position adding up to 1. Settled positions are put in.
+ *
+ * @returns x of a candidate at its position
+ */
+function leastSquares(
+  { normal, right }: Equations,
+  unknowns: Unknowns,
+  settled: ReadonlyMap<number, number>,
+  ridge: number,
+): (p: number, candidate: number) => number {
+  const free = [...unknowns.keys()].filter((i) => !settled.has(unknowns[i].p))
+  const known = [...unknowns.keys()].filter((i) => settled.get(unknowns[i].p) === unknowns[i].candidate)
+  const weight = free.reduce((sum, i) => sum + normal[i][i], 0) / free.length || 1
+  const matrix = free.map((i) =>
+    free.map((j) => normal[i][j] + (unknowns[i].p === unknowns[j].p ? weight : 0) + (i === j ? ridge * weight : 0)),
+  )
+  const wanted = free.map((i) => weight - right[i] - known.reduce((sum, j) => sum + normal[i][j], 0))
+  const x = new CholeskyDecomposition(new Matrix(matrix)).solve(Matrix.columnVector(wanted)).to1DArray()
+  return (p, candidate) => x[free.findIndex((i) => unknowns[i].p === p && unknowns[i].candidate === candidate)]
+}
+
+function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
+  return sum
+}
