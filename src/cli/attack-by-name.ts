@@ -23,7 +23,7 @@ import { version } from './version'
 export async function attackByName(name: AttackName, options: FileAttack, terminal: Terminal): Promise<number> {
   checkFolder(options.out, [`data.${options.format}`, 'result.json'])
   await useBackend(options.backend)
-  const model = await readModel(options.model, options.files)
+  const model = await readModel(options.model, { ...options.files, shared: options.files })
   const known = options.known === undefined ? {} : knownInputs(options.known)
   let found: Outcome | undefined
   try {

@@ -26,7 +26,7 @@ import { version } from './version'
 export async function attackFile(options: FileAttack, terminal: Terminal): Promise<number> {
   checkFolder(options.out, [`data.${options.format}`, 'gallery.png', 'result.json'])
   await useBackend(options.backend)
-  const model = await readModel(options.model, options.files)
+  const model = await readModel(options.model, { ...options.files, shared: options.files })
   const known = options.known === undefined ? {} : knownInputs(options.known)
   let leak: Leakage | undefined
   try {
@@ -110,7 +110,7 @@ function finish(leak: Leakage, measured: MeasuredBatch | undefined, options: Fil
   const { preprocessing, undo } = picturesOf(options.options)
   const found = {
     ...tensorFile(leak, options.format),
-    ...pictureFile(leak, measured?.samples, preprocessing.range, end.failed, undo),
+    ...pictureFile(leak, measured?.samples, preprocessing.range, end, undo),
   }
   const names = [...Object.keys(found), 'result.json']
   const report = visible(`${JSON.stringify({ ...reportOf(leak, measured, options), files: names }, null, 2)}\n`)

@@ -40,7 +40,7 @@ export async function attackImages(client: Client, settings: PlayedSettings, ter
     const marks = leak.certainty?.undetermined.data.dataSync()
     const samples = pair(secrets, leak.data.dataSync() as Float32Array, leak.labels, marks)
     const end = verdictOf(leak.status, samples)
-    const pictures = (client.command === 'batch' ? galleryAndFilm : stripAndFilm)(samples, frames, end.failed)
+    const pictures = (client.command === 'batch' ? galleryAndFilm : stripAndFilm)(samples, frames, end)
     const names = [...Object.keys(pictures), 'result.json']
     const report = visible(
       `${JSON.stringify({ ...reportOf(client, settings, leak, samples), files: names }, null, 2)}\n`,

@@ -31,7 +31,7 @@ export interface FileCheck {
 /** Checks a model on data of a file, or on random ones. @returns the exit code */
 export async function checkFile(options: FileCheck, terminal: Terminal): Promise<number> {
   await useBackend(options.backend)
-  const model = await readModel(options.model, options)
+  const model = await readModel(options.model, { ...options, shared: options.files })
   let batch: Batch | undefined
   try {
     batch = exampleBatch(model, options)

@@ -3,6 +3,7 @@ import { MATCHING } from '../attacks/matching/options'
 import type { OutputTargets } from '../client/target-values'
 import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
+import { withChannelsLast } from './channels'
 import { OWN_DEFAULTS } from './flags'
 import { type FileModel, inputsOf, outputsOf, tensorsOf } from './read-files'
 import type { Checked } from './training'
@@ -33,7 +34,10 @@ export function exampleBatch(model: FileModel, { data, labels, given: options }:
   const batchSize = given?.[0].shape[0] ?? options.batchSize ?? MATCHING.batchSize.default
   const [low, high] = options.dataRange ?? MATCHING.dataRange.default
   const x = inputsOf(model).map(({ name, shape }, i) => {
-    if (given) return tf.tensor(given[i].data, [...given[i].shape])
+    if (given) {
+      const own = withChannelsLast(given[i], shape.slice(1))
+      return tf.tensor(own.data, [...own.shape])
+    }
     const tokens = tableSize(model, name)
     const value = () => (tokens ? Math.floor(draw.uniform() * tokens) : low + (high - low) * draw.uniform())
     const whole = batchOf(batchSize, shape)

@@ -1,6 +1,7 @@
 import { type Preprocessing, preprocessed } from '../client/preprocessing'
 import { DlgError } from '../errors/dlg-error'
 import { type Image, readImage } from '../io'
+import { withChannelsLast } from './channels'
 import { tensorsOf } from './read-files'
 
 /** What a batch of one input must look like. */
@@ -55,13 +56,14 @@ function pixels({ width, height, data }: Image, path: string, shape: readonly nu
 
 function tensorRows(path: string, { shape, name }: Batch): Float32Array[] {
   const tensors = tensorsOf(path)
-  const tensor = tensors.size === 1 ? [...tensors.values()][0] : tensors.get(name)
-  if (!tensor)
+  const found = tensors.size === 1 ? [...tensors.values()][0] : (tensors.get(name) ?? tensors.get('x'))
+  if (!found)
     throw new DlgError(
       'invalid-file',
-      `${path}: has ${tensors.size} tensors, none of them '${name}'; name the original so`,
+      `${path}: has ${tensors.size} tensors, none of them '${name}' or 'x'; name the original so`,
     )
   const [samples, ...sample] = shape
+  const tensor = withChannelsLast(found, sample)
   const wanted = [shape, ...(samples === 1 ? [sample] : [])].map((s) => s.join())
   if (!wanted.includes(tensor.shape.join()))
     throw new DlgError(

@@ -13,6 +13,7 @@ import {
 } from '../io'
 import { isRecord } from '../io/bytes/untrusted'
 import { readBytes } from '../io/files/read-bytes'
+import { isList } from '../io/layouts/list-layers'
 import { parseJson } from '../io/tensors/json-tensors'
 import { registerKerasLayers } from '../models/keras-layers'
 import { modelFromOnnx, type OnnxModel } from '../models/onnx/model-from-onnx'
@@ -63,11 +64,50 @@ export const inputsOf = (model: FileModel): End[] =>
 
 export const outputsOf = (model: FileModel): End[] => ('layers' in model ? model.outputs : ends(model.outputShape))
 
+/** A gradient beside a model: its names tell which of the model's numbers are weights. */
+export interface NamesOfWeights {
+  readonly source: { readonly gradients: string } | { readonly before: string }
+  readonly ignore: readonly string[]
+  readonly ordered: boolean
+  readonly partial: boolean
+}
+
 /** Reads an ONNX file, and the weights that PyTorch put into a file beside it. */
-function readOnnxModel(path: string): OnnxModel {
+function readOnnxModel(path: string, shared: NamesOfWeights | undefined): OnnxModel {
   const beside = `${path}.data`
   const externalData = existsSync(beside) ? { [basename(beside)]: readBytes(beside) } : {}
-  return withPath(path, () => modelFromOnnx(readBytes(path), { name: basename(path), externalData }))
+  const open = (trainable?: readonly string[]) =>
+    modelFromOnnx(readBytes(path), { name: basename(path), externalData, trainable })
+  const model = withPath(path, () => open())
+  if (!shared || shared.ordered || !('gradients' in shared.source)) return model
+  const gradients = shared.source.gradients
+  const names = [...floatsOf(gradients, shared.ignore).tensors.keys()]
+  if (isList(names) || names.every((name) => model.trainable.includes(name))) return model
+  model.dispose()
+  const named = withGradientNames(gradients, () => open(names))
+  const forgotten = model.trainable.find((name) => !names.includes(name) && Object.hasOwn(named.weights, name))
+  if (forgotten === undefined || shared.partial) return named
+  named.dispose()
+  throw new DlgError(
+    'invalid-gradients',
+    `${gradients}: has no '${forgotten}', a trained weight; --partial leaves such weights out of the matching`,
+  )
+}
+
+/** Opens a model by the names of a gradient, where an error is one of the gradient's file. */
+function withGradientNames<T>(path: string, open: () => T): T {
+  try {
+    return open()
+  } catch (cause) {
+    const unknown = cause instanceof DlgError && /^trainable has '(.*?)', which is (.*)$/s.exec(cause.message)
+    if (!unknown) throw cause
+    const [, name, what] = unknown
+    throw new DlgError(
+      'invalid-gradients',
+      `${path}: has '${name}', which is ${what}. What is no weight of the model is left out with --ignore '${name}'`,
+      { cause },
+    )
+  }
 }
 
 /**
@@ -75,6 +115,7 @@ function readOnnxModel(path: string): OnnxModel {
  *
  * @param imported a module that is run before; see {@link importFile}
  * @param weights a file of weights in place of the model's own
+ * @param shared a gradient, whose names tell the weights of an ONNX file
  * @throws DlgError `invalid-file` when it is none, or tfjs cannot build it; `untraceable` for an operator that is not supported
  */
 export async function readModel(
@@ -82,12 +123,18 @@ export async function readModel(
   {
     imported,
     weights,
+    shared,
     ...files
-  }: { readonly imported?: string; readonly weights?: string; readonly map?: string } = {},
+  }: {
+    readonly imported?: string
+    readonly weights?: string
+    readonly map?: string
+    readonly shared?: NamesOfWeights
+  } = {},
 ): Promise<FileModel> {
   if (imported !== undefined) await importFile(imported)
   if (path.endsWith('.onnx')) {
-    if (weights === undefined) return readOnnxModel(path)
+    if (weights === undefined) return readOnnxModel(path, shared)
     throw new DlgError(
       'invalid-option',
       '--weights is of a layers model; an .onnx file has its own, so export it again',

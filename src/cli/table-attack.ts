@@ -36,7 +36,7 @@ export async function attackTable(options: TableAttack, terminal: Terminal): Pro
   const schema = readSchema(options.schema, textOf)
   const originals = options.original === undefined ? undefined : readOriginals(options.original, schema)
   await useBackend(options.backend)
-  const model = await readModel(options.model, options.files)
+  const model = await readModel(options.model, { ...options.files, shared: options.files })
   try {
     const shared = sharedGradient(model, options.files, (line) => terminal.stderr.write(`dlg: ${visible(line)}\n`))
     const { batchSize = 1, runtime } = options.options

@@ -3,6 +3,7 @@ import type { Leakage } from '../attacks/matching/leakage'
 import { encodePng, gallery, type Image, writeNpz, writeSafetensors } from '../io'
 import type { PairedSample } from '../measure/samples'
 import type { Files } from './files'
+import { captionOf, type Ended } from './pictures'
 import { hatchedPixels } from './samples'
 
 /** Pictures of one row of the gallery. */
@@ -50,7 +51,7 @@ export function pictureFile(
   { data, certainty }: Pick<Leakage, 'data' | 'certainty'>,
   measured: readonly PairedSample[] | undefined,
   range: readonly [number, number],
-  failed: boolean,
+  end: Ended,
   undo: (values: Float32Array) => Float32Array,
 ): Files {
   const [samples, ...shape] = data.shape
@@ -73,7 +74,7 @@ export function pictureFile(
     if (originals) rows.push(originals.slice(at, at + ACROSS))
     rows.push(found.slice(at, at + ACROSS))
   }
-  const captions = certainty?.determined === false ? ['undetermined'] : failed ? ['failed'] : []
+  const captions = certainty?.determined === false ? ['undetermined'] : captionOf(end)
   return { 'gallery.png': encodePng(gallery(rows, { scale, captions })) }
 }
 

@@ -1,4 +1,5 @@
 import { encodeGif, encodePng, gallery, type Image, strip } from '../io'
+import type { Verdict } from '../measure/verdict'
 import type { Files } from './files'
 import { clamped, type Sample } from './samples'
 
@@ -12,12 +13,12 @@ export interface Frame {
 const FILM = 40
 
 /** Original, noise, some steps and the result of one image side by side, and the film of it. */
-export function stripAndFilm([sample]: readonly Sample[], frames: readonly Frame[], failed: boolean): Files {
+export function stripAndFilm([sample]: readonly Sample[], frames: readonly Frame[], end: Ended): Files {
   const size = sample.original.width
   const steps = spread(frames.slice(1), 5)
   const picture = ({ data }: Frame): Image => clamped(data, size)
   const images = [sample.original, picture(frames[0]), ...steps.map(picture), sample.reconstruction]
-  const captions = ['original', 'noise', ...steps.map((f) => `step ${f.iteration}`), verdict(sample, failed)]
+  const captions = ['original', 'noise', ...steps.map((f) => `step ${f.iteration}`), verdict(sample, end)]
   const film = [frames[0], ...spread(frames.slice(1), FILM)].map(picture)
   return {
     'strip.png': encodePng(strip(images, { captions, scale: enlarge(size, 128) })),
@@ -26,7 +27,7 @@ export function stripAndFilm([sample]: readonly Sample[], frames: readonly Frame
 }
 
 /** Originals above, reconstructions below, and the film of all reconstructions side by side. */
-export function galleryAndFilm(samples: readonly Sample[], frames: readonly Frame[], failed: boolean): Files {
+export function galleryAndFilm(samples: readonly Sample[], frames: readonly Frame[], end: Ended): Files {
   const size = samples[0].original.width
   const pixels = size * size * 3
   const row = ({ data }: Frame): Image =>
@@ -41,7 +42,7 @@ export function galleryAndFilm(samples: readonly Sample[], frames: readonly Fram
   return {
     'gallery.png': encodePng(
       gallery([samples.map((s) => s.original), samples.map((s) => s.reconstruction)], {
-        captions: samples.map((s) => verdict(s, failed)),
+        captions: samples.map((s) => verdict(s, end)),
         scale: enlarge(size, 128),
       }),
     ),
@@ -53,7 +54,14 @@ export function galleryAndFilm(samples: readonly Sample[], frames: readonly Fram
 }
 
 /** A picture of an attack that failed says so. */
-const verdict = ({ psnr }: Sample, failed: boolean): string => `${failed ? 'failed\n' : ''}${psnr.toFixed(1)} dB`
+const verdict = ({ psnr }: Sample, end: Ended): string => [...captionOf(end), `${psnr.toFixed(1)} dB`].join('\n')
+
+/** How an attack ended, as far as a picture of it must say. */
+export type Ended = Pick<Verdict, 'name' | 'failed'>
+
+/** The word for an attack that failed: one that came closer than every guess is partial, as everywhere. */
+export const captionOf = ({ name, failed }: Ended): string[] =>
+  failed ? [name === 'partial' ? 'partial' : 'failed'] : []
 
 const enlarge = (size: number, to: number): number => Math.max(1, Math.round(to / size))
 

@@ -42,6 +42,49 @@ describe('--model net.onnx', () => {
     expect(JSON.parse(stdout).shared.same).toBe(true)
   })
 
+  it('takes pictures with their channels first, as PyTorch has them, and by the name x', async () => {
+    writeFileSync(paths.model, gunzipSync(readFileSync(join(fixtures, 'cnn.onnx.gz'))))
+    const saved = [...readTensors(join(fixtures, 'cnn.safetensors'))]
+    const shared = saved.flatMap(([name, t]) => (name.startsWith('gradient ') ? [[name.slice(9), t] as const] : []))
+    writeFileSync(paths.gradient, writeSafetensors(new Map(shared)))
+    const x = new Map(saved).get('input')!
+    const [samples, channels, height, width] = x.shape
+    expect(channels).toBeLessThan(Math.min(height, width))
+    const y = { shape: [samples], data: Float32Array.of(0, 1) }
+    writeFileSync(folder.at('batch.npz'), writeNpz(new Map(Object.entries({ x, y }))))
+    const files = ['--model', paths.model, '--gradients', paths.gradient]
+    const data = ['--data', folder.at('batch.npz'), '--labels', '0,1', '--json']
+    const checked = await dlg(['check', ...files, ...data, '--runtime', 'reference'])
+    expect([checked.code, checked.stderr]).toEqual([0, ''])
+    expect(JSON.parse(checked.stdout).shared.same).toBe(true)
+    const known = ['--original', folder.at('batch.npz'), '--batch-size', '2', '--labels', '0,1', '--seed', '1']
+    const attacked = await dlg(['attack', ...files, ...known, '--iterations', '2', '--json', '--out', paths.out])
+    expect(JSON.parse(attacked.stdout).samples).toHaveLength(2)
+  })
+
+  it('says of a name that the file does not have how weights are kept, and of a weight without a gradient that it is missing', async () => {
+    const shared = readTensors(paths.gradient)
+    const [first] = shared.keys()
+    const check = async (tensors: typeof shared) => {
+      writeFileSync(paths.gradient, writeSafetensors(tensors))
+      const argv = ['--data', folder.at('batch.npz'), '--labels', '0,1', '--gradients', paths.gradient]
+      return dlg(['check', '--model', paths.model, ...argv, '--runtime', 'reference'])
+    }
+    const x = readTensors(join(fixtures, 'mlp.safetensors')).get('input')!
+    writeFileSync(folder.at('batch.npz'), writeNpz(new Map([['x', x]])))
+    const more = new Map([...shared, ['norm.weight', { shape: [2], data: Float32Array.of(1, 2) }]])
+    const folded = await check(more)
+    expect(folded.code).toBe(2)
+    expect(folded.stderr).toMatch(
+      /gradient\.safetensors: has 'norm\.weight', which is no .*dynamo=False.*--ignore 'norm\.weight'/,
+    )
+    more.delete(first)
+    more.delete('norm.weight')
+    const missing = await check(more)
+    expect(missing.code).toBe(2)
+    expect(missing.stderr).toContain(first)
+  })
+
   it('is attacked with the gradient that PyTorch saved, by its names', async () => {
     const argv = [
       '--batch-size',

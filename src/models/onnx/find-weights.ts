@@ -238,7 +238,7 @@ const KEPT: Readonly<Record<string, string>> = {
   skl2onnx:
     'in a file of skl2onnx the weights are coefficient, intercepts, coefficient1, …, or coef_ and intercept_ of a linear model',
   other:
-    'Where the exporter folded weights, export with optimize=False (dynamo=True), or training=torch.onnx.TrainingMode.PRESERVE and do_constant_folding=False',
+    'Where the exporter folded weights, export with dynamo=False, training=torch.onnx.TrainingMode.PRESERVE and do_constant_folding=False, or with dynamo=True and optimize=False',
 }
 
 /** @throws DlgError `invalid-option` for a trained weight that there is not */

@@ -88,12 +88,12 @@ async function sharedAs(
 }
 
 const TINY = { vocabularySize: 300, hidden: 64, heads: 2, positions: 12 }
-const SMALL = { vocabularySize: 600, hidden: 96, heads: 3, positions: 20 }
+const SMALL = { vocabularySize: 2000, hidden: 96, heads: 3, positions: 20 }
 
 describe('a decoder', () => {
   it.each([
-    ['one sentence', [tokens(12, 600, 1)]],
-    ['sentences of different lengths', [tokens(8, 600, 1), tokens(14, 600, 2), tokens(11, 600, 3)]],
+    ['one sentence', [tokens(12, 2000, 1)]],
+    ['sentences of different lengths', [tokens(8, 2000, 1), tokens(14, 2000, 2), tokens(11, 2000, 3)]],
     [
       'sentences that begin alike',
       [
@@ -117,9 +117,9 @@ describe('a decoder', () => {
     expect(rank).toBeLessThan(hidden)
   })
 
-  it('of width 128 and 4,000 tokens: a batch of 4', async () => {
-    const sentences = [9, 16, 8, 14].map((n, i) => tokens(n, 4000, i + 1))
-    const found = await decoderLeak(sentences, { vocabularySize: 4000, hidden: 128, heads: 4, positions: 20 })
+  it('of width 256 and 20,000 tokens: a batch of 4', async () => {
+    const sentences = [9, 16, 8, 14].map((n, i) => tokens(n, 20000, i + 1))
+    const found = await decoderLeak(sentences, { vocabularySize: 20000, hidden: 256, heads: 4, positions: 32 })
     expect(sorted(found.sequences)).toEqual(sorted(sentences))
     expect(found).toMatchObject({ status: 'exact', rank: 43 })
   })
@@ -142,7 +142,7 @@ describe('a decoder', () => {
   })
 
   it('counts sentences that are given several times', async () => {
-    const [one, two] = [tokens(7, 300, 1), tokens(4, 300, 2)]
+    const [one, two] = [tokens(8, 300, 1), tokens(6, 300, 2)]
     for (const sentences of [
       [one, one, two],
       [one, two, two, two],
@@ -157,7 +157,7 @@ describe('a decoder', () => {
 })
 
 describe('an encoder', () => {
-  const sentence = (seed: number, length = 12): number[] => [1, ...tokens(length - 2, 600, seed), 2]
+  const sentence = (seed: number, length = 12): number[] => [1, ...tokens(length - 2, 2000, seed), 2]
 
   it.each([
     ['one sentence', 'mean', [sentence(1)]],
@@ -233,7 +233,7 @@ describe('an encoder', () => {
 })
 
 describe('as it is really shared', () => {
-  const sentences = [tokens(5, 300, 1), tokens(4, 300, 2)]
+  const sentences = [tokens(6, 300, 1), tokens(5, 300, 2)]
 
   it.each(Object.keys(WAYS))('%s: a batch of a decoder comes back, exactly', async (way) => {
     const { found } = await sharedAs(way, sentences)

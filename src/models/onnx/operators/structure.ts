@@ -28,7 +28,7 @@ function withOpenAxis(call: Call, shape: readonly number[], size: number): numbe
   const rest = open === 0 ? 1 : size / known
   if (open > 1 || known * rest !== size || !Number.isInteger(rest))
     throw call.wrong(
-      `cannot give ${size} elements the shape [${shape}]; where the batch size is written into the file, export with that axis dynamic, or attack a batch of the size in the file`,
+      `cannot give ${size} elements the shape [${shape}]; where the batch size is written into the file, export with that axis dynamic (dynamic_axes with dynamo=False, dynamic_shapes with dynamo=True), or attack a batch of the size in the file`,
     )
   return shape.map((n) => (n === -1 ? rest : n))
 }
