@@ -1,6 +1,5 @@
 import { number, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import { mapped } from '../../numbers/values'
 import type { Values } from '../../runtime/runtime'
 
 /** One position, decoded. */
@@ -120,7 +119,7 @@ export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, cou
       'invalid-gradients',
       "the output bias's gradient is positive for no token, as a soft-max's is for all that are not hidden: it tells nothing",
     )
-  const rest = mapped(data, (x, i) => {
+  const rest = Float64Array.from(data, (x, i) => {
     const v = Math.floor(i / width)
     return x - (biasGradient[v] * features[i % width]) / squares
   })

@@ -1,5 +1,4 @@
 import { type BinaryOp, type Node, numbers, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
-import { mapped } from '../../numbers/values'
 import { broadcastStrides, positions, type ReferenceKernel } from './kernel'
 
 const mapValues = <K extends string, V, W>(table: Record<K, V>, f: (value: V) => W): Record<K, W> =>
@@ -25,7 +24,10 @@ const binary = mapValues(
 export function expand(values: Float64Array, from: Shape, to: Shape): Float64Array {
   if (sameShape(from, to)) return values
   if (values.length === 1) return new Float64Array(sizeOf(to)).fill(values[0])
-  return mapped(positions(to, broadcastStrides(from, to)), (p) => values[p])
+  const at = positions(to, broadcastStrides(from, to))
+  const out = new Float64Array(at.length)
+  for (let i = 0; i < out.length; i++) out[i] = values[at[i]]
+  return out
 }
 
 export const elementwiseKernels = {
