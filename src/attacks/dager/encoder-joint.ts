@@ -1,4 +1,5 @@
 import { CholeskyDecomposition, Matrix } from 'ml-matrix'
+import { inner } from '../../numbers/vectors'
 import type { SecondInputs } from './second-inputs'
 
 /** Times that the second block is taken for a linear map, each time around a better sequence; once where every place is heard. */
@@ -121,16 +122,18 @@ function leastSquares(
   const free = [...unknowns.keys()].filter((i) => !settled.has(unknowns[i].p))
   const known = [...unknowns.keys()].filter((i) => settled.get(unknowns[i].p) === unknowns[i].candidate)
   const weight = free.reduce((sum, i) => sum + normal[i][i], 0) / free.length || 1
-  const matrix = free.map((i) =>
-    free.map((j) => normal[i][j] + (unknowns[i].p === unknowns[j].p ? weight : 0) + (i === j ? ridge * weight : 0)),
+  const matrix = new Matrix(
+    free.map((i) => free.map((j) => normal[i][j] + (unknowns[i].p === unknowns[j].p ? weight : 0))),
   )
   const wanted = free.map((i) => weight - right[i] - known.reduce((sum, j) => sum + normal[i][j], 0))
-  const x = new CholeskyDecomposition(new Matrix(matrix)).solve(Matrix.columnVector(wanted)).to1DArray()
+  let added = ridge
+  let factors = new CholeskyDecomposition(withDiagonal(matrix, added * weight))
+  // equations of very different sizes can leave rounding where there should be zero
+  for (; !factors.isPositiveDefinite() && added < 1; added *= 100)
+    factors = new CholeskyDecomposition(withDiagonal(matrix, 100 * added * weight))
+  if (!factors.isPositiveDefinite()) return () => 0
+  const x = factors.solve(Matrix.columnVector(wanted)).to1DArray()
   return (p, candidate) => x[free.findIndex((i) => unknowns[i].p === p && unknowns[i].candidate === candidate)]
 }
 
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
-  return sum
-}
+const withDiagonal = (matrix: Matrix, more: number): Matrix => Matrix.add(matrix, Matrix.eye(matrix.rows).mul(more))
