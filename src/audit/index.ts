@@ -4,6 +4,7 @@
  * @module dlg-ts/audit
  */
 
+export type { AcceptedFinding, IdleReason } from './accepted'
 export type { TrialAssumptions } from './assumptions'
 export { type AuditControl, type AuditProgress, type AuditRun, audit } from './audit'
 export { type Journal, journalLine, parseJournal, type RunAbout, type RunHeader, runHeader, runOf } from './journal'
@@ -17,7 +18,7 @@ export {
   type Judgement,
   judge,
 } from './judge'
-export { type AcceptedFinding, withoutKnown } from './known'
+export { withoutKnown } from './known'
 export type { Attacker, AuditAttack, AuditData, AuditOptions } from './options'
 export type { Chain, Plan } from './plan'
 export type { MeasuredCells, MeasuredLabels, MeasuredOriginal, MeasuredTokens, TrialId, TrialRecord } from './record'

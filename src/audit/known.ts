@@ -1,17 +1,8 @@
 import { invalid, knownNames, show } from '../errors/checks'
+import { type AcceptedFinding, accepts, type IdleReason, idleness, isAccepted } from './accepted'
 import { requireWholeJudgement } from './checks'
 import { clientOf, controlsOf, type JudgedClient, type Judgement } from './judge'
 import { type JudgedTrial, leaked, leaks, samplesShown, VERDICTS, worst } from './verdict'
-
-/** A finding that a team accepts until a day. `*` stands for any defence or attack. */
-export interface AcceptedFinding {
-  /** The defence in words, as the judgement has it. */
-  readonly defence: string
-  readonly attack: string
-  readonly reason: string
-  /** The last day on which it is accepted, such as 2027-01-31. */
-  readonly until: string
-}
 
 /**
  * A judgement without what is known already: leaks that an older run had in the same place, as bad or worse, and those that are
@@ -21,6 +12,8 @@ export interface AcceptedFinding {
  *
  * @param known an older judgement by the same thresholds, accepted findings, and today such as 2026-12-31: an acceptance that has
  * expired does not count
+ * @returns `known` has every trial that leaks and does not count, `left` those that count, and `idle` the accepted findings, by their
+ * position from 0, that have no effect: they expired, or match nothing
  * @throws DlgError `invalid-option`, `invalid-data`
  */
 export function withoutKnown(
@@ -28,19 +21,25 @@ export function withoutKnown(
   known: { readonly baseline?: Judgement; readonly accepted?: readonly AcceptedFinding[]; readonly today: string },
 ): {
   readonly judgement: Judgement
-  readonly known: readonly { readonly client: JudgedClient; readonly defence: string; readonly reason: string }[]
+  readonly known: readonly { readonly trial: JudgedTrial; readonly reason: string }[]
+  readonly left: readonly JudgedTrial[]
+  readonly idle: readonly { readonly entry: number; readonly why: IdleReason }[]
 } {
   requireWholeJudgement(judgement)
   knownNames('known', known, ['baseline', 'accepted', 'today'])
   const { baseline, accepted = [], today } = known
   if (baseline !== undefined) requireBaseline(judgement, baseline)
   if (!Array.isArray(accepted)) throw invalid(`accepted is ${show(accepted)}; it must be a list of findings`)
+  for (const [i, one] of accepted.entries())
+    if (!isAccepted(one))
+      throw invalid(`accepted[${i}] is ${show(one)}; it must have the texts defence, attack, reason and until`)
   if (typeof today !== 'string' || !/^\d{4}-\d\d-\d\d$/.test(today))
     throw invalid(`today is ${show(today)}; it must be a day such as 2026-12-31`)
   const controlOf = controlsOf([...judgement.control, ...judgement.rows].flatMap(({ trials }) => trials))
   const tells = (trial: JudgedTrial) => leaked(controlOf(trial))
-  const found: { client: JudgedClient; defence: string; reason: string }[] = []
-  const is = (name: string, pattern: string) => pattern === '*' || pattern === name
+  const findings = accepted as readonly AcceptedFinding[]
+  const found: { trial: JudgedTrial; reason: string }[] = []
+  const counted: JudgedTrial[] = []
   const defences = judgement.defences.map((defence) => {
     const { description } = defence
     const clients = defence.clients.flatMap((client): JudgedClient[] => {
@@ -49,18 +48,14 @@ export function withoutKnown(
       const reasonOf = (trial: JudgedTrial): string | undefined => {
         if (!leaks(trial.verdict)) return undefined
         if (before) return 'the older run had it too'
-        return (accepted as readonly AcceptedFinding[]).find(
-          (one) => is(description, one.defence) && is(trial.attack, one.attack) && today <= one.until,
-        )?.reason
+        return findings.find((one) => accepts(one, trial) && today <= one.until)?.reason
       }
       const reasons = new Map(own.map((trial) => [trial, reasonOf(trial)]))
       const gone = own.filter((trial) => reasons.get(trial) !== undefined)
-      if (gone.length === 0) return [client]
-      for (const reason of new Set(gone.map((trial) => reasons.get(trial)!))) {
-        const its = gone.filter((trial) => reasons.get(trial) === reason)
-        found.push({ client: clientOf(its, tells), defence: description, reason })
-      }
       const rest = own.filter((trial) => !gone.includes(trial))
+      counted.push(...rest.filter(({ verdict }) => leaks(verdict)))
+      if (gone.length === 0) return [client]
+      found.push(...gone.map((trial) => ({ trial, reason: reasons.get(trial)! })))
       const left: JudgedClient = rest.length > 0 ? clientOf(rest, tells) : { ...client, verdict: 'inconclusive' }
       // accepting a finding leaves no more open than was open before
       const ended = client.conclusive && !leaks(left.verdict) && left.verdict !== 'error'
@@ -68,7 +63,14 @@ export function withoutKnown(
     })
     return { ...defence, clients, verdict: worst(clients.map(({ verdict }) => verdict)) }
   })
-  return { judgement: { ...judgement, defences: defences.filter(({ clients }) => clients.length > 0) }, known: found }
+  const idle = findings.flatMap((one, entry) => {
+    const why = idleness(one, judgement.rows, today)
+    return why === undefined ? [] : [{ entry, why }]
+  })
+  return {
+    judgement: { ...judgement, defences: defences.filter(({ clients }) => clients.length > 0) },
+    ...{ known: found, left: counted, idle },
+  }
 }
 
 /** @throws DlgError `invalid-data` for a judgement by other thresholds: what they call a leak cannot be compared */

@@ -1,5 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { exitCodeOf, judge, type MeasuredOriginal, type TrialRecord, VERDICTS, withoutKnown } from '../../src/audit'
+import {
+  clipping,
+  composed,
+  type Defence,
+  dpSgd,
+  gaussianNoise,
+  laplaceNoise,
+  pruning,
+  quantised,
+  signs,
+  topK,
+  withheld,
+} from '../../src/defences'
 
 const plan = { undefended: false, withData: true }
 
@@ -227,7 +240,56 @@ describe('the exit code', () => {
     expect(left({ accepted: [accepted] })).toBe(0)
     expect(left({ accepted: [{ ...accepted, until: '2026-12-30' }] })).toBe(1)
     expect(left({ accepted: [{ ...accepted, attack: 'other' }] })).toBe(1)
-    expect(withoutKnown(now, { accepted: [accepted], today }).known[0].reason).toBe('known')
+    const { known, left: counted } = withoutKnown(now, { accepted: [accepted], today })
+    expect([known.map(({ reason, trial: { key } }) => [reason, key]), counted]).toEqual([[['known', leak.key]], []])
+    const wrong = [{ defence: 'noise' }] as never
+    expect(() => withoutKnown(now, { accepted: wrong, today })).toThrow('accepted[0] is')
+  })
+
+  it.each<[string, Defence]>([
+    ['gaussianNoise', gaussianNoise({ relative: 0.1 })],
+    ['laplaceNoise', laplaceNoise({ std: 0.1 })],
+    ['clipping', clipping({ norm: 1 })],
+    ['dpSgd', dpSgd({ clip: 1, noiseMultiplier: 1 })],
+    ['pruning', pruning({ part: 0.5 })],
+    ['topK', topK({ part: 0.5 })],
+    ['withheld', withheld(['w'])],
+    ['quantised', quantised('int8')],
+    ['signs', signs()],
+    ['composed', composed(clipping({ norm: 1 }), quantised('int8'))],
+  ])('accepts by the name in an audit file: %s', (defence, { name, description }) => {
+    const found = { ...leak, defence: name, description, attacker: 'unaware' } as const
+    const now = judge({ plan, records: [control, found] })
+    const left = (one: object) => {
+      const accepted = [{ defence, attack: '*', reason: 'known', until: '2026-12-31', ...one }]
+      return withoutKnown(now, { accepted, today: '2026-12-31' }).left.length
+    }
+    expect([left({}), left({ defence: description }), left({ defence: name })]).toEqual([0, 0, 0])
+    expect([left({ attack: 'search, unaware' }), left({ attack: 'search, adaptive' })]).toEqual([0, 1])
+    expect([left({ defence: 'none' }), left({ defence: `${defence}s` })]).toEqual([1, 1])
+  })
+
+  it('tells which accepted findings have no effect, and why', () => {
+    const now = judge({ plan, records: [control, leak, trial({ attack: 'weak', measured: [at(9)] })] })
+    const one = { defence: 'noise', attack: 'search', reason: 'known', until: '2026-12-31' }
+    const accepted = [
+      one,
+      { ...one, until: '2026-12-30' },
+      { ...one, defence: 'clipping' },
+      { ...one, attack: 'other' },
+      { ...one, attack: 'weak' },
+    ]
+    const { idle, left } = withoutKnown(now, { accepted, today: '2026-12-31' })
+    expect(idle.map(({ entry, why }) => [entry, why])).toEqual([
+      [1, 'expired'],
+      [2, 'no-defence'],
+      [3, 'no-attack'],
+      [4, 'no-leak'],
+    ])
+    expect(left).toEqual([])
+    // the other entries count nothing away
+    const rest = withoutKnown(now, { accepted: accepted.slice(1), today: '2026-12-31' }).left
+    expect(rest.map(({ key }) => key)).toEqual([leak.key])
   })
 
   it('does not let an accepted finding, or a better run, hide another finding', () => {

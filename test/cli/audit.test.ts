@@ -115,14 +115,51 @@ describe('dlg audit', () => {
     const accept = [{ defence: '*', attack: 'dense-inversion', reason: 'the lab knows', until: '2999-01-01' }]
     writeConfig({ accept })
     const told = await report('--config', folder.at('audit.json'))
-    expect(told.stdout).toContain('not counted: no defence, anna: the lab knows')
+    expect(told.stdout).toContain(
+      '  not counted: leaked (proven): no defence: dense-inversion: 3 of 3 clients: the lab knows\n',
+    )
+    expect(told.stdout.match(/not counted/g)).toHaveLength(2)
     expect(told.code).not.toBe(1)
+  })
+
+  it('says which findings made the exit code, and which accepted ones have no effect', async () => {
+    await auditTo('run')
+    const config = () => ['--config', folder.at('audit.json')]
+    const report = (...argv: string[]) => dlg(['report', folder.at('run'), '--format', 'json', ...argv])
+    const known = { reason: 'known', until: '2999-01-01' }
+    writeConfig({ accept: [{ attack: 'dense-inversion', ...known }] })
+    const partly = await report(...config(), '--fail-on', 'partly')
+    expect([partly.code, partly.stderr]).toEqual([1, ''])
+    expect(partly.stdout).toContain(
+      '  exit code 1: these leaks count (fail on partly):\n    partly: no defence: label-inference: 3 of 3 clients\n',
+    )
+    writeConfig({
+      accept: [
+        { attack: 'dense-inversion', reason: 'known', until: '2020-01-01' },
+        { defence: 'pruning', ...known },
+        { attack: 'dense-inversion, curious', ...known },
+      ],
+    })
+    const idle = await report(...config())
+    expect([idle.code, idle.stdout.includes('not counted')]).toEqual([1, false])
+    expect(idle.stdout).toContain('    leaked (proven): no defence: dense-inversion: 3 of 3 clients\n')
+    expect(idle.stderr.trim().split('\n')).toEqual([
+      'dlg: accept entry 1 expired on 2020-01-01, its last day: what it accepted counts again',
+      expect.stringMatching(
+        /^dlg: accept entry 2 matches nothing: the run has no defence 'pruning'; it has .*'no defence'/,
+      ),
+      "dlg: accept entry 3 matches nothing: the run has no attack 'dense-inversion, curious' under '*'; it has 'dense-inversion', 'label-inference'",
+    ])
+    writeConfig({ accept: [{ ...known, attack: 'dense-inversion' }] })
+    const open = await report(...config())
+    expect([open.code, (await report('--fail-on', 'never')).code]).toEqual([0, 0])
+    expect(open.stdout).not.toContain('exit code')
   })
 
   it('prints the grid and runs nothing for --dry-run; takes pictures, updates and modules; keeps nothing for --redact', async () => {
     const dry = await auditTo('run', '--dry-run')
     expect(dry.stdout).toContain(
-      '3 clients with 1 samples each\n2 attacks: label-inference, dense-inversion\n5 rows:\n  no defence\n',
+      '3 clients with 1 sample each\n2 attacks: label-inference, dense-inversion\n5 rows:\n  no defence\n',
     )
     expect(dry.stdout).toContain('30 trials, at most 0 evaluations')
     expect(existsSync(folder.at('run'))).toBe(false)
@@ -142,7 +179,7 @@ describe('dlg audit', () => {
     expect((await auditTo('updates')).code).toBe(0)
     expect(journalOf('updates').records[1]).toMatchObject({ samples: ['client 7'], status: 'proven' })
     expect((await dlg(['report', folder.at('updates')])).stdout).toContain(
-      'leaked (proven): no defence: 1 of 1 clients',
+      'leaked (proven): no defence: 1 of 1 client, by dense-inversion',
     )
   })
 
@@ -177,6 +214,9 @@ describe('dlg audit', () => {
     ['a missing model', { model: 'none.json' }, 'none.json'],
     ['missing data', { data: { x: 'none.npz', labels: [0] } }, 'none.npz'],
     ['no labels', { data: { x: 'batch.npz' } }, 'data has no labels'],
+    ['an accepted finding without a day', { accept: [{ reason: 'r' }] }, 'accept entry 1 has no until; it must be'],
+    ['an accepted finding without a reason', { accept: [{ until: '2027-01-31' }] }, 'accept entry 1 has no reason'],
+    ['a day that there is not', { accept: [{ reason: 'r', until: '2027-02-30' }] }, "ends '2027-02-30'"],
     ['an expired form of date', { accept: [{ defence: '*', reason: 'r', until: 'soon' }] }, "ends 'soon'"],
     ['a threshold out of range', { thresholds: 3 }, 'thresholds is 3'],
     ['a failOn that there is not', { failOn: 'sometimes' }, "failOn is 'sometimes'"],

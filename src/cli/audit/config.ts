@@ -119,21 +119,29 @@ function judgingOf(
   return {
     thresholds: thresholds as Partial<Thresholds>,
     failOn: failOn as FailOn,
-    accept: accept.map((one) => accepted(path, one)),
+    accept: accept.map((one, i) => accepted(path, one, `accept entry ${i + 1}`)),
   }
 }
 
-function accepted(path: string, given: unknown): AcceptedFinding {
-  const right = 'an object with defence, attack, reason and until, such as 2027-01-31'
-  if (!isRecord(given)) throw wrong(path, `an accepted finding is ${show(given)}; it must be ${right}`)
-  knownNames('an accepted finding', given, ['defence', 'attack', 'reason', 'until'])
+function accepted(path: string, given: unknown, entry: string): AcceptedFinding {
+  const right = 'it must be an object with defence, attack, reason and until, such as 2027-01-31'
+  if (!isRecord(given)) throw wrong(path, `${entry} is ${show(given)}; ${right}`)
+  knownNames(entry, given, ['defence', 'attack', 'reason', 'until'])
   const { defence = '*', attack = '*', reason, until } = given
-  if (typeof defence !== 'string' || typeof attack !== 'string' || typeof reason !== 'string' || reason.trim() === '')
-    throw wrong(path, `an accepted finding has no reason; it must be ${right}`)
-  if (typeof until !== 'string' || !/^\d{4}-\d\d-\d\d$/.test(until) || Number.isNaN(Date.parse(until)))
-    throw wrong(path, `an accepted finding ends ${show(until)}; it must be ${right}`)
-  return { defence, attack, reason, until }
+  for (const [name, words] of Object.entries({ defence, attack, reason })) {
+    if (words === undefined) throw wrong(path, `${entry} has no ${name}; ${right}`)
+    if (typeof words !== 'string' || words.trim() === '')
+      throw wrong(path, `${entry} has ${name} ${show(words)}; it must be words`)
+  }
+  if (until === undefined) throw wrong(path, `${entry} has no until; ${right}`)
+  if (typeof until !== 'string' || !isDay(until))
+    throw wrong(path, `${entry} ends ${show(until)}; until must be a day such as 2027-01-31`)
+  return { defence, attack, reason, until } as AcceptedFinding
 }
+
+/** Whether a text is a day of the calendar, such as 2027-01-31. */
+const isDay = (text: string): boolean =>
+  /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) === true
 
 const PICTURE = /\.(png|jpe?g)$/i
 

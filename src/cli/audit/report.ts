@@ -18,8 +18,10 @@ import { type Image, readTensors } from '../../io'
 import { type AuditPictures, auditHtml, auditJson, auditJunit, auditMarkdown, auditSarif } from '../../report'
 import { attackOf, WORDS } from '../../report/audit/words'
 import { checkFolder, writeFiles } from '../../report/files'
+import { countOf } from '../count-words'
 import { paint, type Terminal, visible } from '../terminal'
 import { readJudging } from './config'
+import { idleWords, notCounted, whatCounts } from './counted'
 import { JOURNAL } from './open-journal'
 
 /** The files that `dlg report` writes, by the name of the format. */
@@ -60,10 +62,8 @@ export async function reportRuns(options: ReportOptions, terminal: Terminal): Pr
   const judgement = judge(runOf(journal), thresholds)
   const baseline = options.baseline === undefined ? undefined : judge(runOf(journalOf([options.baseline])), thresholds)
   const today = new Date().toISOString().slice(0, 10)
-  const { judgement: counted, known } = withoutKnown(judgement, {
-    ...(baseline && { baseline }),
-    ...{ accepted: said?.accept ?? [], today },
-  })
+  const accepted = said?.accept ?? []
+  const settled = withoutKnown(judgement, { ...(baseline && { baseline }), accepted, today })
   const { about } = journal.header
   const pictures = redact ? undefined : picturesOf(runs, journal)
   const write: Readonly<Record<Format, () => string>> = {
@@ -75,13 +75,17 @@ export async function reportRuns(options: ReportOptions, terminal: Terminal): Pr
   }
   writeFiles(out, Object.fromEntries(formats.map((format) => [FORMATS[format], write[format]()])))
   terminal.stdout.write(linesOf(judgement, terminal))
-  for (const { defence, client, reason } of known)
-    terminal.stdout.write(visible(`  not counted: ${defence}, ${client.samples.join(', ')}: ${reason}\n`))
+  for (const line of [...notCounted(judgement, settled.known), ...whatCounts(judgement, settled, failOn)])
+    terminal.stdout.write(visible(`  ${line}\n`))
   terminal.stdout.write(visible(`${formats.map((format) => join(out, FORMATS[format])).join(' ')}\n`))
   const { missing } = judgement
   if (missing > 0)
-    terminal.stderr.write(`dlg: ${missing} of ${journal.header.trials} trials are missing: the run is not whole\n`)
-  return exitCodeOf(counted, failOn)
+    terminal.stderr.write(
+      `dlg: ${missing} of ${countOf(journal.header.trials, 'trial')} ${missing === 1 ? 'is' : 'are'} missing: the run is not whole\n`,
+    )
+  for (const { entry, why } of settled.idle)
+    terminal.stderr.write(visible(`dlg: accept entry ${entry + 1} ${idleWords(accepted[entry], why, judgement)}\n`))
+  return exitCodeOf(settled.judgement, failOn)
 }
 
 /** Lines for a terminal: the sentence, and a line for each defence. */
@@ -90,7 +94,7 @@ function linesOf({ summary, defences }: Judgement, terminal: Terminal): string {
     const hit = clients.filter((client) => client.verdict === verdict)
     const color = verdict.startsWith('leaked') ? 'red' : 'dim'
     const { by } = hit[0]
-    return `  ${paint(terminal, 'stdout', color, WORDS[verdict])}: ${visible(description)}: ${hit.length} of ${clients.length} clients, by ${visible(attackOf(by))}`
+    return `  ${paint(terminal, 'stdout', color, WORDS[verdict])}: ${visible(description)}: ${hit.length} of ${countOf(clients.length, 'client')}, by ${visible(attackOf(by))}`
   }
   return `${visible(summary)}\n${defences.map(line).join('\n')}\n`
 }

@@ -9,6 +9,7 @@ import { DlgError } from '../../errors/dlg-error'
 import { attackOf } from '../../report/audit/words'
 import { checkFolder } from '../../report/files'
 import { EXIT } from '../command'
+import { countOf } from '../count-words'
 import { useBackend } from '../runtime'
 import { paint, type Terminal, visible } from '../terminal'
 import { readAuditFile } from './config'
@@ -155,7 +156,9 @@ function finish(
     return EXIT.interrupted
   }
   const part = shard ? ` of part ${shard.part} of ${shard.of}` : ''
-  stdout.write(visible(`${ended} trials${part} in ${join(out, JOURNAL)}\nwhat they say: dlg report ${out}\n`))
+  stdout.write(
+    visible(`${countOf(ended, 'trial')}${part} in ${join(out, JOURNAL)}\nwhat they say: dlg report ${out}\n`),
+  )
   return EXIT.converged
 }
 
@@ -197,14 +200,17 @@ async function describe(
   const rows = [...new Set(chains.map((i) => rowName(plan.chains[i])))]
   const searches = attacks.filter(({ attack: { name } }) => name === 'gradient-matching' || name === 'tableak').length
   const most = chains.length * searches * evaluations
+  const trials = chains.reduce((sum, i) => sum + plan.chains[i].trials.length, 0)
   const { batchSize = 1 } = training
   const milliseconds = data && (await evaluationOf(options, batchSize))
   const lines = [
-    `${data ? `${data.names.length / batchSize} clients with ${batchSize} samples each` : `${Object.keys(updates!).length} updates`}`,
-    `${attacks.length} attacks: ${attacks.map(({ attack: { name } }) => name).join(', ')}`,
-    `${rows.length} rows:`,
+    data
+      ? `${countOf(data.names.length / batchSize, 'client')} with ${countOf(batchSize, 'sample')} each`
+      : countOf(Object.keys(updates!).length, 'update'),
+    `${countOf(attacks.length, 'attack')}: ${attacks.map(({ attack: { name } }) => name).join(', ')}`,
+    `${countOf(rows.length, 'row')}:`,
     ...rows.map((row) => `  ${row}`),
-    `${chains.reduce((sum, i) => sum + plan.chains[i].trials.length, 0)} trials, at most ${most} evaluations${milliseconds === undefined ? '' : durationOf(most, milliseconds)}`,
+    `${countOf(trials, 'trial')}, at most ${countOf(most, 'evaluation')}${milliseconds === undefined ? '' : durationOf(most, milliseconds)}`,
   ]
   stdout.write(`${visible(lines.join('\n'))}\n`)
   return EXIT.converged
@@ -233,5 +239,5 @@ async function evaluationOf(
 
 function durationOf(evaluations: number, milliseconds: number): string {
   const minutes = (evaluations * milliseconds) / 60_000
-  return ` of ${milliseconds.toPrecision(2)} ms: ${minutes < 1 ? 'under a minute' : `${Math.ceil(minutes)} minutes`} on one core`
+  return ` of ${milliseconds.toPrecision(2)} ms: ${minutes < 1 ? 'under a minute' : countOf(Math.ceil(minutes), 'minute')} on one core`
 }
