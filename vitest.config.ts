@@ -27,6 +27,7 @@ const ALONE = [
   'test/attacks/matching/pytorch.test.ts',
   'test/io/layouts/branches.test.ts',
   'test/models/no-backend.test.ts',
+  'test/runtime/onnx-web.test.ts',
 ]
 
 export default defineConfig({
