@@ -18,7 +18,7 @@ function exponents(values: ArrayLike<number>, counts = new Int32Array(EXPONENTS)
   return counts
 }
 
-/** Of float32, from its own bits: zero and what is below 2^−126 at 0. */
+/** Counts float32 numbers likewise, from their own bits; zero and what is below 2^−126 are counted at 0. */
 function exponents32(values: Float32Array, counts: Int32Array): Int32Array {
   const words = new Int32Array(values.buffer, values.byteOffset, values.length)
   const own = new Int32Array(256)

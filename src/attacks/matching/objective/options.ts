@@ -6,7 +6,7 @@ import { spectral } from './signal'
 
 /** Weights of the priors, relative to the distance in its unit. */
 export interface PriorWeights {
-  /** Of images, or of signals [batch, time, channels]. */
+  /** Weight of the total variation of images, or of signals [batch, time, channels]. */
   totalVariation?: number
   colorTotalVariation?: number
   /** High frequencies of signals [batch, time, channels]. */
