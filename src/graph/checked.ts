@@ -16,6 +16,7 @@ export * from './reduction'
 /** The elementwise operations on plain numbers, in float64. */
 export * as numbers from './scalar'
 export * from './slicing'
+export * from './standardize'
 export * from './structure'
 export * from './substitute'
 

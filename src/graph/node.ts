@@ -81,6 +81,12 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, NoAttributes> {
   softmax: NoAttributes
   /** Over the last axis. */
   logSoftmax: NoAttributes
+  /** (x − mean) / √(variance + ε) over the last axis. */
+  standardize: { readonly epsilon: number }
+  /** 1 / √(variance + ε) over the last axis, which stays with size 1. */
+  inverseDeviation: { readonly epsilon: number }
+  /** The derivative of `standardize(x)` along v, from (x, v); it is symmetric. */
+  standardizeGrad: { readonly epsilon: number }
   /** Product of the last two axes, NumPy broadcasting over the others. */
   matMul: NoAttributes
   /** α·A·B + β·C for matrices A, B and C, which broadcasts; or α·A·B alone, for batches as well. */

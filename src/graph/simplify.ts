@@ -2,6 +2,7 @@ import { binary, select, unary } from './elementwise'
 import { fill, scalar, uniformValue } from './leaves'
 import type { BinaryOp, Node, UnaryOp } from './node'
 import { joinedPads } from './slicing'
+import { standardized } from './standardize'
 
 const is = (node: Node, value: number): boolean => uniformValue(node) === value
 
@@ -88,6 +89,8 @@ function simplifyMul(a: Node, b: Node): Node | undefined {
     const inner = asStaticProduct(a)
     return inner && binary('mul', inner.rest, binary('mul', inner.factor, b))
   }
+  const rows = timesReciprocal(a, b) ?? timesReciprocal(b, a)
+  if (rows) return rows
   // what is bound once gathers: (x·s)·t = x·(s·t) for s, t that do not vary
   if (!b.varying && a.varying) {
     const inner = asStaticProduct(a)
@@ -101,6 +104,10 @@ function simplifyMul(a: Node, b: Node): Node | undefined {
   if (scaled) return binary('mul', binary('mul', scaled.rest, left ? b : a), scalar(a.graph, scaled.factor))
   return a.id > b.id && a.varying === b.varying ? binary('mul', b, a) : undefined
 }
+
+/** a / √… as a · (1 / √…), where it standardizes rows. */
+const timesReciprocal = (a: Node, b: Node): Node | undefined =>
+  b.op === 'div' && is(b.inputs[0], 1) ? standardized(a, b.inputs[1]) : undefined
 
 /** rest · factor for a factor that is bound once, where a varying node has that form; the factor is a parameter's size. */
 function asStaticProduct(node: Node): { rest: Node; factor: Node } | undefined {
@@ -121,6 +128,8 @@ function simplifyDiv(a: Node, b: Node): Node | undefined {
   const divisor = uniformValue(b)
   if (divisor !== undefined && divisor !== 0) return binary('mul', a, scalar(a.graph, 1 / divisor))
   if (is(a, 0)) return scalar(a.graph, 0)
+  const rows = standardized(a, b)
+  if (rows) return rows
   // a divisor that is bound once is a factor that is bound once, and meets others
   if (a.varying && !b.varying) return binary('mul', a, binary('div', scalar(a.graph, 1), b))
   // numbers move outwards: (c·p)/b = c·(p/b)

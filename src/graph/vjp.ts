@@ -1,4 +1,5 @@
 import {
+  add,
   div,
   exp,
   less,
@@ -19,9 +20,10 @@ import { gather, scatterAdd } from './indexing'
 import { fill, scalar } from './leaves'
 import { conv, convFilterGrad, convInputGrad, matMul } from './linear'
 import type { Node, Op, UnaryOp } from './node'
-import { argmax, oneHot, softmax, sum, sumTo } from './reduction'
+import { argmax, mean, oneHot, softmax, sum, sumTo } from './reduction'
 import { inversePermutation } from './shape'
 import { pad, slice, sliceAxis } from './slicing'
+import { inverseDeviation, standardize, standardizeGrad } from './standardize'
 import { broadcast, reshape, reverse, swapLast, transpose } from './structure'
 
 /** The part of the cotangent g of node y that reaches input i; undefined where the derivative is zero everywhere. */
@@ -123,6 +125,24 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
   },
   softmax: (y, g) => mul(y, sub(g, sum(mul(g, y), [-1]))),
   logSoftmax: (y, g) => sub(g, mul(softmax(y.inputs[0]), sum(g, [-1]))),
+  standardize: (y, g) => standardizeGrad(y.inputs[0], g, y.attributes.epsilon),
+  // ∂r/∂x = −r² s / n
+  inverseDeviation: (y, g) => {
+    const [x] = y.inputs
+    const s = standardize(x, y.attributes.epsilon)
+    return scale(mul(mul(g, square(y)), s), -1 / x.shape[x.shape.length - 1])
+  },
+  // with y = J v: ∂⟨g, J v⟩/∂x = −r (mean(g·y) s + mean(s·v) J g + mean(s·g) y)
+  standardizeGrad: (y, g, i) => {
+    const [x, v] = y.inputs
+    const { epsilon } = y.attributes
+    const turned = standardizeGrad(x, g, epsilon)
+    if (i === 1) return turned
+    const s = standardize(x, epsilon)
+    const along = (a: Node, b: Node, direction: Node) => mul(mean(mul(a, b), [x.shape.length - 1]), direction)
+    const total = add(along(g, y, s), add(along(s, v, turned), along(s, g, y)))
+    return neg(mul(inverseDeviation(x, epsilon), total))
+  },
   matMul: (y, g, i) => {
     const [a, b] = y.inputs
     return i === 0 ? unbroadcast(matMul(g, swapLast(b)), a) : unbroadcast(matMul(swapLast(a), g), b)

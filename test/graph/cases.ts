@@ -226,6 +226,26 @@ export const cases: Case[] = [
   { name: 'argmax', build: (x) => g.mul(x, g.argmax(x, 1)), shapes: [[3, 4]] },
   { name: 'softmax', build: g.softmax, shapes: [[3, 4]] },
   { name: 'logSoftmax', build: g.logSoftmax, shapes: [[3, 4]] },
+  { name: 'standardize', build: (x) => g.mul(x, g.standardize(x, 1e-2)), shapes: [[3, 5]] },
+  { name: 'standardize two numbers', build: (x) => g.standardize(x, 0.5), shapes: [[2, 2, 2]] },
+  { name: 'inverseDeviation', build: (x) => g.inverseDeviation(x, 1e-2), shapes: [[2, 2, 4]] },
+  {
+    name: 'standardizeGrad',
+    build: (x, v) => g.standardizeGrad(x, v, 1e-2),
+    shapes: [
+      [3, 5],
+      [3, 5],
+    ],
+  },
+  {
+    name: 'layer normalization by hand',
+    build: (x, scale, offset) => {
+      const { mean, variance } = g.moments(x, [2])
+      const rows = g.div(g.sub(x, mean), g.sqrt(g.offset(variance, 1e-3)))
+      return g.tanh(g.add(g.mul(rows, scale), offset))
+    },
+    shapes: [[2, 3, 4], [4], [4]],
+  },
   {
     name: 'softmax by hand',
     build: (x) => {

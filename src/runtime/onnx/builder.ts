@@ -24,6 +24,8 @@ export interface Builder {
   /** One column [..., 1] of a node [..., k]: the matrix is turned once for all its columns. */
   column(node: Node, index: number): string
   cast(name: string, to: typeof FLOAT | typeof INT64 | typeof BOOL): string
+  /** The names that `make` gave the first time this key was asked for. */
+  once(key: string, make: () => readonly string[]): readonly string[]
 }
 
 export function createBuilder(): Builder {
@@ -33,6 +35,7 @@ export function createBuilder(): Builder {
   const floats = new Map<Node, string>()
   const booleans = new Map<Node, string>()
   const turned = new Map<Node, string>()
+  const made = new Map<string, readonly string[]>()
   let names = 0
 
   const constant = (key: string, shape: Shape, data: Float32Array | BigInt64Array): string => {
@@ -94,6 +97,11 @@ export function createBuilder(): Builder {
       const ends = [index, index + 1].map((at) => builder.integers([at * rows]))
       const row = builder.emit('Slice', [rowwise, ...ends, builder.integers([0])])
       return builder.reshape(row, node.shape.with(-1, 1))
+    },
+    once(key, make) {
+      const known = made.get(key) ?? make()
+      made.set(key, known)
+      return known
     },
     cast: (name, to) => builder.emit('Cast', [name], { to }),
   }

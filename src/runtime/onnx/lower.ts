@@ -57,8 +57,11 @@ const MOST_COLUMNS = 8
 /** From this many numbers on, a row is padded where it lies. */
 const LONG_ROW = 16
 
+/** Operations that a rewritten program has, but for leaves and masks. */
+type Lowered = Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota' | 'less' | 'equal' | 'standardizeGrad'>
+
 /** Everything that varies: leaves are bound or fed, masks are handled by `lower`. */
-const lowerings: { [K in Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota' | 'less' | 'equal'>]: Lowering<K> } = {
+const lowerings: { [K in Lowered]: Lowering<K> } = {
   ...elementwise,
   // eˣ − 1 = 2t / (1 − t), t = tanh(x / 2): exact to rounding near 0
   expm1: (b, node) => {
@@ -124,6 +127,8 @@ const lowerings: { [K in Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota'
     b.cast(b.emit('ArgMax', [b.value(node.inputs[0])], { axis: node.attributes.axis, keepdims: 1 }), FLOAT),
   softmax: (b, node) => b.emit('Softmax', [b.value(node.inputs[0])], { axis: -1 }),
   logSoftmax: (b, node) => b.emit('LogSoftmax', [b.value(node.inputs[0])], { axis: -1 }),
+  standardize: (b, node) => standardized(b, node.inputs[0], node.attributes.epsilon)[0],
+  inverseDeviation: (b, node) => standardized(b, node.inputs[0], node.attributes.epsilon)[2],
   matMul: (b, node) => product(b, node, {}),
   gemm: (b, node) => {
     const { alpha, beta } = node.attributes
@@ -161,6 +166,14 @@ function sum(b: Builder, node: Node<'sum'>, keepdims: 0 | 1): string {
   const op = summedSquare(node) ? 'ReduceSumSquare' : 'ReduceSum'
   return b.emit(op, [...operands(node).map(b.value), b.integers(node.attributes.axes)], { keepdims })
 }
+
+/** Rows standardized, their means, and 1 / √(variance + ε): one kernel gives all three. */
+const standardized = (b: Builder, x: Node, epsilon: number): readonly string[] =>
+  b.once(`standardize ${x.id} ${epsilon}`, () => {
+    const n = x.shape[x.shape.length - 1]
+    const ones = b.floats(new Array<number>(n).fill(1), [n])
+    return b.emitAll('LayerNormalization', [b.value(x), ones], 3, { axis: -1, epsilon: Float32Array.of(epsilon) })
+  })
 
 function slice(
   b: Builder,

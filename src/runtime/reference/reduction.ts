@@ -36,6 +36,13 @@ function logSoftmaxRow(row: Float64Array): Float64Array {
   return row.map((v) => v - top - Math.log(total))
 }
 
+/** The mean of a row, and 1 / √(variance + ε). */
+function momentsOf(row: Float64Array, epsilon: number): { mean: number; inverse: number } {
+  const mean = row.reduce((sum, v) => sum + v, 0) / row.length
+  const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / row.length
+  return { mean, inverse: 1 / Math.sqrt(variance + epsilon) }
+}
+
 export const reductionKernels = {
   sum: (node: Node<'sum'>, [x]: Inputs) => {
     const strides = stridesOf(node.shape).map((s, axis) => (node.attributes.axes.includes(axis) ? 0 : s))
@@ -65,6 +72,28 @@ export const reductionKernels = {
   },
   softmax: (node: Node, [x]: Inputs) => mapRows(node, x, (row) => logSoftmaxRow(row).map(Math.exp)),
   logSoftmax: (node: Node, [x]: Inputs) => mapRows(node, x, logSoftmaxRow),
+  standardize: (node: Node<'standardize'>, [x]: Inputs) =>
+    mapRows(node, x, (row) => {
+      const { mean, inverse } = momentsOf(row, node.attributes.epsilon)
+      return row.map((v) => (v - mean) * inverse)
+    }),
+  inverseDeviation: (node: Node<'inverseDeviation'>, [x]: Inputs) => {
+    const n = sizeOf(node.inputs[0].shape) / sizeOf(node.shape)
+    const row = (i: number) => x.subarray(i * n, (i + 1) * n)
+    return Float64Array.from({ length: x.length / n }, (_, i) => momentsOf(row(i), node.attributes.epsilon).inverse)
+  },
+  standardizeGrad: (node: Node<'standardizeGrad'>, [x, v]: Inputs) => {
+    let at = 0
+    return mapRows(node, x, (row) => {
+      const { mean, inverse } = momentsOf(row, node.attributes.epsilon)
+      const along = v.subarray(at, at + row.length)
+      at += row.length
+      const average = (f: (i: number) => number) => row.reduce((sum, _, i) => sum + f(i), 0) / row.length
+      const standard = row.map((value) => (value - mean) * inverse)
+      const [shift, slope] = [average((i) => along[i]), average((i) => along[i] * standard[i])]
+      return along.map((value, i) => inverse * (value - shift - standard[i] * slope))
+    })
+  },
   matMul: product,
   gemm: (node: Node<'gemm'>, [a, b, c]: Inputs) => {
     const { alpha, beta } = node.attributes

@@ -6,6 +6,7 @@ import { costOf } from './cost'
 import { joinDifferences } from './differences'
 import { takeIntoProducts } from './gemm'
 import { shareProducts } from './products'
+import { openStandardized } from './standardize'
 import { joinTransposes, shareTransposes, transposeWhole, turnProducts } from './swaps'
 
 /** The rules, in the order in which they are applied. Each gives outputs of the same values. */
@@ -26,9 +27,12 @@ export const RULES: readonly ((outputs: readonly Node[]) => Node[])[] = [
  */
 export function rewritten(program: Program): Program {
   const copy = copied(program, ordered(program))
-  const outputs = RULES.reduce((nodes, rule) => rule(nodes), copy.outputs)
+  const opened = openStandardized(copy.outputs)
+  const outputs = RULES.reduce((nodes, rule) => rule(nodes), opened)
+  const taken = costOf(outputs) < costOf(opened) ? outputs : opened
   // what the rules tried and did not take is left behind
-  return costOf(outputs) < costOf(copy.outputs) ? copied({ inputs: copy.inputs, outputs }, (node) => node.inputs) : copy
+  const same = taken.every((node, i) => node === copy.outputs[i])
+  return same ? copy : copied({ inputs: copy.inputs, outputs: taken }, (node) => node.inputs)
 }
 
 /** The program in a new graph, which has no other nodes. Nodes are numbered in the order in which their inputs are visited. */

@@ -54,7 +54,7 @@ const implicit =
   (node: Node, [a, b]: tf.Tensor[]): tf.Tensor =>
     elementwise(f, a, b, node.shape)
 
-const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
+const kernels: { [K in Exclude<Op, 'input' | 'parameter' | 'standardizeGrad'>]: Kernel<K> } = {
   ...unaryKernels,
   constant: (node) => tf.tensor([...node.attributes.values], [...node.shape], 'float32'),
   iota: (node) => tf.range(0, node.attributes.size, 1, 'float32'),
@@ -95,6 +95,11 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   argmax: (node, [x]) => tf.reshape(float(tf.argMax(x, node.attributes.axis)), [...node.shape]),
   softmax: (_, [x]) => tf.softmax(x),
   logSoftmax: (_, [x]) => tf.logSoftmax(x),
+  standardize: (node, [x]) => {
+    const { deviation, inverse } = momentsOf(x, node.attributes.epsilon)
+    return tf.mul(deviation, inverse)
+  },
+  inverseDeviation: (node, [x]) => momentsOf(x, node.attributes.epsilon).inverse,
   matMul: (node, [a, b]) => product(node, a, b),
   gemm: (node, [a, b, c]) => {
     const { alpha, beta } = node.attributes
@@ -110,6 +115,12 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter'>]: Kernel<K> } = {
   },
   gather: (_, [table, indices]) => tf.gather(table, tf.cast(indices, 'int32')),
   scatterAdd: (node, [rows, indices]) => scatterAdd(rows, tf.cast(indices, 'int32') as tf.Tensor1D, node.shape),
+}
+
+/** x − mean, and 1 / √(variance + ε), over the last axis. */
+function momentsOf(x: tf.Tensor, epsilon: number): { deviation: tf.Tensor; inverse: tf.Tensor } {
+  const deviation = tf.sub(x, tf.mean(x, -1, true))
+  return { deviation, inverse: tf.rsqrt(tf.add(tf.mean(tf.square(deviation), -1, true), epsilon)) }
 }
 
 /** The product of the last two axes. */
