@@ -55,6 +55,8 @@ export interface Curvature {
   readonly left: number
   /** Whether the work was told to end, or a gradient was not finite. */
   readonly cut: boolean
+  /** Tells the caller that the work goes on, between steps that take long. */
+  tell(): void
   /**
    * JᵀJ z ≈ (∇R(u + h z) − ∇R(u − h z)) / 4h, because ∇²R = 2 JᵀJ where R is 0. Two evaluations.
    *
@@ -138,6 +140,7 @@ export function curvatureAt(options: CurvatureOptions): Curvature {
     get cut() {
       return ended || cut()
     },
+    tell: () => void cut(),
     product,
     async refined(z, step) {
       const long = left() < 2 ? undefined : await product(z, step)

@@ -75,7 +75,7 @@ async function krylovBasis(curvature: Curvature, moving: Uint8Array, random: Ran
   /** More steps for what is found to be weak, as long as there are products for it. */
   const goesOn = (k: number): boolean => {
     if (k !== LANCZOS) return k < LANCZOS || (k < 2 * LANCZOS && curvature.left > reserve)
-    const { values } = eigen(symmetric(vectors, images))
+    const { values } = eigen(symmetric(curvature, vectors, images))
     const top = values[values.length - 1]
     reserve = 5 * values.filter((v) => v <= ROUNDING * top).length
     return values[0] <= NEARLY_FREE * top && curvature.left > reserve
@@ -118,9 +118,11 @@ async function weakDirections(
 ): Promise<FreeDirections | undefined> {
   const examined = 'a subspace'
   if (vectors.length === 0) return { directions: [], weakest: undefined, examined }
-  const { values, combinations } = eigen(symmetric(vectors, images))
+  const { values, combinations } = eigen(symmetric(curvature, vectors, images))
   const bar = Math.max(ROUNDING * values[values.length - 1], floor)
+  curvature.tell()
   const ritz = combinations.map((c) => combine(vectors, c))
+  curvature.tell()
   const strong = { vectors: ritz.filter((_, k) => values[k] > bar), values: values.filter((v) => v > bar) }
   const weakest = strong.values.length > 0 ? strong.values[0] / largest(strong.vectors[0]) ** 2 : undefined
   // a rough block takes two evaluations for each of its vectors, a fine one four
@@ -129,12 +131,12 @@ async function weakDirections(
   const rough = await weakBlock(curvature, below, strong, SHORT, false)
   const straight = rough && (await weakBlock(curvature, rough.corrected, strong, LONG, true))
   if (!straight) return undefined
-  let found = candidatesIn(straight, numbers)
+  let found = candidatesIn(curvature, straight, numbers)
   if (found.some(({ rounding }) => rounding > floor) && curvature.left >= 2 * below.length) {
     const curved = await weakBlock(curvature, straight.corrected, strong, SHORT, true)
     if (!curved) return undefined
     // the longer step has the better correction
-    found = candidatesIn({ ...curved, corrected: straight.corrected }, numbers)
+    found = candidatesIn(curvature, { ...curved, corrected: straight.corrected }, numbers)
   }
   const isFree = ({ direction, rounding }: Candidate) =>
     direction.sensitivity <= Math.max(floor, Math.min(rounding, MOST_ROUNDING))

@@ -76,8 +76,11 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
     /** The gradient, and the factor that fits best. */
     const reachedAt = async (at: Float64Array, given?: number) => {
       const own = await evaluator.run(partsOf(groups, at))
+      cut?.()
       const factor = given ?? (fitsFactor ? fittedFactor(own, shared) : 1)
-      return { factor, values: timesFactor(own, factor) }
+      const values = timesFactor(own, factor)
+      cut?.()
+      return { factor, values }
     }
     const here = await reachedAt(point)
     const beside = [await reachedAt(besides(point, groups, 1)), await reachedAt(besides(point, groups, -1))]
@@ -85,6 +88,7 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
       ...{ shared, lost, reached: here.values },
       beside: [beside[0].values, beside[1].values],
     })
+    cut?.()
     let executable: Executable | undefined
     const boundResidual = async (reached: readonly Values[]) => {
       executable ??= await compiled(residualProgram(gradients, unknowns, fitsFactor))

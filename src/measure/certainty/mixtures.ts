@@ -76,6 +76,7 @@ export async function passesForMixture(
     if (curvature.cut) return undefined
     const behind = await gradientAt(point.map((v, i) => v - by[i]))
     const mixture = ahead.map((values, t) => middle(values, behind[t]))
+    curvature.tell()
     const off = mixture.map((values, t) => weights[t] ** 2 * squaredDistance(values, here[t]))
     return { ahead, behind, mixture, off: total(off) }
   }
@@ -91,8 +92,9 @@ export async function passesForMixture(
     stopped ||= curvature.cut
     if (stopped || shape.length !== 2 || Math.min(...shape) < 2) return false
     const single = [here, ahead, behind].map((tensors) => tensors[t])
-    if (!single.every((values) => outsideRankOne(values, shape) <= RANK_ONE * squaredNorm([values]))) return false
-    const rest = outsideRankOne(mixture[t], shape)
+    const outside = (values: Values) => outsideRankOne(values, shape, curvature.tell)
+    if (!single.every((values) => outside(values) <= RANK_ONE * squaredNorm([values]))) return false
+    const rest = outside(mixture[t])
     return rest > CLEAR * RANK_ONE * squaredNorm([mixture[t]]) && weights[t] ** 2 * rest > floor
   })
   if (stopped) return undefined
@@ -152,13 +154,14 @@ function squaredDistance(a: Values, b: Values): number {
   return sum
 }
 
-/** ‖A‖² − σ₁², by power iteration; where that has not settled, rather too large. */
-function outsideRankOne(values: Values, [rows, columns]: Shape): number {
-  const rowOf = (i: number) => Float64Array.from(values.subarray(i * columns, (i + 1) * columns))
+/** ‖A‖² − σ₁², by power iteration; where that has not settled, rather too large. `tell` is called at every step. */
+function outsideRankOne(values: Values, [rows, columns]: Shape, tell: () => void): number {
+  const rowOf = (i: number) => new Float64Array(values.subarray(i * columns, (i + 1) * columns))
   const sizes = Array.from({ length: rows }, (_, i) => squaredNorm([rowOf(i)]))
   let right = rowOf(sizes.indexOf(Math.max(...sizes)))
   let size = 0
   for (let k = 0; k < POWER; k++) {
+    tell()
     const length = Math.sqrt(squaredNorm([right]))
     if (!(length > 0)) return 0
     for (let j = 0; j < columns; j++) right[j] /= length

@@ -48,17 +48,21 @@ export async function weakBlock(
     images.push(product.image)
     doubts.push(product.doubt ?? new Float64Array(v.length))
   }
-  const coupling = images.map((image) => strong.vectors.map((u) => dot(u, image)))
+  const coupling = images.map((image) => {
+    curvature.tell()
+    return strong.vectors.map((u) => dot(u, image))
+  })
   const part = (i: number, j: number) =>
     strong.values.reduce((sum, theta, k) => sum + (coupling[i][k] * coupling[j][k]) / theta, 0)
   return {
-    block: symmetric(weak, images).map((row, i) => row.map((v, j) => v - part(i, j))),
+    block: symmetric(curvature, weak, images).map((row, i) => row.map((v, j) => v - part(i, j))),
     corrected: weak.map((v, i) => {
+      curvature.tell()
       const taken = strong.values.map((theta, k) => -coupling[i][k] / theta)
       return combine([v, ...strong.vectors], [1, ...taken])
     }),
-    curved: symmetric(weak, doubts),
-    noise: resolution(weak, images),
+    curved: symmetric(curvature, weak, doubts),
+    noise: resolution(curvature, weak, images),
     step,
   }
 }
@@ -75,9 +79,14 @@ export interface Candidate {
  * Along a curved valley, ‖J(x ± h v) v‖ = h ‖B‖ with B = ∂²g/∂v². Rounding e of what is shared enters there as ⟨B, e⟩, with a
  * spread of ‖B‖ ‖e‖ / √numbers whatever h is. A step adds h² ‖B‖² / 2, three quarters of which is seen between h and h / 2.
  */
-export function candidatesIn({ block, corrected, curved, noise, step }: WeakBlock, numbers: number): Candidate[] {
+export function candidatesIn(
+  curvature: Curvature,
+  { block, corrected, curved, noise, step }: WeakBlock,
+  numbers: number,
+): Candidate[] {
   const { values, combinations } = eigen(block)
   return combinations.map((c, i) => {
+    curvature.tell()
     const vector = combine(corrected, c)
     const length = Math.sqrt(dot(vector, vector))
     const fastest = largest(vector) ** 2
@@ -94,16 +103,25 @@ export function candidatesIn({ block, corrected, curved, noise, step }: WeakBloc
  * Size of the eigenvalues that rounding makes: JᵀJ is symmetric, so what is not in WᵀJᵀJW is rounding. A matrix of n² independent
  * errors σ has an antisymmetric half of norm σ n / √2 and a symmetric half of eigenvalues up to σ √(2n).
  */
-function resolution(vectors: readonly Float64Array[], images: readonly Float64Array[]): number {
+function resolution(curvature: Curvature, vectors: readonly Float64Array[], images: readonly Float64Array[]): number {
   let squares = 0
-  for (const [i, v] of vectors.entries())
+  for (const [i, v] of vectors.entries()) {
+    curvature.tell()
     for (const [j, w] of vectors.entries()) squares += ((dot(v, images[j]) - dot(w, images[i])) / 2) ** 2
+  }
   return 2 * Math.sqrt(squares / vectors.length)
 }
 
 /** VᵀHV, symmetrised: rounding of products is not. */
-export function symmetric(vectors: readonly Float64Array[], images: readonly Float64Array[]): number[][] {
-  const plain = vectors.map((v) => images.map((image) => dot(v, image)))
+export function symmetric(
+  curvature: Curvature,
+  vectors: readonly Float64Array[],
+  images: readonly Float64Array[],
+): number[][] {
+  const plain = vectors.map((v) => {
+    curvature.tell()
+    return images.map((image) => dot(v, image))
+  })
   return plain.map((row, i) => row.map((v, j) => (v + plain[j][i]) / 2))
 }
 
