@@ -48,30 +48,6 @@ export function standardizeGrad(x: Node, v: Node, epsilon: number): Node {
 function requireRows(operation: string, epsilon: number, ...nodes: readonly Node[]): void {
   requireNodes(operation, ...nodes)
   requireNumber(operation, 'epsilon', epsilon)
-  if (epsilon <= 0) throw invalid(operation, `epsilon is ${epsilon}; it must be above 0`)
+  if (!(epsilon > 0)) throw invalid(operation, `epsilon is ${epsilon}; it must be above 0`)
   if (nodes.some((n) => n.shape.length === 0)) throw invalid(operation, 'a scalar has no rows; x must have an axis')
-}
-
-/** The rows that a quotient standardizes, where it is (x − mean x) / √(mean (x − mean x)² + ε) over the last axis. */
-export function standardized(deviation: Node, root: Node): Node | undefined {
-  if (deviation.op !== 'sub' || root.op !== 'sqrt' || root.inputs[0].op !== 'add') return undefined
-  const [a, b] = root.inputs[0].inputs
-  const epsilon = uniformValue(a) ?? uniformValue(b)
-  const variance = uniformValue(a) === undefined ? a : b
-  if (epsilon === undefined || epsilon <= 0) return undefined
-  const [x, centre] = deviation.inputs
-  const squares = meaned(variance)
-  const isRows = meaned(centre) === x && squares?.op === 'mul' && squares.inputs.every((n) => n === deviation)
-  return isRows ? standardize(x, epsilon) : undefined
-}
-
-/** What a node is the mean of, over the last axis. */
-function meaned(node: Node): Node | undefined {
-  if (node.op !== 'mul' || node.inputs[0].op !== 'sum') return undefined
-  const [sum, factor] = node.inputs
-  const [x] = sum.inputs
-  const last = x.shape.length - 1
-  const { axes } = (sum as Node<'sum'>).attributes
-  const isMean = axes.length === 1 && axes[0] === last && Math.abs(uniformValue(factor)! * x.shape[last] - 1) < 1e-12
-  return isMean ? x : undefined
 }

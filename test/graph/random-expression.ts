@@ -102,6 +102,17 @@ const operations: readonly Operation[] = [
     node: g.div(a.node, g.sqrt(g.offset(g.square(b.node), 1))),
     tensor: tf.div(a.tensor, tf.sqrt(tf.add(tf.square(b.tensor), 1))),
   }),
+  // rows standardized by hand
+  ({ node, tensor }, _b, _detail) => {
+    const last = node.shape.length - 1
+    if (last < 0) return undefined
+    const deviation = g.sub(node, g.mean(node, [last]))
+    const { mean, variance } = tf.moments(tensor, [last], true)
+    return {
+      node: g.div(deviation, g.sqrt(g.offset(g.mean(g.square(deviation), [last]), 0.1))),
+      tensor: tf.div(tf.sub(tensor, mean), tf.sqrt(tf.add(variance, 0.1))),
+    }
+  },
   (a, b) => {
     if (a.node.shape.length !== 2 || b.node.shape.length !== 2 || a.node.shape[1] !== b.node.shape[0]) return undefined
     return { node: g.matMul(a.node, b.node), tensor: tf.matMul(a.tensor as tf.Tensor2D, b.tensor as tf.Tensor2D) }

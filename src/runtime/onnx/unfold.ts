@@ -4,37 +4,26 @@ import type { Builder } from './builder'
 /** From this many pairs of channels on, one large matrix product is faster than a convolution with filters as large as y. */
 const LARGE = 2048
 
-/** Whether the gradient of a filter is better made by unfolding. */
+/**
+ * Whether the gradient of a filter is better made by unfolding. With a batch, unfolding needs one spatial axis more than the filter
+ * has, and runtimes have convolutions over three.
+ */
 export const unfolds = (node: Node<'convFilterGrad'>): boolean =>
-  node.attributes.groups === 1 && node.shape[0] * node.shape[1] >= LARGE
+  node.attributes.groups === 1 &&
+  node.shape[0] * node.shape[1] >= LARGE &&
+  (node.inputs[0].shape[0] === 1 || node.shape.length < 5)
 
 /**
  * ∂⟨y, conv(x, w)⟩/∂w as Y · Xᵀ, where the rows of X [C·taps, N·places] are x as each tap of the filter sees it. The
  * product lies in the order of the filter, so nothing is transposed; what is taken from it is taken off in the same kernel.
  */
 export function unfoldedFilterGrad(b: Builder, node: Node<'convFilterGrad'>): string {
-  const { strides, dilations, padLow, padHigh } = node.attributes
   const [x, y] = node.inputs
-  const [batch, channels, ...space] = x.shape
+  const [batch, channels] = x.shape
   const [outputs, , ...filter] = node.shape
-  const size = y.shape.slice(2)
-  const spatial = range(space.length).map((i) => i + 2)
-  const places = batch * sizeOf(size)
-
-  const first = (name: string, shape: readonly number[]) =>
-    batch === 1 ? b.reshape(name, [shape[1], shape[0], ...shape.slice(2)]) : b.transpose(name, [1, 0, ...spatial])
-  const padded = [...padLow, ...padHigh].some((p) => p > 0)
-    ? b.emit('Pad', [b.value(x), b.integers([0, 0, ...padLow, 0, 0, ...padHigh])])
-    : b.value(x)
-  const source = first(padded, [batch, channels, ...space.map((n, i) => n + padLow[i] + padHigh[i])])
-  const views = taps(filter).map((tap) => {
-    const starts = tap.map((t, i) => t * dilations[i])
-    const ends = starts.map((s, i) => s + (size[i] - 1) * strides[i] + 1)
-    return b.emit('Slice', [source, b.integers(starts), b.integers(ends), b.integers(spatial), b.integers(strides)])
-  })
-  const columns = views.length === 1 ? views[0] : b.emit('Concat', views, { axis: 1 })
-  const unfolded = b.reshape(columns, [channels * sizeOf(filter), places])
-  const rows = b.reshape(first(b.value(y), y.shape), [outputs, places])
+  const places = batch * sizeOf(y.shape.slice(2))
+  const unfolded = b.reshape(views(b, node), [channels * sizeOf(filter), places])
+  const rows = b.reshape(channelsFirst(b, y), [outputs, places])
   const known = node.inputs[2]
   const product = known
     ? b.emit('Gemm', [rows, unfolded, b.value(known)], {
@@ -45,6 +34,33 @@ export function unfoldedFilterGrad(b: Builder, node: Node<'convFilterGrad'>): st
   return b.reshape(product, node.shape)
 }
 
-/** Every position of a filter, in row-major order. */
-const taps = (filter: readonly number[]): number[][] =>
-  filter.reduce<number[][]>((all, n) => all.flatMap((tap) => range(n).map((i) => [...tap, i])), [[]])
+/** [N, C, …] → [C, N, …] */
+const channelsFirst = (b: Builder, node: Node): string =>
+  node.shape[0] === 1 ? b.value(node) : b.transpose(b.value(node), [1, 0, ...range(node.shape.length).slice(2)])
+
+/**
+ * [C, taps, N, places]: what each tap of the filter sees of each channel. It is a convolution of each channel for itself with
+ * filters that are 1 at one tap, so every number is exactly one of x. Samples lie along an axis of their own, which the filter does
+ * not cover.
+ */
+function views(b: Builder, node: Node<'convFilterGrad'>): string {
+  const { strides, dilations, padLow, padHigh } = node.attributes
+  const [x] = node.inputs
+  const [batch, channels, ...space] = x.shape
+  const [, , ...filter] = node.shape
+  const count = sizeOf(filter)
+  /** A list of one entry for each spatial axis, and one in front for samples. */
+  const axes = (list: readonly number[], own: number) => (batch === 1 ? [...list] : [own, ...list])
+  const [taps] = b.once(`taps of ${channels} [${axes(filter, 1)}]`, () => {
+    const ones = Array.from({ length: channels * count * count }, (_, i) => (i % (count * count) % (count + 1) === 0 ? 1 : 0)) // biome-ignore format: one line
+    return [b.floats(ones, [channels * count, 1, ...axes(filter, 1)])]
+  })
+  const source = batch === 1 ? b.value(x) : b.reshape(channelsFirst(b, x), [1, channels, batch, ...space])
+  return b.emit('Conv', [source, taps], {
+    strides: axes(strides, 1),
+    dilations: axes(dilations, 1),
+    pads: [...axes(padLow, 0), ...axes(padHigh, 0)],
+    group: channels,
+    kernel_shape: axes(filter, 1),
+  })
+}
