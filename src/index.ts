@@ -35,6 +35,7 @@ export {
   type SharedStatistic,
   totalVariation,
 } from './attacks/matching/objective/prior'
+export type { RunningStatistic } from './attacks/matching/objective/running'
 export { spectral } from './attacks/matching/objective/signal'
 export { whitened } from './attacks/matching/objective/whitened'
 export type { LeakageOptions, PresetName } from './attacks/matching/options'

@@ -13,6 +13,15 @@ const LARGEST_CONSTANT = 64
 type DataId = tf.TensorInfo['dataId']
 type Recorded = tf.Tensor
 
+/** A batch norm of a trace: what it normalises, and by which mean and variance. */
+export interface Normalization {
+  /** [..., channels] */
+  readonly input: Node
+  /** [channels], as the variance. */
+  readonly mean: Node
+  readonly variance: Node
+}
+
 /** The recorder as code under a trace sees it. */
 export interface Recorder {
   /** The graph that is recorded into. */
@@ -23,6 +32,10 @@ export interface Recorder {
   tensorOf(node: Node, dtype?: tf.DataType): Recorded
   /** The node a tensor stands for. */
   nodeOf(tensor: tf.Tensor): Node
+  /** Every batch norm so far: those that tfjs computes, and those told of. */
+  readonly normalizations: readonly Normalization[]
+  /** Tells of a batch norm that a model builds itself. */
+  normalizes(normalization: Normalization): void
   /** Names the part of the model that runs next, for error messages; returns a function that leaves it. */
   enter(layer: string): () => void
   /** An error that names what cannot be traced and the layer; the trace fails with it even if it is swallowed. */
@@ -36,6 +49,7 @@ class RecordingBackend extends tf.KernelBackend {
   readonly nodes = new Map<DataId, Node>()
   readonly layers: string[] = []
   readonly failures: DlgError[] = []
+  readonly normalizations: Normalization[] = []
 
   constructor(
     readonly graph: Graph,
@@ -75,6 +89,11 @@ class RecordingBackend extends tf.KernelBackend {
     const name = `captured ${this.captured.size}`
     this.captured.set(name, numbers)
     return g.parameter(this.graph, name, shape)
+  }
+
+  /** tfjs also takes a mean of the input's own shape, which is of no channel. */
+  normalizes({ x, mean, variance }: KernelInputs): void {
+    if (mean.shape.length === 1) this.normalizations.push({ input: x, mean, variance })
   }
 
   /** Remembers the first failure: tfjs or the model may catch or rewrap what is thrown. */
@@ -153,6 +172,7 @@ function kernelConfigs(backendName: string, userBackend: string): tf.KernelConfi
       const kernel = kernels[kernelName]
       if (!kernel) throw recording.failure(`the operation ${kernelName}`)
       try {
+        if (kernelName === 'FusedBatchNorm') recording.normalizes(nodes)
         const out = kernel(nodes, attrs ?? {}, recording.graph)
         return Array.isArray(out) ? out.map(info) : info(out)
       } catch (cause) {
@@ -200,6 +220,8 @@ export function record<T>(graph: Graph, captured: Captured, body: (recorder: Rec
         tensorOf: (node, dtype = 'float32') =>
           engine.makeTensorFromDataId(backend.add(node), [...node.shape], dtype) as Recorded,
         nodeOf: (tensor) => backend.node(tensor),
+        normalizations: backend.normalizations,
+        normalizes: (normalization) => void backend.normalizations.push(normalization),
         enter(layer) {
           backend.layers.push(layer)
           return () => backend.layers.pop()

@@ -59,6 +59,7 @@ const TYPED: { [Name in keyof typeof MATCHING]?: readonly [word: string, value: 
   iterations: ['7', 7],
   patience: ['Infinity', Number.POSITIVE_INFINITY],
   restarts: ['2', 2],
+  consistency: ['0.01', 0.01],
   concurrency: ['3', 3],
   seed: ['-1', -1],
   init: ['uniform', 'uniform'],

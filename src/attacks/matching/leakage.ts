@@ -3,6 +3,7 @@ import type { Model } from '../../client/model/model'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
+import { DlgError } from '../../errors/dlg-error'
 import type { LeakageStatus, Status } from '../../measure/verdict'
 import { type Attack, compileAttack } from './attack'
 import { attackCertainty } from './certainty'
@@ -10,9 +11,10 @@ import { certaintyTensors, type LeakageCertainty, withElsewhere } from './certai
 import { elsewhere } from './elsewhere'
 import { type FactorReading, readFactor } from './factor'
 import { objectiveOf } from './objective/attack-objective'
+import { isImage } from './objective/prior'
 import { type LeakageOptions, leakageOptions, type Settings } from './options'
 import { traceTarget } from './point'
-import { type ChosenPreset, decidePreset } from './preset'
+import { type ChosenPreset, type DecidedSettings, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
 import { type FittedScale, fitScale, scaleOfMatch, unstatedFactor } from './scale'
 import { newProgress, type Progress } from './search/progress'
@@ -115,9 +117,24 @@ export async function prepareAttack(target: Target, settings: Settings): Promise
   const client = await traceTarget(target, settings)
   // a recipe that suits the model
   const decided = await decidePreset(settings, target, client.traced)
+  requireGroup(decided, client.traced.data.shape)
   // J = D(∇W′, ∇W) + priors of x′, with ∂J/∂x′ and ∂J/∂y′
   const objective = await objectiveOf(target, client, decided)
   return compileAttack(objective, decided)
+}
+
+/** @throws DlgError `invalid-option` where there is no group to be consistent, or nothing to shift */
+function requireGroup({ consistency, restarts, chosen }: DecidedSettings, shape: readonly number[]): void {
+  if (consistency.weight > 0 && restarts < 2)
+    throw new DlgError(
+      'invalid-option',
+      `consistency needs at least two restarts, and restarts is ${restarts} with the preset '${chosen.name}'; give restarts: 4`,
+    )
+  if (consistency.shift > 0 && !isImage(shape))
+    throw new DlgError(
+      'invalid-option',
+      `consistency.shift is ${consistency.shift}, and only images [batch, height, width, channels] can be shifted; data is [${shape}]`,
+    )
 }
 
 async function report(

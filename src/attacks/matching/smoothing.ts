@@ -40,11 +40,13 @@ export function smoothed(traced: TracedGradient): SmoothedGradient {
   const nodes = traced.outputs.map(({ node }) => node)
   const { replaced, kinks } = replacements(nodes, sharpness)
   const moves = traced.statistics.map(({ moved }) => moved)
-  const [loss, ...moved] = g.substitute([traced.loss, ...moves], replaced)
-  const statistics = traced.statistics.map(({ name }, i) => ({ name, moved: moved[i] }))
+  const normalised = traced.normalizations.map(({ input }) => input)
+  const [loss, ...others] = g.substitute([traced.loss, ...moves, ...normalised], replaced)
+  const statistics = traced.statistics.map(({ name }, i) => ({ name, moved: others[i] }))
+  const normalizations = traced.normalizations.map((one, i) => ({ ...one, input: others[moves.length + i] }))
   const outputs = traced.outputs.map((output) => ({ ...output, node: replaced.get(output.node)! }))
   const gradients = g.grad(loss, traced.trainedNodes)
-  return { ...traced, outputs, output: outputs[0].node, loss, gradients, statistics, sharpness, kinks }
+  return { ...traced, outputs, output: outputs[0].node, loss, gradients, statistics, normalizations, sharpness, kinks }
 }
 
 /** What a client shares, be it an update of several local steps, for a network whose kinks are rounded off. */

@@ -2,7 +2,7 @@ import type { DataType } from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
 import type { Graph, Node } from '../../graph'
 import * as g from '../../graph'
-import { type Captured, record } from '../../trace'
+import { type Captured, type Normalization, record } from '../../trace'
 import type { Reduction } from './criterion'
 import type { Each } from './each'
 import { type Criteria, lossOf, type TrainedOutput, trainedOutputs } from './loss'
@@ -63,6 +63,8 @@ export interface TracedGradient {
   readonly captured: Captured
   /** Of one forward pass over all samples at the weights before. */
   readonly statistics: readonly MovingStatistic[]
+  /** The batch norms of that pass that normalise by statistics that are given, as in evaluation mode. */
+  readonly normalizations: readonly Normalization[]
 }
 
 /** The name under which a weight is bound. */
@@ -96,9 +98,11 @@ export function traceGradient(
   })
   const weightNodes = model.weights.map((w) => g.parameter(graph, weightParameter(w), w.shape))
   const written = new Map<number, Node>()
-  const produced = record(graph, captured, (recorder) => {
+  const { produced, normalizations } = record(graph, captured, (recorder) => {
     const tensors = nodes.map((node, i) => recorder.tensorOf(node, types.get(model.inputs[i].name)))
-    return model.forward(recorder, tensors, weightNodes, training.training, (at, value) => written.set(at, value))
+    const told = (at: number, value: Node) => written.set(at, value)
+    const made = model.forward(recorder, tensors, weightNodes, training.training, told)
+    return { produced: made, normalizations: recorder.normalizations }
   })
   const named = model.weights.map(({ name }, i) => ({ name, node: weightNodes[i] }))
   const outputs = trainedOutputs(produced, training.criterion, training.lossWeights)
@@ -125,6 +129,7 @@ export function traceGradient(
   }))
   return {
     statistics,
+    normalizations: normalizations.filter((one) => normalizesByGiven(one, trainedNodes)),
     ...{ graph, captured, inputs, data, inputNodes: nodes, weightNodes, trained, trainedNodes },
     ...{ outputs, output, targets, loss, dataLoss: ofData, gradients },
   }
@@ -139,6 +144,12 @@ export function penaltyOf(
   if (!model.penalties) return undefined
   const found = record(graph, captured, (recorder) => model.penalties!(recorder, weightNodes))
   return found.length > 0 ? found.reduce(g.add) : undefined
+}
+
+/** Statistics of the batch move with the data, and a trained weight is no statistic. */
+function normalizesByGiven({ input, mean, variance }: Normalization, trained: readonly Node[]): boolean {
+  const given = g.reachable([mean, variance])
+  return input.varying && !given.some((node) => node.varying || trained.includes(node))
 }
 
 /** A gradient that is zero whatever the data says nothing about them. */

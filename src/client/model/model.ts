@@ -38,11 +38,16 @@ export interface GraphModel {
   /**
    * The outputs as nodes, for the nodes of inputs [batch, …] and of weights.
    *
-   * @param on the graph, and a function that makes a node of numbers
+   * @param on the graph, a function that makes a node of numbers, and one to tell of batch norms with, whose running statistics
+   * the prior `batchNorm` compares: the input [..., channels], mean and variance [channels]
    * @param training whether the client runs the model in training mode
    */
   build(
-    on: { readonly graph: Graph; constantOf(values: ArrayLike<number>, shape: Shape): Node },
+    on: {
+      readonly graph: Graph
+      constantOf(values: ArrayLike<number>, shape: Shape): Node
+      normalizes?(normalization: { readonly input: Node; readonly mean: Node; readonly variance: Node }): void
+    },
     inputs: readonly Node[],
     weights: readonly Node[],
     training: boolean,

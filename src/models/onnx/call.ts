@@ -22,6 +22,8 @@ export interface Building {
   constant(values: ArrayLike<number>, shape: g.Shape): g.Node
   /** The numbers of a node that depends on no input of the model; undefined for others. */
   valuesOf(node: g.Node): Float64Array | undefined
+  /** Tells of a batch norm. */
+  normalizes(normalization: { readonly input: g.Node; readonly mean: g.Node; readonly variance: g.Node }): void
   /** Reads a tensor of the file. */
   stored(tensor: NonNullable<AttributeMessage['t']>, what: string): StoredValues
 }

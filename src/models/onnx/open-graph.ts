@@ -198,6 +198,7 @@ function buildModel(
   }
   const building: Building = {
     ...{ graph, training, opset: source.opset },
+    normalizes: (normalization) => on.normalizes?.(normalization),
     constant(numbers, shape) {
       if (numbers.length === 0) return g.fill(graph, 0, shape)
       const floats = Float64Array.from(numbers)

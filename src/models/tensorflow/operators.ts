@@ -93,6 +93,7 @@ const batchNorm: Operator = (call) => {
   if (call.text('data_format', 'NHWC') !== 'NHWC') throw call.refuse('has its channels first, which is not supported')
   const ofBatch = call.training || call.integer('is_training', 0) === 1
   const own = ofBatch ? g.moments(x, g.range(x.shape.length - 1)) : { mean, variance }
+  if (!ofBatch) call.building.normalizes({ input: x, mean, variance })
   const inputs = { x, scale, offset, ...own }
   return kernels.FusedBatchNorm(inputs, { varianceEpsilon: call.number('epsilon', 1e-4) }, call.graph)
 }

@@ -2,6 +2,7 @@ import { knownParameter, type TracedGradient } from '../../../client/model/gradi
 import type { OpenModel } from '../../../client/model/model'
 import { scoresOf } from '../../../client/model/scores'
 import { turnsBack } from '../../../client/model/turns-back'
+import { unrolls } from '../../../client/shared/unroll'
 import type { Target } from '../../../client/target'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph'
@@ -26,6 +27,7 @@ import {
   statisticParameter,
 } from './objective'
 import { defaultPriors } from './prior'
+import { runningStatistics, trainedNorms } from './running'
 import { fittingScale, scaleFree } from './scale'
 import { weighed } from './weighed'
 
@@ -56,6 +58,8 @@ export interface AttackObjective {
   readonly shared: readonly Values[]
   /** The objective without priors in units of the relative loss. */
   readonly objectivePerLoss: number
+  /** Whether every sample of a batch has a place of its own: known inputs, dropout masks or parts of an update belong to it. */
+  readonly fixedPlaces: boolean
   /** Whether other data may give the first trained weights the same to read. */
   readonly turnsBack: boolean
   /** The objective without priors, whatever factor is in what was shared. Built when it is asked for. */
@@ -103,8 +107,11 @@ export async function objectiveOf(
   const normed = sharedStatistics(traced, statistics).length > 0
   const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior, normed)
   const { distance, unit, parameters: distanceParameters } = weighed(settings.distance, traced, gradients)
-  const programOf = (of: TracedGradient) =>
-    objectiveProgram(of, point.unknowns, distance, priors, sharedStatistics(of, statistics))
+  const norms = priors.length > 0 ? await trainedNorms(traced, new Map([...traced.captured, ...weights])) : []
+  const programOf = (of: TracedGradient) => {
+    const running = runningStatistics(of, norms)
+    return objectiveProgram(of, point.unknowns, distance, priors, sharedStatistics(of, statistics), running)
+  }
   const program = programOf(traced)
   requireSmooth(model, searched, program)
   requireMemory(program, settings.batchSize)
@@ -138,7 +145,12 @@ export async function objectiveOf(
   const factorFree = () => objectiveProgram(traced, point.unknowns, scaleFree(distance), [])
   const unconstrained = () => unconstrainedPrograms(traced, targets, distance)
   const outputs = client.outputs.map(({ node }) => node)
+  const fixedPlaces =
+    known.length > 0 ||
+    unrolls(target.settings.update) ||
+    (target.settings.training && model.randomLayers !== undefined)
   return {
+    fixedPlaces,
     turnsBack: turnsBack(client.trainedNodes, client.inputs, outputs),
     ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding, noise, lost },
     ...{ shared: gradients, objectivePerLoss, factorFree, unconstrained },

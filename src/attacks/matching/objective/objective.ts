@@ -5,6 +5,7 @@ import * as g from '../../../graph'
 import type { Program } from '../../../runtime/runtime'
 import type { Distance } from './distance'
 import type { Prior, SharedStatistic } from './prior'
+import type { RunningStatistic } from './running'
 
 /** Names of the parameters the objective adds to the model's. */
 export const sharedParameter = (i: number): string => `shared ${i}`
@@ -43,6 +44,7 @@ export function objectiveProgram(
   distance: Distance,
   priors: readonly Prior[],
   statistics: readonly SharedStatistic[] = [],
+  running: readonly RunningStatistic[] = [],
 ): Program {
   const { graph } = traced
   const measured = scalar(`distance '${distance.name}'`, distance.measure(traced.gradients, sharedNodes(traced)))
@@ -50,7 +52,7 @@ export function objectiveProgram(
   const weighted = g.mul(measured, weight)
   const penalties = priors
     .filter((p) => p.weight !== 0)
-    .map((p) => g.scale(scalar(`prior '${p.name}'`, p.measure(traced.data, statistics)), p.weight))
+    .map((p) => g.scale(scalar(`prior '${p.name}'`, p.measure(traced.data, statistics, running)), p.weight))
   // the weight multiplies the few derivatives, not every tensor on the way to them: with ½D even the 2 of the square is gone
   const twice = g.scale(weight, 2)
   const pull = g.grad(g.scale(measured, 0.5), unknowns).map((n) => g.mul(n, twice))

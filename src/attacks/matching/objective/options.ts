@@ -13,7 +13,10 @@ export interface PriorWeights {
   spectral?: number
   norm?: number
   box?: number
-  /** Statistics of the batch at every batch norm, where an update of one step in training mode shares them. */
+  /**
+   * Statistics of the batch at every batch norm: those that an update of one step in training mode shares, or, in evaluation mode, the
+   * running ones of a trained model.
+   */
   batchNorm?: number
 }
 

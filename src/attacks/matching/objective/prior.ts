@@ -2,6 +2,7 @@ import { number, show } from '../../../errors/checks'
 import { DlgError } from '../../../errors/dlg-error'
 import type { Node } from '../../../graph'
 import * as g from '../../../graph'
+import type { RunningStatistic } from './running'
 import { isSignal, signalVariation } from './signal'
 import { requireWeight, SMOOTHING } from './weight'
 
@@ -14,8 +15,9 @@ export interface Prior {
    * The penalty as a scalar node, from data [batch, …].
    *
    * @param statistics moving statistics that an update shares; empty where it shares none
+   * @param running running statistics of batch norms in evaluation mode; empty in training mode, and where they tell nothing
    */
-  measure(data: Node, statistics?: readonly SharedStatistic[]): Node
+  measure(data: Node, statistics?: readonly SharedStatistic[], running?: readonly RunningStatistic[]): Node
 }
 
 /** How far one step in training mode moved a moving statistic of a batch norm, in the shape of its weight. */
@@ -136,12 +138,19 @@ export function colorTotalVariation(weight: number, chroma = 4): Prior {
 const STILL = 1e-12
 
 /**
- * How far the statistics of the data's own batch are from those of the client's batch, at every batch norm: the mean over the moving
- * means and variances of ‖αm − m*‖² / ‖m*‖², m how far the step moved one of them. After one local step they are exact and cost
- * nothing, where GradInversion (Yin et al. 2021) compares with statistics of the whole training. α is the factor that suits all of
- * them best, so that the client's momentum need not be the model's.
+ * How far the statistics of the data's own batch are from known ones, at every batch norm.
  *
- * Its `measure` throws DlgError `invalid-option` where nothing says how far they moved.
+ * Where an update of one local step in training mode shares moving statistics: the mean over the moving means and variances of
+ * ‖αm − m*‖² / ‖m*‖², m how far the step moved one of them. These are exact. α is the factor that suits all of them best, so
+ * that the client's momentum need not be the model's.
+ *
+ * In evaluation mode: the mean over batch norms and channels of (μ − μ̂)² / σ̂² + (σ² / σ̂² − 1)², where μ̂ and σ̂² are the running
+ * statistics of the model, as in DeepInversion and GradInversion (Yin et al. 2020, 2021). They are those of the whole training, which
+ * a small batch does not have: take a small weight, such as 0.003. 1 % of the mean of σ̂² over a layer is added to σ̂² below the line.
+ * Batch norms at mean 0 and variance 1, where training begins, do not count.
+ *
+ * Its `measure` throws DlgError `invalid-option` where there are no such statistics: without a batch norm, before training, and where
+ * the running ones are not finite or no variances.
  *
  * @throws DlgError `invalid-option` for a negative weight
  */
@@ -150,11 +159,12 @@ export function batchNorm(weight: number): Prior {
   return {
     name: 'batchNorm',
     weight,
-    measure(_, statistics = []) {
+    measure(_, statistics = [], running = []) {
+      if (running.length > 0) return fromRunning(running)
       if (statistics.length === 0)
         throw new DlgError(
           'invalid-option',
-          'the prior batchNorm needs moving statistics: an update of one local step with training: true, whose `after` or `delta` has all weights, without noise or a factor',
+          'the prior batchNorm needs moving statistics: an update of one local step with training: true, whose `after` or `delta` has all weights, without noise or a factor; or, in evaluation mode, batch norms whose running means and variances are finite, not negative, and moved from 0 and 1 by training',
         )
       const relative = statistics.map(({ moved, shared }) => {
         const size = g.sqrt(g.inner(shared, shared))
@@ -171,6 +181,23 @@ export function batchNorm(weight: number): Prior {
       return g.scale(total(parts), 1 / parts.length)
     },
   }
+}
+
+/** Part of a layer's mean variance that is added to each of its variances: where a channel is next to dead, its own says little. */
+const DEAD = 1e-2
+
+/**
+ * The mean over batch norms and channels of (μ − μ̂)² / σ̂² + (σ² / σ̂² − 1)², where μ̂ and σ̂² are the running statistics: differences of
+ * means in standard deviations, and of variances relative to them.
+ */
+function fromRunning(running: readonly RunningStatistic[]): Node {
+  const parts = running.map(({ mean, variance, runningMean, runningVariance }) => {
+    const unit = g.add(runningVariance, g.scale(g.reshape(g.mean(runningVariance), []), DEAD))
+    const means = g.div(g.square(g.sub(mean, runningMean)), unit)
+    const variances = g.square(g.div(g.sub(variance, runningVariance), unit))
+    return g.reshape(g.mean(g.add(means, variances)), [])
+  })
+  return g.scale(parts.reduce(g.add), 1 / parts.length)
 }
 
 /** Mean of x². */

@@ -39,6 +39,37 @@ export function layoutInputs(
   return [...parts, ...scalars.flatMap((value) => (value === undefined ? [] : [Float64Array.of(value)]))]
 }
 
+/** What the data of a restart are pulled to, in the order of its own samples. */
+export interface Pull {
+  /** Of the first searched input, [batchSize, ...inputShape]. */
+  readonly mean: Float64Array
+  /** Of the mean squared difference, as it is added to the objective. */
+  readonly weight: number
+}
+
+/** The objective with a pull of the data to the mean of a group, w · mean (x − x̄)², which is eased with the priors. */
+export function pulled(objective: Objective, { mean, weight }: Pull): Objective {
+  const withPull = (point: Float64Array, easing: number, evaluation: AttackEvaluation): AttackEvaluation => {
+    const factor = (weight * easing) / mean.length
+    const gradient = evaluation.gradient.slice()
+    let sum = 0
+    for (const [i, wanted] of mean.entries()) {
+      sum += (point[i] - wanted) ** 2
+      gradient[i] += 2 * factor * (point[i] - wanted)
+    }
+    return { ...evaluation, value: evaluation.value + factor * sum, gradient }
+  }
+  const { smoothed } = objective
+  return {
+    ...objective,
+    hasPriors: true,
+    evaluate: async (point, easing = 1) => withPull(point, easing, await objective.evaluate(point, easing)),
+    smoothed:
+      smoothed &&
+      (async (point, easing, sharpness) => withPull(point, easing, await smoothed(point, easing, sharpness))),
+  }
+}
+
 /**
  * The objective over one flat vector of unknowns, as an evaluator of its program computes it.
  *

@@ -76,6 +76,15 @@ export interface SearchOptions {
   /** Most searches from different starts; the first that converges ends them. Default 4 (`homotopy`, `inverting-gradients`, `paper`: 1). */
   restarts?: number
   /**
+   * Group consistency, as in GradInversion (Yin et al. 2021): each restart is pulled to the mean of all. The weight of the mean squared
+   * difference in units of `dataRange`, relative to the distance in its unit, as of a prior; it is eased with the priors. Every restart
+   * takes the first half of its iterations by itself. Where none has converged then, each takes the second half from its own best
+   * point, pulled to the mean, for which the samples of a batch are brought into one order. `shift` is the most pixels by which pictures
+   * are shifted onto each other before, 0 where it is left out. The gradient alone still chooses among restarts. Needs at least two.
+   * Default 0: none.
+   */
+  consistency?: number | { weight: number; shift?: number }
+  /**
    * How many restarts run at the same time; what comes out does not depend on it. With onnxruntime-node's CPU provider and
    * a built-in optimizer each runs on a thread of its own; elsewhere, as on a GPU, they take turns on one. Default 1.
    */
@@ -121,6 +130,8 @@ type Init = (typeof INITS)[number] | Start
 
 type Budget = NonNullable<SearchOptions['budget']>
 
+type Consistency = NonNullable<SearchOptions['consistency']>
+
 /** A switch that is on where nothing is said. */
 const onOff = (word: string): boolean | undefined => (word === 'on' ? true : word === 'off' ? false : undefined)
 
@@ -150,6 +161,16 @@ export const SEARCH = {
     },
   },
   restarts: countOption(4, 'most starts; the first that converges ends the search'),
+  consistency: {
+    help: 'weight of a pull of each restart to the mean of all in the second half of its iterations, and the most pixels to shift',
+    default: 0 as Consistency,
+    check: checkConsistency,
+    flag: {
+      value: 'X[,PIXELS]',
+      read: readConsistency,
+      right: 'a weight of at least 0 such as 0.01, or with the most pixels to shift pictures by: 0.01,2',
+    },
+  },
   concurrency: countOption(
     1,
     'restarts at the same time, on threads of their own with onnxruntime-node on the CPU; the result is the same',
@@ -249,6 +270,25 @@ function checkOptimizer(optimizer: ChosenOptimizer): ChosenOptimizer {
 function checkPatience(patience: number, name = 'patience'): number {
   if (patience === Number.POSITIVE_INFINITY) return patience
   return number(name, patience, (v) => Number.isInteger(v) && v >= 1, 'a whole number of at least 1 or Infinity')
+}
+
+const isWhole = (v: number): boolean => Number.isSafeInteger(v) && v >= 0
+
+function checkConsistency(value: Consistency, name: string): { readonly weight: number; readonly shift: number } {
+  const { weight, shift = 0 } = typeof value === 'object' && value !== null ? value : { weight: value }
+  if (typeof value === 'object' && value !== null) knownNames(name, value, ['weight', 'shift'])
+  return {
+    weight: number(`${name}.weight`, weight, (v) => v >= 0 && v < Infinity, 'a number of at least 0'),
+    shift: number(`${name}.shift`, shift, isWhole, 'a whole number of at least 0'),
+  }
+}
+
+/** `0.01`, or `0.01,2` with the most pixels to shift by. */
+function readConsistency(word: string): Consistency | undefined {
+  const [weight, shift, ...more] = word.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
+  if (!(weight >= 0 && weight < Infinity) || more.length > 0) return undefined
+  if (shift === undefined) return weight
+  return isWhole(shift) ? { weight, shift } : undefined
 }
 
 function limit(name: string, value: number): number {

@@ -1,8 +1,11 @@
 import type { Attack } from '../attack'
 import type { Settings } from '../options'
+import { pulled } from './evaluation'
 import type { IterationEvent } from './options'
 import type { Progress } from './progress'
-import { type Listener, type RestartOutcome, search } from './search'
+import { pullsOf } from './pulls'
+import { type HistoryEntry, type Listener, type RestartOutcome, search } from './search'
+import type { Leg } from './thread-task'
 import { openThreads } from './threads'
 
 /** Whether the work was cut short from outside, for all restarts. */
@@ -14,6 +17,9 @@ export const isCut = ({ status }: Pick<RestartOutcome, 'status'>): boolean =>
  *
  * The trials are those that would have run one by one: a restart after the first that converged does not count, even if
  * it was quicker. So the result is the same for every concurrency, save when the work was cut short from outside.
+ *
+ * With `consistency` restarts search in two legs. Where none has converged after the first, each goes on from its own best point,
+ * pulled to the mean of all.
  */
 export async function searchAll(attack: Attack, settings: Settings, progress: Progress): Promise<RestartOutcome[]> {
   const count = Math.min(settings.concurrency, settings.restarts)
@@ -26,18 +32,30 @@ export async function searchAll(attack: Attack, settings: Settings, progress: Pr
   }
   const listener = listenerOf(attack, settings, progress, 'search', fail)
   const trials: RestartOutcome[] = []
-  let next = 0
-  const worker = async (at: number): Promise<void> => {
-    while (next < progress.end) {
-      const restart = next++
-      const start = await attack.start(restart)
-      const trial = threads
-        ? await threads[at].search(restart, start, listener)
-        : await search(attack, settings, progress, restart, start, listener)
-      trials[restart] = trial
-      if (trial.status === 'converged') progress.end = Math.min(progress.end, restart + 1)
-      if (isCut(trial)) next = settings.restarts
+  const searchEach = async (legOf: (restart: number) => Leg | undefined): Promise<void> => {
+    let next = 0
+    const worker = async (at: number): Promise<void> => {
+      while (next < progress.end) {
+        const restart = next++
+        const before = trials[restart]
+        const leg = legOf(restart)
+        if (!leg) continue
+        const start = before?.point ?? (await attack.start(restart))
+        const told = before ? listener && listenerFrom(before, listener) : listener
+        const trial = threads
+          ? await threads[at].search(restart, start, told, leg)
+          : await search(
+              leg.pull ? pulled(attack, leg.pull) : attack,
+              { ...settings, iterations: leg.iterations },
+              ...([progress, restart, start, told] as const),
+            )
+        trials[restart] = before ? joined(before, trial) : trial
+        if (trial.status === 'converged') progress.end = Math.min(progress.end, restart + 1)
+        if (isCut(trial)) next = settings.restarts
+      }
     }
+    await Promise.all(Array.from({ length: count }, (_, at) => worker(at).catch(fail)))
+    if (failure) throw failure.error
   }
   const cancel = () => {
     progress.cancelled = true
@@ -45,8 +63,12 @@ export async function searchAll(attack: Attack, settings: Settings, progress: Pr
   settings.signal?.addEventListener('abort', cancel)
   if (settings.signal?.aborted) cancel()
   try {
-    await Promise.all(Array.from({ length: count }, (_, at) => worker(at).catch(fail)))
-    if (failure) throw failure.error
+    const { iterations } = settings
+    const first = settings.consistency.weight > 0 ? Math.ceil(iterations / 2) : iterations
+    await searchEach(() => ({ iterations: first }))
+    const ended = trials.some((trial) => isCut(trial) || trial.status === 'converged')
+    const pulls = first < iterations && !ended ? pullsOf(attack, settings, trials) : undefined
+    if (pulls) await searchEach((restart) => pulls[restart] && { iterations: iterations - first, pull: pulls[restart] })
     return trials.slice(0, progress.end)
   } finally {
     settings.signal?.removeEventListener('abort', cancel)
@@ -56,6 +78,30 @@ export async function searchAll(attack: Attack, settings: Settings, progress: Pr
 
 /** Shortest time, in milliseconds, between two reports of certainty: its single steps take up to three times as long. */
 const OFTEN = 25
+
+/** How many iterations and evaluations came before. */
+const moved = ({ history, evaluations }: RestartOutcome, entry: HistoryEntry): HistoryEntry => ({
+  ...entry,
+  iteration: entry.iteration + (history.at(-1)?.iteration ?? -1) + 1,
+  evaluations: entry.evaluations + evaluations,
+})
+
+/** Tells of a second leg as of a part of the whole restart. */
+const listenerFrom =
+  (before: RestartOutcome, listener: Listener): Listener =>
+  (restart, entry, best) =>
+    listener(restart, moved(before, entry), before.relativeLoss < best.relativeLoss ? before : best)
+
+/** Two legs as one restart, at the better point. */
+function joined(before: RestartOutcome, after: RestartOutcome): RestartOutcome {
+  const { point, loss, relativeLoss } = before.relativeLoss < after.relativeLoss ? before : after
+  return {
+    ...after,
+    ...{ point, loss, relativeLoss },
+    evaluations: before.evaluations + after.evaluations,
+    history: [...before.history, ...after.history.map((entry) => moved(before, entry))],
+  }
+}
 
 /**
  * What is called again and again once a search has matched, while it is asked how certain the match is: it tells the caller's

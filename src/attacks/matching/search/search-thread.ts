@@ -3,7 +3,7 @@ import { DlgError } from '../../../errors/dlg-error'
 import { onnx, openPortable } from '../../../runtime/onnx/node'
 import type { OnnxProgram } from '../../../runtime/onnx/portable'
 import { matrixProducts } from '../../../runtime/products'
-import { objectiveIn } from './evaluation'
+import { objectiveIn, pulled } from './evaluation'
 import { progressIn } from './progress'
 import { type Best, type HistoryEntry, search } from './search'
 import type { PortableObjective, ThreadAnswer, ThreadRequest, ThreadTask } from './thread-task'
@@ -21,10 +21,12 @@ port.on('message', (request: ThreadRequest) => {
   else void run(request)
 })
 
-async function run({ restart, start }: NonNullable<ThreadRequest>): Promise<void> {
+async function run({ restart, start, leg }: NonNullable<ThreadRequest>): Promise<void> {
   try {
     const { minimised } = await opened
-    const trial = await search(minimised, settings, progress, restart, start, listened ? onIteration : undefined)
+    const all = leg?.pull ? pulled(minimised, leg.pull) : minimised
+    const some = { ...settings, iterations: leg?.iterations ?? settings.iterations }
+    const trial = await search(all, some, progress, restart, start, listened ? onIteration : undefined)
     answer({ kind: 'trial', trial })
   } catch (error) {
     const { message } = error as Error

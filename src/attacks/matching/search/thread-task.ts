@@ -1,6 +1,6 @@
 import type { DlgErrorCode } from '../../../errors/dlg-error'
 import type { PortableProgram } from '../../../runtime/runtime'
-import type { PointLayout } from './evaluation'
+import type { PointLayout, Pull } from './evaluation'
 import type { Progress } from './progress'
 import type { Best, HistoryEntry, RestartOutcome, SearchSettings } from './search'
 
@@ -23,8 +23,14 @@ export interface ThreadTask {
   readonly listened: boolean
 }
 
+/** A part of a restart. Left out: all its iterations, without a pull. */
+export interface Leg {
+  readonly iterations: number
+  readonly pull?: Pull
+}
+
 /** One restart asked for; null ends the thread. */
-export type ThreadRequest = { readonly restart: number; readonly start: Float64Array } | null
+export type ThreadRequest = { readonly restart: number; readonly start: Float64Array; readonly leg?: Leg } | null
 
 /** What a thread answers: iterations as they begin, and then the outcome. */
 export type ThreadAnswer =

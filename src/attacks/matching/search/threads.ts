@@ -2,11 +2,11 @@ import { DlgError } from '../../../errors/dlg-error'
 import type { Settings } from '../options'
 import type { Progress } from './progress'
 import type { Listener, RestartOutcome } from './search'
-import type { PortableObjective, ThreadAnswer, ThreadRequest, ThreadTask } from './thread-task'
+import type { Leg, PortableObjective, ThreadAnswer, ThreadRequest, ThreadTask } from './thread-task'
 
 /** Runs searches on a thread of its own, one after the other. */
 export interface SearchThread {
-  search(restart: number, start: Float64Array, listener: Listener | undefined): Promise<RestartOutcome>
+  search(restart: number, start: Float64Array, listener: Listener | undefined, leg?: Leg): Promise<RestartOutcome>
   close(): Promise<void>
 }
 
@@ -65,12 +65,12 @@ function searchThread(worker: Worker): SearchThread {
   })
   const send = (request: ThreadRequest): void => worker.postMessage(request)
   return {
-    async search(restart, start, listener) {
+    async search(restart, start, listener, leg) {
       const answers = answersOf(worker, restart, listener)
       const failed = ended.then(() => {
         throw new DlgError('runtime', `a search thread ended: ${reason}`)
       })
-      send({ restart, start })
+      send({ restart, start, leg })
       try {
         return await Promise.race([answers.trial, failed])
       } finally {

@@ -17,6 +17,7 @@ function batchNormalization(call: Call): g.Node {
   const ofBatch = call.training || call.integer('training_mode', 0) === 1
   const axes = g.range(rank).filter((axis) => axis !== 1)
   const own = ofBatch ? g.moments(x, axes) : { mean, variance }
+  if (!ofBatch) call.building.normalizes({ input: g.transpose(x, [...axes, 1]), mean: call.x(3), variance: call.x(4) })
   return g.add(g.mul(normalized(x, own.mean, own.variance, call.number('epsilon', 1e-5)), scale), bias)
 }
 
