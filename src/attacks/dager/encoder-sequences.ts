@@ -1,4 +1,5 @@
 import { type Random, random } from '../../numbers/random'
+import type { Pause } from '../contract/pause'
 import { jointSequence } from './encoder-joint'
 import { likelySequences } from './encoder-starts'
 import { type SecondInputs, unlike } from './second-inputs'
@@ -21,6 +22,7 @@ interface Search {
   readonly found: number[][]
   /** Sequences that a position shows at least, where no token recurs. */
   readonly size: number
+  readonly pause: Pause
 }
 
 /**
@@ -44,6 +46,7 @@ export async function encoderSequences(
   tokenOf: (candidate: number) => number,
   keep: (found: readonly (readonly number[])[]) => void,
   enough: (found: readonly (readonly number[])[]) => Promise<boolean>,
+  pause: Pause,
 ): Promise<number[][]> {
   if (places.some((candidates) => candidates.length === 0)) return []
   const found: number[][] = []
@@ -62,7 +65,7 @@ export async function encoderSequences(
   const likely = await withoutStrangers(places, second, from)
   const same = likely.every((candidates, p) => candidates.length === places[p].length)
   const sets = (same ? [places] : [likely, places]).map((own) => {
-    const whole: Search = { places: own, second, noisy, from, found, size: 0 }
+    const whole: Search = { places: own, second, noisy, from, found, size: 0, pause }
     return lengthsOf(own, tokenOf).map((part): Search => ({ ...whole, places: part, size: sizeOf(part) }))
   })
   // a descent costs far more, and is for what no linear map explains
@@ -88,11 +91,12 @@ const solveEach: Step = async (searches, expected, keep, isProven) => {
   for (const search of searches.filter(({ noisy }) => !noisy)) {
     keep(search.found)
     for (const size of new Set([search.size, expected ?? search.size]))
-      for (const start of await likelySequences(search.places, search.second, size)) await tryWhole(start, search)
+      for (const start of await likelySequences(search.places, search.second, size, search.pause))
+        await tryWhole(start, search)
   }
   if (searches[0].found.length > 0 && (await isProven())) return true
   for (const search of searches) {
-    const { places, second, noisy, found } = search
+    const { places, second, noisy, found, pause } = search
     const asked = new Set<number>()
     // the last position first: it belongs to sentences of this length alone
     for (const at of [...places.keys()].reverse())
@@ -100,7 +104,7 @@ const solveEach: Step = async (searches, expected, keep, isProven) => {
         if (asked.has(candidate) || !open(search, at).includes(candidate)) continue
         asked.add(candidate)
         const start = places.map((all, p) => (p === at ? candidate : (open(search, p)[0] ?? all[0])))
-        const solved = await jointSequence(places, second, start, at, noisy)
+        const solved = await jointSequence(places, second, start, at, noisy, pause)
         const whole = noisy ? await descend(solved, at, search) : solved
         const before = found.length
         for (const { places: own } of searches) {

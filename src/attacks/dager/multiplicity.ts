@@ -2,7 +2,7 @@ import { dispose, type NamedTensorMap } from '@tensorflow/tfjs-core'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import { recomputedOf } from '../../measure/proof'
 import type { Values } from '../../numbers/values'
-import { CUT, type Pause } from '../contract/pause'
+import { CUT, type Pause, paced, restBy } from '../contract/pause'
 import { explains, type FlooredProof, fittedFactor, type Sharing } from './explained'
 import type { SharedTensor } from './floor'
 import type { Transformer } from './transformer'
@@ -59,7 +59,7 @@ export async function accountFor(
     }
     const pool = transformer.causal ? withBeginnings(found) : found
     if (pool.length < 2 || pool.length > MOST) continue
-    const explained = pool === found ? accounted : await explainedAlone(transformer, pool, shared, best!.factor)
+    const explained = pool === found ? accounted : await explainedAlone(transformer, pool, shared, best!.factor, pause)
     for (const inputs of await counted(transformer, explained, sharing.tensors, pause))
       if ((await tried(inputs, start)).accounted.proof.proven) return best
   }
@@ -67,8 +67,14 @@ export async function accountFor(
 }
 
 /** What the transformer makes of sequences, without their gradient. */
-async function explainedAlone(transformer: Transformer, inputs: Sequences, shared: NamedGradients, factor: number) {
-  const { gradients, ...explained } = await transformer.explain(inputs, divided(shared, factor))
+async function explainedAlone(
+  transformer: Transformer,
+  inputs: Sequences,
+  shared: NamedGradients,
+  factor: number,
+  pause: Pause,
+) {
+  const { gradients, ...explained } = await transformer.explain(inputs, divided(shared, factor), restBy(pause))
   dispose(gradients)
   return explained
 }
@@ -114,7 +120,7 @@ async function heldOnce(
   pause: Pause,
 ): Promise<{ stated: Accounted | undefined; fitted: Accounted }> {
   if (await pause()) throw CUT
-  const { gradients: tensors, ...explained } = await transformer.explain(inputs, divided(shared, start))
+  const { gradients: tensors, ...explained } = await transformer.explain(inputs, divided(shared, start), restBy(pause))
   try {
     const gradients = await numbersOf(tensors, sharing.tensors)
     const own = Object.fromEntries(sharing.tensors.map(({ name }) => [name, tensors[name]]))
@@ -122,11 +128,11 @@ async function heldOnce(
     const projections = blocks.flat().map(({ values }) => values)
     const heldBy = async (factor: number): Promise<Accounted> => {
       if (await pause()) throw CUT
-      return { ...explained, factor, proof: explains({ gradients, projections }, sharing, factor) }
+      return { ...explained, factor, proof: await paced(explains({ gradients, projections }, sharing, factor), pause) }
     }
     const stated = free ? undefined : await heldBy(start)
     if (stated?.proof.proven) return { stated, fitted: stated }
-    const factor = fittedFactor(gradients, sharing.tensors) || start
+    const factor = (await paced(fittedFactor(gradients, sharing.tensors), pause)) || start
     return { stated, fitted: stated && rests(factor, start) ? stated : await heldBy(factor) }
   } finally {
     dispose(tensors)
@@ -202,10 +208,17 @@ async function counted(
     }
   }
   const shared = used.map(({ values }) => values)
-  const parts = nonNegative(
-    own.map((a) => own.map((b) => inner(a, b))),
-    own.map((a) => inner(a, shared)),
-  )
+  const products = async (a: readonly Values[], others: readonly (readonly Values[])[]): Promise<number[]> => {
+    const out: number[] = []
+    for (const b of others) {
+      out.push(inner(a, b))
+      if (await pause()) throw CUT
+    }
+    return out
+  }
+  const gram: number[][] = []
+  for (const a of own) gram.push(await products(a, own))
+  const parts = nonNegative(gram, await products(shared, own))
   // a mean over predictions gives a sequence weight by its length, a mean over sequences does not
   const times = parts.map((c, s) => (transformer.causal ? c / (sequences[s].length - 1) : c))
   const most = Math.max(...times)

@@ -2,7 +2,7 @@ import { type NamedGradients, namedGradients, type SharedByName } from '../../cl
 import { hasMethod, knownNames, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { squaredNorm } from '../../numbers/values'
-import { CUT, type Pause, paced, pauses } from '../contract/pause'
+import { CUT, type Pause, paced, pauses, restBy } from '../contract/pause'
 import { decoderSequences } from './decoder-sequences'
 import { encoderSequences } from './encoder-sequences'
 import type { FlooredProof, Sharing } from './explained'
@@ -149,18 +149,23 @@ export async function sequencesBehind(
         'unproven',
         'the gradients of the first block’s projections are zero: they say nothing of its inputs',
       )
+    const look = restBy(pause)
     first = await paced(seenBy(projections[0], hidden), pause)
     if (first.ranks.full) return report('saturated', saturation(first.ranks, hidden))
     const second = projections[1].length > 0 ? await paced(seenBy(projections[1], hidden), pause) : undefined
     const tensors = await sharedTensors(shared, settings.precision)
+    await look()
     const sharing: Sharing = {
       ...{ tensors, tolerance, rounding },
       projections: [...noisy(projections[0], first), ...noisy(projections[1], second)],
     }
     const length = await transformer.positions(shared)
+    await look()
     const inputs = await transformer.firstInputs()
+    await look()
     hasPositions = inputs.positions !== undefined
     const allowed = await transformer.allowed(shared, length)
+    await look()
     const prove = async (found: readonly (readonly number[])[]): Promise<boolean> => {
       if (found.length === 0) return false
       tell('proof', found.length)
@@ -293,6 +298,7 @@ async function combine(
         proven = await prove(tokens(some))
         return proven
       },
+      pause,
     )
     return proven ? 'proven' : tokens(found)
   } finally {
