@@ -1,7 +1,9 @@
 import { type Random, random } from '../../numbers/random'
 import type { Pause } from '../contract/pause'
+import type { Signals } from './encoder-groups'
 import { jointSequence } from './encoder-joint'
 import { likelySequences } from './encoder-starts'
+import { grouped, type Judged } from './grouped'
 import { type SecondInputs, unlike } from './second-inputs'
 import { length } from './span'
 
@@ -37,7 +39,8 @@ interface Search {
  * @param expected sequences there are said to be: a hint where to begin, no more
  * @param tokenOf the token of a candidate
  * @param keep told of every sequence that is found
- * @param enough asked, when the likely sequences are found, whether they explain everything
+ * @param enough asked, when the likely sequences are found, whether they explain everything; `once` says that each occurs once
+ * @param signals what the loss sends back to each candidate
  */
 export async function encoderSequences(
   places: readonly (readonly number[])[],
@@ -45,7 +48,8 @@ export async function encoderSequences(
   expected: number | undefined,
   tokenOf: (candidate: number) => number,
   keep: (found: readonly (readonly number[])[]) => void,
-  enough: (found: readonly (readonly number[])[]) => Promise<boolean>,
+  enough: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
+  signals: () => Promise<readonly Signals[]>,
   pause: Pause,
 ): Promise<number[][]> {
   if (places.some((candidates) => candidates.length === 0)) return []
@@ -57,10 +61,15 @@ export async function encoderSequences(
   const isProven = async (noisy: boolean): Promise<boolean> => {
     if (proven || found.length === asked) return proven
     asked = found.length
-    proven = await enough(noisy ? await likeliest(places, second, found) : found)
+    proven = (await enough(noisy ? await likeliest(places, second, found) : found))?.proven ?? false
     return proven
   }
   const noisy = await second.isNoisy([places.map(([candidate]) => candidate)], 0)
+  const sent = await signals()
+  const byGroups = (own: readonly (readonly number[])[]): Promise<boolean> =>
+    grouped(own, sent, [sizeOf(own), expected ?? 1], noisy, enough, pause)
+  // before strangers are dropped: what noise does to the second inputs hides who they are
+  if (await byGroups(places)) return found
   const hidden = noisy && (await isHidden(places, second))
   const likely = await withoutStrangers(places, second, from)
   const same = likely.every((candidates, p) => candidates.length === places[p].length)
@@ -68,6 +77,7 @@ export async function encoderSequences(
     const whole: Search = { places: own, second, noisy, from, found, size: 0, pause }
     return lengthsOf(own, tokenOf).map((part): Search => ({ ...whole, places: part, size: sizeOf(part) }))
   })
+  if (!same && (await byGroups(likely))) return found
   // a descent costs far more, and is for what no linear map explains
   for (const step of hidden ? [solveEach] : [solveEach, descendEach])
     for (const searches of sets) if (await step(searches, expected, keep, () => isProven(noisy))) return found

@@ -1,6 +1,7 @@
 import { dispose, type NamedTensorMap } from '@tensorflow/tfjs-core'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import { recomputedOf } from '../../measure/proof'
+import { nonNegative } from '../../numbers/non-negative'
 import type { Values } from '../../numbers/values'
 import { CUT, type Pause, paced, restBy } from '../contract/pause'
 import { explains, type FlooredProof, fittedFactor, type Sharing } from './explained'
@@ -32,6 +33,7 @@ const ROUNDS = 3
  * does not.
  *
  * @param found inputs of the sequences, as the blocks read them
+ * @param once whether each of them occurs once, whatever the gradient says
  * @throws CUT
  */
 export async function accountFor(
@@ -41,6 +43,7 @@ export async function accountFor(
   sharing: Sharing,
   scale: 'auto' | number,
   pause: Pause,
+  once = false,
 ): Promise<Accounted | undefined> {
   const signs = scale === 'auto' ? [1, -1] : [scale]
   let best: Accounted | undefined
@@ -53,6 +56,7 @@ export async function accountFor(
   for (const start of signs) {
     const { accounted, fitted } = await tried(found, start)
     if (accounted.proof.proven) return best
+    if (once) continue
     if (scale !== 'auto') {
       const free = await refitted(transformer, found, shared, sharing, start, fitted, pause)
       if (free.proof.proven) return { ...best!, otherwise: free.factor }
@@ -231,23 +235,6 @@ async function counted(
   return news
     .filter((counts) => counts.some((n) => n !== counts[0]))
     .map((counts) => inputs.flatMap((sequence, s) => new Array<readonly number[]>(counts[s]).fill(sequence)))
-}
-
-/** c ≥ 0 with the least cᵀ G c − 2 bᵀ c, one coordinate after the other. */
-function nonNegative(gram: readonly (readonly number[])[], b: readonly number[]): number[] {
-  const c = b.map(() => 0)
-  for (let round = 0; round < 2000; round++) {
-    let moved = 0
-    for (const i of c.keys()) {
-      if (gram[i][i] === 0) continue
-      const slope = b[i] - gram[i].reduce((sum, v, j) => sum + v * c[j], 0)
-      const next = Math.max(0, c[i] + slope / gram[i][i])
-      moved = Math.max(moved, Math.abs(next - c[i]))
-      c[i] = next
-    }
-    if (moved <= 1e-9 * Math.max(...c)) break
-  }
-  return c
 }
 
 function inner(a: readonly Values[], b: readonly Values[]): number {

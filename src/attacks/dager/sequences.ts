@@ -4,10 +4,12 @@ import { DlgError } from '../../errors/dlg-error'
 import { squaredNorm } from '../../numbers/values'
 import { CUT, type Pause, paced, pauses, restBy } from '../contract/pause'
 import { decoderSequences } from './decoder-sequences'
+import { type Signals, signalsOf } from './encoder-groups'
 import { encoderSequences } from './encoder-sequences'
 import type { FlooredProof, Sharing } from './explained'
-import { type Candidate, spanCandidates } from './first-inputs'
+import { type Candidate, type FirstInputs, firstInput, spanCandidates } from './first-inputs'
 import { sharedTensors } from './floor'
+import type { Judged } from './grouped'
 import { accountFor } from './multiplicity'
 import {
   SEQUENCE_OPTIONS,
@@ -166,14 +168,15 @@ export async function sequencesBehind(
     hasPositions = inputs.positions !== undefined
     const allowed = await transformer.allowed(shared, length)
     await look()
-    const prove = async (found: readonly (readonly number[])[]): Promise<boolean> => {
-      if (found.length === 0) return false
+    const judge = async (found: readonly (readonly number[])[], once = false): Promise<Judged | undefined> => {
+      if (found.length === 0) return undefined
       tell('proof', found.length)
-      const accounted = await accountFor(transformer, found, shared, sharing, scale, pause)
+      const accounted = await accountFor(transformer, found, shared, sharing, scale, pause, once)
       if (accounted && (!best.accounted || accounted.proof.proven || isCloser(accounted.proof, best.accounted.proof)))
         best.accounted = accounted
-      return accounted?.proof.proven ?? false
+      return accounted?.proof
     }
+    const prove = async (found: readonly (readonly number[])[]) => (await judge(found))?.proven ?? false
     const tried = new Set<string>()
     /** Candidates by the rank of the first block. */
     const byRank = new Map<number, Candidate[][]>()
@@ -205,7 +208,9 @@ export async function sequencesBehind(
               settings,
               pause,
               keep,
-              (some) => (first!.ranks.clear && inputsOf(some) < one ? Promise.resolve(false) : prove(some)),
+              async (some, once) => (first!.ranks.clear && inputsOf(some) < one ? undefined : judge(some, once)),
+              (inputs) => paced(signalsOf(projections[0], inputs), pause),
+              inputs,
             )
           : withoutChoice(tokens)
       if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {
@@ -271,7 +276,9 @@ async function combine(
   { spanTolerance, batchSize }: SequenceSettings,
   pause: Pause,
   keep: (found: readonly (readonly number[])[]) => void,
-  prove: (found: readonly (readonly number[])[]) => Promise<boolean>,
+  judge: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
+  signals: (inputs: readonly Float64Array[]) => Promise<readonly Signals[]>,
+  inputs: FirstInputs,
 ): Promise<readonly (readonly number[])[] | 'proven'> {
   const list = candidates.flat()
   const starts = candidates.map((_, p) => candidates.slice(0, p).reduce((n, c) => n + c.length, 0))
@@ -294,10 +301,12 @@ async function combine(
       batchSize,
       (i) => list[i].token,
       told,
-      async (some) => {
-        proven = await prove(tokens(some))
-        return proven
+      async (some, once) => {
+        const judged = await judge(tokens(some), once)
+        proven = judged?.proven ?? false
+        return judged
       },
+      () => signals(list.map(({ token, position }) => firstInput(inputs, token, position))),
       pause,
     )
     return proven ? 'proven' : tokens(found)
