@@ -1,8 +1,8 @@
 import { type Pause, paced } from '../contract/pause'
 import { type Grouping, groupings, type Signals } from './encoder-groups'
 
-/** Groupings that are held against the gradient, other choices in the best of them, and how many of these may fail in a row. */
-const MOST = { groupings: 3, moves: 48, misses: 12 }
+/** Groupings that are held against the gradient, and how many other choices in the best of them may fail in a row. */
+const MOST = { groupings: 3, misses: 12 }
 
 /** Without noise other ways are sure, and only a grouping whose centres are this clear is worth a proof. */
 const CLEAR = 0.5
@@ -43,13 +43,16 @@ export async function grouped(
   }
   if (!best) return false
   let [current, residual]: [(readonly number[])[], number] = [best.grouping.sequences, best.residual]
-  let misses = 0
-  for (const { p, changes } of best.grouping.doubts.slice(0, MOST.moves)) {
-    const next = changes.reduce((all, [s, candidate]) => all.with(s, all[s].with(p, candidate)), current)
-    const judged = await judge(next, true)
-    if (judged?.proven) return true
-    if (judged && judged.residual < residual) [current, residual, misses] = [next, judged.residual, 0]
-    else if (++misses === MOST.misses) break
+  // tokens that no sentence has first, then exchanges
+  for (const size of [1, 2]) {
+    let misses = 0
+    for (const { p, changes } of best.grouping.doubts.filter((move) => move.changes.length === size)) {
+      const next = changes.reduce((all, [s, candidate]) => all.with(s, all[s].with(p, candidate)), current)
+      const judged = await judge(next, true)
+      if (judged?.proven) return true
+      if (judged && judged.residual < residual) [current, residual, misses] = [next, judged.residual, 0]
+      else if (++misses === MOST.misses) break
+    }
   }
   return false
 }

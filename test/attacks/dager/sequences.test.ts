@@ -273,13 +273,13 @@ describe('as it is really shared', () => {
     model.dispose()
   })
 
-  it('noise that hides which tokens belong together: a right word, and the tokens of every position', async () => {
+  it('noise of an encoder, whose second inputs do not tell which tokens belong together: the signals of the loss do, exactly', async () => {
     const model = randomBert({ ...TINY, layers: 2, intermediate: 64, classes: 3 })
     const batch = [1, 2, 3].map((seed) => [1, ...tokens(4, 300, seed), 2])
     const shared = await classGradients(model, batch, [0, 1, 2])
     const found = await exactSequences(transformerOf(model), disturbed(shared, noisy(3e-3)))
-    expect(found.status).toBe('unproven')
-    expect(found.reason).toContain('there is noise of about')
+    expect(found.status).toBe('exact')
+    expect(sorted(found.sequences)).toEqual(sorted(batch))
     for (const p of [1, 3]) expect(found.candidates[p]).toEqual(expect.arrayContaining(batch.map((s) => s[p])))
     expect(found.noise).toBeGreaterThan(1e-3)
     expect(found.noise).toBeLessThan(1e-2)
@@ -368,7 +368,11 @@ describe('a search that is cut short', () => {
   })
 
   /** What comes back of a batch of an encoder, while `between` is told of every call of the transformer that is work. */
-  async function counted(between: (call: string) => void, options: Parameters<typeof exactSequences>[2] = {}) {
+  async function counted(
+    between: (call: string) => void,
+    options: Parameters<typeof exactSequences>[2] = {},
+    turn: (shared: tf.NamedTensorMap) => Parameters<typeof exactSequences>[1] = (shared) => shared,
+  ) {
     const model = randomBert({ ...TINY, layers: 2, intermediate: 64, classes: 3, std: 0.05 })
     const batch = [1, 2].map((seed) => [1, ...tokens(4, 300, seed), 2])
     const shared = await classGradients(model, batch, [0, 1])
@@ -396,7 +400,7 @@ describe('a search that is cut short', () => {
       },
     }
     try {
-      return { found: await exactSequences(transformer, shared, options), tensors: Object.keys(shared).length }
+      return { found: await exactSequences(transformer, turn(shared), options), tensors: Object.keys(shared).length }
     } finally {
       tf.dispose(shared)
       model.dispose()
@@ -438,14 +442,17 @@ describe('a search that is cut short', () => {
 
   it('ends within a tenth of its budget, by a clock that goes on with the work alone', async () => {
     const costs: Record<string, number> = { secondInputs: 20, explain: 15, 'part of explain': 15, share: 15 }
-    for (const milliseconds of [200, 400]) {
+    for (const milliseconds of [150, 200]) {
       let now = 1e6
       const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
       try {
         const tick = (call: string) => {
           now += costs[call]
         }
-        const { found } = await counted(tick, { budget: { milliseconds }, spanTolerance: 1e-7 })
+        // a factor that nobody states: no sequences explain such a gradient
+        const { found } = await counted(tick, { budget: { milliseconds }, spanTolerance: 1e-7 }, (shared) =>
+          disturbed(shared, (values) => values.map((v) => 7 * v)),
+        )
         expect(found.status).toBe('budget')
         expect(found.milliseconds).toBeLessThanOrEqual(1.1 * milliseconds)
       } finally {
