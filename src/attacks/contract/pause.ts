@@ -18,6 +18,11 @@ export function pauses(wanted: () => boolean): Pause {
   }
 }
 
+/** A pause for work that is not ours to begin or to end: it returns, or throws {@link CUT}. */
+export const restBy = (pause: Pause) => async (): Promise<void> => {
+  if (await pause()) throw CUT
+}
+
 /** What {@link paced} throws where the work is no longer wanted. Whoever owns the best so far catches it. */
 export const CUT = Symbol('cut')
 

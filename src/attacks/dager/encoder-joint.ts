@@ -1,5 +1,7 @@
-import { CholeskyDecomposition, Matrix } from 'ml-matrix'
+import { solvePositive } from '../../numbers/positive-definite'
+import type { Steps } from '../../numbers/steps'
 import { inner } from '../../numbers/vectors'
+import { type Pause, paced } from '../contract/pause'
 import type { SecondInputs } from './second-inputs'
 
 /** Times that the second block is taken for a linear map, each time around a better sequence; once where every place is heard. */
@@ -36,11 +38,12 @@ export async function jointSequence(
   start: readonly number[],
   at: number,
   noisy: boolean,
+  pause: Pause,
 ): Promise<number[]> {
   const unknowns = places.flatMap((all, p) => all.map((candidate) => ({ p, candidate })))
   let current = [...start]
   for (let round = 0; round < (noisy ? ROUNDS.noisy : ROUNDS.clean); round++) {
-    const next = await solved(places, unknowns, second, current, at, noisy)
+    const next = await solved(places, unknowns, second, current, at, noisy, pause)
     if (next.join() === current.join()) break
     current = next
   }
@@ -54,6 +57,7 @@ async function solved(
   reference: readonly number[],
   at: number,
   noisy: boolean,
+  pause: Pause,
 ): Promise<number[]> {
   const equations: Equations = {
     normal: unknowns.map(() => new Float64Array(unknowns.length)),
@@ -61,14 +65,14 @@ async function solved(
   }
   const settled = new Map([[at, reference[at]]])
   let current = [...reference]
-  await addPlace(equations, unknowns, second, current, at)
+  await addPlace(equations, unknowns, second, current, at, pause)
   const whole = places.filter((all) => all.length > 1).length
   while (settled.size < places.length) {
-    const x = leastSquares(equations, unknowns, settled, noisy ? RIDGE.noisy : RIDGE.clean)
+    const x = await paced(leastSquares(equations, unknowns, settled, noisy ? RIDGE.noisy : RIDGE.clean), pause)
     let surest: { p: number; candidate: number; lead: number } | undefined
     current = places.map((all, p) => {
       if (settled.has(p)) return settled.get(p)!
-      const [best, other] = all.map((candidate) => ({ candidate, x: x(p, candidate) })).sort((a, b) => b.x - a.x)
+      const [best, other] = all.map((candidate) => ({ candidate, x: x(candidate) })).sort((a, b) => b.x - a.x)
       const lead = other ? best.x - other.x : Infinity
       if (!surest || lead > surest.lead) surest = { p, candidate: best.candidate, lead }
       return best.candidate
@@ -76,7 +80,7 @@ async function solved(
     if (!surest) break
     settled.set(surest.p, surest.candidate)
     if (noisy && places[surest.p].length > 1 && settled.size < whole)
-      await addPlace(equations, unknowns, second, current, surest.p)
+      await addPlace(equations, unknowns, second, current, surest.p, pause)
   }
   return current
 }
@@ -88,6 +92,7 @@ async function addPlace(
   { offsets }: SecondInputs,
   sequence: readonly number[],
   at: number,
+  pause: Pause,
 ): Promise<void> {
   const moving = [...unknowns.keys()].filter((i) => {
     const { p, candidate } = unknowns[i]
@@ -98,42 +103,59 @@ async function addPlace(
     at,
   )
   const rows = moved.map((vector) => vector.map((v, j) => v - base[j]))
+  await paced(addRows({ normal, right }, moving, rows, base), pause)
+}
+
+/** Adds (f + R x)², f the `base`, the columns of R by unknown. */
+function* addRows(
+  { normal, right }: Equations,
+  moving: readonly number[],
+  rows: readonly Float64Array[],
+  base: Float64Array,
+): Steps<void> {
   for (const [a, i] of moving.entries()) {
     right[i] += inner(rows[a], base)
-    for (const [b, j] of moving.slice(0, a + 1).entries()) {
+    for (let b = 0; b <= a; b++) {
+      const j = moving[b]
       const product = inner(rows[a], rows[b])
       normal[i][j] += product
       if (b < a) normal[j][i] += product
     }
+    yield
   }
 }
 
 /**
  * The unknowns that leave the least, those of a position adding up to 1. Settled positions are put in.
  *
- * @returns x of a candidate at its position
+ * @returns x of a candidate
  */
-function leastSquares(
+function* leastSquares(
   { normal, right }: Equations,
   unknowns: Unknowns,
   settled: ReadonlyMap<number, number>,
   ridge: number,
-): (p: number, candidate: number) => number {
+): Steps<(candidate: number) => number> {
   const free = [...unknowns.keys()].filter((i) => !settled.has(unknowns[i].p))
   const known = [...unknowns.keys()].filter((i) => settled.get(unknowns[i].p) === unknowns[i].candidate)
   const weight = free.reduce((sum, i) => sum + normal[i][i], 0) / free.length || 1
-  const matrix = new Matrix(
-    free.map((i) => free.map((j) => normal[i][j] + (unknowns[i].p === unknowns[j].p ? weight : 0))),
-  )
   const wanted = free.map((i) => weight - right[i] - known.reduce((sum, j) => sum + normal[i][j], 0))
-  let added = ridge
-  let factors = new CholeskyDecomposition(withDiagonal(matrix, added * weight))
   // equations of very different sizes can leave rounding where there should be zero
-  for (; !factors.isPositiveDefinite() && added < 1; added *= 100)
-    factors = new CholeskyDecomposition(withDiagonal(matrix, 100 * added * weight))
-  if (!factors.isPositiveDefinite()) return () => 0
-  const x = factors.solve(Matrix.columnVector(wanted)).to1DArray()
-  return (p, candidate) => x[free.findIndex((i) => unknowns[i].p === p && unknowns[i].candidate === candidate)]
+  for (let added = ridge; added < 100; added *= 100) {
+    const matrix: Float64Array[] = []
+    for (const i of free) {
+      matrix.push(
+        Float64Array.from(
+          free,
+          (j) => normal[i][j] + (unknowns[i].p === unknowns[j].p ? weight : 0) + (i === j ? added * weight : 0),
+        ),
+      )
+      yield
+    }
+    const x = Float64Array.from(wanted)
+    if (!(yield* solvePositive(matrix, [x]))) continue
+    const found = new Map(free.map((i, k) => [unknowns[i].candidate, x[k]]))
+    return (candidate) => found.get(candidate)!
+  }
+  return () => 0
 }
-
-const withDiagonal = (matrix: Matrix, more: number): Matrix => Matrix.add(matrix, Matrix.eye(matrix.rows).mul(more))

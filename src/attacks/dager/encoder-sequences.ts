@@ -1,6 +1,9 @@
 import { type Random, random } from '../../numbers/random'
+import type { Pause } from '../contract/pause'
+import type { Signals } from './encoder-groups'
 import { jointSequence } from './encoder-joint'
 import { likelySequences } from './encoder-starts'
+import { grouped, type Judged } from './grouped'
 import { type SecondInputs, unlike } from './second-inputs'
 import { length } from './span'
 
@@ -21,6 +24,7 @@ interface Search {
   readonly found: number[][]
   /** Sequences that a position shows at least, where no token recurs. */
   readonly size: number
+  readonly pause: Pause
 }
 
 /**
@@ -35,7 +39,8 @@ interface Search {
  * @param expected sequences there are said to be: a hint where to begin, no more
  * @param tokenOf the token of a candidate
  * @param keep told of every sequence that is found
- * @param enough asked, when the likely sequences are found, whether they explain everything
+ * @param enough asked, when the likely sequences are found, whether they explain everything; `once` says that each occurs once
+ * @param signals what the loss sends back to each candidate
  */
 export async function encoderSequences(
   places: readonly (readonly number[])[],
@@ -43,7 +48,9 @@ export async function encoderSequences(
   expected: number | undefined,
   tokenOf: (candidate: number) => number,
   keep: (found: readonly (readonly number[])[]) => void,
-  enough: (found: readonly (readonly number[])[]) => Promise<boolean>,
+  enough: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
+  signals: () => Promise<readonly Signals[]>,
+  pause: Pause,
 ): Promise<number[][]> {
   if (places.some((candidates) => candidates.length === 0)) return []
   const found: number[][] = []
@@ -54,17 +61,23 @@ export async function encoderSequences(
   const isProven = async (noisy: boolean): Promise<boolean> => {
     if (proven || found.length === asked) return proven
     asked = found.length
-    proven = await enough(noisy ? await likeliest(places, second, found) : found)
+    proven = (await enough(noisy ? await likeliest(places, second, found) : found))?.proven ?? false
     return proven
   }
   const noisy = await second.isNoisy([places.map(([candidate]) => candidate)], 0)
+  const sent = await signals()
+  const byGroups = (own: readonly (readonly number[])[]): Promise<boolean> =>
+    grouped(own, sent, [sizeOf(own), expected ?? 1], noisy, enough, pause)
+  // before strangers are dropped: what noise does to the second inputs hides who they are
+  if (await byGroups(places)) return found
   const hidden = noisy && (await isHidden(places, second))
   const likely = await withoutStrangers(places, second, from)
   const same = likely.every((candidates, p) => candidates.length === places[p].length)
   const sets = (same ? [places] : [likely, places]).map((own) => {
-    const whole: Search = { places: own, second, noisy, from, found, size: 0 }
+    const whole: Search = { places: own, second, noisy, from, found, size: 0, pause }
     return lengthsOf(own, tokenOf).map((part): Search => ({ ...whole, places: part, size: sizeOf(part) }))
   })
+  if (!same && (await byGroups(likely))) return found
   // a descent costs far more, and is for what no linear map explains
   for (const step of hidden ? [solveEach] : [solveEach, descendEach])
     for (const searches of sets) if (await step(searches, expected, keep, () => isProven(noisy))) return found
@@ -88,11 +101,12 @@ const solveEach: Step = async (searches, expected, keep, isProven) => {
   for (const search of searches.filter(({ noisy }) => !noisy)) {
     keep(search.found)
     for (const size of new Set([search.size, expected ?? search.size]))
-      for (const start of await likelySequences(search.places, search.second, size)) await tryWhole(start, search)
+      for (const start of await likelySequences(search.places, search.second, size, search.pause))
+        await tryWhole(start, search)
   }
   if (searches[0].found.length > 0 && (await isProven())) return true
   for (const search of searches) {
-    const { places, second, noisy, found } = search
+    const { places, second, noisy, found, pause } = search
     const asked = new Set<number>()
     // the last position first: it belongs to sentences of this length alone
     for (const at of [...places.keys()].reverse())
@@ -100,7 +114,7 @@ const solveEach: Step = async (searches, expected, keep, isProven) => {
         if (asked.has(candidate) || !open(search, at).includes(candidate)) continue
         asked.add(candidate)
         const start = places.map((all, p) => (p === at ? candidate : (open(search, p)[0] ?? all[0])))
-        const solved = await jointSequence(places, second, start, at, noisy)
+        const solved = await jointSequence(places, second, start, at, noisy, pause)
         const whole = noisy ? await descend(solved, at, search) : solved
         const before = found.length
         for (const { places: own } of searches) {

@@ -1,4 +1,7 @@
-import { Matrix, SingularValueDecomposition } from 'ml-matrix'
+import type { Steps } from '../../numbers/steps'
+import { symmetricEigen } from '../../numbers/symmetric-eigen'
+import { inner } from '../../numbers/vectors'
+import { type Pause, paced } from '../contract/pause'
 import type { SecondInputs } from './second-inputs'
 
 /**
@@ -16,6 +19,7 @@ export async function likelySequences(
   places: readonly (readonly number[])[],
   { offsets }: SecondInputs,
   batchSize: number,
+  pause: Pause,
 ): Promise<number[][]> {
   const sizes = places.map((candidates) => candidates.length)
   const at = sizes.indexOf(Math.min(...sizes))
@@ -27,10 +31,8 @@ export async function likelySequences(
   )
   if (told[reference] < 2) return [first]
   const [base, ...moved] = await offsets([first, ...changes.map(({ p, candidate }) => first.with(p, candidate))], at)
-  const basis = nullSpace(
-    moved.map((vector) => vector.map((v, j) => v - base[j])),
-    batchSize - 1,
-  )
+  const moves = moved.map((vector) => vector.map((v, j) => v - base[j]))
+  const basis = await paced(nullSpace(moves, batchSize - 1), pause)
   /** Null-space coordinates of a candidate. Those of one position sum to zero. */
   const coordinates = (p: number, candidate: number): number[] => {
     if (candidate !== first[p]) return basis[changes.findIndex((c) => c.p === p && c.candidate === candidate)]
@@ -48,11 +50,12 @@ export async function likelySequences(
 }
 
 /** The `dimension` directions in which combinations of the vectors are least: one row of coordinates for each vector. */
-function nullSpace(vectors: readonly Float64Array[], dimension: number): number[][] {
-  const { rightSingularVectors: v } = new SingularValueDecomposition(
-    new Matrix(vectors.map((x) => Array.from(x))).transpose(),
-    { autoTranspose: true, computeLeftSingularVectors: false },
-  )
-  const from = Math.max(0, v.columns - dimension)
-  return vectors.map((_, i) => v.getRow(i).slice(from))
+function* nullSpace(vectors: readonly Float64Array[], dimension: number): Steps<number[][]> {
+  const gram = vectors.map(() => new Float64Array(vectors.length))
+  for (const [i, a] of vectors.entries()) {
+    for (let j = 0; j <= i; j++) gram[i][j] = gram[j][i] = inner(a, vectors[j])
+    yield
+  }
+  const directions = (yield* symmetricEigen(gram)).vectors.slice(Math.max(0, vectors.length - dimension))
+  return vectors.map((_, i) => directions.map((direction) => direction[i]))
 }

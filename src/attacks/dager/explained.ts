@@ -1,4 +1,5 @@
 import type { Proof } from '../../measure/proof'
+import type { Steps } from '../../numbers/steps'
 import type { Values } from '../../numbers/values'
 import { halfStep, isCoarse, lostIn, type SharedTensor } from './floor'
 
@@ -61,7 +62,11 @@ const MOST_NUMBERS = 4e6
  *
  * @param factor what was shared is this many times the gradient
  */
-export function explains({ gradients, projections }: Recomputed, sharing: Sharing, factor: number): FlooredProof {
+export function* explains(
+  { gradients, projections }: Recomputed,
+  sharing: Sharing,
+  factor: number,
+): Steps<FlooredProof> {
   const { tensors, tolerance } = sharing
   const whole = tensors.reduce((sum, { values }) => sum + squares(values), 0)
   let left = 0
@@ -69,13 +74,14 @@ export function explains({ gradients, projections }: Recomputed, sharing: Sharin
   let plain = true
   const coarse = tensors.some(({ stored }) => isCoarse(stored))
   for (const tensor of tensors) {
-    const difference = differenceOf(tensor, gradients.get(tensor.name)!, factor)
+    const difference = yield* differenceOf(tensor, gradients.get(tensor.name)!, factor)
     left += squares(difference)
-    if (coarse) rounded &&= roundsAlike(tensor, difference)
-    else plain &&= isPlain(difference, tensor.shape)
+    yield
+    if (coarse) rounded &&= yield* roundsAlike(tensor, difference)
+    else plain &&= yield* isPlain(difference, tensor.shape)
   }
   const residual = Math.sqrt(left / whole)
-  const unrelated = areUnrelated(gradients, tensors)
+  const unrelated = yield* areUnrelated(gradients, tensors)
   if (residual <= tolerance) return { residual, proven: true, floor: tolerance, from: 'float32', unrelated }
   if (coarse) {
     const floor = Math.max(tolerance, Math.sqrt(lostIn(tensors) / whole))
@@ -95,11 +101,12 @@ export function explains({ gradients, projections }: Recomputed, sharing: Sharin
 }
 
 /** α that fits best: ⟨g, g*⟩ / ⟨g, g⟩ */
-export function fittedFactor(gradients: ReadonlyMap<string, Values>, tensors: readonly SharedTensor[]): number {
+export function* fittedFactor(gradients: ReadonlyMap<string, Values>, tensors: readonly SharedTensor[]): Steps<number> {
   let [product, square] = [0, 0]
   for (const { name, values } of tensors) {
     const own = gradients.get(name)!
     for (let i = 0; i < values.length; i++) {
+      if (isDue(i)) yield
       // what was pruned tells nothing of the factor
       if (values[i] === 0) continue
       product += own[i] * values[i]
@@ -110,11 +117,12 @@ export function fittedFactor(gradients: ReadonlyMap<string, Values>, tensors: re
 }
 
 /** Whether |cos(g, g*)| is what unrelated numbers have. */
-function areUnrelated(gradients: ReadonlyMap<string, Values>, tensors: readonly SharedTensor[]): boolean {
+function* areUnrelated(gradients: ReadonlyMap<string, Values>, tensors: readonly SharedTensor[]): Steps<boolean> {
   let [product, own, shared, count] = [0, 0, 0, 0]
   for (const { name, values } of tensors) {
     const recomputed = gradients.get(name)!
     for (let i = 0; i < values.length; i++) {
+      if (isDue(i)) yield
       product += recomputed[i] * values[i]
       own += recomputed[i] ** 2
       shared += values[i] ** 2
@@ -125,12 +133,16 @@ function areUnrelated(gradients: ReadonlyMap<string, Values>, tensors: readonly 
 }
 
 /** α g − g*, where a shared zero that pruning explains counts as equal. */
-function differenceOf({ values }: SharedTensor, own: Values, factor: number): Float64Array {
+function* differenceOf({ values }: SharedTensor, own: Values, factor: number): Steps<Float64Array> {
   let kept = Infinity
-  for (let i = 0; i < values.length; i++) if (values[i] !== 0) kept = Math.min(kept, Math.abs(values[i]))
+  for (let i = 0; i < values.length; i++) {
+    if (isDue(i)) yield
+    if (values[i] !== 0) kept = Math.min(kept, Math.abs(values[i]))
+  }
   if (kept === Infinity) kept = 0
   const difference = new Float64Array(values.length)
   for (let i = 0; i < values.length; i++) {
+    if (isDue(i)) yield
     const recomputed = factor * own[i]
     difference[i] = values[i] === 0 && Math.abs(recomputed) <= kept ? 0 : recomputed - values[i]
   }
@@ -138,11 +150,13 @@ function differenceOf({ values }: SharedTensor, own: Values, factor: number): Fl
 }
 
 /** Whether nearly all recomputed numbers become the shared ones when they are stored. */
-function roundsAlike({ values, stored }: SharedTensor, difference: Float64Array): boolean {
+function* roundsAlike({ values, stored }: SharedTensor, difference: Float64Array): Steps<boolean> {
   const slack = COMPUTED * Math.sqrt(squares(values) / Math.max(1, values.length))
   let alike = 0
-  for (let i = 0; i < values.length; i++)
+  for (let i = 0; i < values.length; i++) {
+    if (isDue(i)) yield
     if (Math.abs(difference[i]) <= 1.01 * halfStep(values[i], stored) + slack) alike++
+  }
   return alike >= ROUNDED_ALIKE * values.length
 }
 
@@ -165,7 +179,7 @@ function projectionsFit(found: readonly Values[], { projections, tolerance }: Sh
  * Whether a matrix looks like independent noise: its largest singular value is at most about its longest row and its longest
  * column together (Latała 2005; Bandeira and van Handel 2016).
  */
-function isPlain(values: Float64Array, shape: readonly number[]): boolean {
+function* isPlain(values: Float64Array, shape: readonly number[]): Steps<boolean> {
   const columns = shape[shape.length - 1] ?? 1
   const rows = values.length / columns
   if (shape.length < 2 || rows < 8 || columns < 8 || values.length > MOST_NUMBERS) return true
@@ -178,14 +192,15 @@ function isPlain(values: Float64Array, shape: readonly number[]): boolean {
       inColumn[j] += square
     }
   const bound = Math.sqrt(Math.max(...inRow)) + Math.sqrt(Math.max(...inColumn))
-  return largestSingularValue(values, rows, columns) <= STRUCTURE * bound
+  return (yield* largestSingularValue(values, rows, columns)) <= STRUCTURE * bound
 }
 
 /** By power iteration from the longest row: a lower bound that is near after a few rounds. */
-function largestSingularValue(values: Float64Array, rows: number, columns: number): number {
+function* largestSingularValue(values: Float64Array, rows: number, columns: number): Steps<number> {
   let right = Float64Array.from({ length: columns }, (_, j) => 1 + ((j * 7919) % 13) / 13)
   let found = 0
   for (let round = 0; round < 12; round++) {
+    yield
     const left = new Float64Array(rows)
     const next = new Float64Array(columns)
     for (let i = 0; i < rows; i++) {
@@ -202,6 +217,11 @@ function largestSingularValue(values: Float64Array, rows: number, columns: numbe
   }
   return found
 }
+
+/** Numbers that are looked at between two rests: some milliseconds of work. */
+const PORTION = 2 ** 19
+
+const isDue = (i: number): boolean => (i & (PORTION - 1)) === PORTION - 1
 
 function squares(values: Values): number {
   let sum = 0

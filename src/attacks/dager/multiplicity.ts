@@ -1,8 +1,9 @@
 import { dispose, type NamedTensorMap } from '@tensorflow/tfjs-core'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import { recomputedOf } from '../../measure/proof'
+import { nonNegative } from '../../numbers/non-negative'
 import type { Values } from '../../numbers/values'
-import { CUT, type Pause } from '../contract/pause'
+import { CUT, type Pause, paced, restBy } from '../contract/pause'
 import { explains, type FlooredProof, fittedFactor, type Sharing } from './explained'
 import type { SharedTensor } from './floor'
 import type { Transformer } from './transformer'
@@ -32,6 +33,7 @@ const ROUNDS = 3
  * does not.
  *
  * @param found inputs of the sequences, as the blocks read them
+ * @param once whether each of them occurs once, whatever the gradient says
  * @throws CUT
  */
 export async function accountFor(
@@ -41,6 +43,7 @@ export async function accountFor(
   sharing: Sharing,
   scale: 'auto' | number,
   pause: Pause,
+  once = false,
 ): Promise<Accounted | undefined> {
   const signs = scale === 'auto' ? [1, -1] : [scale]
   let best: Accounted | undefined
@@ -53,13 +56,14 @@ export async function accountFor(
   for (const start of signs) {
     const { accounted, fitted } = await tried(found, start)
     if (accounted.proof.proven) return best
+    if (once) continue
     if (scale !== 'auto') {
       const free = await refitted(transformer, found, shared, sharing, start, fitted, pause)
       if (free.proof.proven) return { ...best!, otherwise: free.factor }
     }
     const pool = transformer.causal ? withBeginnings(found) : found
     if (pool.length < 2 || pool.length > MOST) continue
-    const explained = pool === found ? accounted : await explainedAlone(transformer, pool, shared, best!.factor)
+    const explained = pool === found ? accounted : await explainedAlone(transformer, pool, shared, best!.factor, pause)
     for (const inputs of await counted(transformer, explained, sharing.tensors, pause))
       if ((await tried(inputs, start)).accounted.proof.proven) return best
   }
@@ -67,8 +71,14 @@ export async function accountFor(
 }
 
 /** What the transformer makes of sequences, without their gradient. */
-async function explainedAlone(transformer: Transformer, inputs: Sequences, shared: NamedGradients, factor: number) {
-  const { gradients, ...explained } = await transformer.explain(inputs, divided(shared, factor))
+async function explainedAlone(
+  transformer: Transformer,
+  inputs: Sequences,
+  shared: NamedGradients,
+  factor: number,
+  pause: Pause,
+) {
+  const { gradients, ...explained } = await transformer.explain(inputs, divided(shared, factor), restBy(pause))
   dispose(gradients)
   return explained
 }
@@ -114,7 +124,7 @@ async function heldOnce(
   pause: Pause,
 ): Promise<{ stated: Accounted | undefined; fitted: Accounted }> {
   if (await pause()) throw CUT
-  const { gradients: tensors, ...explained } = await transformer.explain(inputs, divided(shared, start))
+  const { gradients: tensors, ...explained } = await transformer.explain(inputs, divided(shared, start), restBy(pause))
   try {
     const gradients = await numbersOf(tensors, sharing.tensors)
     const own = Object.fromEntries(sharing.tensors.map(({ name }) => [name, tensors[name]]))
@@ -122,11 +132,11 @@ async function heldOnce(
     const projections = blocks.flat().map(({ values }) => values)
     const heldBy = async (factor: number): Promise<Accounted> => {
       if (await pause()) throw CUT
-      return { ...explained, factor, proof: explains({ gradients, projections }, sharing, factor) }
+      return { ...explained, factor, proof: await paced(explains({ gradients, projections }, sharing, factor), pause) }
     }
     const stated = free ? undefined : await heldBy(start)
     if (stated?.proof.proven) return { stated, fitted: stated }
-    const factor = fittedFactor(gradients, sharing.tensors) || start
+    const factor = (await paced(fittedFactor(gradients, sharing.tensors), pause)) || start
     return { stated, fitted: stated && rests(factor, start) ? stated : await heldBy(factor) }
   } finally {
     dispose(tensors)
@@ -202,10 +212,17 @@ async function counted(
     }
   }
   const shared = used.map(({ values }) => values)
-  const parts = nonNegative(
-    own.map((a) => own.map((b) => inner(a, b))),
-    own.map((a) => inner(a, shared)),
-  )
+  const products = async (a: readonly Values[], others: readonly (readonly Values[])[]): Promise<number[]> => {
+    const out: number[] = []
+    for (const b of others) {
+      out.push(inner(a, b))
+      if (await pause()) throw CUT
+    }
+    return out
+  }
+  const gram: number[][] = []
+  for (const a of own) gram.push(await products(a, own))
+  const parts = nonNegative(gram, await products(shared, own))
   // a mean over predictions gives a sequence weight by its length, a mean over sequences does not
   const times = parts.map((c, s) => (transformer.causal ? c / (sequences[s].length - 1) : c))
   const most = Math.max(...times)
@@ -218,23 +235,6 @@ async function counted(
   return news
     .filter((counts) => counts.some((n) => n !== counts[0]))
     .map((counts) => inputs.flatMap((sequence, s) => new Array<readonly number[]>(counts[s]).fill(sequence)))
-}
-
-/** c ≥ 0 with the least cᵀ G c − 2 bᵀ c, one coordinate after the other. */
-function nonNegative(gram: readonly (readonly number[])[], b: readonly number[]): number[] {
-  const c = b.map(() => 0)
-  for (let round = 0; round < 2000; round++) {
-    let moved = 0
-    for (const i of c.keys()) {
-      if (gram[i][i] === 0) continue
-      const slope = b[i] - gram[i].reduce((sum, v, j) => sum + v * c[j], 0)
-      const next = Math.max(0, c[i] + slope / gram[i][i])
-      moved = Math.max(moved, Math.abs(next - c[i]))
-      c[i] = next
-    }
-    if (moved <= 1e-9 * Math.max(...c)) break
-  }
-  return c
 }
 
 function inner(a: readonly Values[], b: readonly Values[]): number {

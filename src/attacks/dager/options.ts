@@ -17,7 +17,7 @@ export interface SequenceOptions {
   precision?: StatedPrecision
   /** Most milliseconds. The best so far is returned. */
   budget?: { readonly milliseconds?: number }
-  /** Ends the search with the best so far, within 200 ms. */
+  /** Ends the search with the best so far, within 200 ms; or after one gradient of the model, which is computed in one go and takes longer where the model is large. */
   signal?: AbortSignal
   /** Told of every step of the way, and of every sequence that is found. */
   onProgress?: (progress: SequenceProgress) => void

@@ -2,12 +2,14 @@ import { type NamedGradients, namedGradients, type SharedByName } from '../../cl
 import { hasMethod, knownNames, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { squaredNorm } from '../../numbers/values'
-import { CUT, type Pause, paced, pauses } from '../contract/pause'
+import { CUT, type Pause, paced, pauses, restBy } from '../contract/pause'
 import { decoderSequences } from './decoder-sequences'
+import { type Signals, signalsOf } from './encoder-groups'
 import { encoderSequences } from './encoder-sequences'
 import type { FlooredProof, Sharing } from './explained'
-import { type Candidate, spanCandidates } from './first-inputs'
+import { type Candidate, type FirstInputs, firstInput, spanCandidates } from './first-inputs'
 import { sharedTensors } from './floor'
+import type { Judged } from './grouped'
 import { accountFor } from './multiplicity'
 import {
   SEQUENCE_OPTIONS,
@@ -149,26 +151,32 @@ export async function sequencesBehind(
         'unproven',
         'the gradients of the first block’s projections are zero: they say nothing of its inputs',
       )
+    const look = restBy(pause)
     first = await paced(seenBy(projections[0], hidden), pause)
     if (first.ranks.full) return report('saturated', saturation(first.ranks, hidden))
     const second = projections[1].length > 0 ? await paced(seenBy(projections[1], hidden), pause) : undefined
     const tensors = await sharedTensors(shared, settings.precision)
+    await look()
     const sharing: Sharing = {
       ...{ tensors, tolerance, rounding },
       projections: [...noisy(projections[0], first), ...noisy(projections[1], second)],
     }
     const length = await transformer.positions(shared)
+    await look()
     const inputs = await transformer.firstInputs()
+    await look()
     hasPositions = inputs.positions !== undefined
     const allowed = await transformer.allowed(shared, length)
-    const prove = async (found: readonly (readonly number[])[]): Promise<boolean> => {
-      if (found.length === 0) return false
+    await look()
+    const judge = async (found: readonly (readonly number[])[], once = false): Promise<Judged | undefined> => {
+      if (found.length === 0) return undefined
       tell('proof', found.length)
-      const accounted = await accountFor(transformer, found, shared, sharing, scale, pause)
+      const accounted = await accountFor(transformer, found, shared, sharing, scale, pause, once)
       if (accounted && (!best.accounted || accounted.proof.proven || isCloser(accounted.proof, best.accounted.proof)))
         best.accounted = accounted
-      return accounted?.proof.proven ?? false
+      return accounted?.proof
     }
+    const prove = async (found: readonly (readonly number[])[]) => (await judge(found))?.proven ?? false
     const tried = new Set<string>()
     /** Candidates by the rank of the first block. */
     const byRank = new Map<number, Candidate[][]>()
@@ -200,7 +208,9 @@ export async function sequencesBehind(
               settings,
               pause,
               keep,
-              (some) => (first!.ranks.clear && inputsOf(some) < one ? Promise.resolve(false) : prove(some)),
+              async (some, once) => (first!.ranks.clear && inputsOf(some) < one ? undefined : judge(some, once)),
+              (inputs) => paced(signalsOf(projections[0], inputs), pause),
+              inputs,
             )
           : withoutChoice(tokens)
       if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {
@@ -266,7 +276,9 @@ async function combine(
   { spanTolerance, batchSize }: SequenceSettings,
   pause: Pause,
   keep: (found: readonly (readonly number[])[]) => void,
-  prove: (found: readonly (readonly number[])[]) => Promise<boolean>,
+  judge: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
+  signals: (inputs: readonly Float64Array[]) => Promise<readonly Signals[]>,
+  inputs: FirstInputs,
 ): Promise<readonly (readonly number[])[] | 'proven'> {
   const list = candidates.flat()
   const starts = candidates.map((_, p) => candidates.slice(0, p).reduce((n, c) => n + c.length, 0))
@@ -289,10 +301,13 @@ async function combine(
       batchSize,
       (i) => list[i].token,
       told,
-      async (some) => {
-        proven = await prove(tokens(some))
-        return proven
+      async (some, once) => {
+        const judged = await judge(tokens(some), once)
+        proven = judged?.proven ?? false
+        return judged
       },
+      () => signals(list.map(({ token, position }) => firstInput(inputs, token, position))),
+      pause,
     )
     return proven ? 'proven' : tokens(found)
   } finally {

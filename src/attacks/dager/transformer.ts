@@ -62,8 +62,13 @@ export interface Transformer {
    * Completes the sequences with what the loss read (last tokens, classes), and computes their gradient.
    *
    * @param inputs what the blocks read of each sequence; one that occurs several times is there as often
+   * @param between called between the steps of this work, and awaited: it throws where the work is to end, and what it throws must reach the caller
    */
-  explain(inputs: readonly (readonly number[])[], shared: NamedGradients): Promise<Explained>
+  explain(
+    inputs: readonly (readonly number[])[],
+    shared: NamedGradients,
+    between?: () => Promise<void>,
+  ): Promise<Explained>
   /** The gradient that a client with exactly these sequences and classes would share; the caller owns the tensors. */
   share(
     sequences: readonly (readonly number[])[],

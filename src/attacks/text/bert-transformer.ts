@@ -9,7 +9,7 @@ import type { Explained, FirstBlock, Placed, Transformer } from '../dager/transf
 import { lossGradients, targetOf } from '../dense/loss-gradients'
 import { attendedBy } from './attended'
 import { classGradients, padded } from './class-gradients'
-import { explainByClasses, type Memory, memories } from './completions'
+import { explainByClasses, goOn, type Memory, memories } from './completions'
 import { loraTransformer } from './lora-transformer'
 import { firstInputs, gradientOf, lengthOf, tokensOf } from './shared-text'
 
@@ -24,7 +24,8 @@ export function bertTransformer(model: TextModel): Transformer {
     const { merged } = model.lora
     const memory = memories()
     return loraTransformer(bertTransformer(merged), model, model.lora, {
-      explain: (inputs, shared) => explainClasses(model, merged, inputs, shared, memory(shared)),
+      explain: (inputs, shared, between = goOn) =>
+        explainClasses(model, merged, inputs, shared, memory(shared), between),
       share: (sequences, labels) => classGradients(model, sequences, labels ?? []),
     })
   }
@@ -46,7 +47,7 @@ export function bertTransformer(model: TextModel): Transformer {
     allowed: (shared, tokens) => tokensOf(model, shared, tokens),
     inputs: (words, block) => encode(words, model.weights, { ...config, layers: block }),
     firstBlock: (candidates) => firstBlock(model, candidates),
-    explain: (inputs, shared) => explainClasses(model, model, inputs, shared, memory(shared)),
+    explain: (inputs, shared, between = goOn) => explainClasses(model, model, inputs, shared, memory(shared), between),
     share: (sequences, labels) => classGradients(model, sequences, labels ?? []),
   }
 }
@@ -118,9 +119,10 @@ async function explainClasses(
   inputs: readonly (readonly number[])[],
   shared: NamedGradients,
   memory: Memory,
+  between: () => Promise<void>,
 ): Promise<Explained> {
   const classifier = Object.keys(shared).find((name) => model.named(withoutPeft(name)) === 'classifier.weight')
-  if (classifier === undefined) return explainByClasses(model, inputs, shared, memory)
+  if (classifier === undefined) return explainByClasses(model, inputs, shared, memory, between)
   const { hidden } = model.config
   const { ids, mask } = padded(inputs)
   const client = merged.overPadded(ids.shape[1])
@@ -135,7 +137,9 @@ async function explainClasses(
   try {
     const data = (await features.data()) as Float32Array
     const rows = inputs.map((_, s) => data.subarray(s * hidden, (s + 1) * hidden))
+    await between()
     const labels = lossGradients(await gradientOf(shared, classifier, model.classes * hidden), rows).map(targetOf)
+    await between()
     return { sequences: inputs.map((s) => [...s]), labels, gradients: await classGradients(model, inputs, labels) }
   } finally {
     tf.dispose([ids, mask, features])

@@ -25,6 +25,9 @@ const ENOUGH = 1e-5
 /** The numbers of all tensors that were shared, in one order. */
 type Flat = Float64Array
 
+/** What is called between the steps of an explanation, where nobody asks for it. */
+export const goOn = async (): Promise<void> => {}
+
 /** Gradients of single sequences that were computed already. */
 export type Memory = (key: string, compute: () => Promise<Flat>) => Promise<Flat>
 
@@ -59,6 +62,7 @@ export async function explainByClasses(
   inputs: readonly (readonly number[])[],
   shared: NamedGradients,
   memory: Memory,
+  between: () => Promise<void>,
 ): Promise<Explained> {
   const names = namesIn(model, shared)
   const wanted = await flatOf(shared, names)
@@ -66,19 +70,25 @@ export async function explainByClasses(
   const own: Flat[][] = []
   for (const sequence of inputs) {
     const list: Flat[] = []
-    for (let label = 0; label < classes; label++)
+    for (let label = 0; label < classes; label++) {
+      await between()
       list.push(
         await memory(`${label}: ${sequence}`, async () =>
           flatAndFreed(await classGradients(model, [sequence], [label]), names),
         ),
       )
+    }
     own.push(list)
   }
   const labels = inputs.map(() => 0)
   const rest = wanted.map((v, i) => v - own.reduce((sum, list) => sum + list[0][i], 0) / inputs.length)
   for (let round = 0; round < ROUNDS; round++)
     for (const [s, list] of own.entries()) {
-      const errors = list.map((candidate) => distance(rest, list[labels[s]], candidate, inputs.length))
+      const errors: number[] = []
+      for (const candidate of list) {
+        await between()
+        errors.push(distance(rest, list[labels[s]], candidate, inputs.length))
+      }
       const best = errors.indexOf(Math.min(...errors))
       for (let i = 0; i < rest.length; i++) rest[i] += (list[labels[s]][i] - list[best][i]) / inputs.length
       labels[s] = best
@@ -103,11 +113,13 @@ export async function explainByLogits(
   inputs: readonly (readonly number[])[],
   shared: NamedGradients,
   memory: Memory,
+  between: () => Promise<void>,
 ): Promise<Explained> {
   const names = namesIn(model, shared)
   const wanted = await flatOf(shared, names)
   const total = inputs.reduce((n, { length }) => n + length, 0)
   const gradient = async (sequence: readonly number[], last: number): Promise<Flat> => {
+    await between()
     const whole = [...sequence, last]
     const alone = await memory(`${whole}`, async () => flatAndFreed(await nextTokenGradients(model, [whole]), names))
     return alone.map((v) => (v * sequence.length) / total)
@@ -127,6 +139,7 @@ export async function explainByLogits(
     for (const [s, sequence] of inputs.entries()) {
       let least = squaredNorm([rest])
       if (least <= enough) break
+      await between()
       const slopes = await logitSlopes(model, sequence, names, rest)
       const fastest = [...slopes.keys()].sort((a, b) => slopes[a] - slopes[b]).slice(0, TRIES)
       let best: { token: number; next: Flat } | undefined

@@ -35,15 +35,19 @@ export async function explainNextTokens(
   head: NextTokenHead,
   inputs: readonly (readonly number[])[],
   shared: NamedGradients,
+  between: () => Promise<void>,
 ): Promise<Explained> {
   const { hidden, vocabularySize } = model.config
   const table = await numbersOf(model.weights[head.output])
-  const endings = head.tied ? await endingsOf(model, head, table, inputs, shared) : undefined
-  const features = endings?.features ?? (await featuresOf(head, inputs, hidden))
+  const endings = head.tied ? await endingsOf(model, head, table, inputs, shared, between) : undefined
+  const features = endings?.features ?? (await featuresOf(head, inputs, hidden, between))
   const ends = inputs.map((_, s) => inputs.slice(0, s + 1).reduce((n, { length }) => n + length, 0) - 1)
   const gradient = await gradientOf(shared, head.output, vocabularySize * hidden)
+  await between()
   const likely = lossGradients(gradient, features, ends).map(targetOf)
+  await between()
   const last = endings ? lastTokens({ data: table, width: hidden }, endings.endings, endings.rest, likely) : likely
+  await between()
   const sequences = inputs.map((sequence, i) => [...sequence, last[i]])
   return { sequences, gradients: await nextTokenGradients(model, sequences) }
 }
@@ -55,6 +59,7 @@ async function endingsOf(
   table: Float32Array,
   inputs: readonly (readonly number[])[],
   shared: NamedGradients,
+  between: () => Promise<void>,
 ) {
   const gamma = await numbersOf(weights[head.gamma])
   const beta = head.beta ? await numbersOf(weights[head.beta]) : undefined
@@ -68,6 +73,7 @@ async function endingsOf(
   // the loss is the mean over all that is predicted: one token for each that is read
   const weight = 1 / inputs.reduce((n, sequence) => n + sequence.length, 0)
   for (const sequence of inputs) {
+    await between()
     const { read: rows, expected } = await forward(head, weights[head.output] as tf.Tensor2D, sequence)
     sequence.forEach((_, t) => {
       const at = t * hidden
@@ -107,9 +113,11 @@ async function featuresOf(
   head: NextTokenHead,
   inputs: readonly (readonly number[])[],
   hidden: number,
+  between: () => Promise<void>,
 ): Promise<Float32Array[]> {
   const features: Float32Array[] = []
   for (const sequence of inputs) {
+    await between()
     const rows = tf.tidy(() => head.features(tf.tensor2d([[...sequence]])))
     try {
       const data = await numbersOf(rows)

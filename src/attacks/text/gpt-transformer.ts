@@ -7,7 +7,7 @@ import { transposed } from '../../numbers/norms'
 import type { FirstBlock, Placed, Transformer } from '../dager/transformer'
 import { sequenceLength, tokenSet } from '../tokens/token-set'
 import { attendedBy } from './attended'
-import { explainByLogits, memories } from './completions'
+import { explainByLogits, goOn, memories } from './completions'
 import { explainNextTokens, type NextTokenHead, neededBy } from './gpt-targets'
 import { loraTransformer } from './lora-transformer'
 import { nextTokenGradients } from './next-token'
@@ -24,7 +24,7 @@ export function gptTransformer(model: GptModel): Transformer {
   const memory = memories()
   if (model.lora)
     return loraTransformer(gptTransformer(model.lora.merged), model, model.lora, {
-      explain: (inputs, shared) => explainByLogits(model, inputs, shared, memory(shared)),
+      explain: (inputs, shared, between = goOn) => explainByLogits(model, inputs, shared, memory(shared), between),
       share: (sequences) => nextTokenGradients(model, sequences),
     })
   const { tied = true } = config
@@ -69,10 +69,10 @@ export function gptTransformer(model: GptModel): Transformer {
       return decodeWords(words, { ...weights, ...norm }, { ...config, layers: block })
     },
     firstBlock: (candidates) => firstBlock(model, candidates),
-    explain: (inputs, shared) =>
+    explain: (inputs, shared, between = goOn) =>
       neededBy(head).every((name) => Object.hasOwn(shared, name))
-        ? explainNextTokens(model, head, inputs, shared)
-        : explainByLogits(model, inputs, shared, memory(shared)),
+        ? explainNextTokens(model, head, inputs, shared, between)
+        : explainByLogits(model, inputs, shared, memory(shared), between),
     share: (sequences) => nextTokenGradients(model, sequences),
   }
 }

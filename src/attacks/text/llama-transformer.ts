@@ -5,7 +5,7 @@ import { gated, type LlamaModel, llamaFeatures, multiplied, rmsNorm, turned, tur
 import { LLAMA_NORM, LLAMA_TOKENS } from '../../models/llama-shapes'
 import type { FirstBlock, Placed, Transformer } from '../dager/transformer'
 import { tokenSet } from '../tokens/token-set'
-import { explainByLogits, memories } from './completions'
+import { explainByLogits, goOn, memories } from './completions'
 import { explainNextTokens, type NextTokenHead, neededBy } from './gpt-targets'
 import { nextTokenGradients } from './next-token'
 import { gradientOf } from './shared-text'
@@ -54,10 +54,10 @@ export function llamaTransformer(model: LlamaModel): Transformer {
         ? tokenSet({ data: await gradientOf(shared, LLAMA_TOKENS, weights[LLAMA_TOKENS].size), width: hidden })
         : undefined,
     firstBlock: (candidates) => firstBlock(model, candidates),
-    explain: (inputs, shared) =>
+    explain: (inputs, shared, between = goOn) =>
       neededBy(head).every((name) => Object.hasOwn(shared, name))
-        ? explainNextTokens(model, head, inputs, shared)
-        : explainByLogits(model, inputs, shared, memory(shared)),
+        ? explainNextTokens(model, head, inputs, shared, between)
+        : explainByLogits(model, inputs, shared, memory(shared), between),
     share: (sequences) => nextTokenGradients(model, sequences),
   }
 }

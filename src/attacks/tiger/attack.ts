@@ -3,7 +3,7 @@ import { hasMethod, knownNames, number, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { type Random, random } from '../../numbers/random'
 import { type Attack, outcome, SEED } from '../contract/attack'
-import { CUT, pauses } from '../contract/pause'
+import { CUT, pauses, restBy } from '../contract/pause'
 import { sharedByName } from '../dager/attack'
 import { sharedTensors } from '../dager/floor'
 import { type Accounted, accountFor } from '../dager/multiplicity'
@@ -125,7 +125,7 @@ export const tiger: Attack<TigerOptions> = {
       accounted = await accountFor(transformer!, found, shared, sharing, scale === 'auto' ? 'auto' : 1, pause)
       const proof = accounted?.proof
       if (!proof?.proven && found.length > 0) {
-        const { gradients, sequences } = await transformer!.explain(found, shared)
+        const { gradients, sequences } = await transformer!.explain(found, shared, restBy(pause))
         dispose(gradients)
         found = sequences
       }

@@ -1,0 +1,259 @@
+import { nonNegative } from '../../numbers/non-negative'
+import { solvePositive } from '../../numbers/positive-definite'
+import type { Steps } from '../../numbers/steps'
+import { inner, lengthOf } from '../../numbers/vectors'
+import type { Projection } from './seen'
+
+/** What the loss sends back to each candidate through one projection, ∂y_t: a vector by candidate. */
+export type Signals = readonly Float64Array[]
+
+/** Sentences that were put together by their signals. */
+export interface Grouping {
+  /** Candidates, by sentence and position. */
+  readonly sequences: number[][]
+  /** Mean distance of a signal to the centre of its sentence, beside the distance of the two nearest centres. */
+  readonly spread: number
+  /** Other choices, the likeliest first: tokens that no sentence has, then exchanges between two sentences. */
+  readonly doubts: readonly Move[]
+}
+
+/** Sentences that get another candidate at a position. */
+interface Move {
+  readonly p: number
+  /** By sentence: its candidate. */
+  readonly changes: readonly (readonly [sentence: number, candidate: number])[]
+}
+
+/** Added to the diagonal of the normal equations, beside its mean: strangers may make the inputs dependent. */
+const RIDGE = 1e-9
+
+/**
+ * Least squares for the ∂y_t in the gradient Σ_t ∂y_t u_tᵀ of each projection. The inputs u_t of the first block are known exactly
+ * once the tokens are, whatever noise the gradient has, so noise stays as small in ∂y_t as it is in the gradient.
+ *
+ * @param inputs u of each candidate
+ * @returns signals by projection, without those that are zero
+ */
+export function* signalsOf(
+  projections: readonly Projection[],
+  inputs: readonly Float64Array[],
+): Steps<(readonly Float64Array[])[]> {
+  const out: (readonly Float64Array[])[] = []
+  for (const { values, through } of projections) {
+    const read = through
+      ? inputs.map((u) =>
+          Float64Array.from({ length: through.data.length / u.length }, (_, r) => productAt(through.data, r, u)),
+        )
+      : inputs
+    const [{ length: width }] = read
+    const gram: Float64Array[] = []
+    for (const a of read) {
+      gram.push(Float64Array.from(read, (b) => inner(a, b)))
+      yield
+    }
+    const mean = gram.reduce((sum, row, i) => sum + row[i], 0) / gram.length
+    for (const [i, row] of gram.entries()) row[i] += RIDGE * mean
+    const right: Float64Array[] = []
+    for (let r = 0; r < values.length / width; r++) {
+      right.push(Float64Array.from(read, (u) => productAt(values, r, u)))
+      yield
+    }
+    if (!(yield* solvePositive(gram, right))) continue
+    const signals = inputs.map((_, i) => Float64Array.from(right, (row) => row[i]))
+    if (signals.some((signal) => signal.some((v) => v !== 0))) out.push(signals)
+  }
+  return out
+}
+
+/** ⟨row r of a table, u⟩ */
+function productAt(data: Projection['values'], r: number, u: Float64Array): number {
+  let sum = 0
+  for (let j = 0; j < u.length; j++) sum += data[r * u.length + j] * u[j]
+  return sum
+}
+
+/**
+ * Sentences of an encoder by what the loss sends back to their tokens.
+ *
+ * A value is read by every position of its sentence: ∂v_t = Σ_s A_st ∂o_s, with A_st the attention of position s to t. A query meets the
+ * keys and values of its sentence. So far as attention is spread, ∂y_t hardly depends on t, and the signals of a sentence lie around one centre.
+ * A token that several sentences have at one position has the sum of theirs.
+ *
+ * @param places candidates of every position
+ * @param all signals by projection; each of them is tried, and then all together that have centres
+ * @param count sentences that are different
+ * @returns different groupings, the one with the clearest centres first
+ */
+export function* groupings(
+  places: readonly (readonly number[])[],
+  all: readonly Signals[],
+  count: number,
+): Steps<Grouping[]> {
+  const found = new Map<string, Grouping>()
+  const telling: Signals[] = []
+  const tried = function* (signals: Signals): Steps<void> {
+    const lengths = places.flat().map((candidate) => lengthOf(signals[candidate]))
+    const usual = UNUSUAL * middle(lengths)
+    let best: Grouping | undefined
+    for (const candidates of places) {
+      if (candidates.length !== count || candidates.some((c) => lengthOf(signals[c]) > usual)) continue
+      const grouping = settledFrom(
+        places,
+        signals,
+        candidates.map((c) => signals[c]),
+        usual,
+      )
+      if (!best || grouping.spread < best.spread) best = grouping
+      yield
+    }
+    if (!best) return
+    if (best.spread < TELLING) telling.push(signals)
+    const key = best.sequences.map(String).sort().join('|')
+    if (!(best.spread >= (found.get(key)?.spread ?? Infinity))) found.set(key, best)
+  }
+  for (const signals of all) yield* tried(signals)
+  if (telling.length > 1) yield* tried(together(telling))
+  return [...found.values()].sort((a, b) => a.spread - b.spread)
+}
+
+/** A projection whose signals lie this near to their centres, beside the distance of two centres, has centres. */
+const TELLING = 0.8
+
+/** A signal that is this many times as long as most tells nothing of its sentence: a head that reads one position favours it. */
+const UNUSUAL = 3
+
+/** Rounds in which centres and sentences settle. */
+const ROUNDS = 6
+
+/** The part of a centre from which on a signal has it. */
+const HAS = 0.5
+
+/** Sentences and their centres, in turn. */
+function settledFrom(
+  places: readonly (readonly number[])[],
+  signals: Signals,
+  start: readonly Float64Array[],
+  usual: number,
+): Grouping {
+  let centres = start
+  let sequences: number[][] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const next = sentencesAround(places, signals, centres)
+    if (String(next) === String(sequences)) break
+    sequences = next
+    const alone = sequences.map((sequence, s) =>
+      sequence.filter(
+        (candidate, p) =>
+          lengthOf(signals[candidate]) <= usual && sequences.every((other, t) => t === s || other[p] !== candidate),
+      ),
+    )
+    centres = alone.map((list, s) => (list.length > 0 ? meanOf(list.map((c) => signals[c])) : centres[s]))
+  }
+  let [sum, number] = [0, 0]
+  for (const [s, sequence] of sequences.entries())
+    for (const [p, candidate] of sequence.entries()) {
+      const owners = sequences.filter((other) => other[p] === candidate).length
+      if (owners > 1 || lengthOf(signals[candidate]) > usual) continue
+      sum += apart(signals[candidate], centres[s])
+      number++
+    }
+  const between = centres.flatMap((a, s) => centres.slice(0, s).map((b) => apart(a, b)))
+  const ended = sequences.some(({ length }) => length === 0)
+  return {
+    sequences,
+    spread: ended || number === 0 ? Infinity : sum / number / Math.min(...between),
+    doubts: doubtsIn(places, sequences, signals, centres),
+  }
+}
+
+function doubtsIn(
+  places: readonly (readonly number[])[],
+  sequences: readonly number[][],
+  signals: Signals,
+  centres: readonly Float64Array[],
+): Move[] {
+  const far = (candidate: number, s: number): number => apart(signals[candidate], centres[s])
+  const added = ({ p, changes }: Move): number =>
+    changes.reduce((sum, [s, candidate]) => sum + far(candidate, s) - far(sequences[s][p], s), 0)
+  const sorted = (moves: readonly Move[]): Move[] =>
+    moves
+      .map((move) => ({ move, more: added(move) }))
+      .sort((a, b) => a.more - b.more)
+      .map(({ move }) => move)
+  const replaced: Move[] = []
+  const exchanged: Move[] = []
+  for (const [p, candidates] of places.entries()) {
+    const there = [...sequences.keys()].filter((s) => p < sequences[s].length)
+    const left = candidates.filter((candidate) => there.every((s) => sequences[s][p] !== candidate))
+    for (const candidate of left) for (const s of there) replaced.push({ p, changes: [[s, candidate]] })
+    for (const [k, s] of there.entries())
+      for (const t of there.slice(0, k)) {
+        const [own, other] = [sequences[s][p], sequences[t][p]]
+        if (own !== other) exchanged.push({ p, changes: [[s, other], [t, own]] }) // biome-ignore format: one line
+      }
+  }
+  return [...sorted(replaced), ...sorted(exchanged)]
+}
+
+/** For each centre the candidates whose signals have most of it, up to the last position where one has enough. */
+function sentencesAround(
+  places: readonly (readonly number[])[],
+  signals: Signals,
+  centres: readonly Float64Array[],
+): number[][] {
+  const gram = centres.map((a) => centres.map((b) => inner(a, b)))
+  const sequences: number[][] = centres.map(() => [])
+  const ends = centres.map(() => 0)
+  for (const [p, candidates] of places.entries()) {
+    const parts = candidates.map((candidate) =>
+      nonNegative(
+        gram,
+        centres.map((centre) => inner(centre, signals[candidate])),
+      ),
+    )
+    const pairs = parts.flatMap((list, k) => list.map((part, s) => ({ part, k, s }))).sort((a, b) => b.part - a.part)
+    const taken = new Set<number>()
+    // as many candidates as sentences, or more: each has its own
+    const own = candidates.length >= centres.length
+    const chosen = new Map<number, number>()
+    for (const { part, k, s } of pairs) {
+      if (chosen.has(s) || (own && taken.has(k))) continue
+      chosen.set(s, candidates[k])
+      taken.add(k)
+      if (part >= HAS) ends[s] = p + 1
+    }
+    for (const [s, sequence] of sequences.entries()) sequence.push(chosen.get(s)!)
+  }
+  return sequences.map((sequence, s) => sequence.slice(0, ends[s]))
+}
+
+/** The signals of all projections in one vector, each projection divided by the usual length of its signals. */
+function together(all: readonly Signals[]): Signals {
+  const units = all.map((signals) => middle(signals.map(lengthOf)) || 1)
+  return all[0].map((_, i) => {
+    const parts = all.map((signals, k) => signals[i].map((v) => v / units[k]))
+    const joined = new Float64Array(parts.reduce((n, part) => n + part.length, 0))
+    let at = 0
+    for (const part of parts) {
+      joined.set(part, at)
+      at += part.length
+    }
+    return joined
+  })
+}
+
+function meanOf(vectors: readonly Float64Array[]): Float64Array {
+  const sum = new Float64Array(vectors[0].length)
+  for (const vector of vectors) for (let j = 0; j < sum.length; j++) sum[j] += vector[j] / vectors.length
+  return sum
+}
+
+function apart(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let j = 0; j < a.length; j++) sum += (a[j] - b[j]) ** 2
+  return Math.sqrt(sum)
+}
+
+function middle(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]
+}
