@@ -3,6 +3,10 @@
  * evaluations and at equal seconds. Images are files named CLASS-NUMBER.png or .jpg:
  *
  *   npm run bench:peers -- --images DIR [--network keras|blitz|resnet20] [--batches 1,4] [--skip 20] [--count 4] [--trained 0]
+ *     [--steps 1] [--rate 0.01]
+ *
+ * With --steps above 1 the client shares how far its weights moved in so many steps of SGD over all its images. breaching's own
+ * user takes the same steps, and its attacker unrolls them, as ours does.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -33,6 +37,8 @@ function options() {
       trained: { type: 'string', default: '0' },
       iterations: { type: 'string' },
       seed: { type: 'string', default: '1' },
+      steps: { type: 'string', default: '1' },
+      rate: { type: 'string', default: '0.01' },
     },
   })
   if (!values.images) throw new Error('--images DIR is missing: a folder of images named CLASS-NUMBER.jpg or .png')
@@ -45,12 +51,35 @@ function options() {
       count: whole(values.count),
       trained: whole(values.trained),
       seed: whole(values.seed),
+      steps: whole(values.steps),
+      rate: whole(values.rate),
     },
     iterations: values.iterations === undefined ? undefined : whole(values.iterations),
   }
 }
 
-/** Weights, gradients, labels and data in one file, for a process of another language. */
+/** How far the trained weights move in steps of SGD over a whole batch. They are put back. */
+async function movement(
+  model: LayersModel,
+  x: tf.Tensor,
+  labels: readonly number[],
+  { steps, rate }: ReturnType<typeof options>,
+): Promise<tf.NamedTensorMap> {
+  const before = model.trainableWeights.map((w) => w.read().clone())
+  for (let step = 0; step < steps; step++) {
+    const gradients = await gradientsOf(model, x, labels)
+    for (const w of model.trainableWeights) w.write(tf.tidy(() => tf.sub(w.read(), tf.mul(gradients[w.name], rate))))
+    tf.dispose(gradients)
+  }
+  const moved = model.trainableWeights.map((w, i) => [w.name, tf.sub(w.read(), before[i])] as const)
+  model.trainableWeights.forEach((w, i) => {
+    w.write(before[i])
+  })
+  tf.dispose(before)
+  return Object.fromEntries(moved)
+}
+
+/** Weights, what was shared, labels and data in one file, for a process of another language. */
 async function handOver(
   file: string,
   model: LayersModel,
@@ -87,17 +116,19 @@ async function compare(
 ) {
   const x = batchOf(some)
   const labels = labelsOf(some)
-  const shared = await gradientsOf(model, x, labels)
-  const leak = await deepLeakageFromGradients(model, shared, {
+  const local = o.steps > 1
+  const shared = local ? await movement(model, x, labels, o) : await gradientsOf(model, x, labels)
+  const leak = await deepLeakageFromGradients(model, local ? { delta: shared } : shared, {
     ...{ labels, batchSize: some.length, seed: o.seed, iterations: o.iterations },
+    ...(local && { update: { learningRate: o.rate, localSteps: o.steps } }),
   })
   const { evaluations, milliseconds, preset } = leak
   const ours: Row = { psnr: decibels(await leak.data.data(), some), evaluations, seconds: milliseconds / 1000 }
   leak.dispose()
   await handOver(file, model, x, labels, shared)
   tf.dispose([x, shared])
-  const { residual } = await peer.ask({ do: 'open', file, kind: o.network })
-  if (!(residual < 1e-3)) throw new Error(`the peer's gradient is ${residual} away from ours: it is another network`)
+  const { residual } = await peer.ask({ do: 'open', file, kind: o.network, steps: o.steps, rate: o.rate })
+  if (!(residual < 1e-3)) throw new Error(`the peer shares what is ${residual} away from ours: it is another network`)
   const attack = async (iterations: number): Promise<Row> => {
     const { data, seconds } = await peer.ask({ do: 'attack', iterations, seed: o.seed }, 3600)
     return { psnr: decibels(data, some), evaluations: iterations, seconds }
@@ -158,8 +189,9 @@ async function main(): Promise<void> {
     rmSync(folder, { recursive: true, force: true })
   }
   const weights = o.trained === 0 ? 'initial weights' : `after ${o.trained} steps of SGD`
+  const client = o.steps > 1 ? `, ${o.steps} local steps at ${o.rate}` : ''
   console.log(
-    `\n${o.network}, ${weights}, one thread\n${table(['batch, attacker', 'median dB', 'evaluations', 'seconds'], lines)}`,
+    `\n${o.network}, ${weights}${client}, one thread\n${table(['batch, attacker', 'median dB', 'evaluations', 'seconds'], lines)}`,
   )
 }
 

@@ -13,11 +13,14 @@ from protocol import memory, read_safetensors, serve
 
 # what the training of its own victims needs (torchvision, data sets) is left out: only its attackers are imported
 folder = importlib.util.find_spec('breaching').submodule_search_locations[0]
-for name in ('breaching', 'breaching.cases', 'breaching.cases.models'):
+for name in ('breaching', 'breaching.cases', 'breaching.cases.models', 'breaching.cases.data'):
     package = types.ModuleType(name)
     package.__path__ = [folder + name.removeprefix('breaching').replace('.', '/')]
     sys.modules[name] = package
+# a user's module imports what builds data sets
+sys.modules['breaching.cases.data'].construct_dataloader = None
 from breaching.attacks import prepare_attack  # noqa: E402
+from breaching.cases.users import UserMultiStep, UserSingleStep  # noqa: E402
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
@@ -31,9 +34,9 @@ class Victim(torch.nn.Module):
         self.weights = torch.nn.ParameterList([torch.nn.Parameter(w) for w in trained.values()])
         self.fixed = fixed
 
-    def forward(self, x):
+    def forward(self, inputs, **_):
         w = {**dict(zip(self.names, self.weights)), **self.fixed}
-        x = x * x.new_tensor(STD)[None, :, None, None] + x.new_tensor(MEAN)[None, :, None, None]
+        x = inputs * inputs.new_tensor(STD)[None, :, None, None] + inputs.new_tensor(MEAN)[None, :, None, None]
         return NETWORKS[self.kind](x, w)
 
 
@@ -93,6 +96,24 @@ def settings(iterations):
 state = {}
 
 
+def user(victim, x, labels, steps, rate):
+    """breaching's own user: of one gradient, or of local steps over all its data."""
+    kind = 'local_updates' if steps > 1 else 'local_gradient'
+    own = {'num_data_points': len(labels), 'provide_labels': True}
+    if steps > 1:
+        own |= {
+            'num_local_updates': steps,
+            'num_data_per_local_update_step': len(labels),
+            'local_learning_rate': rate,
+        }
+    config = OmegaConf.merge(OmegaConf.load(f'{folder}/config/case/user/{kind}.yaml'), own)
+    setup = {'device': torch.device('cpu'), 'dtype': torch.float32}
+    loader = [{'inputs': x, 'labels': labels}]
+    return (UserMultiStep if steps > 1 else UserSingleStep)(
+        victim, torch.nn.CrossEntropyLoss(), loader, setup, idx=0, cfg_user=config
+    )
+
+
 def open_case(request):
     tensors = read_safetensors(request['file'])
     named = lambda kind: {n.partition(' ')[2]: layout(t) for n, t in tensors.items() if n.startswith(kind + ' ')}
@@ -100,22 +121,20 @@ def open_case(request):
     state['labels'] = torch.from_numpy(tensors['labels']).long()
     x = torch.from_numpy(tensors['x']).permute(0, 3, 1, 2)
     normal = (x - x.new_tensor(MEAN)[None, :, None, None]) / x.new_tensor(STD)[None, :, None, None]
-    loss = F.cross_entropy(state['victim'](normal), state['labels'])
-    found = torch.autograd.grad(loss, list(state['victim'].parameters()))
+    payload = {'parameters': list(state['victim'].parameters()), 'buffers': []}
+    one = user(state['victim'], normal, state['labels'], request['steps'], request['rate'])
+    shared, _ = one.compute_local_updates(payload)
+    found, state['metadata'] = shared['gradients'], shared['metadata']
     away = sum(((a - b) ** 2).sum() for a, b in zip(found, state['gradients']))
     return {'residual': float((away / sum((g**2).sum() for g in state['gradients'])).sqrt())}
 
 
 def attack(request):
     torch.manual_seed(request['seed'])
-    victim, gradients, labels = state['victim'], state['gradients'], state['labels']
+    victim, gradients = state['victim'], state['gradients']
     metadata = types.SimpleNamespace(shape=(3, 32, 32), mean=MEAN, std=STD, modality='vision')
     payload = [{'parameters': [p.detach() for p in victim.parameters()], 'buffers': [], 'metadata': metadata}]
-    shared = [{
-        'gradients': gradients,
-        'buffers': None,
-        'metadata': {'num_data_points': len(labels), 'labels': labels, 'local_hyperparams': None},
-    }]
+    shared = [{'gradients': gradients, 'buffers': None, 'metadata': state['metadata']}]
     attacker = prepare_attack(victim, torch.nn.CrossEntropyLoss(), settings(request['iterations']))
     began = time.perf_counter()
     found, _ = attacker.reconstruct(payload, shared, {})
