@@ -275,10 +275,11 @@ function checkPatience(patience: number, name = 'patience'): number {
 const isWhole = (v: number): boolean => Number.isSafeInteger(v) && v >= 0
 
 function checkConsistency(value: Consistency, name: string): { readonly weight: number; readonly shift: number } {
-  const { weight, shift = 0 } = typeof value === 'object' && value !== null ? value : { weight: value }
-  if (typeof value === 'object' && value !== null) knownNames(name, value, ['weight', 'shift'])
+  const parts = typeof value === 'object' && value !== null ? value : undefined
+  if (parts) knownNames(name, parts, ['weight', 'shift'])
+  const { weight, shift = 0 } = parts ?? { weight: value as number }
   return {
-    weight: number(`${name}.weight`, weight, (v) => v >= 0 && v < Infinity, 'a number of at least 0'),
+    weight: number(parts ? `${name}.weight` : name, weight, (v) => v >= 0 && v < Infinity, 'a number of at least 0'),
     shift: number(`${name}.shift`, shift, isWhole, 'a whole number of at least 0'),
   }
 }

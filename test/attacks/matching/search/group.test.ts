@@ -174,8 +174,8 @@ describe('consistency', () => {
     const gradients = plain(await gradientsOf(dense, x, [1], { runtime: 'reference' }))
     await refused({ consistency: { weight: 0.1, shift: 1 } }, /only images/, dense as never, gradients)
     for (const [consistency, message] of [
-      [-1, /consistency.weight is -1/],
-      [null, /consistency.weight is null/],
+      [-1, /consistency is -1/],
+      [null, /consistency is null/],
       [{}, /consistency.weight is undefined/],
       [{ weight: 1, shift: 0.5 }, /consistency.shift is 0.5/],
       [{ weight: 1, pixels: 2 }, /pixels/],
