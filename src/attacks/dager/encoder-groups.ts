@@ -1,6 +1,7 @@
 import { nonNegative } from '../../numbers/non-negative'
 import { solvePositive } from '../../numbers/positive-definite'
 import type { Steps } from '../../numbers/steps'
+import { flat } from '../../numbers/values'
 import { inner, lengthOf } from '../../numbers/vectors'
 import type { Projection } from './seen'
 
@@ -230,16 +231,7 @@ function sentencesAround(
 /** The signals of all projections in one vector, each projection divided by the usual length of its signals. */
 function together(all: readonly Signals[]): Signals {
   const units = all.map((signals) => middle(signals.map(lengthOf)) || 1)
-  return all[0].map((_, i) => {
-    const parts = all.map((signals, k) => signals[i].map((v) => v / units[k]))
-    const joined = new Float64Array(parts.reduce((n, part) => n + part.length, 0))
-    let at = 0
-    for (const part of parts) {
-      joined.set(part, at)
-      at += part.length
-    }
-    return joined
-  })
+  return all[0].map((_, i) => flat(all.map((signals, k) => signals[i].map((v) => v / units[k]))))
 }
 
 function meanOf(vectors: readonly Float64Array[]): Float64Array {
