@@ -3,6 +3,8 @@ import { type AttributeValue, BOOL, FLOAT, type INT64, type OnnxNode, type OnnxT
 
 /** Collects the ONNX nodes of one program. Names of values are made here and mean nothing. */
 export interface Builder {
+  /** Whether kernels that do several operations at once may be used. */
+  readonly fused: boolean
   readonly nodes: OnnxNode[]
   readonly initializers: OnnxTensor[]
   /** Adds an ONNX node and gives the name of its output. */
@@ -28,7 +30,7 @@ export interface Builder {
   once(key: string, make: () => readonly string[]): readonly string[]
 }
 
-export function createBuilder(): Builder {
+export function createBuilder(fused: boolean): Builder {
   const nodes: OnnxNode[] = []
   const initializers: OnnxTensor[] = []
   const constants = new Map<string, string>()
@@ -49,6 +51,7 @@ export function createBuilder(): Builder {
   }
 
   const builder: Builder = {
+    fused,
     nodes,
     initializers,
     emit: (op, inputs, attributes) => builder.emitAll(op, inputs, 1, attributes)[0],

@@ -15,6 +15,9 @@ import { leaseSession } from './sessions'
 /** Most numbers that are built into a model: a protobuf message ends at 2 GB, and is copied on its way. */
 const MOST_BUILT_IN = 2 ** 26
 
+/** Providers whose layer norms were seen to give all their outputs: WebGPU's fail, alone or joined with the sum before them. */
+const FUSED: readonly string[] = ['cpu', 'wasm']
+
 /**
  * Compiles programs to ONNX and runs them in a given onnxruntime.
  *
@@ -29,16 +32,17 @@ export function onnxRuntime(
 ): Runtime {
   checkOnnxOptions(options)
   const provider = options.executionProviders?.[0] ?? 'cpu'
+  const name = typeof provider === 'string' ? provider : provider.name
   const key = JSON.stringify([module, options])
   return {
     name: 'onnx',
     precision: 'float32',
     async compile(program) {
       const ort = await load()
-      const lowered = lowerProgram(program)
+      const lowered = lowerProgram(program, FUSED.includes(name))
       const held: Evaluator[] = []
       return {
-        runtime: `onnx:${typeof provider === 'string' ? provider : provider.name}`,
+        runtime: `onnx:${name}`,
         readsInPlace: true,
         async bind(parameters, lasting) {
           const bound = boundProgram(lowered, options, parameters, lasting)

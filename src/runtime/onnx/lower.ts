@@ -171,6 +171,14 @@ function sum(b: Builder, node: Node<'sum'>, keepdims: 0 | 1): string {
 const standardized = (b: Builder, x: Node, epsilon: number): readonly string[] =>
   b.once(`standardize ${x.id} ${epsilon}`, () => {
     const n = x.shape[x.shape.length - 1]
+    const last = b.integers([x.shape.length - 1])
+    if (!b.fused) {
+      const mean = b.emit('ReduceMean', [b.value(x), last], { keepdims: 1 })
+      const deviation = b.emit('Sub', [b.value(x), mean])
+      const variance = b.emit('ReduceMean', [b.emit('Mul', [deviation, deviation]), last], { keepdims: 1 })
+      const root = b.emit('Sqrt', [b.emit('Add', [variance, b.floats([epsilon], [])])])
+      return [b.emit('Div', [deviation, root]), mean, b.emit('Div', [b.floats([1], []), root])]
+    }
     const ones = b.floats(new Array<number>(n).fill(1), [n])
     return b.emitAll('LayerNormalization', [b.value(x), ones], 3, { axis: -1, epsilon: Float32Array.of(epsilon) })
   })

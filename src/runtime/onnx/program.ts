@@ -20,11 +20,15 @@ export interface LoweredProgram {
   encode(builtIn: ReadonlyMap<string, Float32Array>): Uint8Array
 }
 
-/** Writes a program as an ONNX model. */
-export function lowerProgram(plain: Program): LoweredProgram {
+/**
+ * Writes a program as an ONNX model.
+ *
+ * @param fused whether kernels that do several operations at once are right where it runs
+ */
+export function lowerProgram(plain: Program, fused = true): LoweredProgram {
   const program = rewritten(plain)
   const { bound, steps } = plan(program)
-  const b = createBuilder()
+  const b = createBuilder(fused)
   const inputs = program.inputs.map((node, i) => ({ node: node as Node, name: `x${i}` }))
   for (const { node, name } of inputs) b.define(node, name)
   const read = new Set<Node>([...steps.flatMap(({ node }) => operands(node)), ...program.outputs])
