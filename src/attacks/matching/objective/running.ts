@@ -10,7 +10,7 @@ export interface RunningStatistic {
   /** For the data that are searched: over all samples and places, divided by their number. */
   readonly mean: Node
   readonly variance: Node
-  /** Of the client's training so far: those that the batch norm normalises by. */
+  /** Running mean of the client's training so far, which the batch norm normalises by; beside it the running variance. */
   readonly runningMean: Node
   readonly runningVariance: Node
 }

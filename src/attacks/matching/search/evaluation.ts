@@ -41,9 +41,9 @@ export function layoutInputs(
 
 /** What the data of a restart are pulled to, in the order of its own samples. */
 export interface Pull {
-  /** Of the first searched input, [batchSize, ...inputShape]. */
+  /** Mean of the first searched input over the group, [batchSize, ...inputShape]. */
   readonly mean: Float64Array
-  /** Of the mean squared difference, as it is added to the objective. */
+  /** Weight of the mean squared difference, as it is added to the objective. */
   readonly weight: number
 }
 

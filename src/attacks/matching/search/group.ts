@@ -5,7 +5,7 @@ import { mse } from '../../../measure/psnr'
 export interface GroupMember {
   /** [batch, …sample] in row-major order. */
   readonly data: Float64Array
-  /** Of every sample, its targets one after the other; samples with other targets are other samples. */
+  /** The targets of every sample, one after the other; samples with other targets are other samples. */
   readonly targets: readonly ArrayLike<number>[]
 }
 
