@@ -53,10 +53,10 @@ try {
   await until('more records', () => written() >= 20)
   audit.child.kill('SIGKILL')
   told.push(`dlg audit killed after ${written()}`)
-  await audit.ended
+  await endOf(audit)
   audit = coordinator()
-  for (const { ended } of [audit, second, third]) {
-    const { code, out } = await ended
+  for (const process of [audit, second, third]) {
+    const { code, out } = await endOf(process)
     if (code !== 0) throw new Error(`a process ended with ${code}: ${out}`)
   }
   const keys = linesOf('queued').map((line) => JSON.parse(line).key)
@@ -77,8 +77,8 @@ try {
   const helper = follow(start(['worker', 'audit.mjs', '--queue', url, '--name', 'helper', '--patience', '1']))
   await until('some records', () => existsSync('gone/run.jsonl') && linesOf('gone').length >= 5)
   server.kill('SIGKILL')
-  for (const { ended } of [gone, helper]) {
-    const { code, out } = await ended
+  for (const process of [gone, helper]) {
+    const { code, out } = await endOf(process)
     if (code !== 2 || !out.includes('is gone for more than 1 s'))
       throw new Error(`without Redis a process ended with ${code}: ${out}`)
   }
@@ -100,17 +100,38 @@ function follow(process) {
 async function redis() {
   const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', 'redis', '--save', '']
   const child = spawn('redis-server', [...options, '--appendonly', 'yes', '--appendfsync', 'always'], {
-    stdio: 'ignore',
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
+  let out = ''
+  child.stdout.on('data', (text) => (out += text))
   child.on('error', ({ message }) => {
     console.error(`redis-server cannot be started: ${message}; apt-get install redis-server`)
     process.exit(1)
   })
   const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
   client.on('error', () => {})
-  await client.ping()
+  let answered = false
+  client.ping().then(
+    () => (answered = true),
+    () => {},
+  )
+  await until('redis-server answers', () => {
+    if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}: ${out}`)
+    return answered
+  })
   client.disconnect()
   return child
+}
+
+/** What a process said at its end. */
+async function endOf({ child, ended, said }) {
+  let end
+  ended.then((found) => (end = found))
+  return until(
+    'the end of a process',
+    () => end,
+    () => `${child.spawnargs.slice(2).join(' ')}, which said: ${said()}`,
+  )
 }
 
 /** Ids of the trials that workers hold. */
@@ -122,22 +143,22 @@ async function active() {
   return jobs
 }
 
-async function until(what, holds) {
+async function until(what, holds, words = () => `after ${written()} records`) {
   const end = Date.now() + 120_000
   for (;;) {
     const found = await holds()
     if (found) return found
-    if (Date.now() > end) throw new Error(`not reached in two minutes: ${what}`)
+    if (Date.now() > end) throw new Error(`not reached in two minutes: ${what}: ${words()}`)
     await rest(50)
   }
 }
 
+/** A port that no client is given by chance while Redis is down: those are above 32768. */
 function freePort() {
   const listener = createServer()
-  return new Promise((resolve) =>
-    listener.listen(0, '127.0.0.1', () => {
-      const { port } = listener.address()
-      listener.close(() => resolve(port))
-    }),
-  )
+  const port = 10_000 + Math.floor(20_000 * Math.random())
+  return new Promise((resolve) => {
+    listener.on('error', () => resolve(freePort()))
+    listener.listen(port, '127.0.0.1', () => listener.close(() => resolve(port)))
+  })
 }

@@ -34,7 +34,7 @@ export default {
 `,
   )
 
-/** Starts `dlg`. `ended` has its exit code, what it printed, and how long it took. */
+/** Starts `dlg`. `ended` has its exit code, what it printed, and how long it took; `said` is what it has printed so far. */
 export function start(argv) {
   const child = spawn(process.execPath, ['node_modules/dlg-ts/dist/cli/cli.js', ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -46,15 +46,19 @@ export function start(argv) {
   const ended = new Promise((resolve) =>
     child.on('close', (code) => resolve({ code, out, ms: performance.now() - began })),
   )
-  return { child, ended }
+  return { child, ended, said: () => out }
 }
 
+/** Milliseconds after which a run of `dlg` counts as one that does not end. */
+const LONGEST = 300_000
+
 /** Runs `dlg`; after `kill` milliseconds it is killed. */
-export async function dlg(argv, kill) {
+export async function dlg(argv, kill = LONGEST) {
   const { child, ended } = start(argv)
-  const timer = kill === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), kill)
+  const timer = setTimeout(() => child.kill('SIGKILL'), kill)
   const result = await ended
   clearTimeout(timer)
+  if (result.ms >= LONGEST) throw new Error(`dlg ${argv.join(' ')} did not end; it said: ${result.out}`)
   return result
 }
 

@@ -7,6 +7,7 @@ import { layers, sequential } from '@tensorflow/tfjs-layers'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseJournal, type TrialRecord } from '../../src/audit'
+import { announce, isOver, withdraw } from '../../src/cli/audit/queue/announced'
 import { recordOf, returned } from '../../src/cli/audit/queue/returned'
 import { writeNpz } from '../../src/io'
 import { sample, withUniformWeights } from '../attacks/matching/tiny'
@@ -113,6 +114,36 @@ describe.skipIf(!there)(`an audit at a queue (needs redis-server${there ? '' : '
     expect(refused.stderr).not.toContain('secret')
     expect((await audit('run', '--concurrency', '1')).code).toBe(0)
     expect(recordsOf('run')).toHaveLength(18)
+  })
+
+  it('is over for a worker 3 s after it is taken back, and 10 s after its signs of life end', async () => {
+    const about = { config: 'audit.json', version: '1', overrides: {}, redact: false }
+    const own = { ...about, plan: 'p', owner: 'o' }
+    vi.useFakeTimers({ toFake: ['Date'], now: 0 })
+    try {
+      await ask(async (redis) => {
+        const over = isOver(redis, 'p')
+        const at = (seconds: number) => {
+          vi.setSystemTime(1000 * seconds)
+          return over()
+        }
+        await announce(redis, own)
+        expect(await at(0)).toBe(false)
+        await redis.del('dlg:audit:p')
+        expect([await at(1), await at(10.9)]).toEqual([false, false])
+        // another process goes on with it
+        expect(await announce(redis, own)).toBe('lost')
+        expect(await at(12)).toBe(false)
+        await redis.del('dlg:audit:p')
+        expect([await at(13), await at(22.9), await at(23)]).toEqual([false, false, true])
+        await announce(redis, own)
+        expect(await at(24)).toBe(false)
+        await withdraw(redis, own)
+        expect([await at(25), await at(28), await at(28.4)]).toEqual([false, false, true])
+      })
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('is left in the queue by Ctrl-C, and says so', async () => {

@@ -51,9 +51,25 @@ export async function announced(redis: Redis): Promise<Announcement[]> {
   return found.flatMap((words) => parsed(words) ?? [])
 }
 
-/** Whether an audit is announced. */
-export const isAnnounced = async (redis: Redis, plan: string): Promise<boolean> =>
-  (await redis.exists(keyOf(plan))) === 1
+/** Milliseconds for which a worker still waits for an audit that is taken back: a Redis that forgot it is told of it again meanwhile. */
+const FORGOTTEN_MS = (1000 * LEASE_S) / 3
+
+/** Milliseconds for which a worker still waits where no sign of life came: the audit may have been killed, and started again. */
+const LAPSED_MS = 1000 * LEASE_S
+
+/** Tells, each time that it is asked, whether an audit waits for workers no more. */
+export function isOver(redis: Redis, plan: string): () => Promise<boolean> {
+  let missed: number | undefined
+  return async () => {
+    const [isThere, isListed] = await Promise.all([redis.exists(keyOf(plan)), redis.sismember(ALL, plan)])
+    if (isThere === 1) {
+      missed = undefined
+      return false
+    }
+    missed ??= Date.now()
+    return Date.now() - missed >= (isListed === 1 ? LAPSED_MS : FORGOTTEN_MS)
+  }
+}
 
 function parsed(words: string | null): Announcement | undefined {
   try {

@@ -9,6 +9,7 @@ import { DlgError } from '../../../errors/dlg-error'
 import { version } from '../../version'
 import type { OpenJournal } from '../open-journal'
 import { type Announcement, announce, LEASE_S, PREFIX, withdraw } from './announced'
+import { returnLapsed } from './lapsed'
 import { type Link, loadBullmq } from './link'
 import { recordOf } from './returned'
 
@@ -45,9 +46,15 @@ export async function coordinate(link: Link, work: Coordinated): Promise<void> {
   const queue = new Queue(plan.key, { connection: link.redis, prefix: PREFIX })
   // what goes wrong is told by the commands
   queue.on('error', () => {})
+  const lapsed = await returnLapsed(link.redis, plan.key)
   try {
     await link.ask(() => rounds(link, queue, own, work))
+    await lapsed.close()
+    // workers go on with what is queued after an interruption, and the same command takes it
+    if (!signal.aborted) await link.ask(() => queue.obliterate({ force: true }))
+    await link.ask(() => withdraw(link.redis, own))
   } finally {
+    await lapsed.close()
     await queue.close().catch(() => {})
   }
 }
@@ -106,9 +113,6 @@ async function rounds({ redis, name }: Link, queue: Queue, own: Announcement, wo
     if (ended.length > 0) await addNext()
     else await rest(LOOK_MS)
   }
-  // workers go on with what is queued after an interruption, and the same command takes it
-  if (!signal.aborted) await queue.obliterate({ force: true })
-  await withdraw(redis, own)
 }
 
 /** What a job says of its trial: its record, or that it broke down. */

@@ -11,7 +11,8 @@ import { paint, type Terminal, visible } from '../../terminal'
 import { version } from '../../version'
 import { readAuditFile } from '../config'
 import { hasProcesses } from '../pool'
-import { type Announcement, announced, isAnnounced, PREFIX } from './announced'
+import { type Announcement, announced, isOver, PREFIX } from './announced'
+import { LOCK_MS } from './lapsed'
 import { type Link, loadBullmq, openLink } from './link'
 import { type TrialProcesses, trialProcesses } from './processes'
 import { returned } from './returned'
@@ -28,12 +29,6 @@ export interface WorkerOptions {
 
 /** Milliseconds between two looks at what the queue waits for. */
 const LOOK_MS = 500
-
-/** Milliseconds after which the trial of a worker that says nothing goes back into the queue. */
-const LOCK_MS = 10_000
-
-/** Times that a trial may end its worker before it counts as broken. */
-const MOST_STALLS = 3
 
 /** Runs trials of the audit that waits in a queue, until it is done. @returns the exit code */
 export async function work(options: WorkerOptions, terminal: Terminal): Promise<number> {
@@ -127,23 +122,19 @@ async function serve(
         atWork--
       }
     },
-    {
-      ...{ ...connection, name, concurrency, lockDuration: LOCK_MS, stalledInterval: LOCK_MS / 2 },
-      maxStalledCount: MOST_STALLS,
-    },
+    // the coordinator looks for trials whose worker is gone: what looked after its end would leave keys behind
+    { ...connection, name, concurrency, lockDuration: LOCK_MS, skipStalledCheck: true },
   )
   worker.on('error', () => {})
-  const queue = new Queue(plan.key, connection)
+  const queue = new Queue(plan.key, { ...connection, skipMetasUpdate: true })
   queue.on('error', () => {})
   const stop = () => processes.stop()
   signal.addEventListener('abort', stop)
   stderr.write(visible(`dlg: worker ${name} is at work on the audit of ${audit.config} at ${link.name}\n`))
   try {
-    const isOver = () =>
-      link.ask(
-        async () => atWork === 0 && !(await isAnnounced(link.redis, plan.key)) && (await queue.getWaitingCount()) === 0,
-      )
-    while (!signal.aborted && !(await isOver())) await rest(LOOK_MS)
+    const over = isOver(link.redis, plan.key)
+    const isDone = () => link.ask(async () => (await over()) && atWork === 0 && (await queue.getWaitingCount()) === 0)
+    while (!signal.aborted && !(await isDone())) await rest(LOOK_MS, undefined, { signal }).catch(() => {})
     await worker.close()
   } finally {
     signal.removeEventListener('abort', stop)
