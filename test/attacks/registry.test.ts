@@ -2,7 +2,15 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type FunctionalModel, gradientsOf } from '../../src'
-import { attack, attacks, type TableAttackOptions, type Target, type TargetOptions, targetOf } from '../../src/attacks'
+import {
+  type AttackProgress,
+  attack,
+  attacks,
+  type TableAttackOptions,
+  type Target,
+  type TargetOptions,
+  targetOf,
+} from '../../src/attacks'
 import { decodeTable } from '../../src/tabular'
 import { nextTokenGradients, randomGpt, transformerOf } from '../../src/text'
 import { uniform } from '../oracle'
@@ -316,12 +324,42 @@ describe('gradient-matching', () => {
       { iterations: 100_000 },
       {
         signal: controller.signal,
-        onProgress: () => controller.abort(),
+        onProgress: ({ evaluations = 0 }) => {
+          if (evaluations > 0) controller.abort()
+        },
       },
     )
     expect(outcome).toMatchObject({ status: 'cut' })
+    expect(outcome.work.evaluations).toBeGreaterThan(0)
     expect(outcome.found.data?.shape).toEqual([1, 6, 6, 1])
     outcome.dispose()
+  })
+
+  it('tells what it prepares before it searches; an abort meanwhile cuts it, and an error of the listener is thrown', async () => {
+    const target = await shared(conv, 1, [2])
+    const before = tf.memory().numTensors
+    const controller = new AbortController()
+    const words: string[] = []
+    const onProgress = (progress: AttackProgress) => {
+      words.push(progress.words)
+      controller.abort()
+    }
+    const outcome = await attack('gradient-matching', target, {}, { signal: controller.signal, onProgress })
+    expect(words.slice(0, 4)).toEqual([
+      'preparing: the model is traced',
+      'preparing: the objective is differentiated',
+      'preparing: the program is compiled',
+      'preparing: the program is given its weights',
+    ])
+    // its start is the best so far
+    expect(outcome).toMatchObject({ status: 'cut', work: { evaluations: 1 } })
+    outcome.dispose()
+    const mine = new RangeError('enough')
+    const throwing = ({ words }: AttackProgress) => {
+      if (words.endsWith('weights')) throw mine
+    }
+    await expect(attack('gradient-matching', target, {}, { onProgress: throwing })).rejects.toBe(mine)
+    expect(tf.memory().numTensors).toBe(before)
   })
 
   it('ends at its budget', async () => {

@@ -29,15 +29,24 @@ export interface Attack extends Objective {
   dispose(): void
 }
 
+/** Told what is done before the first number moves, in words, as each part of it begins. */
+export type Preparing = (words: string) => void
+
 /** Compiles the objective and binds it: from here on only numbers move. @throws DlgError `runtime` */
-export async function compileAttack(objective: AttackObjective, settings: DecidedSettings): Promise<Attack> {
+export async function compileAttack(
+  objective: AttackObjective,
+  settings: DecidedSettings,
+  preparing?: Preparing,
+): Promise<Attack> {
   const { program, smoothed, parameters, lasting, point, start, unit, priorWeight, rounding, noise } = objective
   const samples = settings.batchUpdate === 'one-by-one' ? samplesOf(point.sizes, settings.batchSize) : undefined
   const layout: PointLayout = { sizes: point.sizes, unit, priorWeight, rounding, noise, samples }
   const held: { dispose(): void }[] = []
-  const bound = async (wanted: Program): Promise<{ executable: Executable; evaluator: Evaluator }> => {
+  const bound = async (wanted: Program, name: string): Promise<{ executable: Executable; evaluator: Evaluator }> => {
+    preparing?.(`${name} is compiled`)
     const executable = await settings.runtime.compile(wanted)
     held.push(executable)
+    preparing?.(`${name} is given its weights`)
     const evaluator = await executable.bind(parameters, lasting)
     held.push(evaluator)
     return { executable, evaluator }
@@ -46,10 +55,12 @@ export async function compileAttack(objective: AttackObjective, settings: Decide
     for (const resource of held.splice(0).reverse()) resource.dispose()
   }
   try {
-    const { executable, evaluator } = await bound(program)
-    if (settings.verifyRuntime && !isTrusted(executable.runtime))
+    const { executable, evaluator } = await bound(program, 'the program')
+    if (settings.verifyRuntime && !isTrusted(executable.runtime)) {
+      preparing?.(`${executable.runtime} is held against reference`)
       await verify(executable.runtime, evaluator, program, parameters, layoutInputs(layout, await start(0)))
-    const smooth = smoothed && (await bound(smoothed)).evaluator
+    }
+    const smooth = smoothed && (await bound(smoothed, 'the smoothed program')).evaluator
     // products pay where handing the runtime a matrix costs nothing
     const rows = executable.readsInPlace && !samples ? settings.productRows : 0
     const products = rows > 0 ? await matrixProducts(settings.runtime, rows, point.size) : undefined

@@ -42,22 +42,23 @@ export const gradientMatching: Attack<MatchingOptions> = {
     const { seed, budget, signal, onProgress } = control
     const { scale } = target.settings
     const settings = leakageOptions({ ...options, seed, budget, signal, scale })
-    const leak = await leakage(target, {
-      ...settings,
-      ...target.settings,
-      onIteration:
-        onProgress &&
-        (({ stage, restart, iteration, relativeLoss, limits, evaluations, best, data }) =>
-          onProgress({
-            attack: NAME,
-            part: (restart + Math.min(1, iteration / limits.iterations)) / limits.restarts,
-            words:
-              stage === 'certainty'
-                ? 'a match: how far is it determined?'
-                : `restart ${restart}, iteration ${iteration}, relative loss ${relativeLoss.toExponential(1)}`,
-            ...{ evaluations, relativeLoss: best, data },
-          })),
-    })
+    const searching: LeakageOptions['onIteration'] = ({ stage, restart, iteration, limits, ...event }) => {
+      const { relativeLoss, evaluations, best, data } = event
+      onProgress?.({
+        attack: NAME,
+        part: (restart + Math.min(1, iteration / limits.iterations)) / limits.restarts,
+        words:
+          stage === 'certainty'
+            ? 'a match: how far is it determined?'
+            : `restart ${restart}, iteration ${iteration}, relative loss ${relativeLoss.toExponential(1)}`,
+        ...{ evaluations, relativeLoss: best, data },
+      })
+    }
+    const leak = await leakage(
+      target,
+      { ...settings, ...target.settings, onIteration: onProgress && searching },
+      onProgress && ((words) => onProgress({ attack: NAME, part: 0, words: `preparing: ${words}` })),
+    )
     const { data, inputs, labels, evaluations, milliseconds, runtime, history, trials, restart, relativeLoss } = leak
     const start = trials.find((trial) => trial.restart === restart)
     const trace = traceOf(history, { evaluations: start?.evaluations ?? evaluations, relativeLoss })

@@ -5,7 +5,7 @@ import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
 import { DlgError } from '../../errors/dlg-error'
 import type { LeakageStatus, Status } from '../../measure/verdict'
-import { type Attack, compileAttack } from './attack'
+import { type Attack, compileAttack, type Preparing } from './attack'
 import { attackCertainty } from './certainty'
 import { certaintyTensors, type LeakageCertainty, withElsewhere } from './certainty-tensors'
 import { elsewhere } from './elsewhere'
@@ -91,10 +91,10 @@ export const deepLeakage = deepLeakageFromGradients
  * The paper (Zhu, Liu, Han 2019, algorithm 1): from dummy data x′ and dummy labels y′, follow the derivative of the distance
  * between their gradient and the shared one.
  */
-export async function leakage(given: Target, settings: Settings): Promise<Leakage> {
+export async function leakage(given: Target, settings: Settings, preparing?: Preparing): Promise<Leakage> {
   const target = inOrder(given, settings)
   const progress = newProgress(settings.restarts)
-  const attack = await prepareAttack(target, settings)
+  const attack = await prepareAttack(target, settings, preparing)
   progress.end = attack.settings.restarts
   try {
     // (x′, y′) ← a step of the optimizer along −∂J, from every start, until one matches
@@ -112,15 +112,17 @@ function inOrder(target: Target, { labels }: Settings): Target {
 }
 
 /** Everything that happens before the first number moves; every wrong input is found here. */
-export async function prepareAttack(target: Target, settings: Settings): Promise<Attack> {
+export async function prepareAttack(target: Target, settings: Settings, preparing?: Preparing): Promise<Attack> {
+  preparing?.('the model is traced')
   // ∇W′ = ∂L(F(x′, W), y′) / ∂W, a graph over the unknowns x′ and y′
   const client = await traceTarget(target, settings)
   // a recipe that suits the model
   const decided = await decidePreset(settings, target, client.traced)
   requireGroup(decided, client.traced.data.shape)
+  preparing?.('the objective is differentiated')
   // J = D(∇W′, ∇W) + priors of x′, with ∂J/∂x′ and ∂J/∂y′
   const objective = await objectiveOf(target, client, decided)
-  return compileAttack(objective, decided)
+  return compileAttack(objective, decided, preparing)
 }
 
 /** @throws DlgError `invalid-option` where there is no group to be consistent, or nothing to shift */
