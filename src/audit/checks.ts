@@ -4,6 +4,7 @@ import { DlgError } from '../errors/dlg-error'
 import { isAssumptions } from './assumptions'
 import type { RunAbout, RunHeader } from './journal'
 import type { Judgement } from './judge'
+import type { KnownLeak } from './known'
 import type { Plan } from './plan'
 import type { TrialRecord } from './record'
 
@@ -119,6 +120,13 @@ export function requireWholeJudgement(judgement: Judgement): void {
   const { control, thresholds, summary, verdict } = judgement
   if (!Array.isArray(control) || !isObject(thresholds) || typeof summary !== 'string' || typeof verdict !== 'string')
     throw invalid('the judgement is not whole; it must be what judge gave')
+}
+
+/** @throws DlgError `invalid-data` */
+export function requireKnown(known: readonly KnownLeak[]): void {
+  const isKnown = (one: unknown) => isObject(one) && hasTexts(one, ['reason']) && isRecord(one.trial)
+  if (!Array.isArray(known) || !known.every(isKnown))
+    throw invalid(`known is ${show(known)}; it must be a list of {trial, reason}, as withoutKnown gives it`)
 }
 
 /** @throws DlgError `invalid-data` */

@@ -18,7 +18,7 @@ export {
   type Judgement,
   judge,
 } from './judge'
-export { withoutKnown } from './known'
+export { type KnownLeak, withoutKnown } from './known'
 export type { Attacker, AuditAttack, AuditData, AuditOptions } from './options'
 export type { Chain, Plan } from './plan'
 export type { MeasuredCells, MeasuredLabels, MeasuredOriginal, MeasuredTokens, TrialId, TrialRecord } from './record'

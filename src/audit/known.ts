@@ -4,6 +4,12 @@ import { requireWholeJudgement } from './checks'
 import { clientOf, controlsOf, type JudgedClient, type Judgement } from './judge'
 import { type JudgedTrial, leaked, leaks, samplesShown, VERDICTS, worst } from './verdict'
 
+/** A leak that does not count, and why: an older run had it, or a team accepts it. */
+export interface KnownLeak {
+  readonly trial: JudgedTrial
+  readonly reason: string
+}
+
 /**
  * A judgement without what is known already: leaks that an older run had in the same place, as bad or worse, and those that are
  * accepted. What is new or worse stays: other attacks' leaks beside an accepted one, and more samples, tokens or labels than the older run
@@ -21,7 +27,7 @@ export function withoutKnown(
   known: { readonly baseline?: Judgement; readonly accepted?: readonly AcceptedFinding[]; readonly today: string },
 ): {
   readonly judgement: Judgement
-  readonly known: readonly { readonly trial: JudgedTrial; readonly reason: string }[]
+  readonly known: readonly KnownLeak[]
   readonly left: readonly JudgedTrial[]
   readonly idle: readonly { readonly entry: number; readonly why: IdleReason }[]
 } {
@@ -38,7 +44,7 @@ export function withoutKnown(
   const controlOf = controlsOf([...judgement.control, ...judgement.rows].flatMap(({ trials }) => trials))
   const tells = (trial: JudgedTrial) => leaked(controlOf(trial))
   const findings = accepted as readonly AcceptedFinding[]
-  const found: { trial: JudgedTrial; reason: string }[] = []
+  const found: KnownLeak[] = []
   const counted: JudgedTrial[] = []
   const defences = judgement.defences.map((defence) => {
     const { description } = defence

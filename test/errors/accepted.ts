@@ -1,4 +1,6 @@
 const OPTIONS = ['undefined', '{}', 'an object without a prototype'] as const
+/** A list that may be left out. */
+const LISTS = ['undefined', '[]'] as const
 /** Whatever has no element type, and the options of an attack that has none. */
 const OBJECTS = [
   ...(['{}', '{shape: null}', '{width: 0}', 'a disposed tensor', 'a node of another graph'] as const),
@@ -184,9 +186,11 @@ export const accepted: {
     staticFindings: { 2: OPTIONS },
   },
   'dlg-ts/report': {
-    auditHtml: { 2: ['undefined'] },
-    auditJunit: { 1: ['undefined'] },
-    auditSarif: { 2: ['a word'] },
+    auditHtml: { 2: ['undefined'], 3: LISTS },
+    auditJson: { 2: LISTS },
+    auditJunit: { 1: ['undefined'], 2: LISTS },
+    auditMarkdown: { 2: LISTS },
+    auditSarif: { 2: ['a word'], 3: LISTS },
   },
   'dlg-ts/worker': {
     // it may be one of functions: a call says when it is not

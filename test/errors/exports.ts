@@ -335,11 +335,11 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     withoutKnown: () => [judged, { baseline: judged, accepted: [], today: '2026-12-31' }],
   },
   'dlg-ts/report': {
-    auditHtml: () => [judged, about, { originals: new Map(), found: new Map() }],
-    auditJson: () => [judged, about],
-    auditJunit: () => [judged, 'leaked'],
-    auditMarkdown: () => [judged, about],
-    auditSarif: () => [judged, about, 'audit.json'],
+    auditHtml: () => [judged, about, { originals: new Map(), found: new Map() }, []],
+    auditJson: () => [judged, about, []],
+    auditJunit: () => [judged, 'leaked', []],
+    auditMarkdown: () => [judged, about, []],
+    auditSarif: () => [judged, about, 'audit.json', []],
   },
   'dlg-ts/metrics': {
     baselines: () => [[1, 2], {}],

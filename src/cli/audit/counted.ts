@@ -9,20 +9,10 @@ import {
   type withoutKnown,
 } from '../../audit'
 import { leaked } from '../../audit/verdict'
-import { attackOf, WORDS } from '../../report/audit/words'
-import { countOf } from '../count-words'
+import { grouped, placeOf } from '../../report/audit/known'
+import { attackOf, countOf, WORDS } from '../../report/audit/words'
 
 type Settled = ReturnType<typeof withoutKnown>
-
-/** A line for each defence and attack whose leaks do not count, with the reason. */
-export const notCounted = ({ defences }: Judgement, known: Settled['known']): string[] =>
-  grouped(known, ({ trial, reason }) => [trial.description, attackOf(trial), WORDS[trial.verdict], reason]).map(
-    (own) => {
-      const [{ trial, reason }] = own
-      const trials = own.map((one) => one.trial)
-      return `not counted: ${WORDS[trial.verdict]}: ${placeOf(trials, defences)}: ${reason}`
-    },
-  )
 
 /** What made the exit code: a line that says so, and one for each verdict, defence and attack. Nothing for exit code 0. */
 export function whatCounts(judgement: Judgement, { judgement: counted, left }: Settled, failOn: FailOn): string[] {
@@ -60,14 +50,6 @@ export function whatCounts(judgement: Judgement, { judgement: counted, left }: S
   }
 }
 
-/** Where trials of one defence and one attack are: `no defence: label-inference: 8 of 8 clients`. */
-function placeOf(trials: readonly JudgedTrial[], defences: Judgement['defences']): string {
-  const [first] = trials
-  const all = defences.find(({ description }) => description === first.description)!.clients.length
-  const clients = new Set(trials.map(({ client }) => client)).size
-  return `${first.description}: ${attackOf(first)}: ${clients} of ${countOf(all, 'client')}`
-}
-
 /** What is wrong with an accepted finding that has no effect, and what would be right. */
 export function idleWords({ defence, attack, until }: AcceptedFinding, why: IdleReason, { rows }: Judgement): string {
   const names = (words: readonly string[]) => [...new Set(words)].map((word) => `'${word}'`).join(', ')
@@ -85,13 +67,3 @@ export function idleWords({ defence, attack, until }: AcceptedFinding, why: Idle
 
 const worstFirst = (trials: readonly JudgedTrial[]): JudgedTrial[] =>
   [...trials].sort((a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict))
-
-/** Groups by some words, in the order of their first members. */
-function grouped<T>(values: readonly T[], wordsOf: (value: T) => readonly string[]): T[][] {
-  const groups = new Map<string, T[]>()
-  for (const value of values) {
-    const key = JSON.stringify(wordsOf(value))
-    groups.set(key, [...(groups.get(key) ?? []), value])
-  }
-  return [...groups.values()]
-}

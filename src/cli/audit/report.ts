@@ -16,12 +16,12 @@ import { undoPreprocessing } from '../../client/preprocessing'
 import { DlgError } from '../../errors/dlg-error'
 import { type Image, readTensors } from '../../io'
 import { type AuditPictures, auditHtml, auditJson, auditJunit, auditMarkdown, auditSarif } from '../../report'
-import { attackOf, WORDS } from '../../report/audit/words'
+import { knownLines } from '../../report/audit/known'
+import { attackOf, countOf, WORDS } from '../../report/audit/words'
 import { checkFolder, writeFiles } from '../../report/files'
-import { countOf } from '../count-words'
 import { paint, type Terminal, visible } from '../terminal'
 import { readJudging } from './config'
-import { idleWords, notCounted, whatCounts } from './counted'
+import { idleWords, whatCounts } from './counted'
 import { JOURNAL } from './open-journal'
 
 /** The files that `dlg report` writes, by the name of the format. */
@@ -64,18 +64,20 @@ export async function reportRuns(options: ReportOptions, terminal: Terminal): Pr
   const today = new Date().toISOString().slice(0, 10)
   const accepted = said?.accept ?? []
   const settled = withoutKnown(judgement, { ...(baseline && { baseline }), accepted, today })
+  const { known } = settled
   const { about } = journal.header
   const pictures = redact ? undefined : picturesOf(runs, journal)
   const write: Readonly<Record<Format, () => string>> = {
-    html: () => auditHtml(judgement, about, pictures),
-    json: () => auditJson(judgement, about),
-    markdown: () => auditMarkdown(judgement, about),
-    junit: () => auditJunit(judgement, failOn),
-    sarif: () => auditSarif(judgement, about, config ?? JOURNAL),
+    html: () => auditHtml(judgement, about, pictures, known),
+    json: () => auditJson(judgement, about, known),
+    markdown: () => auditMarkdown(judgement, about, known),
+    junit: () => auditJunit(judgement, failOn, known),
+    sarif: () => auditSarif(judgement, about, config ?? JOURNAL, known),
   }
   writeFiles(out, Object.fromEntries(formats.map((format) => [FORMATS[format], write[format]()])))
   terminal.stdout.write(linesOf(judgement, terminal))
-  for (const line of [...notCounted(judgement, settled.known), ...whatCounts(judgement, settled, failOn)])
+  const notCounted = knownLines(judgement, known).map((line) => `not counted: ${line}`)
+  for (const line of [...notCounted, ...whatCounts(judgement, settled, failOn)])
     terminal.stdout.write(visible(`  ${line}\n`))
   terminal.stdout.write(visible(`${formats.map((format) => join(out, FORMATS[format])).join(' ')}\n`))
   const { missing } = judgement

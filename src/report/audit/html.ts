@@ -5,15 +5,17 @@ import {
   type JudgedRow,
   type JudgedTrial,
   type Judgement,
+  type KnownLeak,
   type RunAbout,
   VERDICTS,
 } from '../../audit'
-import { requireAbout, requireWholeJudgement } from '../../audit/checks'
+import { requireAbout, requireKnown, requireWholeJudgement } from '../../audit/checks'
 import { requireObject } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { encodePng, type Image } from '../../io'
 import { tradeOff } from './chart'
 import { convergenceSection } from './convergence'
+import { knownLines } from './known'
 import { closestUnder, spreadWords } from './spread'
 import { STYLE } from './style'
 import {
@@ -45,12 +47,19 @@ const MOST_PICTURES = 12
  * defence costs against what it hides, the assumptions, and how to do it again.
  *
  * @param pictures left out, the page shows numbers alone
+ * @param known leaks that do not count, which are listed with their reasons
  * @throws DlgError `invalid-data`
  */
-export function auditHtml(judgement: Judgement, about: RunAbout, pictures?: AuditPictures): string {
+export function auditHtml(
+  judgement: Judgement,
+  about: RunAbout,
+  pictures?: AuditPictures,
+  known: readonly KnownLeak[] = [],
+): string {
   requireWholeJudgement(judgement)
   requireAbout(about)
   requirePictures(pictures)
+  requireKnown(known)
   const { verdict, summary } = judgement
   return `<!doctype html>
 <html lang="en">
@@ -66,6 +75,7 @@ export function auditHtml(judgement: Judgement, about: RunAbout, pictures?: Audi
 <p class="summary">${badge(verdict)} ${text(summary)}</p>
 ${pictures ? '<p class="notice">This page shows reconstructed data: treat it as you treat the data themselves.</p>' : ''}
 ${defencesSection(judgement)}
+${knownSection(judgement, known)}
 ${matrixSection(judgement)}
 ${pictures ? picturesSection(judgement, pictures) : ''}
 ${chartSection(judgement)}
@@ -98,6 +108,12 @@ function defencesSection(judgement: Judgement): string {
 <div class="scroll" tabindex="0" role="region" aria-label="Defences"><table>
 <thead><tr><th scope="col">Defence</th><th scope="col">Verdict</th><th scope="col">Clients</th><th scope="col">Worst attack</th><th scope="col">Shown</th><th scope="col"><abbr title="the closest that any attack came to a sample: the median over the samples, and the range">Closest</abbr></th><th scope="col"><abbr title="cosine of what is shared with the raw gradient">Utility</abbr></th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div></section>`
+}
+
+function knownSection(judgement: Judgement, known: readonly KnownLeak[]): string {
+  if (known.length === 0) return ''
+  const lines = knownLines(judgement, known).map((line) => `<li>${text(line)}</li>`)
+  return `<section><h2>Leaks that are known, and do not count</h2><ul>${lines.join('\n')}</ul></section>`
 }
 
 /** Attacks against defences; of two attackers, the one who found more. */

@@ -1,19 +1,24 @@
-import { FAIL_ON, type FailOn, type JudgedRow, type Judgement } from '../../audit'
-import { requireWholeJudgement } from '../../audit/checks'
+import { FAIL_ON, type FailOn, type JudgedRow, type Judgement, type KnownLeak } from '../../audit'
+import { requireKnown, requireWholeJudgement } from '../../audit/checks'
+import { worst } from '../../audit/verdict'
 import { choice } from '../../errors/checks'
-import { assumptionWords, MEANINGS, text, WORDS } from './words'
+import { reasonsOf } from './known'
+import { assumptionWords, countOf, MEANINGS, text, WORDS } from './words'
 
 /**
  * An audit as JUnit's XML, which every CI shows: a suite for each defence, a case for each attack. What does not apply or was not tried is
- * skipped, and what is inconclusive or broke down is an error. Where all attacks together leave it open whether data leak, or trials are
- * missing, that is a case of its own.
+ * skipped, and so is what leaks and does not count; what is inconclusive or broke down is an error. Where all attacks together leave it open
+ * whether data leak, or trials are missing, that is a case of its own.
  *
+ * @param known leaks that do not count, with their reasons
  * @throws DlgError `invalid-data`, `invalid-option`
  */
-export function auditJunit(judgement: Judgement, failOn: FailOn = 'leaked'): string {
+export function auditJunit(judgement: Judgement, failOn: FailOn = 'leaked', known: readonly KnownLeak[] = []): string {
   requireWholeJudgement(judgement)
+  requireKnown(known)
   choice('failOn', failOn, FAIL_ON)
   const { rows, summary, defences, missing } = judgement
+  const reasons = reasonsOf(known)
   const suites = new Map<string, JudgedRow[]>()
   for (const row of rows) suites.set(row.description, [...(suites.get(row.description) ?? []), row])
   const all: string[] = []
@@ -22,7 +27,7 @@ export function auditJunit(judgement: Judgement, failOn: FailOn = 'leaked'): str
       .filter((defence) => defence.description === description)
       .flatMap(({ clients }) => clients.filter(({ conclusive }) => !conclusive))
     const cases = [
-      ...own.map((row) => caseOf(row, failOn)),
+      ...own.map((row) => caseOf(row, failOn, reasons)),
       ...(open.length > 0 || missing > 0 ? [openCase(open.length, missing)] : []),
     ]
     all.push(...cases.map(({ kind }) => kind))
@@ -47,7 +52,7 @@ export function auditJunit(judgement: Judgement, failOn: FailOn = 'leaked'): str
 /** What all attacks together leave open under one defence. */
 function openCase(clients: number, missing: number): { kind: string; xml: string } {
   const words = [
-    ...(clients > 0 ? [`whether the data of ${clients} client${clients === 1 ? '' : 's'} leak is not known`] : []),
+    ...(clients > 0 ? [`whether the data of ${countOf(clients, 'client')} leak is not known`] : []),
     ...(missing > 0 ? [`trials are missing from the run: ${missing}`] : []),
   ].join('; ')
   const error = `<error message="${text(words)}" type="inconclusive"/>`
@@ -58,18 +63,26 @@ function openCase(clients: number, missing: number): { kind: string; xml: string
 }
 
 function caseOf(
-  { attack, attacker, verdict, trials, counts }: JudgedRow,
+  { attack, attacker, verdict: worstVerdict, trials, counts }: JudgedRow,
   failOn: FailOn,
+  reasons: ReadonlyMap<string, string>,
 ): { kind: string; xml: string } {
+  // what does not count steps back behind what fails or broke down beside it
+  const counted = trials.filter(({ key }) => !reasons.has(key))
+  const left = counted.length > 0 ? worst(counted.map((trial) => trial.verdict)) : undefined
+  const isLeftOpen = left !== undefined && ['failure', 'error'].includes(kindOf(left, failOn))
+  const isKnown = kindOf(worstVerdict, failOn) === 'failure' && !isLeftOpen && counted.length < trials.length
+  const verdict = isLeftOpen ? left : worstVerdict
+  const shown = [...counted, ...trials].find((trial) => trial.verdict === verdict)!
+  const said = `${WORDS[verdict]}: ${[...shown.shown, shown.reason].join('; ')}`
+  const words = isKnown ? `not counted: ${reasons.get(shown.key)}; ${said}` : said
   const seconds = trials.reduce((sum, { milliseconds }) => sum + milliseconds / 1000, 0)
-  const [worst] = trials.filter((trial) => trial.verdict === verdict)
-  const words = `${WORDS[verdict]}: ${[...worst.shown, worst.reason].join('; ')}`
   const tally = Object.entries(counts)
     .map(([word, count]) => `${count} ${word}`)
     .join(', ')
-  const kind = kindOf(verdict, failOn)
+  const kind = isKnown ? 'skipped' : kindOf(verdict, failOn)
   const open = `    <testcase classname="${text(attacker)}" name="${text(attack)}" time="${seconds.toFixed(3)}"`
-  const assumed = assumptionWords(worst)
+  const assumed = assumptionWords(shown)
   const rest = assumed === '' ? '' : `<system-out>${text(`assumes: ${assumed}`)}</system-out>`
   if (kind === 'passed') return { kind, xml: rest === '' ? `${open}/>` : `${open}>${rest}</testcase>` }
   const message = `message="${text(words)}"`

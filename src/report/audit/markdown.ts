@@ -1,11 +1,18 @@
-import type { Judgement, RunAbout } from '../../audit'
-import { requireAbout, requireWholeJudgement } from '../../audit/checks'
+import type { Judgement, KnownLeak, RunAbout } from '../../audit'
+import { requireAbout, requireKnown, requireWholeJudgement } from '../../audit/checks'
+import { knownLines } from './known'
 import { assumptionWords, attackOf, closest, LETTERS, recognisedWords, WORDS, work } from './words'
 
-/** An audit for a pull request: the sentence, a table of defences, and what decided each. @throws DlgError `invalid-data` */
-export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
+/**
+ * An audit for a pull request: the sentence, a table of defences, and what decided each.
+ *
+ * @param known leaks that do not count, which are listed with their reasons
+ * @throws DlgError `invalid-data`
+ */
+export function auditMarkdown(judgement: Judgement, about: RunAbout, known: readonly KnownLeak[] = []): string {
   requireWholeJudgement(judgement)
   requireAbout(about)
+  requireKnown(known)
   const { verdict, summary, defences, thresholds } = judgement
   const rows = defences.map(({ description, verdict: word, clients, utility }) => {
     const [worst] = clients
@@ -38,6 +45,7 @@ export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
     line(head.map(() => '---')),
     ...rows.map(line),
     '',
+    ...(known.length > 0 ? ['Not counted:', '', ...knownLines(judgement, known).map(item), ''] : []),
     `${recognisedWords([...judgement.rows, ...judgement.control], thresholds)} Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. "Not recovered" is never "safe". ${LETTERS}`,
     ...(about.command ? ['', `Again: \`${about.command}\``] : []),
     '',
@@ -47,12 +55,9 @@ export function auditMarkdown(judgement: Judgement, about: RunAbout): string {
 const best = (measured: readonly { readonly psnr: number }[] = []): number =>
   Math.max(0, ...measured.map(({ psnr }) => psnr))
 
+const oneLine = (words: string): string => words.replaceAll('\\', '\\\\').replace(/\s*[\r\n]\s*/g, ' ')
+
 const line = (cells: readonly string[]): string =>
-  `| ${cells
-    .map((cell) =>
-      cell
-        .replaceAll('\\', '\\\\')
-        .replaceAll('|', '\\|')
-        .replace(/\s*[\r\n]\s*/g, ' '),
-    )
-    .join(' | ')} |`
+  `| ${cells.map((cell) => oneLine(cell).replaceAll('|', '\\|')).join(' | ')} |`
+
+const item = (words: string): string => `- ${oneLine(words)}`

@@ -1,6 +1,7 @@
-import type { Judgement, RunAbout } from '../../audit'
-import { requireAbout, requireWholeJudgement } from '../../audit/checks'
+import type { Judgement, KnownLeak, RunAbout } from '../../audit'
+import { requireAbout, requireKnown, requireWholeJudgement } from '../../audit/checks'
 import { invalid, show } from '../../errors/checks'
+import { knownReasons, reasonsOf } from './known'
 import { WORDS } from './words'
 
 /**
@@ -8,14 +9,22 @@ import { WORDS } from './words'
  * stable, so that a code host follows them from commit to commit.
  *
  * @param location the file that the findings belong to, such as the audit's configuration, relative to the repository
+ * @param known leaks that do not count: what has no other is suppressed, with the reasons
  * @throws DlgError `invalid-data`, `invalid-option`
  */
-export function auditSarif(judgement: Judgement, about: RunAbout, location: string): string {
+export function auditSarif(
+  judgement: Judgement,
+  about: RunAbout,
+  location: string,
+  known: readonly KnownLeak[] = [],
+): string {
   requireWholeJudgement(judgement)
   requireAbout(about)
+  requireKnown(known)
   if (typeof location !== 'string' || location === '')
     throw invalid(`location is ${show(location)}; it must be the path of a file`)
   const { rows } = judgement
+  const reasons = reasonsOf(known)
   const found = rows.filter(
     ({ verdict, trials }) =>
       (verdict === 'leaked-proven' || verdict === 'leaked-recognised' || verdict === 'partly') &&
@@ -40,6 +49,7 @@ export function auditSarif(judgement: Judgement, about: RunAbout, location: stri
           },
           results: found.map(({ attack, attacker, description, verdict, trials }) => {
             const worst = trials.find((trial) => trial.verdict === verdict)!
+            const why = knownReasons(trials, reasons)
             return {
               ruleId: `leak/${attack}`,
               ruleIndex: rules.indexOf(attack),
@@ -51,6 +61,7 @@ export function auditSarif(judgement: Judgement, about: RunAbout, location: stri
                 { physicalLocation: { artifactLocation: { uri: uriOf(location) }, region: { startLine: 1 } } },
               ],
               partialFingerprints: { 'dlgTrial/v1': `${attack}/${attacker}/${description}` },
+              ...(why && { suppressions: [{ kind: 'external', status: 'accepted', justification: why }] }),
             }
           }),
         },

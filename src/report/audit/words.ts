@@ -15,6 +15,9 @@ export const WORDS: Readonly<Record<AuditVerdict, string>> = {
   'not-applicable': 'not applicable',
 }
 
+/** A number and its noun: `1 client`, `8 clients`. */
+export const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+
 /** What each verdict lets one say, in one sentence. */
 export const MEANINGS: Readonly<Record<AuditVerdict, string>> = {
   'leaked-proven':

@@ -4,7 +4,7 @@ import Ajv4 from 'ajv-draft-04'
 import addFormats from 'ajv-formats'
 import { describe, expect, it } from 'vitest'
 import { validateXML } from 'xmllint-wasm'
-import { judge, type RunAbout, type TrialAssumptions, type TrialRecord } from '../../../src/audit'
+import { judge, type RunAbout, type TrialAssumptions, type TrialRecord, withoutKnown } from '../../../src/audit'
 import type { Image } from '../../../src/io'
 import { auditHtml, auditJson, auditJunit, auditMarkdown, auditSarif } from '../../../src/report'
 
@@ -48,7 +48,65 @@ async function junitErrors(...files: string[]): Promise<string[]> {
   return errors.map(({ rawMessage }) => rawMessage)
 }
 
+/** Checks a report by SARIF's schema, which is in test/fixtures. */
+function sarif() {
+  const ajv = new Ajv4({ strict: false, unicodeRegExp: false })
+  addFormats(ajv)
+  return ajv.compile(JSON.parse(readFileSync('test/fixtures/schemas/sarif-2.1.0-rtm.5.json', 'utf8')))
+}
+
 describe('the report', () => {
+  it('in every form says which leaks do not count, and why', async () => {
+    const accepted = [{ defence: 'none', attack: 'dense-inversion', reason: NASTY, until: '2999-01-01' }]
+    const { known } = withoutKnown(judgement, { accepted, today: '2026-01-01' })
+    expect(known).toHaveLength(1)
+
+    expect(auditHtml(judgement, about, undefined, known)).toMatch(
+      /do not count<\/h2><ul><li>leaked \(proven\): no defence: dense-inversion: 1 of 1 client: &#60;img/,
+    )
+    expect(auditHtml(judgement, about)).not.toContain('do not count')
+    const lines = auditMarkdown(judgement, about, known).split('\n')
+    expect(lines[lines.indexOf('Not counted:') + 2]).toMatch(
+      /^- leaked \(proven\): no defence: dense-inversion: 1 of 1/,
+    )
+    const schema = JSON.parse(readFileSync('docs/audit-report.schema.json', 'utf8'))
+    const report = JSON.parse(auditJson(judgement, about, known))
+    expect(new Ajv({ strict: true, allowUnionTypes: true }).compile(schema)(report)).toBe(true)
+    expect(report.known).toEqual([{ key: '0dense-inversionnone', reason: NASTY }])
+    const xml = auditJunit(judgement, 'leaked', known)
+    expect(xml).toMatch(/name="dense-inversion"[^>]*><skipped>not counted: &#60;img.*leaked \(proven\): /)
+    expect(xml).toContain('failures="0"')
+    // another leak still fails
+    expect(auditJunit(judgement, 'partly', known)).toContain('failures="1"')
+    expect(await junitErrors(xml)).toEqual([])
+    const code = JSON.parse(auditSarif(judgement, about, 'audit.json', known))
+    const suppressed = code.runs[0].results.map(({ ruleId, suppressions }: Record<string, unknown>) => [
+      ruleId,
+      suppressions,
+    ])
+    expect(suppressed).toEqual([
+      ['leak/dense-inversion', [{ kind: 'external', status: 'accepted', justification: NASTY }]],
+      ['leak/label-inference', undefined],
+    ])
+    expect(sarif()(code)).toBe(true)
+  })
+
+  it('in JUnit’s XML fails where one client’s leak counts beside another’s that does not', () => {
+    const two = judge({
+      plan: { undefended: true, withData: true },
+      records: [0, 1, 2].map((client) =>
+        trial(client, 'dense-inversion', 'none', {
+          ...(client === 2 ? { status: 'error' } : { status: 'proven', measured: measured(70) }),
+        }),
+      ),
+    })
+    const [first, second] = two.rows[0].trials.map((one) => ({ trial: one, reason: 'old' }))
+    expect(auditJunit(two, 'leaked', [first])).toContain('<failure ')
+    // what broke down stays an error
+    expect(auditJunit(two, 'leaked', [first, second])).toMatch(/<error [^>]*type="error"/)
+    expect(auditJunit(two, 'never', [first, second])).toMatch(/<error [^>]*type="error"/)
+  })
+
   it('as JSON has the form of its schema', () => {
     const schema = JSON.parse(readFileSync('docs/audit-report.schema.json', 'utf8'))
     const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(schema)
@@ -182,10 +240,7 @@ describe('the report', () => {
   })
 
   it('as SARIF has the form of its schema', () => {
-    const schema = JSON.parse(readFileSync('test/fixtures/schemas/sarif-2.1.0-rtm.5.json', 'utf8'))
-    const ajv = new Ajv4({ strict: false, unicodeRegExp: false })
-    addFormats(ajv)
-    const validate = ajv.compile(schema)
+    const validate = sarif()
     const report = JSON.parse(auditSarif(judgement, about, 'folder of audits/#100%.json'))
     expect(validate(report), JSON.stringify(validate.errors)).toBe(true)
     // a path is no URI as it is
