@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Leakage } from '../attacks/matching/leakage'
 import { type LeakageOptions, MATCHING } from '../attacks/matching/options'
+import { undeterminedWords } from '../attacks/matching/undetermined-words'
 import { preprocessingOption, requireChannels, undoPreprocessing } from '../client/preprocessing'
 import { openTarget } from '../client/target'
 import { targetSettings } from '../client/target-options'
 import { DlgError } from '../errors/dlg-error'
 import { type MeasuredBatch, measureSamples } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
-import { certaintyReport, undeterminedWords } from '../report/certainty-words'
+import { certaintyReport } from '../report/certainty-words'
 import { checkFolder, writeFiles } from '../report/files'
 import { pictureFile, tensorFile } from '../report/found-files'
 import { FROM_FILES, searchWithProgress } from './attack'
@@ -165,6 +166,8 @@ function lines(
   const rows = measured?.samples.map(
     ({ psnr, slot }, i) => `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}`,
   )
-  const hint = [undeterminedWords(leak), leak.scaleHint && inFlags(leak.scaleHint)].filter((line) => line !== undefined)
+  const hint = [undeterminedWords(leak, 'hatched in pictures'), leak.scaleHint && inFlags(leak.scaleHint)].filter(
+    (line) => line !== undefined,
+  )
   return `${head}${visible([`: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n'))}`
 }

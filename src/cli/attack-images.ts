@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Leakage } from '../attacks/matching/leakage'
 import type { LeakageOptions } from '../attacks/matching/options'
+import { undeterminedWords } from '../attacks/matching/undetermined-words'
 import { gradientsOf } from '../client/gradients-of'
 import { DlgError } from '../errors/dlg-error'
 import { mean } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
 import { lenet } from '../models/lenet'
-import { certaintyReport, undeterminedWords } from '../report/certainty-words'
+import { certaintyReport } from '../report/certainty-words'
 import { checkFolder, writeFiles } from '../report/files'
 import { galleryAndFilm, stripAndFilm } from '../report/pictures'
 import { pair, type Sample, type Secret } from '../report/samples'
@@ -131,7 +132,7 @@ function lines(
   const work = `${leak.evaluations} evaluations in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
   const label = ({ label: { recovered, original } }: Sample) => `label ${recovered} (was ${original})`
   const head = paint(terminal, 'stdout', failed ? 'red' : 'green', word)
-  const words = undeterminedWords(leak)
+  const words = undeterminedWords(leak, 'hatched in pictures')
   const unsure = words === undefined ? [] : [visible(words)]
   if (client.command !== 'batch')
     return [`${head}: ${samples[0].psnr.toFixed(1)} dB, ${label(samples[0])}, ${work}`, ...unsure].join('\n')

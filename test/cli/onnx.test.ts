@@ -105,6 +105,25 @@ describe('--model net.onnx', () => {
     expect(tf.memory().numTensors).toBe(before)
   })
 
+  it('is audited by the names in the first update', async () => {
+    const audit = async (update: Map<string, { shape: readonly number[]; data: Float32Array }>) => {
+      writeFileSync(folder.at('update.npz'), writeNpz(update))
+      const config = { model: 'net.onnx', updates: { ann: 'update.npz' }, attacks: ['dense-inversion'] }
+      writeFileSync(folder.at('audit.json'), JSON.stringify(config))
+      return dlg(['audit', folder.at('audit.json'), '--out', folder.at('run')])
+    }
+    const shared = new Map(
+      [...readTensors(paths.gradient)].map(([name, t]) => [name, { ...t, data: Float32Array.from(t.data) }]),
+    )
+    const { code, stdout } = await audit(shared)
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^\d+ trials? in /)])
+    const folded = await audit(new Map([...shared, ['norm.weight', { shape: [2], data: Float32Array.of(1, 2) }]]))
+    expect([folded.code, folded.stderr]).toEqual([
+      2,
+      expect.stringMatching(/update\.npz: has 'norm\.weight', which is no .*dynamo=False/),
+    ])
+  })
+
   it('is named where it cannot be read', async () => {
     const path = folder.at('wrong.onnx')
     writeFileSync(path, 'PK\x03\x04')

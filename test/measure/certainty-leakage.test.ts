@@ -249,6 +249,16 @@ describe('error bars', () => {
     expect(rms(seen)).toBeGreaterThan(rms(error.filter((_, i) => mask[i] === 0)) / 30)
   })
 
+  it('cover the errors of a match that float32 ends', async () => {
+    const { certainty, error, leak } = await audit(own(convNet()), { options: { certainty: 'bars' } })
+    expect(leak.relativeLoss).toBeLessThan(1e-11)
+    const bars = Object.values(certainty.bars!)[0].dataSync()
+    expect(rms(bars)).toBeGreaterThan(rms(error))
+    expect(rms(bars)).toBeLessThan(10 * rms(error))
+    const outside = error.filter((v, i) => Math.abs(v) > 2 * bars[i]).length
+    expect(outside).toBeLessThanOrEqual(0.05 * error.length)
+  })
+
   it('are not there unless asked for', async () => {
     expect((await audit(own(convNet()))).certainty.bars).toBeUndefined()
   })

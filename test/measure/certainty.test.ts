@@ -236,6 +236,8 @@ describe('error bars', () => {
     const pseudo = inverse(seen.transpose().mmul(seen)).mmul(seen.transpose())
     /** The end of a search on g* + δ, ‖δ‖² = 1e-12 ‖g*‖². */
     const resample: CertaintyProblem['resample'] = async (stream) => {
+      // it came to rest
+      if (!stream) return point
       const delta = rows.map(() => stream.normal() * Math.sqrt((1e-12 * unit) / rows.length))
       const moved = times(pseudo.to2DArray(), delta)
       return point.map((v, j) => (j === 0 ? v : v + moved[j - 1]))

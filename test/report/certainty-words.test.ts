@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { deepLeakage, gradientsOf } from '../../src'
-import { certaintyReport, undeterminedWords } from '../../src/report/certainty-words'
+import { undeterminedWords } from '../../src/attacks/matching/undetermined-words'
+import { certaintyReport } from '../../src/report/certainty-words'
 
 const random = (shape: number[], seed: number) => tf.randomUniform(shape, -1, 1, 'float32', seed)
 const runtime = 'reference'

@@ -40,7 +40,10 @@ export async function compileAttack(
 ): Promise<Attack> {
   const { program, smoothed, parameters, lasting, point, start, unit, priorWeight, rounding, noise } = objective
   const samples = settings.batchUpdate === 'one-by-one' ? samplesOf(point.sizes, settings.batchSize) : undefined
-  const layout: PointLayout = { sizes: point.sizes, unit, priorWeight, rounding, noise, samples }
+  const layout: PointLayout = {
+    ...{ sizes: point.sizes, unit, priorWeight, rounding, noise, samples },
+    logits: point.logits,
+  }
   const held: { dispose(): void }[] = []
   const bound = async (wanted: Program, name: string): Promise<{ executable: Executable; evaluator: Evaluator }> => {
     preparing?.(`${name} is compiled`)

@@ -52,8 +52,8 @@ export interface LeakageCertainty {
   readonly free: number
   /**
    * Standard deviation of every number of the searched inputs, by name, in the data's units; only with `certainty: 'bars'`. From
-   * eight searches on noise of the floor's size that begin near the reconstruction and end at the same relative loss. Rather
-   * too large than too small.
+   * searches that go on from the reconstruction: twelve on noise of the floor's size, and one on what the search had left. Rather too
+   * large than too small.
    */
   readonly bars: tf.NamedTensorMap | undefined
   /** The relative loss that cannot be told from none: the precision of what was shared, or the relative loss that was reached. */

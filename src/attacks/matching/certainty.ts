@@ -1,32 +1,18 @@
 import { sizeOf } from '../../graph'
-import type { UnknownGroup } from '../../measure/certainty/curvature'
 import { gradientCertainty, groupsInOrder } from '../../measure/certainty/gradient-certainty'
-import { FLOAT32 } from '../../measure/certainty/shared-residual'
-import type { Random } from '../../numbers/random'
-import { flat, mapped, squaredNorm } from '../../numbers/values'
-import type { Executable, Values } from '../../runtime/runtime'
+import { flat } from '../../numbers/values'
 import type { Attack } from './attack'
 import { inTensors, type LeakageCertainty } from './certainty-tensors'
-import type { UnconstrainedPrograms } from './objective/attack-objective'
-import { sharedParameter } from './objective/objective'
 import type { Settings } from './options'
 import type { Part, TargetReading } from './point'
-import { objectiveIn } from './search/evaluation'
 import { newProgress, type Progress } from './search/progress'
-import { isCut } from './search/restarts'
-import { type SearchSettings, search } from './search/search'
-
-/** Iterations of a repeated search. */
-const CONTINUED = 300
+import { type SearchEnd, searchesAgain } from './search-again'
 
 /**
  * A point with everything that certainty is asked about: the searched inputs, then the searched targets themselves, in place of
  * the numbers that a soft-max or a sigmoid turns into targets. The logit of a sure label moves nothing; its probability does.
  */
-export interface Unconstrained {
-  readonly programs: UnconstrainedPrograms
-  readonly point: Float64Array
-  readonly groups: readonly UnknownGroup[]
+export interface Unconstrained extends SearchEnd {
   readonly inputs: readonly Part[]
   readonly targets: readonly TargetReading[]
 }
@@ -76,34 +62,9 @@ export async function attackCertainty(
   const budget = settings.budget.evaluations - progress.evaluations
   if (cut() || budget <= 0) return undefined
   const { programs, point, groups, inputs, targets } = unconstrainedAt(attack, found, settings)
-  let executable: Executable | undefined
-  let left = budget
-  const resample = async (random: Random) => {
-    if (cut()) return undefined
-    executable ??= await runtime.compile(programs.objective)
-    const noise = shared.map((values, i) => [sharedParameter(i), noisy(values, lost[i], random)] as const)
-    const evaluator = await executable.bind(new Map([...parameters, ...noise]), lasting)
-    const layout = {
-      ...attack.objective,
-      sizes: groups.map(({ size }) => size),
-      priorWeight: undefined,
-      samples: undefined,
-    }
-    const own = newProgress(1)
-    const cancel = () => {
-      own.cancelled = true
-    }
-    signal?.addEventListener('abort', cancel)
-    try {
-      const limits = { evaluations: left, milliseconds: millisecondsLeft() }
-      const end = await search(objectiveIn(evaluator, layout, undefined), continued(limits), own, 0, point, told)
-      left -= end.evaluations
-      return isCut(end) ? undefined : end.point
-    } finally {
-      signal?.removeEventListener('abort', cancel)
-      evaluator.dispose()
-    }
-  }
+  const again = searchesAgain(attack, { programs, point, groups }, settings, {
+    ...{ cut, told, evaluations: budget, milliseconds: millisecondsLeft },
+  })
   try {
     const { inputs: unknowns, outputs: gradients } = programs.gradients
     const answer = await gradientCertainty({
@@ -123,27 +84,10 @@ export async function attackCertainty(
         seed,
         mixtures: inputs.length,
       },
-      ...(settings.certainty === 'bars' && { resample }),
+      ...(settings.certainty === 'bars' && { resample: again.search }),
     })
     return answer && inTensors(answer, groups, inputs, targets)
   } finally {
-    executable?.dispose()
+    again.dispose()
   }
-}
-
-/** How a search is repeated: without priors, until it comes to rest. */
-export const continued = (budget: SearchSettings['budget']): SearchSettings => ({
-  preset: 'robust',
-  optimizer: { name: 'lbfgs', preset: 'robust' },
-  iterations: CONTINUED,
-  patience: undefined,
-  tolerance: 0,
-  priorEasing: 1,
-  budget,
-})
-
-/** With normal noise of the expected squared norm of what was lost; float32 loses something everywhere. */
-function noisy(values: Values, lost: number, random: Random): Float64Array {
-  const size = Math.sqrt(Math.max(lost, FLOAT32 * squaredNorm([values])) / values.length)
-  return mapped(values, (v) => v + size * random.normal())
 }

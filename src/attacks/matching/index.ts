@@ -6,6 +6,7 @@ import { type Attack, type Control, type OutcomeStatus, outcome } from '../contr
 import { traceOf } from '../contract/trace'
 import { type Leakage, leakage } from './leakage'
 import { type LeakageOptions, leakageOptions } from './options'
+import { undeterminedWords } from './undetermined-words'
 
 /** Options of gradient matching beside what the target says already, and what the control owns. */
 export type MatchingOptions = Omit<LeakageOptions, keyof TargetOptions | keyof Control | 'onIteration'>
@@ -90,10 +91,11 @@ const isProven = ({ status, certainty, relativeLoss }: Leakage): boolean =>
   certainty.examined === 'every direction' &&
   Math.sqrt(relativeLoss) <= RESIDUAL
 
-function reasonOf({ status, relativeLoss, scaleHint, certainty }: Leakage): string {
+function reasonOf(leak: Leakage): string {
+  const { status, relativeLoss, scaleHint } = leak
   const loss = `relative loss ${relativeLoss.toExponential(1)}`
   if (status === 'converged') return `these data have the shared gradient (${loss})`
   if (status === 'undetermined')
-    return `these data have the shared gradient (${loss}), and ${(100 * (certainty?.fraction ?? 0)).toFixed(0)} % of their numbers could be otherwise`
+    return `these data have the shared gradient (${loss}); ${undeterminedWords(leak) ?? scaleHint ?? 'not determined'}`
   return `the search ended ${status} at ${loss}${scaleHint ? `; ${scaleHint}` : ''}`
 }

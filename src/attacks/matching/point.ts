@@ -5,6 +5,7 @@ import { type Node, type Shape, sizeOf } from '../../graph'
 import { requireOrder } from '../labels/infer-labels'
 import type { LabelInference } from '../labels/strategy'
 import type { Settings } from './options'
+import type { Span } from './search/evaluation'
 import { readLabels } from './targets/label-choices'
 import { chooseTargets, type Targets } from './targets/targets'
 
@@ -36,6 +37,8 @@ export interface Point {
   readonly targets: readonly Part[]
   /** What each of them is. */
   readonly targetKinds: readonly TargetKind[]
+  /** Where the logits of each searched label stand; of a label of yes or no it is one. */
+  readonly logits: readonly Span[]
   /** The point in parts, one for each unknown. */
   partsOf(point: Float64Array): Float64Array[]
   inputsOf(point: Float64Array): InputReading[]
@@ -54,15 +57,20 @@ const NUMBER: Readonly<Record<TargetKind, (target: number) => number>> = {
   numbers: (q) => q,
 }
 
+/** The labels of a tensor that stands at a place of a point: rows of classes, single bits, and no numbers. */
+function labelsAt(start: number, shape: Shape, kind: TargetKind): Span[] {
+  if (kind === 'numbers') return []
+  const size = kind === 'bits' ? 1 : shape[shape.length - 1]
+  return Array.from({ length: sizeOf(shape) / size }, (_, i) => ({ start: start + i * size, size }))
+}
+
 /** @param names of the searched inputs, in the order of their nodes */
 export function pointOf(nodes: readonly Node<'input'>[], names: readonly string[], targets: readonly Targets[]): Point {
   const searched = targets.flatMap((t) => t.input ?? [])
   const unknowns = [...nodes, ...searched]
   const sizes = unknowns.map(({ shape }) => sizeOf(shape))
-  const partAt = (point: Float64Array, at: number): Float64Array => {
-    const start = sizes.slice(0, at).reduce((a, b) => a + b, 0)
-    return point.subarray(start, start + sizes[at])
-  }
+  const startOf = (at: number): number => sizes.slice(0, at).reduce((a, b) => a + b, 0)
+  const partAt = (point: Float64Array, at: number): Float64Array => point.subarray(startOf(at), startOf(at) + sizes[at])
   const partOf = (point: Float64Array, node: Node<'input'>) => partAt(point, unknowns.indexOf(node))
   const inputs = nodes.map((node, i) => ({ name: names[i], shape: node.shape }))
   return {
@@ -72,6 +80,9 @@ export function pointOf(nodes: readonly Node<'input'>[], names: readonly string[
     inputs,
     targets: targets.flatMap(({ input, output }) => (input ? [{ name: output.name, shape: input.shape }] : [])),
     targetKinds: targets.flatMap(({ input, kind }) => (input ? [kind] : [])),
+    logits: targets.flatMap(({ input, kind }) =>
+      input ? labelsAt(startOf(unknowns.indexOf(input)), input.shape, kind) : [],
+    ),
     partsOf: (point) => sizes.map((_, at) => partAt(point, at)),
     inputsOf: (point) => inputs.map((part, i) => ({ ...part, values: Float32Array.from(partOf(point, nodes[i])) })),
     targetsOf: (point) =>

@@ -1,6 +1,5 @@
 import type { Status } from '../../measure/verdict'
 import type { Attack } from './attack'
-import { continued } from './certainty'
 import type { FactorReading } from './factor'
 import type { Settings } from './options'
 import { near, scaleCause } from './scale-cause'
@@ -8,6 +7,7 @@ import { objectiveIn } from './search/evaluation'
 import { newProgress, type Progress } from './search/progress'
 import { isCut } from './search/restarts'
 import { type RestartOutcome, search } from './search/search'
+import { continued } from './search-again'
 
 /** The common factor of what was shared. */
 export interface FittedScale {

@@ -49,7 +49,9 @@ export async function readAuditFile(path: string): Promise<AuditConfig> {
   const folder = dirname(resolve(path))
   const at = (name: string) => resolve(folder, name)
   const judging = judgingOf(path, json)
-  const model = await readModel(at(json.model))
+  // the names in a gradient tell which numbers of an ONNX file are weights
+  const [first] = isRecord(json.updates) ? Object.entries(json.updates) : []
+  const model = await readModel(at(json.model), first && { shared: filesOf(path, ...first, at) })
   try {
     const { defences, data, updates } = json
     if (defences !== undefined && !Array.isArray(defences))

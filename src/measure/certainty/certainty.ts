@@ -34,9 +34,10 @@ export interface CertaintyProblem {
   readonly cut?: () => boolean
   /**
    * One search again, for error bars: noise of the size that what was shared has is added to it once more, and the search goes on
-   * from x₀. Gives its end, or undefined where the work was cut short.
+   * from x₀. Without random numbers there is no noise: it is what the search has left. Gives its end, or undefined where the work was
+   * cut short.
    */
-  readonly resample?: (random: Random) => Promise<Float64Array | undefined>
+  readonly resample?: (random?: Random) => Promise<Float64Array | undefined>
 }
 
 /** How far what was shared determines the unknowns around the point where a search ended. */
@@ -157,11 +158,13 @@ export const DRAWS = 12
 const FEW = 2.23 / 2
 
 /**
- * √mean (end − point)² over the draws (parametric bootstrap: Efron, Tibshirani 1993, chapter 6.5). The mean is taken around the
- * point and not around that of the ends: how far the search would still have gone is part of the error.
+ * √((end₀ − point)² + mean (end − point)²), the mean over draws of noise (parametric bootstrap: Efron, Tibshirani 1993, chapter 6.5). end₀
+ * is where the search ends without noise: how far it would still have gone is part of the error.
  */
 async function errorBars({ point, resample, seed = 1234 }: CertaintyProblem): Promise<Float64Array | undefined> {
-  const squares = new Float64Array(point.length)
+  const end = await resample!()
+  if (!end) return undefined
+  const squares = end.map((v, i) => (v - point[i]) ** 2)
   for (let draw = 0; draw < DRAWS; draw++) {
     const end = await resample!(random(seed, 3, draw))
     if (!end) return undefined

@@ -21,6 +21,47 @@ export interface PointLayout {
   readonly noise?: number
   /** The coordinates of each sample, where samples are updated one by one. */
   readonly samples: readonly Group[] | undefined
+  /** Where the logits of each searched label stand; of a label of yes or no it is one. Default none. */
+  readonly logits?: readonly Span[]
+}
+
+/** Neighbouring coordinates of a point. */
+export interface Span {
+  readonly start: number
+  readonly size: number
+}
+
+/** From this probability on a searched label is sure. */
+const SURE = 0.99
+
+/** ln of the odds of a label that is made certain: float32 rounds them to certainty. */
+const CERTAIN = 25
+
+/**
+ * The point with every sure label certain; undefined where none changes. A sure label hardly moves with its logits, so that a search can
+ * come to rest on the last part in a thousand.
+ */
+export function withSureLabels(point: Float64Array, logits: readonly Span[]): Float64Array | undefined {
+  const out = point.slice()
+  let changed = false
+  for (const { start, size } of logits) {
+    const row = point.subarray(start, start + size)
+    const top = row.reduce((best, v, i) => (v > row[best] ? i : best), 0)
+    const sign = size === 1 ? Math.sign(row[0]) : 1
+    // of yes or no, the logit is ln of the odds itself
+    const rest = size === 1 ? 0 : logSumExp(row.filter((_, i) => i !== top))
+    const odds = sign * (row[top] - rest)
+    if (odds < Math.log(SURE / (1 - SURE)) || odds >= CERTAIN) continue
+    out[start + top] = rest + sign * CERTAIN
+    changed = true
+  }
+  return changed ? out : undefined
+}
+
+/** ln Σ eˣ, with the largest before the sum. */
+function logSumExp(values: Float64Array): number {
+  const largest = values.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY)
+  return largest + Math.log(values.reduce((sum, v) => sum + Math.exp(v - largest), 0))
 }
 
 const startsOf = (sizes: readonly number[]): number[] =>
@@ -70,6 +111,15 @@ export function pulled(objective: Objective, { mean, weight }: Pull): Objective 
   }
 }
 
+/** The objective in other units: optimizers have tolerances for values around 1. */
+export const inUnitsOf = (objective: Objective, unit: number): Objective => ({
+  ...objective,
+  async evaluate(point, easing) {
+    const { value, gradient, relativeLoss } = await objective.evaluate(point, easing)
+    return { value: value / unit, gradient: gradient.map((v) => v / unit), relativeLoss }
+  },
+})
+
 /**
  * The objective over one flat vector of unknowns, as an evaluator of its program computes it.
  *
@@ -81,7 +131,7 @@ export function objectiveIn(
   products: MatrixProducts | undefined,
   smooth?: Evaluator,
 ): Objective {
-  const { sizes, unit, priorWeight, rounding, noise, samples } = layout
+  const { sizes, unit, priorWeight, rounding, noise, samples, logits = [] } = layout
   const starts = startsOf(sizes)
   const run = async (by: Evaluator, point: Float64Array, inputs: Values[]): Promise<AttackEvaluation> => {
     const [value, distance, ...derivatives] = await by.run(inputs)
@@ -96,6 +146,7 @@ export function objectiveIn(
     products,
     data: sizes[0],
     samples,
+    surer: (point) => withSureLabels(point, logits),
     evaluate: (point, easing) => run(evaluator, point, layoutInputs(layout, point, easing)),
     smoothed:
       smooth && ((point, easing, sharpness) => run(smooth, point, layoutInputs(layout, point, easing, sharpness))),

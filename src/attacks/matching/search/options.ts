@@ -103,7 +103,7 @@ export interface SearchOptions {
   /**
    * Whether a match is followed by a second question: how far does what was shared determine the data? A match that is not
    * determined has the status `undetermined`. Takes at most 200 evaluations. For 128 unknowns or fewer it takes gradients of the client
-   * instead, usually two per unknown and at most 800, and looks at every combination. `bars` adds error bars, for the work of twelve
+   * instead, usually two per unknown and at most 800, and looks at every combination. `bars` adds error bars, for the work of thirteen
    * more searches. Default true.
    */
   certainty?: boolean | 'bars'

@@ -38,6 +38,9 @@ const MATCHED = 1e-7
 const ROUNDING = 4
 const ROUNDED = 1e-4
 
+/** Relative loss up to which a search that came to rest is near a match. */
+const NEAR = 1e-4
+
 /** Stated noise is known, and not guessed from a type: the squared sum of as many normal numbers is hardly ever above. */
 const NOISY = 1.5
 
@@ -61,6 +64,8 @@ export interface Objective {
   readonly data: number
   /** The coordinates of each sample, where samples are updated one by one. */
   readonly samples: readonly Group[] | undefined
+  /** The point with every searched label that is sure made certain; undefined where none changes. */
+  readonly surer?: (point: Float64Array) => Float64Array | undefined
   /** @param easing multiplies the weight of all priors; default 1 */
   evaluate(point: Float64Array, easing?: number): Promise<AttackEvaluation>
   /**
@@ -116,10 +121,19 @@ export async function search(
 ): Promise<RestartOutcome> {
   const run: Run = { objective, settings, progress, restart, listener, history: [], iteration: 0, evaluations: 0 }
   let { status, best } = objective.smoothed ? await followed(run, start) : await eased(run, start)
-  const ended = status === 'stalled' || status === 'max-iterations'
   const { rounding, noise = 0 } = objective
-  const matched = Math.max(MATCHED, Math.min(ROUNDING * rounding, ROUNDED), Math.min(NOISY * noise, 1))
-  if (ended && settings.tolerance > 0 && best.relativeLoss <= matched) status = 'converged'
+  const lost = Math.max(Math.min(ROUNDING * rounding, ROUNDED), Math.min(NOISY * noise, 1))
+  // at rest near a match, and not on what rounding leaves: labels that are all but certain may be what holds it up
+  const isNear = best.relativeLoss > lost && best.relativeLoss <= NEAR
+  const surer =
+    status === 'stalled' && isNear && settings.preset !== 'paper' ? objective.surer?.(best.point) : undefined
+  if (surer) {
+    const next = await descend(run, surer, steady(0), false)
+    if (next.best.relativeLoss < best.relativeLoss) best = next.best
+    if (!goesOn(next.status)) status = next.status
+  }
+  const ended = status === 'stalled' || status === 'max-iterations'
+  if (ended && settings.tolerance > 0 && best.relativeLoss <= Math.max(MATCHED, lost)) status = 'converged'
   return { restart, status, ...best, evaluations: run.evaluations, history: run.history }
 }
 

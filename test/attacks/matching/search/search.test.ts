@@ -1,10 +1,57 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { withSureLabels } from '../../../../src/attacks/matching/search/evaluation'
 import { newProgress } from '../../../../src/attacks/matching/search/progress'
+import type { Objective } from '../../../../src/attacks/matching/search/search'
 import { adam, lbfgs, type Optimizer, oneByOne, recover } from '../../../../src/optim'
 import { objective, searchWith, walk } from './objectives'
 
 /** Never better, never worse. */
 const flat = () => objective(() => ({ relativeLoss: 0.5 }))
+
+describe('a sure label', () => {
+  const logits = [
+    { start: 1, size: 3 },
+    { start: 4, size: 1 },
+  ]
+
+  it('is made certain, as it is and whatever the others are; what is not sure stays', () => {
+    const certain = withSureLabels(Float64Array.of(9, -100, -93, -101, -5), logits)!
+    const rest = -100 + Math.log(1 + Math.exp(-1))
+    expect([...certain]).toEqual([9, -100, expect.closeTo(rest + 25, 12), -101, -25])
+    // certain already, and 0.98
+    expect(withSureLabels(certain, logits)).toBeUndefined()
+    expect(withSureLabels(Float64Array.of(9, 0, Math.log(98), Math.log(1), 3.8), logits)).toBeUndefined()
+    expect(withSureLabels(Float64Array.of(9, 0, Math.log(200), 0, 3.8), logits)![2]).toBeCloseTo(Math.log(2) + 25, 12)
+  })
+
+  /** (x − 1)², and what the label lacks to certainty, which its gradient does not show. */
+  const held = (lacking: (logit: number) => number) =>
+    objective(([x, logit]) => ({ relativeLoss: (x - 1) ** 2 + lacking(logit), gradient: [2 * (x - 1), 0, 0] }), {
+      surer: (point) => withSureLabels(point, [{ start: 1, size: 2 }]),
+    })
+  const from = (minimised: Objective, options = {}) =>
+    searchWith(minimised, { optimizer: lbfgs() as Optimizer, ...options }, { start: Float64Array.of(0, 6, 0) })
+
+  it('does not hold up a search that came to rest near a match', async () => {
+    const trial = await from(held((logit) => 1e-5 * Math.exp(-logit)))
+    expect(trial).toMatchObject({ status: 'converged', relativeLoss: expect.closeTo(0, 12) })
+    expect([...trial.point]).toEqual([expect.closeTo(1, 6), 25, 0])
+    expect(trial.history.length).toBeGreaterThan(1)
+  })
+
+  it('stays where certainty is no better, where nothing is near, and in the paper’s recipe', async () => {
+    // a label that was smoothed
+    const smooth = await from(held((logit) => 1e-8 * (1 + (logit - 6) ** 2)))
+    expect([smooth.status, smooth.relativeLoss, smooth.point[1]]).toEqual(['converged', expect.closeTo(1e-8, 12), 6])
+    const far = await from(held((logit) => Math.exp(-logit)))
+    expect([far.status, far.point[1]]).toEqual(['stalled', 6])
+    const paper = await from(
+      held((logit) => 1e-5 * Math.exp(-logit)),
+      { preset: 'paper' },
+    )
+    expect(paper.point[1]).toBe(6)
+  })
+})
 
 describe('patience', () => {
   it.each([1, 2, 20, 99])('of the optimizer ends a search: %i iterations in vain', async (patience) => {
