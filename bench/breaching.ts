@@ -17,6 +17,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { deepLeakageFromGradients, gradientsOf } from '../src'
 import { writeFileAtomic, writeSafetensors } from '../src/io'
+import { movement } from './local-steps'
 import { NETWORKS, networkName } from './networks'
 import { type Peer, python, start } from './peer'
 import { batchOf, decibels, labelsOf, type Picture, pictures, train } from './pictures'
@@ -58,27 +59,6 @@ function options() {
   }
 }
 
-/** How far the trained weights move in steps of SGD over a whole batch. They are put back. */
-async function movement(
-  model: LayersModel,
-  x: tf.Tensor,
-  labels: readonly number[],
-  { steps, rate }: ReturnType<typeof options>,
-): Promise<tf.NamedTensorMap> {
-  const before = model.trainableWeights.map((w) => w.read().clone())
-  for (let step = 0; step < steps; step++) {
-    const gradients = await gradientsOf(model, x, labels)
-    for (const w of model.trainableWeights) w.write(tf.tidy(() => tf.sub(w.read(), tf.mul(gradients[w.name], rate))))
-    tf.dispose(gradients)
-  }
-  const moved = model.trainableWeights.map((w, i) => [w.name, tf.sub(w.read(), before[i])] as const)
-  model.trainableWeights.forEach((w, i) => {
-    w.write(before[i])
-  })
-  tf.dispose(before)
-  return Object.fromEntries(moved)
-}
-
 /** Weights, what was shared, labels and data in one file, for a process of another language. */
 async function handOver(
   file: string,
@@ -117,7 +97,9 @@ async function compare(
   const x = batchOf(some)
   const labels = labelsOf(some)
   const local = o.steps > 1
-  const shared = local ? await movement(model, x, labels, o) : await gradientsOf(model, x, labels)
+  const shared = local
+    ? await movement(model, new Array(o.steps).fill(some), o.rate)
+    : await gradientsOf(model, x, labels)
   const leak = await deepLeakageFromGradients(model, local ? { delta: shared } : shared, {
     ...{ labels, batchSize: some.length, seed: o.seed, iterations: o.iterations },
     ...(local && { update: { learningRate: o.rate, localSteps: o.steps } }),
