@@ -17,6 +17,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { deepLeakageFromGradients, gradientsOf } from '../src'
 import { writeFileAtomic, writeSafetensors } from '../src/io'
+import { movement } from './local-steps'
 import { NETWORKS, networkName } from './networks'
 import { type Peer, python, start } from './peer'
 import { batchOf, decibels, labelsOf, type Picture, pictures, train } from './pictures'
@@ -25,6 +26,12 @@ import { median } from './timing'
 
 /** Iterations by which breaching's speed is told. */
 const PROBE = 20
+
+/** How far, relatively, the peer's gradient may be from ours. */
+const AWAY = 1e-3
+
+/** Likewise of local steps: where a unit is at its kink, rounding decides on which side it is in all later steps. */
+const STEPS_AWAY = 1e-2
 
 function options() {
   const { values } = parseArgs({
@@ -56,27 +63,6 @@ function options() {
     },
     iterations: values.iterations === undefined ? undefined : whole(values.iterations),
   }
-}
-
-/** How far the trained weights move in steps of SGD over a whole batch. They are put back. */
-async function movement(
-  model: LayersModel,
-  x: tf.Tensor,
-  labels: readonly number[],
-  { steps, rate }: ReturnType<typeof options>,
-): Promise<tf.NamedTensorMap> {
-  const before = model.trainableWeights.map((w) => w.read().clone())
-  for (let step = 0; step < steps; step++) {
-    const gradients = await gradientsOf(model, x, labels)
-    for (const w of model.trainableWeights) w.write(tf.tidy(() => tf.sub(w.read(), tf.mul(gradients[w.name], rate))))
-    tf.dispose(gradients)
-  }
-  const moved = model.trainableWeights.map((w, i) => [w.name, tf.sub(w.read(), before[i])] as const)
-  model.trainableWeights.forEach((w, i) => {
-    w.write(before[i])
-  })
-  tf.dispose(before)
-  return Object.fromEntries(moved)
 }
 
 /** Weights, what was shared, labels and data in one file, for a process of another language. */
@@ -117,7 +103,9 @@ async function compare(
   const x = batchOf(some)
   const labels = labelsOf(some)
   const local = o.steps > 1
-  const shared = local ? await movement(model, x, labels, o) : await gradientsOf(model, x, labels)
+  const shared = local
+    ? await movement(model, new Array(o.steps).fill(some), o.rate)
+    : await gradientsOf(model, x, labels)
   const leak = await deepLeakageFromGradients(model, local ? { delta: shared } : shared, {
     ...{ labels, batchSize: some.length, seed: o.seed, iterations: o.iterations },
     ...(local && { update: { learningRate: o.rate, localSteps: o.steps } }),
@@ -128,7 +116,8 @@ async function compare(
   await handOver(file, model, x, labels, shared)
   tf.dispose([x, shared])
   const { residual } = await peer.ask({ do: 'open', file, kind: o.network, steps: o.steps, rate: o.rate })
-  if (!(residual < 1e-3)) throw new Error(`the peer shares what is ${residual} away from ours: it is another network`)
+  if (!(residual < (local ? STEPS_AWAY : AWAY)))
+    throw new Error(`the peer shares what is ${residual} away from ours: it is another network`)
   const attack = async (iterations: number): Promise<Row> => {
     const { data, seconds } = await peer.ask({ do: 'attack', iterations, seed: o.seed }, 3600)
     return { psnr: decibels(data, some), evaluations: iterations, seconds }

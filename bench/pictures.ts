@@ -7,9 +7,8 @@ import { readImage, toSquare } from '../src/io'
 import { match } from '../src/measure/match'
 import { mse } from '../src/metrics'
 
-/** Height and width of every picture. */
+/** Height and width of CIFAR's pictures. */
 export const SIZE = 32
-const NUMBERS = SIZE * SIZE * 3
 
 /** A picture with its class. */
 export interface Picture {
@@ -18,8 +17,12 @@ export interface Picture {
   readonly label: number
 }
 
-/** Every image of the folder: the first of each class, then the second of each, and so on. Labels are classes in order. */
-export function pictures(folder: string): Picture[] {
+/**
+ * Every image of the folder: the first of each class, then the second of each, and so on. Labels are classes in order.
+ *
+ * @param size height and width that every image is brought to
+ */
+export function pictures(folder: string, size = SIZE): Picture[] {
   const names = readdirSync(folder).filter((name) => /\.(png|jpe?g)$/i.test(name))
   const classOf = (name: string): string => name.split('-')[0]
   const classes = [...new Set(names.map(classOf))].sort()
@@ -27,16 +30,18 @@ export function pictures(folder: string): Picture[] {
   return names
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
     .map((name) => {
-      const { data } = toSquare(readImage(join(folder, name)), SIZE)
+      const { data } = toSquare(readImage(join(folder, name)), size)
       return { name, data: Float32Array.from(data), label: classes.indexOf(classOf(name)) }
     })
 }
 
-/** [pictures, 32, 32, 3] */
+/** [pictures, height, width, 3] of square pictures of one size */
 export function batchOf(images: readonly Picture[]): tf.Tensor {
-  const all = new Float32Array(images.length * NUMBERS)
-  for (const [i, { data }] of images.entries()) all.set(data, i * NUMBERS)
-  return tf.tensor(all, [images.length, SIZE, SIZE, 3])
+  const numbers = images[0].data.length
+  const size = Math.sqrt(numbers / 3)
+  const all = new Float32Array(images.length * numbers)
+  for (const [i, { data }] of images.entries()) all.set(data, i * numbers)
+  return tf.tensor(all, [images.length, size, size, 3])
 }
 
 export const labelsOf = (images: readonly Picture[]): number[] => images.map(({ label }) => label)
@@ -70,7 +75,7 @@ export async function train(
 /** Decibels of each picture, paired with what was found so that errors are least. */
 export function decibels(data: ArrayLike<number>, images: readonly Picture[]): number[] {
   const all = Array.from(data, (v) => Math.min(1, Math.max(0, v)))
-  const found = images.map((_, i) => all.slice(i * NUMBERS, (i + 1) * NUMBERS))
+  const found = images.map(({ data: { length } }, i) => all.slice(i * length, (i + 1) * length))
   const errors = images.map((image) => found.map((one) => mse(one, image.data)))
   return match(errors).map((place, i) => -10 * Math.log10(errors[i][place]))
 }

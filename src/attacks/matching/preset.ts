@@ -1,5 +1,6 @@
 import type { TracedGradient } from '../../client/model/gradient'
 import { kinksOf } from '../../client/model/kinks'
+import { unrolls } from '../../client/shared/unroll'
 import type { Target } from '../../client/target'
 import { reachable } from '../../graph'
 import { closedForm } from './closed-form'
@@ -25,8 +26,15 @@ export interface DecidedSettings extends Settings {
 const DEEP = 10
 
 /**
- * Decides `preset: 'auto'` by the traced model: a homotopy for images behind kinks, where it is measured to be better, with
- * the balanced distance for deep networks; the whitened distance for images behind attention; else `robust`.
+ * Weight of total variation along a homotopy where local steps are unrolled. Behind kinks the gradients of one batch differ from step
+ * to step. A search matches their sum less closely than one gradient in as many evaluations, and the prior has more left to decide.
+ */
+const UNROLLED = 0.06
+
+/**
+ * Decides `preset: 'auto'` by the traced model and what was shared: a homotopy for images behind kinks, where it is measured to be
+ * better, with the balanced distance for deep networks, and with more total variation for an update of several local steps; the
+ * whitened distance for images behind attention; else `robust`.
  */
 export async function decidePreset(
   settings: Settings,
@@ -47,9 +55,16 @@ export async function decidePreset(
   if (await closedForm(traced, target))
     return robust(`${found}, but the gradient of the first layer gives the data in closed form`)
   const kernels = traced.trained.filter(({ shape }) => shape.length > 1).length
-  if (kernels < DEEP) return { ...settings, ...auto.homotopy, chosen: { name: 'homotopy', reason: found } }
-  const reason = `${found}; it has ${kernels} layers with kernels, whose gradients are balanced`
-  return { ...settings, ...auto.deep, chosen: { name: 'homotopy', reason } }
+  if (kernels >= DEEP) {
+    const reason = `${found}; it has ${kernels} layers with kernels, whose gradients are balanced`
+    return { ...settings, ...auto.deep, chosen: { name: 'homotopy', reason } }
+  }
+  const { update } = target.settings
+  if (!unrolls(update) || auto.homotopy.priors !== undefined)
+    return { ...settings, ...auto.homotopy, chosen: { name: 'homotopy', reason: found } }
+  const prior = { ...auto.homotopy.prior, weight: UNROLLED }
+  const reason = `${found}; ${update.steps.length} local steps are unrolled, for which total variation has a weight of ${UNROLLED}`
+  return { ...settings, ...auto.homotopy, prior, chosen: { name: 'homotopy', reason } }
 }
 
 /** For a smooth network: attention has a recipe of its own, unless one image stands in the gradient. */

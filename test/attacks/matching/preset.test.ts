@@ -84,6 +84,43 @@ describe("preset: 'auto'", () => {
     model.dispose()
   })
 
+  it('gives total variation more weight where several local steps are unrolled, unless priors are given', async () => {
+    const model = kinked()
+    const found = 'the network has kinks (ReLU; maxima, as in max-pooling or a clip)'
+    const x = sample(image)
+    const gradients: Record<string, PlainTensor> = plain(await gradientsOf(model, x, [2], { runtime: 'reference' }))
+    x.dispose()
+    const delta = Object.fromEntries(
+      Object.entries(gradients).map(([name, { shape, data }]) => [
+        name,
+        { shape, data: Array.from(data, (v) => -0.02 * v) },
+      ]),
+    )
+    const search = async (update: LeakageOptions['update'], options: LeakageOptions = {}) => {
+      const leak = await deepLeakageFromGradients(model, { delta }, { ...short, update, ...options })
+      leak.dispose()
+      return leak
+    }
+    const several = { learningRate: 0.01, localSteps: 2 }
+    const heavier = await search(several)
+    expect(heavier.preset.name).toBe('homotopy')
+    expect(heavier.preset.reason).toBe(
+      `${found}; 2 local steps are unrolled, for which total variation has a weight of 0.06`,
+    )
+    const same = await search(several, { preset: 'homotopy', priors: { totalVariation: 0.06 } })
+    expect(heavier.history).toEqual(same.history)
+
+    const given = await search(several, { priors: { totalVariation: 0.02 } })
+    expect(given.preset.reason).toBe(found)
+    expect(given.history).toEqual((await search(several, { preset: 'homotopy' })).history)
+
+    const one = await search({ learningRate: 0.02 })
+    expect(one.preset.reason).toBe(found)
+    expect(one.history).toEqual((await search({ learningRate: 0.02 }, { preset: 'homotopy' })).history)
+    expect((await search({ ...several, approach: 'surrogate' })).preset.reason).toBe(found)
+    model.dispose()
+  })
+
   it('takes robust for a smooth network, bit for bit', async () => {
     const model = convNet()
     const options = { iterations: 20, restarts: 2, tolerance: 0 }
