@@ -11,6 +11,7 @@ import { type Candidate, type FirstInputs, firstInput, spanCandidates } from './
 import { sharedTensors } from './floor'
 import type { Judged } from './grouped'
 import { accountFor } from './multiplicity'
+import type { NoisyProjection } from './noise-law'
 import {
   SEQUENCE_OPTIONS,
   type SequenceOptions,
@@ -24,6 +25,7 @@ import { secondInputs } from './second-inputs'
 import { type Projection, type Seen, seenBy } from './seen'
 import type { Span } from './span'
 import type { Transformer } from './transformer'
+import { NO_ROUNDING, type UpdateRounding } from './update-rounding'
 import { anywhere, isAmbiguous, REPEATS, repeatsOne, withoutRepetition } from './without-positions'
 
 /** Sequences out of a shared gradient. */
@@ -79,7 +81,7 @@ export async function exactSequences(
 ): Promise<ExactSequences> {
   requireTransformer(transformer)
   knownNames('options', options, SEQUENCE_OPTIONS)
-  return sequencesBehind(transformer, namedGradients(given), options, 0)
+  return sequencesBehind(transformer, namedGradients(given), options, NO_ROUNDING)
 }
 
 /** @throws DlgError `invalid-model` */
@@ -96,13 +98,13 @@ export function requireTransformer(transformer: Transformer): void {
 /**
  * As {@link exactSequences}, of an update's gradient too.
  *
- * @param rounding ‖what storing weights lost‖² / ‖gradient‖²
+ * @param rounding what storing weights took of the gradient
  */
 export async function sequencesBehind(
   transformer: Transformer,
   given: NamedGradients,
   options: SequenceOptions,
-  rounding: number,
+  rounding: UpdateRounding,
 ): Promise<ExactSequences> {
   const shared = renamed(transformer, given)
   const started = performance.now()
@@ -155,11 +157,11 @@ export async function sequencesBehind(
     first = await paced(seenBy(projections[0], hidden), pause)
     if (first.ranks.full) return report('saturated', saturation(first.ranks, hidden))
     const second = projections[1].length > 0 ? await paced(seenBy(projections[1], hidden), pause) : undefined
-    const tensors = await sharedTensors(shared, settings.precision)
+    const tensors = await sharedTensors(shared, settings.precision, (name) => rounding.byName.get(name))
     await look()
     const sharing: Sharing = {
-      ...{ tensors, tolerance, rounding },
-      projections: [...noisy(projections[0], first), ...noisy(projections[1], second)],
+      ...{ tensors, tolerance, rounding: rounding.part },
+      projections: [...noisy(projections[0], first, 0), ...noisy(projections[1], second, 1)],
     }
     const length = await transformer.positions(shared)
     await look()
@@ -219,7 +221,7 @@ export async function sequencesBehind(
       }
       if (best.accounted?.otherwise !== undefined) break
     }
-    const rounded = roundedBy(tensors, rounding)
+    const rounded = roundedBy(tensors, rounding.part)
     const why = whyNot(best, first, rounded)
     if (!first.limit || first.ranks.clear) return report('unproven', why)
     return report(first.flat || rounded ? 'unproven' : 'saturated', `${why}; ${first.limit}`)
@@ -236,8 +238,8 @@ const isCloser = (one: FlooredProof, other: FlooredProof): boolean =>
   one.unrelated === other.unrelated ? one.residual < other.residual : other.unrelated
 
 /** Projections with the noise that their span shows. */
-export const noisy = (projections: readonly Projection[], seen: Seen | undefined): Sharing['projections'] =>
-  projections.map(({ values }, k) => ({ values, noise: seen?.noise[k] ?? 0 }))
+export const noisy = (projections: readonly Projection[], seen: Seen | undefined, block: 0 | 1): NoisyProjection[] =>
+  projections.map(({ values }, k) => ({ values, noise: seen?.noise[k] ?? 0, block }))
 
 /** What was shared under the transformer's names. */
 export const renamed = ({ named }: Transformer, given: NamedGradients): NamedGradients =>
