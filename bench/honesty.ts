@@ -850,6 +850,7 @@ for (const { attack, name, run } of [
 ]) {
   if (values.only && !`${attack}: ${name}`.includes(values.only)) continue
   const counts: Record<Verdict, number> = { right: 0, unclaimed: 0, refused: 0, 'false claim': 0, 'false failure': 0 }
+  const started = performance.now()
   for (let seed = first; seed < first + seeds; seed++) {
     // only tensors that a set-up keeps are freed here: models and variables of tfjs stay
     tf.engine().startScope()
@@ -867,12 +868,22 @@ for (const { attack, name, run } of [
     if (values.verbose || judged.verdict.startsWith('false'))
       console.log(`${judged.verdict}: ${attack}: ${name}, seed ${seed}: ${judged.says}`)
   }
-  lines.push([attack, name, String(seeds), ...Object.values(counts).map(String)])
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  lines.push([attack, name, String(seeds), ...Object.values(counts).map(String), seconds])
 }
 const all = Object.values(total).reduce((a, b) => a + b, 0)
-lines.push(['all', '', String(all), ...Object.values(total).map(String)])
+lines.push([
+  'all',
+  '',
+  String(all),
+  ...Object.values(total).map(String),
+  ((performance.now() - began) / 1000).toFixed(0),
+])
 console.log(
-  table(['attack', 'kind', 'set-ups', 'right', 'unclaimed', 'refused', 'false claims', 'false failures'], lines),
+  table(
+    ['attack', 'kind', 'set-ups', 'right', 'unclaimed', 'refused', 'false claims', 'false failures', 'seconds'],
+    lines,
+  ),
 )
 console.log(
   `${all} set-ups in ${((performance.now() - began) / 1000).toFixed(0)} s: ${total['false claim']} false claims, ${total['false failure']} false failures`,

@@ -19,6 +19,8 @@ import {
 import { bfloat16, eachTensor, float16, type Gradient, int8, type Judged, type Kind, pruned } from './set-up'
 
 const SIZES = { vocabularySize: 150, hidden: 48, heads: 4, layers: 2, intermediate: 96, positions: 12 }
+/** Half of the set-ups have no answer, and take all of it; what has one takes less than a second. */
+const BUDGET = { milliseconds: 1500 }
 const WORD_TABLES = ['wte.weight', 'embeddings.word_embeddings.weight']
 
 type Sentences = readonly (readonly number[])[]
@@ -72,7 +74,7 @@ const text = (all: Sentences): string => all.map(String).sort().join(' | ')
 
 async function exactly(made: Promise<Told>): Promise<Judged> {
   const { model, gradient, truth, options = {} } = await made
-  const result = await exactSequences(transformerOf(model), gradient, { budget: { milliseconds: 3000 }, ...options })
+  const result = await exactSequences(transformerOf(model), gradient, { budget: BUDGET, ...options })
   const right = text(result.sequences) === text(truth)
   const says = `${result.status}: ${result.reason ?? ''} ${text(result.sequences)} for ${text(truth)}`
   if (result.status === 'exact') return { says, verdict: right ? 'right' : 'false claim' }
@@ -81,33 +83,36 @@ async function exactly(made: Promise<Told>): Promise<Judged> {
   return { says, verdict: right && differs && !/scale/.test(result.reason ?? '') ? 'false failure' : 'unclaimed' }
 }
 
-const changed: Record<string, (gradient: Gradient, seed: number) => { gradient: Gradient; options?: SequenceOptions }> =
-  {
-    honest: (gradient) => ({ gradient }),
-    'float16, not stated': (gradient) => ({ gradient: eachTensor(gradient, (data) => data.map(float16)) }),
-    'bfloat16, stated': (gradient) => ({
-      gradient: eachTensor(gradient, (data) => data.map(bfloat16)),
-      options: { precision: 'bfloat16' },
-    }),
-    'int8, stated': (gradient) => ({ gradient: eachTensor(gradient, int8), options: { precision: 'int8' } }),
-    'noise of 1e-4': (gradient, seed) => ({ gradient: noisy(gradient, 1e-4, seed) }),
-    'noise of 1e-2': (gradient, seed) => ({ gradient: noisy(gradient, 1e-2, seed) }),
-    'noise of 0.1': (gradient, seed) => ({ gradient: noisy(gradient, 0.1, seed) }),
-    'noise as large as the gradient': (gradient, seed) => ({ gradient: noisy(gradient, 1, seed) }),
-    pruned: (gradient) => ({ gradient: eachTensor(gradient, pruned) }),
-    'signs alone': (gradient) => ({ gradient: eachTensor(gradient, (data) => data.map(Math.sign)) }),
-    'a factor of 0.3': (gradient) => ({ gradient: times(gradient, 0.3) }),
-    'a factor that is fitted, of the other sign': (gradient) => ({
-      gradient: times(gradient, -2),
-      options: { scale: 'auto' },
-    }),
-    'one sequence too many': (gradient) => ({ gradient, options: { batchSize: 3 } }),
-    'told as one': (gradient) => ({ gradient, options: { batchSize: 1 } }),
-    'a tensor a percent too large': (gradient) => {
-      const name = Object.keys(gradient).at(-2)!
-      return { gradient: { ...gradient, [name]: times({ of: gradient[name] }, 1.01).of } }
-    },
-  }
+const changed: Record<
+  string,
+  (gradient: Gradient, seed: number) => Pick<Told, 'gradient' | 'options'> & Partial<Told>
+> = {
+  honest: (gradient) => ({ gradient }),
+  'float16, not stated': (gradient) => ({ gradient: eachTensor(gradient, (data) => data.map(float16)) }),
+  'bfloat16, stated': (gradient) => ({
+    gradient: eachTensor(gradient, (data) => data.map(bfloat16)),
+    options: { precision: 'bfloat16' },
+  }),
+  'int8, stated': (gradient) => ({ gradient: eachTensor(gradient, int8), options: { precision: 'int8' } }),
+  'noise of 1e-4': (gradient, seed) => ({ gradient: noisy(gradient, 1e-4, seed) }),
+  'noise of 1e-2': (gradient, seed) => ({ gradient: noisy(gradient, 1e-2, seed) }),
+  'noise of 0.1': (gradient, seed) => ({ gradient: noisy(gradient, 0.1, seed) }),
+  'noise as large as the gradient': (gradient, seed) => ({ gradient: noisy(gradient, 1, seed) }),
+  pruned: (gradient) => ({ gradient: eachTensor(gradient, pruned) }),
+  'signs alone': (gradient) => ({ gradient: eachTensor(gradient, (data) => data.map(Math.sign)) }),
+  'a factor of 0.3': (gradient) => ({ gradient: times(gradient, 0.3) }),
+  'a factor that is fitted, of the other sign': (gradient) => ({
+    gradient: times(gradient, -2),
+    options: { scale: 'auto' },
+  }),
+  'one sequence too many': (gradient) => ({ gradient, options: { batchSize: 3 } }),
+  'told as one': (gradient) => ({ gradient, options: { batchSize: 1 } }),
+  'a tensor a percent too large': (gradient) => {
+    const name = Object.keys(gradient).at(-2)!
+    // no sentences have this gradient
+    return { gradient: { ...gradient, [name]: times({ of: gradient[name] }, 1.01).of }, truth: [] }
+  },
+}
 
 const kinds: Kind[] = []
 const add = (attack: string, name: string, run: (seed: number) => Promise<Judged>): void => {
@@ -199,6 +204,109 @@ for (const [kind, make] of [
   }
   for (const [name, made] of Object.entries(more)) add(`sequences, ${kind}`, name, (seed) => exactly(made(seed)))
 }
+/** A batch of an encoder that is put together by what the loss sends back, and what it must not be put together from. */
+const GROUP = 3
+const ofGroup = (seed: number) => {
+  const [model, truth] = [encoder(seed), sentences(seed, GROUP)]
+  return { model, truth }
+}
+
+/** Normal numbers with the norm of each tensor. */
+const drawn = (gradient: Gradient, seed: number): Gradient => {
+  const draw = random(seed, 0x64726177)
+  const norm = (data: Float32Array) => Math.sqrt(data.reduce((sum, v) => sum + v * v, 0))
+  return eachTensor(gradient, (data) => {
+    const numbers = data.map(() => draw.normal())
+    const factor = norm(data) / norm(numbers)
+    return numbers.map((v) => v * factor)
+  })
+}
+
+/** Every weight moved by normal numbers of a part of its root mean square. */
+function moved(model: TextModel, part: number, seed: number): TextModel {
+  const draw = random(seed, 0x6d6f76)
+  const weights = model.weights as Record<string, tf.Tensor>
+  for (const [name, weight] of Object.entries(weights)) {
+    const data = weight.dataSync<'float32'>()
+    const size = part * Math.sqrt(data.reduce((sum, v) => sum + v * v, 0) / data.length)
+    weights[name] = tf.tensor(
+      data.map((v) => v + size * draw.normal()),
+      weight.shape,
+    )
+  }
+  return model
+}
+
+const groups: Record<string, (seed: number) => Promise<Told>> = {
+  'a batch': async (seed) => {
+    const { model, truth } = ofGroup(seed)
+    return { model, truth, gradient: await sharedBy(model, truth) }
+  },
+  'normal numbers of the same norms': async (seed) => {
+    const { model, truth } = ofGroup(seed)
+    return { model, truth: [], gradient: drawn(await sharedBy(model, truth), seed) }
+  },
+  'the gradient of another model': async (seed) => {
+    const { model, truth } = ofGroup(seed)
+    return { model, truth: [], gradient: await sharedBy(encoder(seed + 77), truth) }
+  },
+  'weights a thousandth off': async (seed) => {
+    const { model, truth } = ofGroup(seed)
+    const gradient = await sharedBy(model, truth)
+    return { model: moved(model, 1e-3, seed), truth: [], gradient }
+  },
+  'told as one too few': async (seed) => {
+    const { model, truth } = ofGroup(seed)
+    return { model, truth, gradient: await sharedBy(model, truth), options: { batchSize: GROUP - 1 } }
+  },
+  'told as one too many': async (seed) => {
+    const { model, truth } = ofGroup(seed)
+    return { model, truth, gradient: await sharedBy(model, truth), options: { batchSize: GROUP + 1 } }
+  },
+}
+for (const [name, group] of Object.entries(groups))
+  for (const level of [0, 1e-3])
+    add('sequences, grouped', level > 0 ? `${name}, noise of 1e-3` : name, (seed) =>
+      exactly(
+        (async () => {
+          const told = await group(seed)
+          return level > 0 ? { ...told, gradient: noisy(told.gradient, level, seed) } : told
+        })(),
+      ),
+    )
+
+/** A tensor that is not the one of the sentences, however it was shared. */
+const anotherTensor: Record<string, (gradient: Gradient) => Gradient> = {
+  'the word table times -3': (gradient) => {
+    const name = WORD_TABLES.find((own) => own in gradient)!
+    return { ...gradient, [name]: times({ of: gradient[name] }, -3).of }
+  },
+  'a vector of the other sign': (gradient) => {
+    const name = Object.keys(gradient).findLast((own) => /bias$/.test(own))!
+    return { ...gradient, [name]: times({ of: gradient[name] }, -1).of }
+  },
+  'two tensors exchanged': (gradient) => {
+    const [one, two] = Object.keys(gradient).filter((name) => /(ln_2|output\.LayerNorm)\.weight$/.test(name))
+    return { ...gradient, [one]: gradient[two], [two]: gradient[one] }
+  },
+}
+for (const [kind, make] of [
+  ['decoder', decoder],
+  ['encoder', encoder],
+] as const)
+  for (const [name, change] of Object.entries(anotherTensor))
+    for (const level of [0, 1e-3])
+      add(`sequences, ${kind}`, level > 0 ? `${name}, noise of 1e-3` : name, (seed) =>
+        exactly(
+          (async () => {
+            const [model, truth] = [make(seed), sentences(seed, 2)]
+            const gradient = change(await sharedBy(model, truth))
+            // no sentences have this gradient
+            return { model, truth: [], gradient: level > 0 ? noisy(gradient, level, seed) : gradient }
+          })(),
+        ),
+      )
+
 add('sequences, decoder', 'sentences of several lengths', (seed) =>
   exactly(
     (async () => {

@@ -5,6 +5,7 @@ import { type Attack, type OutcomeStatus, outcome } from '../contract/attack'
 import { checkTolerances, type SequenceOptions } from './options'
 import { type ExactSequences, requireTransformer, sequencesBehind } from './sequences'
 import type { Transformer } from './transformer'
+import { roundingOf } from './update-rounding'
 
 /** Options of DAGER. */
 export interface DagerOptions extends Pick<SequenceOptions, 'spanTolerance' | 'tolerance'> {
@@ -59,7 +60,7 @@ export const dager: Attack<DagerOptions> = {
           onProgress &&
           (({ step, sequences }) => onProgress({ attack: 'dager', words: `${step}: ${sequences} sequences so far` })),
       },
-      target.settings.update ? target.rounding : 0,
+      roundingOf(target, transformer!),
     )
     const { status, reason, sequences, labels, rank, proof } = result
     const found = sequences.length > 0

@@ -95,10 +95,10 @@ export function* groupings(
   const tried = function* (signals: Signals): Steps<void> {
     const lengths = places.flat().map((candidate) => lengthOf(signals[candidate]))
     const usual = UNUSUAL * middle(lengths)
-    let best: Grouping | undefined
+    let best: Settled | undefined
     for (const candidates of places) {
       if (candidates.length !== count || candidates.some((c) => lengthOf(signals[c]) > usual)) continue
-      const grouping = settledFrom(
+      const grouping = yield* settledFrom(
         places,
         signals,
         candidates.map((c) => signals[c]),
@@ -109,8 +109,10 @@ export function* groupings(
     }
     if (!best) return
     if (best.spread < TELLING) telling.push(signals)
-    const key = best.sequences.map(String).sort().join('|')
-    if (!(best.spread >= (found.get(key)?.spread ?? Infinity))) found.set(key, best)
+    const { sequences, spread, centres } = best
+    const key = sequences.map(String).sort().join('|')
+    if (spread >= (found.get(key)?.spread ?? Infinity)) return
+    found.set(key, { sequences, spread, doubts: yield* doubtsIn(places, sequences, signals, centres) })
   }
   for (const signals of all) yield* tried(signals)
   if (telling.length > 1) yield* tried(together(telling))
@@ -129,17 +131,22 @@ const ROUNDS = 6
 /** The part of a centre from which on a signal has it. */
 const HAS = 0.5
 
+/** A grouping with the centres around which it settled. */
+interface Settled extends Pick<Grouping, 'sequences' | 'spread'> {
+  readonly centres: readonly Float64Array[]
+}
+
 /** Sentences and their centres, in turn. */
-function settledFrom(
+function* settledFrom(
   places: readonly (readonly number[])[],
   signals: Signals,
   start: readonly Float64Array[],
   usual: number,
-): Grouping {
+): Steps<Settled> {
   let centres = start
   let sequences: number[][] = []
   for (let round = 0; round < ROUNDS; round++) {
-    const next = sentencesAround(places, signals, centres)
+    const next = yield* sentencesAround(places, signals, centres)
     if (String(next) === String(sequences)) break
     sequences = next
     const alone = sequences.map((sequence, s) =>
@@ -163,16 +170,16 @@ function settledFrom(
   return {
     sequences,
     spread: ended || number === 0 ? Infinity : sum / number / Math.min(...between),
-    doubts: doubtsIn(places, sequences, signals, centres),
+    centres,
   }
 }
 
-function doubtsIn(
+function* doubtsIn(
   places: readonly (readonly number[])[],
   sequences: readonly number[][],
   signals: Signals,
   centres: readonly Float64Array[],
-): Move[] {
+): Steps<Move[]> {
   const far = (candidate: number, s: number): number => apart(signals[candidate], centres[s])
   const added = ({ p, changes }: Move): number =>
     changes.reduce((sum, [s, candidate]) => sum + far(candidate, s) - far(sequences[s][p], s), 0)
@@ -184,6 +191,7 @@ function doubtsIn(
   const replaced: Move[] = []
   const exchanged: Move[] = []
   for (const [p, candidates] of places.entries()) {
+    yield
     const there = [...sequences.keys()].filter((s) => p < sequences[s].length)
     const left = candidates.filter((candidate) => there.every((s) => sequences[s][p] !== candidate))
     for (const candidate of left) for (const s of there) replaced.push({ p, changes: [[s, candidate]] })
@@ -197,21 +205,25 @@ function doubtsIn(
 }
 
 /** For each centre the candidates whose signals have most of it, up to the last position where one has enough. */
-function sentencesAround(
+function* sentencesAround(
   places: readonly (readonly number[])[],
   signals: Signals,
   centres: readonly Float64Array[],
-): number[][] {
+): Steps<number[][]> {
   const gram = centres.map((a) => centres.map((b) => inner(a, b)))
   const sequences: number[][] = centres.map(() => [])
   const ends = centres.map(() => 0)
   for (const [p, candidates] of places.entries()) {
-    const parts = candidates.map((candidate) =>
-      nonNegative(
-        gram,
-        centres.map((centre) => inner(centre, signals[candidate])),
-      ),
-    )
+    const parts: number[][] = []
+    for (const candidate of candidates) {
+      parts.push([
+        ...nonNegative(
+          gram,
+          centres.map((centre) => inner(centre, signals[candidate])),
+        ),
+      ])
+      yield
+    }
     const pairs = parts.flatMap((list, k) => list.map((part, s) => ({ part, k, s }))).sort((a, b) => b.part - a.part)
     const taken = new Set<number>()
     // as many candidates as sentences, or more: each has its own

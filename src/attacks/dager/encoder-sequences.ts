@@ -1,11 +1,13 @@
 import { type Random, random } from '../../numbers/random'
 import type { Pause } from '../contract/pause'
+import { atAllPlaces, type Descent, descend } from './encoder-descent'
 import type { Signals } from './encoder-groups'
 import { jointSequence } from './encoder-joint'
 import { likelySequences } from './encoder-starts'
 import { grouped, type Judged } from './grouped'
 import { type SecondInputs, unlike } from './second-inputs'
 import { length } from './span'
+import { withoutStrangers } from './strangers'
 
 /** Descents that are tried from one candidate; fewer where noise makes each of them look at all places. */
 const ATTEMPTS = { clean: 12, noisy: 3 }
@@ -13,13 +15,8 @@ const ATTEMPTS = { clean: 12, noisy: 3 }
 /** Where noise moves the second input this many times as far as an exchanged token does, descents lead nowhere. */
 const HIDDEN = 1
 
-/** The candidates that a descent chooses from, and how it judges a sequence. */
-interface Search {
-  /** Candidates of every position. */
-  readonly places: readonly (readonly number[])[]
-  readonly second: SecondInputs
-  /** Whether noise hides at one place what one wrong token changes. */
-  readonly noisy: boolean
+/** A search among candidates, with what it found. */
+interface Search extends Descent {
   readonly from: Random
   readonly found: number[][]
   /** Sequences that a position shows at least, where no token recurs. */
@@ -157,43 +154,6 @@ const descendEach: Step = async (searches, _, keep, isProven) => {
   return false
 }
 
-/** Contexts in which a candidate is looked at. */
-const CONTEXTS = 8
-
-/** A stranger lies this many times as far from the second span as most candidates, whatever stands around it. */
-const STRANGE = 1.7
-
-/**
- * Candidates without strangers. A token that stands at two positions, such as the end of sentences of two lengths, lets the first
- * span hold every token of one of them at the other: LN(E_v + P_q) is a combination of the inputs (v, p), (w, p), (w, q). In the second
- * block these are not inputs, because a block is no linear map, and they lie far outside in any context. A right candidate in a wrong
- * context is only as far off as attention reaches.
- */
-async function withoutStrangers(
-  places: readonly (readonly number[])[],
-  { distances }: SecondInputs,
-  from: Random,
-): Promise<(readonly number[])[]> {
-  const drawn = (all: readonly number[]): number => all[Math.floor(from.uniform() * all.length)]
-  const typicals: number[][] = []
-  for (const [at, candidates] of places.entries()) {
-    const trials = candidates.flatMap((candidate) =>
-      Array.from({ length: CONTEXTS }, () => places.map((all, p) => (p === at ? candidate : drawn(all)))),
-    )
-    const far = await distances(trials, at)
-    typicals.push(candidates.map((_, i) => middle(far.slice(i * CONTEXTS, (i + 1) * CONTEXTS))))
-  }
-  const most = STRANGE * middle(typicals.map((list) => Math.min(...list)))
-  return places.map((candidates, p) => {
-    const near = candidates.filter((_, i) => typicals[p][i] <= most)
-    return near.length > 0 ? near : candidates
-  })
-}
-
-function middle(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]
-}
-
 /**
  * Candidates of sentences of every length that may occur: the whole length, and those after which a token stands that ends the
  * longest; where there is no such token, those after which fewer sentences go on.
@@ -286,41 +246,4 @@ async function tryWhole(sequence: readonly number[], { second, found }: Search):
   for (const place of sequence.keys()) if ((await second.distances([sequence], place))[0] > 1) return false
   found.push([...sequence])
   return true
-}
-
-/** Σ d² over all places: what noise hides at one place, many places show. */
-async function atAllPlaces(trials: readonly number[][], { distances }: SecondInputs): Promise<number[]> {
-  const sums = trials.map(() => 0)
-  for (const place of trials[0].keys())
-    for (const [i, d] of (await distances(trials, place)).entries()) sums[i] += d * d
-  return sums
-}
-
-/**
- * Exchanges tokens as long as the second input at a place comes closer to the span: at every position the one that
- * brings it closest alone, all at once where that is closer still, else the best of them.
- */
-async function descend(start: readonly number[], at: number, { places, second, noisy }: Search): Promise<number[]> {
-  const distance = (trials: readonly number[][]): Promise<number[]> =>
-    noisy ? atAllPlaces(trials, second) : second.distances(trials, at)
-  let current = [...start]
-  let [far] = await distance([current])
-  for (;;) {
-    const changes = places.flatMap((all, p) =>
-      all.filter((c) => c !== current[p]).map((candidate) => ({ p, candidate })),
-    )
-    if (changes.length === 0) return current
-    const alone = changes.map(({ p, candidate }) => current.with(p, candidate))
-    const tried = await distance(alone)
-    const least = tried.reduce((a, d, i) => (d < tried[a] ? i : a), 0)
-    const together = current.map((token, p) => {
-      const better = changes.map((_, i) => i).filter((i) => changes[i].p === p && tried[i] < far)
-      return better.length > 0 ? changes[better.reduce((a, i) => (tried[i] < tried[a] ? i : a))].candidate : token
-    })
-    const [all] = await distance([together])
-    const next = all < tried[least] ? { sequence: together, far: all } : { sequence: alone[least], far: tried[least] }
-    if (!(next.far < far)) return current
-    current = next.sequence
-    far = next.far
-  }
 }

@@ -10,17 +10,21 @@ export interface SharedTensor {
   readonly shape: readonly number[]
   readonly values: Values
   readonly stored: StoredAs
+  /** By number: the square that rounding of the weights is expected to have taken, where an update was shared. */
+  readonly rounding?: (i: number) => number
 }
 
 /**
  * The shared tensors as numbers. A type that neither the tensors nor the caller state is read off the numbers: all numbers of a
  * gradient that went through bfloat16 or float16 are numbers of that type.
  *
+ * @param roundingOf by name: what rounding of the weights took of each number, where an update was shared
  * @throws DlgError `invalid-gradients`
  */
 export async function sharedTensors(
   shared: NamedGradients,
   precision: StatedPrecision | undefined,
+  roundingOf: (name: string) => SharedTensor['rounding'] = () => undefined,
 ): Promise<SharedTensor[]> {
   const tensors = await Promise.all(
     Object.entries(shared).map(async ([name, tensor]) => ({
@@ -28,6 +32,7 @@ export async function sharedTensors(
       shape: tensor.shape,
       values: await tensorValues(tensor, `gradient '${name}'`, Float32Array),
       stored: precisionOf(tensor),
+      rounding: roundingOf(name),
     })),
   )
   const shown = (['bfloat16', 'float16'] as const).find((type) => tensors.every(({ values }) => isStored(values, type)))

@@ -120,22 +120,29 @@ export function* noisySpectrum(gradients: readonly Values[], width: number): Ste
     width,
     gradients.map((values, k) => new Float64Array(values.length / width).fill(norms[k] > 0 ? 1 / norms[k] : 0)),
   )
-  const rows = yield* noiseOf(gradients, even)
-  const noise = rows.map((list, k) => (norms[k] > 0 ? Math.sqrt(width * squaredNorm([list])) / norms[k] : 0))
+  const relative = (rows: readonly Float64Array[]): number[] =>
+    rows.map((list, k) => (norms[k] > 0 ? Math.sqrt(width * squaredNorm([list])) / norms[k] : 0))
+  const rows = yield* noiseOf(gradients, even, true)
   const least = LEAST * median(rows.flatMap((list) => [...list].filter((v) => v > 0)))
-  if (!(least > 0)) return { ...even, noise }
+  if (!(least > 0)) return { ...even, noise: relative(rows) }
   const weights = rows.map((list, k) =>
     list.map((v, r) => (isZero(gradients[k], r * width, width) ? 0 : least / Math.max(v, least))),
   )
-  return { ...(yield* rowSpectrum(gradients, width, weights)), noise }
+  const weighed = yield* rowSpectrum(gradients, width, weights)
+  // a matrix of much noise hides directions of the others at first, which then count as their noise; and the far half has the least of it
+  return { ...weighed, noise: relative(yield* noiseOf(gradients, weighed, false)) }
 }
 
-/** By row: the standard deviation of each of its numbers, along the directions behind the rank. */
-function* noiseOf(gradients: readonly Values[], spectrum: RowSpectrum): Steps<Float64Array[]> {
+/**
+ * By row: the standard deviation of each of its numbers, along the directions behind the rank.
+ *
+ * @param far whether the near half of these directions is left out: the signal may go on there
+ */
+function* noiseOf(gradients: readonly Values[], spectrum: RowSpectrum, far: boolean): Steps<Float64Array[]> {
   const { width, vectors } = spectrum
   const rank = Math.min(ranksOf(spectrum).likely[0] ?? width, width - ROOM)
-  // the far half of what is behind the rank, for the signal may go on; not the last one, which a layer norm may leave empty
-  const count = Math.max(ROOM - 1, (width - rank) >> 1)
+  // not the last one, which a layer norm may leave empty
+  const count = Math.max(ROOM - 1, far ? (width - rank) >> 1 : width - rank - 1)
   const behind = vectors.slice(Math.max(0, width - 1 - count), Math.max(1, width - 1))
   const found: Float64Array[] = []
   for (const values of gradients) {

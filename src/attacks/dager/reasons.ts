@@ -28,6 +28,15 @@ export function roundedBy(tensors: readonly SharedTensor[], rounding: number): s
   return rounding > 0 ? 'the gradient is the difference of rounded weights' : undefined
 }
 
+/** Tensors that are named; where more of them differ, the sequences are wrong rather than the tensors. */
+const MOST_NAMED = 3
+
+/** Which tensors differ by more than the floor leaves, where these are few. */
+const differing = (names: readonly string[]): string =>
+  names.length === 0 || names.length > MOST_NAMED
+    ? ''
+    : `; what is left of ${names.map((name) => `'${name}'`).join(', ')} is not what that floor leaves, and the other tensors are explained`
+
 /** What stands in the way of a proof, with the numbers. */
 export function whyNot(
   { accounted, found, candidates }: Best,
@@ -42,10 +51,10 @@ export function whyNot(
       ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${rounded ? `${rounded}; most of an adapter's gradient is one direction, and its rounding hides the smallest of the others, or there are more tokens than they tell apart` : flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than they tell apart'}`
       : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
   if (accounted) {
-    const { residual, floor, from, unrelated } = accounted.proof
+    const { residual, floor, from, unrelated, unexplained } = accounted.proof
     if (unrelated)
       return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found has no more in common with the shared one than unrelated numbers have`
-    return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found differs by ${residual.toPrecision(2)} from the shared one, whose floor is ${floor.toPrecision(2)} (${from})${accounted.otherwise === undefined ? '' : `; it is ${accounted.otherwise.toPrecision(3)} times that gradient: give the option scale`}`
+    return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found differs by ${residual.toPrecision(2)} from the shared one, whose floor is ${floor.toPrecision(2)} (${from})${differing(unexplained)}${accounted.otherwise === undefined ? '' : `; it is ${accounted.otherwise.toPrecision(3)} times that gradient: give the option scale`}`
   }
   if (found.length > 0) return `${spectrum}; nothing that was found could be held against the gradient`
   return candidates.length === 0

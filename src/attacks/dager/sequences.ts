@@ -2,29 +2,22 @@ import { type NamedGradients, namedGradients, type SharedByName } from '../../cl
 import { hasMethod, knownNames, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { squaredNorm } from '../../numbers/values'
-import { CUT, type Pause, paced, pauses, restBy } from '../contract/pause'
-import { decoderSequences } from './decoder-sequences'
-import { type Signals, signalsOf } from './encoder-groups'
-import { encoderSequences } from './encoder-sequences'
+import { CUT, paced, pauses, restBy } from '../contract/pause'
+import { combine, withoutChoice } from './combinations'
+import { signalsOf } from './encoder-groups'
 import type { FlooredProof, Sharing } from './explained'
-import { type Candidate, type FirstInputs, firstInput, spanCandidates } from './first-inputs'
+import { type Candidate, spanCandidates } from './first-inputs'
 import { sharedTensors } from './floor'
 import type { Judged } from './grouped'
 import { accountFor } from './multiplicity'
-import {
-  SEQUENCE_OPTIONS,
-  type SequenceOptions,
-  type SequenceProgress,
-  type SequenceSettings,
-  sequenceSettings,
-} from './options'
-import { ROOM } from './ranks'
+import type { NoisyProjection } from './noise-law'
+import { SEQUENCE_OPTIONS, type SequenceOptions, type SequenceProgress, sequenceSettings } from './options'
+import { trialsOf } from './rank-trials'
 import { type Best, roundedBy, saturation, whyNot } from './reasons'
-import { secondInputs } from './second-inputs'
 import { type Projection, type Seen, seenBy } from './seen'
-import type { Span } from './span'
 import type { Transformer } from './transformer'
-import { anywhere, isAmbiguous, REPEATS, repeatsOne, withoutRepetition } from './without-positions'
+import { NO_ROUNDING, type UpdateRounding } from './update-rounding'
+import { anywhere, isAmbiguous, REPEATS, withoutRepetition } from './without-positions'
 
 /** Sequences out of a shared gradient. */
 export interface ExactSequences {
@@ -79,7 +72,7 @@ export async function exactSequences(
 ): Promise<ExactSequences> {
   requireTransformer(transformer)
   knownNames('options', options, SEQUENCE_OPTIONS)
-  return sequencesBehind(transformer, namedGradients(given), options, 0)
+  return sequencesBehind(transformer, namedGradients(given), options, NO_ROUNDING)
 }
 
 /** @throws DlgError `invalid-model` */
@@ -96,13 +89,13 @@ export function requireTransformer(transformer: Transformer): void {
 /**
  * As {@link exactSequences}, of an update's gradient too.
  *
- * @param rounding ‖what storing weights lost‖² / ‖gradient‖²
+ * @param rounding what storing weights took of the gradient
  */
 export async function sequencesBehind(
   transformer: Transformer,
   given: NamedGradients,
   options: SequenceOptions,
-  rounding: number,
+  rounding: UpdateRounding,
 ): Promise<ExactSequences> {
   const shared = renamed(transformer, given)
   const started = performance.now()
@@ -155,11 +148,11 @@ export async function sequencesBehind(
     first = await paced(seenBy(projections[0], hidden), pause)
     if (first.ranks.full) return report('saturated', saturation(first.ranks, hidden))
     const second = projections[1].length > 0 ? await paced(seenBy(projections[1], hidden), pause) : undefined
-    const tensors = await sharedTensors(shared, settings.precision)
+    const tensors = await sharedTensors(shared, settings.precision, (name) => rounding.byName.get(name))
     await look()
     const sharing: Sharing = {
-      ...{ tensors, tolerance, rounding },
-      projections: [...noisy(projections[0], first), ...noisy(projections[1], second)],
+      ...{ tensors, tolerance, rounding: rounding.part },
+      projections: [...noisy(projections[0], first, 0), ...noisy(projections[1], second, 1)],
     }
     const length = await transformer.positions(shared)
     await look()
@@ -219,7 +212,7 @@ export async function sequencesBehind(
       }
       if (best.accounted?.otherwise !== undefined) break
     }
-    const rounded = roundedBy(tensors, rounding)
+    const rounded = roundedBy(tensors, rounding.part)
     const why = whyNot(best, first, rounded)
     if (!first.limit || first.ranks.clear) return report('unproven', why)
     return report(first.flat || rounded ? 'unproven' : 'saturated', `${why}; ${first.limit}`)
@@ -236,84 +229,16 @@ const isCloser = (one: FlooredProof, other: FlooredProof): boolean =>
   one.unrelated === other.unrelated ? one.residual < other.residual : other.unrelated
 
 /** Projections with the noise that their span shows. */
-export const noisy = (projections: readonly Projection[], seen: Seen | undefined): Sharing['projections'] =>
-  projections.map(({ values }, k) => ({ values, noise: seen?.noise[k] ?? 0 }))
+export const noisy = (projections: readonly Projection[], seen: Seen | undefined, block: 0 | 1): NoisyProjection[] =>
+  projections.map(({ values }, k) => ({ values, noise: seen?.noise[k] ?? 0, block }))
 
 /** What was shared under the transformer's names. */
 export const renamed = ({ named }: Transformer, given: NamedGradients): NamedGradients =>
   named ? Object.fromEntries(Object.entries(given).map(([name, tensor]) => [named(name), tensor])) : given
 
-/**
- * Pairs of ranks worth a trial, those with the likeliest ranks of both blocks first. The second block has as many inputs as the
- * first or more: what is the same token at the same place is another input once it has seen another sentence. It has no rank where
- * nothing of it was shared, or where it tells fewer vectors apart.
- */
-function trialsOf(first: Seen, second: Seen | undefined, hidden: number): [number, number | undefined][] {
-  const likely = second?.ranks.likely ?? []
-  const twos = likely.length > 0 ? likely : [hidden - ROOM]
-  const rank = (one: number, two: number) => (second && one <= second.most ? Math.max(one, two) : undefined)
-  const pairs = first.ranks.likely.flatMap((one, i) =>
-    twos.map((two, j) => ({ one, two: rank(one, two), late: i + j })),
-  )
-  const order = pairs.sort((a, b) => a.late - b.late).map(({ one, two }): [number, number | undefined] => [one, two])
-  return order.filter(([one, two], i) => order.findIndex(([a, b]) => a === one && b === two) === i)
-}
-
-/** The one sequence that there is where every position has one candidate; else none. */
-const withoutChoice = (tokens: readonly (readonly number[])[]): number[][] =>
-  tokens.every(({ length }) => length === 1) ? [tokens.map(([token]) => token)] : []
-
 /** Different inputs that the first block reads of sequences with positions: no more than the rank of all of them. */
 const inputsOf = (sequences: readonly (readonly number[])[]): number =>
   new Set(sequences.flatMap((sequence) => sequence.map((token, at) => `${token} ${at}`))).size
-
-/** Sequences of candidates whose second inputs lie in the second span; `proven` where a proof ended the search. */
-async function combine(
-  transformer: Transformer,
-  span: Span,
-  candidates: readonly (readonly Candidate[])[],
-  hasPositions: boolean,
-  { spanTolerance, batchSize }: SequenceSettings,
-  pause: Pause,
-  keep: (found: readonly (readonly number[])[]) => void,
-  judge: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
-  signals: (inputs: readonly Float64Array[]) => Promise<readonly Signals[]>,
-  inputs: FirstInputs,
-): Promise<readonly (readonly number[])[] | 'proven'> {
-  const list = candidates.flat()
-  const starts = candidates.map((_, p) => candidates.slice(0, p).reduce((n, c) => n + c.length, 0))
-  const places = candidates.map((c, p) => c.map((_, i) => starts[p] + i))
-  const tokens = (found: readonly (readonly number[])[]) => found.map((sequence) => sequence.map((i) => list[i].token))
-  const block = transformer.firstBlock(list)
-  try {
-    const second = secondInputs(block, span, spanTolerance, pause)
-    const told = (found: readonly (readonly number[])[]) => keep(tokens(found))
-    if (transformer.causal) {
-      // without positions nothing ends the repetition of a first token
-      const isOpen = (trial: readonly number[]) =>
-        hasPositions || trial.length <= REPEATS || !repeatsOne(trial.map((i) => list[i].token))
-      return tokens(await decoderSequences(places, second, told, isOpen))
-    }
-    let proven = false
-    const found = await encoderSequences(
-      places,
-      second,
-      batchSize,
-      (i) => list[i].token,
-      told,
-      async (some, once) => {
-        const judged = await judge(tokens(some), once)
-        proven = judged?.proven ?? false
-        return judged
-      },
-      () => signals(list.map(({ token, position }) => firstInput(inputs, token, position))),
-      pause,
-    )
-    return proven ? 'proven' : tokens(found)
-  } finally {
-    block.dispose()
-  }
-}
 
 /** Dimensions of a span that has no room. */
 const rankOfFull = ({ values }: Seen['spectrum']): number => values.filter((v) => v > 1e-11 * values[0]).length

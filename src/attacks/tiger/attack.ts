@@ -10,6 +10,7 @@ import { type Accounted, accountFor } from '../dager/multiplicity'
 import { unlike } from '../dager/second-inputs'
 import { noisy, renamed } from '../dager/sequences'
 import type { Transformer } from '../dager/transformer'
+import { roundingOf } from '../dager/update-rounding'
 import { grownChains } from './chains'
 import { type Descended, descend } from './descent'
 import { type Chain, type Scorer, scorerOf } from './objective'
@@ -117,10 +118,11 @@ export const tiger: Attack<TigerOptions> = {
         evaluated,
       )
       found = tokens(likeliest(problem, ends, batchSize))
-      const tensors = await sharedTensors(shared, precision)
+      const rounding = roundingOf(target, transformer!)
+      const tensors = await sharedTensors(shared, precision, (name) => rounding.byName.get(name))
       const sharing = {
-        ...{ tensors, tolerance: TOLERANCE, rounding: target.settings.update ? target.rounding : 0 },
-        projections: [...noisy(projections[0], problem.seen[0]), ...noisy(projections[1], problem.seen[1])],
+        ...{ tensors, tolerance: TOLERANCE, rounding: rounding.part },
+        projections: [...noisy(projections[0], problem.seen[0], 0), ...noisy(projections[1], problem.seen[1], 1)],
       }
       accounted = await accountFor(transformer!, found, shared, sharing, scale === 'auto' ? 'auto' : 1, pause)
       const proof = accounted?.proof

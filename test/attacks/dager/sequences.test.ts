@@ -287,6 +287,24 @@ describe('as it is really shared', () => {
     model.dispose()
   })
 
+  it('noise of an encoder, and one tensor is another: the sentences are found and not called exact', async () => {
+    const model = randomBert({ ...TINY, layers: 2, intermediate: 64, classes: 3 })
+    const sentence = [1, ...tokens(4, 300, 1), 2]
+    const shared = await classGradients(model, [sentence], [0])
+    const { [WORDS]: words, ...rest } = disturbed(shared, noisy(1e-3))
+    const other = { ...rest, [WORDS]: { ...words, data: words.data.map((v) => -3 * v) } }
+    const found = await exactSequences(transformerOf(model), other)
+    expect(found).toMatchObject({ status: 'unproven', sequences: [sentence], proof: { unexplained: [WORDS] } })
+    // the residual of everything is said, where the noise was seen, and what stands in the way
+    expect(found.reason).toContain("the first block's singular values show no clear gap")
+    expect(found.reason).toMatch(/differs by 0\.8\d* from the shared one, whose floor is 0\.0\d+ \(singular values\)/)
+    expect(found.reason).toContain(
+      `what is left of '${WORDS}' is not what that floor leaves, and the other tensors are`,
+    )
+    tf.dispose(shared)
+    model.dispose()
+  })
+
   it('what explains no more than unrelated numbers would is not given out', async () => {
     const model = randomGpt(TINY)
     const transformer = transformerOf(model)
