@@ -1,3 +1,4 @@
+import { median } from '../../numbers/median'
 import { nonNegative } from '../../numbers/non-negative'
 import { solvePositive } from '../../numbers/positive-definite'
 import type { Steps } from '../../numbers/steps'
@@ -94,7 +95,7 @@ export function* groupings(
   const telling: Signals[] = []
   const tried = function* (signals: Signals): Steps<void> {
     const lengths = places.flat().map((candidate) => lengthOf(signals[candidate]))
-    const usual = UNUSUAL * middle(lengths)
+    const usual = UNUSUAL * median(lengths)
     let best: Settled | undefined
     for (const candidates of places) {
       if (candidates.length !== count || candidates.some((c) => lengthOf(signals[c]) > usual)) continue
@@ -242,7 +243,7 @@ function* sentencesAround(
 
 /** The signals of all projections in one vector, each projection divided by the usual length of its signals. */
 function together(all: readonly Signals[]): Signals {
-  const units = all.map((signals) => middle(signals.map(lengthOf)) || 1)
+  const units = all.map((signals) => median(signals.map(lengthOf)) || 1)
   return all[0].map((_, i) => flat(all.map((signals, k) => signals[i].map((v) => v / units[k]))))
 }
 
@@ -256,8 +257,4 @@ function apart(a: Float64Array, b: Float64Array): number {
   let sum = 0
   for (let j = 0; j < a.length; j++) sum += (a[j] - b[j]) ** 2
   return Math.sqrt(sum)
-}
-
-function middle(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]
 }

@@ -1,6 +1,6 @@
 import type { Proof } from '../../measure/proof'
 import type { Steps } from '../../numbers/steps'
-import type { Values } from '../../numbers/values'
+import { squaredNorm, type Values } from '../../numbers/values'
 import { isCoarse, lostIn, type SharedTensor } from './floor'
 import { expectedOf, type NoisyProjection, noiseLaw } from './noise-law'
 import { type Common, commonOf, factorNoise, hasGradient, isNothing, isPlainNoise, type Left } from './plain-noise'
@@ -62,7 +62,7 @@ export function* explains(
   factor: number,
 ): Steps<FlooredProof> {
   const { tensors, tolerance } = sharing
-  const whole = tensors.reduce((sum, { values }) => sum + squares(values), 0)
+  const whole = tensors.reduce((sum, { values }) => sum + squaredNorm([values]), 0)
   const law = noiseLaw(sharing.projections)
   const coarse = tensors.some(({ stored }) => isCoarse(stored))
   let square = 0
@@ -72,7 +72,7 @@ export function* explains(
   for (const tensor of tensors) {
     const { name, shape } = tensor
     const left = yield* leftOf(tensor, gradients.get(name)!, factor)
-    square += squares(left.difference)
+    square += squaredNorm([left.difference])
     const common = yield* commonOf(left)
     all.push(common.whole)
     const expected = expectedOf(tensor, common.whole.own, whole, law, tolerance)
@@ -164,7 +164,7 @@ function projectionsFit(found: readonly Values[], { projections, tolerance }: Sh
   return projections.every(({ values, noise }, k) => {
     let left = 0
     for (let i = 0; i < values.length; i++) if (values[i] !== 0) left += (factor * found[k][i] - values[i]) ** 2
-    return Math.sqrt(left) <= Math.max(tolerance, AT_FLOOR * noise) * Math.sqrt(squares(values))
+    return Math.sqrt(left) <= Math.max(tolerance, AT_FLOOR * noise) * Math.sqrt(squaredNorm([values]))
   })
 }
 
@@ -172,9 +172,3 @@ function projectionsFit(found: readonly Values[], { projections, tolerance }: Sh
 const PORTION = 2 ** 19
 
 const isDue = (i: number): boolean => (i & (PORTION - 1)) === PORTION - 1
-
-function squares(values: Values): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i] ** 2
-  return sum
-}

@@ -1,4 +1,4 @@
-import type { Values } from '../../numbers/values'
+import { squaredNorm, type Values } from '../../numbers/values'
 import type { SharedTensor } from './floor'
 
 /** A projection as it was shared, with the noise that its span shows: ‖noise‖ / ‖projection‖. */
@@ -13,9 +13,9 @@ export interface NoisyProjection {
 export interface NoiseLaw {
   /** ‖noise‖ / ‖tensor‖ over the projections of both blocks. */
   readonly level: number
-  /** The same part of every tensor. */
+  /** ‖noise‖ / ‖tensor‖, where it is the same in every tensor. */
   readonly part: number | undefined
-  /** The same variance of every number, as noise for differential privacy has. */
+  /** Variance of the noise in a number, where it is the same in all of them, as noise for differential privacy has it. */
   readonly variance: number | undefined
 }
 
@@ -28,7 +28,7 @@ const ALIKE = 2
  */
 export function noiseLaw(projections: readonly NoisyProjection[]): NoiseLaw {
   const sums = projections.map(({ values, noise, block }) => {
-    const square = squares(values)
+    const square = squaredNorm([values])
     return { block, square, noise: noise ** 2 * square, count: values.length }
   })
   const total = (of: typeof sums) => {
@@ -83,7 +83,7 @@ export function expectedOf(
   tolerance: number,
 ): Expected {
   // a tensor that was replaced by a larger one says nothing of its noise
-  const square = Math.min(own, squares(values))
+  const square = Math.min(own, squaredNorm([values]))
   const computed = COMPUTED.whole ** 2 * whole
   const inTensor = Math.max(COMPUTED.tensor, OF_TOLERANCE * tolerance) ** 2 * square
   return {
@@ -93,10 +93,4 @@ export function expectedOf(
     variance: law.variance ?? 0,
     ...(rounding && { rounding }),
   }
-}
-
-function squares(values: Values): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i] ** 2
-  return sum
 }

@@ -1,3 +1,4 @@
+import { median } from '../../numbers/median'
 import type { Steps } from '../../numbers/steps'
 import type { Expected } from './noise-law'
 import { largestSingularValue } from './singular-value'
@@ -177,18 +178,16 @@ function isSpread({ left, own, rounding }: Sums, summed: number): boolean {
 
 function isEven(values: Float64Array, summed: number): boolean {
   // the median of χ² is a little below its mean (Wilson and Hilferty)
-  const mean = middleOf(values) / (1 - 2 / (9 * summed)) ** 3
+  const mean = median(values) / (1 - 2 / (9 * summed)) ** 3
   return values.every((value) => value <= ROOM * chance(summed, values.length) * mean)
 }
 
 /** Median distance from the median, of logarithms. */
 function spreadOf(values: Float64Array): number {
   const logs = values.map((v) => Math.log(Math.min(Math.max(v, Number.MIN_VALUE), Number.MAX_VALUE)))
-  const middle = middleOf(logs)
-  return middleOf(logs.map((v) => Math.abs(v - middle)))
+  const middle = median(logs)
+  return median(logs.map((v) => Math.abs(v - middle)))
 }
-
-const middleOf = (values: Float64Array): number => values.slice().sort()[values.length >> 1]
 
 /** How many times its mean the largest of some sums of squares of normal numbers is at most (χ²; Laurent and Massart 2000). */
 function chance(summed: number, sums: number): number {

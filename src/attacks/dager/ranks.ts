@@ -1,3 +1,4 @@
+import { median } from '../../numbers/median'
 import type { Steps } from '../../numbers/steps'
 import { squaredNorm, type Values } from '../../numbers/values'
 import { type RowSpectrum, rowSpectrum } from './span'
@@ -165,9 +166,4 @@ function* noiseOf(gradients: readonly Values[], spectrum: RowSpectrum, far: bool
 function isZero(values: Values, from: number, count: number): boolean {
   for (let i = from; i < from + count; i++) if (values[i] !== 0) return false
   return true
-}
-
-function median(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort()
-  return sorted.length > 0 ? sorted[sorted.length >> 1] : 0
 }

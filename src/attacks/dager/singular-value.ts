@@ -1,4 +1,5 @@
 import type { Steps } from '../../numbers/steps'
+import { squaredNorm } from '../../numbers/values'
 
 /** The largest singular value of a matrix, by power iteration: a lower bound that is near after a few rounds. */
 export function* largestSingularValue(values: Float64Array, rows: number, columns: number): Steps<number> {
@@ -14,17 +15,11 @@ export function* largestSingularValue(values: Float64Array, rows: number, column
       left[i] = sum
       for (let j = 0; j < columns; j++) next[j] += sum * values[i * columns + j]
     }
-    const [before, after, middle] = [squares(right), squares(next), squares(left)]
+    const [before, after, middle] = [squaredNorm([right]), squaredNorm([next]), squaredNorm([left])]
     if (middle === 0 || after === 0) return found
     found = Math.max(found, Math.sqrt(middle / before))
     const scale = 1 / Math.sqrt(after)
     right = next.map((v) => v * scale)
   }
   return found
-}
-
-function squares(values: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i] ** 2
-  return sum
 }

@@ -1,3 +1,4 @@
+import { median } from '../../numbers/median'
 import type { Random } from '../../numbers/random'
 import type { SecondInputs } from './second-inputs'
 
@@ -25,15 +26,11 @@ export async function withoutStrangers(
       Array.from({ length: CONTEXTS }, () => places.map((all, p) => (p === at ? candidate : drawn(all)))),
     )
     const far = await distances(trials, at)
-    typicals.push(candidates.map((_, i) => middle(far.slice(i * CONTEXTS, (i + 1) * CONTEXTS))))
+    typicals.push(candidates.map((_, i) => median(far.slice(i * CONTEXTS, (i + 1) * CONTEXTS))))
   }
-  const most = STRANGE * middle(typicals.map((list) => Math.min(...list)))
+  const most = STRANGE * median(typicals.map((list) => Math.min(...list)))
   return places.map((candidates, p) => {
     const near = candidates.filter((_, i) => typicals[p][i] <= most)
     return near.length > 0 ? near : candidates
   })
-}
-
-function middle(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]
 }

@@ -29,7 +29,7 @@ export interface InputKinds {
 
 /** A weight that the forward pass itself moves: a moving statistic of a batch norm in training mode. */
 export interface MovingStatistic {
-  /** Of the weight. */
+  /** The name of the weight. */
   readonly name: string
   /** Its new value less its value before, in its shape. */
   readonly moved: Node
@@ -61,7 +61,7 @@ export interface TracedGradient {
   /** Their nodes. */
   readonly trainedNodes: readonly Node<'parameter'>[]
   readonly captured: Captured
-  /** Of one forward pass over all samples at the weights before. */
+  /** What one forward pass over all samples moves, at the weights before. */
   readonly statistics: readonly MovingStatistic[]
   /** The batch norms of that pass that normalise by statistics that are given, as in evaluation mode. */
   readonly normalizations: readonly Normalization[]
