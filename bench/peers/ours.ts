@@ -109,14 +109,17 @@ await serve({
     })
     const attack = await prepareAttack(await openTarget(model, shared, settings), settings)
     const progress = newProgress(settings.restarts)
+    const { evaluate, smoothed } = attack
+    const timing = async <T>(evaluation: Promise<T>): Promise<T> => {
+      const began = performance.now()
+      const done = await evaluation
+      evaluating += performance.now() - began
+      return done
+    }
     const timedAttack: Attack = {
       ...attack,
-      async evaluate(point, easing) {
-        const began = performance.now()
-        const evaluation = await attack.evaluate(point, easing)
-        evaluating += performance.now() - began
-        return evaluation
-      },
+      evaluate: (...at) => timing(evaluate(...at)),
+      smoothed: smoothed && ((...at) => timing(smoothed(...at))),
     }
     const [last] = (await searchAll(timedAttack, settings, progress)).slice(-1)
     const { evaluations: all } = progress

@@ -25,8 +25,11 @@ export interface Runtime {
 export interface Executable {
   /** The name of what runs it, for reports: `reference`, `tfjs:wasm`, `onnx:cpu`. */
   readonly runtime: string
-  /** Whether float32 inputs are read where they lie: then large matrices cost nothing to hand over. */
-  readonly readsInPlace?: boolean
+  /**
+   * The runtime beside it that reads float32 inputs where they lie, so that large matrices cost nothing to hand over: itself, or the
+   * processor next to a GPU. Undefined where there is none.
+   */
+  readonly inPlace?: Runtime
   /**
    * Gives every parameter of the program its values, by name.
    *

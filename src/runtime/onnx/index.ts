@@ -1,4 +1,4 @@
-import { type Node, reachable } from '../../graph'
+import { type Node, reachable, sizeOf } from '../../graph'
 import { bindStatic, boundValues } from '../reference'
 import type { Evaluator, Runtime, Values } from '../runtime'
 import {
@@ -15,8 +15,17 @@ import { leaseSession } from './sessions'
 /** Most numbers that are built into a model: a protobuf message ends at 2 GB, and is copied on its way. */
 const MOST_BUILT_IN = 2 ** 26
 
+/** Providers that compute in the process's own memory. */
+const PROCESSORS: readonly string[] = ['cpu', 'wasm']
+
 /** Providers whose layer norms were seen to give all their outputs: WebGPU's fail, alone or joined with the sum before them. */
-const FUSED: readonly string[] = ['cpu', 'wasm']
+const FUSED: readonly string[] = [...PROCESSORS, 'cuda']
+
+/**
+ * Most numbers sent to a GPU with every run: a million take 0.5 ms. Where there are more they are built into the model, although
+ * another gradient then needs a session of its own.
+ */
+const MOST_SENT = 2 ** 20
 
 /**
  * Compiles programs to ONNX and runs them in a given onnxruntime.
@@ -31,10 +40,20 @@ export function onnxRuntime(
   module = load.name,
 ): Runtime {
   checkOnnxOptions(options)
+  return runtimeOn(load, options, portable, module)
+}
+
+function runtimeOn(
+  load: () => Promise<OnnxRuntimeModule>,
+  options: OnnxOptions,
+  portable: boolean,
+  module: string,
+): Runtime {
   const provider = options.executionProviders?.[0] ?? 'cpu'
   const name = typeof provider === 'string' ? provider : provider.name
   const key = JSON.stringify([module, options])
-  return {
+  const onProcessor = PROCESSORS.includes(name)
+  const runtime: Runtime = {
     name: 'onnx',
     precision: 'float32',
     async compile(program) {
@@ -43,9 +62,10 @@ export function onnxRuntime(
       const held: Evaluator[] = []
       return {
         runtime: `onnx:${name}`,
-        readsInPlace: true,
+        inPlace: onProcessor ? runtime : besideGpu(),
         async bind(parameters, lasting) {
-          const bound = boundProgram(lowered, options, parameters, lasting)
+          const mostSent = onProcessor ? Number.POSITIVE_INFINITY : MOST_SENT
+          const bound = boundProgram(lowered, options, parameters, lasting, mostSent)
           const lease = await leaseSession(bound.model, key, () => createSession(ort, bound.model, options))
           const evaluator = {
             ...evaluatorIn(ort, lease.session, bound),
@@ -61,31 +81,39 @@ export function onnxRuntime(
       }
     },
   }
+  // all threads, unless said (0): while the GPU waits, the processor has nothing else to do
+  const besideGpu = (): Runtime =>
+    runtimeOn(load, { ...options, executionProviders: ['cpu'], threads: options.threads ?? 0 }, portable, module)
+  return runtime
 }
 
 /**
  * The model and what it is fed. What depends on lasting parameters alone is built into the model, where onnxruntime
  * lays it out for its kernels; the rest is fed with every run, so that one session serves all its values.
+ *
+ * @param mostSent most numbers that are fed with every run; more are built in as well
  */
 function boundProgram(
   { computed, fed, inputs, used, outputs, encode }: LoweredProgram,
   options: OnnxOptions,
   parameters: ReadonlyMap<string, Values>,
-  lasting: ReadonlySet<string> = new Set(),
+  lasting: ReadonlySet<string> | undefined,
+  mostSent: number,
 ): OnnxProgram {
   const values = bindStatic(computed, parameters)
   const lasts = new Map<Node, boolean>()
   for (const node of reachable(fed.map((f) => f.node)))
     lasts.set(
       node,
-      node.op === 'parameter' ? lasting.has(node.attributes.name) : node.inputs.every((n) => lasts.get(n)),
+      node.op === 'parameter' ? (lasting?.has(node.attributes.name) ?? false) : node.inputs.every((n) => lasts.get(n)),
     )
+  const sent = fed.filter(({ node }) => !lasts.get(node)).reduce((sum, { node }) => sum + sizeOf(node.shape), 0)
   const builtIn = new Map<string, Float32Array>()
   const bound: Record<string, OnnxProgram['bound'][string]> = {}
   let room = MOST_BUILT_IN
   for (const { node, name } of fed) {
     const data = node.op === 'parameter' ? boundValues(node, parameters) : values.get(node)!
-    if (data.length <= room && lasts.get(node)) {
+    if (data.length <= room && (lasts.get(node) || sent > mostSent)) {
       builtIn.set(name, data instanceof Float32Array ? data : new Float32Array(data))
       room -= data.length
     } else bound[name] = { data: new Float32Array(data), shape: node.shape }
