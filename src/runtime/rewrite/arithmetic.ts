@@ -1,7 +1,17 @@
-import { broadcast, broadcastShapes, gemm, type Node, padRank, reachable, sameShape, uniformValue } from '../../graph'
-import { emitProduct, emitSum } from './emit'
+import {
+  broadcast,
+  broadcastShapes,
+  gemm,
+  type Node,
+  padRank,
+  reachable,
+  sameShape,
+  scalar,
+  uniformValue,
+} from '../../graph'
+import { emitProduct, emitSum, raw } from './emit'
 import { atom, collected, dividedBy, type Monomial, number, scaled, times } from './monomial'
-import { readersOf, rebuilt } from './readers'
+import { type Readers, readersOf, rebuilt } from './readers'
 
 /** Most terms of a sum that is taken apart. */
 const MOST_TERMS = 24
@@ -20,6 +30,20 @@ const ARITHMETIC: ReadonlySet<string> = new Set([
   'transpose',
 ])
 
+/** What a number moves outwards past. */
+const LINEAR: ReadonlySet<string> = new Set(['add', 'sub', 'mul', 'neg', 'broadcast'])
+
+/** Whether everything that reads a node multiplies it, soon or late, by this number. */
+function isScaled(node: Node, factor: number, readers: Readers): boolean {
+  return readers.get(node)!.every((reader) => {
+    if (reader === 'output' || !LINEAR.has(reader.op)) return false
+    const number = reader.op === 'mul' ? uniformValue(reader.inputs[1]) : undefined
+    return (
+      (number !== undefined && Math.abs(Math.abs(number / factor) - 1) < 1e-12) || isScaled(reader, factor, readers)
+    )
+  })
+}
+
 /** x², which a sum of squares reads through. */
 const isSquare = (node: Node): boolean => node.op === 'mul' && node.inputs[0] === node.inputs[1]
 
@@ -30,6 +54,14 @@ const isSquare = (node: Node): boolean => node.op === 'mul' && node.inputs[0] ==
 export function rewriteArithmetic(outputs: readonly Node[]): Node[] {
   const nodes = reachable(outputs)
   const readers = readersOf(outputs)
+  /** One through the length of the rows summed, where their sums are means to all who read them. */
+  const share = (node: Node<'sum'>): number | undefined => {
+    const [{ shape }] = node.inputs
+    const { axes } = node.attributes
+    if (axes.length > 1 || axes[0] !== shape.length - 1 || shape[axes[0]] === 1) return undefined
+    const part = 1 / shape[axes[0]]
+    return isScaled(node, part, readers) ? part : undefined
+  }
   const squares = new Set(nodes.flatMap((n) => (n.op === 'sum' && isSquare(n.inputs[0]) ? n.inputs : [])))
   const built = new Map<Node, Node>()
   const sums = new Map<Node, readonly Monomial[]>()
@@ -102,19 +134,25 @@ export function rewriteArithmetic(outputs: readonly Node[]): Node[] {
     return atom(rebuilt(node, [source.node]), source.factor)
   }
 
+  /** A sum as its mean, times the count, where the mean is what is read. */
+  const averaged = (node: Node<'sum'>, total: Node): Monomial => {
+    const part = squares.has(node.inputs[0]) ? undefined : share(node)
+    return part === undefined ? atom(total) : atom(raw('mul', total, scalar(node.graph, part)), 1 / part)
+  }
+
   /** Σ c·x = c·Σ x where c does not vary along the axes summed. */
   const summed = (node: Node<'sum'>): Monomial => {
     const [x] = node.inputs
     const { axes } = node.attributes
     const terms = squares.has(x) ? [] : opened(x)
-    if (terms.length !== 1) return atom(rebuilt(node, [build(x)]))
+    if (terms.length !== 1) return averaged(node, rebuilt(node, [build(x)]))
     const [m] = terms
     const constant = (n: Node) => axes.every((axis) => padRank(n.shape, x.shape.length)[axis] === 1)
     const inner = { factor: 1, over: m.over.filter((n) => !constant(n)), under: m.under.filter((n) => !constant(n)) }
     const shape = broadcastShapes([], ...[...inner.over, ...inner.under].map((n) => n.shape))
-    if (!sameShape(shape, x.shape)) return atom(rebuilt(node, [build(x)]))
-    const total = rebuilt(node, [emitProduct(node.graph, inner)])
-    return times(atom(total, m.factor), { factor: 1, over: m.over.filter(constant), under: m.under.filter(constant) })
+    if (!sameShape(shape, x.shape)) return averaged(node, rebuilt(node, [build(x)]))
+    const total = averaged(node, rebuilt(node, [emitProduct(node.graph, inner)]))
+    return times(scaled(total, m.factor), { factor: 1, over: m.over.filter(constant), under: m.under.filter(constant) })
   }
 
   const sumOf = (node: Node): readonly Monomial[] => {
