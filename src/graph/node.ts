@@ -34,6 +34,9 @@ export type UnaryOp =
   | 'erf'
   | 'expm1'
   | 'log1p'
+  | 'gelu'
+  | 'geluDerivative'
+  | 'geluSecondDerivative'
 
 /** Functions of two numbers, applied element by element under NumPy broadcasting. `less` and `equal` give 0 or 1. */
 export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum' | 'less' | 'equal'

@@ -29,6 +29,10 @@ export const unary: Record<UnaryOp, (x: number) => number> = {
   erf,
   expm1: Math.expm1,
   log1p: Math.log1p,
+  // with the density φ of the normal distribution and its integral Φ: x Φ, Φ + x φ, (2 − x²) φ
+  gelu: (x) => x * normal(x),
+  geluDerivative: (x) => normal(x) + x * density(x),
+  geluSecondDerivative: (x) => (2 - x * x) * density(x),
 }
 
 /** The number functions behind the elementwise primitives with two inputs, in float64. `less` and `equal` give 0 or 1. */
@@ -51,6 +55,10 @@ function roundHalfEven(x: number): number {
   if (rest > 0.5) return floor + 1
   return floor % 2 === 0 ? floor : floor + 1
 }
+
+const density = (x: number): number => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI)
+
+const normal = (x: number): number => 0.5 * (1 + erf(x * Math.SQRT1_2))
 
 /** Error function to double precision: Taylor series near 0, continued fraction of erfc (Lentz) further out. */
 function erf(x: number): number {

@@ -89,8 +89,8 @@ function simplifyMul(a: Node, b: Node): Node | undefined {
     const inner = asStaticProduct(a)
     return inner && binary('mul', inner.rest, binary('mul', inner.factor, b))
   }
-  const rows = timesReciprocal(a, b) ?? timesReciprocal(b, a)
-  if (rows) return rows
+  const known = timesReciprocal(a, b) ?? timesReciprocal(b, a) ?? timesNormal(a, b) ?? timesNormal(b, a)
+  if (known) return known
   // what is bound once gathers: (x·s)·t = x·(s·t) for s, t that do not vary
   if (!b.varying && a.varying) {
     const inner = asStaticProduct(a)
@@ -108,6 +108,16 @@ function simplifyMul(a: Node, b: Node): Node | undefined {
 /** a / √… as a · (1 / √…), where it standardizes rows. */
 const timesReciprocal = (a: Node, b: Node): Node | undefined =>
   b.op === 'div' && is(b.inputs[0], 1) ? standardized(a, b.inputs[1]) : undefined
+
+/** x (1 + erf(x / √2)) is 2 gelu(x), whose derivatives are closed. Weights of float32 round √½. */
+function timesNormal(x: Node, b: Node): Node | undefined {
+  if (b.op !== 'add') return undefined
+  const erf = b.inputs.find((n) => n.op === 'erf')
+  if (!erf || !b.inputs.some((n) => is(n, 1))) return undefined
+  const inner = asScaled(erf.inputs[0])
+  const isNormal = inner?.rest === x && Math.abs(inner.factor / Math.SQRT1_2 - 1) < 1e-7
+  return isNormal ? binary('mul', unary('gelu', x), scalar(x.graph, 2)) : undefined
+}
 
 /** rest · factor for a factor that is bound once, where a varying node has that form; the factor is a parameter's size. */
 function asStaticProduct(node: Node): { rest: Node; factor: Node } | undefined {

@@ -63,7 +63,14 @@ const derivatives: Record<UnaryOp, Derivative> = {
   erf: (g, x) => mul(g, scale(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))),
   expm1: (g, _, y) => mul(g, offset(y, 1)),
   log1p: (g, x) => div(g, offset(x, 1)),
+  gelu: (g, x) => mul(g, unary('geluDerivative', x)),
+  geluDerivative: (g, x) => mul(g, unary('geluSecondDerivative', x)),
+  // ((2 − x²) φ)′ = x (x² − 4) φ
+  geluSecondDerivative: (g, x) => mul(g, mul(mul(x, offset(square(x), -4)), normalDensity(x))),
 }
+
+/** φ(x) = e^(−x²/2) / √(2π) */
+const normalDensity = (x: Node): Node => scale(exp(scale(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
 
 const unaryRules = Object.fromEntries(
   Object.entries(derivatives).map(([op, d]) => [op, ((y, g) => d(g, y.inputs[0], y)) as VjpRule<UnaryOp>]),

@@ -35,6 +35,9 @@ const unary: [g.UnaryOp, number?, number?][] = [
   ['erf', -3, 3],
   ['expm1'],
   ['log1p', -0.5, 2],
+  ['gelu', -3, 3],
+  ['geluDerivative', -3, 3],
+  ['geluSecondDerivative', -3, 3],
 ]
 const flat: g.UnaryOp[] = ['sign', 'floor', 'ceil', 'round']
 

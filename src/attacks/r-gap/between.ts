@@ -28,7 +28,7 @@ const ELEMENTWISE: readonly Op[] = [
   ...(['neg', 'exp', 'log', 'sqrt', 'sigmoid', 'tanh', 'relu', 'softplus', 'abs', 'sign', 'floor', 'ceil'] as const),
   ...(['round', 'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'asinh', 'acosh', 'atanh'] as const),
   ...(['erf', 'expm1', 'log1p', 'add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'less', 'equal'] as const),
-  'select',
+  ...(['gelu', 'geluDerivative', 'geluSecondDerivative', 'select'] as const),
 ]
 
 /** Operations that can be level on a whole range. A sigmoid is level only beyond the precision of its numbers. */

@@ -1,5 +1,6 @@
 import { type BinaryOp, type Node, type Op, range, type Shape, sizeOf, type UnaryOp } from '../../graph'
 import { meanOf, operands, squeezedSum, summedSquare, swapsLast } from '../plan'
+import type { Opened } from '../rewrite/closed-forms'
 import type { Builder } from './builder'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
 import { type AttributeValue, FLOAT, INT64 } from './model'
@@ -49,7 +50,7 @@ const elementwise = Object.fromEntries(
     op,
     (b: Builder, node: Node) => b.emit(name, node.inputs.map((n) => beside(b, n, node.shape))), // biome-ignore format: one call
   ]),
-) as unknown as { [K in Exclude<UnaryOp | BinaryOp, 'expm1' | 'log1p' | 'less' | 'equal'>]: Lowering<K> }
+) as unknown as { [K in Exclude<UnaryOp | BinaryOp, 'expm1' | 'log1p' | 'less' | 'equal' | Opened>]: Lowering<K> }
 
 /** Most columns of a matrix that are taken out by turning it: then they lie in one piece. */
 const MOST_COLUMNS = 8
@@ -58,7 +59,7 @@ const MOST_COLUMNS = 8
 const LONG_ROW = 16
 
 /** Operations that a rewritten program has, but for leaves and masks. */
-type Lowered = Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota' | 'less' | 'equal' | 'standardizeGrad'>
+type Lowered = Exclude<Op, 'input' | 'parameter' | 'constant' | 'iota' | 'less' | 'equal' | Opened>
 
 /** Everything that varies: leaves are bound or fed, masks are handled by `lower`. */
 const lowerings: { [K in Lowered]: Lowering<K> } = {

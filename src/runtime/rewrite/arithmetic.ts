@@ -17,6 +17,8 @@ import { type Readers, readersOf, rebuilt } from './readers'
 const MOST_TERMS = 24
 /** Most terms of a sum of scalars that is taken apart. */
 const MOST_SCALARS = 1024
+/** Most terms of a sum whose factor is multiplied with each of them. */
+const MOST_DISTRIBUTED = 8
 /** Elementwise operations that sums of products are made of, and what numbers and other factors move past. */
 const ARITHMETIC: ReadonlySet<string> = new Set([
   'add',
@@ -77,6 +79,17 @@ export function rewriteArithmetic(outputs: readonly Node[]): Node[] {
     return made
   }
 
+  const materialised = (node: Node): boolean =>
+    readers
+      .get(node)!
+      .some(
+        (r) =>
+          r === 'output' ||
+          r.op === 'matMul' ||
+          !ARITHMETIC.has(r.op) ||
+          ((r.op === 'reshape' || r.op === 'transpose') && materialised(r)),
+      )
+
   /** An operand as a sum of products. */
   const opened = (node: Node): readonly Monomial[] => {
     const value = uniformValue(node)
@@ -86,7 +99,8 @@ export function rewriteArithmetic(outputs: readonly Node[]): Node[] {
       terms &&
       (readers.get(node)!.length === 1
         ? terms.length <= (node.shape.length === 0 ? MOST_SCALARS : MOST_TERMS)
-        : terms.length === 1)
+        : terms.length === 1 &&
+          !(terms[0].over.some((n) => n.op === 'inverseDeviation') && terms[0].over.length > 1 && materialised(node)))
     return opens ? terms : [atom(build(node))]
   }
 
@@ -98,6 +112,24 @@ export function rewriteArithmetic(outputs: readonly Node[]): Node[] {
 
   const multiplied = (a: Node, b: Node): Monomial =>
     a === b ? times(atom(build(a)), atom(build(a))) : times(single(a), single(b))
+
+  /** Whether a node is a term of one sum alone, but for a number. */
+  const isTerm = (node: Node): boolean => {
+    const [reader, ...others] = readers.get(node)!
+    if (reader === 'output' || others.length > 0) return false
+    if (reader.op === 'add' || reader.op === 'sub') return true
+    const scales = reader.op === 'neg' || (reader.op === 'mul' && uniformValue(reader.inputs[1]) !== undefined)
+    return scales && isTerm(reader)
+  }
+
+  /** c·(a + b) as c·a + c·b, where other terms of the same sum may have the factor too. */
+  const distributed = (node: Node): Monomial[] | undefined => {
+    if (!isTerm(node)) return undefined
+    const [first, second] = node.inputs.map(opened)
+    const [one, many] = first.length === 1 ? [first, second] : [second, first]
+    if (one.length !== 1 || many.length < 2 || many.length > MOST_DISTRIBUTED) return undefined
+    return many.map((m) => times(m, one[0]))
+  }
 
   const divided = (a: Node, b: Node): Monomial => {
     const divisor = single(b)
@@ -165,7 +197,7 @@ export function rewriteArithmetic(outputs: readonly Node[]): Node[] {
       case 'neg':
         return opened(a).map((m) => scaled(m, -1))
       case 'mul':
-        return [multiplied(a, b)]
+        return distributed(node) ?? [multiplied(a, b)]
       case 'div':
         return [divided(a, b)]
       case 'sum':

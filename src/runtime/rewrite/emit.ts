@@ -194,12 +194,14 @@ function bestSplit(terms: readonly Monomial[]): Split | undefined {
   return best
 }
 
-/** The sum of some nodes, those of the same shape in one node, smaller shapes first. */
+/** The sum of some nodes, those of the same shape in one node, smaller shapes first; one small sum is a term of the largest. */
 export function added(nodes: readonly Node[]): Node {
-  return byShape(nodes)
-    .map((group) => (group.length === 1 ? group[0] : raw('add', ...group)))
-    .reduce((a, b) => raw('add', a, b))
+  const groups = byShape(nodes)
+  return groups.slice(1).reduce((sum, group) => raw('add', sum, ...group), one(groups[0]))
 }
+
+/** Nodes of one shape as their sum. */
+const one = (group: readonly Node[]): Node => (group.length === 1 ? group[0] : raw('add', ...group))
 
 /** A sum of products as one node, common factors taken out where that is cheaper. */
 export function emitSum(graph: Graph, all: readonly Monomial[]): Monomial {
@@ -226,6 +228,8 @@ export function emitSum(graph: Graph, all: readonly Monomial[]): Monomial {
   const negative = terms.filter(subtracted)
   const sumOf = (list: readonly Monomial[]) => added(list.map((m) => emitProduct(graph, m)))
   const minus = negative.map((m) => scaled(m, -1))
+  // a number takes its sign along
+  if (terms.every(({ factor }) => Math.abs(factor) !== 1)) return atom(sumOf(terms))
   if (positive.length === 0) return atom(added(minus.map((m) => emitProduct(graph, m))), -1)
   return atom(negative.length === 0 ? sumOf(positive) : raw('sub', sumOf(positive), sumOf(minus)))
 }

@@ -2,11 +2,11 @@ import { createGraph, type Node, reachable } from '../../graph'
 import { structureHash } from '../../graph/interning'
 import type { Program } from '../runtime'
 import { rewriteArithmetic } from './arithmetic'
+import { openClosedForms } from './closed-forms'
 import { costOf } from './cost'
 import { joinDifferences } from './differences'
 import { takeIntoProducts } from './gemm'
 import { shareProducts } from './products'
-import { openStandardized } from './standardize'
 import { joinTransposes, shareTransposes, transposeWhole, turnProducts } from './swaps'
 
 /** The rules, in the order in which they are applied. Each gives outputs of the same values. */
@@ -27,7 +27,7 @@ export const RULES: readonly ((outputs: readonly Node[]) => Node[])[] = [
  */
 export function rewritten(program: Program): Program {
   const copy = copied(program, ordered(program))
-  const opened = openStandardized(copy.outputs)
+  const opened = openClosedForms(copy.outputs)
   const outputs = RULES.reduce((nodes, rule) => rule(nodes), opened)
   const taken = costOf(outputs) < costOf(opened) ? outputs : opened
   // what the rules tried and did not take is left behind

@@ -6,6 +6,10 @@ import { conv, convFilterGrad, convInputGrad } from './convolution'
 
 type Kernel<K extends Op> = (node: Node<K>, inputs: tf.Tensor[]) => tf.Tensor
 
+/** The integral Φ and the density φ of the normal distribution. */
+const normal = (x: tf.Tensor): tf.Tensor => tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5)
+const density = (x: tf.Tensor): tf.Tensor => tf.mul(tf.exp(tf.mul(tf.square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
+
 const unary: Record<UnaryOp, (x: tf.Tensor) => tf.Tensor> = {
   neg: tf.neg,
   exp: tf.exp,
@@ -34,6 +38,9 @@ const unary: Record<UnaryOp, (x: tf.Tensor) => tf.Tensor> = {
   erf: tf.erf,
   expm1: tf.expm1,
   log1p: tf.log1p,
+  gelu: (x) => tf.mul(x, normal(x)),
+  geluDerivative: (x) => tf.add(normal(x), tf.mul(x, density(x))),
+  geluSecondDerivative: (x) => tf.mul(tf.sub(2, tf.square(x)), density(x)),
 }
 
 const unaryKernels = Object.fromEntries(
