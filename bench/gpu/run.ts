@@ -1,7 +1,7 @@
 /**
  * dlg-ts on a GPU beside its CPU, PyTorch and JAX, in one run:
  *
- *   npx tsx bench/gpu/run.ts [--case lenet-b1]… [--seconds 300] [--repeats 5] [--before FOLDER] [--json out/gpu.json]
+ *   npx tsx bench/gpu/run.ts [--case lenet-b1]… [--seconds 300] [--repeats 5] [--before FOLDER] [--without webgpu]… [--json out/gpu.json]
  *
  * Where npm cannot be reached, `pack.ts` makes folders that need nothing but the GPU's driver, and Python for the peers.
  *
@@ -23,7 +23,7 @@ import { short } from '../table'
 /** In order of importance, for a run that is cut short. */
 const ORDER = [
   ...['lenet-b1', 'encoder-6x384', 'resnet18', 'resnet18-b32', 'keras-b8', 'encoder-2x128', 'convnet-b64'],
-  ...['lenet-b8', 'lenet-b128'],
+  ...['vit', 'resnet20', 'lenet-b8', 'lenet-b128'],
 ]
 
 /** Seconds a peer may take to compile a case, and to answer otherwise. */
@@ -62,13 +62,15 @@ function options() {
       seconds: { type: 'string', default: '300' },
       repeats: { type: 'string', default: '5' },
       before: { type: 'string' },
+      without: { type: 'string', multiple: true, default: [] },
       json: { type: 'string', default: 'out/gpu.json' },
     },
   })
   const [seconds, repeats] = [values.seconds, values.repeats].map(Number)
   if (!(seconds > 0 && Number.isInteger(repeats) && repeats > 0))
     throw new Error('--seconds needs a number and --repeats a whole number above 0')
-  return { cases: values.case.map(findCase), seconds, repeats, before: values.before, json: values.json }
+  const { before, without, json } = values
+  return { cases: values.case.map(findCase), seconds, repeats, before, without, json }
 }
 
 const message = (error: unknown): string => (error as Error).message.split('\n')[0].slice(0, 300)
@@ -195,9 +197,9 @@ function gpu(): string {
 }
 
 async function main(): Promise<void> {
-  const { cases, seconds, repeats, before, json } = options()
+  const { cases, seconds, repeats, before, without, json } = options()
   const cores = cpus().length
-  const contenders: Contender[] = [
+  const all: Contender[] = [
     { kind: oursOn('cpu', 'ours 1'), threads: 1 },
     ...(cores > 1 ? [{ kind: oursOn('cpu', `ours ${cores}`), threads: cores }] : []),
     { kind: oursOn('cuda'), threads: 1 },
@@ -206,6 +208,7 @@ async function main(): Promise<void> {
     ...(['cuda', 'graph'] as const).map((device) => ({ kind: pythonOn('torch', device), threads: cores })),
     { kind: pythonOn('jax', 'cuda'), threads: cores },
   ]
+  const contenders = all.filter(({ kind }) => !without.some((end) => kind.name.endsWith(end)))
   const machine = { gpu: gpu(), cpu: cpus()[0]?.model, cores, node: process.version }
   console.log(`${machine.gpu}; ${machine.cpu}, ${cores} cores; node ${machine.node}`)
   const folder = mkdtempSync(join(tmpdir(), 'dlg-gpu-'))
