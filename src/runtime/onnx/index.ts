@@ -15,11 +15,11 @@ import { leaseSession } from './sessions'
 /** Most numbers that are built into a model: a protobuf message ends at 2 GB, and is copied on its way. */
 const MOST_BUILT_IN = 2 ** 26
 
-/** Providers that compute in the process's own memory. */
+/**
+ * Providers that compute in the process's own memory. Their layer norms give all their outputs: WebGPU's fail, and CUDA's give one where
+ * onnxruntime joins them with the sum before them.
+ */
 const PROCESSORS: readonly string[] = ['cpu', 'wasm']
-
-/** Providers whose layer norms were seen to give all their outputs: WebGPU's fail, alone or joined with the sum before them. */
-const FUSED: readonly string[] = [...PROCESSORS, 'cuda']
 
 /**
  * Most numbers sent to a GPU with every run: a million take 0.5 ms. Where there are more they are built into the model, although
@@ -58,7 +58,7 @@ function runtimeOn(
     precision: 'float32',
     async compile(program) {
       const ort = await load()
-      const lowered = lowerProgram(program, FUSED.includes(name))
+      const lowered = lowerProgram(program, onProcessor)
       const held: Evaluator[] = []
       return {
         runtime: `onnx:${name}`,
