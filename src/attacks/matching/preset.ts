@@ -25,11 +25,23 @@ export interface DecidedSettings extends Settings {
  */
 const DEEP = 10
 
+/** Weight of total variation along a homotopy for each image of a batch: one gradient says less of each of many, and the prior decides the rest. */
+const EACH_IMAGE = 0.01
+
+/** Its largest weight: at 16 images more was no better. */
+const MOST = 0.1
+
 /**
- * Weight of total variation along a homotopy where local steps are unrolled. Behind kinks the gradients of one batch differ from step
- * to step. A search matches their sum less closely than one gradient in as many evaluations, and the prior has more left to decide.
+ * Its least weight where a search matches what was shared less closely in as many evaluations: in deep networks, and where local steps are
+ * unrolled, whose gradients differ from step to step behind kinks.
  */
-const UNROLLED = 0.06
+const HARD = 0.06
+
+/** The homotopy's recipe with its weight of total variation, which is not read where priors are given. */
+const weighed = <R extends Pick<Settings, 'prior'>>(recipe: R, images: number, least = 0): R => ({
+  ...recipe,
+  prior: { ...recipe.prior, weight: Math.max(least, Math.min(MOST, EACH_IMAGE * images)) },
+})
 
 /**
  * Decides `preset: 'auto'` by the traced model and what was shared: a homotopy for images behind kinks, where it is measured to be
@@ -41,8 +53,11 @@ export async function decidePreset(
   target: Target,
   traced: TracedGradient,
 ): Promise<DecidedSettings> {
-  const { preset, auto } = settings
-  if (preset !== 'auto') return { ...settings, chosen: { name: preset, reason: 'it was asked for' } }
+  const { preset, auto, batchSize } = settings
+  if (preset !== 'auto') {
+    const whole = preset === 'homotopy' ? weighed(settings, batchSize) : settings
+    return { ...whole, chosen: { name: preset, reason: 'it was asked for' } }
+  }
   const robust = (reason: string): DecidedSettings => ({
     ...{ ...settings, preset: 'robust' },
     chosen: { name: 'robust', reason },
@@ -57,14 +72,14 @@ export async function decidePreset(
   const kernels = traced.trained.filter(({ shape }) => shape.length > 1).length
   if (kernels >= DEEP) {
     const reason = `${found}; it has ${kernels} layers with kernels, whose gradients are balanced`
-    return { ...settings, ...auto.deep, chosen: { name: 'homotopy', reason } }
+    return { ...settings, ...(auto.deep && weighed(auto.deep, batchSize, HARD)), chosen: { name: 'homotopy', reason } }
   }
   const { update } = target.settings
   if (!unrolls(update) || auto.homotopy.priors !== undefined)
-    return { ...settings, ...auto.homotopy, chosen: { name: 'homotopy', reason: found } }
-  const prior = { ...auto.homotopy.prior, weight: UNROLLED }
-  const reason = `${found}; ${update.steps.length} local steps are unrolled, for which total variation has a weight of ${UNROLLED}`
-  return { ...settings, ...auto.homotopy, prior, chosen: { name: 'homotopy', reason } }
+    return { ...settings, ...weighed(auto.homotopy, batchSize), chosen: { name: 'homotopy', reason: found } }
+  const recipe = weighed(auto.homotopy, batchSize, HARD)
+  const reason = `${found}; ${update.steps.length} local steps are unrolled, for which total variation has a weight of ${recipe.prior.weight}`
+  return { ...settings, ...recipe, chosen: { name: 'homotopy', reason } }
 }
 
 /** For a smooth network: attention has a recipe of its own, unless one image stands in the gradient. */

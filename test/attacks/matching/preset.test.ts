@@ -77,10 +77,26 @@ describe("preset: 'auto'", () => {
     const deep = await attack(model, [1, 5, 5, 1], {})
     expect(deep.preset.name).toBe('homotopy')
     expect(deep.preset.reason).toContain('10 layers with kernels, whose gradients are balanced')
-    const balanced = await attack(model, [1, 5, 5, 1], { preset: 'homotopy', distance: 'balanced' })
+    const priors = { totalVariation: 0.06 }
+    const balanced = await attack(model, [1, 5, 5, 1], { preset: 'homotopy', distance: 'balanced', priors })
     expect(deep.history).toEqual(balanced.history)
     const asked = await attack(model, [1, 5, 5, 1], { distance: 'cosine' })
-    expect(asked.history).toEqual((await attack(model, [1, 5, 5, 1], { preset: 'homotopy' })).history)
+    expect(asked.history).toEqual((await attack(model, [1, 5, 5, 1], { preset: 'homotopy', priors })).history)
+    model.dispose()
+  })
+
+  it.each([
+    { images: 1, weight: 0.01 },
+    { images: 3, weight: 0.03 },
+    { images: 12, weight: 0.1 },
+  ])('gives total variation a weight of $weight for $images image(s), by itself and by name', async (given) => {
+    const { images, weight } = given
+    const model = kinked()
+    const options = { labels: Array.from({ length: images }, () => 2) }
+    const shape = [images, 7, 7, 1]
+    const stated = await attack(model, shape, { ...options, preset: 'homotopy', priors: { totalVariation: weight } })
+    for (const preset of ['auto', 'homotopy'] as const)
+      expect((await attack(model, shape, { ...options, preset })).history).toEqual(stated.history)
     model.dispose()
   })
 
@@ -112,7 +128,8 @@ describe("preset: 'auto'", () => {
 
     const given = await search(several, { priors: { totalVariation: 0.02 } })
     expect(given.preset.reason).toBe(found)
-    expect(given.history).toEqual((await search(several, { preset: 'homotopy' })).history)
+    const asked = await search(several, { preset: 'homotopy', priors: { totalVariation: 0.02 } })
+    expect(given.history).toEqual(asked.history)
 
     const one = await search({ learningRate: 0.02 })
     expect(one.preset.reason).toBe(found)
