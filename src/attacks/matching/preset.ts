@@ -28,8 +28,8 @@ const DEEP = 10
 /** Weight of total variation along a homotopy for each image of a batch: one gradient says less of each of many, and the prior decides the rest. */
 const EACH_IMAGE = 0.01
 
-/** Its largest weight: at 16 images more was no better. */
-const MOST = 0.1
+/** Its largest weight that was measured. */
+const MOST = 0.2
 
 /**
  * Its least weight where a search matches what was shared less closely in as many evaluations: in deep networks, and where local steps are

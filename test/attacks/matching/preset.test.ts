@@ -88,7 +88,7 @@ describe("preset: 'auto'", () => {
   it.each([
     { images: 1, weight: 0.01 },
     { images: 3, weight: 0.03 },
-    { images: 12, weight: 0.1 },
+    { images: 24, weight: 0.2 },
   ])('gives total variation a weight of $weight for $images image(s), by itself and by name', async (given) => {
     const { images, weight } = given
     const model = kinked()
