@@ -56,8 +56,10 @@ function roundHalfEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1
 }
 
+/** φ */
 const density = (x: number): number => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI)
 
+/** Φ */
 const normal = (x: number): number => 0.5 * (1 + erf(x * Math.SQRT1_2))
 
 /** Error function to double precision: Taylor series near 0, continued fraction of erfc (Lentz) further out. */

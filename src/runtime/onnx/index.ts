@@ -91,7 +91,7 @@ function runtimeOn(
  * The model and what it is fed. What depends on lasting parameters alone is built into the model, where onnxruntime
  * lays it out for its kernels; the rest is fed with every run, so that one session serves all its values.
  *
- * @param mostSent most numbers that are fed with every run; more are built in as well
+ * @param mostSent most numbers that are fed with every run, where parameters last at all; more are built in as well
  */
 function boundProgram(
   { computed, fed, inputs, used, outputs, encode }: LoweredProgram,
@@ -108,12 +108,14 @@ function boundProgram(
       node.op === 'parameter' ? (lasting?.has(node.attributes.name) ?? false) : node.inputs.every((n) => lasts.get(n)),
     )
   const sent = fed.filter(({ node }) => !lasts.get(node)).reduce((sum, { node }) => sum + sizeOf(node.shape), 0)
+  // what runs once is better sent than compiled
+  const all = lasting !== undefined && sent > mostSent
   const builtIn = new Map<string, Float32Array>()
   const bound: Record<string, OnnxProgram['bound'][string]> = {}
   let room = MOST_BUILT_IN
   for (const { node, name } of fed) {
     const data = node.op === 'parameter' ? boundValues(node, parameters) : values.get(node)!
-    if (data.length <= room && (lasts.get(node) || sent > mostSent)) {
+    if (data.length <= room && (lasts.get(node) || all)) {
       builtIn.set(name, data instanceof Float32Array ? data : new Float32Array(data))
       room -= data.length
     } else bound[name] = { data: new Float32Array(data), shape: node.shape }

@@ -35,15 +35,18 @@ const ARITHMETIC: ReadonlySet<string> = new Set([
 /** What a number moves outwards past. */
 const LINEAR: ReadonlySet<string> = new Set(['add', 'sub', 'mul', 'neg', 'broadcast'])
 
-/** Whether everything that reads a node multiplies it, soon or late, by this number. */
-function isScaled(node: Node, factor: number, readers: Readers): boolean {
-  return readers.get(node)!.every((reader) => {
+/** Whether everything that reads a node multiplies it, soon or late, by a number; what is known of that number is kept. */
+function isScaled(node: Node, factor: number, readers: Readers, known: Map<Node, boolean>): boolean {
+  const before = known.get(node)
+  if (before !== undefined) return before
+  const scaled = readers.get(node)!.every((reader) => {
     if (reader === 'output' || !LINEAR.has(reader.op)) return false
     const number = reader.op === 'mul' ? uniformValue(reader.inputs[1]) : undefined
-    return (
-      (number !== undefined && Math.abs(Math.abs(number / factor) - 1) < 1e-12) || isScaled(reader, factor, readers)
-    )
+    const isFactor = number !== undefined && Math.abs(Math.abs(number / factor) - 1) < 1e-12
+    return isFactor || isScaled(reader, factor, readers, known)
   })
+  known.set(node, scaled)
+  return scaled
 }
 
 /** x², which a sum of squares reads through. */
@@ -56,13 +59,16 @@ const isSquare = (node: Node): boolean => node.op === 'mul' && node.inputs[0] ==
 export function rewriteArithmetic(outputs: readonly Node[]): Node[] {
   const nodes = reachable(outputs)
   const readers = readersOf(outputs)
+  const scaledBy = new Map<number, Map<Node, boolean>>()
   /** One through the length of the rows summed, where their sums are means to all who read them. */
   const share = (node: Node<'sum'>): number | undefined => {
     const [{ shape }] = node.inputs
     const { axes } = node.attributes
     if (axes.length > 1 || axes[0] !== shape.length - 1 || shape[axes[0]] === 1) return undefined
     const part = 1 / shape[axes[0]]
-    return isScaled(node, part, readers) ? part : undefined
+    const known = scaledBy.get(part) ?? new Map<Node, boolean>()
+    scaledBy.set(part, known)
+    return isScaled(node, part, readers, known) ? part : undefined
   }
   const squares = new Set(nodes.flatMap((n) => (n.op === 'sum' && isSquare(n.inputs[0]) ? n.inputs : [])))
   const built = new Map<Node, Node>()
@@ -79,16 +85,16 @@ export function rewriteArithmetic(outputs: readonly Node[]): Node[] {
     return made
   }
 
-  const materialised = (node: Node): boolean =>
-    readers
-      .get(node)!
-      .some(
-        (r) =>
-          r === 'output' ||
-          r.op === 'matMul' ||
-          !ARITHMETIC.has(r.op) ||
-          ((r.op === 'reshape' || r.op === 'transpose') && materialised(r)),
-      )
+  /** Whether a node is computed as it is, because more than sums of products read it. */
+  const isComputed = (node: Node): boolean =>
+    readers.get(node)!.some((reader) => {
+      if (reader === 'output' || reader.op === 'matMul' || !ARITHMETIC.has(reader.op)) return true
+      return (reader.op === 'reshape' || reader.op === 'transpose') && isComputed(reader)
+    })
+
+  /** Whether a product of several readers is read whole: a derivative r·(…) of standardized rows that is computed in any case. */
+  const isWhole = (node: Node, { over }: Monomial): boolean =>
+    over.length > 1 && over.some((n) => n.op === 'inverseDeviation') && isComputed(node)
 
   /** An operand as a sum of products. */
   const opened = (node: Node): readonly Monomial[] => {
@@ -99,8 +105,7 @@ export function rewriteArithmetic(outputs: readonly Node[]): Node[] {
       terms &&
       (readers.get(node)!.length === 1
         ? terms.length <= (node.shape.length === 0 ? MOST_SCALARS : MOST_TERMS)
-        : terms.length === 1 &&
-          !(terms[0].over.some((n) => n.op === 'inverseDeviation') && terms[0].over.length > 1 && materialised(node)))
+        : terms.length === 1 && !isWhole(node, terms[0]))
     return opens ? terms : [atom(build(node))]
   }
 

@@ -194,14 +194,14 @@ function bestSplit(terms: readonly Monomial[]): Split | undefined {
   return best
 }
 
-/** The sum of some nodes, those of the same shape in one node, smaller shapes first; one small sum is a term of the largest. */
+/** The sum of some nodes: those of the smallest shape in one node, which is a term of the sum of the next shape, and so on. */
 export function added(nodes: readonly Node[]): Node {
   const groups = byShape(nodes)
-  return groups.slice(1).reduce((sum, group) => raw('add', sum, ...group), one(groups[0]))
+  return groups.slice(1).reduce((sum, group) => raw('add', sum, ...group), joined(groups[0]))
 }
 
-/** Nodes of one shape as their sum. */
-const one = (group: readonly Node[]): Node => (group.length === 1 ? group[0] : raw('add', ...group))
+/** The sum of nodes of one shape. */
+const joined = (group: readonly Node[]): Node => (group.length === 1 ? group[0] : raw('add', ...group))
 
 /** A sum of products as one node, common factors taken out where that is cheaper. */
 export function emitSum(graph: Graph, all: readonly Monomial[]): Monomial {
