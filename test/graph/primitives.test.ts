@@ -38,3 +38,33 @@ describe('every primitive, first and second order, against central differences i
     expect(missing).toEqual([])
   })
 })
+
+describe('a GELU that is written out becomes one', () => {
+  const half = Math.SQRT1_2
+  it.each<[string, (x: g.Node, normal: (c: number) => g.Node) => g.Node]>([
+    ['x/2 · (1 + erf)', (x, normal) => g.mul(g.scale(x, 0.5), normal(half))],
+    ['(1 + erf) · x · ½', (x, normal) => g.scale(g.mul(normal(half), x), 0.5)],
+    ['x · Φ', (x, normal) => g.mul(x, g.scale(normal(half), 0.5))],
+    ['with √½ of float32', (x, normal) => g.scale(g.mul(x, normal(Math.fround(half))), 0.5)],
+  ])('%s', (_, build) => {
+    const graph = g.createGraph()
+    const x = g.input(graph, 'x', [3])
+    const y = build(x, (c) => g.offset(g.unary('erf', g.scale(x, c)), 1))
+    expect(y).toBe(g.unary('gelu', x))
+    expect(g.grad(g.inner(y, g.fill(graph, 1, [3])), [x])).toEqual([g.unary('geluDerivative', x)])
+  })
+
+  it.each([0.7, 0.708])('and no other product: erf(%f x)', (c) => {
+    const graph = g.createGraph()
+    const x = g.input(graph, 'x', [3])
+    expect(g.mul(x, g.offset(g.unary('erf', g.scale(x, c)), 1)).op).toBe('mul')
+  })
+
+  it('with the values of its definition', () => {
+    for (const x of [-9, -3, -0.5, 0, 1e-3, 2, 7]) {
+      const graph = g.createGraph()
+      const of = (op: g.UnaryOp, at: number) => g.uniformValue(g.unary(op, g.fill(graph, at, [])))!
+      expect(of('gelu', x)).toBeCloseTo((x / 2) * (1 + of('erf', x / Math.SQRT2)), 14)
+    }
+  })
+})
