@@ -16,7 +16,10 @@ export interface OnnxRuntimeModule {
 export interface OnnxOptions {
   /** Execution providers in order of preference, as onnxruntime takes them. Default `['cpu']`. */
   executionProviders?: readonly (string | { readonly name: string })[]
-  /** Threads within one operation. Default 1, the fastest for small models. */
+  /**
+   * Threads of the processor within one operation. Default 1, the fastest for small models; beside a GPU, where only the optimizer's products with its
+   * history run there, all.
+   */
   threads?: number
   /** How far onnxruntime rewrites the graph, from nothing to everything: a way around a rewriting that is wrong. Default `all`. */
   graphOptimizationLevel?: (typeof LEVELS)[number]
