@@ -23,7 +23,7 @@ export interface LeakageOptions extends TargetOptions, ObjectiveOptions, SearchO
    * - `robust`: L-BFGS with a strong-Wolfe line search and restarts, for smooth networks.
    * - `homotopy`: the network's kinks are rounded off, and grow sharp while signed Adam follows; the cosine distance (`balanced`
    *   where `auto` chose it for a network of ten layers with kernels or more), and total variation as a prior, with a weight of 0.01 for each image of the
-   *   batch and 0.2 at most; at least 0.06 where `auto` chose it for such a network, or for an update of several local steps.
+   *   batch and 0.2 at most; at least 0.06 where `auto` chose it for such a network, behind batch norms in training mode, or for an update of several local steps.
    * - `attention`: `robust` with the whitened distance, more total variation and one start, for vision transformers.
    * - `inverting-gradients`: Geiping et al. 2020, on the network as it is.
    * - `paper`: Zhu et al. 2019 as published, which fails where the published recipe fails.

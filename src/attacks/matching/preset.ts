@@ -32,8 +32,8 @@ const EACH_IMAGE = 0.01
 const MOST = 0.2
 
 /**
- * Its least weight where a search matches what was shared less closely in as many evaluations: in deep networks, and where local steps are
- * unrolled, whose gradients differ from step to step behind kinks.
+ * Its least weight where a search matches what was shared less closely in as many evaluations: in deep networks, behind batch norms in
+ * training mode, and where local steps are unrolled, whose gradients differ from step to step behind kinks.
  */
 const HARD = 0.06
 
@@ -74,12 +74,16 @@ export async function decidePreset(
     const reason = `${found}; it has ${kernels} layers with kernels, whose gradients are balanced`
     return { ...settings, ...(auto.deep && weighed(auto.deep, batchSize, HARD)), chosen: { name: 'homotopy', reason } }
   }
-  const { update } = target.settings
-  if (!unrolls(update) || auto.homotopy.priors !== undefined)
-    return { ...settings, ...weighed(auto.homotopy, batchSize), chosen: { name: 'homotopy', reason: found } }
-  const recipe = weighed(auto.homotopy, batchSize, HARD)
-  const reason = `${found}; ${update.steps.length} local steps are unrolled, for which total variation has a weight of ${recipe.prior.weight}`
+  const hard = auto.homotopy.priors === undefined ? hardship(target, traced) : undefined
+  const recipe = weighed(auto.homotopy, batchSize, hard ? HARD : 0)
+  const reason = hard ? `${found}; ${hard}, for which total variation has a weight of ${recipe.prior.weight}` : found
   return { ...settings, ...recipe, chosen: { name: 'homotopy', reason } }
+}
+
+/** Why a search matches what was shared less closely, if it does. */
+function hardship({ settings: { update } }: Target, { statistics }: TracedGradient): string | undefined {
+  if (unrolls(update)) return `${update.steps.length} local steps are unrolled`
+  return statistics.length > 0 ? 'batch norms are in training mode' : undefined
 }
 
 /** For a smooth network: attention has a recipe of its own, unless one image stands in the gradient. */

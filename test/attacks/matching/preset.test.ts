@@ -138,6 +138,29 @@ describe("preset: 'auto'", () => {
     model.dispose()
   })
 
+  it('gives total variation more weight behind batch norms in training mode', async () => {
+    const model = sequential({ name: 'normed' })
+    model.add(layers.conv2d({ inputShape: [7, 7, 1], filters: 4, kernelSize: 3, activation: 'relu' }))
+    model.add(layers.batchNormalization())
+    model.add(layers.flatten())
+    model.add(layers.dense({ units: 4 }))
+    const x = sample(image)
+    for (const training of [true, false]) {
+      const shared: Record<string, PlainTensor> = plain(
+        await gradientsOf(model, x, [2], { runtime: 'reference', training }),
+      )
+      const { preset, data } = await deepLeakageFromGradients(model, shared, { ...short, training })
+      expect(preset.reason).toBe(
+        training
+          ? 'the network has kinks (ReLU); batch norms are in training mode, for which total variation has a weight of 0.06'
+          : 'the network has kinks (ReLU)',
+      )
+      data.dispose()
+    }
+    x.dispose()
+    model.dispose()
+  })
+
   it('takes robust for a smooth network, bit for bit', async () => {
     const model = convNet()
     const options = { iterations: 20, restarts: 2, tolerance: 0 }
