@@ -65,8 +65,8 @@ export async function compileAttack(
     }
     const smooth = smoothed && (await bound(smoothed, 'the smoothed program')).evaluator
     // products pay where handing the runtime a matrix costs nothing
-    const { inPlace } = executable
-    const rows = inPlace && !samples ? settings.productRows : 0
+    const inPlace = samples ? undefined : executable.inPlace
+    const rows = inPlace ? settings.productRows : 0
     const products = inPlace && rows > 0 ? await matrixProducts(inPlace, rows, point.size) : undefined
     if (products) held.push(products)
     return {

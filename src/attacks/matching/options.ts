@@ -57,7 +57,8 @@ const PRESETS = {
   robust: { options: {}, prior: MILD, smooths: false, objectiveScale: 1e6 },
   homotopy: {
     options: { optimizer: 'adam', distance: 'cosine', iterations: 1000, restarts: 1, priorEasing: 0.25 },
-    prior: { weight: 0.02, color: true, batchNorm: 1 },
+    // for each image of the batch, of which one gradient says less: the prior decides the rest
+    prior: { weight: 0.01, color: true, batchNorm: 1 },
     smooths: true,
     objectiveScale: 1e6,
   },

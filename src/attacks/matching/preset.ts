@@ -25,10 +25,7 @@ export interface DecidedSettings extends Settings {
  */
 const DEEP = 10
 
-/** Weight of total variation along a homotopy for each image of a batch: one gradient says less of each of many, and the prior decides the rest. */
-const EACH_IMAGE = 0.01
-
-/** Its largest weight that was measured. */
+/** The largest weight of total variation along a homotopy that was measured. */
 const MOST = 0.2
 
 /**
@@ -37,10 +34,10 @@ const MOST = 0.2
  */
 const HARD = 0.06
 
-/** The homotopy's recipe with its weight of total variation, which is not read where priors are given. */
+/** The homotopy's recipe with its weight for each image times their number. It is not read where priors are given. */
 const weighed = <R extends Pick<Settings, 'prior'>>(recipe: R, images: number, least = 0): R => ({
   ...recipe,
-  prior: { ...recipe.prior, weight: Math.max(least, Math.min(MOST, EACH_IMAGE * images)) },
+  prior: { ...recipe.prior, weight: Math.max(least, Math.min(MOST, recipe.prior.weight * images)) },
 })
 
 /**

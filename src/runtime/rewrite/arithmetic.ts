@@ -92,7 +92,10 @@ export function rewriteArithmetic(outputs: readonly Node[]): Node[] {
       return (reader.op === 'reshape' || reader.op === 'transpose') && isComputed(reader)
     })
 
-  /** Whether a product of several readers is read whole: a derivative r·(…) of standardized rows that is computed in any case. */
+  /**
+   * Whether a product of several readers is read whole: a derivative r·(…) of standardized rows that is computed in any case. Taking
+   * every such product whole costs kernels.
+   */
   const isWhole = (node: Node, { over }: Monomial): boolean =>
     over.length > 1 && over.some((n) => n.op === 'inverseDeviation') && isComputed(node)
 
