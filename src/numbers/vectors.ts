@@ -8,6 +8,20 @@ export function inner(a: Float64Array, b: Float64Array): number {
 /** ‖a‖ */
 export const lengthOf = (a: Float64Array): number => Math.sqrt(inner(a, a))
 
+/** ‖a − b‖² */
+export function squaredDistance(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let k = 0; k < a.length; k++) sum += (a[k] - b[k]) ** 2
+  return sum
+}
+
+/** The mean of vectors of one length, one at least. */
+export function meanOf(vectors: readonly Float64Array[]): Float64Array {
+  const sum = new Float64Array(vectors[0].length)
+  for (const vector of vectors) for (let k = 0; k < sum.length; k++) sum[k] += vector[k] / vectors.length
+  return sum
+}
+
 /** The part of a vector that is orthogonal to all normals, which are orthonormal. */
 export function orthogonalPart(vector: Float64Array, normals: readonly Float64Array[]): Float64Array {
   const rest = vector.slice()

@@ -1,14 +1,41 @@
-import type { Pause } from '../contract/pause'
+import { type Pause, paced } from '../contract/pause'
 import { decoderSequences } from './decoder-sequences'
-import type { Signals } from './encoder-groups'
+import { signalsOf } from './encoder-groups'
 import { encoderSequences } from './encoder-sequences'
 import { type Candidate, type FirstInputs, firstInput } from './first-inputs'
-import type { Judged } from './grouped'
+import type { FirstGradient, Judged } from './grouped'
+import { missingTokens } from './missing'
 import type { SequenceSettings } from './options'
 import { secondInputs } from './second-inputs'
+import type { Projection } from './seen'
 import type { Span } from './span'
-import type { Transformer } from './transformer'
+import type { Placed, Transformer } from './transformer'
 import { REPEATS, repeatsOne } from './without-positions'
+
+/** The gradient of the first block, and what its inputs are made of. */
+export interface FirstShared {
+  readonly projections: readonly Projection[]
+  readonly inputs: FirstInputs
+  readonly allowed: readonly number[] | undefined
+}
+
+/** What the gradient says of candidates in a list, to which it adds those that it finds. */
+function firstGradient(list: Placed[], { projections, inputs, allowed }: FirstShared, pause: Pause): FirstGradient {
+  const read = () => list.map(({ token, position }) => firstInput(inputs, token, position))
+  return {
+    heard: () => paced(signalsOf(projections, read()), pause),
+    async missing(heard, slots) {
+      const found = await paced(missingTokens(heard, read(), slots, inputs, allowed), pause)
+      const added = new Map<number, number[]>()
+      for (const { token, position } of found) {
+        if (list.some((other) => other.token === token && other.position === position)) continue
+        list.push({ token, position })
+        added.set(position, [...(added.get(position) ?? []), list.length - 1])
+      }
+      return added
+    },
+  }
+}
 
 /** Sequences of candidates whose second inputs lie in the second span; `proven` where a proof ended the search. */
 export async function combine(
@@ -20,10 +47,9 @@ export async function combine(
   pause: Pause,
   keep: (found: readonly (readonly number[])[]) => void,
   judge: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
-  signals: (inputs: readonly Float64Array[]) => Promise<readonly Signals[]>,
-  inputs: FirstInputs,
+  first: FirstShared,
 ): Promise<readonly (readonly number[])[] | 'proven'> {
-  const list = candidates.flat()
+  const list: Placed[] = candidates.flat()
   const starts = candidates.map((_, p) => candidates.slice(0, p).reduce((n, c) => n + c.length, 0))
   const places = candidates.map((c, p) => c.map((_, i) => starts[p] + i))
   const tokens = (found: readonly (readonly number[])[]) => found.map((sequence) => sequence.map((i) => list[i].token))
@@ -49,7 +75,7 @@ export async function combine(
         proven = judged?.proven ?? false
         return judged
       },
-      () => signals(list.map(({ token, position }) => firstInput(inputs, token, position))),
+      firstGradient(list, first, pause),
       pause,
     )
     return proven ? 'proven' : tokens(found)

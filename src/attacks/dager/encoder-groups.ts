@@ -3,11 +3,17 @@ import { nonNegative } from '../../numbers/non-negative'
 import { solvePositive } from '../../numbers/positive-definite'
 import type { Steps } from '../../numbers/steps'
 import { flat } from '../../numbers/values'
-import { inner, lengthOf } from '../../numbers/vectors'
+import { inner, lengthOf, meanOf, squaredDistance } from '../../numbers/vectors'
 import type { Projection } from './seen'
 
 /** What the loss sends back to each candidate through one projection, ∂y_t: a vector by candidate. */
 export type Signals = readonly Float64Array[]
+
+/** A projection with its signals. */
+export interface Heard {
+  readonly projection: Projection
+  readonly signals: Signals
+}
 
 /** Sentences that were put together by their signals. */
 export interface Grouping {
@@ -15,15 +21,19 @@ export interface Grouping {
   readonly sequences: number[][]
   /** Mean distance of a signal to the centre of its sentence, beside the distance of the two nearest centres. */
   readonly spread: number
+  /** Where a sentence has no candidate whose signal is its own. */
+  readonly open: readonly { readonly s: number; readonly p: number }[]
   /** Other choices, the likeliest first: tokens that no sentence has, then exchanges between two sentences. */
   readonly doubts: readonly Move[]
 }
 
-/** Sentences that get another candidate at a position. */
-interface Move {
-  readonly p: number
-  /** By sentence: its candidate. */
-  readonly changes: readonly (readonly [sentence: number, candidate: number])[]
+/** Sentences that get other candidates. */
+export type Move = readonly { readonly s: number; readonly p: number; readonly candidate: number }[]
+
+/** Candidates of every position, and the token of each. */
+export interface Places {
+  readonly places: readonly (readonly number[])[]
+  tokenOf(candidate: number): number
 }
 
 /** Added to the diagonal of the normal equations, beside its mean: strangers may make the inputs dependent. */
@@ -34,14 +44,12 @@ const RIDGE = 1e-9
  * once the tokens are, whatever noise the gradient has, so noise stays as small in ∂y_t as it is in the gradient.
  *
  * @param inputs u of each candidate
- * @returns signals by projection, without those that are zero
+ * @returns the projections whose signals are not zero
  */
-export function* signalsOf(
-  projections: readonly Projection[],
-  inputs: readonly Float64Array[],
-): Steps<(readonly Float64Array[])[]> {
-  const out: (readonly Float64Array[])[] = []
-  for (const { values, through } of projections) {
+export function* signalsOf(projections: readonly Projection[], inputs: readonly Float64Array[]): Steps<Heard[]> {
+  const out: Heard[] = []
+  for (const projection of projections) {
+    const { values, through } = projection
     const read = through
       ? inputs.map((u) =>
           Float64Array.from({ length: through.data.length / u.length }, (_, r) => productAt(through.data, r, u)),
@@ -62,7 +70,7 @@ export function* signalsOf(
     }
     if (!(yield* solvePositive(gram, right))) continue
     const signals = inputs.map((_, i) => Float64Array.from(right, (row) => row[i]))
-    if (signals.some((signal) => signal.some((v) => v !== 0))) out.push(signals)
+    if (signals.some((signal) => signal.some((v) => v !== 0))) out.push({ projection, signals })
   }
   return out
 }
@@ -86,14 +94,12 @@ function productAt(data: Projection['values'], r: number, u: Float64Array): numb
  * @param count sentences that are different
  * @returns different groupings, the one with the clearest centres first
  */
-export function* groupings(
-  places: readonly (readonly number[])[],
-  all: readonly Signals[],
-  count: number,
-): Steps<Grouping[]> {
+export function* groupings({ places, tokenOf }: Places, all: readonly Signals[], count: number): Steps<Grouping[]> {
   const found = new Map<string, Grouping>()
   const telling: Signals[] = []
-  const tried = function* (signals: Signals): Steps<void> {
+  const twins = twinsIn(places, count, tokenOf)
+  const tried = function* (own: Signals): Steps<void> {
+    const signals = summed(own, twins)
     const lengths = places.flat().map((candidate) => lengthOf(signals[candidate]))
     const usual = UNUSUAL * median(lengths)
     let best: Settled | undefined
@@ -104,16 +110,17 @@ export function* groupings(
         signals,
         candidates.map((c) => signals[c]),
         usual,
+        twins,
       )
       if (!best || grouping.spread < best.spread) best = grouping
       yield
     }
     if (!best) return
     if (best.spread < TELLING) telling.push(signals)
-    const { sequences, spread, centres } = best
+    const { sequences, spread, open, centres } = best
     const key = sequences.map(String).sort().join('|')
     if (spread >= (found.get(key)?.spread ?? Infinity)) return
-    found.set(key, { sequences, spread, doubts: yield* doubtsIn(places, sequences, signals, centres) })
+    found.set(key, { sequences, spread, open, doubts: yield* doubtsIn(places, sequences, signals, centres) })
   }
   for (const signals of all) yield* tried(signals)
   if (telling.length > 1) yield* tried(together(telling))
@@ -133,7 +140,7 @@ const ROUNDS = 6
 const HAS = 0.5
 
 /** A grouping with the centres around which it settled. */
-interface Settled extends Pick<Grouping, 'sequences' | 'spread'> {
+interface Settled extends Omit<Grouping, 'doubts'> {
   readonly centres: readonly Float64Array[]
 }
 
@@ -143,17 +150,22 @@ function* settledFrom(
   signals: Signals,
   start: readonly Float64Array[],
   usual: number,
+  twins: Twins,
 ): Steps<Settled> {
   let centres = start
   let sequences: number[][] = []
+  let open: Grouping['open'] = []
   for (let round = 0; round < ROUNDS; round++) {
-    const next = yield* sentencesAround(places, signals, centres)
-    if (String(next) === String(sequences)) break
-    sequences = next
+    const next = yield* sentencesAround(places, signals, centres, twins)
+    open = next.open
+    if (String(next.sequences) === String(sequences)) break
+    sequences = next.sequences
     const alone = sequences.map((sequence, s) =>
       sequence.filter(
         (candidate, p) =>
-          lengthOf(signals[candidate]) <= usual && sequences.every((other, t) => t === s || other[p] !== candidate),
+          lengthOf(signals[candidate]) <= usual &&
+          !twins.has(candidate) &&
+          sequences.every((other, t) => t === s || other[p] !== candidate),
       ),
     )
     centres = alone.map((list, s) => (list.length > 0 ? meanOf(list.map((c) => signals[c])) : centres[s]))
@@ -162,7 +174,7 @@ function* settledFrom(
   for (const [s, sequence] of sequences.entries())
     for (const [p, candidate] of sequence.entries()) {
       const owners = sequences.filter((other) => other[p] === candidate).length
-      if (owners > 1 || lengthOf(signals[candidate]) > usual) continue
+      if (owners > 1 || twins.has(candidate) || lengthOf(signals[candidate]) > usual) continue
       sum += apart(signals[candidate], centres[s])
       number++
     }
@@ -170,6 +182,7 @@ function* settledFrom(
   const ended = sequences.some(({ length }) => length === 0)
   return {
     sequences,
+    open,
     spread: ended || number === 0 ? Infinity : sum / number / Math.min(...between),
     centres,
   }
@@ -182,8 +195,8 @@ function* doubtsIn(
   centres: readonly Float64Array[],
 ): Steps<Move[]> {
   const far = (candidate: number, s: number): number => apart(signals[candidate], centres[s])
-  const added = ({ p, changes }: Move): number =>
-    changes.reduce((sum, [s, candidate]) => sum + far(candidate, s) - far(sequences[s][p], s), 0)
+  const added = (move: Move): number =>
+    move.reduce((sum, { s, p, candidate }) => sum + far(candidate, s) - far(sequences[s][p], s), 0)
   const sorted = (moves: readonly Move[]): Move[] =>
     moves
       .map((move) => ({ move, more: added(move) }))
@@ -195,34 +208,81 @@ function* doubtsIn(
     yield
     const there = [...sequences.keys()].filter((s) => p < sequences[s].length)
     const left = candidates.filter((candidate) => there.every((s) => sequences[s][p] !== candidate))
-    for (const candidate of left) for (const s of there) replaced.push({ p, changes: [[s, candidate]] })
+    for (const candidate of left) for (const s of there) replaced.push([{ s, p, candidate }])
     for (const [k, s] of there.entries())
       for (const t of there.slice(0, k)) {
         const [own, other] = [sequences[s][p], sequences[t][p]]
-        if (own !== other) exchanged.push({ p, changes: [[s, other], [t, own]] }) // biome-ignore format: one line
+        if (own !== other) exchanged.push([{ s, p, candidate: other }, { s: t, p, candidate: own }]) // biome-ignore format: one line
       }
   }
   return [...sorted(replaced), ...sorted(exchanged)]
 }
 
-/** For each centre the candidates whose signals have most of it, up to the last position where one has enough. */
+/**
+ * Tokens of a sentence that may have changed places: both are candidates at both positions. Their gradients are close, as
+ * u(v, p) − u(v, q) hardly depends on v.
+ */
+export function transpositions({ places, tokenOf }: Places, sequences: readonly (readonly number[])[]): Move[] {
+  const at = places.map((candidates) => new Map(candidates.map((candidate) => [tokenOf(candidate), candidate])))
+  return sequences.flatMap((sequence, s) =>
+    sequence.flatMap((candidate, p) =>
+      sequence.slice(0, p).flatMap((other, q): Move[] => {
+        const [here, there] = [at[p].get(tokenOf(other)), at[q].get(tokenOf(candidate))]
+        if (here === undefined || there === undefined || here === candidate) return []
+        return [[{ s, p, candidate: here }, { s, p: q, candidate: there }]] // biome-ignore format: one line
+      }),
+    ),
+  )
+}
+
+/** Candidates of one token at several positions that have strangers. */
+type Twins = ReadonlyMap<number, readonly number[]>
+
+/**
+ * A token x at two positions puts every other token of one of them into the span at the other: u(v, p) − u(v, q) ≈ u(x, p) − u(x, q).
+ * Least squares then spreads what the loss sends to one token over its twins, and only the sum is certain.
+ */
+function twinsIn(places: readonly (readonly number[])[], count: number, tokenOf: Places['tokenOf']): Twins {
+  const byToken = new Map<number, number[]>()
+  for (const candidates of places)
+    if (candidates.length > count)
+      for (const candidate of candidates) {
+        const token = tokenOf(candidate)
+        byToken.set(token, [...(byToken.get(token) ?? []), candidate])
+      }
+  const several = [...byToken.values()].filter((twins) => twins.length > 1)
+  return new Map(several.flatMap((twins) => twins.map((candidate) => [candidate, twins] as const)))
+}
+
+const summed = (signals: Signals, twins: Twins): Signals =>
+  signals.map((signal, candidate) => {
+    const all = twins.get(candidate)
+    return all ? Float64Array.from(signal, (_, j) => all.reduce((sum, c) => sum + signals[c][j], 0)) : signal
+  })
+
+/**
+ * For each centre the candidates whose signals have most of it, up to the last position where one has enough. What a sentence took of
+ * the twins of a candidate is not there any more.
+ */
 function* sentencesAround(
   places: readonly (readonly number[])[],
   signals: Signals,
   centres: readonly Float64Array[],
-): Steps<number[][]> {
+  twins: Twins,
+): Steps<Pick<Settled, 'sequences' | 'open'>> {
   const gram = centres.map((a) => centres.map((b) => inner(a, b)))
   const sequences: number[][] = centres.map(() => [])
   const ends = centres.map(() => 0)
+  const open: { s: number; p: number }[] = []
   for (const [p, candidates] of places.entries()) {
     const parts: number[][] = []
     for (const candidate of candidates) {
-      parts.push([
-        ...nonNegative(
-          gram,
-          centres.map((centre) => inner(centre, signals[candidate])),
-        ),
-      ])
+      const whole = nonNegative(
+        gram,
+        centres.map((centre) => inner(centre, signals[candidate])),
+      )
+      const own = twins.get(candidate) ?? []
+      parts.push([...whole].map((part, s) => part - own.filter((twin) => sequences[s].includes(twin)).length))
       yield
     }
     const pairs = parts.flatMap((list, k) => list.map((part, s) => ({ part, k, s }))).sort((a, b) => b.part - a.part)
@@ -232,13 +292,15 @@ function* sentencesAround(
     const chosen = new Map<number, number>()
     for (const { part, k, s } of pairs) {
       if (chosen.has(s) || (own && taken.has(k))) continue
+      if (part >= HAS) ends[s] = p + 1
+      // what another sentence has more of may stand in for what is missing: inputs of one position are alike
+      if (part < HAS || taken.has(k)) open.push({ s, p })
       chosen.set(s, candidates[k])
       taken.add(k)
-      if (part >= HAS) ends[s] = p + 1
     }
     for (const [s, sequence] of sequences.entries()) sequence.push(chosen.get(s)!)
   }
-  return sequences.map((sequence, s) => sequence.slice(0, ends[s]))
+  return { sequences: sequences.map((sequence, s) => sequence.slice(0, ends[s])), open }
 }
 
 /** The signals of all projections in one vector, each projection divided by the usual length of its signals. */
@@ -247,14 +309,4 @@ function together(all: readonly Signals[]): Signals {
   return all[0].map((_, i) => flat(all.map((signals, k) => signals[i].map((v) => v / units[k]))))
 }
 
-function meanOf(vectors: readonly Float64Array[]): Float64Array {
-  const sum = new Float64Array(vectors[0].length)
-  for (const vector of vectors) for (let j = 0; j < sum.length; j++) sum[j] += vector[j] / vectors.length
-  return sum
-}
-
-function apart(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let j = 0; j < a.length; j++) sum += (a[j] - b[j]) ** 2
-  return Math.sqrt(sum)
-}
+const apart = (a: Float64Array, b: Float64Array): number => Math.sqrt(squaredDistance(a, b))

@@ -1,10 +1,9 @@
 import { type Random, random } from '../../numbers/random'
 import type { Pause } from '../contract/pause'
 import { atAllPlaces, type Descent, descend } from './encoder-descent'
-import type { Signals } from './encoder-groups'
 import { jointSequence } from './encoder-joint'
 import { likelySequences } from './encoder-starts'
-import { grouped, type Judged } from './grouped'
+import { type FirstGradient, grouped, type Judged } from './grouped'
 import { type SecondInputs, unlike } from './second-inputs'
 import { length } from './span'
 import { withoutStrangers } from './strangers'
@@ -37,7 +36,7 @@ interface Search extends Descent {
  * @param tokenOf the token of a candidate
  * @param keep told of every sequence that is found
  * @param enough asked, when the likely sequences are found, whether they explain everything; `once` says that each occurs once
- * @param signals what the loss sends back to each candidate
+ * @param gradient what the gradient of the first block says of candidates
  */
 export async function encoderSequences(
   places: readonly (readonly number[])[],
@@ -46,7 +45,7 @@ export async function encoderSequences(
   tokenOf: (candidate: number) => number,
   keep: (found: readonly (readonly number[])[]) => void,
   enough: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
-  signals: () => Promise<readonly Signals[]>,
+  gradient: FirstGradient,
   pause: Pause,
 ): Promise<number[][]> {
   if (places.some((candidates) => candidates.length === 0)) return []
@@ -62,9 +61,8 @@ export async function encoderSequences(
     return proven
   }
   const noisy = await second.isNoisy([places.map(([candidate]) => candidate)], 0)
-  const sent = await signals()
   const byGroups = (own: readonly (readonly number[])[]): Promise<boolean> =>
-    grouped(own, sent, [sizeOf(own), expected ?? 1], noisy, enough, pause)
+    grouped({ places: own, tokenOf }, gradient, [...sizesOf(own), expected ?? 1], noisy, enough, pause)
   // before strangers are dropped: what noise does to the second inputs hides who they are
   if (await byGroups(places)) return found
   const hidden = noisy && (await isHidden(places, second))
@@ -197,10 +195,14 @@ async function likeliest(
 }
 
 /** How many candidates positions have: the most frequent number; the larger where two are equally frequent. */
-function sizeOf(places: readonly (readonly number[])[]): number {
+const sizeOf = (places: readonly (readonly number[])[]): number => sizesOf(places)[0]
+
+/** The most frequent number of candidates, and those nearly as frequent: tokens that recur bring strangers to each of their positions. */
+function sizesOf(places: readonly (readonly number[])[]): number[] {
   const counts = places.map(({ length }) => length)
   const times = (n: number): number => counts.filter((count) => count === n).length
-  return counts.reduce((best, n) => (times(n) > times(best) || (times(n) === times(best) && n > best) ? n : best))
+  const sizes = [...new Set(counts)].sort((a, b) => times(b) - times(a) || b - a)
+  return sizes.filter((size) => 2 * times(size) >= times(sizes[0]))
 }
 
 /** Candidates of a position that no found sequence has there. */

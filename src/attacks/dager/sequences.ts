@@ -4,7 +4,6 @@ import { DlgError } from '../../errors/dlg-error'
 import { squaredNorm } from '../../numbers/values'
 import { CUT, paced, pauses, restBy } from '../contract/pause'
 import { combine, withoutChoice } from './combinations'
-import { signalsOf } from './encoder-groups'
 import type { FlooredProof, Sharing } from './explained'
 import { type Candidate, spanCandidates } from './first-inputs'
 import { sharedTensors } from './floor'
@@ -202,8 +201,7 @@ export async function sequencesBehind(
               pause,
               keep,
               async (some, once) => (first!.ranks.clear && inputsOf(some) < one ? undefined : judge(some, once)),
-              (inputs) => paced(signalsOf(projections[0], inputs), pause),
-              inputs,
+              { projections: projections[0], inputs, allowed },
             )
           : withoutChoice(tokens)
       if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {

@@ -1,7 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { exactSequences } from '../../../src/analytic'
-import { groupings, type Signals, signalsOf } from '../../../src/attacks/dager/encoder-groups'
+import {
+  groupings,
+  type Heard,
+  type Places,
+  signalsOf,
+  transpositions,
+} from '../../../src/attacks/dager/encoder-groups'
 import { random } from '../../../src/numbers/random'
 import { atOnce } from '../../../src/numbers/steps'
 import { classGradients, randomBert, type TextModel, transformerOf } from '../../../src/text'
@@ -24,8 +30,8 @@ function product(sent: readonly Float64Array[], inputs: readonly Float64Array[])
 
 describe('signalsOf', () => {
   const [inputs, sent] = [vectors(5, 12), vectors(5, 7)]
-  const near = (found: Signals, digits: number): void => {
-    for (const [t, signal] of found.entries())
+  const near = (found: Heard, digits: number): void => {
+    for (const [t, signal] of found.signals.entries())
       for (const [r, v] of signal.entries()) expect(v).toBeCloseTo(sent[t][r], digits)
   }
 
@@ -53,7 +59,7 @@ describe('signalsOf', () => {
     const values = product(sent.slice(0, 4), inputs.slice(0, 4))
     const found = atOnce(signalsOf([{ values: values.map(() => 0) }, { values }], inputs))
     expect(found).toHaveLength(1)
-    expect(Math.max(...found[0][4].map(Math.abs))).toBeLessThan(1e-6)
+    expect(Math.max(...found[0].signals[4].map(Math.abs))).toBeLessThan(1e-6)
   })
 })
 
@@ -70,12 +76,17 @@ describe('groupings', () => {
   const centres = vectors(3, 16)
   const around = (size: number): Float64Array[] =>
     orders.flatMap((order) => order.map((s) => centres[s].map((v) => v + size * normal())))
+  /** Every candidate is another token. */
+  const different = (all: readonly (readonly number[])[]): Places => ({
+    places: all,
+    tokenOf: (candidate) => candidate,
+  })
   const sorted = (sequences: readonly (readonly number[])[]): string[] => sequences.map(String).sort()
 
   it('puts candidates around the centres of their sentences, and says how clear these are', () => {
-    const [clear] = atOnce(groupings(places, [around(0.05)], 3))
+    const [clear] = atOnce(groupings(different(places), [around(0.05)], 3))
     expect(sorted(clear.sequences)).toEqual(sorted(truth))
-    const [vague] = atOnce(groupings(places, [around(0.3)], 3))
+    const [vague] = atOnce(groupings(different(places), [around(0.3)], 3))
     expect(sorted(vague.sequences)).toEqual(sorted(truth))
     expect(clear.spread).toBeLessThan(0.1)
     expect(vague.spread).toBeGreaterThan(2 * clear.spread)
@@ -83,7 +94,7 @@ describe('groupings', () => {
 
   it('has the projection with the clearest centres first, and none twice', () => {
     const noise = vectors(12, 16)
-    const found = atOnce(groupings(places, [noise, around(0.05), around(0.06)], 3))
+    const found = atOnce(groupings(different(places), [noise, around(0.05), around(0.06)], 3))
     expect(sorted(found[0].sequences)).toEqual(sorted(truth))
     const names = found.map(({ sequences }) => sorted(sequences).join('|'))
     expect(new Set(names).size).toBe(names.length)
@@ -95,13 +106,13 @@ describe('groupings', () => {
     const [one, two] = [truth[0][2], truth[1][2]]
     const shared = places.map((all, p) => (p === 2 ? all.filter((candidate) => candidate !== two) : all))
     const sum = signals[one].map((v, j) => v + signals[two][j])
-    const [found] = atOnce(groupings(shared, [signals.with(one, sum)], 3))
+    const [found] = atOnce(groupings(different(shared), [signals.with(one, sum)], 3))
     expect(sorted(found.sequences)).toEqual(sorted([truth[0], truth[1].with(2, one), truth[2]]))
   })
 
   it('ends a sentence where nothing more has its signal', () => {
     const shorter = places.map((all, p) => (p === 3 ? all.filter((candidate) => candidate !== truth[1][3]) : all))
-    const [found] = atOnce(groupings(shorter, [around(0.02)], 3))
+    const [found] = atOnce(groupings(different(shorter), [around(0.02)], 3))
     expect(sorted(found.sequences)).toEqual(sorted([truth[0], truth[1].slice(0, 3), truth[2]]))
   })
 
@@ -109,23 +120,59 @@ describe('groupings', () => {
     const stranger = 12
     const [found] = atOnce(
       groupings(
-        places.map((all, p) => (p === 1 ? [...all, stranger] : all)),
+        different(places.map((all, p) => (p === 1 ? [...all, stranger] : all))),
         [[...around(0.05), vector(16, 0.1)]],
         3,
       ),
     )
     expect(sorted(found.sequences)).toEqual(sorted(truth))
-    const sizes = found.doubts.map(({ changes }) => changes.length)
+    const sizes = found.doubts.map((move) => move.length)
     expect(sizes).toEqual([...sizes].sort((a, b) => a - b))
     expect(found.doubts.slice(0, 3)).toEqual(
-      expect.arrayContaining(found.sequences.map((_, s) => ({ p: 1, changes: [[s, stranger]] }))),
+      expect.arrayContaining(found.sequences.map((_, s) => [{ s, p: 1, candidate: stranger }])),
     )
     // every two sentences at every position
     expect(sizes.filter((n) => n === 2)).toHaveLength(3 * 4)
   })
 
+  it('says where a sentence has no candidate, or shares one that is hardly its own', () => {
+    const hidden = places.map((all, p) => (p === 2 ? all.filter((candidate) => candidate !== truth[1][2]) : all))
+    const [found] = atOnce(groupings(different(hidden), [around(0.02)], 3))
+    const open = found.open.map(({ s, p }) => ({ sentence: truth.findIndex((t) => t[0] === found.sequences[s][0]), p }))
+    expect(open).toEqual([{ sentence: 1, p: 2 }])
+  })
+
+  it('finds the tokens of a sentence where one that recurs brings strangers to two positions', () => {
+    // u(v, p) = E_v + P_p, and token 9 at positions 1 and 3 of the first sentence
+    const words = vectors(10, 24)
+    const rows = vectors(4, 24)
+    const tokens = [
+      [0, 9, 1, 9],
+      [2, 3, 4, 5],
+      [6, 7, 8, 1],
+    ]
+    const ways = tokens[0].map((_, p) => [...new Set(tokens.flatMap((t) => (p % 2 ? [t[1], t[3]] : [t[p]])))])
+    const list = ways.flatMap((all, p) => all.map((token) => ({ token, p })))
+    const all: Places = {
+      places: ways.map((_, p) => [...list.keys()].filter((i) => list[i].p === p)),
+      tokenOf: (candidate) => list[candidate].token,
+    }
+    const input = ({ token, p }: { token: number; p: number }) => words[token].map((v, j) => v + rows[p][j])
+    const sent = tokens.flatMap((t, s) => t.map(() => centres[s].map((v) => v + 0.02 * normal())))
+    const own = tokens.flatMap((t) => t.map((token, p) => input({ token, p })))
+    const [{ signals }] = atOnce(signalsOf([{ values: product(sent, own) }], list.map(input)))
+    const [found] = atOnce(groupings(all, [signals], 3))
+    const bags = found.sequences.map((sequence) => sequence.map(all.tokenOf).sort((a, b) => a - b))
+    expect(sorted(bags)).toEqual(sorted(tokens.map((t) => t.toSorted((a, b) => a - b))))
+    // which of the two stands first is for the gradient to say
+    expect(transpositions(all, found.sequences).map(([{ p }, { p: q }]) => [p, q])).toEqual([
+      [3, 1],
+      [3, 1],
+    ])
+  })
+
   it('has none where no position has as many candidates as there are sentences', () => {
-    expect(atOnce(groupings(places, [around(0.05)], 4))).toEqual([])
+    expect(atOnce(groupings(different(places), [around(0.05)], 4))).toEqual([])
   })
 })
 
