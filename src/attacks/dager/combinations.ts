@@ -1,4 +1,5 @@
 import { type Pause, paced } from '../contract/pause'
+import { decoderBatches } from './decoder-batches'
 import { decoderSequences } from './decoder-sequences'
 import { signalsOf } from './encoder-groups'
 import { encoderSequences } from './encoder-sequences'
@@ -18,6 +19,9 @@ export interface FirstShared {
   readonly inputs: FirstInputs
   readonly allowed: readonly number[] | undefined
 }
+
+/** Batches of a decoder that are held against the gradient. */
+const LIKELIEST = 5
 
 /** What the gradient says of candidates in a list, to which it adds those that it finds. */
 function firstGradient(list: Placed[], { projections, inputs, allowed }: FirstShared, pause: Pause): FirstGradient {
@@ -61,7 +65,15 @@ export async function combine(
       // without positions nothing ends the repetition of a first token
       const isOpen = (trial: readonly number[]) =>
         hasPositions || trial.length <= REPEATS || !repeatsOne(trial.map((i) => list[i].token))
-      return tokens(await decoderSequences(places, second, told, isOpen))
+      const noisy = await second.isNoisy(
+        places[0].map((candidate) => [candidate]),
+        0,
+      )
+      const several = places.some((all) => all.length > 1)
+      if (noisy && several && hasPositions)
+        for (const batch of (await decoderBatches(places, second, told)).slice(0, LIKELIEST))
+          if ((await judge(tokens(batch), true))?.proven) return 'proven'
+      return tokens(await decoderSequences(places, second, noisy, told, isOpen))
     }
     let proven = false
     const found = await encoderSequences(

@@ -14,20 +14,18 @@ interface Prefix {
  * prefix's last token lies in the span whatever follows.
  *
  * @param places candidates of every position
+ * @param noisy whether noise moves a second input further than one wrong token may
  * @param keep told of the prefixes that were followed to each position
  * @param isOpen whether a prefix is followed at all; default all are
  * @returns sequences, longest first; a prefix that nothing continues has ended
  */
 export async function decoderSequences(
   places: readonly (readonly number[])[],
-  { distances, isNoisy }: SecondInputs,
+  { distances }: SecondInputs,
+  noisy: boolean,
   keep: (found: readonly (readonly number[])[]) => void,
   isOpen: (trial: readonly number[]) => boolean = () => true,
 ): Promise<number[][]> {
-  const noisy = await isNoisy(
-    places[0].map((candidate) => [candidate]),
-    0,
-  )
   const most = (noisy ? BEAM.noisy : BEAM.clean) * Math.max(...places.map((candidates) => candidates.length))
   const ended: Prefix[] = []
   let prefixes: readonly Prefix[] = [{ trial: [], score: 0 }]

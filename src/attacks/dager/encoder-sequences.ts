@@ -202,7 +202,7 @@ function sizesOf(places: readonly (readonly number[])[]): number[] {
   const counts = places.map(({ length }) => length)
   const times = (n: number): number => counts.filter((count) => count === n).length
   const sizes = [...new Set(counts)].sort((a, b) => times(b) - times(a) || b - a)
-  return sizes.filter((size) => 2 * times(size) >= times(sizes[0]))
+  return sizes.slice(0, 2).filter((size) => 2 * times(size) >= times(sizes[0]))
 }
 
 /** Candidates of a position that no found sequence has there. */

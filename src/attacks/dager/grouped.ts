@@ -56,15 +56,16 @@ export async function grouped(
   }
   const worth = groups.filter(({ grouping: { spread } }) => Number.isFinite(spread) && (noisy || spread < CLEAR))
   let best: Improvement | undefined
-  for (const { places, grouping } of worth
-    .toSorted((a, b) => a.grouping.spread - b.grouping.spread)
-    .slice(0, MOST.groupings)) {
+  const clearest = worth.toSorted((a, b) => a.grouping.spread - b.grouping.spread).slice(0, MOST.groupings)
+  for (const [i, { places, grouping }] of clearest.entries()) {
     const { sequences, doubts } = grouping
     let judged = await judge(sequences, true)
     // a sentence that occurs twice, or another factor, leaves much more
-    if (judged && !judged.proven && judged.residual > CLOSE) judged = await judge(sequences, false)
+    if (i === 0 && judged && !judged.proven && judged.residual > CLOSE) judged = await judge(sequences, false)
     if (!judged) continue
     if (judged.proven) return true
+    // without noise the second block tells what is wrong, and no gradient is needed
+    if (!noisy) continue
     const next = new Improvement(places, doubts, judge, sequences, judged.residual)
     if (judged.residual <= CLOSE && (await next.transposed())) return true
     if (!(best && best.residual <= next.residual)) best = next

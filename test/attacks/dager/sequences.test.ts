@@ -36,11 +36,13 @@ async function decoderLeak(
   }
 }
 
-const { normal } = random(5)
-const noisy = (level: number) => (values: Float32Array) => {
-  const unit = Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length)
-  return values.map((v) => v + level * unit * normal())
-}
+const drawn = random(5)
+const noisy =
+  (level: number, { normal } = drawn) =>
+  (values: Float32Array) => {
+    const unit = Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length)
+    return values.map((v) => v + level * unit * normal())
+  }
 const rounded = (bits: number, least: number) => (values: Float32Array) =>
   values.map((v) => {
     const step = 2 ** (Math.max(least, Math.floor(Math.log2(Math.abs(v) || Number.MIN_VALUE))) + 1 - bits)
@@ -283,6 +285,35 @@ describe('as it is really shared', () => {
     for (const p of [1, 3]) expect(found.candidates[p]).toEqual(expect.arrayContaining(batch.map((s) => s[p])))
     expect(found.noise).toBeGreaterThan(1e-3)
     expect(found.noise).toBeLessThan(1e-2)
+    tf.dispose(shared)
+    model.dispose()
+  })
+
+  it.each([
+    ['with strangers in its span, as a token recurs', 3e-3, { right: 3, most: 5 }],
+    ['that puts right tokens out of its span', 2e-2, { right: 2, most: 3 }],
+  ])('noise of an encoder %s', async (_, level, { right, most }) => {
+    const model = randomBert({ ...TINY, layers: 2, intermediate: 64, classes: 3 })
+    const [one, two, three] = [1, 2, 3].map((seed) => tokens(7, 300, seed))
+    const batch = [one.with(5, one[2]), two, three]
+    const shared = await classGradients(model, batch, [0, 1, 2])
+    const found = await exactSequences(transformerOf(model), disturbed(shared, noisy(level, random(1))))
+    const counts = found.candidates.map((list, p) => list.filter((token) => batch.some((s) => s[p] === token)).length)
+    expect(Math.min(...counts)).toBe(right)
+    expect(Math.max(...found.candidates.map(({ length }) => length))).toBe(most)
+    expect(found.status).toBe('exact')
+    expect(sorted(found.sequences)).toEqual(sorted(batch))
+    tf.dispose(shared)
+    model.dispose()
+  })
+
+  it('noise of a decoder, whose prefixes go on with a token of another sentence as well: all sentences together do not', async () => {
+    const batch = [8, 11, 14, 10].map((length, i) => tokens(length, 2000, i + 1))
+    const model = randomGpt(SMALL)
+    const shared = await nextTokenGradients(model, batch)
+    const found = await exactSequences(transformerOf(model), disturbed(shared, noisy(6e-3, random(1))))
+    expect(found.status).toBe('exact')
+    expect(sorted(found.sequences)).toEqual(sorted(batch))
     tf.dispose(shared)
     model.dispose()
   })
