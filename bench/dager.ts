@@ -5,12 +5,12 @@
  *     git clone https://github.com/insait-institute/dager-gradient-inversion DAGER
  *     DLG_BENCH_PYTHON=…/bin/python taskset -c 0 npx tsx bench/dager.ts --dager DAGER --minilm FOLDER
  *       [--model decoder|encoder|minilm] [--batch 4] [--batches 100] [--dager-batches 20] [--shared float32|float16|'noise 1e-3']
- *       [--combinations N] [--settings JSON] [--seconds 120] [--seed 1]
+ *       [--combinations N] [--settings JSON] [--options JSON] [--seconds 120] [--seed 1]
  *       [--backend cpu|wasm] [--json PATH]
  *
  * The client is DAGER's own code as well: its gradient, padded batches included, is what both attacks get. FOLDER is that of MiniLM
  * (docs/guides/text.md), whose tokenizer every encoder has. `--combinations` is DAGER's `maxC`; `--settings` are further arguments of DAGER's,
- * as {"rank_tol": 1e-8}. `--seconds` is the time that each of ours has. bench/README.md says how to install DAGER's packages.
+ * as {"rank_tol": 1e-8}, and `--options` are further options of `exactSequences`. `--seconds` is the time that each of ours has. bench/README.md says how to install DAGER's packages.
  */
 
 import '@tensorflow/tfjs-backend-cpu'
@@ -51,6 +51,7 @@ const { values: given } = parseArgs({
     shared: { type: 'string', default: 'float32' },
     combinations: { type: 'string', default: '10000000' },
     settings: { type: 'string', default: '{}' },
+    options: { type: 'string', default: '{}' },
     seconds: { type: 'string', default: '120' },
     seed: { type: 'string', default: '1' },
     json: { type: 'string' },
@@ -150,7 +151,9 @@ async function ours(
   const shared = new Map([...readTensors(file)].filter(([name]) => !name.includes('word_embeddings')))
   const before = process.cpuUsage()
   const milliseconds = 1000 * Number(given.seconds)
-  const { status, reason, sequences } = await exactSequences(transformer, shared, { budget: { milliseconds } })
+  const { status, reason, sequences } = await exactSequences(transformer, shared, {
+    ...{ budget: { milliseconds }, ...JSON.parse(given.options) },
+  })
   const { user, system } = process.cpuUsage(before)
   return {
     ...{ found: sequences, truth, seconds: (user + system) / 1e6, claimed: status === 'exact' },
@@ -198,7 +201,7 @@ try {
   })
   const head = ['', 'exact', 'falsely claimed', 'ROUGE-1', 'ROUGE-2', 'median s', 'longest s', 'MB']
   console.log(
-    `\n${name}, batches of ${size}, ${given.shared}, DAGER with ${JSON.stringify(settings)}\n${table(head, rows)}`,
+    `\n${name}, batches of ${size}, ${given.shared}, ours with ${given.options} on ${given.backend}, DAGER with ${JSON.stringify(settings)}\n${table(head, rows)}`,
   )
 } finally {
   await peer.close()
