@@ -3,6 +3,7 @@ import { hasMethod, knownNames, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { squaredNorm } from '../../numbers/values'
 import { CUT, paced, pauses, restBy } from '../contract/pause'
+import { closest } from './closest'
 import { combine, withoutChoice } from './combinations'
 import type { FlooredProof, Sharing } from './explained'
 import { type Candidate, spanCandidates } from './first-inputs'
@@ -176,7 +177,8 @@ export async function sequencesBehind(
       if (tried.size === TRIALS) break
       tell('candidates')
       const candidates =
-        byRank.get(one) ?? (await paced(spanCandidates(inputs, first.span(one), length, spanTolerance, allowed), pause))
+        byRank.get(one) ??
+        closest(await paced(spanCandidates(inputs, first.span(one), length, spanTolerance, allowed), pause))
       byRank.set(one, candidates)
       // a wrong rank leaves no token
       if (candidates.length === 0) continue
