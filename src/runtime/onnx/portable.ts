@@ -23,7 +23,7 @@ export interface OnnxOptions {
   threads?: number
   /**
    * How far onnxruntime rewrites the graph, from nothing to everything: a way around a rewriting that is wrong. Default `all`, and `disabled` on
-   * WebAssembly alone: there it takes 40 % of the time to compile, and finds nothing that makes graphs faster which are rewritten already.
+   * WebAssembly alone: there it takes 30 to 40 % of the time to compile, and finds nothing that makes graphs faster which are rewritten already.
    */
   graphOptimizationLevel?: (typeof LEVELS)[number]
 }
