@@ -5,7 +5,7 @@ import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm
 import threaded from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url'
 import * as tf from '@tensorflow/tfjs-core'
 // with it, 'auto' takes onnxruntime-web
-import 'dlg-ts/onnx-web'
+import { startOnnxWeb } from 'dlg-ts/onnx-web'
 
 const address = (path: string): string => new URL(path, self.location.href).href
 
@@ -15,8 +15,12 @@ setWasmPaths({
   'tfjs-backend-wasm-threaded-simd.wasm': address(threaded),
 })
 
-/** Starts tfjs, which the network is written in: its WebAssembly, else plain JavaScript. */
+/**
+ * Starts tfjs, which the network is written in: its WebAssembly, else plain JavaScript. onnxruntime-web is loaded meanwhile: where it
+ * cannot be, 'auto' takes tfjs.
+ */
 export async function startTfjs(): Promise<void> {
+  startOnnxWeb().catch(() => {})
   if (!(await tf.setBackend('wasm').catch(() => false))) await tf.setBackend('cpu')
   await tf.ready()
 }

@@ -35,8 +35,13 @@ export interface Executable {
    *
    * @param lasting names of parameters whose values stay for many runs: the program may be compiled for them, which takes
    * time and makes every run faster
+   * @param opening awaited where binding takes long in two parts, between them: what is bound once is computed, and what runs it is made next
    */
-  bind(parameters: ReadonlyMap<string, Values>, lasting?: ReadonlySet<string>): Promise<Evaluator>
+  bind(
+    parameters: ReadonlyMap<string, Values>,
+    lasting?: ReadonlySet<string>,
+    opening?: () => Promise<void>,
+  ): Promise<Evaluator>
   /** Frees everything the program holds. Its evaluators must not be used afterwards. */
   dispose(): void
 }

@@ -362,6 +362,41 @@ describe('gradient-matching', () => {
     expect(tf.memory().numTensors).toBe(before)
   })
 
+  it('prepares two programs for a homotopy, and one where the caller aborts meanwhile', async () => {
+    const target = await shared(conv, 1, [2])
+    const prepared = async (last: string): Promise<string[]> => {
+      const controller = new AbortController()
+      const told: string[] = []
+      const onProgress = ({ words }: AttackProgress): void => {
+        if (words.startsWith('preparing: ')) told.push(words.slice('preparing: '.length))
+        if (words.endsWith(last)) controller.abort()
+      }
+      const { signal } = controller
+      const outcome = await attack('gradient-matching', target, { preset: 'homotopy' }, { signal, onProgress })
+      expect(outcome).toMatchObject({ status: 'cut' })
+      outcome.dispose()
+      return told
+    }
+    expect(await prepared('the start is evaluated')).toEqual([
+      'the model is traced',
+      'the objective is differentiated',
+      'the smoothed objective is differentiated',
+      'the scales of the kinks are measured',
+      'the program is compiled',
+      'the program is given its weights',
+      'the smoothed program is compiled',
+      'the smoothed program is given its weights',
+      'the start is evaluated',
+    ])
+    expect(await prepared('the objective is differentiated')).toEqual([
+      'the model is traced',
+      'the objective is differentiated',
+      'the program is compiled',
+      'the program is given its weights',
+      'the start is evaluated',
+    ])
+  })
+
   it('ends at its budget', async () => {
     const outcome = await attack('gradient-matching', await shared(conv, 1, [2]), {}, { budget: { evaluations: 12 } })
     expect(outcome).toMatchObject({ status: 'cut', work: { evaluations: 12 } })

@@ -438,6 +438,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
   },
   'dlg-ts/onnx-web': {
     onnxWeb: () => [{}],
+    startOnnxWeb: () => [],
   },
   'dlg-ts/worker': {
     connect: () => [silent],

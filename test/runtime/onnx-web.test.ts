@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { DlgError, deepLeakage, gradientsOf } from '../../src'
 import * as g from '../../src/graph'
 import { chooseRuntime } from '../../src/runtime/choose'
-import { type OnnxWebOptions, onnxWeb } from '../../src/runtime/onnx/web'
+import { type OnnxWebOptions, onnxWeb, startOnnxWeb } from '../../src/runtime/onnx/web'
 import { preferRuntime, preferredRuntime } from '../../src/runtime/preferred'
 import { reference } from '../../src/runtime/reference'
 import { evaluate } from '../../src/runtime/runtime'
@@ -39,6 +39,47 @@ describe('onnxruntime-web', () => {
     actual.forEach((v, i) => {
       expect(relativeError(v, expected[i])).toBeLessThan(1e-5)
     })
+  })
+
+  it.each<[string, OnnxWebOptions, string]>([
+    ['WebAssembly', {}, 'disabled'],
+    ['WebAssembly by name', { executionProviders: [{ name: 'wasm' }] }, 'disabled'],
+    ['WebAssembly, with a level', { graphOptimizationLevel: 'basic' }, 'basic'],
+    ['a GPU', { executionProviders: ['webgpu', 'wasm'] }, 'all'],
+  ])('is left to rewrite the graph as is right for %s', async (_, options, level) => {
+    const levels: unknown[] = []
+    const create = async (_model: Uint8Array, { graphOptimizationLevel }: ort.InferenceSession.SessionOptions = {}) => {
+      levels.push(graphOptimizationLevel)
+      throw new Error('not opened')
+    }
+    const runtime = onnxWeb({ ...options, ort: { Tensor: ort.Tensor, InferenceSession: { create } } })
+    await expect(evaluate(runtime, convolution(), new Map(), values)).rejects.toThrow('not opened')
+    expect(levels).toEqual([level])
+  })
+
+  it('waits between what is bound once and the session', async () => {
+    const order: string[] = []
+    const create = async (model: Uint8Array, options?: object) => {
+      order.push('session')
+      return ort.InferenceSession.create(model, options)
+    }
+    const runtime = onnxWeb({ ort: { Tensor: ort.Tensor, InferenceSession: { create } } })
+    const executable = await runtime.compile(convolution())
+    const evaluator = await executable.bind(new Map(), undefined, async () => {
+      order.push('opening')
+    })
+    expect(order).toEqual(['opening', 'session'])
+    evaluator.dispose()
+    executable.dispose()
+  })
+
+  it('can be started ahead: nothing is loaded then when a program is compiled', async () => {
+    await startOnnxWeb()
+    const create = vi.spyOn(ort.InferenceSession, 'create')
+    const executable = await preferredRuntime()!.compile(convolution())
+    expect(create).not.toHaveBeenCalled()
+    executable.dispose()
+    create.mockRestore()
   })
 
   it('restarts that take turns find what one after the other find', async () => {

@@ -3,6 +3,7 @@ import { type Evaluator, type Executable, evaluate, type Program } from '../../r
 import { isTrusted, verify } from '../../runtime/verify'
 import type { AttackObjective } from './objective/attack-objective'
 import type { InputReading, TargetReading } from './point'
+import { type Preparing, preparation } from './preparing'
 import type { DecidedSettings } from './preset'
 import { layoutInputs, objectiveIn, type PointLayout } from './search/evaluation'
 import { samplesOf } from './search/optimizers'
@@ -29,14 +30,16 @@ export interface Attack extends Objective {
   dispose(): void
 }
 
-/** Told what is done before the first number moves, in words, as each part of it begins. */
-export type Preparing = (words: string) => void
-
-/** Compiles the objective and binds it: from here on only numbers move. @throws DlgError `runtime` */
+/**
+ * Compiles the objective and binds it: from here on only numbers move. After an abort nothing is made that only a search needs: its start
+ * is evaluated, and no more.
+ *
+ * @throws DlgError `runtime`
+ */
 export async function compileAttack(
   objective: AttackObjective,
   settings: DecidedSettings,
-  preparing?: Preparing,
+  preparing: Preparing = preparation(),
 ): Promise<Attack> {
   const { program, smoothed, parameters, lasting, point, start, unit, priorWeight, rounding, noise } = objective
   const samples = settings.batchUpdate === 'one-by-one' ? samplesOf(point.sizes, settings.batchSize) : undefined
@@ -46,26 +49,27 @@ export async function compileAttack(
   }
   const held: { dispose(): void }[] = []
   const bound = async (wanted: Program, name: string): Promise<{ executable: Executable; evaluator: Evaluator }> => {
-    preparing?.(`${name} is compiled`)
+    await preparing(`${name} is compiled`)
     const executable = await settings.runtime.compile(wanted)
     held.push(executable)
-    preparing?.(`${name} is given its weights`)
-    const evaluator = await executable.bind(parameters, lasting)
+    await preparing(`${name} is given its weights`)
+    const evaluator = await executable.bind(parameters, lasting, () => preparing(`${name} is opened`))
     held.push(evaluator)
     return { executable, evaluator }
   }
+  const isWanted = (): boolean => !settings.signal?.aborted
   const dispose = () => {
     for (const resource of held.splice(0).reverse()) resource.dispose()
   }
   try {
     const { executable, evaluator } = await bound(program, 'the program')
     if (settings.verifyRuntime && !isTrusted(executable.runtime)) {
-      preparing?.(`${executable.runtime} is held against reference`)
+      await preparing(`${executable.runtime} is held against reference`)
       await verify(executable.runtime, evaluator, program, parameters, layoutInputs(layout, await start(0)))
     }
-    const smooth = smoothed && (await bound(smoothed, 'the smoothed program')).evaluator
+    const smooth = smoothed && isWanted() ? (await bound(smoothed, 'the smoothed program')).evaluator : undefined
     // products pay where handing the runtime a matrix costs nothing
-    const inPlace = samples ? undefined : executable.inPlace
+    const inPlace = samples || !isWanted() ? undefined : executable.inPlace
     const rows = inPlace ? settings.productRows : 0
     const products = inPlace && rows > 0 ? await matrixProducts(inPlace, rows, point.size) : undefined
     if (products) held.push(products)

@@ -5,7 +5,7 @@ import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
 import { DlgError } from '../../errors/dlg-error'
 import type { LeakageStatus, Status } from '../../measure/verdict'
-import { type Attack, compileAttack, type Preparing } from './attack'
+import { type Attack, compileAttack } from './attack'
 import { attackCertainty } from './certainty'
 import { certaintyTensors, type LeakageCertainty, withElsewhere } from './certainty-tensors'
 import { elsewhere } from './elsewhere'
@@ -14,6 +14,7 @@ import { objectiveOf } from './objective/attack-objective'
 import { isImage } from './objective/prior'
 import { type LeakageOptions, leakageOptions, type Settings } from './options'
 import { traceTarget } from './point'
+import { type Preparing, preparation } from './preparing'
 import { type ChosenPreset, type DecidedSettings, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
 import { type FittedScale, fitScale, scaleOfMatch, unstatedFactor } from './scale'
@@ -91,12 +92,14 @@ export const deepLeakage = deepLeakageFromGradients
  * The paper (Zhu, Liu, Han 2019, algorithm 1): from dummy data x′ and dummy labels y′, follow the derivative of the distance
  * between their gradient and the shared one.
  */
-export async function leakage(given: Target, settings: Settings, preparing?: Preparing): Promise<Leakage> {
+export async function leakage(given: Target, settings: Settings, told?: (words: string) => void): Promise<Leakage> {
   const target = inOrder(given, settings)
+  const preparing = preparation(told)
   const progress = newProgress(settings.restarts)
   const attack = await prepareAttack(target, settings, preparing)
   progress.end = attack.settings.restarts
   try {
+    await preparing('the start is evaluated')
     // (x′, y′) ← a step of the optimizer along −∂J, from every start, until one matches
     const trials = await searchAll(attack, attack.settings, progress)
     return { ...(await report(attack, progress, trials)), notes: target.notes }
@@ -112,16 +115,20 @@ function inOrder(target: Target, { labels }: Settings): Target {
 }
 
 /** Everything that happens before the first number moves; every wrong input is found here. */
-export async function prepareAttack(target: Target, settings: Settings, preparing?: Preparing): Promise<Attack> {
-  preparing?.('the model is traced')
+export async function prepareAttack(
+  target: Target,
+  settings: Settings,
+  preparing: Preparing = preparation(),
+): Promise<Attack> {
+  await preparing('the model is traced')
   // ∇W′ = ∂L(F(x′, W), y′) / ∂W, a graph over the unknowns x′ and y′
   const client = await traceTarget(target, settings)
   // a recipe that suits the model
   const decided = await decidePreset(settings, target, client.traced)
   requireGroup(decided, client.traced.data.shape)
-  preparing?.('the objective is differentiated')
+  await preparing('the objective is differentiated')
   // J = D(∇W′, ∇W) + priors of x′, with ∂J/∂x′ and ∂J/∂y′
-  const objective = await objectiveOf(target, client, decided)
+  const objective = await objectiveOf(target, client, decided, preparing)
   return compileAttack(objective, decided, preparing)
 }
 

@@ -63,9 +63,10 @@ function runtimeOn(
       return {
         runtime: `onnx:${name}`,
         inPlace: onProcessor ? runtime : besideGpu(),
-        async bind(parameters, lasting) {
+        async bind(parameters, lasting, opening) {
           const mostSent = onProcessor ? Number.POSITIVE_INFINITY : MOST_SENT
           const bound = boundProgram(lowered, options, parameters, lasting, mostSent)
+          await opening?.()
           const lease = await leaseSession(bound.model, key, () => createSession(ort, bound.model, options))
           const evaluator = {
             ...evaluatorIn(ort, lease.session, bound),

@@ -100,6 +100,16 @@ function start(runtime: Runtime): Promise<unknown> {
   return started
 }
 
+/**
+ * Loads the WebAssembly of onnxruntime-web before it is needed. Otherwise the first attack of a thread loads it, and its thread neither tells nor answers
+ * anything for a third of a second: call this while nobody waits, such as when a page has been shown.
+ *
+ * @throws DlgError `runtime` where the package is missing or its WebAssembly cannot be loaded
+ */
+export async function startOnnxWeb(): Promise<void> {
+  await start(onnxWeb())
+}
+
 preferRuntime({
   name: 'onnx',
   precision: 'float32',

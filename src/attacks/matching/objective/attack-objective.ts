@@ -13,6 +13,7 @@ import { evaluate, type Program, type Values } from '../../../runtime/runtime'
 import { withClosedForm } from '../closed-form'
 import type { Settings } from '../options'
 import type { Point, TracedTarget } from '../point'
+import { type Preparing, preparation } from '../preparing'
 import { type SmoothedGradient, smoothedClient } from '../smoothing'
 import { startPoint } from '../start'
 import type { Targets } from '../targets/targets'
@@ -94,6 +95,7 @@ export async function objectiveOf(
   target: Target,
   { targets, traced: client, point }: TracedTarget,
   settings: Settings,
+  preparing: Preparing = preparation(),
 ): Promise<AttackObjective> {
   const { model, weights, rounding, known, searched } = target
   const magnitude = magnitudeOf(target.gradients)
@@ -115,7 +117,10 @@ export async function objectiveOf(
   const program = programOf(traced)
   requireSmooth(model, searched, program)
   requireMemory(program, settings.batchSize)
-  const soft = settings.smooths ? magnified(smoothedClient(target, client), magnitude) : undefined
+  // nothing is searched after an abort
+  const smooths = settings.smooths && !settings.signal?.aborted
+  if (smooths) await preparing('the smoothed objective is differentiated')
+  const soft = smooths ? magnified(smoothedClient(target, client), magnitude) : undefined
   const smoothed = soft && withInput(programOf(soft), soft.sharpness)
 
   if (!(unit > 0 && Number.isFinite(unit)))
@@ -134,6 +139,7 @@ export async function objectiveOf(
   ])
   const start = await startPoint(started, point.inputs, point.targets)
   if (soft) {
+    await preparing('the scales of the kinks are measured')
     const scales = await scalesAt(await start(0), soft, point, parameters, settings)
     for (const [i, { parameter }] of soft.kinks.entries())
       parameters.set(parameter.attributes.name, Float64Array.of(1 / scales[i]))

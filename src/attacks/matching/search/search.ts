@@ -203,10 +203,10 @@ async function descend(run: Run, start: Float64Array, path: Path, staged: boolea
     return run.iteration - mark.iteration >= patience ? 'stalled' : undefined
   }
 
-  let told = 0
-  const tell = (): void => {
+  let told = performance.now()
+  const tell = (entry = history[history.length - 1]): void => {
     told = performance.now()
-    run.listener?.(restart, history[history.length - 1], best)
+    run.listener?.(restart, entry, best)
   }
 
   const changes = path.sharpness(begin) !== undefined
@@ -223,10 +223,10 @@ async function descend(run: Run, start: Float64Array, path: Path, staged: boolea
     if (!smooth && better) best = { point, loss, relativeLoss }
     return evaluation
   }
-  let judged: Float64Array | undefined
-  const judge = async (point: Float64Array): Promise<void> => {
-    if (judged !== point) await evaluate(point, undefined)
-    judged = point
+  let judged: { readonly point: Float64Array; readonly evaluation: AttackEvaluation } | undefined
+  const judge = async (point: Float64Array): Promise<AttackEvaluation> => {
+    if (judged?.point !== point) judged = { point, evaluation: await evaluate(point, undefined) }
+    return judged.evaluation
   }
 
   const breathe = breather()
@@ -235,7 +235,10 @@ async function descend(run: Run, start: Float64Array, path: Path, staged: boolea
     const sharpness = path.sharpness(run.iteration)
     const smooth = sharpness !== undefined
     if (smooth && iteration > begun && iteration % JUDGED === 0) {
-      await judge(point)
+      const { value: loss, relativeLoss } = await judge(point)
+      if (performance.now() - told >= BREATH)
+        tell({ iteration: run.iteration, evaluations: run.evaluations, loss, relativeLoss })
+      await breathe()
       const status = stop(best.loss, smooth)
       if (status) return { status, best }
     }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { AttackEvaluation } from '../../../../src/attacks/matching/search/evaluation'
 import { homotopy } from '../../../../src/attacks/matching/search/path'
 import { newProgress } from '../../../../src/attacks/matching/search/progress'
@@ -50,6 +50,45 @@ function along(
 }
 
 describe('a search along a homotopy', () => {
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  it('tells what the network says before the smoothed one is asked, where that took long', async () => {
+    let now = 1000
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const { minimised, asked } = along(
+      () => 0.5,
+      () => 0.25,
+    )
+    const slow: Objective = {
+      ...minimised,
+      evaluate(...given) {
+        now += 60
+        return minimised.evaluate(...given)
+      },
+    }
+    const heard: (readonly [asked: number, iteration: number, evaluations: number, relativeLoss: number])[] = []
+    const { history } = await searchWith(
+      slow,
+      { iterations: 27 },
+      {
+        listener: (_restart, { iteration, evaluations, relativeLoss }, best) => {
+          heard.push([asked.length, iteration, evaluations, relativeLoss])
+          expect(best.relativeLoss).toBe(0.5)
+        },
+      },
+    )
+    // its first and 26th evaluations are the network's
+    expect(heard.slice(0, 3)).toEqual([
+      [1, 0, 1, 0.5],
+      [2, 0, 1, 0.25],
+      [3, 1, 2, 0.25],
+    ])
+    expect(heard).toContainEqual([27, 25, 27, 0.5])
+    expect(history.map(({ iteration }) => iteration)).toEqual(Array.from({ length: 27 }, (_, i) => i))
+  })
+
   it('keeps the point that the network itself says is best, whatever the smoothed one says', async () => {
     // the walk is at k after k iterations; the smoothed network likes it ever better, the network itself best at 50
     const { minimised } = along(

@@ -1,0 +1,22 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { preparation } from '../../../src/attacks/matching/preparing'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+describe('what is prepared', () => {
+  it('is told, and timers of the thread run first where the part before took long', async () => {
+    let now = 1000
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const order: string[] = []
+    const preparing = preparation((words) => order.push(words))
+    setTimeout(() => order.push('a timer'), 0)
+    await preparing('tracing')
+    now += 60
+    await preparing('compiling')
+    setTimeout(() => order.push('another'), 0)
+    await preparing('opening')
+    expect(order).toEqual(['tracing', 'a timer', 'compiling', 'opening'])
+  })
+})
