@@ -1,19 +1,9 @@
 import { median } from '../../numbers/median'
 import { nonNegative } from '../../numbers/non-negative'
-import { solvePositive } from '../../numbers/positive-definite'
 import type { Steps } from '../../numbers/steps'
 import { flat } from '../../numbers/values'
 import { inner, lengthOf, meanOf, squaredDistance } from '../../numbers/vectors'
-import type { Projection } from './seen'
-
-/** What the loss sends back to each candidate through one projection, ∂y_t: a vector by candidate. */
-export type Signals = readonly Float64Array[]
-
-/** A projection with its signals. */
-export interface Heard {
-  readonly projection: Projection
-  readonly signals: Signals
-}
+import type { Signals } from './signals'
 
 /** Sentences that were put together by their signals. */
 export interface Grouping {
@@ -36,52 +26,6 @@ export interface Places {
   tokenOf(candidate: number): number
 }
 
-/** Added to the diagonal of the normal equations, beside its mean: strangers may make the inputs dependent. */
-const RIDGE = 1e-9
-
-/**
- * Least squares for the ∂y_t in the gradient Σ_t ∂y_t u_tᵀ of each projection. The inputs u_t of the first block are known exactly
- * once the tokens are, whatever noise the gradient has, so noise stays as small in ∂y_t as it is in the gradient.
- *
- * @param inputs u of each candidate
- * @returns the projections whose signals are not zero
- */
-export function* signalsOf(projections: readonly Projection[], inputs: readonly Float64Array[]): Steps<Heard[]> {
-  const out: Heard[] = []
-  for (const projection of projections) {
-    const { values, through } = projection
-    const read = through
-      ? inputs.map((u) =>
-          Float64Array.from({ length: through.data.length / u.length }, (_, r) => productAt(through.data, r, u)),
-        )
-      : inputs
-    const [{ length: width }] = read
-    const gram: Float64Array[] = []
-    for (const a of read) {
-      gram.push(Float64Array.from(read, (b) => inner(a, b)))
-      yield
-    }
-    const mean = gram.reduce((sum, row, i) => sum + row[i], 0) / gram.length
-    for (const [i, row] of gram.entries()) row[i] += RIDGE * mean
-    const right: Float64Array[] = []
-    for (let r = 0; r < values.length / width; r++) {
-      right.push(Float64Array.from(read, (u) => productAt(values, r, u)))
-      yield
-    }
-    if (!(yield* solvePositive(gram, right))) continue
-    const signals = inputs.map((_, i) => Float64Array.from(right, (row) => row[i]))
-    if (signals.some((signal) => signal.some((v) => v !== 0))) out.push({ projection, signals })
-  }
-  return out
-}
-
-/** ⟨row r of a table, u⟩ */
-function productAt(data: Projection['values'], r: number, u: Float64Array): number {
-  let sum = 0
-  for (let j = 0; j < u.length; j++) sum += data[r * u.length + j] * u[j]
-  return sum
-}
-
 /**
  * Sentences of an encoder by what the loss sends back to their tokens.
  *
@@ -97,8 +41,7 @@ function productAt(data: Projection['values'], r: number, u: Float64Array): numb
 export function* groupings({ places, tokenOf }: Places, all: readonly Signals[], count: number): Steps<Grouping[]> {
   const found = new Map<string, Grouping>()
   const telling: Signals[] = []
-  const twins = twinsIn(places, count, tokenOf)
-  const tried = function* (own: Signals): Steps<void> {
+  const tried = function* (own: Signals, twins: Twins): Steps<void> {
     const signals = summed(own, twins)
     const lengths = places.flat().map((candidate) => lengthOf(signals[candidate]))
     const usual = UNUSUAL * median(lengths)
@@ -116,16 +59,24 @@ export function* groupings({ places, tokenOf }: Places, all: readonly Signals[],
       yield
     }
     if (!best) return
-    if (best.spread < TELLING) telling.push(signals)
-    const { sequences, spread, open, centres } = best
+    if (twins.size === 0 && best.spread < TELLING) telling.push(signals)
+    const { sequences, open, centres } = best
+    const spread = best.spread * (twins.size > 0 ? UNSEEN : 1)
     const key = sequences.map(String).sort().join('|')
     if (spread >= (found.get(key)?.spread ?? Infinity)) return
     found.set(key, { sequences, spread, open, doubts: yield* doubtsIn(places, sequences, signals, centres) })
   }
-  for (const signals of all) yield* tried(signals)
-  if (telling.length > 1) yield* tried(together(telling))
+  for (const signals of all) yield* tried(signals, NONE)
+  const whole = telling.length > 1 ? [together(telling)] : []
+  for (const signals of whole) yield* tried(signals, NONE)
+  // where there is little noise, least squares tell twins apart by the layer norm; else their sum alone is certain
+  const twins = twinsIn(places, count, tokenOf)
+  if (twins.size > 0) for (const signals of [...all, ...whole]) yield* tried(signals, twins)
   return [...found.values()].sort((a, b) => a.spread - b.spread)
 }
+
+/** A spread without twins counts as this many times as large: what they would add to it is not known. */
+const UNSEEN = 1.3
 
 /** A projection whose signals lie this near to their centres, beside the distance of two centres, has centres. */
 const TELLING = 0.8
@@ -237,6 +188,8 @@ export function transpositions({ places, tokenOf }: Places, sequences: readonly 
 
 /** Candidates of one token at several positions that have strangers. */
 type Twins = ReadonlyMap<number, readonly number[]>
+
+const NONE: Twins = new Map()
 
 /**
  * A token x at two positions puts every other token of one of them into the span at the other: u(v, p) − u(v, q) ≈ u(x, p) − u(x, q).

@@ -1,6 +1,7 @@
 import { type Pause, paced } from '../contract/pause'
-import { type Grouping, groupings, type Heard, type Move, type Places, transpositions } from './encoder-groups'
+import { type Grouping, groupings, type Move, type Places, transpositions } from './encoder-groups'
 import type { Slot } from './missing'
+import type { Heard } from './signals'
 
 /** Groupings that are held against the gradient, and how many other choices in the best of them may fail in a row. */
 const MOST = { groupings: 3, misses: 12 }

@@ -1,7 +1,7 @@
 import type { Steps } from '../../numbers/steps'
 import { inner, lengthOf, meanOf, orthogonalPart, squaredDistance } from '../../numbers/vectors'
-import type { Heard } from './encoder-groups'
 import { type FirstInputs, firstInput } from './first-inputs'
+import type { Heard } from './signals'
 import type { Placed } from './transformer'
 
 /** A position at which a sentence has no candidate. */

@@ -1,13 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { exactSequences } from '../../../src/analytic'
-import {
-  groupings,
-  type Heard,
-  type Places,
-  signalsOf,
-  transpositions,
-} from '../../../src/attacks/dager/encoder-groups'
+import { groupings, type Places, transpositions } from '../../../src/attacks/dager/encoder-groups'
+import { type Heard, signalsOf } from '../../../src/attacks/dager/signals'
 import { random } from '../../../src/numbers/random'
 import { atOnce } from '../../../src/numbers/steps'
 import { classGradients, randomBert, type TextModel, transformerOf } from '../../../src/text'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { signalsOf } from '../../../src/attacks/dager/encoder-groups'
 import { type FirstInputs, firstInput } from '../../../src/attacks/dager/first-inputs'
 import { missingTokens } from '../../../src/attacks/dager/missing'
+import { signalsOf } from '../../../src/attacks/dager/signals'
 import { random } from '../../../src/numbers/random'
 import { atOnce } from '../../../src/numbers/steps'
 
