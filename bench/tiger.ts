@@ -1,6 +1,6 @@
 /**
- * Sentences of a decoder behind noise, as `attack('tiger')` finds them: ROUGE-1 of each. Noise is a part of each tensor's root mean
- * square.
+ * Sentences of a decoder behind noise, as `attack('tiger')` and `attack('dager')` find them in the same gradient: ROUGE-1 of each. Noise is
+ * a part of each tensor's root mean square; `dager` has 20 seconds.
  *
  *     npx tsx bench/tiger.ts [seed] [noise,…] [sentences,…]
  */
@@ -32,12 +32,17 @@ for (const level of levels.split(',').map(Number))
     )
     tf.dispose(clean)
     const target = await targetOf(model.overTokens(4), shared, { batchSize })
-    const { status, found, work } = await attack('tiger', target, { transformer: transformerOf(model) })
-    const best = sentences.map((sentence) =>
-      Math.max(0, ...(found.sequences ?? []).map((sequence) => rouge(sequence, sentence).rouge1)),
-    )
-    console.log(
-      `noise ${level}, ${batchSize} sentences: ${status}, ROUGE-1 ${best.map((v) => v.toFixed(2)).join(', ')}, ${(work.milliseconds / 1000).toFixed(1)} s`,
-    )
+    const transformer = transformerOf(model)
+    for (const { attack: name, status, found, work } of [
+      await attack('tiger', target, { transformer }),
+      await attack('dager', target, { transformer }, { budget: { milliseconds: 20_000 } }),
+    ]) {
+      const best = sentences.map((sentence) =>
+        Math.max(0, ...(found.sequences ?? []).map((sequence) => rouge(sequence, sentence).rouge1)),
+      )
+      console.log(
+        `noise ${level}, ${batchSize} sentences, ${name}: ${status}, ROUGE-1 ${best.map((v) => v.toFixed(2)).join(', ')}, ${(work.milliseconds / 1000).toFixed(1)} s`,
+      )
+    }
     model.dispose()
   }

@@ -11,11 +11,18 @@ interface Batch {
   readonly score: number
 }
 
+/** Numbers of sentences that are tried, and batches of each that are given back. */
+const MOST = { counts: 4, batches: 3 }
+
+/** Mean d² of a token up to which a batch has right tokens alone: noise leaves a ninth, and a wrong token 1 and more. */
+const INSIDE = 0.3
+
 /**
  * Sequences of a decoder's batch, grown from the left all together: every candidate belongs to a sentence, so where noise leaves a
  * prefix two candidates, its neighbour's choice says which.
  *
- * As many sentences are open at a position as the most candidates that it or a later one has; where it has fewer itself, sentences share one.
+ * There are as many sentences as a position has candidates; but a token that recurs brings strangers to each of its positions. So every number
+ * of candidates is tried, and the largest one whose tokens all lie inside is the likeliest.
  *
  * @param places candidates of every position
  * @param keep told of the beginnings that were followed to each position
@@ -26,7 +33,28 @@ export async function decoderBatches(
   { distances }: SecondInputs,
   keep: (found: readonly (readonly number[])[]) => void,
 ): Promise<number[][][]> {
-  const open = places.map((_, p) => Math.max(...places.slice(p).map(({ length }) => length)))
+  const counts = [...new Set(places.map(({ length }) => length))].filter((count) => count > 1).sort((a, b) => b - a)
+  const all: { readonly batches: readonly Batch[]; readonly mean: number }[] = []
+  for (const count of counts.slice(-MOST.counts)) {
+    const batches = await grownBatches(places, openAt(places, count), distances, keep)
+    all.push({ batches, mean: batches[0].score / lengthsOf(batches[0]).reduce((sum, length) => sum + length, 0) })
+  }
+  const inside = all.filter(({ mean }) => mean <= INSIDE)
+  const others = all.filter(({ mean }) => mean > INSIDE).sort((a, b) => a.mean - b.mean)
+  return [...inside, ...others].flatMap(({ batches }) =>
+    batches.slice(0, MOST.batches).map(({ open, ended }) => [...open, ...ended].map((sequence) => [...sequence])),
+  )
+}
+
+const lengthsOf = ({ open, ended }: Batch): number[] => [...open, ...ended].map(({ length }) => length)
+
+/** The likeliest batches with a number of sentences at each position. */
+async function grownBatches(
+  places: readonly (readonly number[])[],
+  open: readonly number[],
+  distances: SecondInputs['distances'],
+  keep: (found: readonly (readonly number[])[]) => void,
+): Promise<readonly Batch[]> {
   let batches: readonly Batch[] = [{ open: new Array<number[]>(open[0]).fill([]), ended: [], score: 0 }]
   for (const [at, candidates] of places.entries()) {
     const prefixes = new Map(batches.flatMap((batch) => batch.open.map((prefix) => [String(prefix), prefix] as const)))
@@ -38,35 +66,45 @@ export async function decoderBatches(
     batches = [...once.values()].sort((a, b) => a.score - b.score).slice(0, WIDTH)
     keep([...batches[0].open, ...batches[0].ended])
   }
-  return batches.map(({ open: last, ended }) => [...last, ...ended].map((sequence) => [...sequence]))
+  return batches
 }
 
-/** The likeliest ways in which a batch goes on, with `count` sentences that have all candidates; the others have ended. */
+/**
+ * How many sentences are open at each position, if there are `most` in all: as many as it or a later one has candidates. One that has more
+ * says nothing of it: as many as at the position before. Where one has fewer than are open, sentences share a candidate.
+ */
+function openAt(places: readonly (readonly number[])[], most: number): number[] {
+  const counts = places.map(({ length }) => length)
+  const open: number[] = []
+  for (const [p, count] of counts.entries()) {
+    const later = Math.max(0, ...counts.slice(p).filter((n) => n <= most))
+    open.push(count <= most ? later : Math.max(later, open[p - 1] ?? most))
+  }
+  return open
+}
+
+/** Some sentences with what they go on with. */
+interface Way {
+  /** By sentence: its candidate. */
+  readonly chosen: ReadonlyMap<number, number>
+  readonly score: number
+}
+
+/** The likeliest ways in which a batch goes on, with `count` sentences that share all candidates or have one each; the others have ended. */
 function continued(
   { open, ended, score }: Batch,
   candidates: readonly number[],
   count: number,
   squares: ReadonlyMap<string, number>,
 ): Batch[] {
-  interface Way {
-    /** By sentence: its candidate. */
-    readonly chosen: ReadonlyMap<number, number>
-    readonly score: number
-  }
   let ways: readonly Way[] = [{ chosen: new Map(), score }]
   for (let k = 0; k < count; k++) {
-    // first each candidate finds a sentence, then sentences share one
-    const some = k < candidates.length ? [candidates[k]] : candidates
     ways = ways
       .flatMap((way) =>
-        [...open.keys()]
-          .filter((s) => !way.chosen.has(s))
-          .flatMap((s) =>
-            some.map((candidate) => ({
-              chosen: new Map([...way.chosen, [s, candidate]]),
-              score: way.score + squares.get(String([...open[s], candidate]))!,
-            })),
-          ),
+        pairsOf(way, open.length, candidates, count, k).map(([s, candidate]) => ({
+          chosen: new Map([...way.chosen, [s, candidate]]),
+          score: way.score + squares.get(String([...open[s], candidate]))!,
+        })),
       )
       .sort((a, b) => a.score - b.score)
       .slice(0, WIDTH)
@@ -76,4 +114,26 @@ function continued(
     ended: [...ended, ...open.filter((_, s) => !way.chosen.has(s))],
     score: way.score,
   }))
+}
+
+/** Pairs of a sentence and a candidate that a way may add as its k-th. */
+function pairsOf(
+  { chosen }: Way,
+  sentences: number,
+  candidates: readonly number[],
+  count: number,
+  k: number,
+): (readonly [sentence: number, candidate: number])[] {
+  const free = Array.from({ length: sentences }, (_, s) => s).filter((s) => !chosen.has(s))
+  if (candidates.length <= count) {
+    // first each candidate finds a sentence, then sentences share one
+    const some = k < candidates.length ? [candidates[k]] : candidates
+    return free.flatMap((s) => some.map((candidate) => [s, candidate] as const))
+  }
+  // strangers among them: sentences in their order, each with a candidate that no other has
+  const taken = new Set(chosen.values())
+  const after = Math.max(-1, ...chosen.keys())
+  return free
+    .filter((s) => s > after && sentences - s >= count - k)
+    .flatMap((s) => candidates.filter((candidate) => !taken.has(candidate)).map((candidate) => [s, candidate] as const))
 }
