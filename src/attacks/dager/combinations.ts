@@ -71,7 +71,7 @@ export async function combine(
       )
       const several = places.some((all) => all.length > 1)
       if (noisy && several && hasPositions)
-        for (const batch of (await decoderBatches(places, second, told)).slice(0, LIKELIEST))
+        for (const batch of (await decoderBatches(places, second, told, pause)).slice(0, LIKELIEST))
           if ((await judge(tokens(batch), true))?.proven) return 'proven'
       return tokens(await decoderSequences(places, second, noisy, told, isOpen))
     }

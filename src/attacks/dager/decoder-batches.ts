@@ -1,7 +1,12 @@
+import type { Steps } from '../../numbers/steps'
+import { type Pause, paced } from '../contract/pause'
 import type { SecondInputs } from './second-inputs'
 
-/** Batches that are followed at a time. */
-const WIDTH = 32
+/** Sentences of all the batches that are followed at a time, and the most and the fewest batches. */
+const FOLLOWED = { sentences: 128, most: 32, fewest: 2 }
+
+const widthFor = (sentences: number): number =>
+  Math.min(FOLLOWED.most, Math.max(FOLLOWED.fewest, Math.floor(FOLLOWED.sentences / sentences)))
 
 /** The beginnings of all sentences of a batch. */
 interface Batch {
@@ -11,8 +16,8 @@ interface Batch {
   readonly score: number
 }
 
-/** Numbers of sentences that are tried, and batches of each that are given back. */
-const MOST = { counts: 4, batches: 3 }
+/** Most sentences of a batch; how many numbers of sentences are tried, and batches of each that are given back. */
+const MOST = { sentences: 64, counts: 4, batches: 3 }
 
 /** Mean d² of a token up to which a batch has right tokens alone: noise leaves a ninth, and a wrong token 1 and more. */
 const INSIDE = 0.3
@@ -27,16 +32,20 @@ const INSIDE = 0.3
  * @param places candidates of every position
  * @param keep told of the beginnings that were followed to each position
  * @returns batches, the likeliest first
+ * @throws CUT
  */
 export async function decoderBatches(
   places: readonly (readonly number[])[],
   { distances }: SecondInputs,
   keep: (found: readonly (readonly number[])[]) => void,
+  pause: Pause,
 ): Promise<number[][][]> {
-  const counts = [...new Set(places.map(({ length }) => length))].filter((count) => count > 1).sort((a, b) => b - a)
+  const counts = [...new Set(places.map(({ length }) => length))]
+    .filter((count) => count > 1 && count <= MOST.sentences)
+    .sort((a, b) => b - a)
   const all: { readonly batches: readonly Batch[]; readonly mean: number }[] = []
   for (const count of counts.slice(-MOST.counts)) {
-    const batches = await grownBatches(places, openAt(places, count), distances, keep)
+    const batches = await grownBatches(places, openAt(places, count), distances, keep, pause)
     all.push({ batches, mean: batches[0].score / lengthsOf(batches[0]).reduce((sum, length) => sum + length, 0) })
   }
   const inside = all.filter(({ mean }) => mean <= INSIDE)
@@ -54,16 +63,20 @@ async function grownBatches(
   open: readonly number[],
   distances: SecondInputs['distances'],
   keep: (found: readonly (readonly number[])[]) => void,
+  pause: Pause,
 ): Promise<readonly Batch[]> {
+  const width = widthFor(open[0])
   let batches: readonly Batch[] = [{ open: new Array<number[]>(open[0]).fill([]), ended: [], score: 0 }]
   for (const [at, candidates] of places.entries()) {
     const prefixes = new Map(batches.flatMap((batch) => batch.open.map((prefix) => [String(prefix), prefix] as const)))
     const trials = [...prefixes.values()].flatMap((prefix) => candidates.map((candidate) => [...prefix, candidate]))
     const far = await distances(trials, at)
     const squares = new Map(trials.map((trial, i) => [String(trial), far[i] ** 2]))
-    const next = batches.flatMap((batch) => continued(batch, candidates, open[at], squares))
+    const next: Batch[] = []
+    for (const batch of batches)
+      next.push(...(await paced(continued(batch, candidates, open[at], squares, width), pause)))
     const once = new Map(next.map((batch) => [[...batch.open, ...batch.ended].map(String).sort().join('|'), batch]))
-    batches = [...once.values()].sort((a, b) => a.score - b.score).slice(0, WIDTH)
+    batches = [...once.values()].sort((a, b) => a.score - b.score).slice(0, width)
     keep([...batches[0].open, ...batches[0].ended])
   }
   return batches
@@ -91,23 +104,24 @@ interface Way {
 }
 
 /** The likeliest ways in which a batch goes on, with `count` sentences that share all candidates or have one each; the others have ended. */
-function continued(
+function* continued(
   { open, ended, score }: Batch,
   candidates: readonly number[],
   count: number,
   squares: ReadonlyMap<string, number>,
-): Batch[] {
+  width: number,
+): Steps<Batch[]> {
   let ways: readonly Way[] = [{ chosen: new Map(), score }]
   for (let k = 0; k < count; k++) {
-    ways = ways
-      .flatMap((way) =>
-        pairsOf(way, open.length, candidates, count, k).map(([s, candidate]) => ({
-          chosen: new Map([...way.chosen, [s, candidate]]),
-          score: way.score + squares.get(String([...open[s], candidate]))!,
-        })),
-      )
-      .sort((a, b) => a.score - b.score)
-      .slice(0, WIDTH)
+    const next = ways.flatMap((way) =>
+      pairsOf(way, open.length, candidates, count, k).map((pair) => ({
+        ...{ way, pair },
+        score: way.score + squares.get(String([...open[pair[0]], pair[1]]))!,
+      })),
+    )
+    const best = next.sort((a, b) => a.score - b.score).slice(0, width)
+    ways = best.map(({ way, pair, score: sum }) => ({ chosen: new Map([...way.chosen, pair]), score: sum }))
+    yield
   }
   return ways.map((way) => ({
     open: [...way.chosen].map(([s, candidate]) => [...open[s], candidate]),

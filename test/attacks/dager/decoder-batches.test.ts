@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { CUT } from '../../../src/attacks/contract/pause'
 import { decoderBatches } from '../../../src/attacks/dager/decoder-batches'
 import type { SecondInputs } from '../../../src/attacks/dager/second-inputs'
 
@@ -31,7 +32,13 @@ describe('decoderBatches', () => {
     [20, 21, 22],
     [32, 30],
   ]
-  const batches = (own: readonly (readonly number[])[], inputs: SecondInputs) => decoderBatches(own, inputs, () => {})
+  const batches = (own: readonly (readonly number[])[], inputs: SecondInputs) =>
+    decoderBatches(
+      own,
+      inputs,
+      () => {},
+      async () => false,
+    )
 
   it('finds all sentences, of different lengths, the likeliest batch first', async () => {
     const [best, next] = await batches(places, second(truth))
@@ -61,10 +68,28 @@ describe('decoderBatches', () => {
 
   it('tells the beginnings that it follows', async () => {
     const told: string[][] = []
-    await decoderBatches(places, second(truth), (found) => told.push(names(found)))
+    await decoderBatches(
+      places,
+      second(truth),
+      (found) => told.push(names(found)),
+      async () => false,
+    )
     // with as many sentences as most positions have candidates, and then with two
     expect(told).toHaveLength(2 * 4)
     expect(told[1]).toEqual(names(truth.map((sequence) => sequence.slice(0, 2))))
     expect(told[3]).toEqual(names(truth))
+  })
+
+  it('looks up between its steps, and ends where it is no longer wanted, however many candidates there are', async () => {
+    const many = Array.from({ length: 6 }, (_, p) => Array.from({ length: 60 }, (_, k) => 100 * p + k))
+    let looks = 0
+    const wanted = decoderBatches(
+      many,
+      second([]),
+      () => {},
+      async () => ++looks === 200,
+    )
+    await expect(wanted).rejects.toBe(CUT)
+    expect(looks).toBe(200)
   })
 })
