@@ -9,7 +9,7 @@ export function inner(a: Float64Array, b: Float64Array): number {
 export const lengthOf = (a: Float64Array): number => Math.sqrt(inner(a, a))
 
 /** ‖a − b‖² */
-export function squaredDistance(a: Float64Array, b: Float64Array): number {
+export function squaredDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0
   for (let k = 0; k < a.length; k++) sum += (a[k] - b[k]) ** 2
   return sum

@@ -8,7 +8,7 @@ import { missingTokens } from './missing'
 import type { SequenceSettings } from './options'
 import { secondInputs } from './second-inputs'
 import type { Projection } from './seen'
-import { signalsOf } from './signals'
+import { type Heard, signalsOf } from './signals'
 import type { Span } from './span'
 import type { Placed, Transformer } from './transformer'
 import { REPEATS, repeatsOne } from './without-positions'
@@ -26,8 +26,14 @@ const LIKELIEST = 5
 /** What the gradient says of candidates in a list, to which it adds those that it finds. */
 function firstGradient(list: Placed[], { projections, inputs, allowed }: FirstShared, pause: Pause): FirstGradient {
   const read = () => list.map(({ token, position }) => firstInput(inputs, token, position))
+  /** Of the list as long as it was then. */
+  let last: { readonly length: number; readonly heard: readonly Heard[] } | undefined
   return {
-    heard: () => paced(signalsOf(projections, read()), pause),
+    async heard() {
+      if (last?.length !== list.length)
+        last = { length: list.length, heard: await paced(signalsOf(projections, read()), pause) }
+      return last.heard
+    },
     async missing(heard, slots) {
       const found = await paced(missingTokens(heard, read(), slots, inputs, allowed), pause)
       const added = new Map<number, number[]>()

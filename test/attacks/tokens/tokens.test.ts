@@ -86,3 +86,16 @@ it('gradients of the loss come out of those of the layer, sample by sample', () 
   })
   expect(lossGradients(weightGradient, features, [2])).toEqual([found[2]])
 })
+
+it('gradients of the loss of samples with the same features are one and the same: their mean', () => {
+  const [one, other] = [1, 2].map((seed) => uniform(10, -1, 1, seed))
+  const felt = [4, 5, 6].map((seed) => uniform(7, -1, 1, seed))
+  const features = [one, one, other]
+  const weightGradient = new Float64Array(70)
+  felt.forEach((delta, s) => {
+    for (let c = 0; c < 7; c++) for (let j = 0; j < 10; j++) weightGradient[c * 10 + j] += delta[c] * features[s][j]
+  })
+  const mean = felt[0].map((v, c) => (v + felt[1][c]) / 2)
+  const found = lossGradients(weightGradient, features)
+  for (const [s, wanted] of [mean, mean, felt[2]].entries()) expect(relativeError(found[s], wanted)).toBeLessThan(1e-12)
+})

@@ -1,5 +1,6 @@
 import { match } from '../../../measure/match'
 import { mse } from '../../../measure/psnr'
+import { squaredDistance } from '../../../numbers/vectors'
 
 /** What several searches from different starts have found of one batch. */
 export interface GroupMember {
@@ -78,9 +79,6 @@ function orderOf(
   )
   return match(cost)
 }
-
-const squaredDistance = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
-  Array.from(a, (v, i) => (v - b[i]) ** 2).reduce((sum, v) => sum + v, 0)
 
 /** The mean at every place over those that have a number there. */
 const meanOf = (all: readonly Float64Array[]): Float64Array =>
