@@ -182,21 +182,35 @@ async function aborts() {
   check((await status(page)) === 'paused', 'a step goes on and pauses again')
   await page.getByRole('button', { name: 'Go on' }).click()
   await page.waitForTimeout(500)
-  const took = await page.evaluate(
-    () =>
-      new Promise((done) => {
-        const stop = [...document.querySelectorAll('button')].find((button) => button.textContent === 'Stop')
-        const began = performance.now()
-        const watch = new MutationObserver(() => {
-          if (document.querySelector('[data-status=cut]')) done(performance.now() - began)
-        })
-        watch.observe(document.body, { subtree: true, childList: true, attributes: true })
-        stop.click()
-      }),
-  )
+  const took = await stopped(page)
   check(took <= 200, `stopped after ${took.toFixed(0)} ms; at most 200`)
+  // again, while the attack is still prepared
+  const soon = await stopped(page, 'Start again')
+  check(soon <= 200, `stopped after ${soon.toFixed(0)} ms while it was prepared; at most 200`)
+  check((await numbers(page)) === 'Not begun', 'nothing is shown where nothing was found')
+  check(await page.getByText('Stopped before the search began.').isVisible(), 'and the page says so')
   await context.close()
 }
+
+/** Presses Stop, or `first` and then Stop as soon as the attack runs. @returns milliseconds from Stop until the page says so */
+const stopped = (page, first) =>
+  page.evaluate(
+    (first) =>
+      new Promise((done) => {
+        const press = (name) => [...document.querySelectorAll('button')].find((b) => b.textContent === name).click()
+        let began
+        const look = () => {
+          if (began === undefined && document.querySelector('[data-status=running]')) {
+            began = performance.now()
+            press('Stop')
+          } else if (began !== undefined && document.querySelector('[data-status=cut]')) done(performance.now() - began)
+        }
+        new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true })
+        if (first) press(first)
+        look()
+      }),
+    first,
+  )
 
 async function sentence() {
   const { page, context, seen } = await open('?tab=sentence&text=Please+do+not+tell+anybody.')

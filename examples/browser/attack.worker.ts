@@ -39,11 +39,13 @@ export interface Report {
   readonly words: string
 }
 
-/** What the server has found in the end. */
-export interface Result extends Report {
+/** How the server ended. */
+export interface Result {
   readonly status: Outcome['status']
   readonly reason: string
   readonly runtime: string
+  /** What it has found; undefined where it was stopped before. */
+  readonly last: Report | undefined
 }
 
 const passage = gate()
@@ -108,11 +110,12 @@ const functions = {
     const found = await attack('gradient-matching', target, options, { seed: settings.seed, signal, onProgress })
     try {
       const { status, reason, evidence, work } = found
-      return {
-        ...measured(found.found.data?.dataSync() ?? new Float32Array(secret.length * SIDE * SIDE * 3)),
-        ...{ status, reason, words: reason, evaluations: work.evaluations, runtime: work.runtime ?? 'none' },
+      const { data } = found.found
+      const last = data && {
+        ...{ ...measured(data.dataSync()), words: reason, evaluations: work.evaluations },
         relativeLoss: (evidence.residual ?? 1) ** 2,
       }
+      return { status, reason, runtime: work.runtime ?? 'nothing', last }
     } finally {
       found.dispose()
     }

@@ -9,7 +9,7 @@ import { PhotoPicker } from './photo-picker'
 import { batchOf, readPhoto, SIDE } from './photographs'
 import { Picture, pngOf, rgba, save } from './picture'
 import type { Settings } from './settings'
-import { closeness, count, decibels, STATUS_WORDS, seconds, sentence, toneOf } from './words'
+import { closeness, count, decibels, STATUS_WORDS, STOPPED_EARLY, seconds, sentence, toneOf } from './words'
 
 /** Most frames of a film. */
 const FRAMES = 60
@@ -98,7 +98,8 @@ export function PhotoTab({ settings, session, onChange }: TabProps) {
   }
 
   const busy = phase === 'sharing' || phase === 'running' || phase === 'paused'
-  const latest = result ?? reports[reports.length - 1]
+  const latest = result?.last ?? reports[reports.length - 1]
+  const found = result?.last?.pictures[0]
   return (
     <div>
       <PhotoPicker
@@ -178,11 +179,11 @@ export function PhotoTab({ settings, session, onChange }: TabProps) {
             {result ? (
               <>
                 <p>
-                  <strong>{STATUS_WORDS[result.status]}</strong>
+                  <strong>{result.last ? STATUS_WORDS[result.status] : STOPPED_EARLY}</strong>
                 </p>
                 <p>
                   <small>
-                    {sentence(result.reason)} Computed by {result.runtime}.
+                    {sentence(result.reason)} {result.last && `Computed by ${result.runtime}.`}
                   </small>
                 </p>
               </>
@@ -193,16 +194,16 @@ export function PhotoTab({ settings, session, onChange }: TabProps) {
         </article>
       </div>
 
-      {result && (
+      {found && (
         <section aria-labelledby="compare">
           <h2 id="compare">Before and after</h2>
           <div class="pair">
-            <Compare before={photos[0]} after={result.pictures[0]} />
+            <Compare before={photos[0]} after={found} />
             <div class="keep">
               <button
                 type="button"
                 class="outline"
-                onClick={async () => save(await pngOf(result.pictures[0], SIDE, 8), 'reconstruction.png')}
+                onClick={async () => save(await pngOf(found, SIDE, 8), 'reconstruction.png')}
               >
                 Save PNG
               </button>

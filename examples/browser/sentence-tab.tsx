@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { Device } from './device'
 import type { TabProps } from './page'
 import type { SentenceReport, SentenceResult, SharedSentence } from './sentence'
-import { count, seconds } from './words'
+import { count, STOPPED_EARLY, seconds } from './words'
 
 type Phase = 'ready' | 'sharing' | 'running' | 'done'
 
@@ -42,7 +42,8 @@ export function SentenceTab({ settings, session, onChange }: TabProps) {
       setResult(await far.leakSentence({ seed: settings.seed, onReport: setReport, signal: stop.current.signal }))
       setPhase('done')
     } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error))
+      const stopped = stop.current?.signal.aborted ? STOPPED_EARLY : undefined
+      setProblem(stopped ?? (error instanceof Error ? error.message : String(error)))
       setPhase('ready')
     }
   }

@@ -11,6 +11,9 @@ export const STATUS_WORDS: Readonly<Record<Result['status'], string>> = {
   cut: 'Stopped. This is the best it had found so far.',
 }
 
+/** What a reader is told who stopped an attack before it had anything. */
+export const STOPPED_EARLY = 'Stopped before the search began.'
+
 /** The gravity of an outcome, as a colour. */
 export const toneOf = (status: Result['status']): 'bad' | 'open' =>
   status === 'proven' || status === 'matched' || status === 'undetermined' ? 'bad' : 'open'

@@ -29,7 +29,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     return 0
   } catch (error) {
     if (terminal.signal.aborted && error instanceof DlgError && error.code === 'aborted') {
-      terminal.stderr.write('dlg: interrupted before the attack began: nothing was written\n')
+      terminal.stderr.write('dlg: interrupted before there was anything to write\n')
       return EXIT.interrupted
     }
     if (error instanceof DlgError) {

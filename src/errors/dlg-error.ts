@@ -18,7 +18,7 @@ export type DlgErrorCode =
   | 'runtime'
   /** A file is missing, unreadable, truncated or malformed. */
   | 'invalid-file'
-  /** The caller's signal was aborted before any work started. */
+  /** The caller's signal was aborted before there was anything to give back. */
   | 'aborted'
   /** The caller's budget was spent before any work started. */
   | 'budget'

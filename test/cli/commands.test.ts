@@ -117,7 +117,7 @@ describe('dlg image', () => {
     const photo = writePhoto(folder.at('photo.png'))
     const signal = AbortSignal.abort()
     const { code, stderr } = await dlg(['image', photo, ...QUICK, '--out', folder.at('out')], { signal })
-    expect([code, stderr]).toEqual([130, 'dlg: interrupted before the attack began: nothing was written\n'])
+    expect([code, stderr]).toEqual([130, 'dlg: interrupted before there was anything to write\n'])
     expect(folder.names()).toEqual(['photo.png'])
   })
 })

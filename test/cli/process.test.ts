@@ -81,7 +81,7 @@ describe('as a process', () => {
     server.closeAllConnections()
     server.close()
     expect([code, stdout]).toEqual([130, ''])
-    expect(stderr).toMatch(/dlg: interrupted before the attack began: nothing was written\n$/)
+    expect(stderr).toMatch(/dlg: interrupted before there was anything to write\n$/)
     expect(folder.names()).toEqual([])
   })
 

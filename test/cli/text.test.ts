@@ -113,7 +113,7 @@ describe('dlg text', () => {
 
   it('writes nothing when interrupted before the attack', async () => {
     const { code, stderr } = await dlg(['text', SENTENCE, '--out', folder.at('out')], { signal: AbortSignal.abort() })
-    expect([code, stderr]).toEqual([130, 'dlg: interrupted before the attack began: nothing was written\n'])
+    expect([code, stderr]).toEqual([130, 'dlg: interrupted before there was anything to write\n'])
     expect(folder.names()).toEqual([])
   })
 })

@@ -26,6 +26,11 @@ export const restBy = (pause: Pause) => async (): Promise<void> => {
 /** What {@link paced} throws where the work is no longer wanted. Whoever owns the best so far catches it. */
 export const CUT = Symbol('cut')
 
+/** For whoever catches {@link CUT}: nothing came of it. Other errors are thrown again. */
+export function nothingIfCut(error: unknown): undefined {
+  if (error !== CUT) throw error
+}
+
 /** Does work in small parts, and lets other work run between them. @throws CUT */
 export async function paced<T>(steps: Steps<T>, pause: Pause): Promise<T> {
   for (;;) {

@@ -31,10 +31,9 @@ export interface Attack extends Objective {
 }
 
 /**
- * Compiles the objective and binds it: from here on only numbers move. After an abort nothing is made that only a search needs: its start
- * is evaluated, and no more.
+ * Compiles the objective and binds it: from here on only numbers move.
  *
- * @throws DlgError `runtime`
+ * @throws DlgError `runtime`; CUT where the caller has aborted
  */
 export async function compileAttack(
   objective: AttackObjective,
@@ -57,7 +56,6 @@ export async function compileAttack(
     held.push(evaluator)
     return { executable, evaluator }
   }
-  const isWanted = (): boolean => !settings.signal?.aborted
   const dispose = () => {
     for (const resource of held.splice(0).reverse()) resource.dispose()
   }
@@ -67,9 +65,9 @@ export async function compileAttack(
       await preparing(`${executable.runtime} is held against reference`)
       await verify(executable.runtime, evaluator, program, parameters, layoutInputs(layout, await start(0)))
     }
-    const smooth = smoothed && isWanted() ? (await bound(smoothed, 'the smoothed program')).evaluator : undefined
+    const smooth = smoothed ? (await bound(smoothed, 'the smoothed program')).evaluator : undefined
     // products pay where handing the runtime a matrix costs nothing
-    const inPlace = samples || !isWanted() ? undefined : executable.inPlace
+    const inPlace = samples ? undefined : executable.inPlace
     const rows = inPlace ? settings.productRows : 0
     const products = inPlace && rows > 0 ? await matrixProducts(inPlace, rows, point.size) : undefined
     if (products) held.push(products)

@@ -3,9 +3,11 @@ import { TRAINING } from '../../client/training-options'
 import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
 import { type Attack, type Control, type OutcomeStatus, outcome } from '../contract/attack'
+import { nothingIfCut } from '../contract/pause'
 import { traceOf } from '../contract/trace'
 import { type Leakage, leakage } from './leakage'
 import { type LeakageOptions, leakageOptions } from './options'
+import { ABORTED } from './preparing'
 import { undeterminedWords } from './undetermined-words'
 
 /** Options of gradient matching beside what the target says already, and what the control owns. */
@@ -59,7 +61,8 @@ export const gradientMatching: Attack<MatchingOptions> = {
       target,
       { ...settings, ...target.settings, onIteration: onProgress && searching },
       onProgress && ((words) => onProgress({ attack: NAME, part: 0, words: `preparing: ${words}` })),
-    )
+    ).catch(nothingIfCut)
+    if (!leak) return outcome(NAME, started, control, { status: 'cut', reason: ABORTED })
     const { data, inputs, labels, evaluations, milliseconds, runtime, history, trials, restart, relativeLoss } = leak
     const start = trials.find((trial) => trial.restart === restart)
     const trace = traceOf(history, { evaluations: start?.evaluations ?? evaluations, relativeLoss })

@@ -5,6 +5,7 @@ import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
 import { DlgError } from '../../errors/dlg-error'
 import type { LeakageStatus, Status } from '../../measure/verdict'
+import { nothingIfCut } from '../contract/pause'
 import { type Attack, compileAttack } from './attack'
 import { attackCertainty } from './certainty'
 import { certaintyTensors, type LeakageCertainty, withElsewhere } from './certainty-tensors'
@@ -14,7 +15,7 @@ import { objectiveOf } from './objective/attack-objective'
 import { isImage } from './objective/prior'
 import { type LeakageOptions, leakageOptions, type Settings } from './options'
 import { traceTarget } from './point'
-import { type Preparing, preparation } from './preparing'
+import { ABORTED, type Preparing, preparation } from './preparing'
 import { type ChosenPreset, type DecidedSettings, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
 import { type FittedScale, fitScale, scaleOfMatch, unstatedFactor } from './scale'
@@ -74,7 +75,8 @@ export interface LeakageTrial {
  * @param model a built `tf.LayersModel`, or `{weights, apply, inputShape}`
  * @param originGrad the shared gradient: a list in the order of the trained weights, or a map by their names. Or
  * an update, `{before, after}` or `{delta}`, with the option `update` for how it came about
- * @throws DlgError before any work starts, with a code and what would be right
+ * @throws DlgError before any work starts, with a code and what would be right; `aborted` where the signal is aborted before anything
+ * was evaluated
  */
 export async function deepLeakageFromGradients(
   model: Model,
@@ -82,7 +84,9 @@ export async function deepLeakageFromGradients(
   options: LeakageOptions = {},
 ): Promise<Leakage> {
   const settings = leakageOptions(options)
-  return leakage(await openTarget(model, originGrad, settings), settings)
+  const leak = await leakage(await openTarget(model, originGrad, settings), settings).catch(nothingIfCut)
+  if (leak) return leak
+  throw new DlgError('aborted', ABORTED)
 }
 
 /** `deepLeakageFromGradients` under a short name. */
@@ -91,10 +95,12 @@ export const deepLeakage = deepLeakageFromGradients
 /**
  * The paper (Zhu, Liu, Han 2019, algorithm 1): from dummy data x′ and dummy labels y′, follow the derivative of the distance
  * between their gradient and the shared one.
+ *
+ * @throws CUT where the caller has aborted before anything was evaluated: there is no best point yet
  */
 export async function leakage(given: Target, settings: Settings, told?: (words: string) => void): Promise<Leakage> {
   const target = inOrder(given, settings)
-  const preparing = preparation(told)
+  const preparing = preparation(told, settings.signal)
   const progress = newProgress(settings.restarts)
   const attack = await prepareAttack(target, settings, preparing)
   progress.end = attack.settings.restarts

@@ -2,6 +2,8 @@ import { tensor } from '@tensorflow/tfjs-core'
 import { knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { type Attack, outcome } from '../contract/attack'
+import { nothingIfCut } from '../contract/pause'
+import { ABORTED } from '../matching/preparing'
 import { refusalOf, tableLeakage } from './leakage'
 import { type TableLeakageOptions, tableSettings } from './options'
 import { type TableSchema, tableSchema } from './schema'
@@ -43,7 +45,8 @@ export const tableAttack: Attack<TableAttackOptions> = {
       onProgress: onProgress && ((progress) => onProgress({ attack: 'tableak', ...progress })),
     })
     const checked = tableSchema(schema)
-    const leak = await tableLeakage(target, checked, settings)
+    const leak = await tableLeakage(target, checked, settings).catch(nothingIfCut)
+    if (!leak) return outcome('tableak', started, control, { status: 'cut', reason: ABORTED })
     const { status, reason, inputs, labels, residual, floor, evaluations, runtime } = leak
     return outcome('tableak', started, control, {
       ...{ status, reason },

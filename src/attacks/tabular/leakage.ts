@@ -7,6 +7,8 @@ import type { PlainTargets } from '../../client/target-values'
 import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
 import type { OutcomeStatus } from '../contract/attack'
+import { nothingIfCut } from '../contract/pause'
+import { ABORTED } from '../matching/preparing'
 import { pauses } from '../spear/pause'
 import { spearTarget } from '../spear/spear'
 import { type Doubts, doubtsAbout } from './doubts'
@@ -73,7 +75,8 @@ const DRAWS = 60_000
  * @param model a built `tf.LayersModel`, or `{weights, apply, inputShape}`, with one input [inputs of the schema]
  * @param shared the gradient: a list in the order of the trained weights, or a map by their names; or an update
  * @param schema how the client encodes its columns
- * @throws DlgError before any work starts, with a code and what would be right
+ * @throws DlgError before any work starts, with a code and what would be right; `aborted` where the signal is aborted before anything
+ * was evaluated
  */
 export async function deepLeakageFromTable(
   model: Model,
@@ -87,7 +90,9 @@ export async function deepLeakageFromTable(
   const target = await openTarget(model, shared, targetOptions(told))
   const refusal = refusalOf(target, checked)
   if (refusal) throw new DlgError('invalid-data', refusal)
-  return tableLeakage(target, checked, settings)
+  const leak = await tableLeakage(target, checked, settings).catch(nothingIfCut)
+  if (leak) return leak
+  throw new DlgError('aborted', ABORTED)
 }
 
 /** Why a schema does not go with a model; undefined where it does. */
@@ -100,7 +105,7 @@ export function refusalOf({ model, searched }: Target, schema: TableSchema): str
   return `the schema has ${width} inputs; the model reads [${input.shape.join(', ')}]: both must be the same`
 }
 
-/** As {@link deepLeakageFromTable}, of what is read already. */
+/** As {@link deepLeakageFromTable}, of what is read already. @throws CUT where the caller has aborted before anything was evaluated */
 export async function tableLeakage(
   target: Target,
   schema: TableSchema,

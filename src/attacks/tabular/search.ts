@@ -2,6 +2,7 @@ import type { Target } from '../../client/target'
 import type { PlainTargets } from '../../client/target-values'
 import { DlgError } from '../../errors/dlg-error'
 import { residualOf } from '../../measure/residual'
+import { CUT, nothingIfCut } from '../contract/pause'
 import { labelsIn } from '../labels/infer-labels'
 import { type Leakage, leakage } from '../matching/leakage'
 import { type LeakageOptions, leakageOptions } from '../matching/options'
@@ -61,6 +62,7 @@ interface Search {
  * @param span what the first layer's gradient says of the rows, where it says something
  * @param floor the residual up to which records re-create what was shared
  * @param started when the attack began, which its budget counts from
+ * @throws CUT where the caller has aborted before anything was evaluated
  */
 export async function searchTable(
   target: Target,
@@ -90,7 +92,12 @@ export async function searchTable(
   let best: Candidate | undefined
   let [restarts, cut, runtime] = [0, false, '']
   while (restarts < settings.restarts && !cut && !(best && best.residual <= floor)) {
-    const round = await searchRound(search, restarts)
+    const round = await searchRound(search, restarts).catch(nothingIfCut)
+    if (!round) {
+      if (!best) throw CUT
+      cut = true
+      break
+    }
     restarts += round.restarts
     ;({ cut, runtime } = round)
     trials.push(...round.trials)
@@ -187,7 +194,10 @@ async function decide(search: Search, pool: Pooled, cut: boolean): Promise<Candi
     if (await better(inSpan(span, rounded, columns, (column) => column.kind !== 'numeric' || isCoarse(column))))
       return best
   }
-  if (!search.settings.signal?.aborted) await better(await refined(search, start, decided, pool))
+  if (!search.settings.signal?.aborted) {
+    const table = await refined(search, start, decided, pool).catch(nothingIfCut)
+    if (table) await better(table)
+  }
   return best
 }
 

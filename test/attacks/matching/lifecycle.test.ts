@@ -289,10 +289,22 @@ describe('ends early with the best point so far', () => {
 
   it('when aborted by a timer', async () => {
     const controller = new AbortController()
-    setTimeout(() => controller.abort(), 30)
-    const leak = await attack({ iterations: 1e6, tolerance: 0, restarts: 1e6, signal: controller.signal })
+    let timer: NodeJS.Timeout | undefined
+    const onIteration = () => {
+      timer ??= setTimeout(() => controller.abort(), 30)
+    }
+    const leak = await attack({ iterations: 1e6, tolerance: 0, restarts: 1e6, signal: controller.signal, onIteration })
     expect(leak.status).toBe('aborted')
     leak.dispose()
+  })
+
+  it('and without a point where it is aborted while it is prepared', async () => {
+    const controller = new AbortController()
+    const attempt = attack({ signal: controller.signal })
+    controller.abort()
+    await expect(attempt).rejects.toMatchObject({
+      ...{ code: 'aborted', message: expect.stringContaining('before anything was evaluated') },
+    })
   })
 
   it('when the evaluations are spent, and not one more', async () => {

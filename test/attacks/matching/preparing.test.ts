@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { CUT } from '../../../src/attacks/contract/pause'
 import { preparation } from '../../../src/attacks/matching/preparing'
 
 afterEach(() => {
@@ -18,5 +19,15 @@ describe('what is prepared', () => {
     setTimeout(() => order.push('another'), 0)
     await preparing('opening')
     expect(order).toEqual(['tracing', 'a timer', 'compiling', 'opening'])
+  })
+
+  it('ends where the caller has aborted', async () => {
+    const controller = new AbortController()
+    const told: string[] = []
+    const preparing = preparation((words) => told.push(words), controller.signal)
+    await preparing('tracing')
+    controller.abort()
+    await expect(preparing('compiling')).rejects.toBe(CUT)
+    expect(told).toEqual(['tracing'])
   })
 })
