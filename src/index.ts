@@ -23,6 +23,7 @@ export {
   type Distance,
   type DistanceName,
   type DistanceTensor,
+  type DistanceWeights,
   l2,
 } from './attacks/matching/objective/distance'
 export type { ObjectiveOptions, PriorWeights } from './attacks/matching/objective/options'

@@ -8,3 +8,7 @@ export function atOnce<T>(steps: Steps<T>): T {
     if (done) return value
   }
 }
+
+/** Whether a function gave its work in steps, in place of what it comes to. */
+export const inSteps = <T>(given: T | Steps<T>): given is Steps<T> =>
+  typeof (given as Steps<T> | undefined)?.next === 'function'

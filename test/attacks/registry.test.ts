@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type FunctionalModel, gradientsOf } from '../../src'
+import { type Distance, type FunctionalModel, gradientsOf, whitened } from '../../src'
 import {
   type AttackProgress,
   attack,
@@ -381,6 +381,26 @@ describe('gradient-matching', () => {
       expect(tf.memory().numTensors).toBe(before)
     },
   )
+
+  it('an abort ends a distance that is weighed for long', async () => {
+    const target = await shared(conv, 1, [2])
+    const controller = new AbortController()
+    let steps = 0
+    const slow: Distance = {
+      ...{ name: 'slow', measure: whitened().measure },
+      *weights(tensors) {
+        for (; steps < 1000; steps++) {
+          if (steps === 3) controller.abort()
+          yield
+        }
+        return tensors.map(() => [])
+      },
+    }
+    const { signal } = controller
+    const outcome = await attack('gradient-matching', target, { distance: slow }, { signal })
+    expect(outcome).toMatchObject({ status: 'cut', work: { evaluations: 0 } })
+    expect(steps).toBe(3)
+  })
 
   it('ends at its budget', async () => {
     const outcome = await attack('gradient-matching', await shared(conv, 1, [2]), {}, { budget: { evaluations: 12 } })

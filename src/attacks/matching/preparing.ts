@@ -8,11 +8,18 @@ import { pauses, restBy } from '../contract/pause'
  */
 export type Preparing = (words: string) => Promise<void>
 
-/** @param told hears the words */
+/** Milliseconds between two reports of the same part. */
+const OFTEN = 50
+
+/** @param told hears the words, those of a part that goes on every 50 ms */
 export function preparation(told?: (words: string) => void, signal?: AbortSignal): Preparing {
   const rest = restBy(pauses(() => !signal?.aborted))
+  let before = { words: '', at: 0 }
   return async (words) => {
     await rest()
+    const at = performance.now()
+    if (words === before.words && at - before.at < OFTEN) return
+    before = { words, at }
     told?.(words)
   }
 }

@@ -30,4 +30,15 @@ describe('what is prepared', () => {
     await expect(preparing('compiling')).rejects.toBe(CUT)
     expect(told).toEqual(['tracing'])
   })
+
+  it('tells of a part that goes on every 50 ms', async () => {
+    let now = 1000
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const told: number[] = []
+    const preparing = preparation(() => told.push(now))
+    for (; now < 1100; now += 10) await preparing('weighing')
+    expect(told).toEqual([1000, 1050])
+    await preparing('compiling')
+    expect(told).toEqual([1000, 1050, 1100])
+  })
 })

@@ -108,7 +108,8 @@ export async function objectiveOf(
   const statistics = movedStatistics(target)
   const normed = sharedStatistics(traced, statistics).length > 0
   const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior, normed)
-  const { distance, unit, parameters: distanceParameters } = weighed(settings.distance, traced, gradients)
+  const rest = () => preparing('the distance is weighed')
+  const { distance, unit, ...others } = await weighed(settings.distance, traced, gradients, rest)
   const norms = priors.length > 0 ? await trainedNorms(traced, new Map([...traced.captured, ...weights])) : []
   const programOf = (of: TracedGradient) => {
     const running = runningStatistics(of, norms)
@@ -130,7 +131,7 @@ export async function objectiveOf(
     ...traced.captured,
     ...weights,
     ...gradients.map((values, i) => [sharedParameter(i), values] as const),
-    ...distanceParameters,
+    ...others.parameters,
     ...[...statistics].map(([name, values]) => [statisticParameter(name), values] as const),
     [DISTANCE_WEIGHT, Float64Array.of(weight)],
     [MAGNITUDE, Float64Array.of(magnitude)],

@@ -9,6 +9,9 @@ export interface DistanceTensor {
   readonly values: Values
 }
 
+/** What a distance computes once: tensors for each tensor that was shared. */
+export type DistanceWeights = readonly (readonly DistanceTensor[])[]
+
 /** How far a candidate's gradient is from the shared one. */
 export interface Distance {
   readonly name: string
@@ -20,14 +23,14 @@ export interface Distance {
   measure(gradients: readonly Node[], shared: readonly Node[], weights?: readonly (readonly Node[])[]): Node
   /**
    * Numbers that the distance computes once from what was shared, any number of tensors for each shared one. `measure` receives them as
-   * nodes.
+   * nodes. What takes long is a generator, which yields every few milliseconds: there the attack tells how far it is, and may be aborted.
    */
-  weights?(shared: readonly DistanceTensor[]): readonly (readonly DistanceTensor[])[]
+  weights?(shared: readonly DistanceTensor[]): DistanceWeights | Generator<void, DistanceWeights, void>
   /**
    * The distance from the shared gradient to zero: the unit in which it is reported, so that 1 means nothing was
-   * matched and 0 everything. Default 1.
+   * matched and 0 everything. A number, or a generator as of `weights`. Default 1.
    */
-  unit?(shared: readonly Values[], weights?: readonly (readonly DistanceTensor[])[]): number
+  unit?(shared: readonly Values[], weights?: DistanceWeights): number | Generator<void, number, void>
   /** Whether it does not see a common factor of the gradients. Default false. */
   readonly factorFree?: boolean
 }

@@ -1,5 +1,6 @@
 import type { TracedGradient } from '../../../client/model/gradient'
 import * as g from '../../../graph'
+import { inSteps, type Steps } from '../../../numbers/steps'
 import type { Values } from '../../../numbers/values'
 import type { Distance } from './distance'
 
@@ -12,13 +13,20 @@ export interface WeighedDistance {
   readonly parameters: ReadonlyMap<string, Values>
 }
 
-/** Computes the weights that a distance takes from what was shared, and hands them to its `measure` as parameters. */
-export function weighed(
+/**
+ * Computes the weights that a distance takes from what was shared, and hands them to its `measure` as parameters.
+ *
+ * @param rest called before each step of a distance that takes long
+ */
+export async function weighed(
   distance: Distance,
   { gradients }: Pick<TracedGradient, 'gradients'>,
   shared: readonly Values[],
-): WeighedDistance {
-  const weights = distance.weights?.(shared.map((values, i) => ({ shape: gradients[i].shape, values }))) ?? []
+  rest: () => Promise<void>,
+): Promise<WeighedDistance> {
+  const done = async <T>(work: T | Steps<T>): Promise<T> => (inSteps(work) ? rested(work, rest) : work)
+  const given = shared.map((values, i) => ({ shape: gradients[i].shape, values }))
+  const weights = await done(distance.weights?.(given) ?? [])
   const parameters = new Map<string, Values>()
   for (const [i, tensors] of weights.entries())
     for (const [k, { values }] of tensors.entries()) parameters.set(weightParameter(i, k), values)
@@ -29,8 +37,16 @@ export function weighed(
       ...{ name: distance.name, factorFree: distance.factorFree },
       measure: (candidates, all) => distance.measure(candidates, all, nodes(candidates[0].graph)),
     },
-    unit: distance.unit?.(shared, weights) ?? 1,
+    unit: await done(distance.unit?.(shared, weights) ?? 1),
     parameters,
+  }
+}
+
+async function rested<T>(steps: Steps<T>, rest: () => Promise<void>): Promise<T> {
+  for (;;) {
+    await rest()
+    const { done, value } = steps.next()
+    if (done) return value
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Node, Shape } from '../../../graph'
 import * as g from '../../../graph'
 import { normOf } from '../../../numbers/norms'
-import { atOnce } from '../../../numbers/steps'
+import type { Steps } from '../../../numbers/steps'
 import { symmetricEigen } from '../../../numbers/symmetric-eigen'
 import type { Values } from '../../../numbers/values'
 import { inner } from '../../../numbers/vectors'
@@ -27,9 +27,11 @@ const MOST = 512
 export function whitened(): Distance {
   return {
     name: 'whitened',
-    weights(shared) {
+    *weights(shared) {
       const noise = FLOAT32 * normOf(shared.map(({ values }) => values)) || 1
-      return shared.map((tensor) => weightsOf(tensor, noise))
+      const weights: (readonly DistanceTensor[])[] = []
+      for (const tensor of shared) weights.push(yield* weightsOf(tensor, noise))
+      return weights
     },
     measure: (gradients, shared, weights = []) =>
       gradients
@@ -38,7 +40,11 @@ export function whitened(): Distance {
           return g.inner(weighed, weighed)
         })
         .reduce(g.add),
-    unit: (shared, weights = []) => shared.reduce((sum, values, i) => sum + squaredSize(values, weights[i]), 0),
+    *unit(shared, weights = []) {
+      let sum = 0
+      for (const [i, values] of shared.entries()) sum += yield* squaredSize(values, weights[i])
+      return sum
+    },
   }
 }
 
@@ -51,7 +57,7 @@ function matrixShape(shape: Shape): readonly [number, number] {
 }
 
 /** A factor for each side, or one for all numbers. */
-function weightsOf({ shape, values }: DistanceTensor, noise: number): readonly DistanceTensor[] {
+function* weightsOf({ shape, values }: DistanceTensor, noise: number): Steps<readonly DistanceTensor[]> {
   const [rows, columns] = matrixShape(shape)
   const wide = rows <= columns
   const [small, large] = wide ? [rows, columns] : [columns, rows]
@@ -61,37 +67,46 @@ function weightsOf({ shape, values }: DistanceTensor, noise: number): readonly D
   const a = Array.from({ length: small }, (_, i) =>
     Float64Array.from({ length: large }, (_, k) => values[wide ? i * columns + k : k * columns + i]),
   )
-  const eigen = atOnce(symmetricEigen(a.map((one) => Float64Array.from(a, (other) => inner(one, other)))))
+  const products: Float64Array[] = []
+  for (const one of a) {
+    products.push(Float64Array.from(a, (other) => inner(one, other)))
+    yield
+  }
+  const eigen = yield* symmetricEigen(products)
   const singular = Float64Array.from(eigen.values, (v) => Math.sqrt(Math.max(v, 0)))
   const floor = Math.max(FLOOR * singular[0], noise)
   const factor = (value: number): number => Math.hypot(value, floor) ** -0.25
   // where σ is far below the floor, its factor is that of everything else, and its direction is rounding
   const strong = eigen.vectors.filter((_, i) => singular[i] > floor / 100)
   const factors = strong.map((_, i) => factor(singular[i]))
-  const others = strong.map((vector, i) => {
+  const others: Float64Array[] = []
+  for (const [i, vector] of strong.entries()) {
     const direction = new Float64Array(large)
     for (const [j, row] of a.entries())
       for (let k = 0; k < large; k++) direction[k] += (vector[j] / singular[i]) * row[k]
-    return direction
-  })
-  const sides = [side(strong, factors, factor(0), small), side(others, factors, factor(0), large)]
+    others.push(direction)
+    yield
+  }
+  const sides = [yield* side(strong, factors, factor(0), small), yield* side(others, factors, factor(0), large)]
   return wide ? sides : sides.toReversed()
 }
 
 /** f₀ I + Σ (fᵢ − f₀) uᵢuᵢᵀ, [size, size] */
-function side(
+function* side(
   directions: readonly Float64Array[],
   factors: readonly number[],
   rest: number,
   size: number,
-): DistanceTensor {
+): Steps<DistanceTensor> {
   const values = new Float64Array(size * size)
   for (let i = 0; i < size; i++) values[i * size + i] = rest
-  for (const [k, direction] of directions.entries())
+  for (const [k, direction] of directions.entries()) {
     for (let i = 0; i < size; i++) {
       const by = (factors[k] - rest) * direction[i]
       for (let j = 0; j < size; j++) values[i * size + j] += by * direction[j]
     }
+    yield
+  }
   return { shape: [size, size], values }
 }
 
@@ -104,20 +119,22 @@ function times(difference: Node, weights: readonly Node[]): Node {
 }
 
 /** ‖L G R‖² */
-function squaredSize(values: Values, [left, right]: readonly DistanceTensor[]): number {
+function* squaredSize(values: Values, [left, right]: readonly DistanceTensor[]): Steps<number> {
   if (!right) return (left.values[0] * normOf([values])) ** 2
   const [rows, columns] = [left.shape[0], right.shape[0]]
-  const weighed = matrixProduct(left.values, values, rows, rows, columns)
-  return normOf([matrixProduct(weighed, right.values, rows, columns, columns)]) ** 2
+  const weighed = yield* matrixProduct(left.values, values, rows, rows, columns)
+  return normOf([yield* matrixProduct(weighed, right.values, rows, columns, columns)]) ** 2
 }
 
 /** A B of A [rows, middle] and B [middle, columns]. */
-function matrixProduct(a: Values, b: Values, rows: number, middle: number, columns: number): Float64Array {
+function* matrixProduct(a: Values, b: Values, rows: number, middle: number, columns: number): Steps<Float64Array> {
   const out = new Float64Array(rows * columns)
-  for (let i = 0; i < rows; i++)
+  for (let i = 0; i < rows; i++) {
     for (let k = 0; k < middle; k++) {
       const by = a[i * middle + k]
       for (let j = 0; j < columns; j++) out[i * columns + j] += by * b[k * columns + j]
     }
+    yield
+  }
   return out
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { whitened } from '../../../../src'
+import { type Distance, type DistanceTensor, whitened } from '../../../../src'
 import { scaleFree } from '../../../../src/attacks/matching/objective/scale'
+import { atOnce, inSteps, type Steps } from '../../../../src/numbers/steps'
 import { tensor, valueAndGradients } from './evaluate'
 
 const turned = (angle: number) => [
@@ -23,16 +24,20 @@ const wide = (c: readonly (readonly number[])[]): number[] =>
 
 const transposed = (values: readonly number[]): number[] => [0, 3, 1, 4, 2, 5].map((at) => values[at])
 
+/** What a distance gives at once, or in steps. */
+const done = <T>(given: T | Steps<T>): T => (inSteps(given) ? atOnce(given) : given)
+const weightsOf = (distance: Distance, shared: readonly DistanceTensor[]) => done(distance.weights!(shared))
+
 /** The distance between two tensors of one shape, with the derivative by the first. */
 async function measure(shape: readonly number[], a: readonly number[], b: readonly number[]) {
   const given = { shape, values: Float64Array.from(b) }
-  const weights = whitened().weights!([given])
+  const weights = weightsOf(whitened(), [given])
   const numbers = weights[0].map((one) => tensor(one.shape, ...one.values))
   const { value, gradients } = await valueAndGradients(
     (x, y, ...w) => whitened().measure([x], [y], [w]),
     ...[tensor(shape, ...a), tensor(shape, ...b), ...numbers],
   )
-  return { value, slope: gradients[0], unit: whitened().unit!([given.values], weights) }
+  return { value, slope: gradients[0], unit: done(whitened().unit!([given.values], weights)) }
 }
 
 describe('whitened', () => {
@@ -72,7 +77,7 @@ describe('whitened', () => {
 
   it('hands its weights on where a common factor does not count', async () => {
     const free = scaleFree(whitened())
-    const weights = free.weights!([{ shape: [2, 3], values: Float64Array.from(shared) }])
+    const weights = weightsOf(free, [{ shape: [2, 3], values: Float64Array.from(shared) }])
     const at = (b: readonly number[]) =>
       valueAndGradients(
         (x, y, ...w) => free.measure([x], [y], [w]),
@@ -90,7 +95,7 @@ describe('whitened', () => {
   })
 
   it('counts a tensor of nothing but noise no more than rounding can be', () => {
-    const [, [weight]] = whitened().weights!([
+    const [, [weight]] = weightsOf(whitened(), [
       { shape: [2], values: Float64Array.of(1, 0) },
       { shape: [2], values: new Float64Array(2) },
     ])
