@@ -84,7 +84,7 @@ export async function compileAttack(
       dataOf: (at) => Float32Array.from(at.subarray(0, point.sizes[0])),
       inputsOf: point.inputsOf,
       targetsOf: point.targetsOf,
-      scaleAt: async (at) => (await evaluate(settings.runtime, objective.scale, parameters, point.partsOf(at)))[0][0],
+      scaleAt: async (at) => (await evaluate(settings.runtime, objective.scale(), parameters, point.partsOf(at)))[0][0],
       dispose,
     }
   } catch (error) {

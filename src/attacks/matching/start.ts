@@ -19,6 +19,8 @@ export async function startPoint(
 ): Promise<(restart: number) => Promise<Float64Array>> {
   const { init } = settings
   const given = typeof init === 'object' ? await givenParts(init, inputs, targets) : undefined
+  // a part's numbers depend on how many were drawn before it: only behind the last part that is not given is nothing drawn
+  const last = given ? given.lastIndexOf(undefined) : Number.POSITIVE_INFINITY
   return async (restart) => {
     const from = random(settings.seed, restart)
     const [low, high] = settings.dataRange
@@ -27,12 +29,19 @@ export async function startPoint(
       normal: () => from.normal(),
       uniform: () => low + (high - low) * from.uniform(),
     }[typeof init === 'string' ? init : 'gray']
-    const parts = [
-      ...inputs.map(({ shape }) => Float64Array.from({ length: sizeOf(shape) }, draw)),
-      ...targets.map(({ shape }) => Float64Array.from({ length: sizeOf(shape) }, () => from.normal())),
-    ]
-    return flat(parts.map((part, i) => (restart === 0 && given?.[i]) || part))
+    const drawn = [...inputs, ...targets].map(({ shape }, i) => {
+      if (restart === 0 && i > last) return undefined
+      return drawnFrom(i < inputs.length ? draw : () => from.normal(), sizeOf(shape))
+    })
+    return flat(drawn.map((part, i) => (restart === 0 && given?.[i]) || part!))
   }
+}
+
+/** A plain loop: `Float64Array.from` is slow until V8 compiles it, and most attacks draw once. */
+function drawnFrom(draw: () => number, size: number): Float64Array {
+  const out = new Float64Array(size)
+  for (let i = 0; i < size; i++) out[i] = draw()
+  return out
 }
 
 /** The parts of a given start, in the order of the point; undefined where one is drawn. */

@@ -13,7 +13,8 @@ const HIGH = new Uint32Array(Float64Array.of(1).buffer)[1] === 0 ? 0 : 1
 /** How many values lie in each power of two: [2^(i − 1023), 2^(i − 1022)) at i, zero and what is below 2^−1022 at 0. */
 function exponents(values: ArrayLike<number>, counts = new Int32Array(EXPONENTS)): Int32Array {
   if (values instanceof Float32Array) return exponents32(values, counts)
-  const words = new Int32Array(new Float64Array(values).buffer)
+  const doubles = values instanceof Float64Array ? values : new Float64Array(values)
+  const words = new Int32Array(doubles.buffer, doubles.byteOffset, 2 * doubles.length)
   for (let i = HIGH; i < words.length; i += 2) counts[(words[i] >> 20) & (EXPONENTS - 1)]++
   return counts
 }

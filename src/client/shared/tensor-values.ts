@@ -2,6 +2,7 @@ import { Tensor } from '@tensorflow/tfjs-core'
 import { DlgError } from '../../errors/dlg-error'
 import { type Shape, sameShape, sizeOf } from '../../graph'
 import { isWhole, type StoredAs, storedAs } from '../../numbers/stored-dtype'
+import { squaredNorm } from '../../numbers/values'
 import type { Values } from '../../runtime/runtime'
 
 /**
@@ -78,8 +79,9 @@ function readPlain<T extends Values>(tensor: PlainTensor, name: string, precisio
   return precision.from(data as ArrayLike<number>, (v) => (typeof v === 'number' ? v : Number.NaN))
 }
 
-/** Position of the first NaN or infinity, −1 if there is none. A plain loop: models have millions of weights. */
+/** Position of the first NaN or infinity, −1 if there is none. Models have millions of weights: their sum of squares is finite if all are. */
 export function firstNotFinite(values: Values): number {
+  if (Number.isFinite(squaredNorm([values]))) return -1
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i
   return -1
 }

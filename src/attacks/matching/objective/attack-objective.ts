@@ -38,7 +38,7 @@ export interface AttackObjective {
   /** The program for the network with its kinks rounded off. Their sharpness is its last input. Only a homotopy has it. */
   readonly smoothed: Program | undefined
   /** A program over the unknowns: the factor that brings their gradient closest to the shared one. */
-  readonly scale: Program
+  scale(): Program
   /** What the programs are bound with. */
   readonly parameters: ReadonlyMap<string, Values>
   /** The parameters that are the model's own: the same for every gradient of it. */
@@ -118,10 +118,8 @@ export async function objectiveOf(
   const program = programOf(traced)
   requireSmooth(model, searched, program)
   requireMemory(program, settings.batchSize)
-  // nothing is searched after an abort
-  const smooths = settings.smooths && !settings.signal?.aborted
-  if (smooths) await preparing('the smoothed objective is differentiated')
-  const soft = smooths ? magnified(smoothedClient(target, client), magnitude) : undefined
+  if (settings.smooths) await preparing('the smoothed objective is differentiated')
+  const soft = settings.smooths ? magnified(smoothedClient(target, client), magnitude) : undefined
   const smoothed = soft && withInput(programOf(soft), soft.sharpness)
 
   if (!(unit > 0 && Number.isFinite(unit)))
@@ -147,7 +145,7 @@ export async function objectiveOf(
   }
   const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
-  const scale = { inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] }
+  const scale = () => ({ inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] })
   const objectivePerLoss = weight * unit
   const factorFree = () => objectiveProgram(traced, point.unknowns, scaleFree(distance), [])
   const unconstrained = () => unconstrainedPrograms(traced, targets, distance)
@@ -213,6 +211,8 @@ const MOST_NUMBERS = 2 ** 31
 
 /** Refuses a search that fits no memory before anything of its size is made. */
 function requireMemory(program: Program, batchSize: number): void {
+  const all = g.reachable(program.outputs).reduce((sum, { shape }) => sum + g.sizeOf(shape), 0)
+  if (all <= MOST_NUMBERS) return
   const most = mostHeld(program)
   if (most > MOST_NUMBERS)
     throw new DlgError(

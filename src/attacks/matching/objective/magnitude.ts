@@ -1,7 +1,7 @@
 import type { TracedGradient } from '../../../client/model/gradient'
 import * as g from '../../../graph'
 import { largest } from '../../../numbers/norms'
-import type { Values } from '../../../numbers/values'
+import { squaredNorm, type Values } from '../../../numbers/values'
 
 /** Name of the parameter that multiplies the client's gradient. */
 export const MAGNITUDE = 'magnitude'
@@ -18,6 +18,9 @@ const MOST = 127
  * this factor. It changes no digit, and no distance: what was shared is multiplied in float64, the client's gradient on the graph.
  */
 export function magnitudeOf(gradients: readonly Values[]): number {
+  // the largest lies between their root mean square and their norm
+  const [norm, count] = [Math.sqrt(squaredNorm(gradients)), gradients.reduce((n, { length }) => n + length, 0)]
+  if (norm / Math.sqrt(count) >= 2 ** SMALLEST && norm < 2 ** GREATEST) return 1
   const most = gradients.reduce((all, values) => Math.max(all, largest(values)), 0)
   const exponent = Math.floor(Math.log2(most)) + 1
   if (most === 0 || (exponent >= SMALLEST && exponent <= GREATEST)) return 1
