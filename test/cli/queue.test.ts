@@ -116,6 +116,35 @@ describe.skipIf(!there)(`an audit at a queue (needs redis-server${there ? '' : '
     expect(recordsOf('run')).toHaveLength(18)
   })
 
+  it('obeys Ctrl-C while the queue is gone, as its workers do', async () => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const gone = ['--queue', url, '--patience', '1000']
+    const running = dlg(['audit', folder.at('audit.json'), '--out', folder.at('run'), ...gone], { signal })
+    await vi.waitFor(async () => expect(await ask((redis) => redis.smembers('dlg:audits'))).toHaveLength(1), 10_000)
+    server.kill('SIGKILL')
+    // it has seen that the queue is gone, and waits
+    await rest(600)
+    const worker = dlg(['worker', folder.at('audit.json'), ...gone], { signal })
+    expect(await worker).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/cannot be used: connect ECONNREFUSED/),
+    })
+    controller.abort()
+    expect(await running).toMatchObject({ code: 130, stderr: expect.stringContaining('0 of 18 trials are in') })
+  })
+
+  it('lets a worker go that waits for a queue that is gone', async () => {
+    const controller = new AbortController()
+    const argv = ['worker', folder.at('audit.json'), '--queue', url, '--patience', '1000']
+    const worker = dlg(argv, { signal: controller.signal })
+    await rest(1000)
+    server.kill('SIGKILL')
+    await rest(600)
+    controller.abort()
+    expect((await worker).code).toBe(130)
+  })
+
   it('is over for a worker 3 s after it is taken back, and 10 s after its signs of life end', async () => {
     const about = { config: 'audit.json', version: '1', overrides: {}, redact: false }
     const own = { ...about, plan: 'p', owner: 'o' }

@@ -47,7 +47,7 @@ export async function runAuditFile(options: AuditRunOptions, terminal: Terminal)
     const plan = await planOf(settings)
     const chains = plan.chains.map((_, i) => i).filter((i) => inShard(i, options.shard))
     if (options.dryRun) return await describe(asked, settings, plan, chains, terminal)
-    const link = options.queue && (await openLink(options.queue.url, options.queue.patience))
+    const link = options.queue && (await openLink(options.queue.url, options.queue.patience, terminal.signal))
     try {
       const journal = openJournal(options, settings, plan)
       if (link) await runByWorkers(link, options, settings, plan, journal, terminal)

@@ -10,7 +10,7 @@ import { version } from '../../version'
 import type { OpenJournal } from '../open-journal'
 import { type Announcement, announce, LEASE_S, PREFIX, withdraw } from './announced'
 import { returnLapsed } from './lapsed'
-import { type Link, loadBullmq } from './link'
+import { isInterruption, type Link, loadBullmq } from './link'
 import { recordOf } from './returned'
 
 /** An audit whose trials workers run. */
@@ -38,6 +38,14 @@ const AT_ONCE = 50
  * @throws DlgError `runtime` where the queue is gone, or another process coordinates the same audit
  */
 export async function coordinate(link: Link, work: Coordinated): Promise<void> {
+  try {
+    await coordinated(link, work)
+  } catch (error) {
+    if (!isInterruption(error)) throw error
+  }
+}
+
+async function coordinated(link: Link, work: Coordinated): Promise<void> {
   const { plan, about, signal } = work
   const own: Announcement = { plan: plan.key, ...about, version: version(), owner: randomUUID() }
   const { Queue } = await loadBullmq()
@@ -54,8 +62,7 @@ export async function coordinate(link: Link, work: Coordinated): Promise<void> {
     if (!signal.aborted) await link.ask(() => queue.obliterate({ force: true }))
     await link.ask(() => withdraw(link.redis, own))
   } finally {
-    await lapsed.close()
-    await queue.close().catch(() => {})
+    await link.ask(() => Promise.all([lapsed.close(), queue.close()])).catch(() => {})
   }
 }
 

@@ -6,7 +6,12 @@ export interface Link {
   readonly redis: Redis
   /** The address without its password, for people. */
   readonly name: string
-  /** Runs commands. @throws DlgError `runtime` where Redis refuses them, or is gone for longer than the patience */
+  /**
+   * Runs commands.
+   *
+   * @throws DlgError `runtime` where Redis refuses them, or is gone for longer than the patience; `aborted` where it is gone when the signal
+   * comes
+   */
   ask<T>(work: () => Promise<T>): Promise<T>
   close(): void
 }
@@ -15,16 +20,16 @@ export interface Link {
 const RETRY_MS = 250
 
 /**
- * Connects to a Redis. A connection that breaks is tried again for `patience` seconds; meanwhile commands wait.
+ * Connects to a Redis. A connection that breaks is tried again for `patience` seconds, or until the signal comes; meanwhile commands wait.
  *
  * @throws DlgError `invalid-option`, and `runtime` where it cannot be reached
  */
-export async function openLink(url: string, patience: number): Promise<Link> {
+export async function openLink(url: string, patience: number, signal: AbortSignal): Promise<Link> {
   const name = nameOf(url)
   const { Redis } = await loadRedis()
   let [connected, lost, last] = [false, 0, 'no answer']
   const redis = new Redis(url, {
-    ...{ lazyConnect: true, connectTimeout: 5000 },
+    ...{ lazyConnect: true, connectTimeout: 5000, disconnectTimeout: 100 },
     // BullMQ asks for it: a command waits for the connection as long as it takes
     maxRetriesPerRequest: null,
     retryStrategy(times) {
@@ -44,13 +49,25 @@ export async function openLink(url: string, patience: number): Promise<Link> {
     throw new DlgError('runtime', `the queue ${name} cannot be used: ${words}`, { cause })
   }
   connected = true
+  let look = () => {}
+  // a command that waits for the connection ends with the process
+  const interrupted = new Promise<never>((_, reject) => {
+    look = () => {
+      if (signal.aborted && redis.status !== 'ready')
+        reject(new DlgError('aborted', `interrupted while the queue ${name} is gone`))
+    }
+  })
+  interrupted.catch(() => {})
+  signal.addEventListener('abort', look)
+  redis.on('close', look)
   return {
     redis,
     name,
     async ask(work) {
       try {
-        return await work()
+        return await Promise.race([work(), interrupted])
       } catch (cause) {
+        if (isInterruption(cause)) throw cause
         if (redis.status === 'end')
           throw new DlgError('runtime', `the queue ${name} is gone for more than ${patience} s: ${last}`, { cause })
         if (cause instanceof Error && cause.name === 'ReplyError')
@@ -58,9 +75,15 @@ export async function openLink(url: string, patience: number): Promise<Link> {
         throw cause
       }
     },
-    close: () => redis.disconnect(),
+    close() {
+      signal.removeEventListener('abort', look)
+      redis.disconnect()
+    },
   }
 }
+
+/** Whether commands were given up because the caller did not want to wait for them. */
+export const isInterruption = (error: unknown): boolean => error instanceof DlgError && error.code === 'aborted'
 
 /** @throws DlgError `invalid-option` */
 function nameOf(url: string): string {

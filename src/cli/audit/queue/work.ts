@@ -13,7 +13,7 @@ import { readAuditFile } from '../config'
 import { hasProcesses } from '../pool'
 import { type Announcement, announced, isOver, PREFIX } from './announced'
 import { LOCK_MS } from './lapsed'
-import { type Link, loadBullmq, openLink } from './link'
+import { isInterruption, type Link, loadBullmq, openLink } from './link'
 import { type TrialProcesses, trialProcesses } from './processes'
 import { returned } from './returned'
 
@@ -33,7 +33,7 @@ const LOOK_MS = 500
 /** Runs trials of the audit that waits in a queue, until it is done. @returns the exit code */
 export async function work(options: WorkerOptions, terminal: Terminal): Promise<number> {
   await useBackend(options.backend)
-  const link = await openLink(options.queue, options.patience)
+  const link = await openLink(options.queue, options.patience, terminal.signal)
   try {
     const { options: asked, dispose } = await readAuditFile(options.config)
     try {
@@ -44,6 +44,9 @@ export async function work(options: WorkerOptions, terminal: Terminal): Promise<
     } finally {
       dispose()
     }
+  } catch (error) {
+    if (isInterruption(error)) return EXIT.interrupted
+    throw error
   } finally {
     link.close()
   }
@@ -135,11 +138,13 @@ async function serve(
     const over = isOver(link.redis, plan.key)
     const isDone = () => link.ask(async () => (await over()) && atWork === 0 && (await queue.getWaitingCount()) === 0)
     while (!signal.aborted && !(await isDone())) await rest(LOOK_MS, undefined, { signal }).catch(() => {})
-    await worker.close()
+    await link.ask(() => worker.close())
+  } catch (error) {
+    if (!isInterruption(error)) throw error
   } finally {
     signal.removeEventListener('abort', stop)
     processes.stop()
-    await Promise.all([worker.close(true), queue.close()].map((closing) => closing.catch(() => {})))
+    await link.ask(() => Promise.all([worker.close(true), queue.close()])).catch(() => {})
   }
   stdout.write(visible(`${done} trials by ${name}\n`))
   return signal.aborted ? EXIT.interrupted : EXIT.converged
