@@ -1,4 +1,4 @@
-import { type Node, reachable, sameShape, sizeOf } from '../graph'
+import { type Node, reachable, sizeOf } from '../graph'
 import type { Program } from './runtime'
 
 /** One node to compute, and the nodes nothing reads afterwards. */
@@ -21,12 +21,19 @@ export function summedSquare(node: Node): Node | undefined {
   return node.op === 'sum' && inner.op === 'mul' && inner.inputs[0] === inner.inputs[1] ? inner.inputs[0] : undefined
 }
 
-/** The sum that a reshape takes the summed axes off. */
-export function squeezedSum(node: Node): Node<'sum'> | undefined {
-  const [inner] = node.inputs
-  if (node.op !== 'reshape' || inner.op !== 'sum') return undefined
-  const kept = inner.shape.filter((_, axis) => !inner.attributes.axes.includes(axis))
-  return sameShape(node.shape, kept) ? inner : undefined
+/** The sum that a reshape takes the summed axes off, and may be others of size 1; `axes` are all that it takes off. */
+export function squeezedSum(node: Node): { readonly total: Node<'sum'>; readonly axes: readonly number[] } | undefined {
+  const [total] = node.inputs
+  if (node.op !== 'reshape' || total.op !== 'sum') return undefined
+  const axes: number[] = []
+  let kept = 0
+  for (const [axis, n] of total.shape.entries()) {
+    const summed = total.attributes.axes.includes(axis)
+    if (!summed && n === node.shape[kept]) kept++
+    else if (n === 1) axes.push(axis)
+    else return undefined
+  }
+  return kept === node.shape.length ? { total, axes } : undefined
 }
 
 /** The sum that a product with 1 / n makes a mean of n numbers. */
@@ -59,8 +66,8 @@ function terms(node: Node): readonly Node[] {
 export function operands(node: Node): readonly Node[] {
   const squared = summedSquare(node)
   if (squared) return [squared]
-  const sum = squeezedSum(node)
-  if (sum) return operands(sum)
+  const squeezed = squeezedSum(node)
+  if (squeezed) return operands(squeezed.total)
   const mean = meanOf(node)
   if (mean) return mean.inputs
   if (node.op === 'add') return terms(node)

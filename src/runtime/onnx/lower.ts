@@ -92,8 +92,8 @@ const lowerings: { [K in Lowered]: Lowering<K> } = {
     )
   },
   reshape: (b, node) => {
-    const total = squeezedSum(node)
-    return total ? sum(b, total, 0) : b.reshape(b.value(node.inputs[0]), node.shape)
+    const squeezed = squeezedSum(node)
+    return squeezed ? sum(b, squeezed.total, squeezed.axes, 0) : b.reshape(b.value(node.inputs[0]), node.shape)
   },
   transpose: (b, node) => b.transpose(b.value(node.inputs[0]), node.attributes.permutation),
   broadcast: (b, node) => b.emit('Expand', [b.value(node.inputs[0]), b.integers(node.shape)]),
@@ -122,7 +122,7 @@ const lowerings: { [K in Lowered]: Lowering<K> } = {
     return slice(b, b.value(node.inputs[0]), axes, all(-1), all(Number.MIN_SAFE_INTEGER), all(-1))
   },
   concat: (b, node) => b.emit('Concat', node.inputs.map(b.value), { axis: node.attributes.axis }),
-  sum: (b, node) => sum(b, node, 1),
+  sum: (b, node) => sum(b, node, node.attributes.axes, 1),
   max: (b, node) => b.emit('ReduceMax', [b.value(node.inputs[0]), b.integers([node.attributes.axis])], { keepdims: 1 }),
   argmax: (b, node) =>
     b.cast(b.emit('ArgMax', [b.value(node.inputs[0])], { axis: node.attributes.axis, keepdims: 1 }), FLOAT),
@@ -163,9 +163,9 @@ export function lower(b: Builder, node: Node): void {
   b.define(node, lowering(b, node))
 }
 
-function sum(b: Builder, node: Node<'sum'>, keepdims: 0 | 1): string {
+function sum(b: Builder, node: Node<'sum'>, axes: readonly number[], keepdims: 0 | 1): string {
   const op = summedSquare(node) ? 'ReduceSumSquare' : 'ReduceSum'
-  return b.emit(op, [...operands(node).map(b.value), b.integers(node.attributes.axes)], { keepdims })
+  return b.emit(op, [...operands(node).map(b.value), b.integers(axes)], { keepdims })
 }
 
 /** Rows standardized, their means, and 1 / √(variance + ε): one kernel gives all three. */

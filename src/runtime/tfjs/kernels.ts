@@ -84,8 +84,8 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter' | 'standardizeGrad'>]: 
       broadcastTo(float(b), node.shape),
     ),
   reshape: (node, [x]) => {
-    const total = squeezedSum(node)
-    return tf.reshape(total ? sum(total, x) : x, [...node.shape])
+    const squeezed = squeezedSum(node)
+    return tf.reshape(squeezed ? sum(squeezed.total, x) : x, [...node.shape])
   },
   transpose: (node, [x]) => tf.transpose(x, [...node.attributes.permutation]),
   broadcast: (node, [x]) => broadcastTo(x, node.shape),
