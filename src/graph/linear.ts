@@ -143,16 +143,19 @@ function asConv(y: Node, w: Node, g: ConvGeometry, shape: Shape): Node | undefin
   return conv(y, transpose(reverse(w, space), [1, 0, ...space]), { ...g, padLow, padHigh })
 }
 
-/** ∂⟨y, conv(x, w)⟩/∂w for w of `shape`, less `known` of the same shape. */
+/** ∂⟨y, conv(x, w)⟩/∂w for w of `shape`, less `known`, which has that shape, or a row for each output. */
 export function convFilterGrad(x: Node, y: Node, g: ConvGeometry, shape: Shape, known?: Node): Node {
   requireConvolution('convFilterGrad', x, y, g)
   requireShapes('convFilterGrad', x.shape, shape, y.shape, g)
   if (known) requireNodes('convFilterGrad', x, known)
-  if (known && !sameShape(known.shape, shape))
-    throw invalid('convFilterGrad', `[${known.shape}] must have the shape of the filter, [${shape}]`)
+  const rows = [shape[0], sizeOf(shape.slice(1))]
+  if (known && !sameShape(known.shape, shape) && !sameShape(known.shape, rows))
+    throw invalid(
+      'convFilterGrad',
+      `[${known.shape}] must have the shape of the filter, [${shape}], or its rows, [${rows}]`,
+    )
   const nothing = uniformValue(x) === 0 || uniformValue(y) === 0
-  if (nothing) return known ? unary('neg', known) : fill(x.graph, 0, shape)
+  if (nothing) return known ? unary('neg', reshape(known, shape)) : fill(x.graph, 0, shape)
   const [source, whole] = withoutPad(x, g)
-  const rows = known && reshape(known, [shape[0], sizeOf(shape.slice(1))])
-  return x.graph.intern('convFilterGrad', rows ? [source, y, rows] : [source, y], geometry(whole), [...shape])
+  return x.graph.intern('convFilterGrad', known ? [source, y, known] : [source, y], geometry(whole), [...shape])
 }

@@ -98,7 +98,7 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, NoAttributes> {
   conv: ConvGeometry
   /** Gradient of ⟨y, conv(x, w)⟩ with respect to x, from (y, w). */
   convInputGrad: ConvGeometry
-  /** Gradient of ⟨y, conv(x, w)⟩ with respect to w, from (x, y); less a third input, if there is one, whose rows are flat. */
+  /** Gradient of ⟨y, conv(x, w)⟩ with respect to w, from (x, y); less a third input, if there is one, of its shape or with flat rows. */
   convFilterGrad: ConvGeometry
   /** Rows of a table [V, …] at whole-number indices. */
   gather: NoAttributes

@@ -45,6 +45,18 @@ export function meanOf(node: Node): Node<'sum'> | undefined {
   return isMean ? total : undefined
 }
 
+/** From this many pairs of channels on, one large matrix product is faster than a convolution with filters as large as y. */
+const LARGE = 2048
+
+/**
+ * Whether the gradient of a filter is better made by unfolding. With a batch, unfolding needs one spatial axis more than the filter
+ * has, and runtimes have convolutions over three.
+ */
+export const unfolds = (node: Node<'convFilterGrad'>): boolean =>
+  node.attributes.groups === 1 &&
+  node.shape[0] * node.shape[1] >= LARGE &&
+  (node.inputs[0].shape[0] === 1 || node.shape.length < 5)
+
 /** Most scalars that are added in one operation. */
 const MOST_TERMS = 32
 

@@ -292,6 +292,15 @@ export const cases: Case[] = [
     ],
   },
   {
+    name: 'convFilterGrad less what is known, in rows',
+    build: (x, y, w) => g.convFilterGrad(bend(x), y, geometry(), [2, 2, 2, 2], w),
+    shapes: [
+      [1, 2, 3, 3],
+      [1, 2, 2, 2],
+      [2, 8],
+    ],
+  },
+  {
     name: 'matMul batched',
     build: g.matMul,
     shapes: [

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import * as g from '../../src/graph'
 import { onnx } from '../../src/runtime/onnx/node'
-import { unfolds } from '../../src/runtime/onnx/unfold'
+import { unfolds } from '../../src/runtime/plan'
 import { reference } from '../../src/runtime/reference'
 import { evaluate } from '../../src/runtime/runtime'
 import { relativeError, uniform } from '../oracle'

@@ -1,4 +1,4 @@
-import { type Node, type Shape, sizeOf } from '../../graph'
+import { type Node, type Shape, sameShape, sizeOf } from '../../graph'
 import { type AttributeValue, BOOL, FLOAT, type INT64, type OnnxNode, type OnnxTensor } from './model'
 
 /** Collects the ONNX nodes of one program. Names of values are made here and mean nothing. */
@@ -17,6 +17,8 @@ export interface Builder {
   floats(values: readonly number[], shape: Shape): string
   /** The float value of a graph node. */
   value(node: Node): string
+  /** The float value under a shape, which may be the node's own. */
+  valueAs(node: Node, shape: Shape): string
   /** The value of a mask as a boolean. */
   mask(node: Node): string
   /** Says that a node's value is this float, or this boolean. */
@@ -73,6 +75,10 @@ export function createBuilder(fused: boolean): Builder {
       const name = builder.cast(booleans.get(node)!, FLOAT)
       floats.set(node, name)
       return name
+    },
+    valueAs: (node, shape) => {
+      const name = builder.value(node)
+      return sameShape(node.shape, shape) ? name : builder.reshape(name, shape)
     },
     mask(node) {
       const known = booleans.get(node)

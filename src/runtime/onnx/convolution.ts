@@ -1,6 +1,7 @@
 import { type ConvGeometry, type Node, range } from '../../graph'
+import { unfolds } from '../plan'
 import type { Builder } from './builder'
-import { unfoldedFilterGrad, unfolds } from './unfold'
+import { unfoldedFilterGrad } from './unfold'
 
 const pads = (low: readonly number[], high: readonly number[]): number[] => [...low, ...high]
 
@@ -42,7 +43,7 @@ export function convFilterGrad(b: Builder, node: Node<'convFilterGrad'>): string
   if (unfolds(node)) return unfoldedFilterGrad(b, node)
   const gradient = asConvolution(b, node)
   const known = node.inputs[2]
-  return known ? b.emit('Sub', [gradient, b.reshape(b.value(known), node.shape)]) : gradient
+  return known ? b.emit('Sub', [gradient, b.valueAs(known, node.shape)]) : gradient
 }
 
 function asConvolution(b: Builder, node: Node<'convFilterGrad'>): string {

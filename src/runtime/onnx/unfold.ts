@@ -1,18 +1,6 @@
 import { type Node, range, sizeOf } from '../../graph'
 import type { Builder } from './builder'
 
-/** From this many pairs of channels on, one large matrix product is faster than a convolution with filters as large as y. */
-const LARGE = 2048
-
-/**
- * Whether the gradient of a filter is better made by unfolding. With a batch, unfolding needs one spatial axis more than the filter
- * has, and runtimes have convolutions over three.
- */
-export const unfolds = (node: Node<'convFilterGrad'>): boolean =>
-  node.attributes.groups === 1 &&
-  node.shape[0] * node.shape[1] >= LARGE &&
-  (node.inputs[0].shape[0] === 1 || node.shape.length < 5)
-
 /**
  * ∂⟨y, conv(x, w)⟩/∂w as Y · Xᵀ, where the rows of X [C·taps, N·places] are x as each tap of the filter sees it. The
  * product lies in the order of the filter, so nothing is transposed; what is taken from it is taken off in the same kernel.
@@ -22,14 +10,12 @@ export function unfoldedFilterGrad(b: Builder, node: Node<'convFilterGrad'>): st
   const [batch, channels] = x.shape
   const [outputs, , ...filter] = node.shape
   const places = batch * sizeOf(y.shape.slice(2))
-  const unfolded = b.reshape(views(b, node), [channels * sizeOf(filter), places])
+  const taps = channels * sizeOf(filter)
+  const unfolded = b.reshape(views(b, node), [taps, places])
   const rows = b.reshape(channelsFirst(b, y), [outputs, places])
   const known = node.inputs[2]
   const product = known
-    ? b.emit('Gemm', [rows, unfolded, b.value(known)], {
-        transB: 1,
-        beta: Float32Array.of(-1),
-      })
+    ? b.emit('Gemm', [rows, unfolded, b.valueAs(known, [outputs, taps])], { transB: 1, beta: Float32Array.of(-1) })
     : b.emit('Gemm', [rows, unfolded], { transB: 1 })
   return b.reshape(product, node.shape)
 }

@@ -1,4 +1,5 @@
-import { broadcastShapes, convFilterGrad, gemm, type Node, sameShape, uniformValue } from '../../graph'
+import { broadcastShapes, convFilterGrad, gemm, type Node, reshape, sameShape, sizeOf, uniformValue } from '../../graph'
+import { unfolds } from '../plan'
 import { added } from './emit'
 import { type Readers, readersOf, rebuiltAll } from './readers'
 
@@ -21,7 +22,7 @@ export function takeIntoProducts(outputs: readonly Node[]): Node[] {
       case 'sub':
         if (once(first, a) && takes(a, b, node)) return withTerm(a, b, 1, -1)
         if (a.op === 'convFilterGrad' && a.inputs.length === 2 && readers.get(first)!.length === 1 && !b.varying)
-          return convFilterGrad(a.inputs[0], a.inputs[1], a.attributes, a.shape, b)
+          return filterGradLess(a, b)
         return once(second, b) && takes(b, a, node) ? withTerm(b, a, -1, 1) : node
       case 'add': {
         const [reader, ...others] = readers.get(before)!
@@ -32,6 +33,13 @@ export function takeIntoProducts(outputs: readonly Node[]): Node[] {
         return node
     }
   })
+}
+
+/** The gradient of a filter less what is known, which a product takes in with flat rows. */
+function filterGradLess(node: Node<'convFilterGrad'>, known: Node): Node {
+  const { attributes, shape, inputs } = node
+  const rows = unfolds(node) ? reshape(known, [shape[0], sizeOf(shape.slice(1))]) : known
+  return convFilterGrad(inputs[0], inputs[1], attributes, shape, rows)
 }
 
 interface Term {
