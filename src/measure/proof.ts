@@ -13,7 +13,7 @@ import { normOf } from '../numbers/norms'
 import { flat, mapped, type Values } from '../numbers/values'
 import { evaluate } from '../runtime/runtime'
 import { type GradientCertainty, gradientCertainty, groupsInOrder, partsOf } from './certainty/gradient-certainty'
-import { type MirroredPart, mirrorImages } from './certainty/mirrors'
+import { dataImages, type MirroredPart } from './certainty/mirrors'
 
 /** Whether what was recovered has the shared gradient. */
 export interface Proof {
@@ -61,7 +61,7 @@ const APART = 0.01
  * Computes the gradient of what was recovered and compares it with the shared one. Where they agree, it asks how far the gradient
  * determines the data, with at most 200 evaluations: noise has the gradient of the data as well, where the data do not move it.
  *
- * A proof says that these data explain the gradient, and that no data near them and no mirror image of them do. It is no proof that
+ * A proof says that these data explain the gradient, and that no data near them and no mirror image or rearrangement of them do. It is no proof that
  * nothing else far away does.
  *
  * @param shared by name, where tensors that were not shared are left out; or a list in the order of the trained weights
@@ -104,7 +104,7 @@ type PointOfClient = Pick<TracedExample, 'traced' | 'data' | 'inputs' | 'values'
 }
 
 /**
- * Whether what was shared determines the data around these, and neither a mirror image nor the mean of several samples has the same gradient.
+ * Whether what was shared determines the data around these, and neither a mirror image, a rearrangement nor the mean of several samples has the same gradient.
  *
  * @param shared by name of the weight
  * @param tolerance residual up to which a gradient is the shared one
@@ -147,27 +147,39 @@ export async function determinedBy(
   const answer = await gradientCertainty(problem)
   if (!answer) return undefined
   const parts = moving.map((i, k) => ({ start: groups[k].start, shape: inputs[i].shape, range: endsOf(values[i]) }))
-  return answer.certainty.determined && !answer.hidesMixtures && !(await hasMirrorImage(problem, parts, tolerance))
+  if (!answer.certainty.determined || answer.hidesMixtures) return false
+  const image = await hasImage(problem, parts, tolerance)
+  return image === undefined ? undefined : !image
 }
 
-/** Whether a mirror image of the data, and not the data themselves, has the shared gradient. */
-async function hasMirrorImage(
-  { runtime, gradients, unknowns, parameters, shared, point, groups }: GradientCertainty,
+/** Whether a mirror image or a rearrangement of the data, and not the data themselves, has the shared gradient; undefined where the work ended before. */
+async function hasImage(
+  { runtime, gradients, unknowns, parameters, shared, point, groups, cut }: GradientCertainty,
   parts: readonly MirroredPart[],
   tolerance = TOLERANCE,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const norm = normOf(shared)
-  for (const image of mirrorImages(point, parts)) {
-    const apart = groups.some(({ start, size, unit }) => {
-      const difference = image.subarray(start, start + size).map((v, i) => (v - point[start + i]) / unit)
-      return normOf([difference]) > APART * Math.sqrt(size)
-    })
-    if (!apart) continue
-    const found = await evaluate(runtime, { inputs: unknowns, outputs: gradients }, parameters, partsOf(groups, image))
-    if (normOf(found.map((values, t) => mapped(values, (v, i) => v - shared[t][i]))) <= tolerance * norm) return true
+  const executable = await runtime.compile({ inputs: unknowns, outputs: gradients })
+  try {
+    const evaluator = await executable.bind(parameters)
+    for (const { point: image } of dataImages(point, parts)) {
+      if (cut?.()) return undefined
+      if (!isApart(image, point, groups)) continue
+      const found = await evaluator.run(partsOf(groups, image))
+      if (normOf(found.map((values, t) => mapped(values, (v, i) => v - shared[t][i]))) <= tolerance * norm) return true
+    }
+    return false
+  } finally {
+    executable.dispose()
   }
-  return false
 }
+
+/** Whether data are others: by more than 0.01 of their range on average. */
+const isApart = (image: Float64Array, point: Float64Array, groups: GradientCertainty['groups']): boolean =>
+  groups.some(({ start, size, unit }) => {
+    const difference = image.subarray(start, start + size).map((v, i) => (v - point[start + i]) / unit)
+    return normOf([difference]) > APART * Math.sqrt(size)
+  })
 
 /** The width of the range that numbers lie in; 1 where they are all the same. */
 function rangeOf(values: Values): number {

@@ -252,6 +252,22 @@ describe('data that the gradient does not determine', () => {
     tf.dispose([x, Object.values(weights)])
   })
 
+  it('are not proven where windows of them in another order have their gradient', async () => {
+    const net = sequential({
+      layers: [
+        layers.conv2d({ filters: 8, kernelSize: 2, strides: 2, activation: 'sigmoid', inputShape: [4, 6, 1] }),
+        layers.globalAveragePooling2d({}),
+        layers.dense({ units: 4 }),
+      ],
+    })
+    const x = sample([1, 4, 6, 1], 5)
+    const gradient = await gradientsOf(net, x, [1])
+    const { residual, proven } = await proofOf(net, { data: x, labels: [1] }, gradient)
+    expect([residual < 1e-6, proven]).toEqual([true, false])
+    tf.dispose([x, gradient])
+    net.dispose()
+  })
+
   it('are not proven where a part of them is not read', async () => {
     const weights = { w: sample([4, 6], 1), b: sample([6], 2), v: sample([6, 3], 3) }
     const half: FunctionalModel = {

@@ -8,7 +8,7 @@ import type { InputReading, Part } from './point'
 /**
  * How far what was shared determines what was found. The tensors belong to the leak, and its `dispose()` frees them.
  *
- * It is computed around the reconstruction and without the original. Far away, only mirror images are tried, and in some models
+ * It is computed around the reconstruction and without the original. Far away, only mirror images and rearrangements are tried, and in some models
  * another start (`anotherStart`). So it is no proof that no other data have the same gradient.
  */
 export interface LeakageCertainty {
@@ -75,7 +75,7 @@ export interface CertaintyDirection {
 /** Other data that match what was shared as well as those that were found. */
 export interface OtherData {
   /** How they were found. */
-  readonly how: 'mirror image' | 'another start'
+  readonly how: 'mirror image' | 'rearrangement' | 'another start'
   /** The gradient distance there, in units of the shared gradient. */
   readonly relativeLoss: number
   /** Every searched input, by name. */

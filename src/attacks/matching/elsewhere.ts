@@ -1,5 +1,5 @@
 import { sizeOf } from '../../graph'
-import { mirrorImages } from '../../measure/certainty/mirrors'
+import { type DataImage, dataImages } from '../../measure/certainty/mirrors'
 import { match } from '../../measure/match'
 import { mse } from '../../measure/psnr'
 import { random } from '../../numbers/random'
@@ -10,7 +10,7 @@ import { type RestartOutcome, search } from './search/search'
 
 /** Data far from those that were found, with the same gradient. */
 export interface OtherMatch {
-  readonly how: 'mirror image' | 'another start'
+  readonly how: DataImage['how'] | 'another start'
   readonly point: Float64Array
   readonly relativeLoss: number
 }
@@ -39,23 +39,26 @@ const [STARTS, TIMES, LEAST] = [2, 3, 200]
  * Looks for other data with the shared gradient, far from a match. Nothing around the match tells of them.
  *
  * - Mirror images cost an evaluation each: −x, the data mirrored in the middle of their range, and each axis of a sample in reverse
- *   order; targets that are numbers also with the opposite sign.
- * - The gradient of a trained weight shows what the weight is multiplied by. So other data than one's mirror images come about
- *   before the first trained weights: where a function there turns back, such as a square, a search begins anew from elsewhere.
+ *   order; targets that are numbers also with the opposite sign. So do rearrangements, which have the same gradient where one weight reads several
+ *   places of a sample and what it makes of them is added up.
+ * - The gradient of a weight that reads one place shows what it is multiplied by there. So other data come about before the first trained weights as
+ *   well: where a function there turns back, such as a square, a search begins anew from elsewhere.
  *
+ * @param spent evaluations since the search
  * @param told is called again and again; what it throws ends the work
- * @returns undefined where the work was cut short before the mirror images were tried
+ * @returns undefined where the work was cut short before all images, or before a single search from elsewhere
  */
 export async function elsewhere(
   attack: Attack,
   found: Pick<RestartOutcome, 'point' | 'relativeLoss' | 'evaluations'>,
   settings: Settings,
   progress: Progress,
+  spent: number,
   told: () => void,
 ): Promise<Elsewhere | undefined> {
   const enough = Math.max(settings.tolerance, AS_GOOD * found.relativeLoss, FLOAT32)
   const limits = {
-    evaluations: settings.budget.evaluations - progress.evaluations,
+    evaluations: settings.budget.evaluations - progress.evaluations - spent,
     milliseconds: () => settings.budget.milliseconds - progress.milliseconds(),
   }
   let evaluations = 0
@@ -71,14 +74,14 @@ export async function elsewhere(
     distanceOf(attack, found.point, point, settings) > APART &&
     (await lossAt(found.point.map((v, i) => (v + point[i]) / 2))) > BARRIER * enough
 
-  for (const point of mirrored(attack, found.point, settings)) {
+  for (const { how, point } of imagesOf(attack, found.point, settings)) {
     if (cut()) return undefined
     const relativeLoss = await lossAt(point)
     if (relativeLoss <= enough && (await separate(point)))
-      return { other: { how: 'mirror image', point, relativeLoss }, anotherStart: 'none made', evaluations }
+      return { other: { how, point, relativeLoss }, anotherStart: 'none made', evaluations }
   }
   if (!attack.objective.turnsBack) return { other: undefined, anotherStart: 'none made', evaluations }
-  let anotherStart: Elsewhere['anotherStart'] = 'no match'
+  let anotherStart: Elsewhere['anotherStart'] | undefined
   for (let trial = 0; trial < STARTS && !cut(); trial++) {
     const own = newProgress(1)
     const cancel = () => {
@@ -94,7 +97,10 @@ export async function elsewhere(
       const start = await startElsewhere(attack, trial, settings)
       const end = await search(attack, { ...attack.settings, budget }, own, 0, start, told)
       evaluations += end.evaluations
-      if (!(end.relativeLoss <= enough)) continue
+      if (!(end.relativeLoss <= enough)) {
+        if (!cut()) anotherStart ??= 'no match'
+        continue
+      }
       const point = paired(attack, found.point, end.point)
       if (await separate(point))
         return {
@@ -107,7 +113,7 @@ export async function elsewhere(
       settings.signal?.removeEventListener('abort', cancel)
     }
   }
-  return { other: undefined, anotherStart, evaluations }
+  return anotherStart && { other: undefined, anotherStart, evaluations }
 }
 
 /** The next start as it would be drawn; then one with data anywhere in their range. */
@@ -125,17 +131,16 @@ async function startElsewhere(attack: Attack, trial: number, { seed, restarts, d
 const dataSize = ({ objective: { point } }: Attack): number =>
   point.inputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
-/** Mirror images of the data of a point, and with them the opposite targets where they are numbers. */
-function mirrored(attack: Attack, point: Float64Array, { dataRange }: Settings): Float64Array[] {
+/** Mirror images and rearrangements of the data of a point, and with them the opposite targets where they are numbers. */
+function* imagesOf(attack: Attack, point: Float64Array, { dataRange }: Settings): Generator<DataImage> {
   const { inputs, sizes, targetKinds } = attack.objective.point
   const data = dataSize(attack)
   const starts = inputs.map((_, k) => sizes.slice(0, k).reduce((sum, size) => sum + size, 0))
-  const images = mirrorImages(
-    point,
-    inputs.map(({ shape }, k) => ({ start: starts[k], shape, range: dataRange })),
-  )
-  if (!targetKinds.includes('numbers')) return images
-  return [...images, ...images.map((image) => image.map((v, i) => (i < data ? v : -v)))]
+  const parts = inputs.map(({ shape }, k) => ({ start: starts[k], shape, range: dataRange }))
+  yield* dataImages(point, parts)
+  if (!targetKinds.includes('numbers')) return
+  for (const image of dataImages(point, parts))
+    yield { ...image, point: image.point.map((v, i) => (i < data ? v : -v)) }
 }
 
 /** Root mean square of the difference of the data, in widths of their range. */

@@ -9,7 +9,7 @@ import { nothingIfCut } from '../contract/pause'
 import { type Attack, compileAttack } from './attack'
 import { attackCertainty } from './certainty'
 import { certaintyTensors, type LeakageCertainty, withElsewhere } from './certainty-tensors'
-import { elsewhere } from './elsewhere'
+import { type Elsewhere, elsewhere } from './elsewhere'
 import { type FactorReading, readFactor } from './factor'
 import { objectiveOf } from './objective/attack-objective'
 import { isImage } from './objective/prior'
@@ -215,8 +215,13 @@ async function certaintyAt(
   const { settings } = attack
   const told = certaintyListener(attack, found, progress)
   const near = await attackCertainty(attack, found.point, open, settings, progress, told)
-  const far = near?.determined ? await elsewhere(attack, found, settings, progress, told) : undefined
-  return near && far
-    ? withElsewhere(near, far, attack.inputsOf(found.point), attack.inputsOf, settings.dataRange)
-    : near
+  if (!near?.determined) return near
+  let far: Elsewhere | undefined
+  try {
+    far = await elsewhere(attack, found, settings, progress, near.evaluations, told)
+  } finally {
+    if (!far) disposeTensors(certaintyTensors(near))
+  }
+  // what is determined around a match is not determined where nobody looked far away
+  return far && withElsewhere(near, far, attack.inputsOf(found.point), attack.inputsOf, settings.dataRange)
 }

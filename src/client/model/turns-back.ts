@@ -2,8 +2,8 @@ import type { Node, Op } from '../../graph'
 
 /** Functions of one number that have the same value twice. */
 const TURNING: readonly Op[] = ['abs', 'sin', 'cos', 'tan', 'cosh', 'pow']
-/** Products turn back where both factors move with the data. */
-const PRODUCTS: readonly Op[] = ['mul', 'div', 'matMul', 'conv']
+/** These turn back where both operands move with the data: nobody sees which of two numbers is the larger, or which factor is which. */
+const OF_TWO: readonly Op[] = ['mul', 'div', 'matMul', 'conv', 'maximum', 'minimum']
 
 /**
  * Whether a function turns back between the data and the first trained weights, as a square does. Then these weights read the same of
@@ -19,7 +19,7 @@ export function turnsBack(trained: readonly Node[], data: readonly Node[], outpu
     const moves = node.inputs.filter((n) => moving.has(n)).length
     if (moves === 0) continue
     moving.add(node)
-    const turning = TURNING.includes(node.op) || (PRODUCTS.includes(node.op) && moves > 1)
+    const turning = TURNING.includes(node.op) || (OF_TWO.includes(node.op) && moves > 1)
     if (turning && !weighed.has(node)) return true
   }
   return false

@@ -92,6 +92,81 @@ describe('other data with the gradient of those that were found', () => {
   })
 })
 
+describe('other data in another order', () => {
+  const column = (x: tf.Tensor, i: number) => tf.slice(x, [0, i], [-1, 1])
+  const pair = (of: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor[]) =>
+    behind((x) => tf.concat([...of(column(x, 0), column(x, 1)), tf.slice(x, [0, 2], [-1, 4])], 1))
+  const points = (): FunctionalModel => ({
+    inputShape: [3, 2],
+    weights: weights(3, { w: [2, 8], v: [8, 4], u: [2, 6], q: [6, 4] }),
+    apply(x, { w, v, u, q }) {
+      const at = (from: number, count: number, weight: tf.Tensor) =>
+        tf.tanh(tf.matMul(tf.reshape(tf.slice(x, [0, from, 0], [-1, count, 2]), [-1, 2]) as tf.Tensor2D, weight as tf.Tensor2D)) // biome-ignore format: one line
+      const pooled = tf.mean(tf.reshape(at(0, 2, w), [-1, 2, 8]), 1) as tf.Tensor2D
+      return tf.add(tf.matMul(pooled, v as tf.Tensor2D), tf.matMul(at(2, 1, u) as tf.Tensor2D, q as tf.Tensor2D))
+    },
+  })
+  const windows = () =>
+    withUniformWeights(
+      sequential({
+        layers: [
+          layers.conv1d({ filters: 12, kernelSize: 2, strides: 2, activation: 'tanh', inputShape: [6, 1] }),
+          layers.globalAveragePooling1d({}),
+          layers.dense({ units: 12, activation: 'tanh' }),
+          layers.dense({ units: 6 }),
+        ],
+      }),
+    )
+
+  it.each<[string, () => Model, number[]]>([
+    ['windows whose features are averaged', () => own(windows()), [6, 1]],
+    ['two points that are pooled, and one that is not', points, [3, 2]],
+    ['the larger and the smaller of two numbers', () => pair((a, b) => [tf.maximum(a, b), tf.minimum(a, b)]), [6]],
+    ['the sum and the product of two numbers', () => pair((a, b) => [tf.add(a, b), tf.mul(a, b)]), [6]],
+  ])('%s', async (_, model, shape) => {
+    for (const seed of [1, 2]) {
+      const { leak, certainty } = await audit(model(), own(sample([1, ...shape], seed)), [1], { seed, restarts: 3 })
+      expect(leak.status).toBe('undetermined')
+      expect(certainty.determined).toBe(false)
+    }
+  })
+
+  it('is a rearrangement', async () => {
+    const { certainty, found } = await audit(own(windows()), own(sample([1, 6, 1], 4)), [1], { restarts: 3 })
+    expect(certainty.others.map(({ how }) => how)).toEqual(['rearrangement'])
+    const other = Object.values(certainty.others[0].inputs)[0].dataSync()
+    expect([...other]).toEqual([2, 3, 0, 1, 4, 5].map((i) => found[i]))
+  })
+})
+
+describe('a match', () => {
+  it('has no certainty where nobody looked far away, because the caller aborted or the budget was spent', async () => {
+    const model = behind((x) => tf.square(tf.sub(x, 0.4)))
+    const x = own(sample([1, 6], 1))
+    const whole = await audit(model, x, [1])
+    const searched = whole.leak.evaluations
+    const around = whole.certainty.evaluations
+    expect(whole.leak.status).toBe('undetermined')
+    for (const evaluations of [searched + 1, searched + 8, searched + Math.floor(around / 2)]) {
+      const { leak } = await audit(model, x, [1], { budget: { evaluations } })
+      expect([leak.status, leak.certainty]).toEqual(['converged', undefined])
+    }
+    const shared = await gradientsOf(model, x, [1])
+    for (const t of Object.values(shared)) own(t)
+    const before = tf.memory().numTensors
+    const mine = new RangeError('enough')
+    for (const last of [2, 4, 6]) {
+      let told = 0
+      const onIteration = ({ stage }: { stage: string }) => {
+        if (stage === 'certainty' && ++told === last) throw mine
+      }
+      const ended = await deepLeakage(model, shared, { restarts: 2, onIteration }).catch((error) => error)
+      if (ended !== mine) ended.dispose()
+      expect(tf.memory().numTensors).toBe(before)
+    }
+  })
+})
+
 describe('a match stays one', () => {
   it('where nothing turns back, without another start', async () => {
     const { leak, certainty } = await audit(own(convNet()), own(sample([1, 6, 6, 1])), [1])
