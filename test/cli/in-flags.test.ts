@@ -43,7 +43,11 @@ describe('messages of the call name options as one types them', () => {
     >
 
   it.each([
-    [-1, training, 'the sign is turned, as in an update: --scale -1, or --before/--after; --scale auto fits a factor '],
+    [
+      -1,
+      training,
+      'perhaps the sign is turned, as in an update: --scale -1, or --before/--after; --scale auto fits a factor ',
+    ],
     [4, training, '--scale auto fits a factor that is not known'],
     [4, { ...training, scale: 'auto' }, "the client's loss is a sum over its samples: --reduction sum"],
     [

@@ -106,7 +106,9 @@ describe('dlg attack', () => {
     const { code, stdout, result } = await attack(...files, '--restarts', '1', '--iterations', '40')
     expect(code).toBe(1)
     const [, hint] = stdout.split('\n')
-    expect(hint).toMatch(/^the sign is turned, as in an update: --scale -1, or --before\/--after; --scale auto fits a /)
+    expect(hint).toMatch(
+      /^perhaps the sign is turned, as in an update: --scale -1, or --before\/--after; --scale auto fits a /,
+    )
     expect(result.scaleHint).toBe(hint)
     const right = await attack(...files, '--scale', '-1')
     expect([right.code, right.result.options.scale]).toEqual([0, -1])

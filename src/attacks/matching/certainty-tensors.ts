@@ -58,6 +58,11 @@ export interface LeakageCertainty {
   readonly bars: tf.NamedTensorMap | undefined
   /** The relative loss that cannot be told from none: the precision of what was shared, or the relative loss that was reached. */
   readonly floor: number
+  /**
+   * The relative squared change of what was shared along the direction that it determines least, of those that were found, by a move of one
+   * range. A match at a relative loss R may be off by √(R / weakest) of the range along it.
+   */
+  readonly weakest: number | undefined
   readonly examined: Certainty['examined']
   readonly evaluations: number
 }
@@ -95,7 +100,7 @@ export function inTensors(
   inputs: readonly Part[],
   targets: readonly Part[],
 ): LeakageCertainty {
-  const { freedom, directions, bars, determined, floor, examined, evaluations } = certainty
+  const { freedom, directions, bars, determined, weakest, floor, examined, evaluations } = certainty
   const parts = [...inputs, ...targets]
   const numbers = (values: ArrayLike<number>, from: number, to: number): tf.NamedTensorMap =>
     Object.fromEntries(
@@ -115,6 +120,7 @@ export function inTensors(
   const size = data.reduce((n, group) => n + group.size, 0)
   return {
     determined: determined && !hidesMixtures,
+    weakest,
     mixtures: hidesMixtures,
     others: [],
     anotherStart: 'none made',

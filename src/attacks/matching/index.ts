@@ -87,17 +87,31 @@ const STATUS: Readonly<Record<Leakage['status'], OutcomeStatus>> = {
   budget: 'cut',
 }
 
-/** A match that is determined in every direction, as far as float32 gradients of the same data differ. */
-const isProven = ({ status, certainty, relativeLoss }: Leakage): boolean =>
-  status === 'converged' &&
-  certainty?.determined === true &&
-  certainty.examined === 'every direction' &&
-  Math.sqrt(relativeLoss) <= RESIDUAL
+/** Data are proven to a hundredth of their range. */
+const PROVEN = 0.01
+
+/** How far the data of a match may be off in the direction that is determined least, in ranges: what is left of the loss moves them as far. */
+const offBy = ({ certainty, relativeLoss }: Leakage): number => Math.sqrt(relativeLoss / (certainty?.weakest ?? 0))
+
+/** A match that is determined in every direction, and closely, as far as float32 gradients of the same data differ. */
+const isProven = (leak: Leakage): boolean =>
+  leak.status === 'converged' &&
+  leak.certainty?.determined === true &&
+  leak.certainty.examined === 'every direction' &&
+  Math.sqrt(leak.relativeLoss) <= RESIDUAL &&
+  offBy(leak) <= PROVEN
 
 function reasonOf(leak: Leakage): string {
   const { status, relativeLoss, scaleHint } = leak
   const loss = `relative loss ${relativeLoss.toExponential(1)}`
-  if (status === 'converged') return `these data have the shared gradient (${loss})`
+  if (status === 'converged') {
+    const off = offBy(leak)
+    const doubt =
+      off > PROVEN && Number.isFinite(off)
+        ? `; in one direction they may be off by ${(100 * off).toPrecision(2)} % of their range`
+        : ''
+    return `these data have the shared gradient (${loss})${doubt}`
+  }
   if (status === 'undetermined')
     return `these data have the shared gradient (${loss}); ${undeterminedWords(leak) ?? scaleHint ?? 'not determined'}`
   return `the search ended ${status} at ${loss}${scaleHint ? `; ${scaleHint}` : ''}`

@@ -23,7 +23,8 @@ export const near = (factor: number, other: number): boolean => Math.abs(factor 
 export function scaleCause(factor: number, training: ScaleSettings): string | undefined {
   if (near(factor, 1) || approximates(training.update)) return undefined
   const turned = factor < 0 ? turnedSign(factor, training) : undefined
-  if (training.scale !== 'auto') return `${turned ? `${turned}; ` : ''}scale: 'auto' fits a factor that is not known`
+  if (training.scale !== 'auto')
+    return `${turned ? `perhaps ${turned}; ` : ''}scale: 'auto' fits a factor that is not known`
   const size = causes(training).find((cause) => near(Math.abs(factor), cause.factor))?.words
   return [turned, size].filter((words) => words !== undefined).join('; ') || undefined
 }
