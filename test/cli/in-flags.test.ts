@@ -63,7 +63,7 @@ describe('messages of the call name options as one types them', () => {
     [
       -1,
       { ...training, update: steps(2) },
-      'the sign is turned: the update points the other way (--sign), or before and after are mixed up',
+      'perhaps the sign is turned: the update points the other way (--sign), or before and after are mixed up',
     ],
     [2, { ...training, scale: 'auto' }, "the client's loss is twice this one"],
   ] as const)('a factor of %s with %j', (factor, given, words) => {
