@@ -122,9 +122,12 @@ function compose(phases: readonly DecidedSteps[], direction: Direction, width: n
     timesPower(product, base, phase.steps)
   }
   fourier(product, true)
-  // losses below 0 stand in the second half: circular as the transform is
-  const probabilities = Float64Array.from(product.re, (_, i) => product.re[(i + size / 2) % size] / size)
-  return { first: shift - (width * size) / 2, width, probabilities }
+  // circular as the transform is: sums below 0 stand in the second half. The sum with its shift lies within the reach of 0, so the one
+  // without it lies within the reach of −shift: turn points from 0
+  const turn = Math.round(-shift / width)
+  const at = (i: number): number => (((i + size / 2 + turn) % size) + size) % size
+  const probabilities = Float64Array.from(product.re, (_, i) => product.re[at(i)] / size)
+  return { first: shift + turn * width - (width * size) / 2, width, probabilities }
 }
 
 /** One loss, rounded to k · width with losses below 0 in the second half; `offset` brings its mean back to what it was. */

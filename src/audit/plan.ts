@@ -7,6 +7,7 @@ import { assumptionsOf } from './assumptions'
 import { canonical, digest } from './digest'
 import type { Attacker, AuditSettings } from './options'
 import type { TrialId } from './record'
+import { topologyOf } from './topology'
 
 /** Trials that are run one after the other, the cheapest attack first: a proof ends them. */
 export interface Chain {
@@ -31,7 +32,7 @@ export interface Plan {
 }
 
 /** Version of what a trial computes: results under another one are not those of the same trial. */
-const VERSION = 4
+const VERSION = 5
 
 /** The grid of an audit. The undefended gradient comes first, as the control. */
 export async function planOf(settings: AuditSettings): Promise<Plan> {
@@ -44,7 +45,7 @@ export async function planOf(settings: AuditSettings): Promise<Plan> {
     canonical([
       VERSION,
       opened.name,
-      topologyOf(model),
+      topologyOf(settings, opened),
       opened.inputs,
       weights,
       trained,
@@ -81,10 +82,6 @@ export async function planOf(settings: AuditSettings): Promise<Plan> {
 /** What makes one attack another of the same name: the functions of the caller's own. */
 const sourceOf = (attack: Attack<object>): unknown =>
   Object.values<unknown>(attacks).includes(attack) ? undefined : [attack.refuses, attack.run]
-
-/** What makes one model another beside its weights: the layers, or the source of a function. */
-const topologyOf = (model: AuditSettings['model']): unknown =>
-  'layers' in model ? model.toJSON(undefined, false) : 'apply' in model ? model.apply : model.build
 
 /** Defence and attacker of each row. */
 function rowsOf({ defences, attackers }: AuditSettings): { defence: Defence | undefined; attacker: Attacker }[] {

@@ -74,6 +74,6 @@ function finish(outcome: Outcome, options: FileAttack, terminal: Terminal): numb
   const paths = names.map((name) => `${options.out}/${name}`).join(' ')
   const text = [`: ${inFlags(reason)}`, ...lists, paths].join('\n')
   terminal.stdout.write(options.json ? report : `${word}${visible(text)}\n`)
-  if (status === 'cut') return EXIT.interrupted
+  if (status === 'cut' && terminal.signal.aborted) return EXIT.interrupted
   return leaked ? EXIT.converged : EXIT.failed
 }

@@ -32,5 +32,5 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.stderr.on('error', () => {})
   const { stdout, stderr, env } = process
   const code = await run(argv, { stdout, stderr, env, signal: controller.signal })
-  process.exitCode = unwritten ? EXIT.output : code === EXIT.interrupted ? received : code
+  process.exitCode = unwritten ? EXIT.output : code === EXIT.interrupted ? (received ?? code) : code
 }

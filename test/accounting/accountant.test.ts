@@ -90,6 +90,19 @@ describe('ε of the values that Opacus tests', () => {
 })
 
 describe('ε', () => {
+  it('does not fall with more steps, however far each loss lies below 0 most of the time', () => {
+    const phase = (steps: number) => ({ noiseMultiplier: 0.5, sampleRate: 1e-5, steps })
+    const [few, more, most] = [7e5, 8e5, 1e6].map((steps) => epsilonOf(phase(steps), { delta: 1e-6 }).bounds!)
+    for (const [before, after] of [
+      [few, more],
+      [more, most],
+    ])
+      for (const which of ['lower', 'estimate', 'upper'] as const) expect(after[which]).toBeGreaterThan(before[which])
+    const rdp = epsilonOf(phase(1e6), { delta: 1e-6, accountant: 'rdp' }).epsilon
+    expect(most.lower).toBeLessThan(rdp)
+    expect(most.upper).toBeLessThan(rdp)
+  })
+
   it.each([
     [1, 1],
     [3, 1],

@@ -6,10 +6,14 @@ import { attacks, outcome } from '../../src/attacks'
 import { type AuditOptions, audit, judge, type TrialRecord } from '../../src/audit'
 import { auditSettings } from '../../src/audit/options'
 import { planOf } from '../../src/audit/plan'
+import type { Model } from '../../src/client/model/model'
+import type { TargetOptions } from '../../src/client/target-options'
 import { clipping, gaussianNoise, withheld } from '../../src/defences'
+import { modelFromOnnx } from '../../src/models'
 import { encodeTable } from '../../src/tabular'
 import { randomBert, transformerOf } from '../../src/text'
 import { mlp, records, SCHEMA } from '../attacks/tabular/tables'
+import { writeOnnx } from '../models/onnx/write-onnx'
 
 const random = (shape: number[], seed: number) => tf.randomUniform(shape, -1, 1, 'float32', seed)
 
@@ -107,6 +111,47 @@ describe('audit', () => {
       ].map(keyOf),
     )
     expect(new Set([key, ...others]).size).toBe(9)
+  })
+
+  it('gives a trial another key for other operations of the same function', async () => {
+    const onnx = (activation: string) =>
+      modelFromOnnx(
+        writeOnnx({
+          nodes: [
+            { op: 'MatMul', inputs: ['x', 'w'], outputs: ['a'] },
+            { op: activation, inputs: ['a'], outputs: ['b'] },
+            { op: 'MatMul', inputs: ['b', 'v'], outputs: ['y'] },
+          ],
+          initializers: {
+            w: { dims: [6, 4], values: Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)) },
+            v: { dims: [4, 3], values: Float32Array.from({ length: 12 }, (_, i) => Math.cos(i)) },
+          },
+          inputs: { x: ['batch', 6] },
+          outputs: ['y'],
+        }),
+      )
+    const power = (exponent: number) => ({
+      ...withBias,
+      apply: (x: tf.Tensor, w: tf.NamedTensorMap) => tf.matMul(tf.pow(tf.add(tf.matMul(x, w.w), w.b), exponent), w.v),
+    })
+    const weighed = (weight: number) => ({
+      ...common.training,
+      criterion: (output: tf.Tensor, target: tf.Tensor) =>
+        tf.mul(tf.sum(tf.squaredDifference(output, target), 1), weight),
+    })
+    const keysOf = async (model: Model, training: TargetOptions = common.training) => {
+      const plan = await planOf(auditSettings({ ...common, model, training, attacks: ['dense-inversion'] }))
+      return plan.chains.flatMap(({ trials }) => trials.map(({ key }) => key))
+    }
+    const files = [onnx('Sigmoid'), onnx('Tanh'), onnx('Sigmoid')]
+    const [sigmoid, tanh, again] = await Promise.all(files.map((model) => keysOf(model)))
+    const others = await Promise.all([
+      ...[2, 3].map((exponent) => keysOf(power(exponent))),
+      ...[1, 2].map((weight) => keysOf(withBias, weighed(weight))),
+    ])
+    expect(again).toEqual(sigmoid)
+    expect(new Set([sigmoid, tanh, ...others].flat()).size).toBe(6 * 3)
+    for (const file of files) file.dispose()
   })
 
   it('takes updates, of which nobody knows the truth: a proof is one, and a failure says nothing', async () => {

@@ -83,6 +83,11 @@ describe('dlg attack --attack', () => {
     for (const [i, value] of Array.from(secret).entries()) expect(data.data[i]).toBeCloseTo(value, 3)
   })
 
+  it('what its time limit cut ends with 1: nobody interrupted it', async () => {
+    const spent = await attack([2, 0, 4], '--attack', 'spear', '--time-limit', '0.001ms')
+    expect([spent.code, spent.stdout]).toEqual([1, expect.stringMatching(/^CUT: /)])
+  })
+
   it.each([
     ['dense-inversion', [3, 1], /^REFUSED: the batch has 2 samples/],
     ['token-set', [3], /^REFUSED: no trained table/],

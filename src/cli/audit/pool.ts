@@ -55,8 +55,14 @@ export function startTrials(task: TrialsTask): ChildProcess {
 export async function runSideBySide(task: TrialsTask, jobs: Jobs, count: number): Promise<void> {
   const queue = [...jobs.chains]
   const children = new Set<ChildProcess>()
+  // a process that something else ends, such as a machine without memory, has not done its work
+  const ended = new WeakSet<ChildProcess>()
+  const end = (child: ChildProcess) => {
+    ended.add(child)
+    child.kill('SIGKILL')
+  }
   const stop = () => {
-    for (const child of children) child.kill('SIGKILL')
+    for (const child of children) end(child)
   }
   jobs.signal.addEventListener('abort', stop)
   try {
@@ -72,7 +78,7 @@ export async function runSideBySide(task: TrialsTask, jobs: Jobs, count: number)
     return new Promise((resolve, reject) => {
       const next = () => {
         const chain = queue.shift()
-        if (chain === undefined || jobs.signal.aborted) child.kill('SIGKILL')
+        if (chain === undefined || jobs.signal.aborted) end(child)
         else child.send({ chain, done: jobs.done } satisfies ToTrials)
       }
       const fail = (error: Error) => {
@@ -96,7 +102,7 @@ export async function runSideBySide(task: TrialsTask, jobs: Jobs, count: number)
       child.on('error', fail)
       child.on('exit', (code, signal) => {
         children.delete(child)
-        if (signal === 'SIGKILL' && (queue.length === 0 || jobs.signal.aborted)) resolve()
+        if (ended.has(child)) resolve()
         else fail(new DlgError('runtime', `a process of the audit ended with ${signal ?? code}: out of memory?`))
       })
     })

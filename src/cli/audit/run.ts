@@ -155,6 +155,11 @@ function finish(
     return EXIT.interrupted
   }
   const part = shard ? ` of part ${shard.part} of ${shard.of}` : ''
+  if (ended < trials.length) {
+    const missing = `${trials.length - ended} of ${countOf(trials.length, 'trial')}${part} are missing`
+    stderr.write(`dlg: ${missing} in ${visible(join(out, JOURNAL))}; the same command goes on\n`)
+    return EXIT.failed
+  }
   stdout.write(
     visible(`${countOf(ended, 'trial')}${part} in ${join(out, JOURNAL)}\nwhat they say: dlg report ${out}\n`),
   )
