@@ -1,6 +1,8 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
 import { largest } from './norms'
+import { atOnce } from './steps'
+import { symmetricEigen } from './symmetric-eigen'
 import { mapped, type Values } from './values'
+import { inner } from './vectors'
 
 /** Rounding of float32 numbers. */
 const FLOAT32 = 2 ** -23
@@ -59,9 +61,8 @@ export function spectrum(values: Values, rows: number, columns: number, limit: n
       }),
     )
   }
-  const gram = new Matrix(coefficients.map((a) => coefficients.map((b) => inner(a, b))))
-  const { realEigenvalues } = new EigenvalueDecomposition(gram, { assumeSymmetric: true })
-  const found = mapped(realEigenvalues, (v) => Math.sqrt(Math.max(v, 0))).sort((a, b) => b - a)
+  const gram = coefficients.map((a) => Float64Array.from(coefficients, (b) => inner(a, b)))
+  const found = atOnce(symmetricEigen(gram)).values.map((v) => Math.sqrt(Math.max(v, 0)))
   const relative = found.map((v) => v / found[0])
   return {
     values: relative,
@@ -73,9 +74,3 @@ export function spectrum(values: Values, rows: number, columns: number, limit: n
 }
 
 const squares = (x: Float64Array): number => inner(x, x)
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
-  return sum
-}

@@ -1,3 +1,4 @@
+import { largest } from './norms'
 import type { Steps } from './steps'
 
 /** Eigenvalues of a symmetric matrix, descending, and their orthonormal eigenvectors, one per row. */
@@ -9,6 +10,9 @@ export interface SymmetricEigen {
 /** Sweeps of QL that one eigenvalue may take; two or three are usual. */
 const SWEEPS = 60
 
+/** Squares of entries below this, relative to the largest, are left out: their inverses overflow. */
+const NOTHING = 1e-280
+
 /**
  * The eigenvalues and eigenvectors of a symmetric matrix: Householder reflections to a tridiagonal matrix, then implicit QL
  * (Golub and Van Loan, 8.3; EISPACK tred2 and tql2). Libraries do this in one go, which stops everything else for seconds where
@@ -18,6 +22,9 @@ const SWEEPS = 60
  */
 export function* symmetricEigen(matrix: Float64Array[]): Steps<SymmetricEigen> {
   const n = matrix.length
+  // relative to the largest entry, so that squares neither overflow nor vanish
+  const unit = matrix.reduce((most, row) => Math.max(most, largest(row)), 0) || 1
+  for (const row of matrix) for (let j = 0; j < n; j++) row[j] /= unit
   const reflections = yield* tridiagonal(matrix)
   const diagonal = Float64Array.from(matrix, (row, i) => row[i])
   // off[i] couples i and i + 1
@@ -25,7 +32,7 @@ export function* symmetricEigen(matrix: Float64Array[]): Steps<SymmetricEigen> {
   const vectors = yield* product(reflections, n)
   yield* implicitQl(diagonal, off, vectors)
   const order = [...diagonal.keys()].sort((a, b) => diagonal[b] - diagonal[a])
-  return { values: Float64Array.from(order, (i) => diagonal[i]), vectors: order.map((i) => vectors[i]) }
+  return { values: Float64Array.from(order, (i) => diagonal[i] * unit), vectors: order.map((i) => vectors[i]) }
 }
 
 /** H = I − factor · v vᵀ; v is zero before `from`. */
@@ -48,7 +55,7 @@ function* tridiagonal(a: Float64Array[]): Steps<Reflection[]> {
       square += v[i] ** 2
     }
     const tail = square - v[from] ** 2
-    if (tail > 0) {
+    if (tail > NOTHING) {
       const length = v[from] > 0 ? -Math.sqrt(square) : Math.sqrt(square)
       v[from] -= length
       const factor = 2 / (tail + v[from] ** 2)

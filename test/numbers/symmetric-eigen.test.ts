@@ -48,6 +48,15 @@ describe('eigenvalues of a symmetric matrix', () => {
       expect([...atOnce(symmetricEigen(diagonal(list))).values]).toEqual([...list].sort((a, b) => b - a))
   })
 
+  it.each([2 ** -1000, 2 ** -600, 2 ** 900])('of numbers %d times as large: as many times as large', (scale) => {
+    const [one, many] = [gram(9, 4), gram(9, 4).map((row) => row.map((v) => v * scale))].map(
+      (matrix) => atOnce(symmetricEigen(matrix)).values,
+    )
+    one.forEach((v, i) => {
+      expect(Math.abs(many[i] / scale - v)).toBeLessThan(1e-13 * one[0])
+    })
+  })
+
   it('stops whenever the caller does not go on', () => {
     const steps = symmetricEigen(gram(24, 24))
     let count = 0

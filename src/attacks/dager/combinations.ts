@@ -24,7 +24,11 @@ export interface FirstShared {
 const LIKELIEST = 5
 
 /** What the gradient says of candidates in a list, to which it adds those that it finds. */
-function firstGradient(list: Placed[], { projections, inputs, allowed }: FirstShared, pause: Pause): FirstGradient {
+export function firstGradient(
+  list: Placed[],
+  { projections, inputs, allowed }: FirstShared,
+  pause: Pause,
+): FirstGradient {
   const read = () => list.map(({ token, position }) => firstInput(inputs, token, position))
   /** Of the list as long as it was then. */
   let last: { readonly length: number; readonly heard: readonly Heard[] } | undefined

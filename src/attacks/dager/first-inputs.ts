@@ -256,6 +256,67 @@ function* scanner(
   }
 }
 
+/**
+ * Adds the squared part of every input along a direction, in units of the input's length, to a list with the inputs of one position
+ * behind those of another.
+ */
+export interface LinearInput {
+  add(direction: Float64Array, to: Float64Array): Steps<void>
+}
+
+/** Prepares the inputs of some tokens at the first positions: a direction then costs one product for each token and position. */
+export function* linearInput(inputs: FirstInputs, ids: readonly number[], places: number): Steps<LinearInput> {
+  const { words, positions, gamma, beta, epsilon, norm } = inputs
+  const { width } = words
+  const none = new Float64Array(width)
+  const placeOf = (p: number): Values => (positions ? row(positions, p) : none)
+  const deviations = new Float64Array(ids.length * places)
+  const lengths = new Float64Array(ids.length * places)
+  for (let p = 0; p < places; p++) {
+    const place = placeOf(p)
+    for (const [i, v] of ids.entries()) {
+      const word = row(words, v)
+      let [sum, square] = [0, 0]
+      for (let j = 0; j < width; j++) {
+        const s = word[j] + place[j]
+        sum += s
+        square += s * s
+      }
+      const mean = norm === 'rms' ? 0 : sum / width
+      const deviation = Math.sqrt(square / width - mean ** 2 + epsilon)
+      let length = 0
+      for (let j = 0; j < width; j++) length += (((word[j] + place[j] - mean) / deviation) * gamma[j] + beta[j]) ** 2
+      deviations[p * ids.length + i] = deviation
+      lengths[p * ids.length + i] = Math.sqrt(length) || 1
+      if (i % 256 === 255) yield
+    }
+    yield
+  }
+  return {
+    *add(direction, to) {
+      const [scaled] = norm === 'rms' ? scaledBy([direction], gamma) : centred([direction], gamma, width)
+      const constant = dot(direction, beta)
+      const parts = new Float64Array(ids.length)
+      for (const [i, v] of ids.entries()) {
+        parts[i] = dot(scaled, row(words, v))
+        if (i % 4096 === 4095) yield
+      }
+      for (let p = 0; p < places; p++) {
+        const part = dot(scaled, placeOf(p))
+        for (let i = 0, n = p * ids.length; i < ids.length; i++, n++)
+          to[n] += (((parts[i] + part) / deviations[n] + constant) / lengths[n]) ** 2
+        yield
+      }
+    },
+  }
+}
+
+function dot(a: Float64Array, b: Values): number {
+  let sum = 0
+  for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
+  return sum
+}
+
 const row = ({ data, width }: Table, i: number): Values => data.subarray(i * width, (i + 1) * width)
 
 /** The rows times γ. */

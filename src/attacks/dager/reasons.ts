@@ -48,7 +48,7 @@ export function whyNot(
   const spectrum = clear
     ? `the first block read ${likely[0]} inputs (its singular values fall by ${gap.toPrecision(2)} there)`
     : limit
-      ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${rounded ? `${rounded}; most of an adapter's gradient is one direction, and its rounding hides the smallest of the others, or there are more tokens than they tell apart` : flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than they tell apart'}`
+      ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${rounded ? `${rounded}; most of an adapter's gradient is one direction, and its rounding hides the smallest of the others, or there are more tokens than their span shows` : flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than their span shows'}`
       : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
   if (accounted) {
     const { residual, floor, from, unrelated, unexplained } = accounted.proof

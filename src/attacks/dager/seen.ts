@@ -17,9 +17,9 @@ export interface Seen {
   readonly ranks: Ranks
   /** By projection: ‖noise‖ / ‖projection‖. */
   readonly noise: readonly number[]
-  /** Most vectors that may be told apart. */
+  /** Most vectors that the span tells apart. */
   readonly most: number
-  /** How many vectors adapters tell apart, in words; undefined where there are none. */
+  /** How many vectors the span of adapters tells apart, in words; undefined where there are none. */
   readonly limit?: string
   /** Whether the smallest singular values of adapters are alike, as noise makes them; those of vectors are spread. */
   readonly flat?: boolean
@@ -92,7 +92,7 @@ function* seenByAdapters(projections: readonly Projection[], plain: readonly Val
   )
   const limit =
     first.through === undefined
-      ? `the adapters of the first block have ranks of ${sizes.join(' + ')} = ${first.spectrum.rows}, which tell at most ${most} tokens apart`
+      ? `the adapters of the first block have ranks of ${sizes.join(' + ')} = ${first.spectrum.rows}: their span shows at most ${most} tokens, and more were looked for one by one`
       : `B is zero, so adapters of rank ${sizes.join(', ')} show A x alone, each by itself: they tell at most ${most} tokens apart`
   let next = 0
   const noise = projections.map(({ through }) => {

@@ -3,11 +3,12 @@ import { hasMethod, knownNames, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { squaredNorm } from '../../numbers/values'
 import { CUT, paced, pauses, restBy } from '../contract/pause'
+import { adapterSequences } from './adapter-sequences'
 import { closest } from './closest'
 import { combine, withoutChoice } from './combinations'
 import type { FlooredProof, Sharing } from './explained'
 import { type Candidate, spanCandidates } from './first-inputs'
-import { sharedTensors } from './floor'
+import { isCoarse, sharedTensors } from './floor'
 import type { Judged } from './grouped'
 import { accountFor } from './multiplicity'
 import type { NoisyProjection } from './noise-law'
@@ -161,15 +162,37 @@ export async function sequencesBehind(
     hasPositions = inputs.positions !== undefined
     const allowed = await transformer.allowed(shared, length)
     await look()
-    const judge = async (found: readonly (readonly number[])[], once = false): Promise<Judged | undefined> => {
+    const judge = async (
+      found: readonly (readonly number[])[],
+      once = false,
+      held = sharing,
+    ): Promise<Judged | undefined> => {
       if (found.length === 0) return undefined
       tell('proof', found.length)
-      const accounted = await accountFor(transformer, found, shared, sharing, scale, pause, once)
+      const accounted = await accountFor(transformer, found, shared, held, scale, pause, once)
       if (accounted && (!best.accounted || accounted.proof.proven || isCloser(accounted.proof, best.accounted.proof)))
         best.accounted = accounted
       return accounted?.proof
     }
     const prove = async (found: readonly (readonly number[])[]) => (await judge(found))?.proven ?? false
+    const read = { projections: projections[0], inputs, allowed }
+    /** Whether the tokens of adapters, picked one by one, are proven. */
+    const picked = async (): Promise<boolean> => {
+      tell('candidates')
+      return adapterSequences(
+        ...([transformer, read] as const),
+        { stored: tensors.find(({ stored }) => isCoarse(stored))?.stored, isUpdate: rounding.part > 0 },
+        ...([length, settings.batchSize] as const),
+        (found, once, noise) => judge(found, once, { ...sharing, projections: measured(projections, second, noise) }),
+        (candidates) => {
+          if (!best.accounted) best.candidates = candidates
+          tell('sequences')
+        },
+        pause,
+      )
+    }
+    const ofAdapters = first.limit !== undefined
+    if (ofAdapters && !first.ranks.clear && (await picked())) return proven()
     const tried = new Set<string>()
     /** Candidates by the rank of the first block. */
     const byRank = new Map<number, Candidate[][]>()
@@ -203,7 +226,7 @@ export async function sequencesBehind(
               pause,
               keep,
               async (some, once) => (first!.ranks.clear && inputsOf(some) < one ? undefined : judge(some, once)),
-              { projections: projections[0], inputs, allowed },
+              read,
             )
           : withoutChoice(tokens)
       if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {
@@ -212,6 +235,8 @@ export async function sequencesBehind(
       }
       if (best.accounted?.otherwise !== undefined) break
     }
+    // rounding or pruning may have made the gap
+    if (ofAdapters && first.ranks.clear && (await picked())) return proven()
     const rounded = roundedBy(tensors, rounding.part)
     const why = whyNot(best, first, rounded)
     if (!first.limit || first.ranks.clear) return report('unproven', why)
@@ -231,6 +256,19 @@ const isCloser = (one: FlooredProof, other: FlooredProof): boolean =>
 /** Projections with the noise that their span shows. */
 export const noisy = (projections: readonly Projection[], seen: Seen | undefined, block: 0 | 1): NoisyProjection[] =>
   projections.map(({ values }, k) => ({ values, noise: seen?.noise[k] ?? 0, block }))
+
+/** Adapters with the noise that was measured in the first block: the second one has the same part at least. */
+const measured = (
+  [first, next]: readonly (readonly Projection[])[],
+  second: Seen | undefined,
+  noise: readonly number[],
+): NoisyProjection[] => {
+  const part = Math.max(...noise)
+  return [
+    ...first.map(({ values }, k) => ({ values, noise: noise[k], block: 0 })),
+    ...next.map(({ values }, k) => ({ values, noise: Math.max(part, second?.noise[k] ?? 0), block: 1 })),
+  ]
+}
 
 /** What was shared under the transformer's names. */
 export const renamed = ({ named }: Transformer, given: NamedGradients): NamedGradients =>

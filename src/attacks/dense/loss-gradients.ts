@@ -1,8 +1,6 @@
 import { idList, numberList, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import { atOnce } from '../../numbers/steps'
-import { symmetricEigen } from '../../numbers/symmetric-eigen'
-import { inner } from '../../numbers/vectors'
+import { pseudoInverse } from '../../numbers/singular-vectors'
 import type { Values } from '../../runtime/runtime'
 
 /**
@@ -44,16 +42,9 @@ export function lossGradients(
       `sample ${strange} is wanted; it must be one of the ${features.length} there are`,
     )
   const classes = weightGradient.length / width
-  const rows = features.map((f) => Float64Array.from(f as ArrayLike<number>))
-  const { values, vectors } = atOnce(symmetricEigen(rows.map((a) => Float64Array.from(rows, (b) => inner(a, b)))))
+  const inverse = pseudoInverse(features.map((f) => Float64Array.from(f as ArrayLike<number>)))
   return wanted.map((s) => {
-    // column s of F⁺ = Fᵀ (F Fᵀ)⁺
-    const weights = new Float64Array(rows.length)
-    for (const [k, vector] of vectors.entries())
-      if (values[k] > LEAST * values[0])
-        for (let i = 0; i < weights.length; i++) weights[i] += (vector[s] * vector[i]) / values[k]
-    const column = new Float64Array(width)
-    for (const [i, row] of rows.entries()) for (let j = 0; j < width; j++) column[j] += weights[i] * row[j]
+    const column = inverse.map((row) => row[s])
     const out = new Float64Array(classes)
     for (let c = 0; c < classes; c++) {
       let sum = 0
@@ -63,9 +54,6 @@ export function lossGradients(
     return out
   })
 }
-
-/** Eigenvalues of F Fᵀ below this part of the largest are rounding: features that others make up. */
-const LEAST = 1e-14
 
 /** The class a cross-entropy was trained on: where ∂L/∂z is least. */
 export const targetOf = (lossGradient: Float64Array): number =>

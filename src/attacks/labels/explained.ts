@@ -1,5 +1,6 @@
-import { Matrix, pseudoInverse, solve } from 'ml-matrix'
+import { Matrix, solve } from 'ml-matrix'
 import { normOf } from '../../numbers/norms'
+import { pseudoInverse } from '../../numbers/singular-vectors'
 import type { Values } from '../../numbers/values'
 import { probabilitiesOf } from './counts'
 
@@ -79,7 +80,8 @@ function solved(system: Matrix, right: Matrix): Matrix {
   try {
     return solve(system, right)
   } catch {
-    return pseudoInverse(system).mmul(right)
+    const inverse = pseudoInverse(system.to2DArray().map((row) => Float64Array.from(row)))
+    return new Matrix(inverse.map((row) => [...row])).mmul(right)
   }
 }
 

@@ -1,10 +1,12 @@
-import { Matrix, SVD } from 'ml-matrix'
 import { type Target, traceClient } from '../../client/target'
 import { targetRows } from '../../client/target-values'
 import * as g from '../../graph'
 import { RESIDUAL } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
+import { atOnce } from '../../numbers/steps'
+import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import { flat, type Values } from '../../numbers/values'
+import { inner } from '../../numbers/vectors'
 import type { PatchSolution } from './solve'
 
 /** Patches whose open directions were found in the whole gradient. */
@@ -102,19 +104,19 @@ async function descend(
     const moved = away(await gradientAt(x.map((v, i) => v + step * change[i])))
     columns.push(moved.map((v, i) => (v - rest[i]) / step))
   }
-  const svd = new SVD(new Matrix(columns.map((a) => columns.map((b) => inner(a, b)))), { autoTranspose: true })
-  const values = svd.diagonal
+  const { values, vectors } = atOnce(symmetricEigen(columns.map((a) => Float64Array.from(columns, (b) => inner(a, b)))))
   const damping = (NOISE / step) ** 2
   const value = (left: Float64Array, moves: readonly number[]) =>
     normOf([left]) ** 2 + damping * moves.reduce((sum, v) => sum + v * v, 0)
   let moves = changes.map(() => 0)
   let evaluations = 1 + changes.length
   for (let k = 0; k < CORRECTIONS; k++) {
-    const slope = Matrix.columnVector(columns.map((column, i) => inner(column, rest) + damping * moves[i]))
-    const along = svd.leftSingularVectors.transpose().mmul(slope).to1DArray()
-    const scaled = along.map((v, i) => v / (values[i] + damping))
-    const step = svd.rightSingularVectors.mmul(Matrix.columnVector(scaled)).to1DArray()
-    const further = moves.map((v, i) => v - step[i])
+    const slope = Float64Array.from(columns, (column, i) => inner(column, rest) + damping * moves[i])
+    const further = moves.slice()
+    for (const [k, vector] of vectors.entries()) {
+      const along = inner(vector, slope) / (Math.abs(values[k]) + damping)
+      for (let i = 0; i < further.length; i++) further[i] -= along * vector[i]
+    }
     const next = start.slice()
     for (const [i, change] of changes.entries()) for (let n = 0; n < next.length; n++) next[n] += further[i] * change[n]
     const left = away(await gradientAt(next))
@@ -124,12 +126,6 @@ async function descend(
     rest = left
     moves = further
   }
-  const weakest = Math.sqrt(Math.max(0, values[values.length - 1]))
+  const weakest = Math.sqrt(values.reduce((least, v) => Math.min(least, Math.abs(v)), Number.POSITIVE_INFINITY))
   return { data: x, residual: normOf([rest]), sensitivity: 1 / (weakest * Math.sqrt(x.length)), evaluations }
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
-  return sum
 }

@@ -1,5 +1,8 @@
-import { Matrix, SVD } from 'ml-matrix'
+import { normOf } from '../../numbers/norms'
+import { singularVectors } from '../../numbers/singular-vectors'
+import { atOnce } from '../../numbers/steps'
 import type { Values } from '../../numbers/values'
+import { inner } from '../../numbers/vectors'
 import { imageOf, type PatchedImage } from './image'
 import type { PatchEmbedding } from './patch-embedding'
 
@@ -58,15 +61,16 @@ export function solvePatches(
 ): PatchSolution | undefined {
   const delta = matrix(patches, width, (t, o) => felt[t * width + o])
   const slope = matrix(numbers, width, (j, o) => gradient[kernel[j * width + o]])
-  if (!(delta.norm() > 0 && slope.norm() > 0)) return undefined
-  const svd = new SVD(delta, { autoTranspose: true })
-  const values = svd.diagonal.filter((v) => v > FLOAT32 ** 2 * svd.diagonal[0])
-  const projected = slope.mmul(svd.rightSingularVectors)
-  const directions = values.map(
+  const [deltaNorm, slopeNorm] = [normOf(delta), normOf(slope)]
+  if (!(deltaNorm > 0 && slopeNorm > 0)) return undefined
+  const svd = atOnce(singularVectors(delta))
+  const values = svd.values.filter((v) => v > FLOAT32 ** 2 * svd.values[0])
+  const directions = Array.from(
+    values,
     (v, i): Direction => ({
       value: v,
-      vector: Float64Array.from({ length: patches }, (_, t) => svd.leftSingularVectors.get(t, i)),
-      row: Float64Array.from({ length: numbers }, (_, j) => projected.get(j, i) / v),
+      vector: svd.left[i],
+      row: Float64Array.from(slope, (row) => inner(row, svd.right[i]) / v),
     }),
   )
 
@@ -76,7 +80,7 @@ export function solvePatches(
     patches,
     numbers,
   )
-  const n = noise * Math.hypot(slope.norm() / Math.sqrt(numbers * width), (size * delta.norm()) / Math.sqrt(width))
+  const n = noise * Math.hypot(slopeNorm / Math.sqrt(numbers * width), (size * deltaNorm) / Math.sqrt(width))
   const rough = ROUGHNESS * spread
   const rank = directions.filter(({ value }) => n < KNOWN * rough * value).length
   const known = directions.slice(0, rank)
@@ -104,10 +108,10 @@ function complement(directions: readonly Direction[], first: number, patches: nu
     rest[t] = 1
     // twice: once leaves rounding behind
     for (const vector of [...all, ...all]) {
-      const part = dot(vector, rest)
+      const part = inner(vector, rest)
       for (let i = 0; i < patches; i++) rest[i] -= part * vector[i]
     }
-    const norm = Math.sqrt(dot(rest, rest))
+    const norm = Math.sqrt(inner(rest, rest))
     if (norm > 1e-6) all.push(rest.map((v) => v / norm))
   }
   return all.slice(first)
@@ -122,8 +126,8 @@ interface Direction {
   readonly row: Float64Array
 }
 
-const matrix = (rows: number, columns: number, at: (row: number, column: number) => number): Matrix =>
-  new Matrix(Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (_, j) => at(i, j))))
+const matrix = (rows: number, columns: number, at: (row: number, column: number) => number): Float64Array[] =>
+  Array.from({ length: rows }, (_, i) => Float64Array.from({ length: columns }, (_, j) => at(i, j)))
 
 /** Σ uᵢ (uᵢᵀX), [patches, numbers] */
 function sumOf(
@@ -146,7 +150,7 @@ function sizesOf(best: readonly Direction[], patches: number, numbers: number) {
 }
 
 const rms = (rows: readonly Float64Array[]): number =>
-  Math.sqrt(rows.reduce((sum, row) => sum + dot(row, row) / row.length, 0) / Math.max(1, rows.length))
+  Math.sqrt(rows.reduce((sum, row) => sum + inner(row, row) / row.length, 0) / Math.max(1, rows.length))
 
 /** uᵀX for each direction as its row. */
 const rowsOf = (x: Float64Array, directions: readonly { readonly vector: Float64Array }[], numbers: number) =>
@@ -186,24 +190,18 @@ function smoothest(
   const [target, slope] = [weighed(guessed.map(({ row }) => row)), roughen(fixed, true)]
   let rest = inside(target.map((v, i) => v - slope[i]))
   let step = rest
-  let square = dot(rest, rest)
+  let square = inner(rest, rest)
   const enough = ENOUGH ** 2 * square
   const found = new Float64Array(fixed.length)
   for (let k = 0; k < STEPS && square > enough; k++) {
     const bent = curvature(step)
-    const length = square / dot(step, bent)
+    const length = square / inner(step, bent)
     for (let i = 0; i < found.length; i++) found[i] += length * step[i]
     rest = rest.map((v, i) => v - length * bent[i])
-    const next = dot(rest, rest)
+    const next = inner(rest, rest)
     const along = next / square
     step = rest.map((v, i) => v + along * step[i])
     square = next
   }
   return found.map((v, i) => v + fixed[i])
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
-  return sum
 }

@@ -1,5 +1,6 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
 import type { Random } from '../../numbers/random'
+import { atOnce } from '../../numbers/steps'
+import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import { inner, length, scaled, type Units } from './directions'
 
 /** Units whose rows were turned so that their mean square is the same in all directions. */
@@ -16,13 +17,11 @@ export function whitened(units: Units): Whitened | undefined {
   const gram = Array.from({ length: rank }, () => new Float64Array(rank))
   for (const row of unitRows)
     for (let i = 0; i < rank; i++) for (let k = 0; k < rank; k++) gram[i][k] += row[i] * row[k]
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(new Matrix(gram), {
-    assumeSymmetric: true,
-  })
-  if (!realEigenvalues.every((v) => v > 1e-12 * unitRows.length)) return undefined
+  const { values, vectors } = atOnce(symmetricEigen(gram))
+  if (!values.every((v) => v > 1e-12 * unitRows.length)) return undefined
   const size = Math.sqrt(unitRows.length)
   const turn = Array.from({ length: rank }, (_, i) =>
-    Float64Array.from({ length: rank }, (_, k) => (eigenvectorMatrix.get(i, k) * size) / Math.sqrt(realEigenvalues[k])),
+    Float64Array.from({ length: rank }, (_, k) => (vectors[k][i] * size) / Math.sqrt(values[k])),
   )
   const rows = unitRows.map((row) => {
     const out = new Float64Array(rank)

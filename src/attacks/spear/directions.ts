@@ -1,4 +1,5 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
+import { atOnce } from '../../numbers/steps'
+import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import type { Factors } from './factors'
 import type { Pause } from './pause'
 
@@ -61,11 +62,7 @@ export function leastDirection(rows: readonly Float64Array[], rank: number): Flo
   const gram = Array.from({ length: rank }, () => new Float64Array(rank))
   for (const row of rows) for (let i = 0; i < rank; i++) for (let k = 0; k <= i; k++) gram[i][k] += row[i] * row[k]
   for (let i = 0; i < rank; i++) for (let k = 0; k < i; k++) gram[k][i] = gram[i][k]
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(new Matrix(gram), {
-    assumeSymmetric: true,
-  })
-  const least = realEigenvalues.reduce((best, v, i) => (v < realEigenvalues[best] ? i : best), 0)
-  return Float64Array.from({ length: rank }, (_, i) => eigenvectorMatrix.get(i, least))
+  return atOnce(symmetricEigen(gram)).vectors[rank - 1]
 }
 
 /** Widths at which products count as nearly zero, relative to their size: from what is nearly right to what is right. */

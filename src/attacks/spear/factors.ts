@@ -1,5 +1,6 @@
-import { Matrix, SingularValueDecomposition } from 'ml-matrix'
 import { largest } from '../../numbers/norms'
+import { singularVectors } from '../../numbers/singular-vectors'
+import { atOnce } from '../../numbers/steps'
 import { type DenseGradient, inputWidth } from '../dense/dense-gradient'
 import type { Pause } from './pause'
 
@@ -156,15 +157,14 @@ function isNoise(lengths: readonly number[]): boolean {
 
 /** Singular values, and right vectors within the span, of the rows seen in it. */
 function decompose(rows: readonly Float64Array[], span: readonly Float64Array[]) {
-  const seen = new Matrix(rows.map((row) => span.map((direction) => inner(row, direction))))
-  const svd = new SingularValueDecomposition(seen, { computeLeftSingularVectors: false, autoTranspose: true })
-  const turn = svd.rightSingularVectors
-  const right = span.map((_, k) => {
+  const seen = rows.map((row) => Float64Array.from(span, (direction) => inner(row, direction)))
+  const { values, right: turns } = atOnce(singularVectors(seen))
+  const right = turns.map((turn) => {
     const direction = new Float64Array(span[0].length)
-    for (const [i, part] of span.entries()) subtract(direction, part, -turn.get(i, k))
+    for (const [i, part] of span.entries()) subtract(direction, part, -turn[i])
     return direction
   })
-  return { singular: Float64Array.from(svd.diagonal).slice(0, span.length), right }
+  return { singular: values, right }
 }
 
 /** Gᵀ G v for each direction v. */

@@ -1,4 +1,6 @@
-import { EigenvalueDecomposition, Matrix, pseudoInverse } from 'ml-matrix'
+import { pseudoInverse } from '../../numbers/singular-vectors'
+import { atOnce } from '../../numbers/steps'
+import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import { inner, lengthOf, orthogonalPart } from '../../numbers/vectors'
 import type { Pause } from '../spear/pause'
 import { scaleOf, shiftOf } from './encode'
@@ -123,9 +125,9 @@ function fromDirections(
   directions: readonly Float64Array[],
   { inputs, one }: Pick<Span, 'inputs' | 'one'>,
 ): Float64Array[] {
-  const inverse = pseudoInverse(new Matrix(directions.map((q) => Array.from(q))))
+  const inverse = pseudoInverse(directions)
   return directions.map((_, i) => {
-    const point = Float64Array.from(inverse.getColumn(i))
+    const point = Float64Array.from(inverse, (row) => row[i])
     const scale = 1 / inner(point, one)
     return Float64Array.from(inputs, (r) => scale * inner(r, point))
   })
@@ -235,15 +237,13 @@ function sampleDirections({ rank, units, rest, weights, hasRelu }: Omit<Span, 'l
     })
     if (off.length < rank - 1 + SPARE) return undefined
     const gram = Array.from({ length: rank }, (_, a) =>
-      Array.from({ length: rank }, (_, b) => off.reduce((sum, u) => sum + u[a] * u[b], 0)),
+      Float64Array.from({ length: rank }, (_, b) => off.reduce((sum, u) => sum + u[a] * u[b], 0)),
     )
-    const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(new Matrix(gram), {
-      assumeSymmetric: true,
-    })
-    const sizes = realEigenvalues.map((value, k) => ({ size: Math.sqrt(Math.max(value, 0)), k }))
-    const [least, next] = sizes.sort((a, b) => a.size - b.size)
-    if (least.size > LEFT * rest || (next && next.size < GAP * least.size)) return undefined
-    const direction = Float64Array.from(eigenvectorMatrix.getColumn(least.k))
+    const { values, vectors } = atOnce(symmetricEigen(gram))
+    const sizeAt = (k: number): number => Math.sqrt(Math.max(values[k], 0))
+    const least = sizeAt(rank - 1)
+    if (least > LEFT * rest || (rank > 1 && sizeAt(rank - 2) < GAP * least)) return undefined
+    const direction = vectors[rank - 1]
     return Math.abs(inner(direction, point)) > NEW * lengthOf(point) ? direction : undefined
   }
 }
