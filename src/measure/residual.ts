@@ -77,8 +77,11 @@ export async function* eachGradient(
 }
 
 /** The factor between a gradient and what was shared: the one that fits best where it is not known, else 1. */
-export const factorOf = ({ settings, gradients }: Target, found: readonly Values[]): number =>
-  settings.scale === 'auto' ? fittedFactor(found, gradients) : 1
+export const factorOf = (
+  { settings, gradients }: Target,
+  found: readonly Values[],
+  shared: readonly Values[] = gradients,
+): number => (settings.scale === 'auto' ? fittedFactor(found, shared) : 1)
 
 /** factor · g − g*, tensor by tensor. */
 export const differenceOf = (found: readonly Values[], shared: readonly Values[], factor = 1): Float64Array[] =>

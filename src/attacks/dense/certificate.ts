@@ -90,7 +90,11 @@ export async function certify(
   const unseen = read.map(({ deviation }) => deviation <= CLEAR * agreement)
   const alike = [...unseen.keys()].filter((k) => unseen[k] && read[k].input)
   const again = await dataGradientsAt(alike.map((k) => [read[k].input!]))
-  const hidden = again.some((found, n) => distanceOf(found, mixtures[alike[n]], layer) <= CLEAR * floor)
+  // a factor that is not known may be the mixture's too
+  const hidden = again.some((found, n) => {
+    const mixture = mixtures[alike[n]]
+    return distanceOf(found, mixture, layer, factorOf(target, found, mixture)) <= CLEAR * floor
+  })
   const holds = residual <= floor
   const fitted = fittedFactor(own, target.dataGradients)
   const factor = holds || distanceOf(own, target.dataGradients, layer, fitted) <= floor ? fitted : undefined
