@@ -101,6 +101,8 @@ export async function proofOf(
 /** Data with their targets, as a step of the client and as values. */
 type PointOfClient = Pick<TracedExample, 'traced' | 'data' | 'inputs' | 'values' | 'parameters'> & {
   readonly settings: Pick<TracedExample['settings'], 'runtime'>
+  /** Whether the targets are unknown numbers too, as those of a regression that were read from the gradient. Default false. */
+  readonly targetsMove?: boolean
 }
 
 /**
@@ -112,22 +114,26 @@ type PointOfClient = Pick<TracedExample, 'traced' | 'data' | 'inputs' | 'values'
  * @returns undefined where none of the data are floats, or where the work ended before every number was looked at
  */
 export async function determinedBy(
-  { traced, settings, data, inputs, values, parameters }: PointOfClient,
+  { traced, settings, data, inputs, values, parameters, targetsMove = false }: PointOfClient,
   shared: ReadonlyMap<string, Values>,
   tolerance: number | undefined,
   cut?: () => boolean,
 ): Promise<boolean | undefined> {
   const moving = data.flatMap(({ dtype }, i) => (dtype === 'float32' ? [i] : []))
   if (moving.length === 0) return undefined
-  const kept = inputs.flatMap((_, i) => (moving.includes(i) ? [] : [i]))
+  // the inputs of the step are the data, then the targets
+  const targets = targetsMove ? inputs.flatMap((_, i) => (i < data.length ? [] : [i])) : []
+  const free = [...moving, ...targets]
+  const kept = inputs.flatMap((_, i) => (free.includes(i) ? [] : [i]))
   const still = new Map(kept.map((i) => [inputs[i] as g.Node, `still ${i}`] as const))
   const nodes = new Map([...still].map(([node, name]) => [node, g.parameter(traced.graph, name, node.shape)] as const))
   const tensors = traced.trained.flatMap(({ name }, i) =>
     shared.has(name) ? [{ name, node: traced.gradients[i] }] : [],
   )
-  const groups = groupsInOrder(
-    moving.map((i) => ({ name: data[i].name, size: values[i].length, unit: rangeOf(values[i]) })),
-  )
+  const groups = groupsInOrder([
+    ...moving.map((i) => ({ name: data[i].name, size: values[i].length, unit: rangeOf(values[i]) })),
+    ...targets.map((i) => ({ name: `targets ${i}`, size: values[i].length, unit: sizeOf(values[i]) })),
+  ])
   const searched = moving.map((i) => inputs[i])
   const outputs = traced.outputs.map(({ node }) => node)
   if (turnsBack(traced.trainedNodes, searched, outputs)) return false
@@ -138,10 +144,10 @@ export async function determinedBy(
       tensors.map(({ node }) => node),
       nodes,
     ),
-    unknowns: searched,
+    unknowns: free.map((i) => inputs[i]),
     parameters: new Map([...parameters, ...kept.map((i) => [`still ${i}`, values[i]] as const)]),
     shared: given,
-    point: flat(moving.map((i) => values[i])),
+    point: flat(free.map((i) => values[i])),
     mixtures: moving.length,
   }
   const answer = await gradientCertainty(problem)
@@ -180,6 +186,12 @@ const isApart = (image: Float64Array, point: Float64Array, groups: GradientCerta
     const difference = image.subarray(start, start + size).map((v, i) => (v - point[start + i]) / unit)
     return normOf([difference]) > APART * Math.sqrt(size)
   })
+
+/** The size of the largest number; 1 where all are zero. Targets of a regression have no range. */
+function sizeOf(values: Values): number {
+  const [low, high] = endsOf(values)
+  return Math.max(-low, high) || 1
+}
 
 /** The width of the range that numbers lie in; 1 where they are all the same. */
 function rangeOf(values: Values): number {

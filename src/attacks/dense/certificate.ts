@@ -102,7 +102,7 @@ export async function certify(
 }
 
 /** A gradient without the part of the model's own regularizers, as the target has told it. */
-const withoutPenalties = ({ gradients, dataGradients }: Target, found: readonly Values[]): readonly Values[] =>
+export const withoutPenalties = ({ gradients, dataGradients }: Target, found: readonly Values[]): readonly Values[] =>
   gradients === dataGradients
     ? found
     : found.map((values, i) => mapped(values, (v, k) => v - (gradients[i][k] - dataGradients[i][k])))

@@ -10,6 +10,7 @@ import { checkLabels } from '../dense/attacks'
 import { traceOfOne } from '../dense/first-dense'
 import { labelsIn } from '../labels/infer-labels'
 import { embeddingIn, solvedIn } from './exact-patches'
+import { passesForMixture } from './mixtures'
 import { refined } from './refine'
 
 /** Options of patch inversion. */
@@ -90,18 +91,30 @@ export const patchInversion: Attack<PatchInversionOptions> = {
         found: { data: tensorOf(data) },
         evidence: { residual, floor, rank },
       })
+    // two trial mixtures are refined as the patches were
+    const proof = holds && unread === 0 && told && 3 * open * numbers < evaluations
+    const alike = proof ? await passesForMixture(target, data, labels, numbers, floor, goesOn) : undefined
+    if (proof && alike === undefined)
+      return end({
+        status: 'cut',
+        reason: `the gradient of the patches found is ${residual.toExponential(1)} away from the shared one, and the search ended before a proof`,
+        found: { data: tensorOf(data), labels },
+        evidence: { residual, floor, rank },
+        work: more && { evaluations: more.evaluations },
+      })
     const reasons = [
       `with label ${labels.join(', ')} the gradient of the patches found is ${residual.toExponential(1)} away from the shared one`,
       ...(open === 0
         ? []
         : [told ? `${open} of ${patches} directions of the patches stand in the rest of the gradient` : guessed]),
       ...(unread > 0 ? [`${unread} numbers are read by no patch`] : []),
+      ...(alike ? ['the mean of several samples would have such a gradient too'] : []),
     ]
     return end({
       status: holds
-        ? unread > 0
+        ? unread > 0 || alike
           ? 'undetermined'
-          : told
+          : alike === false
             ? 'proven'
             : 'matched'
         : open > 0 && residual < NEAR

@@ -1,6 +1,6 @@
 import { tensor } from '@tensorflow/tfjs-core'
 import { type Target, traceClient } from '../../client/target'
-import { type PlainTargets, targetRows } from '../../client/target-values'
+import { targetKind, targetRows } from '../../client/target-values'
 import { DlgError } from '../../errors/dlg-error'
 import * as g from '../../graph'
 import { determinedBy } from '../../measure/proof'
@@ -130,7 +130,7 @@ async function judged(
         'undetermined',
         `${away}, and so are ${others.length === 1 ? 'other data' : `${others.length} other data`}: without a bias the last layer leaves open how large its input was`,
       )
-    const determined = await determinedAt(target, data, end.targets, floor, () => !goesOn())
+    const determined = await determinedAt(target, data, end, floor, () => !goesOn())
     if (!goesOn()) return said('cut', `${away}; the search for other data with this gradient was ended`)
     const unread = best.found.data.filter(Number.isNaN).length
     if (determined === false)
@@ -205,14 +205,16 @@ function apart(a: Float32Array, b: Float32Array): number {
 async function determinedAt(
   target: Target,
   data: Values,
-  targets: PlainTargets,
+  { targets, given }: ReadEnd,
   tolerance: number,
   cut: () => boolean,
 ): Promise<boolean | undefined> {
   const compared: { node: g.Node<'input'>; values: Values }[] = []
+  let numbers = false
   const traced = traceClient(target, (output, trained) => {
     const node = g.input(output.graph, `target ${trained.name}`, output.shape)
     compared.push({ node, values: targetRows(targets, trained) })
+    numbers ||= targetKind(trained) === 'numbers'
     return node
   })
   const [{ name, shape }] = target.model.inputs
@@ -223,6 +225,8 @@ async function determinedAt(
     inputs: [...traced.inputs, ...compared.map(({ node }) => node)],
     values: [data, ...compared.map(({ values }) => values)],
     parameters: new Map([...traced.captured, ...target.weights]),
+    // several samples have targets of their own, and one target stands for them all
+    targetsMove: numbers && !given,
   }
   const shared = new Map(traced.trained.map(({ name: weight }, i) => [weight, target.gradients[i]] as const))
   return determinedBy(example, shared, tolerance, cut)

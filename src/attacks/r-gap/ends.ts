@@ -11,6 +11,8 @@ import type { End } from './recursion'
 /** What the last layer may have read, with the targets that its gradient then shows. */
 export interface ReadEnd extends End {
   readonly targets: PlainTargets
+  /** Whether the caller gave the targets; otherwise they were read. */
+  readonly given: boolean
   /** The class of the sample, where the output has classes and δ is that of one. */
   readonly labels?: readonly number[]
   /** Whether the targets are no single class: a smoothed label, or a factor of what was shared. */
@@ -84,7 +86,7 @@ export async function endsOf(
       return x
     }
     const ended = (s: number, felt: Float64Array, rows: Float64Array, soft = false): ReadEnd => ({
-      ...{ read: read(s), felt, soft },
+      ...{ read: read(s), felt, soft, given: labels !== undefined },
       targets: { shape: output.node.shape, values: rows },
       ...(kind === 'classes' && !soft && { labels: [rows.indexOf(1)] }),
     })

@@ -3,7 +3,7 @@ import { layers, regularizers, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
 import { checkModel, gradientsOf } from '../../../src'
 import { exactData, firstDense, invertDense } from '../../../src/analytic'
-import { attack, targetOf } from '../../../src/attacks'
+import { attack, type TargetOptions, targetOf } from '../../../src/attacks'
 import { relativeError, uniform } from '../../oracle'
 import { leavesNoTensors } from '../../tensors'
 import { denseNet, numbers, sample } from '../matching/tiny'
@@ -28,11 +28,11 @@ function network(seed: number, classes: number, size: number, activation?: Activ
 const data = (batch: number, seed: number) => tf.tensor(numbers(12 * batch, seed, 0, 1), [batch, 12])
 
 /** Reads the data of one sample from a gradient of several, as both doors do. */
-async function asOne(model: ReturnType<typeof network>, x: tf.Tensor, labels: number[]) {
+async function asOne(model: ReturnType<typeof network>, x: tf.Tensor, labels: number[], options: TargetOptions = {}) {
   const shared = await gradientsOf(model, x, labels)
   const [weight, bias] = Object.values(shared).map((t) => t.dataSync<'float32'>())
-  const found = await exactData(model, shared)
-  const outcome = await attack('dense-inversion', await targetOf(model, shared))
+  const found = await exactData(model, shared, options)
+  const outcome = await attack('dense-inversion', await targetOf(model, shared, options))
   const result = { pure: invertDense({ weight, bias }).status, status: found?.status, attack: outcome.status, found }
   outcome.dispose()
   tf.dispose(shared)
@@ -72,6 +72,30 @@ describe('several samples told as one', () => {
     }
     // the layer alone cannot tell
     expect(agreed).toBeGreaterThan(0)
+  })
+})
+
+describe('a factor that is not known', () => {
+  it.each<[string, number[]]>([
+    ['labels 0 and 1', [0, 1]],
+    ['one label', [1, 1]],
+  ])('two samples of a soft-max regression of two classes are never exact: %s', async (_, labels) => {
+    for (const seed of [1, 2, 3]) {
+      const [model, x] = [network(seed, 2, 3), data(2, seed + 30)]
+      const { status, attack, found } = await asOne(model, x, labels, { scale: 'auto' })
+      expect([status, attack]).toEqual(['unconfirmed', 'undetermined'])
+      expect(found!.reason).toContain('of several samples')
+      x.dispose()
+      model.dispose()
+    }
+  })
+
+  it('one sample is exact, after its gradient was recomputed', async () => {
+    const [model, x] = [network(1, 10, 0.5, 'tanh'), data(1, 31)]
+    const { status, attack } = await asOne(model, x, [4], { scale: 'auto' })
+    expect([status, attack]).toEqual(['exact', 'proven'])
+    x.dispose()
+    model.dispose()
   })
 })
 

@@ -145,6 +145,34 @@ describe('patches of a vision transformer in closed form', () => {
     expect(narrow.reason).toContain('guessed')
   })
 
+  it.each([
+    ['two samples', 2, 'undetermined'],
+    ['one sample', 1, 'undetermined'],
+  ])('a linear model with one output proves nothing under a factor that is not known: %s', async (_, batch, status) => {
+    const weights = {
+      w: own(tf.tensor(numbers(3 * 6, 11, -1, 1), [3, 6])),
+      table: own(tf.tensor(numbers(4 * 6, 12, -1, 1), [4, 6])),
+      v: own(tf.tensor(numbers(24, 13, -1, 1), [24, 1])),
+    }
+    const model: FunctionalModel = {
+      inputShape: [4, 3],
+      weights,
+      apply: (x, w) =>
+        tf.matMul(
+          tf.reshape(tf.add(tf.reshape(tf.matMul(tf.reshape(x, [-1, 3]), w.w), [-1, 4, 6]), w.table), [-1, 24]),
+          w.v,
+        ),
+    }
+    const training = { criterion: 'binaryCrossEntropy', output: 'logits', runtime } as const
+    const x = own(sample([batch, 4, 3]))
+    const y = own(tf.ones([batch, 1]))
+    const shared = plain(await gradientsOf(model, x, y, training))
+    const target = await targetOf(model, shared, { ...training, scale: 'auto' })
+    const outcome = own(await attack('patch-inversion', target, { labels: [1] }))
+    expect(outcome).toMatchObject({ status, reason: expect.stringContaining('mean of several samples') })
+    expect(outcome.evidence.residual).toBeLessThan(1e-4)
+  })
+
   it('finds in the rest of the gradient what normalisation takes', async () => {
     const wave = Float32Array.from({ length: 192 }, (_, i) => {
       const [row, column, channel] = [Math.floor(i / 24), Math.floor(i / 3) % 8, i % 3]

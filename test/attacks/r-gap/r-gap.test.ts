@@ -121,6 +121,7 @@ describe('an image layer by layer', () => {
     const [found] = await recursions(of)
     expect(worst(found.data, x)).toBeLessThan(1e-4)
     expect('values' in found.end.targets && worst(found.end.targets.values, y)).toBeLessThan(1e-4)
+    expect(own(await attack('r-gap', of)).status).toBe('proven')
   })
 
   it('without a bias, one output and leaky ReLU, a picture of another brightness has the same gradient', async () => {
@@ -189,6 +190,21 @@ describe('where it does not apply or does not succeed', () => {
     const narrow = own(await attack('r-gap', await target(network({ filters: 2 }), picture(), [1])))
     expect(['failed', 'partial', 'undetermined']).toContain(narrow.status)
     expect(narrow.reason).toMatch(/equations of '.*' leave \d+ of the 72 numbers open/)
+  })
+
+  it('two samples of a linear regression told as one are not proven: one target stands for any two', async () => {
+    for (const seed of [1, 2]) {
+      const model = sequential()
+      model.add(layers.dense({ inputShape: [4], units: 6 }))
+      model.add(layers.dense({ units: 1 }))
+      own(withUniformWeights(model))
+      const training: TrainingOptions = { criterion: 'meanSquaredError' }
+      const [x, y] = [own(sample([2, 4], seed)), own(tf.tensor([[0.3], [0.8]]))]
+      const both = plain(await gradientsOf(model, x, y, { runtime, ...training }))
+      const outcome = own(await attack('r-gap', await targetOf(model, both, { runtime, ...training })))
+      expect(outcome.status).toBe('undetermined')
+      expect(outcome.evidence.residual).toBeLessThan(1e-4)
+    }
   })
 
   it('an abort ends it with the word for it', async () => {

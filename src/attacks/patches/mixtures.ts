@@ -1,0 +1,73 @@
+import type { Target } from '../../client/target'
+import { differenceOf, eachGradient, factorOf } from '../../measure/residual'
+import { normOf } from '../../numbers/norms'
+import { random } from '../../numbers/random'
+import { mapped, type Values } from '../../numbers/values'
+import { withoutPenalties } from '../dense/certificate'
+import { solvedIn } from './exact-patches'
+import { refined } from './refine'
+
+/** How far the two samples of a trial mixture are from the data, in root mean squares of the data. */
+const SPREAD = 0.25
+/** A mixture shows where it is this many times further off than what counts as agreement. */
+const CLEAR = 4
+
+/**
+ * Whether the mean of several samples may have passed for the patches found: the gradients at x + δ and x − δ, for a random δ and for one
+ * along x, are averaged, solved and recomputed in the same way. Where a model is linear with one output, the result has their gradient too.
+ *
+ * @param labels the class of the sample
+ * @param numbers of a patch: each direction that the linear system leaves open is refined in so many numbers
+ * @param floor residual up to which a gradient is the shared one
+ * @param goesOn asked before every gradient
+ * @returns undefined where the work was cut short
+ */
+export async function passesForMixture(
+  target: Target,
+  data: Float64Array,
+  labels: readonly number[],
+  numbers: number,
+  floor: number,
+  goesOn: () => boolean,
+): Promise<boolean | undefined> {
+  const { normal } = random(1, 0x6d6978)
+  const rms = normOf([data]) / Math.sqrt(data.length) || 1
+  const steps = [mapped(data, (v) => SPREAD * v), mapped(data, () => SPREAD * rms * normal())]
+  for (const step of steps) {
+    const pair = await gradientsWhile(
+      target,
+      [1, -1].map((sign) => data.map((v, i) => v + sign * step[i])),
+      labels,
+      goesOn,
+    )
+    if (!pair) return undefined
+    const mixture = pair[0].map((values, t) => mapped(values, (v, i) => (v + pair[1][t][i]) / 2))
+    const mixed: Target = { ...target, gradients: mixture, dataGradients: withoutPenalties(target, mixture) }
+    const solved = await solvedIn(mixed)
+    if (typeof solved === 'string') continue
+    const { embedding, solution } = solved
+    const more = await refined(mixed, solution, (embedding.patches - solution.rank) * numbers, labels, goesOn)
+    const [found] = (await gradientsWhile(target, [more?.data ?? solution.data], labels, goesOn)) ?? []
+    if (!found) return undefined
+    const off = normOf(differenceOf(found, mixture, factorOf(target, found, mixture)))
+    if (off <= CLEAR * floor * normOf(mixture)) return true
+  }
+  return false
+}
+
+/** The gradients of choices of data; undefined where they are no longer wanted. */
+async function gradientsWhile(
+  target: Target,
+  data: readonly Float64Array[],
+  labels: readonly number[],
+  goesOn: () => boolean,
+): Promise<Values[][] | undefined> {
+  const found: Values[][] = []
+  const choices = data.map((values) => [Float32Array.from(values)])
+  for await (const gradients of eachGradient(target, choices, [{ labels }])) {
+    found.push(gradients)
+    await new Promise((resolve) => setTimeout(resolve))
+    if (!goesOn()) return undefined
+  }
+  return found
+}
