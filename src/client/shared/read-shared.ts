@@ -10,7 +10,7 @@ import {
   type WeightTensors,
   weightTensors,
 } from './read-gradients'
-import { roundingNorm, type StatedPrecision, storageNorm, storedOr } from './rounding'
+import { coarseNorm, roundingNorm, type StatedPrecision, storageNorm, storedOr } from './rounding'
 import { isUpdate, movedPart, readMovement, type SharedUpdate, type WeightUpdate } from './shared-update'
 import { gradientsIn, meanPosition } from './unroll'
 import type { UpdateSettings } from './update-options'
@@ -136,7 +136,7 @@ function withoutFactor({ gradients, weights, rounding, lost, statistics }: Share
 async function readUpdate(
   shared: WeightUpdate,
   model: OpenModel,
-  { batchSize, reduction, noise: stated }: Sharing,
+  { batchSize, reduction, precision, noise: stated }: Sharing,
   update: UpdateSettings,
 ): Promise<Shared> {
   const { learningRate = 1, weightDecay, approach, sign } = update
@@ -144,7 +144,7 @@ async function readUpdate(
     throw new DlgError('invalid-option', 'update.sign says which way delta points; before and after need none')
   const weights = await readWeights(model.weights, weightParameter)
   const own = (weight: Parameters<typeof weightParameter>[0]) => weights.get(weightParameter(weight))!
-  const { before, delta, rounded, statistics } = await readMovement(shared, model, own, sign ?? 1)
+  const { before, delta, rounded, shared: given, statistics } = await readMovement(shared, model, own, sign ?? 1)
   for (const weight of model.weights) {
     const values = before.get(weight.name)
     if (values) weights.set(weightParameter(weight), values)
@@ -154,7 +154,10 @@ async function readUpdate(
   const decay = weightDecay * gradientsIn(update, batchSize, 'mean')
   const trained = model.weights.filter((w) => w.trainable)
   const noise = trained.map(
-    (weight, i) => (rounded ? roundingNorm([own(weight)], update.steps.length) : 0) + delta[i].length * stated,
+    (weight, i) =>
+      (rounded ? roundingNorm([own(weight)], update.steps.length) : 0) +
+      coarseNorm(given[i].values, storedOr(given[i].values, given[i].stored, precision)) +
+      delta[i].length * stated,
   )
   const gradients = trained.map((weight, i) => {
     const from = own(weight)

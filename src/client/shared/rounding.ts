@@ -75,6 +75,10 @@ export function storageNorm(values: ArrayLike<number>, { dtype, quantization }: 
   return squaredSpacing(exponents(values), spacing) / 12
 }
 
+/** {@link storageNorm} of types that are coarser than float32, in which weights are kept: what is lost when an update is sent. */
+export const coarseNorm = (values: ArrayLike<number>, stored: StoredAs): number =>
+  stored.dtype === 'float32' || stored.dtype === 'float64' ? 0 : storageNorm(values, stored)
+
 /** The types that a caller can state for what was shared. */
 export const PRECISIONS = ['float32', 'float16', 'bfloat16', 'int8'] as const satisfies readonly StatedPrecision[]
 

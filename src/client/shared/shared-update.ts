@@ -1,9 +1,10 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import type { StoredAs } from '../../numbers/stored-dtype'
 import { requireNames } from '../model/each'
 import type { OpenModel, Weight } from '../model/model'
-import { readWeightTensors, type SharedGradients, type WeightTensors } from './read-gradients'
+import { precisionsOf, readWeightTensors, type SharedGradients, type WeightTensors } from './read-gradients'
 import { isFloat32 } from './rounding'
 
 /**
@@ -32,6 +33,14 @@ export interface Movement {
   readonly statistics: ReadonlyMap<string, Float64Array>
   /** Whether what was shared is in float32. */
   readonly rounded: boolean
+  /** What was shared of each trained weight, its move or the weight after it, and how exactly. */
+  readonly shared: readonly SharedTensor[]
+}
+
+/** A tensor as it was shared. */
+export interface SharedTensor {
+  readonly values: Float64Array
+  readonly stored: StoredAs
 }
 
 const NAMES = ['before', 'after', 'delta']
@@ -75,11 +84,12 @@ export async function readMovement(
   const trained = model.weights.filter((w) => w.trainable)
   const before = await readBefore(update.before, model)
   if ('delta' in update && update.delta !== undefined) {
-    const delta = await readTrained("'delta' tensor", update.delta, model)
+    const shared = await readTrained("'delta' tensor", update.delta, model)
+    const delta = shared.map(({ values }) => values)
     const signed = (values: Float64Array) => (sign > 0 ? values : values.map((v) => -v))
     const statistics = await readUntrained("'delta' tensor", update.delta, model)
     return {
-      ...{ before, delta: delta.map(signed), rounded: isFloat32(delta) },
+      ...{ before, delta: delta.map(signed), rounded: isFloat32(delta), shared },
       statistics: new Map([...statistics].map(([name, values]) => [name, signed(values)])),
     }
   }
@@ -89,7 +99,7 @@ export async function readMovement(
     const from = before.get(weight.name) ?? own(weight)
     return values.map((v, at) => v - from[at])
   }
-  const delta = after.map((values, i) => fromBefore(trained[i], values))
+  const delta = after.map(({ values }, i) => fromBefore(trained[i], values))
   const untrained = await readUntrained("'after' tensor", given, model)
   const statistics = new Map(
     model.weights.flatMap((weight) => {
@@ -97,12 +107,15 @@ export async function readMovement(
       return values ? [[weight.name, fromBefore(weight, values)] as const] : []
     }),
   )
-  return { before, delta, statistics, rounded: isFloat32(after) }
+  return { before, delta, statistics, rounded: isFloat32(after.map(({ values }) => values)), shared: after }
 }
 
-function readTrained(noun: string, given: WeightTensors, model: OpenModel): Promise<Float64Array[]> {
+async function readTrained(noun: string, given: WeightTensors, model: OpenModel): Promise<SharedTensor[]> {
   const trained = model.weights.filter((w) => w.trainable)
-  return readWeightTensors(only(noun, named(given, model), model.weights, trained), trained, noun, Float64Array)
+  const tensors = only(noun, named(given, model), model.weights, trained)
+  const read = await readWeightTensors(tensors, trained, noun, Float64Array)
+  const stored = precisionsOf(tensors, trained)
+  return read.map((values, i) => ({ values, stored: stored[i] }))
 }
 
 /** What is there of the weights that are not trained, by name. */

@@ -68,6 +68,17 @@ describe('the confidence of inferred labels', () => {
     model.dispose()
   })
 
+  it('is high for one sample of a model that is sure of its classes', async () => {
+    for (const size of [4, 8])
+      for (let seed = 1; seed <= 15; seed++) {
+        const model = classifier(seed, size)
+        const found = await asked(model, seed, [seed % CLASSES], 0)
+        const sure = expect.toSatisfy((v: number) => v > 0.99)
+        expect(found, `seed ${seed}`).toMatchObject({ labels: [seed % CLASSES], confidence: sure })
+        model.dispose()
+      }
+  })
+
   it('is never high for wrong labels: smoothing, a wrong batch size, a factor', async () => {
     let wrong = 0
     for (let seed = 1; seed <= 12; seed++) {

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { attack, targetOf } from '../../../src/attacks'
 import { storageNorm } from '../../../src/client/shared/rounding'
-import { deepLeakage, gradientsOf, type PlainTensor } from '../../../src/index'
-import { convNet, numbers, plain, sample } from '../../attacks/matching/tiny'
+import { deepLeakage, gradientsOf, type PlainTensor, type TargetOptions } from '../../../src/index'
+import { convNet, denseNet, numbers, plain, sample } from '../../attacks/matching/tiny'
 
 /** The nearest number of a type with so many bits of significand. */
 function rounded(value: number, bits: number, smallest: number): number {
@@ -76,4 +77,69 @@ describe('what does not match', () => {
 it('quantised numbers lose a twelfth of the squared scale each', () => {
   expect(storageNorm(numbers(1200, 1), { dtype: 'int8', quantization: { scale: 0.1, min: 0 } })).toBeCloseTo(1, 10)
   expect(storageNorm(numbers(10, 1), {})).toBe(0)
+})
+
+describe('an update of one step', () => {
+  const RATE = 0.1
+  const half = (v: number): number => rounded(v, ...TYPES.float16)
+  const eighths = (values: ArrayLike<number>) => Math.max(...Array.from(values, Math.abs)) / 127
+
+  it.each<
+    [string, 'delta' | 'after', TargetOptions['precision'], (values: Float64Array) => Omit<PlainTensor, 'shape'>]
+  >([
+    ['a delta that says float16', 'delta', undefined, (v) => ({ data: Float32Array.from(v, half), dtype: 'float16' })],
+    ['a delta that the caller says is in float16', 'delta', 'float16', (v) => ({ data: Float32Array.from(v, half) })],
+    [
+      'weights after it that say float16',
+      'after',
+      undefined,
+      (v) => ({ data: Float32Array.from(v, half), dtype: 'float16' }),
+    ],
+    [
+      'a delta that the caller says is in int8',
+      'delta',
+      'int8',
+      (v) => ({ data: Float32Array.from(v, (one) => Math.round(one / eighths(v)) * eighths(v)) }),
+    ],
+    [
+      'a delta in whole numbers with a scale',
+      'delta',
+      undefined,
+      (v) => ({
+        data: Float64Array.from(v, (one) => Math.round(one / eighths(v)) * eighths(v)),
+        dtype: 'int8',
+        quantization: { scale: eighths(v), min: 0 },
+      }),
+    ],
+  ])('has the rounding of its type: %s', async (_, part, precision, stored) => {
+    await tf.setBackend('cpu')
+    const model = denseNet()
+    const x = sample([1, 8])
+    const gradients = await gradientsOf(model, x, [2], { runtime: 'reference' })
+    const exact = model.trainableWeights.map((w) => {
+      const [gradient, before] = [gradients[w.name].dataSync(), w.read().dataSync()]
+      const delta = Float64Array.from(gradient, (v) => -RATE * v)
+      return { delta, shape: w.shape as number[], sent: part === 'delta' ? delta : delta.map((v, i) => v + before[i]) }
+    })
+    const shared = exact.map(({ shape, sent }) => ({ shape, ...stored(sent) }))
+    const squares = (values: Iterable<number>) => Array.from(values).reduce((sum, v) => sum + v * v, 0)
+    const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0)
+    const lost = sum(exact.map(({ sent }, i) => squares(sent.map((v, k) => v - shared[i].data[k]))))
+    const target = await targetOf(model, part === 'delta' ? { delta: shared } : { after: shared }, {
+      ...{ update: { learningRate: RATE }, precision },
+    })
+    const ratio = target.rounding / (lost / sum(exact.map(({ delta }) => squares(delta))))
+    // the mean of 156 squared errors
+    expect(ratio).toBeGreaterThan(0.7)
+    expect(ratio).toBeLessThan(1.4)
+    const { status, found, dispose } = await attack('dense-inversion', target)
+    // weights in float16 lose a percent of a small layer's move, and then the neurons may disagree
+    if (part === 'delta') {
+      expect(status).not.toBe('failed')
+      expect(tf.tidy(() => tf.losses.meanSquaredError(x, found.data!).dataSync()[0])).toBeLessThan(1e-3)
+    }
+    dispose()
+    tf.dispose([x, gradients])
+    model.dispose()
+  })
 })
