@@ -4,6 +4,7 @@ import { decoderSequences } from './decoder-sequences'
 import { encoderSequences } from './encoder-sequences'
 import { type Candidate, type FirstInputs, firstInput } from './first-inputs'
 import type { FirstGradient, Judged } from './grouped'
+import type { Guess } from './guess'
 import { missingTokens } from './missing'
 import type { SequenceSettings } from './options'
 import { secondInputs } from './second-inputs'
@@ -55,7 +56,7 @@ export async function combine(
   hasPositions: boolean,
   { spanTolerance, batchSize }: SequenceSettings,
   pause: Pause,
-  keep: (found: readonly (readonly number[])[]) => void,
+  keep: (found: readonly (readonly number[])[], guess?: Guess) => void,
   judge: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
   first: FirstShared,
 ): Promise<readonly (readonly number[])[] | 'proven'> {
@@ -82,12 +83,14 @@ export async function combine(
       return tokens(await decoderSequences(places, second, noisy, told, isOpen))
     }
     let proven = false
+    // every token of the batch is an input of its own here
+    const count = batchSize ?? Math.ceil(span.rank / places.length)
     const found = await encoderSequences(
       places,
       second,
       batchSize,
       (i) => list[i].token,
-      told,
+      (some, near) => keep(tokens(some), { sequences: tokens(near), count }),
       async (some, once) => {
         const judged = await judge(tokens(some), once)
         proven = judged?.proven ?? false
