@@ -11,7 +11,7 @@ import { secondInputs } from './second-inputs'
 import type { Projection } from './seen'
 import { type Heard, signalsOf } from './signals'
 import type { Span } from './span'
-import type { Placed, Transformer } from './transformer'
+import type { BlockNumbers, Placed, Transformer } from './transformer'
 import { REPEATS, repeatsOne } from './without-positions'
 
 /** The gradient of the first block, and what its inputs are made of. */
@@ -19,6 +19,8 @@ export interface FirstShared {
   readonly projections: readonly Projection[]
   readonly inputs: FirstInputs
   readonly allowed: readonly number[] | undefined
+  /** The first block in numbers; undefined where it has adapters, or not all of its gradients were shared. */
+  readonly block: BlockNumbers | undefined
 }
 
 /** Batches of a decoder that are held against the gradient. */
@@ -85,6 +87,11 @@ export async function combine(
     let proven = false
     // every token of the batch is an input of its own here
     const count = batchSize ?? Math.ceil(span.rank / places.length)
+    const attended = first.block && {
+      block: first.block,
+      inputs: list.map(({ token, position }) => firstInput(first.inputs, token, position)),
+      tokens: span.rank,
+    }
     const found = await encoderSequences(
       places,
       second,
@@ -97,6 +104,7 @@ export async function combine(
         return judged
       },
       firstGradient(list, first, pause),
+      attended,
       pause,
     )
     return proven ? 'proven' : tokens(found)

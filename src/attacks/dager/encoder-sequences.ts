@@ -1,5 +1,6 @@
 import { type Random, random } from '../../numbers/random'
 import type { Pause } from '../contract/pause'
+import { type Attended, attendedSequences } from './encoder-attended'
 import { atAllPlaces, type Descent, descend } from './encoder-descent'
 import { jointSequence } from './encoder-joint'
 import { likelySequences } from './encoder-starts'
@@ -38,7 +39,7 @@ const NEAR = 200
  * Sequences of an encoder, where every position sees every other: the second input of a place lies in the span only when
  * the whole sequence is right.
  *
- * The sentence of each candidate that no found one explains is solved for by least squares. Where that does not explain everything,
+ * Without noise, what attention took for each candidate shows its sentence. Else, the sentence of each candidate that no found one explains is solved for by least squares. Where that does not explain everything,
  * tokens are exchanged one by one, each time where the second input comes closest to the span. Attention mixes positions by sums, so
  * the distance falls with every right token.
  *
@@ -48,6 +49,7 @@ const NEAR = 200
  * @param keep told of every sequence that is found, and of those that come closest, the closest first
  * @param enough asked, when the likely sequences are found, whether they explain everything; `once` says that each occurs once
  * @param gradient what the gradient of the first block says of candidates
+ * @param attended the first block in numbers, where that is known
  */
 export async function encoderSequences(
   places: readonly (readonly number[])[],
@@ -57,6 +59,7 @@ export async function encoderSequences(
   keep: (found: readonly (readonly number[])[], near: readonly (readonly number[])[]) => void,
   enough: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
   gradient: FirstGradient,
+  attended: Attended | undefined,
   pause: Pause,
 ): Promise<number[][]> {
   if (places.some((candidates) => candidates.length === 0)) return []
@@ -78,18 +81,26 @@ export async function encoderSequences(
     return proven
   }
   const noisy = await second.isNoisy([places.map(([candidate]) => candidate)], 0)
+  const whole: Search = { places, second, noisy, from, found, near, size: 0, pause }
   const byGroups = (own: readonly (readonly number[])[]): Promise<boolean> =>
     grouped({ places: own, tokenOf }, gradient, [...sizesOf(own), expected ?? 1], noisy, enough, pause)
+  const keepAttended = async (sequence: readonly number[]): Promise<boolean> => {
+    const isRight = await tryWhole(sequence, whole)
+    told()
+    return isRight
+  }
+  const isAttended = !noisy && attended && places.some((all) => all.length > 1)
+  const there = isAttended && (await attendedSequences(places, attended, tokenOf, found, keepAttended, pause))
+  if (there && (await isProven(noisy))) return found
   // before strangers are dropped: what noise does to the second inputs hides who they are
-  if (await byGroups(places)) return found
+  if (!there && (await byGroups(places))) return found
   const hidden = noisy && (await isHidden(places, second))
-  const likely = await withoutStrangers(places, second, from)
+  const likely = there || (await withoutStrangers(places, second, from))
   const same = likely.every((candidates, p) => candidates.length === places[p].length)
-  const sets = (same ? [places] : [likely, places]).map((own) => {
-    const whole: Search = { places: own, second, noisy, from, found, near, size: 0, pause }
-    return lengthsOf(own, tokenOf).map((part): Search => ({ ...whole, places: part, size: sizeOf(part) }))
-  })
-  if (!same && (await byGroups(likely))) return found
+  const sets = (same ? [places] : [likely, places]).map((own) =>
+    lengthsOf(own, tokenOf).map((part): Search => ({ ...whole, places: part, size: sizeOf(part) })),
+  )
+  if ((there || !same) && (await byGroups(likely))) return found
   // a descent costs far more, and is for what no linear map explains
   for (const step of hidden ? [solveEach] : [solveEach, descendEach])
     for (const searches of sets) if (await step(searches, expected, told, () => isProven(noisy))) return found

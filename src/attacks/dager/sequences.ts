@@ -166,6 +166,8 @@ export async function sequencesBehind(
     await look()
     const inputs = await transformer.firstInputs()
     await look()
+    const block = await transformer.blockNumbers?.(shared)
+    await look()
     hasPositions = inputs.positions !== undefined
     const allowed = await transformer.allowed(shared, length)
     await look()
@@ -213,7 +215,7 @@ export async function sequencesBehind(
               pause,
               keep,
               async (some, once) => (first!.ranks.clear && inputsOf(some) < one ? undefined : judge(some, once)),
-              { projections: projections[0], inputs, allowed },
+              { projections: projections[0], inputs, allowed, block },
             )
           : withoutChoice(tokens)
       if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {
