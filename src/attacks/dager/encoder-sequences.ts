@@ -271,10 +271,14 @@ const tryFrom = async (start: readonly number[], at: number, search: Search): Pr
   tryWhole(await descend(start, at, search), search)
 
 /** Keeps a sequence, when it is new and lies in the span at every place. */
-async function tryWhole(sequence: readonly number[], { second, found, near }: Search): Promise<boolean> {
+async function tryWhole(sequence: readonly number[], { second, noisy, found, near }: Search): Promise<boolean> {
   if ([...found, ...near.map((own) => own.sequence)].some((other) => other.join() === sequence.join())) return false
   const far: number[] = []
-  for (const place of sequence.keys()) far.push((await second.distances([sequence], place))[0])
+  for (const place of sequence.keys()) {
+    far.push((await second.distances([sequence], place))[0])
+    // noise has no nearest sequences: mixtures of right ones lie as near as they do
+    if (noisy && far[far.length - 1] > 1) return false
+  }
   if (far.every((d) => d <= 1)) {
     found.push([...sequence])
     return true
