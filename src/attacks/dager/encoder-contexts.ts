@@ -1,10 +1,10 @@
-import { solvePositive } from '../../numbers/positive-definite'
 import { random } from '../../numbers/random'
 import type { Steps } from '../../numbers/steps'
 import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import { mapped } from '../../numbers/values'
 import { inner, lengthOf, orthogonalPart } from '../../numbers/vectors'
 import { applied } from './attention'
+import { gaussNewton, type Point } from './gauss-newton'
 import { rowBasis } from './row-basis'
 import type { BlockNumbers } from './transformer'
 
@@ -32,19 +32,6 @@ const MORE = 32
 
 /** Fewer equations than unknowns and these do not tell a context that is there from one that is not. */
 const LEAST_MORE = 12
-
-/** Steps of a solution, and those after which one that hardly comes closer is given up. */
-const ROUNDS = { most: 40, patient: 1 }
-
-/** From here on h lies in its span. */
-const INSIDE = 1e-6
-
-/** A step that leaves more than this part of the distance is small, and one that ends far outside after small steps is given up. */
-const HARDLY = 0.7
-const FAR = 0.03
-
-/** Damping of Levenberg and Marquardt: at first, and up to which it is raised. */
-const DAMPING = { first: 1e-3, least: 1e-9, most: 1e6 }
 
 /**
  * What attention takes for a token depends on its whole sentence, but it is one vector c: as few unknowns as the batch has tokens, because c lies
@@ -110,7 +97,8 @@ export function* contextSolver(block: BlockNumbers, hidden: number, tokens: numb
       const base = sum(own, mix(part))
       const baseWide = applied(wide, gamma(base), true)
       yield
-      const at = (x: Float64Array): Point => {
+      const deviations = Float64Array.from(free, (direction) => direction[near.length] ?? 0)
+      const at = (x: Float64Array): Reached => {
         const y = sum(base, combined(freeMoves, x, hidden))
         const sigma = deviation(y)
         const raw = sum(baseWide, combined(freeWide, x, width))
@@ -123,56 +111,31 @@ export function* contextSolver(block: BlockNumbers, hidden: number, tokens: numb
         if (hasDeviation) left[count] = stated / sigma - 1
         return { x, y, sigma, raw, before, length, stated, left }
       }
-      const deviations = Float64Array.from(free, (own) => own[near.length] ?? 0)
-      let point = at(new Float64Array(free.length))
-      let damping = DAMPING.first
-      for (let round = 0; round < ROUNDS.most && lengthOf(point.left) > INSIDE; round++) {
-        const { y, sigma, raw, before, length, stated } = point
+      const jacobian = function* ({ y, sigma, raw, before, length, stated, left }: Reached): Steps<Float64Array[]> {
         const slopes = mapped(before, (v) => block.activation.derivative(v) / length)
-        const jacobian: Float64Array[] = []
-        const wideMove = new Float64Array(width)
+        const columns: Float64Array[] = []
+        const moved = new Float64Array(width)
         for (const [i, move] of freeMoves.entries()) {
           const turned = inner(y, move) / y.length / sigma
-          const moved = freeWide[i]
-          for (let j = 0; j < width; j++) wideMove[j] = slopes[j] * (moved[j] / sigma - (raw[j] * turned) / sigma ** 2)
-          const column = new Float64Array(point.left.length)
-          for (let k = 0; k < count; k++) column[k] = inner(tests[k], wideMove)
+          const own = freeWide[i]
+          for (let j = 0; j < width; j++) moved[j] = slopes[j] * (own[j] / sigma - (raw[j] * turned) / sigma ** 2)
+          const column = new Float64Array(left.length)
+          for (let k = 0; k < count; k++) column[k] = inner(tests[k], moved)
           if (hasDeviation) column[count] = deviations[i] / sigma - (stated * turned) / sigma ** 2
-          jacobian.push(column)
+          columns.push(column)
           yield
         }
-        const gram = jacobian.map((a) => jacobian.map((b) => inner(a, b)))
-        const slope = jacobian.map((a) => inner(a, point.left))
-        yield
-        const before2 = inner(point.left, point.left)
-        let next: Point | undefined
-        for (; damping <= DAMPING.most; damping *= 10) {
-          const matrix = gram.map((row, i) => Float64Array.from(row, (v, j) => (i === j ? v * (1 + damping) : v)))
-          const step = Float64Array.from(slope, (v) => -v)
-          if (!(yield* solvePositive(matrix, [step]))) continue
-          const tried = at(sum(point.x, step))
-          if (inner(tried.left, tried.left) < before2) {
-            next = tried
-            break
-          }
-        }
-        if (!next) break
-        const far = lengthOf(next.left)
-        const isSmall = far > HARDLY * Math.sqrt(before2)
-        point = next
-        damping = Math.max(damping / 10, DAMPING.least)
-        if (isSmall && far > FAR && round >= ROUNDS.patient) break
-        if (far > (1 - 1e-6) * Math.sqrt(before2)) break
+        return columns
       }
+      const point = yield* gaussNewton(at(new Float64Array(free.length)), at, jacobian)
       const z = sum(part, combined(free, point.x, part.length))
       return { context: combined(contexts, z, hidden), far: lengthOf(point.left) }
     },
   }
 }
 
-/** A point of the search: unknowns x, u + W_o c without its mean y, W_1 γ y, what the activation reads, and what is left. */
-interface Point {
-  readonly x: Float64Array
+/** A point of the search: y, the u + W_o c without its mean, its deviation σ, W_1 γ y, and what the activation reads. */
+interface Reached extends Point {
   readonly y: Float64Array
   readonly sigma: number
   readonly raw: Float64Array
@@ -180,7 +143,6 @@ interface Point {
   readonly length: number
   /** The deviation as the linear equations have it. */
   readonly stated: number
-  readonly left: Float64Array
 }
 
 function centred(v: Float64Array): Float64Array {
