@@ -9,7 +9,14 @@ export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
 export type { SequenceOptions, SequenceProgress } from './attacks/dager/options'
 export type { Projection } from './attacks/dager/seen'
 export { type ExactSequences, exactSequences } from './attacks/dager/sequences'
-export type { Explained, FirstBlock, Placed, Transformer } from './attacks/dager/transformer'
+export type {
+  BlockNumbers,
+  DenseNumbers,
+  Explained,
+  FirstBlock,
+  Placed,
+  Transformer,
+} from './attacks/dager/transformer'
 export type { DenseGradient } from './attacks/dense/dense-gradient'
 export { type ExactData, type ExactDataOptions, exactData } from './attacks/dense/exact-data'
 export { type FirstDense, firstDense } from './attacks/dense/first-dense'

@@ -6,7 +6,14 @@
 
 export { type FirstInputs, spanTokens } from './attacks/dager/first-inputs'
 export type { Projection } from './attacks/dager/seen'
-export type { Explained, FirstBlock, Placed, Transformer } from './attacks/dager/transformer'
+export type {
+  BlockNumbers,
+  DenseNumbers,
+  Explained,
+  FirstBlock,
+  Placed,
+  Transformer,
+} from './attacks/dager/transformer'
 export { balanced } from './attacks/matching/objective/distance'
 export {
   deepLeakageFromText,

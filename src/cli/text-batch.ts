@@ -60,7 +60,7 @@ export async function attackSentences(
       },
     }).finally(() => tf.dispose(gradients))
     if (terminal.stderr.isTTY) terminal.stderr.write('\r\x1b[K')
-    const pairs = paired(texts, truths, result.sequences)
+    const pairs = paired(texts, truths, [...result.sequences, ...result.guesses])
     const samples = pairs.map((pair) => ({ alike: isExact(pair) }))
     const status = { exact: 'converged', aborted: 'aborted', budget: 'budget' } as const
     const ended = result.status in status ? status[result.status as keyof typeof status] : 'stalled'
@@ -125,7 +125,7 @@ const maskedHead = (): DlgError =>
   new DlgError('invalid-option', '--head mlm has no classes; --attack sequences takes mean or first')
 
 /** Each sentence with the sequence that has most tokens in common with it, every sequence once. */
-function paired(texts: readonly string[], truths: readonly number[][], found: ExactSequences['sequences']): Pair[] {
+function paired(texts: readonly string[], truths: readonly number[][], found: readonly (readonly number[])[]): Pair[] {
   const size = Math.max(truths.length, found.length)
   const cost = Array.from({ length: size }, (_, i) =>
     Array.from({ length: size }, (_, j) => 1 - rouge(found[j] ?? [], truths[i] ?? []).rougeL),

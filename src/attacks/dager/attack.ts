@@ -62,7 +62,8 @@ export const dager: Attack<DagerOptions> = {
       },
       roundingOf(target, transformer!),
     )
-    const { status, reason, sequences, labels, rank, proof } = result
+    const { status, reason, guesses, labels, rank, proof } = result
+    const sequences = [...result.sequences, ...guesses]
     const found = sequences.length > 0
     return outcome('dager', started, control, {
       status: STATUS[status][found ? 0 : 1],

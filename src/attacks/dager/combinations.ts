@@ -4,13 +4,14 @@ import { decoderSequences } from './decoder-sequences'
 import { encoderSequences } from './encoder-sequences'
 import { type Candidate, type FirstInputs, firstInput } from './first-inputs'
 import type { FirstGradient, Judged } from './grouped'
+import type { Guess } from './guess'
 import { missingTokens } from './missing'
 import type { SequenceSettings } from './options'
 import { secondInputs } from './second-inputs'
 import type { Projection } from './seen'
 import { type Heard, signalsOf } from './signals'
 import type { Span } from './span'
-import type { Placed, Transformer } from './transformer'
+import type { BlockNumbers, Placed, Transformer } from './transformer'
 import { REPEATS, repeatsOne } from './without-positions'
 
 /** The gradient of the first block, and what its inputs are made of. */
@@ -18,6 +19,8 @@ export interface FirstShared {
   readonly projections: readonly Projection[]
   readonly inputs: FirstInputs
   readonly allowed: readonly number[] | undefined
+  /** The first block in numbers; undefined where it has adapters, or not all of its gradients were shared. */
+  readonly block: BlockNumbers | undefined
 }
 
 /** Batches of a decoder that are held against the gradient. */
@@ -59,7 +62,7 @@ export async function combine(
   hasPositions: boolean,
   { spanTolerance, batchSize }: SequenceSettings,
   pause: Pause,
-  keep: (found: readonly (readonly number[])[]) => void,
+  keep: (found: readonly (readonly number[])[], guess?: Guess) => void,
   judge: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
   first: FirstShared,
 ): Promise<readonly (readonly number[])[] | 'proven'> {
@@ -86,18 +89,26 @@ export async function combine(
       return tokens(await decoderSequences(places, second, noisy, told, isOpen))
     }
     let proven = false
+    // every token of the batch is an input of its own here
+    const count = batchSize ?? Math.ceil(span.rank / places.length)
+    const attended = first.block && {
+      block: first.block,
+      inputs: list.map(({ token, position }) => firstInput(first.inputs, token, position)),
+      tokens: span.rank,
+    }
     const found = await encoderSequences(
       places,
       second,
       batchSize,
       (i) => list[i].token,
-      told,
+      (some, near) => keep(tokens(some), { sequences: tokens(near), count }),
       async (some, once) => {
         const judged = await judge(tokens(some), once)
         proven = judged?.proven ?? false
         return judged
       },
       firstGradient(list, first, pause),
+      attended,
       pause,
     )
     return proven ? 'proven' : tokens(found)

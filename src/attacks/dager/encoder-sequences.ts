@@ -1,5 +1,6 @@
 import { type Random, random } from '../../numbers/random'
 import type { Pause } from '../contract/pause'
+import { type Attended, attendedSequences } from './encoder-attended'
 import { atAllPlaces, type Descent, descend } from './encoder-descent'
 import { jointSequence } from './encoder-joint'
 import { likelySequences } from './encoder-starts'
@@ -20,36 +21,55 @@ interface Search extends Descent {
   readonly found: number[][]
   /** Sequences that a position shows at least, where no token recurs. */
   readonly size: number
+  /** The closest of what does not lie in the span at every place. */
+  readonly near: Near[]
   readonly pause: Pause
 }
+
+/** A sequence outside of the span, and Σ d² over its places, divided by their number. */
+interface Near {
+  readonly sequence: readonly number[]
+  readonly far: number
+}
+
+/** Sequences outside of the span that are kept. */
+const NEAR = 200
 
 /**
  * Sequences of an encoder, where every position sees every other: the second input of a place lies in the span only when
  * the whole sequence is right.
  *
- * The sentence of each candidate that no found one explains is solved for by least squares. Where that does not explain everything,
+ * Without noise, what attention took for each candidate shows its sentence. Else, the sentence of each candidate that no found one explains is solved for by least squares. Where that does not explain everything,
  * tokens are exchanged one by one, each time where the second input comes closest to the span. Attention mixes positions by sums, so
  * the distance falls with every right token.
  *
  * @param places candidates of every position
  * @param expected sequences there are said to be: a hint where to begin, no more
  * @param tokenOf the token of a candidate
- * @param keep told of every sequence that is found
+ * @param keep told of every sequence that is found, and of those that come closest, the closest first
  * @param enough asked, when the likely sequences are found, whether they explain everything; `once` says that each occurs once
  * @param gradient what the gradient of the first block says of candidates
+ * @param attended the first block in numbers, where that is known
  */
 export async function encoderSequences(
   places: readonly (readonly number[])[],
   second: SecondInputs,
   expected: number | undefined,
   tokenOf: (candidate: number) => number,
-  keep: (found: readonly (readonly number[])[]) => void,
+  keep: (found: readonly (readonly number[])[], near: readonly (readonly number[])[]) => void,
   enough: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
   gradient: FirstGradient,
+  attended: Attended | undefined,
   pause: Pause,
 ): Promise<number[][]> {
   if (places.some((candidates) => candidates.length === 0)) return []
   const found: number[][] = []
+  const near: Near[] = []
+  const told = () =>
+    keep(
+      found,
+      near.map(({ sequence }) => sequence),
+    )
   const from = random(0, 0x656e63)
   let asked = 0
   let proven = false
@@ -61,21 +81,29 @@ export async function encoderSequences(
     return proven
   }
   const noisy = await second.isNoisy([places.map(([candidate]) => candidate)], 0)
+  const whole: Search = { places, second, noisy, from, found, near, size: 0, pause }
   const byGroups = (own: readonly (readonly number[])[]): Promise<boolean> =>
     grouped({ places: own, tokenOf }, gradient, [...sizesOf(own), expected ?? 1], noisy, enough, pause)
+  const keepAttended = async (sequence: readonly number[]): Promise<boolean> => {
+    const isRight = await tryWhole(sequence, whole)
+    told()
+    return isRight
+  }
+  const isAttended = !noisy && attended && places.some((all) => all.length > 1)
+  const there = isAttended && (await attendedSequences(places, attended, tokenOf, found, keepAttended, pause))
+  if (there && (await isProven(noisy))) return found
   // before strangers are dropped: what noise does to the second inputs hides who they are
-  if (await byGroups(places)) return found
+  if (!there && (await byGroups(places))) return found
   const hidden = noisy && (await isHidden(places, second))
-  const likely = await withoutStrangers(places, second, from)
+  const likely = there || (await withoutStrangers(places, second, from))
   const same = likely.every((candidates, p) => candidates.length === places[p].length)
-  const sets = (same ? [places] : [likely, places]).map((own) => {
-    const whole: Search = { places: own, second, noisy, from, found, size: 0, pause }
-    return lengthsOf(own, tokenOf).map((part): Search => ({ ...whole, places: part, size: sizeOf(part) }))
-  })
-  if (!same && (await byGroups(likely))) return found
+  const sets = (same ? [places] : [likely, places]).map((own) =>
+    lengthsOf(own, tokenOf).map((part): Search => ({ ...whole, places: part, size: sizeOf(part) })),
+  )
+  if ((there || !same) && (await byGroups(likely))) return found
   // a descent costs far more, and is for what no linear map explains
   for (const step of hidden ? [solveEach] : [solveEach, descendEach])
-    for (const searches of sets) if (await step(searches, expected, keep, () => isProven(noisy))) return found
+    for (const searches of sets) if (await step(searches, expected, told, () => isProven(noisy))) return found
   return noisy ? likeliest(places, second, found) : found
 }
 
@@ -83,7 +111,7 @@ export async function encoderSequences(
 type Step = (
   searches: readonly Search[],
   expected: number | undefined,
-  keep: (found: readonly (readonly number[])[]) => void,
+  told: () => void,
   isProven: () => Promise<boolean>,
 ) => Promise<boolean>
 
@@ -91,10 +119,10 @@ type Step = (
  * Solves for the sentence of every candidate that is open. A shorter sentence shows in a longer one: attention reads other keys then, and
  * which tokens belong together stays as it is.
  */
-const solveEach: Step = async (searches, expected, keep, isProven) => {
+const solveEach: Step = async (searches, expected, told, isProven) => {
   // within noise every mixture of sentences lies in the span: only what is solved for is near the right ones
   for (const search of searches.filter(({ noisy }) => !noisy)) {
-    keep(search.found)
+    told()
     for (const size of new Set([search.size, expected ?? search.size]))
       for (const start of await likelySequences(search.places, search.second, size, search.pause))
         await tryWhole(start, search)
@@ -117,7 +145,7 @@ const solveEach: Step = async (searches, expected, keep, isProven) => {
           if (count > at && count <= places.length && own[count - 1].includes(end))
             await tryWhole(whole.slice(0, count), search)
         }
-        keep(found)
+        told()
         if (found.length > before && (found.length >= search.size || searches.length > 1) && (await isProven()))
           return true
       }
@@ -126,11 +154,11 @@ const solveEach: Step = async (searches, expected, keep, isProven) => {
 }
 
 /** Descends from each candidate that is open, from several starts. */
-const descendEach: Step = async (searches, _, keep, isProven) => {
+const descendEach: Step = async (searches, _, told, isProven) => {
   const { found } = searches[0]
   const tried = async (start: readonly number[], at: number, search: Search): Promise<boolean> => {
     const right = await tryFrom(start, at, search)
-    keep(found)
+    told()
     return right
   }
   // first what ends a sentence of each length, which belongs to that length alone
@@ -243,9 +271,19 @@ const tryFrom = async (start: readonly number[], at: number, search: Search): Pr
   tryWhole(await descend(start, at, search), search)
 
 /** Keeps a sequence, when it is new and lies in the span at every place. */
-async function tryWhole(sequence: readonly number[], { second, found }: Search): Promise<boolean> {
-  if (found.some((other) => other.join() === sequence.join())) return false
-  for (const place of sequence.keys()) if ((await second.distances([sequence], place))[0] > 1) return false
-  found.push([...sequence])
-  return true
+async function tryWhole(sequence: readonly number[], { second, noisy, found, near }: Search): Promise<boolean> {
+  if ([...found, ...near.map((own) => own.sequence)].some((other) => other.join() === sequence.join())) return false
+  const far: number[] = []
+  for (const place of sequence.keys()) {
+    far.push((await second.distances([sequence], place))[0])
+    // noise has no nearest sequences: mixtures of right ones lie as near as they do
+    if (noisy && far[far.length - 1] > 1) return false
+  }
+  if (far.every((d) => d <= 1)) {
+    found.push([...sequence])
+    return true
+  }
+  near.push({ sequence: [...sequence], far: far.reduce((sum, d) => sum + d * d, 0) / far.length })
+  near.sort((a, b) => a.far - b.far).splice(NEAR)
+  return false
 }

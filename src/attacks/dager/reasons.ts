@@ -1,4 +1,5 @@
 import { isCoarse, type SharedTensor } from './floor'
+import type { Guess } from './guess'
 import type { Accounted } from './multiplicity'
 import { type Ranks, ROOM } from './ranks'
 import type { Seen } from './seen'
@@ -9,6 +10,8 @@ export interface Best {
   candidates: readonly (readonly number[])[]
   /** Found, and not yet held against the gradient. */
   found: readonly (readonly number[])[]
+  /** What came closest. */
+  guess?: Guess
 }
 
 /** Why there is no span to search in. */
@@ -61,3 +64,9 @@ export function whyNot(
     ? `${spectrum}; no token lies in its span at the first position`
     : `${spectrum}; the tokens of ${candidates.length} positions were found, but not which of them belong together: ${isNoisy ? 'noise hides it' : "no combination lies in the second block's span"}`
 }
+
+/** What the guesses are, in words; nothing where there are none. */
+export const guessed = ({ length }: readonly unknown[]): string =>
+  length === 0
+    ? ''
+    : `; ${length} more by guess: tokens of the first block's span, put together so that they come closest to the second block's`

@@ -10,11 +10,12 @@ import type { FlooredProof, Sharing } from './explained'
 import { type Candidate, spanCandidates } from './first-inputs'
 import { isCoarse, sharedTensors } from './floor'
 import type { Judged } from './grouped'
+import { filledUp, type Guess } from './guess'
 import { accountFor } from './multiplicity'
 import type { NoisyProjection } from './noise-law'
 import { SEQUENCE_OPTIONS, type SequenceOptions, type SequenceProgress, sequenceSettings } from './options'
 import { trialsOf } from './rank-trials'
-import { type Best, roundedBy, saturation, whyNot } from './reasons'
+import { type Best, guessed, roundedBy, saturation, whyNot } from './reasons'
 import { type Projection, type Seen, seenBy } from './seen'
 import type { Transformer } from './transformer'
 import { NO_ROUNDING, type UpdateRounding } from './update-rounding'
@@ -34,6 +35,11 @@ export interface ExactSequences {
   readonly sequences: readonly (readonly number[])[]
   /** Classes, where the loss has them. */
   readonly labels?: readonly number[]
+  /**
+   * What fills the batch of an encoder up where not all of it was found: tokens of the first block's span, put together so that they come
+   * closest to the second block's. None of it is proven, and mostly some of it is wrong. Empty where everything was found.
+   */
+  readonly guesses: readonly (readonly number[])[]
   /** Tokens that the first block's span leaves for each position, over all sequences. */
   readonly candidates: readonly (readonly number[])[]
   /** Dimensions of the first block's span: the number of distinct inputs, when below `hidden`. */
@@ -114,10 +120,12 @@ export async function sequencesBehind(
     const { accounted, candidates, found } = best
     // what explains no more than unrelated numbers do was found in noise
     const speaks = !accounted?.proof.unrelated
+    const sequences = speaks ? (accounted?.sequences ?? found) : []
+    const guesses = status !== 'exact' && best.guess ? filledUp(sequences, best.guess) : []
     const norms = projections[0].map(({ values }) => squaredNorm([values]))
     const noise = first ? weighted(first.noise, norms) : 0
     return {
-      ...{ status, reason, sequences: speaks ? (accounted?.sequences ?? found) : [], candidates },
+      ...{ status, reason: reason && `${reason}${guessed(guesses)}`, sequences, guesses, candidates },
       ...(speaks && accounted?.labels && { labels: accounted.labels }),
       ...(accounted && { proof: accounted.proof }),
       ...{ rank: first ? (first.ranks.likely[0] ?? rankOfFull(first.spectrum)) : 0, gap: first?.ranks.gap ?? 0, noise },
@@ -158,6 +166,8 @@ export async function sequencesBehind(
     const length = await transformer.positions(shared)
     await look()
     const inputs = await transformer.firstInputs()
+    await look()
+    const block = await transformer.blockNumbers?.(shared)
     await look()
     hasPositions = inputs.positions !== undefined
     const allowed = await transformer.allowed(shared, length)
@@ -211,8 +221,10 @@ export async function sequencesBehind(
       if (tried.has(trial)) continue
       tried.add(trial)
       if (!best.accounted) best.candidates = tokens
-      const keep = (found: readonly (readonly number[])[]) => {
+      const keep = (found: readonly (readonly number[])[], guess?: Guess) => {
         if (!best.accounted) best.found = found
+        // where no gap is clear, noise may have put any token near the span
+        if (first!.ranks.clear) best.guess = guess
         tell('sequences', found.length)
       }
       const found =
@@ -226,7 +238,7 @@ export async function sequencesBehind(
               pause,
               keep,
               async (some, once) => (first!.ranks.clear && inputsOf(some) < one ? undefined : judge(some, once)),
-              read,
+              { ...read, block },
             )
           : withoutChoice(tokens)
       if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {

@@ -23,6 +23,32 @@ export interface FirstBlock {
   dispose(): void
 }
 
+/** A layer y = W x + b, W in rows by output. */
+export interface DenseNumbers {
+  readonly weight: Values
+  readonly bias: Values
+}
+
+/**
+ * The first block of an encoder in numbers. Attention takes c for a token of input u; then x = LN(u + W_o c + b_o), and
+ * h = f(W_1 x + b_1), which W_2 reads.
+ */
+export interface BlockNumbers {
+  readonly heads: number
+  readonly query: DenseNumbers
+  readonly key: DenseNumbers
+  readonly value: DenseNumbers
+  /** W_o and b_o. */
+  readonly output: DenseNumbers
+  readonly norm: { readonly gamma: Values; readonly beta: Values; readonly epsilon: number }
+  /** W_1 and b_1. */
+  readonly wide: DenseNumbers
+  /** f and its derivative. */
+  readonly activation: { value(x: number): number; derivative(x: number): number }
+  /** Shared gradients of W_o, W_1 and W_2: their rows are combinations of c, x and h. */
+  readonly gradients: { readonly output: Values; readonly wide: Values; readonly narrow: Values }
+}
+
 /** Sequences with what the client trained them on, and their gradient. */
 export interface Explained {
   /** The sequences, with what the loss alone shows of them: a decoder's last token. */
@@ -58,6 +84,8 @@ export interface Transformer {
   inputs?(words: Tensor3D, block: 0 | 1 | 2): Tensor2D
   /** The first block over these candidates; the caller disposes it. */
   firstBlock(candidates: readonly Placed[]): FirstBlock
+  /** The first block of an encoder in numbers; undefined where the gradients of its matrices were not shared. */
+  blockNumbers?(shared: NamedGradients): Promise<BlockNumbers | undefined>
   /**
    * Completes the sequences with what the loss read (last tokens, classes), and computes their gradient.
    *

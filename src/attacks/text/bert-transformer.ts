@@ -8,6 +8,7 @@ import type { TextModel } from '../../models/text-model'
 import type { Explained, FirstBlock, Placed, Transformer } from '../dager/transformer'
 import { lossGradients, targetOf } from '../dense/loss-gradients'
 import { attendedBy } from './attended'
+import { blockNumbers } from './block-numbers'
 import { classGradients, padded } from './class-gradients'
 import { explainByClasses, goOn, type Memory, memories } from './completions'
 import { loraTransformer } from './lora-transformer'
@@ -47,6 +48,7 @@ export function bertTransformer(model: TextModel): Transformer {
     allowed: (shared, tokens) => tokensOf(model, shared, tokens),
     inputs: (words, block) => encode(words, model.weights, { ...config, layers: block }),
     firstBlock: (candidates) => firstBlock(model, candidates),
+    blockNumbers: (shared) => blockNumbers(model, shared),
     explain: (inputs, shared, between = goOn) => explainClasses(model, model, inputs, shared, memory(shared), between),
     share: (sequences, labels) => classGradients(model, sequences, labels ?? []),
   }
