@@ -185,7 +185,7 @@ export async function sequencesBehind(
       return accounted?.proof
     }
     const prove = async (found: readonly (readonly number[])[]) => (await judge(found))?.proven ?? false
-    const read = { projections: projections[0], inputs, allowed }
+    const read = { projections: projections[0], inputs, allowed, block }
     /** Whether the tokens of adapters, picked one by one, are proven. */
     const picked = async (): Promise<boolean> => {
       tell('candidates')
@@ -238,7 +238,7 @@ export async function sequencesBehind(
               pause,
               keep,
               async (some, once) => (first!.ranks.clear && inputsOf(some) < one ? undefined : judge(some, once)),
-              { ...read, block },
+              read,
             )
           : withoutChoice(tokens)
       if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {
