@@ -318,6 +318,22 @@ describe('as it is really shared', () => {
     model.dispose()
   })
 
+  it('noise of a decoder, whose first span shows few of the tokens: picked one by one, exactly', async () => {
+    const model = randomGpt(SMALL)
+    const sentences = [
+      [7, 250, 33, 120, 8, 44],
+      [99, 12, 201, 5],
+    ]
+    const shared = await nextTokenGradients(model, sentences)
+    const found = await exactSequences(transformerOf(model), disturbed(shared, noisy(0.15, random(1))))
+    expect({ status: found.status, sequences: sorted(found.sequences) }).toEqual({
+      status: 'exact',
+      sequences: sorted(sentences),
+    })
+    tf.dispose(shared)
+    model.dispose()
+  })
+
   it('noise of an encoder, and one tensor is another: the sentences are found and not called exact', async () => {
     const model = randomBert({ ...TINY, layers: 2, intermediate: 64, classes: 3 })
     const sentence = [1, ...tokens(4, 300, 1), 2]
