@@ -54,7 +54,11 @@ export function firstGradient(
   }
 }
 
-/** Sequences of candidates whose second inputs lie in the second span; `proven` where a proof ended the search. */
+/**
+ * Sequences of candidates whose second inputs lie in the second span; `proven` where a proof ended the search.
+ *
+ * @param likeliestAlone whether one batch of a decoder in noise is enough: other candidates follow
+ */
 export async function combine(
   transformer: Transformer,
   span: Span,
@@ -65,6 +69,7 @@ export async function combine(
   keep: (found: readonly (readonly number[])[], guess?: Guess) => void,
   judge: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
   first: FirstShared,
+  likeliestAlone = false,
 ): Promise<readonly (readonly number[])[] | 'proven'> {
   const list: Placed[] = candidates.flat()
   const starts = candidates.map((_, p) => candidates.slice(0, p).reduce((n, c) => n + c.length, 0))
@@ -83,9 +88,12 @@ export async function combine(
         0,
       )
       const several = places.some((all) => all.length > 1)
-      if (noisy && several && hasPositions)
-        for (const batch of (await decoderBatches(places, second, told, pause)).slice(0, LIKELIEST))
+      if (noisy && several && hasPositions) {
+        const batches = await decoderBatches(places, second, told, pause)
+        for (const batch of batches.slice(0, likeliestAlone ? 1 : LIKELIEST))
           if ((await judge(tokens(batch), true))?.proven) return 'proven'
+        if (likeliestAlone) return []
+      }
       return tokens(await decoderSequences(places, second, noisy, told, isOpen))
     }
     let proven = false

@@ -19,15 +19,15 @@ interface Batch {
 /** Most sentences of a batch; how many numbers of sentences are tried, and batches of each that are given back. */
 const MOST = { sentences: 64, counts: 4, batches: 3 }
 
-/** Mean d² of a token up to which a batch has right tokens alone: noise leaves a ninth, and a wrong token 1 and more. */
-const INSIDE = 0.3
+/** Batches whose mean d² is at most this many times the least one have right tokens alone: a wrong token adds more. */
+const AS_NEAR = 1.1
 
 /**
  * Sequences of a decoder's batch, grown from the left all together: every candidate belongs to a sentence, so where noise leaves a
  * prefix two candidates, its neighbour's choice says which.
  *
  * There are as many sentences as a position has candidates; but a token that recurs brings strangers to each of its positions. So every number
- * of candidates is tried, and the largest one whose tokens all lie inside is the likeliest.
+ * of candidates is tried, and the largest one whose tokens lie as near as those of any other is the likeliest.
  *
  * @param places candidates of every position
  * @param keep told of the beginnings that were followed to each position
@@ -48,8 +48,9 @@ export async function decoderBatches(
     const batches = await grownBatches(places, openAt(places, count), distances, keep, pause)
     all.push({ batches, mean: batches[0].score / lengthsOf(batches[0]).reduce((sum, length) => sum + length, 0) })
   }
-  const inside = all.filter(({ mean }) => mean <= INSIDE)
-  const others = all.filter(({ mean }) => mean > INSIDE).sort((a, b) => a.mean - b.mean)
+  const near = AS_NEAR * Math.min(...all.map(({ mean }) => mean))
+  const inside = all.filter(({ mean }) => mean <= near)
+  const others = all.filter(({ mean }) => mean > near).sort((a, b) => a.mean - b.mean)
   return [...inside, ...others].flatMap(({ batches }) =>
     batches.slice(0, MOST.batches).map(({ open, ended }) => [...open, ...ended].map((sequence) => [...sequence])),
   )

@@ -144,19 +144,44 @@ function* areUnrelated(gradients: ReadonlyMap<string, Values>, tensors: readonly
 /** α g − g*, where a shared zero that pruning explains counts as equal. */
 function* leftOf({ values, shape }: SharedTensor, recomputed: Values, factor: number): Steps<Left> {
   let kept = Infinity
-  for (let i = 0; i < values.length; i++) {
-    if (isDue(i)) yield
-    if (values[i] !== 0) kept = Math.min(kept, Math.abs(values[i]))
+  for (let from = 0; from < values.length; from += PORTION) {
+    kept = Math.min(kept, leastOf(values, from, Math.min(values.length, from + PORTION)))
+    yield
   }
   if (kept === Infinity) kept = 0
   const own = new Float64Array(values.length)
   const difference = new Float64Array(values.length)
-  for (let i = 0; i < values.length; i++) {
-    if (isDue(i)) yield
-    own[i] = factor * recomputed[i]
-    difference[i] = values[i] === 0 && Math.abs(own[i]) <= kept ? 0 : own[i] - values[i]
+  for (let from = 0; from < values.length; from += PORTION) {
+    const to = Math.min(values.length, from + PORTION)
+    for (let i = from; i < to; i++) own[i] = factor * recomputed[i]
+    subtracted(difference, own, values, kept, from, to)
+    yield
   }
   return { difference, own, shape }
+}
+
+/** The smallest size of a number that is not zero. */
+function leastOf(values: Values, from: number, to: number): number {
+  let least = Infinity
+  for (let i = from; i < to; i++) {
+    const size = Math.abs(values[i])
+    if (size < least && size > 0) least = size
+  }
+  return least
+}
+
+function subtracted(
+  out: Float64Array,
+  own: Float64Array,
+  values: Values,
+  kept: number,
+  from: number,
+  to: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const shared = values[i]
+    out[i] = shared === 0 && Math.abs(own[i]) <= kept ? 0 : own[i] - shared
+  }
 }
 
 /** Whether the projections' residual is of the size of their noise, each by itself. */

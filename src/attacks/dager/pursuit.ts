@@ -5,9 +5,10 @@ import type { Steps } from '../../numbers/steps'
 import type { StoredAs } from '../../numbers/stored-dtype'
 import { squaredNorm, type Values } from '../../numbers/values'
 import { inner, lengthOf, orthogonalPart } from '../../numbers/vectors'
-import { type FirstInputs, firstInput, linearInput } from './first-inputs'
+import { type Candidate, type FirstInputs, firstInput, linearInput } from './first-inputs'
 import { ROOM } from './ranks'
-import type { Projection } from './seen'
+import type { Projection, Seen } from './seen'
+import { outside } from './span'
 import type { Placed } from './transformer'
 
 /** Tokens at positions whose inputs make up what adapters show, the surest first. */
@@ -24,7 +25,7 @@ const [OUTLIER, SPREAD] = [5, 0.1]
 const FAR = 0.9
 
 /** Tokens of a position from which its mean and deviation are taken, at most. */
-const SAMPLE = 500
+const SAMPLE = 200
 
 /** Most numbers of tokens times positions, and most tokens that are picked. */
 const MOST = { inputs: 4e6, picks: 128 }
@@ -120,6 +121,34 @@ function* outlier(seen: Float64Array, own: Float64Array, count: number, places: 
     if (z < (best?.z ?? -OUTLIER)) best = { n: nearest, z }
   }
   return best?.n
+}
+
+/**
+ * Candidates of every position up to the first one without a pick: with the twins, where there are any, and then without them.
+ *
+ * The directions that stand above the noise show more of a token than of a stranger, long before they show all of it.
+ */
+export function* pickedCandidates(
+  inputs: FirstInputs,
+  { ranks, spectrum, span }: Seen,
+  tokens: number,
+  allowed?: readonly number[],
+): Steps<Candidate[][][]> {
+  const [rank] = ranks.likely
+  if (rank === undefined) return []
+  const { picks, twins } = yield* pursued(inputs, spectrum.vectors.slice(0, rank), tokens, allowed)
+  const near = span(rank)
+  const positions = Array.from({ length: tokens }, (_, p) => p)
+  const end = positions.findIndex((p) => picks.every(({ position }) => position !== p))
+  const placed = (all: readonly Placed[]): Candidate[][] =>
+    positions
+      .slice(0, end < 0 ? tokens : end)
+      .map((p) =>
+        all
+          .filter(({ position }) => position === p)
+          .map(({ token }) => ({ token, position: p, ...outside(near, firstInput(inputs, token, p)) })),
+      )
+  return twins.length > 0 ? [placed([...picks, ...twins]), placed(picks)] : [placed(picks)]
 }
 
 /** How exactly adapters' gradients were shared, so far as it is known. */

@@ -106,13 +106,17 @@ export interface NoisySpectrum extends RowSpectrum {
   readonly noise: readonly number[]
 }
 
+/** A ratio of neighbouring singular values from which on noise turns the span by less than 1e-4. */
+const BEYOND_DOUBT = 1e4
+
 /** A row's noise counts as at least this part of the median: little of it may be chance. */
 const LEAST = 0.2
 
 /**
  * Decomposes the gradients twice. The first time all matrices count alike. The directions behind the rank then show the noise of
  * every row: large where the row is large and was rounded to a coarse type, or where its matrix has more noise than others. The
- * second time each row is divided by its noise, which leaves the span as it is, and makes the noise of all rows alike.
+ * second time each row is divided by its noise, which leaves the span as it is, and makes the noise of all rows alike. Once is enough where there is
+ * hardly any.
  */
 export function* noisySpectrum(gradients: readonly Values[], width: number): Steps<NoisySpectrum> {
   const norms = gradients.map((values) => Math.sqrt(squaredNorm([values])))
@@ -124,6 +128,9 @@ export function* noisySpectrum(gradients: readonly Values[], width: number): Ste
   const relative = (rows: readonly Float64Array[]): number[] =>
     rows.map((list, k) => (norms[k] > 0 ? Math.sqrt(width * squaredNorm([list])) / norms[k] : 0))
   const rows = yield* noiseOf(gradients, even, true)
+  // no noise that weights make alike turns the span by more than is allowed without noise
+  const { clear, gap } = ranksOf(even)
+  if (clear && gap >= BEYOND_DOUBT) return { ...even, noise: relative(rows) }
   const least = LEAST * median(rows.flatMap((list) => [...list].filter((v) => v > 0)))
   if (!(least > 0)) return { ...even, noise: relative(rows) }
   const weights = rows.map((list, k) =>

@@ -14,7 +14,9 @@ import { filledUp, type Guess } from './guess'
 import { accountFor } from './multiplicity'
 import type { NoisyProjection } from './noise-law'
 import { SEQUENCE_OPTIONS, type SequenceOptions, type SequenceProgress, sequenceSettings } from './options'
+import { pickedCandidates } from './pursuit'
 import { trialsOf } from './rank-trials'
+import { ROOM } from './ranks'
 import { type Best, guessed, roundedBy, saturation, whyNot } from './reasons'
 import { type Projection, type Seen, seenBy } from './seen'
 import type { Transformer } from './transformer'
@@ -204,21 +206,14 @@ export async function sequencesBehind(
     const ofAdapters = first.limit !== undefined
     if (ofAdapters && !first.ranks.clear && (await picked())) return proven()
     const tried = new Set<string>()
-    /** Candidates by the rank of the first block. */
-    const byRank = new Map<number, Candidate[][]>()
-    for (const [one, two] of trialsOf(first, second, hidden)) {
-      if (tried.size === TRIALS) break
-      tell('candidates')
-      const candidates =
-        byRank.get(one) ??
-        closest(await paced(spanCandidates(inputs, first.span(one), length, spanTolerance, allowed), pause))
-      byRank.set(one, candidates)
+    /** Whether sequences of these candidates are proven, with so many inputs of the second block. */
+    const tryWith = async (candidates: Candidate[][], one: number, two: number | undefined, likeliestAlone = false) => {
       // a wrong rank leaves no token
-      if (candidates.length === 0) continue
+      if (candidates.length === 0) return false
       const tokens = candidates.map((list) => list.map(({ token }) => token))
       // another rank of the first block that leaves the same tokens is no other trial
       const trial = `${two}: ${tokens.map((list) => [...list].sort()).join(' ')}`
-      if (tried.has(trial)) continue
+      if (tried.has(trial)) return false
       tried.add(trial)
       if (!best.accounted) best.candidates = tokens
       const keep = (found: readonly (readonly number[])[], guess?: Guess) => {
@@ -238,14 +233,31 @@ export async function sequencesBehind(
               pause,
               keep,
               async (some, once) => (first!.ranks.clear && inputsOf(some) < one ? undefined : judge(some, once)),
-              read,
+              ...([read, likeliestAlone] as const),
             )
           : withoutChoice(tokens)
-      if (found === 'proven' || (await prove(hasPositions ? found : withoutRepetition(found)))) {
-        best.candidates = tokens
-        return proven()
+      if (found !== 'proven' && !(await prove(hasPositions ? found : withoutRepetition(found)))) return false
+      best.candidates = tokens
+      return true
+    }
+    if (transformer.causal && !ofAdapters && !first.ranks.clear && hasPositions) {
+      tell('candidates')
+      const picked = await paced(pickedCandidates(inputs, first, length, allowed), pause)
+      for (const [i, candidates] of picked.entries()) {
+        const count = candidates.flat().length
+        if (count < hidden - ROOM && (await tryWith(candidates, count, count, i + 1 < picked.length))) return proven()
       }
-      if (best.accounted?.otherwise !== undefined) break
+    }
+    /** Candidates by the rank of the first block. */
+    const byRank = new Map<number, Candidate[][]>()
+    for (const [one, two] of trialsOf(first, second, hidden)) {
+      if (tried.size === TRIALS || best.accounted?.otherwise !== undefined) break
+      tell('candidates')
+      const candidates =
+        byRank.get(one) ??
+        closest(await paced(spanCandidates(inputs, first.span(one), length, spanTolerance, allowed), pause))
+      byRank.set(one, candidates)
+      if (await tryWith(candidates, one, two)) return proven()
     }
     // rounding or pruning may have made the gap
     if (ofAdapters && first.ranks.clear && (await picked())) return proven()
