@@ -70,6 +70,9 @@ function tensorRows(path: string, { shape, name }: Batch): Float32Array[] {
       'invalid-file',
       `${path}: has shape [${tensor.shape.join(', ')}]; the data are [${shape.join(', ')}]`,
     )
+  const at = tensor.data.findIndex((v) => !Number.isFinite(v))
+  if (at >= 0)
+    throw new DlgError('invalid-file', `${path}: has ${tensor.data[at]} at number ${at}; every number must be finite`)
   const size = tensor.data.length / samples
   return Array.from({ length: samples }, (_, i) => tensor.data.subarray(i * size, (i + 1) * size))
 }
