@@ -103,7 +103,7 @@ export interface TrialRecord extends TrialId {
   readonly tokens?: MeasuredTokens
   /** With data that are a table, in place of `measured`: how much of each record is right. */
   readonly cells?: readonly MeasuredCells[]
-  /** With data: cosine of what is shared with the raw gradient, and the largest relative error of a tensor. */
+  /** With data: cosine of what is shared with the raw gradient, and the largest relative error of a tensor that is not of zeros. */
   readonly utility?: { readonly cosine: number; readonly relativeError: number }
   /** What was found: numbers of [samples, …] in row-major order. Not in the journal, which names a file of it. */
   readonly found?: { readonly shape: readonly number[]; readonly file?: string; readonly data?: Float32Array }

@@ -27,7 +27,8 @@ export function seenBy({ defence, attacker, client }: Chain, { target }: AuditCl
   const sent = new Map(shared.trained.map(({ name }, i) => [name, shared.gradients[i]]))
   const received = target.trained.map(({ name }, i) => sent.get(name) ?? target.gradients[i].map(() => 0))
   const { cosine, relativeErrors } = utilityOf(target.gradients, received)
-  return { target: shared, utility: { cosine, relativeError: Math.max(...relativeErrors) } }
+  // what is added to a tensor of zeros has no relative error, and JSON no word for it
+  return { target: shared, utility: { cosine, relativeError: Math.max(0, ...relativeErrors.filter(Number.isFinite)) } }
 }
 
 /** Most of the shared gradient that a search may leave unexplained: a gradient of zero leaves all of it. */

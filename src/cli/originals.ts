@@ -42,6 +42,11 @@ function pixels({ width, height, data }: Image, path: string, shape: readonly nu
     )
   if (h !== height || w !== width)
     throw new DlgError('invalid-file', `${path}: the image is ${width}x${height}; the model's input is ${w}x${h}`)
+  return seenOf(data, channels, preprocessing)
+}
+
+/** What a model sees of the colours of a picture, from 0 to 1: stretched over the range, then normalised. */
+export function seenOf(data: Float32Array, channels: 1 | 3, preprocessing: Preprocessing): Float32Array {
   const [low, high] = preprocessing.range
   const seen = (levels: Float32Array) =>
     preprocessed(
@@ -51,7 +56,7 @@ function pixels({ width, height, data }: Image, path: string, shape: readonly nu
   if (channels === 3) return seen(data)
   // ITU-R BT.601 luma
   const gray = (i: number) => 0.299 * data[3 * i] + 0.587 * data[3 * i + 1] + 0.114 * data[3 * i + 2]
-  return seen(Float32Array.from({ length: h * w }, (_, i) => gray(i)))
+  return seen(Float32Array.from({ length: data.length / 3 }, (_, i) => gray(i)))
 }
 
 function tensorRows(path: string, { shape, name }: Batch): Float32Array[] {
@@ -70,6 +75,9 @@ function tensorRows(path: string, { shape, name }: Batch): Float32Array[] {
       'invalid-file',
       `${path}: has shape [${tensor.shape.join(', ')}]; the data are [${shape.join(', ')}]`,
     )
+  const at = tensor.data.findIndex((v) => !Number.isFinite(v))
+  if (at >= 0)
+    throw new DlgError('invalid-file', `${path}: has ${tensor.data[at]} at number ${at}; every number must be finite`)
   const size = tensor.data.length / samples
   return Array.from({ length: samples }, (_, i) => tensor.data.subarray(i * size, (i + 1) * size))
 }

@@ -59,9 +59,10 @@ export function inferTableSchema(csv: string, options: InferSchemaOptions = {}):
       const at = names.indexOf(name)
       const cells = rows.map((row) => row[at])
       const numbers = cells.map(numberIn)
-      const standard = numbers.every((value) => value !== undefined) && !categories[name] ? 'standard' : 'one-hot'
+      const given = Object.hasOwn(categories, name) ? categories[name] : undefined
+      const standard = numbers.every((value) => value !== undefined) && !given ? 'standard' : 'one-hot'
       const encoder = Object.hasOwn(encoders, name) ? encoders[name] : standard
-      return columnOf(name, choice(`encoders.${name}`, encoder, ENCODERS), cells, numbers, categories[name])
+      return columnOf(name, choice(`encoders.${name}`, encoder, ENCODERS), cells, numbers, given)
     }),
   })
 }

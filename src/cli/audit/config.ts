@@ -4,6 +4,12 @@ import { pathToFileURL } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import { type AcceptedFinding, type AuditOptions, FAIL_ON, type FailOn, type Thresholds } from '../../audit'
 import { AUDIT_OPTIONS } from '../../audit/options'
+import {
+  type Preprocessing,
+  type PreprocessingOptions,
+  preprocessingOption,
+  requireChannels,
+} from '../../client/preprocessing'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
 import { choice, knownNames, show } from '../../errors/checks'
@@ -14,6 +20,7 @@ import { readBytes } from '../../io/files/read-bytes'
 import { parseJson } from '../../io/tensors/json-tensors'
 import { encodeTable, readTable, tableSchema } from '../../tabular'
 import type { GradientFiles } from '../gradient-files'
+import { seenOf } from '../originals'
 import { type FileModel, inputsOf, readModel, tensorsOf } from '../read-files'
 import { sharedGradient } from '../shared-gradient'
 import { visible } from '../terminal'
@@ -58,7 +65,7 @@ export async function readAuditFile(path: string): Promise<AuditConfig> {
       throw wrong(path, `defences is ${show(defences)}; it must be a list`)
     const { $schema: _, model: __, data: ___, updates: ____, defences: _____, ...plain } = json
     for (const name of JUDGING) delete plain[name]
-    const read = data === undefined ? {} : { data: dataOf(path, data, model, at) }
+    const read = data === undefined ? {} : { data: dataOf(path, data, model, preprocessingOf(json), at) }
     const shared = updates === undefined ? {} : { updates: updatesOf(path, updates, model, at) }
     const options = {
       ...plain,
@@ -152,6 +159,7 @@ function dataOf(
   path: string,
   given: unknown,
   model: FileModel,
+  preprocessing: Preprocessing,
   at: (name: string) => string,
 ): AuditOptions['data'] & object {
   if (!isRecord(given)) throw wrong(path, `data is ${show(given)}; it must be an object with x and labels`)
@@ -166,7 +174,8 @@ function dataOf(
   if (pictures) {
     if (!isLabels(labels))
       throw wrong(path, `data.labels is ${show(labels)}; it must be a list with a class for each picture`)
-    const images = pictures.map((file) => pixelsOf(file, shape))
+    requireChannels(preprocessing, shape, input.name)
+    const images = pictures.map((file) => pixelsOf(file, shape, preprocessing))
     return {
       x: tf.tensor(Float32Array.from(images.flatMap((image) => Array.from(image))), [images.length, ...shape]),
       labels,
@@ -230,14 +239,21 @@ function picturesOf(path: string, x: unknown, at: (name: string) => string): str
   return files.map((file) => join(at(x), file))
 }
 
-/** A picture as the model sees it: its centre square, shrunk to the input's size. */
-function pixelsOf(file: string, shape: readonly number[]): Float32Array {
+/** How pictures become numbers: by `training.preprocessing`, or over `dataRange`. */
+function preprocessingOf({ training, dataRange }: Readonly<Record<string, unknown>>): Preprocessing {
+  const given = isRecord(training) ? training.preprocessing : undefined
+  if (given !== undefined) return preprocessingOption(given as PreprocessingOptions)
+  // what is no range is told with the other options
+  const [low, high] = Array.isArray(dataRange) ? dataRange : [0, 1]
+  return { mean: [0], std: [1], range: [low, high] }
+}
+
+/** A picture as the model sees it: its centre square, shrunk to the input's size, in the numbers that the client trains on. */
+function pixelsOf(file: string, shape: readonly number[], preprocessing: Preprocessing): Float32Array {
   const [height, width, channels] = shape
   if (shape.length !== 3 || height !== width || (channels !== 3 && channels !== 1))
     throw wrong(file, `is a picture, but a sample of the model is [${shape.join(', ')}]; give tensors`)
-  const { data } = toSquare(readImage(file), height)
-  if (channels === 3) return data
-  return Float32Array.from({ length: height * width }, (_, i) => (data[3 * i] + data[3 * i + 1] + data[3 * i + 2]) / 3)
+  return seenOf(toSquare(readImage(file), height).data, channels, preprocessing)
 }
 
 const UPDATE_FIELDS = ['gradients', 'before', 'after', 'layout', 'map', 'partial', 'byOrder', 'ignore'] as const

@@ -21,6 +21,7 @@ export const JOURNAL = 'run.jsonl'
 /** A journal that is appended to. */
 export interface OpenJournal {
   readonly done: Map<string, TrialRecord>
+  /** @throws DlgError `invalid-option` for a record of another audit, `invalid-file` where it cannot be written */
   append(record: TrialRecord): void
 }
 
@@ -50,11 +51,14 @@ export function openJournal(
     write(journalLine(runHeader(plan, aboutOf(settings, config))))
     if (!redact && settings.data) saveOriginals(out, settings.data.x)
   }
+  const keys = new Set(plan.chains.flatMap(({ trials }) => trials.map(({ key }) => key)))
   const ended = before?.records.filter(({ status }) => status !== 'error')
   const done = new Map(ended?.map((record) => [record.key, record]))
   return {
     done,
     append(record) {
+      if (!keys.has(record.key))
+        throw new DlgError('invalid-option', `${config}: has no trial '${record.key}'; that record is of another audit`)
       const kept = redact ? { ...record, found: undefined } : saveFound(out, record)
       write(journalLine(kept))
       done.set(record.key, kept)

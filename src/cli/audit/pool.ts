@@ -9,7 +9,8 @@ export type ToTrials =
   | { readonly chain: number; readonly done: ReadonlyMap<string, TrialRecord> }
   | { readonly trial: string }
 export type FromTrials =
-  | { readonly ready: true }
+  /** The key of its plan. */
+  | { readonly ready: string }
   | { readonly record: TrialRecord }
   | { readonly progress: Omit<AuditProgress, 'done' | 'of'> }
   | { readonly ended: number }
@@ -24,6 +25,8 @@ export interface TrialsTask {
 
 /** Chains of trials to run, and who is told of what. */
 export interface Jobs {
+  /** The key of the plan. */
+  readonly plan: string
   readonly chains: readonly number[]
   readonly done: ReadonlyMap<string, TrialRecord>
   readonly signal: AbortSignal
@@ -46,6 +49,12 @@ export function startTrials(task: TrialsTask): ChildProcess {
     execArgv: file.endsWith('.ts') ? ['--import', 'tsx'] : [],
   })
 }
+
+const otherAudit = (config: string): DlgError =>
+  new DlgError(
+    'invalid-option',
+    `${config}: is another audit each time it is read; it must give the same model, data and options, so fix its seeds, or give --concurrency 1`,
+  )
 
 /**
  * Runs chains side by side, each process one at a time: a chain that takes long keeps no other from a free core.
@@ -87,7 +96,8 @@ export async function runSideBySide(task: TrialsTask, jobs: Jobs, count: number)
       }
       child.on('message', (message: FromTrials) => {
         try {
-          if ('ready' in message || 'ended' in message) next()
+          if ('ready' in message && message.ready !== jobs.plan) fail(otherAudit(task.config))
+          else if ('ready' in message || 'ended' in message) next()
           else if ('record' in message) jobs.onRecord(message.record)
           else if ('progress' in message) jobs.onProgress(message.progress)
           else {

@@ -97,7 +97,8 @@ async function runChains(
   try {
     if (several > 1 && hasProcesses()) {
       const { config, overrides, backend } = options
-      await runSideBySide({ config, overrides, backend }, { chains: left, done, signal, onRecord, onProgress }, several)
+      const jobs = { plan: plan.key, chains: left, done, signal, onRecord, onProgress }
+      await runSideBySide({ config, overrides, backend }, jobs, several)
     } else
       for (const i of left) {
         const { interrupted } = await runChain(settings, plan.chains[i], { signal, done, onRecord }, ({ progress }) =>

@@ -45,7 +45,7 @@ try {
   process.on('message', (message: ToTrials) => {
     last = last.then(() => run(message)).catch(failed)
   })
-  tell({ ready: true })
+  tell({ ready: plan.key })
 } catch (error) {
   failed(error)
 }

@@ -40,6 +40,8 @@ describe('a schema out of a table', () => {
   it.each([';', '\t', '|'])('is told the separator %j by the text', (separator) => {
     const text = `${['a', 'b'].join(separator)}\n${['1.5', 'x'].join(separator)}\n${['2', 'y'].join(separator)}`
     expect(inferTableSchema(text).columns.map(({ kind }) => kind)).toEqual(['numeric', 'categorical'])
+    // a name that every object has
+    expect(inferTableSchema('constructor\n1\n2').columns).toMatchObject([{ kind: 'numeric', name: 'constructor' }])
   })
 
   it.each([

@@ -38,4 +38,11 @@ describe('the processes of dlg audit', () => {
     // what was done is kept
     expect(readFileSync(folder.at('run/run.jsonl'), 'utf8')).toContain('"attack":"label-inference"')
   })
+
+  it('a module that is another audit each time is refused: its models are not mixed', async () => {
+    const { code, stdout, stderr } = await audit("'glorotUniform'", "'label-inference'")
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^dlg: .*audit\.mjs: is another audit each time it is read; it must give the same model/m)
+    expect(readFileSync(folder.at('run/run.jsonl'), 'utf8').trim().split('\n')).toHaveLength(1)
+  })
 })

@@ -334,6 +334,28 @@ export const cases: readonly OperatorCase[] = [
     coordinate_transformation_mode: 'pytorch_half_pixel',
   }),
   one('Upsample', [[1, 2, 3, 4], { dims: [4], values: [1, 1, 2, 2] }], { mode: 'nearest' }, { opset: 9 }),
+  // factors that float32 does not hold
+  ...(['nearest', 'linear'] as const).flatMap((mode) =>
+    [
+      [10, 0.7],
+      [10, 1.3],
+      [30, 1.1],
+      [100, 0.29],
+    ].map(([size, factor]) =>
+      one(
+        'Resize',
+        [[1, 1, 1, size], undefined, { dims: [4], values: [1, 1, 1, factor] }],
+        {
+          mode,
+          coordinate_transformation_mode: mode === 'nearest' ? 'asymmetric' : 'half_pixel',
+          nearest_mode: 'floor',
+        },
+        { title: `${mode} by ${factor}` },
+      ),
+    ),
+  ),
+  one('Upsample', [[1, 1, 10, 10], { dims: [4], values: [1, 1, 1.3, 1.7] }], { mode: 'nearest' }, { opset: 9 }),
+  one('Resize', [[1, 1, 1, 10], { dims: [4], values: [1, 1, 1, 0.65] }], { mode: 'nearest' }, { opset: 10 }),
   ...(['forward', 'reverse', 'bidirectional'] as const).flatMap((direction) => {
     const d = direction === 'bidirectional' ? 2 : 1
     return [

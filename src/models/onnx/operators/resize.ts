@@ -1,14 +1,19 @@
 import * as g from '../../../graph'
 import { axisOf, type Call, type Operators } from '../call'
 
+/** In float32, as onnxruntime computes sizes and positions: 10 · 0.7 is 7 there, though 0.7 as float32 is less. */
+const { fround } = Math
+
 /** Where output i reads, in positions of the input. */
 type Positions = (i: number, from: number, to: number, scale: number) => number
 
+const halfPixel = (i: number, scale: number): number => fround(fround((i + 0.5) / scale) - 0.5)
+
 const POSITIONS: Readonly<Record<string, Positions>> = {
-  half_pixel: (i, _from, _to, scale) => (i + 0.5) / scale - 0.5,
-  pytorch_half_pixel: (i, _from, to, scale) => (to > 1 ? (i + 0.5) / scale - 0.5 : 0),
-  align_corners: (i, from, to) => (to === 1 ? 0 : (i * (from - 1)) / (to - 1)),
-  asymmetric: (i, _from, _to, scale) => i / scale,
+  half_pixel: (i, _from, _to, scale) => halfPixel(i, scale),
+  pytorch_half_pixel: (i, _from, to, scale) => (to > 1 ? halfPixel(i, scale) : 0),
+  align_corners: (i, from, to) => (to === 1 ? 0 : fround(fround(i * (from - 1)) / (to - 1))),
+  asymmetric: (i, _from, _to, scale) => fround(i / scale),
 }
 
 const ROUNDING: Readonly<Record<string, (x: number) => number>> = {
@@ -18,14 +23,22 @@ const ROUNDING: Readonly<Record<string, (x: number) => number>> = {
   ceil: Math.ceil,
 }
 
+/** Whether an operator only has scales, whose coordinates are asymmetric. */
+const isOld = (call: Call): boolean => call.operator === 'Upsample' || call.opset < 11
+
 /** Most numbers of the matrix that resizes one axis. */
 const LARGEST = 2 ** 22
 
-/** Which inputs output `at` reads, and by which weights. */
-function weights(call: Call, mode: string, at: number): readonly (readonly [index: number, weight: number])[] {
+/** Which inputs an output at this position reads, and by which weights. */
+function weights(
+  call: Call,
+  mode: string,
+  at: number,
+  scale: number,
+): readonly (readonly [index: number, weight: number])[] {
   if (mode === 'nearest') {
-    const name =
-      call.operator === 'Upsample' || call.opset < 11 ? 'floor' : call.text('nearest_mode', 'round_prefer_floor')
+    // before version 11 the standard leaves it open; onnxruntime rounds so
+    const name = isOld(call) ? (scale < 1 ? 'ceil' : 'floor') : call.text('nearest_mode', 'round_prefer_floor')
     const round = Object.hasOwn(ROUNDING, name) ? ROUNDING[name] : undefined
     if (!round) throw call.wrong(`nearest_mode is '${name}'`)
     return [[round(at), 1]]
@@ -53,7 +66,7 @@ function weights(call: Call, mode: string, at: number): readonly (readonly [inde
 function resize(call: Call): g.Node {
   const x = call.x()
   const rank = x.shape.length
-  const old = call.operator === 'Upsample' || call.opset < 11
+  const old = isOld(call)
   const mode = call.text('mode', 'nearest')
   const name = old ? 'asymmetric' : call.text('coordinate_transformation_mode', 'half_pixel')
   const position = Object.hasOwn(POSITIONS, name) ? POSITIONS[name] : undefined
@@ -69,13 +82,13 @@ function resize(call: Call): g.Node {
     throw call.refuse('keeps the aspect ratio')
   return axes.reduce<g.Node>((y, axis, k) => {
     const from = y.shape[axis]
-    const to = sizes ? sizes[k] : Math.floor(from * scales![k])
+    const to = sizes ? sizes[k] : Math.floor(fround(from * scales![k]))
     if (!(to >= 1 && Number.isInteger(to) && from * to <= LARGEST)) throw call.wrong(`resizes ${from} to ${to}`)
-    const scale = scales ? scales[k] : to / from
+    const scale = fround(scales ? scales[k] : to / from)
     if (from === to && scale === 1) return y
     const matrix = new Float64Array(from * to)
     for (let i = 0; i < to; i++)
-      for (const [j, weight] of weights(call, mode, position(i, from, to, scale)))
+      for (const [j, weight] of weights(call, mode, position(i, from, to, scale), scale))
         matrix[Math.min(Math.max(j, 0), from - 1) * to + i] += weight
     const swap = g.range(rank).map((i) => (i === axis ? rank - 1 : i === rank - 1 ? axis : i))
     const rows = g.transpose(y, swap)
