@@ -1,5 +1,6 @@
 import { Matrix, pseudoInverse, solve } from 'ml-matrix'
 import { normOf } from '../../numbers/norms'
+import { atOnce, type Steps } from '../../numbers/steps'
 import type { Values } from '../../numbers/values'
 import { probabilitiesOf } from './counts'
 
@@ -12,7 +13,7 @@ export interface LastLayer {
 }
 
 const MOST_ROUNDS = 40
-/** Products of numbers that all rounds together may take: about a fifth of a second. */
+/** Products of numbers that all rounds from one start may take: about a fifth of a second. */
 const MOST_WORK = 2e8
 
 /**
@@ -29,7 +30,11 @@ const MOST_WORK = 2e8
  *
  * @param samples what the gradient is divided by: the batch size for a mean, 1 for a sum
  */
-export function unexplained(layer: LastLayer, counts: readonly number[], samples: number): number {
+export const unexplained = (layer: LastLayer, counts: readonly number[], samples: number): number =>
+  atOnce(unexplaining(layer, counts, samples))
+
+/** {@link unexplained}, in steps. */
+function* unexplaining(layer: LastLayer, counts: readonly number[], samples: number): Steps<number> {
   const { weightGradient, biasGradient, weight } = layer
   const classes = counts.length
   const width = weight.length / classes
@@ -49,27 +54,35 @@ export function unexplained(layer: LastLayer, counts: readonly number[], samples
       .to2DArray()
       .map((row) => Float64Array.from(row))
   }
-  let features = featuresFor(present.map(() => new Float64Array(classes).fill(1 / classes)))
   let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < most; round++) {
-    const probabilities = features.map((h) => probabilitiesOf(layer, h))
-    const [offWeight, offBias] = [new Float64Array(weight.length), new Float64Array(classes)]
-    for (const [i, c] of present.entries())
-      for (let k = 0; k < classes; k++) {
-        const share = (counts[c] * (probabilities[i][k] - (k === c ? 1 : 0))) / samples
-        offBias[k] += share
-        for (let j = 0; j < width; j++) offWeight[j * classes + k] += share * features[i][j]
+  const uniform = () => featuresFor(present.map(() => new Float64Array(classes).fill(1 / classes)))
+  // where the model is sure of its classes the uniform start may lead nowhere; there the samples of a class rule its column
+  const ruled = () => present.map((c, i) => columns[i].map((v) => v / (samples * biasGradient![c])))
+  const shown = biasGradient !== undefined && present.every((c) => biasGradient[c] !== 0)
+  for (const start of shown ? [uniform, ruled] : [uniform]) {
+    if (best <= NOTHING) break
+    let features = start()
+    for (let round = 0; round < most; round++) {
+      yield
+      const probabilities = features.map((h) => probabilitiesOf(layer, h))
+      const [offWeight, offBias] = [new Float64Array(weight.length), new Float64Array(classes)]
+      for (const [i, c] of present.entries())
+        for (let k = 0; k < classes; k++) {
+          const share = (counts[c] * (probabilities[i][k] - (k === c ? 1 : 0))) / samples
+          offBias[k] += share
+          for (let j = 0; j < width; j++) offWeight[j * classes + k] += share * features[i][j]
+        }
+      for (let i = 0; i < weight.length; i++) offWeight[i] -= weightGradient[i]
+      let left = normOf([offWeight]) / normOf([weightGradient])
+      if (biasGradient) {
+        for (let k = 0; k < classes; k++) offBias[k] -= biasGradient[k]
+        left = Math.max(left, normOf([offBias]) / normOf([biasGradient]))
       }
-    for (let i = 0; i < weight.length; i++) offWeight[i] -= weightGradient[i]
-    let left = normOf([offWeight]) / normOf([weightGradient])
-    if (biasGradient) {
-      for (let k = 0; k < classes; k++) offBias[k] -= biasGradient[k]
-      left = Math.max(left, normOf([offBias]) / normOf([biasGradient]))
+      if (left < best) best = left
+      // what rounding of float32 leaves, or no number
+      if (!(left > 1e-7)) break
+      features = featuresFor(probabilities)
     }
-    if (left < best) best = left
-    // what rounding of float32 leaves, or no number
-    if (!(left > 1e-7)) break
-    features = featuresFor(probabilities)
   }
   return best
 }
@@ -109,21 +122,20 @@ const [MOST_EXCHANGES, MOST_EXCHANGE_WORK] = [60, 2e8]
  *
  * @param least how many samples each class has for sure
  */
-export function weighed(
+export function* weighed(
   layer: LastLayer,
   given: readonly number[],
   least: readonly number[],
   samples: number,
-): Explanation {
+): Steps<Explanation> {
   let counts = given
-  let residual = unexplained(layer, counts, samples)
+  let residual = yield* unexplaining(layer, counts, samples)
   let others: number[] = []
   // every step explains more, so that it ends
   for (let steps = 0; steps < given.length; steps++) {
-    const tried = exchanges(layer, counts, least).map((other) => ({
-      counts: other,
-      residual: unexplained(layer, other, samples),
-    }))
+    const tried: Omit<Explanation, 'confidence'>[] = []
+    for (const other of exchanges(layer, counts, least))
+      tried.push({ counts: other, residual: yield* unexplaining(layer, other, samples) })
     others = tried.map((other) => other.residual)
     const better = tried.reduce<(typeof tried)[number] | undefined>(
       (best, other) => (other.residual < (best?.residual ?? residual / 2 - BLUR) ? other : best),
