@@ -89,7 +89,7 @@ export function verdictAlone(
   const exact = tokens?.exact ?? 0
   const told = tokens !== undefined && (exact > 0 || hasTokens(tokens, limits))
   // beside a sentence that is wrong, labels that luck explains say nothing
-  const labelled = labels && (tokens === undefined || told || !isLuck(labels)) ? labelsShown(status, labels) : undefined
+  const labelled = labels && (tokens === undefined || told || !isLuck(labels)) ? labelsShown(record, labels) : undefined
   const shown = [
     ...(recognised > 0 ? [`${recognised} of ${samples.length} ${cells ? 'records' : 'samples'} recognised`] : []),
     ...(recognised > 0 && cells ? [`${exactRows} of ${samples.length} records with every cell right`] : []),
@@ -125,8 +125,10 @@ export function samplesShown(
 }
 
 /** Labels that leaked, in words; undefined where they did not. A search that did not match claims nothing about labels. */
-function labelsShown(status: TrialRecord['status'], labels: MeasuredLabels): string | undefined {
-  if (status === 'failed' || status === 'cut') return undefined
+function labelsShown({ status, attack }: TrialRecord, labels: MeasuredLabels): string | undefined {
+  // a rule may read the right labels where nothing vouches for them, and so does luck
+  if (status === 'failed' && (attack !== 'label-inference' || isLuck(labels))) return undefined
+  if (status === 'cut') return undefined
   const { right, of, chance } = labels
   if (right < of) return chance === undefined || isLuck(labels) ? undefined : `${right} of ${of} labels`
   if (chance === undefined || !isLuck(labels)) return `all ${of} labels`

@@ -78,6 +78,8 @@ const isNumbers = (row: unknown): boolean => Array.isArray(row) && row.every((v)
 function plainTargets({ shape, data }: PlainTensor): PlainTargets {
   if (!Array.isArray(shape) || typeof data?.length !== 'number')
     throw invalid('targets must be a tensor or {shape, data}')
+  const other = Array.prototype.findIndex.call(data, (v: unknown) => typeof v === 'bigint')
+  if (other >= 0) throw invalid(`targets have the bigint ${data[other]} at position ${other}; they must be numbers`)
   const values = Float64Array.from(data)
   requireFinite('targets', values)
   if (sizeOf(shape) === values.length) return { shape, values }

@@ -103,7 +103,10 @@ export async function openTarget(
     sampleLabels: dropped.labels,
     forLabels(this: Target, labels) {
       const masks = inOrderOf(dropped, labels)
-      return masks ? { ...this, model: maskedBy(masks), sampleLabels: [...labels] } : this
+      if (!masks) return this
+      const { weights } = this.model
+      // a defence may have frozen weights meanwhile
+      return { ...this, model: { ...maskedBy(masks), weights }, sampleLabels: [...labels] }
     },
     trained: opened.weights.filter((w) => w.trainable),
     searched: opened.inputs.map(({ name }) => name).filter((name) => !Object.hasOwn(settings.known, name)),
@@ -126,7 +129,12 @@ function droppedIn(
     return values && { values, units: weights[at].shape[1] }
   }
   const { training, batchSize } = settings
-  return readDropped(randomLayers, { gradientOf, training, batchSize, oneStep: !unrolls(settings.update) })
+  return readDropped(randomLayers, {
+    gradientOf,
+    training,
+    batchSize,
+    oneStep: (settings.update?.steps.length ?? 1) === 1,
+  })
 }
 
 /** The shared gradients less those of the regularizers; as they are where a factor or local steps stand between the two. */

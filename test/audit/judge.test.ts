@@ -51,8 +51,10 @@ const at = (psnr: number, guess = 12): MeasuredOriginal => ({
 
 /** The undefended gradient gives the data away. */
 const control = trial({ defence: 'none', status: 'matched', measured: [at(50)] })
-const verdictOf = (given: Partial<TrialRecord>, before: readonly TrialRecord[] = [control]) =>
-  judge({ plan, records: [...before, trial(given)] }).rows[0].verdict
+const verdictOf = (
+  given: Partial<TrialRecord>,
+  before: readonly TrialRecord[] = [{ ...control, attack: given.attack ?? control.attack }],
+) => judge({ plan, records: [...before, trial(given)] }).rows[0].verdict
 
 describe('the verdict of a trial', () => {
   it.each<[string, Partial<TrialRecord>]>([
@@ -86,6 +88,12 @@ describe('the verdict of a trial', () => {
         ...{ status: 'partial', tokens: { exact: 0, sequences: 1, right: 0, of: 6, claimed: 1 } },
         labels: { right: 4, of: 4, classes: 3, chance: 0.01 },
       },
+    ],
+    // labels that are right, and no luck, are known though the rule does not vouch for them
+    ['partly', { attack: 'label-inference', status: 'failed', labels: { right: 4, of: 4, classes: 3, chance: 0.01 } }],
+    [
+      'not-recovered',
+      { attack: 'label-inference', status: 'failed', labels: { right: 1, of: 1, classes: 1, chance: 0.36 } },
     ],
     // a search that failed claims no labels
     ['not-recovered', { status: 'failed', labels: { right: 1, of: 1, classes: 1 }, measured: [at(9)] }],

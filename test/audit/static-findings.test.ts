@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { gradientsOf } from '../../src'
-import { staticFindings } from '../../src/audit'
+import { attack, targetOf } from '../../src/attacks'
+import { audit, judge, staticFindings } from '../../src/audit'
+import { random as seeded } from '../../src/numbers/random'
 
 const random = (shape: number[], seed: number) => tf.randomUniform(shape, -1, 1, 'float32', seed)
 const net = {
@@ -31,6 +33,28 @@ describe('findings that need no search', () => {
     expect(codes(findings)).not.toContain('data leak')
     expect(codes(findings)).toEqual(expect.arrayContaining(['labels leak', 'span warning']))
     expect(findings.find(({ code }) => code === 'span')!.words).toContain("'w' [6, 20] has 3 directions")
+  })
+
+  it('are no labels of noise, in which a rule reads some all the same', async () => {
+    let read = 0
+    for (let seed = 1; seed <= 12; seed++) {
+      const { normal } = seeded(seed)
+      const noise = Object.entries(net.weights).map(([name, w]) => [
+        name,
+        { shape: w.shape, data: Float32Array.from({ length: w.size }, normal) },
+      ])
+      const shared = Object.fromEntries(noise)
+      expect(codes(await staticFindings(net, shared, { runtime }))).not.toContain('labels leak')
+      const { status, reason, evidence } = await attack('label-inference', await targetOf(net, shared))
+      if (status === 'refused') continue
+      read++
+      expect(status, reason).toBe('failed')
+      expect(evidence.confidence).toBeLessThan(0.01)
+      const judged = judge(await audit({ model: net, updates: { noise: shared }, attacks: ['label-inference'] }))
+      // nothing is known of what the attack can do here
+      expect(judged.verdict).toBe('inconclusive')
+    }
+    expect(read).toBeGreaterThan(1)
   })
 
   it('are the tokens that occur', async () => {

@@ -1,5 +1,6 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { requireNames } from '../../client/model/each'
+import { show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { type Shape, sizeOf } from '../../graph'
 import { random } from '../../numbers/random'
@@ -67,12 +68,18 @@ async function partsOf(what: string, given: Start['data'] | undefined, parts: re
 type Numbers = Tensor | ArrayLike<number>
 
 const isMap = (given: Start['data']): given is { readonly [name: string]: Numbers } =>
-  typeof given === 'object' && !(given instanceof Tensor) && typeof (given as ArrayLike<number>).length !== 'number'
+  typeof given === 'object' &&
+  given !== null &&
+  !(given instanceof Tensor) &&
+  typeof (given as ArrayLike<number>).length !== 'number'
 
 async function numbers(name: string, values: Numbers, shape: Shape): Promise<Float64Array> {
   if (values instanceof Tensor && values.isDisposed)
     throw new DlgError('invalid-option', `${name} is a disposed tensor`)
-  const out = Float64Array.from(values instanceof Tensor ? await values.data() : values)
+  const read: ArrayLike<unknown> = values instanceof Tensor ? await values.data() : values
+  if (typeof read?.length !== 'number' || typeof read === 'string')
+    throw new DlgError('invalid-option', `${name} is ${show(values)}; it must be a tensor or a list of numbers`)
+  const out = Float64Array.from(read, (v) => (typeof v === 'number' ? v : Number.NaN))
   if (out.length !== sizeOf(shape))
     throw new DlgError('invalid-option', `${name} has ${out.length} numbers; [${shape}] needs ${sizeOf(shape)}`)
   if (!out.every(Number.isFinite)) throw new DlgError('invalid-option', `${name} must be finite`)

@@ -56,6 +56,9 @@ export async function tensorValues<T extends Values>(
   if (values.length !== sizeOf(tensor.shape))
     throw invalid(`${name} has ${values.length} numbers; shape ${describe(tensor.shape)} needs ${sizeOf(tensor.shape)}`)
   const bad = firstNotFinite(values)
+  const given = bad >= 0 && !(tensor instanceof Tensor) ? tensor.data[bad] : undefined
+  if (typeof given === 'number' && Number.isFinite(given))
+    throw invalid(`${name} is ${given} at position ${bad}, more than float32 holds: at most 3.4e38`)
   if (bad >= 0) throw invalid(`${name} is ${values[bad]} at position ${bad}; every number must be finite`)
   return values
 }

@@ -144,6 +144,9 @@ export function updateOption(
   }
 }
 
+/** Far more than any client takes between two rounds, and a list that fits memory. */
+const MOST_STEPS = 1_000_000
+
 function localSteps({ batchSize, epochs, localSteps: given }: UpdateOptions, samples: number): LocalBatch[] {
   const size = batchSize ?? samples
   if (size > samples)
@@ -156,6 +159,8 @@ function localSteps({ batchSize, epochs, localSteps: given }: UpdateOptions, sam
     throw invalid(
       `${steps} local steps of ${size} samples never read some of the ${samples} of batchSize; take localSteps of at least ${perEpoch}, or a smaller batchSize`,
     )
+  if (steps > MOST_STEPS)
+    throw invalid(`update comes to ${steps} local steps of ${size} samples; they must be at most ${MOST_STEPS}`)
   return Array.from({ length: steps }, (_, step) => {
     const start = (step % perEpoch) * size
     return { start, size: Math.min(size, samples - start) }

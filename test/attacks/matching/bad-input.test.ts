@@ -185,6 +185,13 @@ describe('gradients', () => {
     )
   })
 
+  it('a number that float32 does not hold', () =>
+    refused(
+      'invalid-gradients',
+      ["gradient of 'b2' is 1e+200 at position 0, more than float32 holds"],
+      spoilt('b2', { shape: [4], data: Float64Array.of(1e200, 0, 0, 0) }),
+    ))
+
   it('NaN in a tensor', () =>
     refused(
       'invalid-gradients',
@@ -608,7 +615,9 @@ describe('init', () => {
     [{ data: 5 }, 'init.data'],
     [{ data: data.map(() => Number.NaN) }, 'init.data must be finite'],
     [{ data, labels: [1, 2, 3] }, 'init.labels has 3 numbers; [1,4] needs 4'],
-  ])('%j', (init, words) => refused('invalid-option', [words], { options: { init: init as Anything } }))
+    [{ data, labels: null }, 'init.labels is null; it must be a tensor or a list of numbers'],
+    [{ data: new BigInt64Array(8) }, 'init.data must be finite'],
+  ])('%o', (init, words) => refused('invalid-option', [words], { options: { init: init as Anything } }))
 
   it('labels that are not unknown', () =>
     refused('invalid-option', ["init.labels needs labels: 'joint'"], {
@@ -668,6 +677,11 @@ describe('gradientsOf', () => {
   it('targets that are not finite', () =>
     gradientRefused('invalid-data', ['targets has Infinity at position 0'], {
       y: own(tf.fill([1, 4], Number.POSITIVE_INFINITY)),
+    }))
+
+  it('targets of bigints', () =>
+    gradientRefused('invalid-data', ['targets have the bigint 0 at position 0; they must be numbers'], {
+      y: { targets: { shape: [1, 4], data: new BigInt64Array(4) } } as Anything,
     }))
 
   it('disposed targets', () => {

@@ -228,6 +228,7 @@ describe('the rest', () => {
   it.each([
     [{ data: { c: [1] } }, ["init.data have one for 'c'"]],
     [{ data: { b: [1] } }, ['init.data.b has 1 numbers; [1,3] needs 3']],
+    [{ data: { b: null } }, ['init.data.b is null; it must be a tensor or a list of numbers']],
     [{ data: [1, 2], labels: { size: [1] } }, ["init.labels have one for 'size'"]],
   ])('init %j', (init, words) => refused('invalid-option', words, { init }))
 

@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core'
 import { initializers, layers, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
 import { checkModel, deepLeakage, gradientsOf } from '../../../src'
-import { targetOf } from '../../../src/attacks'
+import { attack, targetOf } from '../../../src/attacks'
 import { readDropped } from '../../../src/client/model/dropout'
+import { defended, withheld } from '../../../src/defences'
 import { numbers, sample } from '../../attacks/matching/tiny'
 import { relativeError } from '../../oracle'
 
@@ -82,6 +83,47 @@ describe('dropout on the client', () => {
     // half of the features are gone, so that pixels of the border hardly show
     expect(relativeError(leak.data.dataSync(), x.dataSync())).toBeLessThan(0.1)
     leak.dispose()
+    tf.dispose([x, shared])
+    model.dispose()
+  })
+
+  it.each(['surrogate', 'one-step', 'unrolled'] as const)(
+    'of several local steps: no mask is read, as each step draws its own (%s)',
+    async (approach) => {
+      const model = readable(0.5)
+      const x = sample([1, 7, 7, 1])
+      const steps = [
+        await gradientsOf(model, x, [4], { training: true }),
+        await gradientsOf(model, x, [4], { training: true }),
+      ]
+      const delta = tf.tidy(() =>
+        Object.values(steps[0]).map((first, i) => tf.mul(tf.add(first, Object.values(steps[1])[i]), -0.01)),
+      )
+      const options = { training: true, update: { learningRate: 0.01, localSteps: 2, approach } }
+      const { notes } = await targetOf(model, { delta }, options)
+      expect(notes).toEqual([expect.stringContaining('draws a random mask in every step')])
+      tf.dispose([x, steps, delta])
+      model.dispose()
+    },
+  )
+
+  it('of a batch, where weights are withheld: the order of the labels leaves them out all the same', async () => {
+    const model = readable(0.5)
+    const x = tf.tensor(numbers(98, 5), [2, 7, 7, 1])
+    const shared = await gradientsOf(model, x, [4, 1], { training: true })
+    const target = await targetOf(model, shared, { batchSize: 2, training: true })
+    expect(target.sampleLabels).toEqual([1, 4])
+    const bias = target.trained[1].name
+    const less = defended(target, withheld([bias]), { seed: 1 })
+    const ordered = less.forLabels([4, 1])
+    expect(ordered.sampleLabels).toEqual([4, 1])
+    expect(ordered.model.weights.filter((w) => w.trainable)).toEqual(
+      less.trained.map(({ name }) => expect.objectContaining({ name })),
+    )
+    const outcome = await attack('gradient-matching', less, { labels: [4, 1], restarts: 1, iterations: 40 })
+    expect(outcome.found.labels).toEqual([4, 1])
+    expect(outcome.evidence.residual).toBeLessThan(0.2)
+    outcome.dispose()
     tf.dispose([x, shared])
     model.dispose()
   })

@@ -177,6 +177,8 @@ describe('is refused', () => {
       { ...update, optimizer: 'x' },
     ],
     ['a list', 'invalid-option', /update is \[\]; it must be an object/, []],
+    ['billions of steps', 'invalid-option', /5000000000 local steps.*at most 1000000/, { ...update, localSteps: 5e9 }],
+    ['billions of epochs', 'invalid-option', /5000000000 local steps.*at most 1000000/, { ...update, epochs: 5e9 }],
   ])('%s', (_, code, words, how) => refused(code, words, { after }, { update: how }))
 
   it.each<[string, DlgErrorCode, RegExp, Anything, Anything?]>([
