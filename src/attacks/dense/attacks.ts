@@ -56,7 +56,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
             : `the neurons disagree by ${deviation.toExponential(1)}: several samples, or another model`,
       })
     const labels = known ?? inferredOrNone(target)?.labels
-    const data = tensor(Float32Array.from(input), [1, ...target.model.inputs[0].shape])
+    const data = tensor(Float32Array.from(input), [1, ...searchedShape(target)])
     if (!labels)
       return end({
         status: 'partial',
@@ -104,24 +104,31 @@ export const isolatedSamples: Attack = {
         status: 'failed',
         reason: 'no two neurons give the same data: every one gives a mixture of its own',
       })
-    const { shape } = target.model.inputs[0]
     const rows = candidates.flatMap(({ input }) => [...input])
     return end({
       status: 'partial',
       reason: `${candidates.length} candidates for the ${batchSize} samples: two neurons or more agree on each; a mixture of samples can look the same`,
-      found: { data: tensor(rows, [candidates.length, ...shape]) },
+      found: { data: tensor(rows, [candidates.length, ...searchedShape(target)]) },
     })
   },
 }
 
+/** Shape of a sample of the one input that is searched. */
+const searchedShape = ({ model, searched }: Target): readonly number[] =>
+  model.inputs.find(({ name }) => name === searched[0])!.shape
+
 /** The first dense layer, or why its gradient is of no use. */
-function firstLayer({ model, settings, known }: Target): { layer?: DenseLayer; outputs?: number; refusal?: string } {
+function firstLayer({ model, settings, known, kinds }: Target): {
+  layer?: DenseLayer
+  outputs?: number
+  refusal?: string
+} {
   if (model.inputs.length - known.length !== 1)
     return { refusal: `${model.inputs.length - known.length} inputs are searched; the first layer must read one` }
   let single: TracedGradient
   try {
     // on one sample the input of the layer is a row, which is how it is recognised
-    single = traceOfOne(model, settings)
+    single = traceOfOne(model, settings, kinds)
   } catch (error) {
     if (error instanceof DlgError) return { refusal: `the model is not traced on one sample: ${error.message}` }
     throw error

@@ -1,4 +1,4 @@
-import { type TracedGradient, type Training, traceGradient } from '../../client/model/gradient'
+import { type InputKinds, type TracedGradient, type Training, traceGradient } from '../../client/model/gradient'
 import type { Model, OpenModel } from '../../client/model/model'
 import { openModel } from '../../client/model/open-model'
 import { usesOf } from '../../client/model/uses'
@@ -42,10 +42,17 @@ export function firstDense(model: Model, options: TrainingOptions = {}): FirstDe
   return { weight: name(layer.weight), bias: name(layer.bias), transposed: layer.transposed }
 }
 
-/** The trace of a batch of one, whose targets do not matter. */
-export const traceOfOne = (model: OpenModel, settings: Omit<Training, 'batchSize'>): TracedGradient =>
-  traceGradient(model, { ...settings, batchSize: 1 }, (output, { name }) =>
-    g.input(output.graph, `target ${name}`, output.shape),
+/** The trace of a batch of one, whose targets do not matter. By default all inputs are searched. */
+export const traceOfOne = (
+  model: OpenModel,
+  settings: Omit<Training, 'batchSize'>,
+  kinds?: InputKinds,
+): TracedGradient =>
+  traceGradient(
+    model,
+    { ...settings, batchSize: 1 },
+    (output, { name }) => g.input(output.graph, `target ${name}`, output.shape),
+    kinds,
   )
 
 /** The layer in a traced model of one input; undefined where the batch is not 1, or where {@link lookForDense} refuses it. */

@@ -53,11 +53,14 @@ export const spearAttack: Attack<SpearAttackOptions> = {
           onProgress({ attack: 'spear', part: directions / rank, words: `${directions} of ${rank} directions found` })),
     }
     const { status, reason, data, labels, batchSize, rank, residual } = await spearTarget(target, search)
+    const told = target.settings.batchSize
+    // a sample that occurs twice is one row
+    const fewer = status === 'exact' && batchSize < told
     return outcome('spear', started, control, {
-      status: STATUS[status],
+      status: fewer ? 'partial' : STATUS[status],
       reason:
         reason ??
-        `${batchSize} samples and their targets re-create what was shared up to ${residual?.toExponential(1)}`,
+        `${fewer ? `${batchSize} of ${told} samples: the rows re-create what was shared, and how often each occurs is open; ` : ''}${batchSize} samples and their targets re-create what was shared up to ${residual?.toExponential(1)}`,
       found: { ...(data && { data }), ...(labels && { labels }) },
       evidence: { rank, ...(residual !== undefined && { residual }) },
     })

@@ -20,10 +20,9 @@ export const baskets: Attack = {
   async refuses(target) {
     const found = firstTable(target)
     if (!found) return NO_TABLE
-    const { name, rows, table } = found
-    const touched = tokenSet(table).length
-    return touched > rows / 2
-      ? `${touched} of ${rows} rows of '${name}' have a gradient, as where the table is the output matrix too: their directions tell nothing`
+    const { name, rows, table, tied } = found
+    return tied
+      ? `${tokenSet(table).length} of ${rows} rows of '${name}' have a gradient, as where the table is the output matrix too: their directions tell nothing`
       : undefined
   },
   async run(target, _, control) {

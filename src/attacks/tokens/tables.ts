@@ -1,36 +1,46 @@
-import { traceGradient } from '../../client/model/gradient'
+import { type InputKinds, traceGradient } from '../../client/model/gradient'
 import type { Target } from '../../client/target'
 import * as g from '../../graph'
+import { tokenSet } from './token-set'
 
-/** Positions, among the trained weights, of tables whose rows the data choose. */
-function tables({ model, settings, kinds }: Target): number[] {
-  const whole = {
-    types: new Map([...(kinds.types ?? []), ...model.inputs.map(({ name }) => [name, 'int32'] as const)]),
+/** The first table whose rows the searched inputs choose: its position among the trained weights, and whether nothing else reads it. */
+function tableIn({ model, settings, kinds }: Target): { at: number; onlyLookedUp: boolean } | undefined {
+  const told: InputKinds = {
+    ...kinds,
+    types: new Map([...model.inputs.map(({ name }) => [name, 'int32'] as const), ...(kinds.types ?? [])]),
   }
-  const traced = traceGradient(model, settings, (output) => g.input(output.graph, 'target', output.shape), whole)
+  const traced = traceGradient(model, settings, (output) => g.input(output.graph, 'target', output.shape), told)
   const nodes: readonly g.Node[] = traced.trainedNodes
-  const found = g
-    .reachable([traced.loss])
-    .filter((n) => n.op === 'gather' && n.inputs[1].varying && nodes.includes(n.inputs[0]))
-    .map((n) => nodes.indexOf(n.inputs[0]))
-  return [...new Set(found)]
+  const reached = g.reachable([traced.dataLoss])
+  const found = reached.find((n) => n.op === 'gather' && n.inputs[1].varying && nodes.includes(n.inputs[0]))
+  if (!found) return undefined
+  const [table] = found.inputs
+  const onlyLookedUp = reached.every((n) => n.op === 'gather' || !n.inputs.includes(table))
+  return { at: nodes.indexOf(table), onlyLookedUp }
 }
 
 /** The gradient of a table. */
 interface TableGradient {
   readonly name: string
   readonly rows: number
+  /**
+   * Whether rows of tokens that do not occur may have a gradient: every row has one, or most do where the model reads the table otherwise too,
+   * as its output matrix. A row of zeros is of a token that does not occur.
+   */
+  readonly tied: boolean
   readonly table: { readonly data: Target['dataGradients'][number]; readonly width: number }
 }
 
-/** The gradient of the first table whose rows the data choose; undefined where none was shared. */
+/** The gradient of the first table whose rows the searched inputs choose; undefined where none was shared. */
 export function firstTable(target: Target): TableGradient | undefined {
-  const [at] = tables(target)
-  if (at === undefined) return undefined
-  const { name, shape } = target.trained[at]
+  const found = tableIn(target)
+  if (!found) return undefined
+  const { name, shape } = target.trained[found.at]
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1)
-  return { name, rows, table: { data: target.dataGradients[at], width: shape[shape.length - 1] } }
+  const table = { data: target.dataGradients[found.at], width: shape[shape.length - 1] }
+  const touched = tokenSet(table).length
+  return { name, rows, table, tied: touched > (found.onlyLookedUp ? rows - 1 : rows / 2) }
 }
 
 /** Why an attack on a table does not apply where there is none. */
-export const NO_TABLE = 'no trained table, whose rows the data choose, has a shared gradient'
+export const NO_TABLE = 'no trained table, whose rows the searched inputs choose, has a shared gradient'
