@@ -35,7 +35,11 @@ describe.each(commands.map((c) => [c.name, c] as const))('dlg %s', (name, comman
   it('has its own exit codes, where they are not those of an attack', async () => {
     const { stdout } = await dlg([name, '--help'])
     const codes = [...stdout.split('Exit code')[1].matchAll(/^ {2}(\d+) /gm)].map(([, code]) => Number(code))
-    const own: Record<string, number[]> = { audit: [0, 2, 74, 130], report: [0, 1, 2, 3, 74], worker: [0, 2, 74, 130] }
+    const own: Record<string, number[]> = {
+      audit: [0, 1, 2, 74, 130],
+      report: [0, 1, 2, 3, 74],
+      worker: [0, 2, 74, 130],
+    }
     expect(codes).toEqual(own[name] ?? [0, 1, 2, 74, 130])
     expect(stdout.includes('the gradient was matched')).toBe(!(name in own))
   })

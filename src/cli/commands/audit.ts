@@ -36,10 +36,7 @@ of a defence. Nothing is judged here: dlg report does that, with any thresholds.
   exitCodes: [
     [0, 'every trial of the run, or of its part, is done: it says nothing of what leaked'],
     [1, 'trials are missing: the same command goes on'],
-    [
-      2,
-      'bad input, a process that was killed, or a queue that is gone: one line says what, and what was done is in the run',
-    ],
+    [2, 'bad input, a process that was killed, a queue that is gone: one line says what; the run has what was done'],
     [74, 'standard output cannot be written; the run is in its place'],
     [130, 'interrupted: the trials that are done are in the run, and the same command goes on'],
   ],
