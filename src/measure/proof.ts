@@ -168,13 +168,18 @@ async function hasImage(
   const executable = await runtime.compile({ inputs: unknowns, outputs: gradients })
   try {
     const evaluator = await executable.bind(parameters)
-    for (const { point: image } of dataImages(point, parts)) {
-      if (cut?.()) return undefined
-      if (!isApart(image, point, groups)) continue
-      const found = await evaluator.run(partsOf(groups, image))
-      if (normOf(found.map((values, t) => mapped(values, (v, i) => v - shared[t][i]))) <= tolerance * norm) return true
+    try {
+      for (const { point: image } of dataImages(point, parts)) {
+        if (cut?.()) return undefined
+        if (!isApart(image, point, groups)) continue
+        const found = await evaluator.run(partsOf(groups, image))
+        const away = normOf(found.map((values, t) => mapped(values, (v, i) => v - shared[t][i])))
+        if (away <= tolerance * norm) return true
+      }
+      return false
+    } finally {
+      evaluator.dispose()
     }
-    return false
   } finally {
     executable.dispose()
   }

@@ -70,6 +70,15 @@ export function contractTests<Options extends object>(
     expect(tf.memory().numTensors).toBe(tensors)
   })
 
+  it('refuses an option that it does not have', async () => {
+    const target = await situations[0].target()
+    const wrong = { ...situations[0].options, aWrongName: 1 }
+    if (attack.check)
+      await expect(runAttack(attack, target, wrong)).rejects.toMatchObject({
+        ...{ code: 'invalid-option', message: expect.stringContaining('aWrongName') },
+      })
+  })
+
   it('does not begin when the caller has aborted', async () => {
     const target = await situations[0].target()
     const signal = AbortSignal.abort()

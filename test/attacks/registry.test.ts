@@ -382,6 +382,17 @@ describe('gradient-matching', () => {
     },
   )
 
+  it('an error of an async listener is thrown, and nobody is left with a rejection', async () => {
+    const mine = new RangeError('later')
+    const target = await shared(conv, 1, [2])
+    const before = tf.memory().numTensors
+    const onProgress = (async () => {
+      throw mine
+    }) as unknown as (progress: AttackProgress) => void
+    await expect(attack('gradient-matching', target, { iterations: 5 }, { onProgress })).rejects.toBe(mine)
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
   it('an abort ends a distance that is weighed for long', async () => {
     const target = await shared(conv, 1, [2])
     const controller = new AbortController()

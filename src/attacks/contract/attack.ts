@@ -236,9 +236,29 @@ export async function runAttack<Options extends object>(
   requireTarget(target)
   requireObject('options', options, 'an object', 'invalid-option')
   requireControl(control)
+  attack.check?.(options)
   if (control.signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
   const started = performance.now()
   const reason = await attack.refuses(target, options)
   if (reason !== undefined) return outcome(attack.name, started, control, { status: 'refused', reason })
-  return attack.run(target, options, control)
+  const { listening, failed } = listener(control)
+  const ended = await attack.run(target, options, listening)
+  if (!failed()) return ended
+  ended.dispose()
+  throw failed()!.error
+}
+
+/** A control whose listener may be async: what it fails with later is thrown when it is told of something again, or at the end. */
+function listener(control: Control) {
+  const { onProgress } = control
+  let failure: { readonly error: unknown } | undefined
+  const told = (progress: AttackProgress): void => {
+    if (failure) throw failure.error
+    const answer: unknown = onProgress!(progress)
+    if (answer instanceof Promise)
+      answer.catch((error) => {
+        failure ??= { error }
+      })
+  }
+  return { listening: onProgress ? { ...control, onProgress: told } : control, failed: () => failure }
 }

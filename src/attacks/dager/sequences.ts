@@ -12,7 +12,7 @@ import { isCoarse, sharedTensors } from './floor'
 import type { Judged } from './grouped'
 import { filledUp, type Guess } from './guess'
 import { accountFor } from './multiplicity'
-import type { NoisyProjection } from './noise-law'
+import { measured, noisy, weighted } from './noisy-projections'
 import { SEQUENCE_OPTIONS, type SequenceOptions, type SequenceProgress, sequenceSettings } from './options'
 import { pickedCandidates } from './pursuit'
 import { trialsOf } from './rank-trials'
@@ -277,23 +277,6 @@ export async function sequencesBehind(
 const isCloser = (one: FlooredProof, other: FlooredProof): boolean =>
   one.unrelated === other.unrelated ? one.residual < other.residual : other.unrelated
 
-/** Projections with the noise that their span shows. */
-export const noisy = (projections: readonly Projection[], seen: Seen | undefined, block: 0 | 1): NoisyProjection[] =>
-  projections.map(({ values }, k) => ({ values, noise: seen?.noise[k] ?? 0, block }))
-
-/** Adapters with the noise that was measured in the first block: the second one has the same part at least. */
-const measured = (
-  [first, next]: readonly (readonly Projection[])[],
-  second: Seen | undefined,
-  noise: readonly number[],
-): NoisyProjection[] => {
-  const part = Math.max(...noise)
-  return [
-    ...first.map(({ values }, k) => ({ values, noise: noise[k], block: 0 })),
-    ...next.map(({ values }, k) => ({ values, noise: Math.max(part, second?.noise[k] ?? 0), block: 1 })),
-  ]
-}
-
 /** What was shared under the transformer's names. */
 export const renamed = ({ named }: Transformer, given: NamedGradients): NamedGradients =>
   named ? Object.fromEntries(Object.entries(given).map(([name, tensor]) => [named(name), tensor])) : given
@@ -304,12 +287,6 @@ const inputsOf = (sequences: readonly (readonly number[])[]): number =>
 
 /** Dimensions of a span that has no room. */
 const rankOfFull = ({ values }: Seen['spectrum']): number => values.filter((v) => v > 1e-11 * values[0]).length
-
-/** √(Σ noise² ‖W‖² / Σ ‖W‖²) */
-function weighted(noise: readonly number[], norms: readonly number[]): number {
-  const whole = norms.reduce((a, b) => a + b, 0)
-  return Math.sqrt(noise.reduce((sum, v, k) => sum + v * v * norms[k], 0) / Math.max(whole, Number.MIN_VALUE))
-}
 
 /** @throws DlgError `invalid-model` */
 function requireWidth(hidden: number, projections: readonly Projection[]): void {

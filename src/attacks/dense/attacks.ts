@@ -19,7 +19,11 @@ export interface DenseInversionOptions {
 /** For attacks whose only option is the class. @throws DlgError `invalid-option` */
 export function checkLabels(options: DenseInversionOptions): void {
   knownNames('options', options, ['labels'])
-  if (options.labels !== undefined) idList('labels', options.labels, 'invalid-option')
+  const { labels } = options
+  if (labels === undefined) return
+  idList('labels', labels, 'invalid-option')
+  if (labels.length !== 1)
+    throw new DlgError('invalid-option', `labels has ${labels.length} classes; it must have one, of the one sample`)
 }
 
 /** One sample in closed form, where the model begins with a dense layer. */
