@@ -1,7 +1,7 @@
 const OPTIONS = ['undefined', '{}', 'an object without a prototype'] as const
 /** A list that may be left out. */
 const LISTS = ['undefined', '[]'] as const
-/** Whatever has no element type, and the options of an attack that has none. */
+/** Whatever has no element type. */
 const OBJECTS = [
   ...(['{}', '{shape: null}', '{width: 0}', 'a disposed tensor', 'a node of another graph'] as const),
   ...(['a near node', 'an object without a prototype'] as const),
@@ -200,9 +200,9 @@ export const accepted: {
     quantised: { 1: OPTIONS },
   },
   'dlg-ts/attacks': {
-    attack: { 2: ['undefined', ...OBJECTS], 3: OPTIONS },
+    attack: { 2: OPTIONS, 3: OPTIONS },
     outcome: { 0: ['a word'], 1: ['NaN', '-1', '1e9'], 2: ['{}', 'an object without a prototype'] },
-    runAttack: { 2: OBJECTS, 3: OPTIONS },
+    runAttack: { 2: ['{}', 'an object without a prototype'], 3: OPTIONS },
     targetOf: { 2: OPTIONS },
   },
 }

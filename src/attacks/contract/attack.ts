@@ -236,6 +236,8 @@ export async function runAttack<Options extends object>(
   requireTarget(target)
   requireObject('options', options, 'an object', 'invalid-option')
   requireControl(control)
+  if (attack.check !== undefined && !hasMethod(attack, 'check'))
+    throw new DlgError('invalid-option', `check of the attack is ${show(attack.check)}; it must be a function`)
   attack.check?.(options)
   if (control.signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
   const started = performance.now()
