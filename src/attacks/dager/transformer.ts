@@ -43,8 +43,13 @@ export interface BlockNumbers {
   readonly norm: { readonly gamma: Values; readonly beta: Values; readonly epsilon: number }
   /** W_1 and b_1. */
   readonly wide: DenseNumbers
-  /** f and its derivative. */
-  readonly activation: { value(x: number): number; derivative(x: number): number }
+  /** f. */
+  readonly activation: {
+    /** f(x) */
+    value(x: number): number
+    /** f′(x) */
+    derivative(x: number): number
+  }
   /** Shared gradients of W_o, W_1 and W_2: their rows are combinations of c, x and h. */
   readonly gradients: { readonly output: Values; readonly wide: Values; readonly narrow: Values }
 }
