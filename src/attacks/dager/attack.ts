@@ -22,6 +22,13 @@ const STATUS: Readonly<Record<ExactSequences['status'], readonly [found: Outcome
   aborted: ['cut', 'cut'],
 }
 
+/** How the attack ended. A guess is nothing that was found: alone it leaves the attack failed. */
+export const statusOf = ({
+  status,
+  sequences,
+}: Pick<ExactSequences, 'status' | 'sequences' | 'guesses'>): OutcomeStatus =>
+  STATUS[status][sequences.length > 0 ? 0 : 1]
+
 /** Token sequences of a transformer, exactly; `exactSequences` is its own door. */
 export const dager: Attack<DagerOptions> = {
   name: 'dager',
@@ -62,15 +69,14 @@ export const dager: Attack<DagerOptions> = {
       },
       roundingOf(target, transformer!),
     )
-    const { status, reason, guesses, labels, rank, proof } = result
-    const sequences = [...result.sequences, ...guesses]
-    const found = sequences.length > 0
+    const { reason, labels, rank, proof } = result
+    const sequences = [...result.sequences, ...result.guesses]
     return outcome('dager', started, control, {
-      status: STATUS[status][found ? 0 : 1],
+      status: statusOf(result),
       reason:
         reason ??
         `${sequences.length} sequences re-create what was shared up to ${proof!.residual.toExponential(1)}, its floor is ${proof!.floor.toExponential(1)} (${proof!.from})`,
-      found: { ...(found && { sequences }), ...(found && labels && { labels }) },
+      found: { ...(sequences.length > 0 && { sequences }), ...(result.sequences.length > 0 && labels && { labels }) },
       evidence: { rank, ...(proof && { residual: proof.residual, floor: proof.floor }) },
     })
   },

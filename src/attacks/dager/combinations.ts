@@ -33,7 +33,7 @@ export function firstGradient(
   pause: Pause,
 ): FirstGradient {
   const read = () => list.map(({ token, position }) => firstInput(inputs, token, position))
-  /** Of the list as long as it was then. */
+  /** What was heard of the list when it was that long. */
   let last: { readonly length: number; readonly heard: readonly Heard[] } | undefined
   return {
     async heard() {

@@ -19,7 +19,7 @@ import { trialsOf } from './rank-trials'
 import { ROOM } from './ranks'
 import { type Best, guessed, roundedBy, saturation, whyNot } from './reasons'
 import { type Projection, type Seen, seenBy } from './seen'
-import type { Transformer } from './transformer'
+import { renamed, type Transformer } from './transformer'
 import { NO_ROUNDING, type UpdateRounding } from './update-rounding'
 import { anywhere, isAmbiguous, REPEATS, withoutRepetition } from './without-positions'
 
@@ -276,10 +276,6 @@ export async function sequencesBehind(
 /** What has something in common with the gradient is closer than what has not, whatever a factor nobody stated does to the residual. */
 const isCloser = (one: FlooredProof, other: FlooredProof): boolean =>
   one.unrelated === other.unrelated ? one.residual < other.residual : other.unrelated
-
-/** What was shared under the transformer's names. */
-export const renamed = ({ named }: Transformer, given: NamedGradients): NamedGradients =>
-  named ? Object.fromEntries(Object.entries(given).map(([name, tensor]) => [named(name), tensor])) : given
 
 /** Different inputs that the first block reads of sequences with positions: no more than the rank of all of them. */
 const inputsOf = (sequences: readonly (readonly number[])[]): number =>

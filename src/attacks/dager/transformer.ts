@@ -108,3 +108,7 @@ export interface Transformer {
     labels?: readonly number[],
   ): Promise<{ readonly [name: string]: Tensor }>
 }
+
+/** What was shared under the transformer's names. */
+export const renamed = ({ named }: Transformer, given: NamedGradients): NamedGradients =>
+  named ? Object.fromEntries(Object.entries(given).map(([name, tensor]) => [named(name), tensor])) : given

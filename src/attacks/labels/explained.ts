@@ -1,7 +1,6 @@
 import { Matrix, solve } from 'ml-matrix'
 import { normOf } from '../../numbers/norms'
 import { pseudoInverse } from '../../numbers/singular-vectors'
-import { atOnce, type Steps } from '../../numbers/steps'
 import type { Values } from '../../numbers/values'
 import { probabilitiesOf } from './counts'
 
@@ -31,11 +30,7 @@ const MOST_WORK = 2e8
  *
  * @param samples what the gradient is divided by: the batch size for a mean, 1 for a sum
  */
-export const unexplained = (layer: LastLayer, counts: readonly number[], samples: number): number =>
-  atOnce(unexplaining(layer, counts, samples))
-
-/** {@link unexplained}, in steps. */
-function* unexplaining(layer: LastLayer, counts: readonly number[], samples: number): Steps<number> {
+export function unexplained(layer: LastLayer, counts: readonly number[], samples: number): number {
   const { weightGradient, biasGradient, weight } = layer
   const classes = counts.length
   const width = weight.length / classes
@@ -64,7 +59,6 @@ function* unexplaining(layer: LastLayer, counts: readonly number[], samples: num
     if (best <= NOTHING) break
     let features = start()
     for (let round = 0; round < most; round++) {
-      yield
       const probabilities = features.map((h) => probabilitiesOf(layer, h))
       const [offWeight, offBias] = [new Float64Array(weight.length), new Float64Array(classes)]
       for (const [i, c] of present.entries())
@@ -124,20 +118,21 @@ const [MOST_EXCHANGES, MOST_EXCHANGE_WORK] = [60, 2e8]
  *
  * @param least how many samples each class has for sure
  */
-export function* weighed(
+export function weighed(
   layer: LastLayer,
   given: readonly number[],
   least: readonly number[],
   samples: number,
-): Steps<Explanation> {
+): Explanation {
   let counts = given
-  let residual = yield* unexplaining(layer, counts, samples)
+  let residual = unexplained(layer, counts, samples)
   let others: number[] = []
   // every step explains more, so that it ends
   for (let steps = 0; steps < given.length; steps++) {
-    const tried: Omit<Explanation, 'confidence'>[] = []
-    for (const other of exchanges(layer, counts, least))
-      tried.push({ counts: other, residual: yield* unexplaining(layer, other, samples) })
+    const tried = exchanges(layer, counts, least).map((other) => ({
+      counts: other,
+      residual: unexplained(layer, other, samples),
+    }))
     others = tried.map((other) => other.residual)
     const better = tried.reduce<(typeof tried)[number] | undefined>(
       (best, other) => (other.residual < (best?.residual ?? residual / 2 - BLUR) ? other : best),

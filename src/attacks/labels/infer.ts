@@ -1,6 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
 import { spectrum } from '../../numbers/singular-values'
-import { atOnce } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
 import { labelCounts, summedCounts } from './counts'
 import { weighed } from './explained'
@@ -54,7 +53,7 @@ function tested(given: readonly number[], rule: string, untested: number, contex
     ...{ biasGradient: head.bias, bias: layer!.bias },
   }
   const samples = reduction === 'mean' ? batchSize : 1
-  const { counts, confidence } = atOnce(weighed(last, given, exact ? given : least, samples))
+  const { counts, confidence } = weighed(last, given, exact ? given : least, samples)
   return certain(spelledOut(counts), rule, confidence * shownBy(head.weight!, context))
 }
 

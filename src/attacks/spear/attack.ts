@@ -60,7 +60,7 @@ export const spearAttack: Attack<SpearAttackOptions> = {
       status: fewer ? 'partial' : STATUS[status],
       reason:
         reason ??
-        `${fewer ? `${batchSize} of ${told} samples: the rows re-create what was shared, and how often each occurs is open; ` : ''}${batchSize} samples and their targets re-create what was shared up to ${residual?.toExponential(1)}`,
+        `${fewer ? `${batchSize} of ${told}` : batchSize} samples and their targets re-create what was shared up to ${residual?.toExponential(1)}${fewer ? '; how often each occurs is open' : ''}`,
       found: { ...(data && { data }), ...(labels && { labels }) },
       evidence: { rank, ...(residual !== undefined && { residual }) },
     })

@@ -1,6 +1,5 @@
 import { type Attack, noOptions, outcome } from '../contract/attack'
 import { firstTable, NO_TABLE } from './tables'
-import { tokenSet } from './token-set'
 import { tokensByNorm } from './tokens-by-norm'
 
 /** The tokens that occur, from the rows of an embedding table that have a gradient. */
@@ -21,8 +20,8 @@ export const tokenSets: Attack = {
   },
   async run(target, _, control) {
     const started = performance.now()
-    const { name, rows, table, tied } = firstTable(target)!
-    const { tokens, expectedStrangers } = tied ? tokensByNorm(table) : { tokens: tokenSet(table), expectedStrangers: 0 }
+    const { name, rows, table, touched, tied } = firstTable(target)!
+    const { tokens, expectedStrangers } = tied ? tokensByNorm(table) : { tokens: touched, expectedStrangers: 0 }
     const found = tokens.length > 0
     return outcome('token-set', started, control, {
       status: found ? 'partial' : 'failed',

@@ -1,7 +1,6 @@
 import { type Attack, noOptions, outcome } from '../contract/attack'
 import { embeddingGroups } from './embedding-groups'
 import { firstTable, NO_TABLE } from './tables'
-import { tokenSet } from './token-set'
 
 /** The basket of every user of a recommender's batch, from the directions of the rows of an embedding table's gradient. */
 export const baskets: Attack = {
@@ -20,14 +19,14 @@ export const baskets: Attack = {
   async refuses(target) {
     const found = firstTable(target)
     if (!found) return NO_TABLE
-    const { name, rows, table, tied } = found
+    const { name, rows, touched, tied } = found
     return tied
-      ? `${tokenSet(table).length} of ${rows} rows of '${name}' have a gradient, as where the table is the output matrix too: their directions tell nothing`
+      ? `${touched.length} of ${rows} rows of '${name}' have a gradient, as where the table is the output matrix too: their directions tell nothing`
       : undefined
   },
   async run(target, _, control) {
     const started = performance.now()
-    const { name, table } = firstTable(target)!
+    const { name, table, touched } = firstTable(target)!
     const { groups, shared } = embeddingGroups(table)
     const several = groups.filter(({ rows }) => rows.length > 1)
     // an item of several users is in each of their baskets, how often is not known
@@ -35,16 +34,15 @@ export const baskets: Attack = {
       ...rows.flatMap((row, i) => new Array<number>(counts[i]).fill(row)),
       ...shared.filter((item) => item.groups.includes(user)).map(({ row }) => row),
     ])
-    const all = tokenSet(table)
     const placed = new Set(sequences.flat()).size
     return outcome('embedding-groups', started, control, {
       status: several.length > 0 ? 'partial' : 'failed',
       reason:
         several.length > 0
-          ? `${placed} of the ${all.length} rows of '${name}' that have a gradient are in the baskets of ${several.length} users, ${shared.length} of them in several`
+          ? `${placed} of the ${touched.length} rows of '${name}' that have a gradient are in the baskets of ${several.length} users, ${shared.length} of them in several`
           : `no two rows of '${name}' have one direction: each sample looked up one row, or the model does not add them up`,
       found: {
-        ...(all.length > 0 && several.length > 0 && { tokens: all }),
+        ...(touched.length > 0 && several.length > 0 && { tokens: touched }),
         ...(several.length > 0 && { sequences }),
       },
     })

@@ -23,6 +23,8 @@ function tableIn({ model, settings, kinds }: Target): { at: number; onlyLookedUp
 interface TableGradient {
   readonly name: string
   readonly rows: number
+  /** Rows with a gradient. */
+  readonly touched: readonly number[]
   /**
    * Whether rows of tokens that do not occur may have a gradient: every row has one, or most do where the model reads the table otherwise too,
    * as its output matrix. A row of zeros is of a token that does not occur.
@@ -38,8 +40,8 @@ export function firstTable(target: Target): TableGradient | undefined {
   const { name, shape } = target.trained[found.at]
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1)
   const table = { data: target.dataGradients[found.at], width: shape[shape.length - 1] }
-  const touched = tokenSet(table).length
-  return { name, rows, table, tied: touched > (found.onlyLookedUp ? rows - 1 : rows / 2) }
+  const touched = tokenSet(table)
+  return { name, rows, table, touched, tied: touched.length > (found.onlyLookedUp ? rows - 1 : rows / 2) }
 }
 
 /** Why an attack on a table does not apply where there is none. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { statusOf } from '../../../src/attacks/dager/attack'
 import { filledUp } from '../../../src/attacks/dager/guess'
 
 describe('filledUp', () => {
@@ -21,5 +22,14 @@ describe('filledUp', () => {
   it('adds nothing to a batch that is full, and nothing where nothing came close', () => {
     expect(filledUp([[1, 22, 32, 40, 9]], { sequences: close, count: 1 })).toEqual([])
     expect(filledUp([], { sequences: [], count: 4 })).toEqual([])
+  })
+})
+
+describe('an outcome with guesses', () => {
+  const guesses = [[1, 2, 3]]
+
+  it.each(['unproven', 'saturated'] as const)('is failed where nothing else was found: %s', (status) => {
+    expect(statusOf({ status, sequences: [], guesses })).toBe('failed')
+    expect(statusOf({ status, sequences: [[4, 5]], guesses })).toBe('partial')
   })
 })

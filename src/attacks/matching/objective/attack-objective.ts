@@ -108,8 +108,11 @@ export async function objectiveOf(
   const statistics = movedStatistics(target)
   const normed = sharedStatistics(traced, statistics).length > 0
   const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior, normed)
-  const rest = () => preparing('the distance is weighed')
-  const { distance, unit, ...others } = await weighed(settings.distance, traced, gradients, rest)
+  const pause = async (): Promise<boolean> => {
+    await preparing('the distance is weighed')
+    return false
+  }
+  const { distance, unit, ...others } = await weighed(settings.distance, traced, gradients, pause)
   const norms = priors.length > 0 ? await trainedNorms(traced, new Map([...traced.captured, ...weights])) : []
   const programOf = (of: TracedGradient) => {
     const running = runningStatistics(of, norms)

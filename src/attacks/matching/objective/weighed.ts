@@ -2,6 +2,7 @@ import type { TracedGradient } from '../../../client/model/gradient'
 import * as g from '../../../graph'
 import { inSteps, type Steps } from '../../../numbers/steps'
 import type { Values } from '../../../numbers/values'
+import { type Pause, paced } from '../../contract/pause'
 import type { Distance } from './distance'
 
 /** A distance whose weights are known, from one shared gradient. */
@@ -16,15 +17,15 @@ export interface WeighedDistance {
 /**
  * Computes the weights that a distance takes from what was shared, and hands them to its `measure` as parameters.
  *
- * @param rest called before each step of a distance that takes long
+ * @param pause asked between the steps of a distance that takes long
  */
 export async function weighed(
   distance: Distance,
   { gradients }: Pick<TracedGradient, 'gradients'>,
   shared: readonly Values[],
-  rest: () => Promise<void>,
+  pause: Pause,
 ): Promise<WeighedDistance> {
-  const done = async <T>(work: T | Steps<T>): Promise<T> => (inSteps(work) ? rested(work, rest) : work)
+  const done = async <T>(work: T | Steps<T>): Promise<T> => (inSteps(work) ? paced(work, pause) : work)
   const given = shared.map((values, i) => ({ shape: gradients[i].shape, values }))
   const weights = await done(distance.weights?.(given) ?? [])
   const parameters = new Map<string, Values>()
@@ -39,14 +40,6 @@ export async function weighed(
     },
     unit: await done(distance.unit?.(shared, weights) ?? 1),
     parameters,
-  }
-}
-
-async function rested<T>(steps: Steps<T>, rest: () => Promise<void>): Promise<T> {
-  for (;;) {
-    await rest()
-    const { done, value } = steps.next()
-    if (done) return value
   }
 }
 
