@@ -30,6 +30,8 @@ const ALONE = [
   'test/runtime/onnx-web.test.ts',
 ]
 
+const installed = hasOnnxRuntime()
+
 export default defineConfig({
   test: {
     projects: [
@@ -41,6 +43,7 @@ export default defineConfig({
     testTimeout: 60_000,
     // vitest leaves one core free, which is half of two
     maxWorkers: availableParallelism(),
-    ...(!hasOnnxRuntime() && { testNamePattern: /^(?!.*onnxruntime-node)/s }),
+    provide: { fastest: installed ? 'onnx' : 'tfjs' },
+    ...(!installed && { testNamePattern: /^(?!.*onnxruntime-node)/s }),
   },
 })

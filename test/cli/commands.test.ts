@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { readImage } from '../../src/io'
 import { cifar10Archive, cifar100Archive } from './data/archive-files'
-import { dlg, QUICK, readJson, scratch, writePhoto } from './terminal'
+import { dlg, QUICK, readJson, scratch, WHOLE, writePhoto } from './terminal'
 
 const folder = scratch()
 
@@ -11,8 +11,8 @@ describe('dlg image', () => {
   it('recovers a photograph and says so', async () => {
     const photo = writePhoto(folder.at('photo.png'))
     const out = folder.at('deep/out')
-    const { code, stdout, stderr } = await dlg(['image', photo, ...QUICK, '--seed', '13', '--out', out])
-    expect(stdout).toMatch(/^converged: \d\d\.\d dB, label 3 \(was 3\), \d+ evaluations in \d+\.\d s on tfjs:wasm\n/)
+    const { code, stdout, stderr } = await dlg(['image', photo, ...WHOLE, '--seed', '13', '--out', out])
+    expect(stdout).toMatch(/^converged: \d\d\.\d dB, label 3 \(was 3\), \d+ evaluations in \d+\.\d s on (onnx:cpu|tfjs:\w+)\n/)
     expect(stdout.trim().split('\n')[1]).toBe(
       ['strip.png', 'steps.gif', 'result.json'].map((f) => `${out}/${f}`).join(' '),
     )
@@ -23,7 +23,7 @@ describe('dlg image', () => {
       status: 'converged',
       label: { original: 3, recovered: 3 },
       seed: 13,
-      runtime: 'tfjs:wasm',
+      runtime: stdout.match(/ on (\S+)\n/)?.[1],
       versions: { node: process.version, tfjs: tf.version_core },
     })
     expect(result.psnr).toBeGreaterThan(30)
@@ -126,7 +126,7 @@ describe('dlg batch', () => {
   it('matches reconstructions to originals and puts them in a gallery', async () => {
     const photos = [0, 1].map((i) => writePhoto(folder.at(`${i}.png`), 5 * i))
     const { code, stdout } = await dlg([
-      ...['batch', ...photos, ...QUICK, '--class', '8,2', '--labels', 'infer'],
+      ...['batch', ...photos, ...WHOLE, '--class', '8,2', '--labels', 'infer'],
       ...['--iterations', '60', '--restarts', '1', '--out', folder.at('out')],
     ])
     const { samples, psnr, status } = readJson(folder.at('out/result.json'))
@@ -154,7 +154,7 @@ describe('dlg batch', () => {
 describe('restarts at the same time', () => {
   it('give what they give one by one, and samples may move one by one', async () => {
     const photos = [0, 1].map((i) => writePhoto(folder.at(`${i}.png`), 5 * i))
-    const argv = ['batch', ...photos, ...QUICK, '--iterations', '4', '--restarts', '2', '--batch-update', 'one-by-one']
+    const argv = ['batch', ...photos, ...WHOLE, '--iterations', '4', '--restarts', '2', '--batch-update', 'one-by-one']
     await dlg([...argv, '--out', folder.at('one')])
     await dlg([...argv, '--concurrency', '2', '--out', folder.at('two')])
     const [one, two] = ['one', 'two'].map((out) => readJson(folder.at(`${out}/result.json`)))

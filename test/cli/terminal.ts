@@ -6,6 +6,7 @@ import { afterEach, beforeEach } from 'vitest'
 import { run } from '../../src/cli/main'
 import { encodePng } from '../../src/io'
 import { command } from '../bundled-command'
+import { fastest } from '../fastest'
 
 /** An empty folder for each test. */
 export function scratch(): { at: (name: string) => string; names: () => string[] } {
@@ -74,3 +75,6 @@ export const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
 
 /** Small enough for a second, on a runtime that is always there. */
 export const QUICK = ['--size', '12', '--classes', '10', '--runtime', 'tfjs', '--backend', 'wasm']
+
+/** As small, for whole searches. */
+export const WHOLE = ['--size', '12', '--classes', '10', '--runtime', fastest]

@@ -3,24 +3,15 @@ import { forEachIndex } from './kernel'
 
 type Inputs = readonly Float64Array[]
 
-/**
- * Calls `visit` once for every product of the trilinear form ⟨y, conv(x, w)⟩ with the flat positions of its three
- * factors: all three convolution primitives are this loop with another factor summed out.
- */
-function forEachProduct(
-  x: Shape,
-  w: Shape,
-  y: Shape,
-  g: ConvGeometry,
-  visit: (x: number, w: number, y: number) => void,
-): void {
-  const [batch, channels, ...space] = x
-  const [outputs, perGroup, ...filter] = w
-  const size = y.slice(2)
-  const [area, taps, places] = [sizeOf(space), sizeOf(filter), sizeOf(size)]
-  const perOutputGroup = outputs / g.groups
-  // positions in one channel plane: (input place, filter tap, output place)
-  const plane: [number, number, number][] = []
+/** The products in one channel plane: the flat place of each in the input, the filter and the output. */
+interface Plane {
+  readonly input: Int32Array
+  readonly filter: Int32Array
+  readonly output: Int32Array
+}
+
+function planeOf(space: Shape, filter: Shape, size: Shape, g: ConvGeometry): Plane {
+  const found: Record<keyof Plane, number[]> = { input: [], filter: [], output: [] }
   forEachIndex(size, (at, place) => {
     forEachIndex(filter, (tap, k) => {
       let position = 0
@@ -29,20 +20,40 @@ function forEachProduct(
         if (p < 0 || p >= space[i]) return
         position = position * space[i] + p
       }
-      plane.push([position, k, place])
+      found.input.push(position)
+      found.filter.push(k)
+      found.output.push(place)
     })
   })
+  return {
+    input: Int32Array.from(found.input),
+    filter: Int32Array.from(found.filter),
+    output: Int32Array.from(found.output),
+  }
+}
+
+/**
+ * Calls `visit` with the channel planes of every sample, input channel and output channel: the products of the trilinear form
+ * ⟨y, conv(x, w)⟩ of which each of the convolution primitives sums another factor out.
+ */
+function forEachPlane(
+  x: Shape,
+  w: Shape,
+  y: Shape,
+  g: ConvGeometry,
+  visit: (plane: Plane, x: number, w: number, y: number) => void,
+): void {
+  const [batch, channels, ...space] = x
+  const [outputs, perGroup, ...filter] = w
+  const size = y.slice(2)
+  const [area, taps, places] = [sizeOf(space), sizeOf(filter), sizeOf(size)]
+  const perOutputGroup = outputs / g.groups
+  const plane = planeOf(space, filter, size, g)
   for (let b = 0; b < batch; b++)
     for (let o = 0; o < outputs; o++)
       for (let c = 0; c < perGroup; c++) {
         const channel = Math.floor(o / perOutputGroup) * perGroup + c
-        const xBase = (b * channels + channel) * area
-        const wBase = (o * perGroup + c) * taps
-        const yBase = (b * outputs + o) * places
-        for (let i = 0; i < plane.length; i++) {
-          const [p, k, place] = plane[i]
-          visit(xBase + p, wBase + k, yBase + place)
-        }
+        visit(plane, (b * channels + channel) * area, (o * perGroup + c) * taps, (b * outputs + o) * places)
       }
 }
 
@@ -50,24 +61,24 @@ export const convKernels = {
   conv: (node: Node<'conv'>, [x, w]: Inputs) => {
     const out = new Float64Array(sizeOf(node.shape))
     const [sx, sw] = node.inputs.map((n) => n.shape)
-    forEachProduct(sx, sw, node.shape, node.attributes, (i, j, k) => {
-      out[k] += x[i] * w[j]
+    forEachPlane(sx, sw, node.shape, node.attributes, ({ input, filter, output }, atX, atW, atY) => {
+      for (let i = 0; i < input.length; i++) out[atY + output[i]] += x[atX + input[i]] * w[atW + filter[i]]
     })
     return out
   },
   convInputGrad: (node: Node<'convInputGrad'>, [y, w]: Inputs) => {
     const out = new Float64Array(sizeOf(node.shape))
     const [sy, sw] = node.inputs.map((n) => n.shape)
-    forEachProduct(node.shape, sw, sy, node.attributes, (i, j, k) => {
-      out[i] += y[k] * w[j]
+    forEachPlane(node.shape, sw, sy, node.attributes, ({ input, filter, output }, atX, atW, atY) => {
+      for (let i = 0; i < input.length; i++) out[atX + input[i]] += y[atY + output[i]] * w[atW + filter[i]]
     })
     return out
   },
   convFilterGrad: (node: Node<'convFilterGrad'>, [x, y, known]: Inputs) => {
     const out = known ? known.map((v) => -v) : new Float64Array(sizeOf(node.shape))
     const [sx, sy] = node.inputs.map((n) => n.shape)
-    forEachProduct(sx, node.shape, sy, node.attributes, (i, j, k) => {
-      out[j] += x[i] * y[k]
+    forEachPlane(sx, node.shape, sy, node.attributes, ({ input, filter, output }, atX, atW, atY) => {
+      for (let i = 0; i < input.length; i++) out[atW + filter[i]] += x[atX + input[i]] * y[atY + output[i]]
     })
     return out
   },
