@@ -12,7 +12,9 @@ describe('dlg image', () => {
     const photo = writePhoto(folder.at('photo.png'))
     const out = folder.at('deep/out')
     const { code, stdout, stderr } = await dlg(['image', photo, ...WHOLE, '--seed', '13', '--out', out])
-    expect(stdout).toMatch(/^converged: \d\d\.\d dB, label 3 \(was 3\), \d+ evaluations in \d+\.\d s on (onnx:cpu|tfjs:\w+)\n/)
+    expect(stdout).toMatch(
+      /^converged: \d\d\.\d dB, label 3 \(was 3\), \d+ evaluations in \d+\.\d s on (onnx:cpu|tfjs:\w+)\n/,
+    )
     expect(stdout.trim().split('\n')[1]).toBe(
       ['strip.png', 'steps.gif', 'result.json'].map((f) => `${out}/${f}`).join(' '),
     )
