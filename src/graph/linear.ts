@@ -3,7 +3,7 @@ import { unary } from './elementwise'
 import { fill, uniformValue } from './leaves'
 import type { ConvGeometry, Node, Shape } from './node'
 import { broadcastShapes, sameShape, sizeOf } from './shape'
-import { reshape, reverse, transpose } from './structure'
+import { broadcast, reshape, reverse, transpose } from './structure'
 
 /** Product of the last two axes, [..., m, k] · [..., k, n], with NumPy broadcasting over the others. */
 export function matMul(a: Node, b: Node): Node {
@@ -105,9 +105,10 @@ function withoutPad(x: Node, g: ConvGeometry): [Node, ConvGeometry] {
   })
 }
 
-/** Cross-correlation of x [N, C, …] with the filter w [O, C / groups, …]. */
-export function conv(x: Node, w: Node, g: ConvGeometry): Node {
+/** Cross-correlation of x [N, C, …] with the filter w [O, C / groups, …], plus a bias [O]. */
+export function conv(x: Node, w: Node, g: ConvGeometry, bias?: Node): Node {
   requireConvolution('conv', x, w, g)
+  if (bias) requireNodes('conv', x, bias)
   const [batch, channels, ...space] = x.shape
   const [outputs, perGroup, ...filter] = w.shape
   const size = convOutputSize(space, filter, g)
@@ -116,10 +117,13 @@ export function conv(x: Node, w: Node, g: ConvGeometry): Node {
       'conv',
       `[${x.shape}] with filter [${w.shape}] in ${g.groups} groups: the channels must be those of the filter times the groups, and the filter must fit`,
     )
+  if (bias && !sameShape(bias.shape, [outputs]))
+    throw invalid('conv', `a bias of [${bias.shape}]; it must be a number for each output channel, [${outputs}]`)
   const shape = [batch, outputs, ...size]
-  if (uniformValue(x) === 0 || uniformValue(w) === 0) return fill(x.graph, 0, shape)
+  if (uniformValue(x) === 0 || uniformValue(w) === 0)
+    return bias ? broadcast(reshape(bias, [outputs, ...size.map(() => 1)]), shape) : fill(x.graph, 0, shape)
   const [source, whole] = withoutPad(x, g)
-  return x.graph.intern('conv', [source, w], geometry(whole), shape)
+  return x.graph.intern('conv', bias ? [source, w, bias] : [source, w], geometry(whole), shape)
 }
 
 /** ∂⟨y, conv(x, w)⟩/∂x for x of `shape`. */

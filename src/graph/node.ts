@@ -94,7 +94,7 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, NoAttributes> {
   matMul: NoAttributes
   /** α·A·B + β·C for matrices A, B and C, which broadcasts; or α·A·B alone, for batches as well. */
   gemm: { readonly alpha: number; readonly beta: number }
-  /** y of the trilinear form ⟨y, conv(x, w)⟩: x is [N, C, …], w is [O, C / groups, …]. */
+  /** y of the trilinear form ⟨y, conv(x, w)⟩: x is [N, C, …], w is [O, C / groups, …]; plus a third input [O], if there is one. */
   conv: ConvGeometry
   /** Gradient of ⟨y, conv(x, w)⟩ with respect to x, from (y, w). */
   convInputGrad: ConvGeometry

@@ -161,7 +161,15 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
     return scale(i === 0 ? unbroadcast(matMul(g, swapLast(b)), a) : unbroadcast(matMul(swapLast(a), g), b), alpha)
   },
   conv: (y, g, i) => {
-    const [x, w] = y.inputs
+    const [x, w, bias] = y.inputs
+    if (i === 2)
+      return reshape(
+        sumTo(
+          g,
+          y.shape.map((n, axis) => (axis === 1 ? n : 1)),
+        ),
+        bias.shape,
+      )
     return i === 0 ? convInputGrad(g, w, y.attributes, x.shape) : convFilterGrad(x, g, y.attributes, w.shape)
   },
   convInputGrad: (y, g, i) => {

@@ -49,6 +49,7 @@ const conv = (name: string, x: g.Shape, w: g.Shape, geo: g.ConvGeometry): Case[]
   const y = [x[0], w[0], ...g.convOutputSize(x.slice(2), w.slice(2), geo)]
   return [
     { name: `conv ${name}`, build: (a, b) => g.conv(a, b, geo), shapes: [x, w] },
+    { name: `conv with a bias ${name}`, build: (a, b, c) => g.conv(a, b, geo, c), shapes: [x, w, [w[0]]] },
     { name: `convInputGrad ${name}`, build: (a, b) => g.convInputGrad(a, b, geo, x), shapes: [y, w] },
     { name: `convFilterGrad ${name}`, build: (a, b) => g.convFilterGrad(a, b, geo, w), shapes: [x, y] },
   ]

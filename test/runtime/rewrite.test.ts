@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import * as g from '../../src/graph'
+import { plan } from '../../src/runtime/plan'
 import { reference } from '../../src/runtime/reference'
 import { RULES, rewritten } from '../../src/runtime/rewrite'
 import { evaluate, type Program, type Values } from '../../src/runtime/runtime'
@@ -23,6 +24,47 @@ function objective(graph: g.Graph, x: g.Node<'input'>, y: g.Node, weights: reado
   const differences = gradients.map((n, i) => g.sub(n, g.parameter(graph, `shared ${i}`, n.shape)))
   const J = differences.map((n) => g.inner(n, n)).reduce(g.add)
   return [y, J, ...g.grad(J, [x])]
+}
+
+type Layout = 'channels last' | 'channels first' | 'turned'
+type Bias = 'none' | 'bound' | 'varying' | 'of places'
+
+/** How pictures [N, C, H, W] lie before they are flattened. */
+const ORDERS: Record<Layout, number[]> = {
+  'channels last': [0, 2, 3, 1],
+  'channels first': [0, 1, 2, 3],
+  turned: [0, 3, 1, 2],
+}
+
+/** A convolution, a number for each channel, and a dense layer over what comes out, flattened in some order. */
+function convolutional(choice: {
+  batch: number
+  channels: number
+  filters: number
+  classes: number
+  stride: number
+  samples: Layout
+  bias: Bias
+  branches: boolean
+}): { x: g.Node<'input'>; y: g.Node; weights: g.Node<'parameter'>[] } {
+  const { batch, channels, filters, classes, stride, samples, bias, branches } = choice
+  const graph = g.createGraph()
+  const x = g.input(graph, 'x', [batch, channels, 4, 4])
+  const both = (n: number) => [n, n]
+  const geometry = { strides: both(stride), padLow: both(1), padHigh: both(1), dilations: both(1), groups: 1 }
+  const w = g.parameter(graph, 'w', [filters, channels, 3, 3])
+  const plain = g.conv(x, w, geometry)
+  const [, , height, width] = plain.shape
+  const b = g.parameter(graph, 'b', bias === 'of places' ? [height, width] : [filters, 1, 1])
+  const added = bias === 'none' ? plain : g.add(plain, bias === 'varying' ? g.mul(b, g.sum(g.unary('sin', x))) : b)
+  const h = g.sigmoid(added)
+  const size = filters * height * width
+  const flat = g.reshape(g.transpose(h, ORDERS[samples]), [batch, size])
+  const d = g.parameter(graph, 'd', [size, classes])
+  const logits = g.matMul(flat, d)
+  // somebody else may read the pictures or the flat rows as well
+  const y = branches ? g.add(logits, g.sum(g.mul(flat, flat), [1])) : logits
+  return { x, y: g.softmax(y), weights: bias === 'none' ? [w, d] : [w, b, d] }
 }
 
 async function requireEqual(
@@ -71,6 +113,39 @@ describe('rewriting keeps every value', () => {
     )
   })
 
+  it('of small convolutional networks, rule by rule', async () => {
+    const sizes = fc.record({
+      batch: fc.constantFrom(1, 3),
+      channels: fc.constantFrom(1, 2),
+      filters: fc.constantFrom(1, 3),
+      classes: fc.constantFrom(1, 4),
+      stride: fc.constantFrom(1, 2),
+      samples: fc.constantFrom<Layout>('channels last', 'channels first', 'turned'),
+      bias: fc.constantFrom<Bias>('none', 'bound', 'varying', 'of places'),
+      branches: fc.boolean(),
+    })
+    await fc.assert(
+      fc.asyncProperty(sizes, async (choice) => {
+        const { x, y, weights } = convolutional(choice)
+        const parameters = new Map<string, Values>(
+          weights.map((w, i) => [w.attributes.name, uniform(g.sizeOf(w.shape), -0.5, 0.5, 11 + i)]),
+        )
+        weights.forEach((w, i) => {
+          parameters.set(`shared ${i}`, uniform(g.sizeOf(w.shape), -1, 1, 21 + i))
+        })
+        const start = uniform(g.sizeOf(x.shape), -1, 1, 7)
+        let before = objective(x.graph, x, y, weights)
+        await requireEqual({ inputs: [x], outputs: before }, rewritten({ inputs: [x], outputs: before }), parameters, [start]) // biome-ignore format: one line
+        for (const rule of RULES) {
+          const after = rule(before)
+          await requireEqual({ inputs: [x], outputs: before }, { inputs: [x], outputs: after }, parameters, [start])
+          before = after
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
   it('of every primitive and its derivatives', async () => {
     for (const { build, shapes, low = -1, high = 1 } of cases) {
       const graph = g.createGraph()
@@ -82,5 +157,39 @@ describe('rewriting keeps every value', () => {
       const values = shapes.map((shape, i) => uniform(g.sizeOf(shape), low, high, 11 * i + 3))
       await requireEqual(program, rewritten(program), new Map(), values)
     }
+  })
+})
+
+describe('a convolutional network that is flattened channels last', () => {
+  const kernels = (samples: Layout, bias: Bias = 'none') => {
+    const choice = { batch: 3, channels: 2, filters: 3, classes: 4, stride: 1, samples, bias, branches: false }
+    const { x, y, weights } = convolutional(choice)
+    const { outputs } = rewritten({ inputs: [x], outputs: objective(x.graph, x, y, weights) })
+    return plan({ inputs: [], outputs }).steps.map(({ node }) => node)
+  }
+
+  it.each(['channels last', 'turned'] as const)('is not turned where rows can be: %s', (samples) => {
+    const turns = kernels(samples).filter(({ op, inputs }) => op === 'transpose' && inputs[0].shape.length === 4)
+    expect(turns).toEqual([])
+    expect(kernels(samples)).toHaveLength(kernels('channels first').length)
+  })
+
+  it('has its biases in the convolutions', () => {
+    const [without, having] = [kernels('channels last'), kernels('channels last', 'bound')]
+    const biased = having.filter(({ op, inputs }) => op === 'conv' && inputs.length === 3)
+    expect(biased).toHaveLength(1)
+    expect(having.filter(({ op }) => op === 'conv')).toHaveLength(without.filter(({ op }) => op === 'conv').length)
+  })
+})
+
+describe('rows', () => {
+  it('are multiplied in one kernel where only the sum is read', () => {
+    const graph = g.createGraph()
+    const x = g.input(graph, 'x', [1, 5])
+    const product = g.mul(g.unary('sin', x), g.exp(x))
+    const ops = (outputs: g.Node[]) =>
+      plan(rewritten({ inputs: [x], outputs })).steps.map(({ node }) => node.op).filter((op) => op === 'mul' || op === 'sum' || op === 'matMul') // biome-ignore format: one line
+    expect(ops([g.sum(product, [1])])).toEqual(['matMul'])
+    expect(ops([g.sum(product, [1]), product])).toEqual(['mul', 'sum'])
   })
 })

@@ -7,8 +7,8 @@ const pads = (low: readonly number[], high: readonly number[]): number[] => [...
 
 export function conv(b: Builder, node: Node<'conv'>): string {
   const { strides, dilations, padLow, padHigh, groups } = node.attributes
-  const [x, w] = node.inputs
-  return b.emit('Conv', [b.value(x), b.value(w)], {
+  const w = node.inputs[1]
+  return b.emit('Conv', node.inputs.map(b.value), {
     strides,
     dilations,
     pads: pads(padLow, padHigh),

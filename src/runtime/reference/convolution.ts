@@ -58,8 +58,11 @@ function forEachPlane(
 }
 
 export const convKernels = {
-  conv: (node: Node<'conv'>, [x, w]: Inputs) => {
+  conv: (node: Node<'conv'>, [x, w, bias]: Inputs) => {
     const out = new Float64Array(sizeOf(node.shape))
+    const [, outputs, ...size] = node.shape
+    const places = sizeOf(size)
+    if (bias) for (let i = 0; i < out.length; i++) out[i] = bias[Math.floor(i / places) % outputs]
     const [sx, sw] = node.inputs.map((n) => n.shape)
     forEachPlane(sx, sw, node.shape, node.attributes, ({ input, filter, output }, atX, atW, atY) => {
       for (let i = 0; i < input.length; i++) out[atY + output[i]] += x[atX + input[i]] * w[atW + filter[i]]

@@ -1,10 +1,21 @@
-import { broadcastShapes, convFilterGrad, gemm, type Node, reshape, sameShape, sizeOf, uniformValue } from '../../graph'
+import {
+  broadcastShapes,
+  conv,
+  convFilterGrad,
+  gemm,
+  type Node,
+  reshape,
+  type Shape,
+  sameShape,
+  sizeOf,
+  uniformValue,
+} from '../../graph'
 import { unfolds } from '../plan'
 import { added } from './emit'
 import { type Readers, readersOf, rebuiltAll } from './readers'
 
 /**
- * Sums, differences and numbers taken into the matrix product beside them: A·B + C, C − A·B and c·A·B are one kernel each.
+ * Sums, differences and numbers taken into the product beside them: A·B + C, C − A·B, c·A·B and conv(x, w) + b are one kernel each.
  */
 export function takeIntoProducts(outputs: readonly Node[]): Node[] {
   const readers = readersOf(outputs)
@@ -27,7 +38,8 @@ export function takeIntoProducts(outputs: readonly Node[]): Node[] {
       case 'add': {
         const [reader, ...others] = readers.get(before)!
         if (reader !== 'output' && reader.op === 'add' && others.length === 0) return node
-        return withAddends(node, termsOf(node, before, readers), readers)
+        const terms = termsOf(node, before, readers)
+        return withBias(node, terms, readers) ?? withAddends(node, terms, readers)
       }
       default:
         return node
@@ -55,7 +67,8 @@ const termsOf = (node: Node, before: Node, readers: Readers): Term[] =>
       : [{ node: node.inputs[i], before: n }],
   )
 
-const isProduct = (node: Node): boolean =>
+/** A matrix product that takes no term in yet. */
+export const isProduct = (node: Node): boolean =>
   node.varying && (node.op === 'matMul' || (node.op === 'gemm' && node.inputs.length === 2))
 
 /** Whether a product can take a term in: it is a matrix of the sum's shape. */
@@ -78,9 +91,31 @@ function withAddends(node: Node, terms: readonly Term[], readers: Readers): Node
   const isTaking = (term: Term) =>
     isProduct(term.node) && readers.get(term.before)!.length === 1 && takes(term.node, term.node, node)
   const products = terms.filter(isTaking)
-  if (products.length === 0) return node
+  // sums in the sum are one with it
+  if (products.length === 0) return terms.length > node.inputs.length ? added(terms.map((term) => term.node)) : node
   const rest = terms.filter((term) => !isTaking(term)).map((term) => term.node)
   const [first, ...more] = products.map((term) => term.node)
   const start = rest.length === 0 ? first : withTerm(first, added(rest), 1, 1)
   return more.reduce((sum, product) => withTerm(product, sum, 1, 1), start)
+}
+
+/** A sum whose convolution takes in the number for each channel that is bound beside it. */
+function withBias(node: Node, terms: readonly Term[], readers: Readers): Node | undefined {
+  const source = terms.find(
+    ({ node: n, before }) =>
+      n.op === 'conv' && n.inputs.length === 2 && readers.get(before)!.length === 1 && sameShape(n.shape, node.shape),
+  )
+  const bias = terms.find((term) => !term.node.varying && isOfChannels(term.node.shape, node.shape))
+  if (!source || !bias) return undefined
+  const [x, w] = source.node.inputs
+  const channels = reshape(bias.node, [node.shape[1]])
+  const whole = conv(x, w, (source.node as Node<'conv'>).attributes, channels)
+  const rest = terms.filter((term) => term !== source && term !== bias).map((term) => term.node)
+  return added([whole, ...rest])
+}
+
+/** Whether a shape has a number for each channel of [N, C, …], and no more. */
+const isOfChannels = (shape: Shape, whole: Shape): boolean => {
+  const lead = whole.length - shape.length
+  return lead <= 1 && shape.every((n, i) => n === (i + lead === 1 ? whole[1] : 1))
 }

@@ -5,19 +5,32 @@ import { rewriteArithmetic } from './arithmetic'
 import { openClosedForms } from './closed-forms'
 import { costOf } from './cost'
 import { joinDifferences } from './differences'
+import { flattenAsTheyLie } from './flattened'
 import { takeIntoProducts } from './gemm'
 import { shareProducts } from './products'
-import { joinTransposes, shareTransposes, transposeWhole, turnProducts } from './swaps'
+import {
+  columnsAsRows,
+  joinReshapes,
+  joinTransposes,
+  multiplyRows,
+  shareTransposes,
+  transposeWhole,
+  turnProducts,
+} from './swaps'
 
 /** The rules, in the order in which they are applied. Each gives outputs of the same values. */
 export const RULES: readonly ((outputs: readonly Node[]) => Node[])[] = [
   turnProducts,
+  columnsAsRows,
   rewriteArithmetic,
   shareProducts,
   joinTransposes,
   joinDifferences,
   transposeWhole,
   shareTransposes,
+  flattenAsTheyLie,
+  joinReshapes,
+  multiplyRows,
   takeIntoProducts,
 ]
 

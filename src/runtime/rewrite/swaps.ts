@@ -1,4 +1,5 @@
 import { type Node, sameShape, sizeOf, swapLast } from '../../graph'
+import { squeezedSum } from '../plan'
 import { type Readers, readersOf, rebuiltAll } from './readers'
 
 /**
@@ -39,6 +40,38 @@ function turned(node: Node): Node {
     return node.graph.intern('matMul', [swapLast(b), swapLast(a)], node.attributes, shape)
   }
   return node.graph.intern(node.op, node.inputs.map(turned), {}, shape)
+}
+
+/** A product that is one column, which nobody but a reshape reads, as a row. */
+export function columnsAsRows(outputs: readonly Node[]): Node[] {
+  const readers = readersOf(outputs)
+  return rebuiltAll(outputs, (node, before) => {
+    const [column] = node.inputs
+    if (node.op !== 'reshape' || column.op !== 'matMul' || readers.get(before.inputs[0])!.length > 1) return node
+    if (column.shape.length !== 2 || column.shape[1] !== 1 || column.shape[0] === 1) return node
+    return node.graph.intern('reshape', [turned(column)], {}, node.shape)
+  })
+}
+
+/** X + Y of one shape, both read under another one, is one sum under it, where nobody else reads what is added. */
+export function joinReshapes(outputs: readonly Node[]): Node[] {
+  const readers = readersOf(outputs)
+  return rebuiltAll(outputs, (node, before) => {
+    if (node.op !== 'add' && node.op !== 'sub') return node
+    const [{ shape }] = node.inputs[0].inputs.length > 0 ? node.inputs[0].inputs : node.inputs
+    const same = node.inputs.every(
+      (n, i) =>
+        n.op === 'reshape' &&
+        // a sum takes its axes off by itself
+        !squeezedSum(n) &&
+        sameShape(n.shape, node.shape) &&
+        sameShape(n.inputs[0].shape, shape) &&
+        readers.get(before.inputs[i])!.length === 1,
+    )
+    if (!same) return node
+    const sum = node.graph.intern(node.op, node.inputs.map((n) => n.inputs[0]), {}, shape) // biome-ignore format: one line
+    return node.graph.intern('reshape', [sum], {}, node.shape)
+  })
 }
 
 /** Tᵖ(X) + Tᵖ(Y) = Tᵖ(X + Y), where nobody else reads the two. */
@@ -88,7 +121,7 @@ export function shareTransposes(outputs: readonly Node[]): Node[] {
 }
 
 /** The transpose of the last two axes as a node of its own, which products read through. */
-function swapRaw(node: Node): Node {
+export function swapRaw(node: Node): Node {
   const last = node.shape.length - 1
   const order = node.shape.map((_, i) => (i === last ? last - 1 : i === last - 1 ? last : i))
   return node.graph.intern('transpose', [node], { permutation: order }, order.map((axis) => node.shape[axis])) // biome-ignore format: one line
@@ -131,4 +164,18 @@ const straight = (permutation: readonly number[]): readonly number[] => {
 const swappedPlaces = (permutation: readonly number[]): readonly number[] => {
   const last = permutation.length - 1
   return permutation.with(last, permutation[last - 1]).with(last - 1, permutation[last])
+}
+
+/** Σ aᵢbᵢ of two rows, where nobody else reads the products: a matrix product of one number. */
+export function multiplyRows(outputs: readonly Node[]): Node[] {
+  const readers = readersOf(outputs)
+  return rebuiltAll(outputs, (node, before) => {
+    const [products] = node.inputs
+    if (node.op !== 'sum' || products.op !== 'mul' || readers.get(before.inputs[0])!.length > 1) return node
+    const [a, b] = products.inputs
+    const { shape } = products
+    const areRows = shape.length === 2 && shape[0] === 1 && sameShape(a.shape, shape) && sameShape(b.shape, shape)
+    if (a === b || !areRows || !sameShape(node.attributes.axes, [1])) return node
+    return node.graph.intern('matMul', [a, swapRaw(b)], {}, node.shape)
+  })
 }

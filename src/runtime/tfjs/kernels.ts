@@ -114,7 +114,10 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter' | 'standardizeGrad'>]: 
     const whole = scaled(product(node, a, b), alpha)
     return c ? elementwise(tf.add, whole, scaled(c, beta), node.shape) : whole
   },
-  conv: (node, [x, w]) => conv(x, w, node.attributes),
+  conv: (node, [x, w, bias]) => {
+    const plain = conv(x, w, node.attributes)
+    return bias ? tf.add(plain, tf.reshape(bias, [-1, ...node.shape.slice(2).map(() => 1)])) : plain
+  },
   convInputGrad: (node, [y, w]) => convInputGrad(y, w, node.attributes, node.shape),
   convFilterGrad: (node, [x, y, known]) => {
     const gradient = convFilterGrad(x, y, node.attributes, node.shape)
