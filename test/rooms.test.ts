@@ -24,7 +24,7 @@ const table: Record<string, string> = {
   models:
     'graph numbers runtime trace errors @bufbuild/protobuf/wire @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/contract': 'errors @tensorflow/tfjs-core | client numbers',
-  'attacks/tokens': 'attacks/contract client graph errors | runtime',
+  'attacks/tokens': 'attacks/contract client graph numbers errors | runtime',
   'attacks/labels': 'attacks/contract client graph numbers errors ml-matrix | runtime',
   'attacks/dense':
     'attacks/contract attacks/labels client graph measure numbers errors ml-matrix @tensorflow/tfjs-core | runtime',
@@ -53,7 +53,7 @@ const table: Record<string, string> = {
   audit:
     'attacks attacks/contract attacks/dense attacks/tabular client defences errors measure numbers @tensorflow/tfjs-core |',
   worker: 'errors @tensorflow/tfjs-core @tensorflow/tfjs-layers comlink |',
-  report: 'attacks audit io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
+  report: 'attacks audit io io/files measure numbers errors | attacks/matching @tensorflow/tfjs-core',
   entries:
     'attacks/dager attacks/dense attacks/labels attacks/matching attacks/patches attacks/spear attacks/text attacks/tokens check client errors graph measure models optim runtime attacks/tabular |',
   cli: 'entries attacks attacks/matching audit check defences client errors io io/bytes io/files io/layouts io/tensors measure models numbers options report runtime @tensorflow/tfjs-core @tensorflow/tfjs-layers attacks/tabular bullmq ioredis |',

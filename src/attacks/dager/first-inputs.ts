@@ -1,5 +1,6 @@
 import { idList, number, numberList, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { normalOfMost } from '../../numbers/median'
 import { atOnce, type Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
 import { type DecodedToken, requireTable, type Table } from '../tokens/token-set'
@@ -188,14 +189,8 @@ const POPULATION = 50
 function outlierBound(distances: Float64Array): number {
   if (distances.length < POPULATION) return 1
   const odds = distances.map((d) => Math.log(Math.max(d, 1e-12) / Math.max(1 - d, 1e-3)))
-  const centre = median(odds)
-  const spread = 1.4826 * median(odds.map((v) => Math.abs(v - centre)))
+  const { centre, spread } = normalOfMost(odds)
   return 1 / (1 + Math.exp(OUTLIER * spread - centre))
-}
-
-function median(values: Float64Array): number {
-  const sorted = values.slice().sort()
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
 }
 
 /** u(v, p) = LN(E_v + P_p), in float64. */

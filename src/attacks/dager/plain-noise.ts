@@ -170,10 +170,10 @@ const sums = (count: number): Sums => ({
  */
 function isSpread({ left, own, rounding }: Sums, summed: number): boolean {
   if (isEven(left, summed)) return true
-  const spread = spreadOf(left)
+  const spread = deviationOf(left)
   return [own, rounding]
     .map((beside) => left.map((v, i) => (beside[i] > 0 ? v / beside[i] : v > 0 ? Infinity : 0)))
-    .some((ratios) => spreadOf(ratios) < spread && isEven(ratios, summed))
+    .some((ratios) => deviationOf(ratios) < spread && isEven(ratios, summed))
 }
 
 function isEven(values: Float64Array, summed: number): boolean {
@@ -183,7 +183,7 @@ function isEven(values: Float64Array, summed: number): boolean {
 }
 
 /** Median distance from the median, of logarithms. */
-function spreadOf(values: Float64Array): number {
+function deviationOf(values: Float64Array): number {
   const logs = values.map((v) => Math.log(Math.min(Math.max(v, Number.MIN_VALUE), Number.MAX_VALUE)))
   const middle = median(logs)
   return median(logs.map((v) => Math.abs(v - middle)))

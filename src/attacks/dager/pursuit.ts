@@ -1,5 +1,5 @@
 import { storageNorm } from '../../client/shared/rounding'
-import { median } from '../../numbers/median'
+import { normalOfMost } from '../../numbers/median'
 import { singularVectors } from '../../numbers/singular-vectors'
 import type { Steps } from '../../numbers/steps'
 import type { StoredAs } from '../../numbers/stored-dtype'
@@ -116,8 +116,7 @@ function* outlier(seen: Float64Array, own: Float64Array, count: number, places: 
     if (nearest < 0 || least > FAR ** 2) continue
     const sample: number[] = []
     for (let n = from; n < to; n += stride) sample.push(odds(n))
-    const centre = median(sample)
-    const spread = 1.4826 * median(sample.map((v) => Math.abs(v - centre)))
+    const { centre, spread } = normalOfMost(sample)
     const z = (odds(nearest) - centre) / Math.max(spread, SPREAD)
     if (z < (best?.z ?? -OUTLIER)) best = { n: nearest, z }
   }

@@ -1,5 +1,6 @@
 import type { PlainTargets } from '../../client/target-values'
 import { match } from '../../measure/match'
+import { median } from '../../numbers/median'
 import { scaleOf } from './encode'
 import type { PlacedColumn } from './schema'
 
@@ -110,11 +111,5 @@ export function spreadOf(column: PlacedColumn['column']): number {
 /** Whether an encoder divides by the width of the range. */
 const isMinMax = ({ std, range }: { readonly std?: number; readonly range?: readonly [number, number] }): boolean =>
   range !== undefined && std === range[1] - range[0]
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = (sorted.length - 1) / 2
-  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2
-}
 
 const entropy = (p: readonly number[]): number => -p.reduce((sum, v) => sum + (v > 0 ? v * Math.log(v) : 0), 0)

@@ -1,4 +1,5 @@
 import { number } from '../../errors/checks'
+import { normalOfMost } from '../../numbers/median'
 import { requireTable, rowNorms, type Table } from './token-set'
 
 /** Tokens of a batch, told by the size of their rows. */
@@ -9,9 +10,6 @@ export interface TokensByNorm {
   /** How many tokens that are not in the batch are expected among them, were log norms normal. */
   readonly expectedStrangers: number
 }
-
-/** Scale of the median absolute deviation of a normal distribution: 1 / Φ⁻¹(3/4). */
-const MAD = 1.4826
 
 /**
  * Tokens of a batch, read and predicted, where the table is the output matrix of a language model too and every row has a
@@ -36,17 +34,10 @@ export function tokensByNorm(embeddingGradient: Table, expectedStrangers = 0.01)
     const tokens = [...logs.keys()].filter((id) => Number.isFinite(logs[id]))
     return { tokens, threshold: Math.exp(finite.reduce((a, b) => Math.min(a, b))), expectedStrangers: 0 }
   }
-  const centre = median(finite)
-  const spread = MAD * median(finite.map((v) => Math.abs(v - centre)))
+  const { centre, spread } = normalOfMost(finite)
   const least = centre + spread * upperQuantile(expectedStrangers / finite.length)
   const tokens = [...logs.keys()].filter((id) => logs[id] > least)
   return { tokens, threshold: Math.exp(least), expectedStrangers }
-}
-
-function median(values: Float64Array): number {
-  const sorted = values.slice().sort()
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
 /** z with 1 − Φ(z) = p, for p up to 1/2, by bisection. */

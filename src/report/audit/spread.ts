@@ -1,4 +1,5 @@
 import type { Judgement } from '../../audit'
+import { median } from '../../numbers/median'
 
 /** Some numbers in three: error bars go from `low` to `high`. */
 export interface Spread {
@@ -23,9 +24,7 @@ export function closestUnder({ rows, control }: Judgement, description: string):
 /** @returns undefined of nothing */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   if (values.length === 0) return undefined
-  const sorted = [...values].sort((a, b) => a - b)
-  const [below, above] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]]
-  return { median: (below + above) / 2, low: sorted[0], high: sorted[sorted.length - 1], count: sorted.length }
+  return { median: median(values), low: Math.min(...values), high: Math.max(...values), count: values.length }
 }
 
 /** A spread in words, such as `12.0 dB (9.1 to 70.2)`. */
