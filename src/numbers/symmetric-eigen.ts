@@ -103,6 +103,15 @@ function* product(reflections: readonly Reflection[], n: number): Steps<Float64A
   return rows
 }
 
+/** Turns two vectors in the plane of both. */
+function rotate(low: Float64Array, high: Float64Array, c: number, s: number): void {
+  for (let k = 0; k < low.length; k++) {
+    const h = high[k]
+    high[k] = s * low[k] + c * h
+    low[k] = c * low[k] - s * h
+  }
+}
+
 /** Diagonalises the tridiagonal matrix, and turns the vectors with it. */
 function* implicitQl(d: Float64Array, e: Float64Array, vectors: readonly Float64Array[]): Steps<void> {
   const n = d.length
@@ -133,12 +142,7 @@ function* implicitQl(d: Float64Array, e: Float64Array, vectors: readonly Float64
         p = s * r
         d[i + 1] = g + p
         g = c * r - b
-        const [low, high] = [vectors[i], vectors[i + 1]]
-        for (let k = 0; k < n; k++) {
-          const h = high[k]
-          high[k] = s * low[k] + c * h
-          low[k] = c * low[k] - s * h
-        }
+        rotate(vectors[i], vectors[i + 1], c, s)
       }
       if (r === 0 && i >= l) continue
       d[l] -= p

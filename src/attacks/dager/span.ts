@@ -59,19 +59,23 @@ export function* rowSpectrum(
     for (const [r, weight] of weights[k].entries()) {
       if (weight === 0) continue
       rows++
-      const at = r * width
-      for (let i = 0; i < width; i++) {
-        const scaled = weight * weight * values[at + i]
-        if (scaled === 0) continue
-        const target = gram[i]
-        for (let j = 0; j <= i; j++) target[j] += scaled * values[at + j]
-      }
+      addOuter(gram, values, r * width, weight * weight)
       yield
     }
   for (let i = 0; i < width; i++) for (let j = 0; j < i; j++) gram[j][i] = gram[i][j]
   const { values, vectors } = yield* symmetricEigen(gram)
   const least = LEAST * values[0]
   return { width, rows, values: values.map((v) => Math.max(v, least)), vectors }
+}
+
+/** Adds weight · r rᵀ to the lower half of the matrix, r a row. */
+function addOuter(gram: readonly Float64Array[], values: Values, at: number, weight: number): void {
+  for (let i = 0; i < gram.length; i++) {
+    const scaled = weight * values[at + i]
+    if (scaled === 0) continue
+    const target = gram[i]
+    for (let j = 0; j <= i; j++) target[j] += scaled * values[at + j]
+  }
 }
 
 /** The span of the first `rank` directions. */
