@@ -182,6 +182,33 @@ describe('a convolutional network that is flattened channels last', () => {
   })
 })
 
+describe('vectors that are compared', () => {
+  it('are multiplied with what is bound all at once, before that and after it', async () => {
+    const graph = g.createGraph()
+    const x = g.input(graph, 'x', [6, 5])
+    const bound = (name: string) => g.parameter(graph, name, [1, 5])
+    const layers = (['tanh', 'sigmoid', 'softplus', 'abs'] as const).map((activation, i) => {
+      const gradient = g.sum(g.unary(activation, x), [0])
+      // the last one has no scale, as a bias
+      const scaled = i < 3 ? g.mul(gradient, bound(`before ${i}`)) : gradient
+      const difference = g.sub(scaled, bound(`shared ${i}`))
+      const tangent = i < 3 ? g.mul(difference, bound(`after ${i}`)) : difference
+      return { loss: g.inner(difference, difference), out: g.exp(tangent) }
+    })
+    const outputs = [layers.map(({ loss }) => loss).reduce(g.add), ...layers.map(({ out }) => out)]
+    const names = ['before', 'shared', 'after'].flatMap((name) => [0, 1, 2, 3].map((i) => `${name} ${i}`))
+    const parameters = new Map<string, Values>(names.map((name, i) => [name, uniform(5, 0.5, 1, 31 + i)]))
+    const program = { inputs: [x], outputs }
+    const next = rewritten(program)
+    await requireEqual(program, next, parameters, [uniform(30, -1, 1, 3)])
+    const products = plan(next).steps.filter(({ node }) => node.op === 'mul' && node.shape[0] === 1)
+    expect(products.map(({ node }) => node.shape)).toEqual([
+      [1, 20],
+      [1, 20],
+    ])
+  })
+})
+
 describe('rows', () => {
   it('are multiplied in one kernel where only the sum is read', () => {
     const graph = g.createGraph()

@@ -1,5 +1,6 @@
-import { type Node, range, reachable, reshape, type Shape, sameShape, sizeOf } from '../../graph'
+import { broadcast, fill, type Node, range, reachable, reshape, type Shape, sameShape, sizeOf } from '../../graph'
 import { summedSquare } from '../plan'
+import { raw } from './emit'
 import { type Readers, readersOf, rebuilt, rebuiltAll } from './readers'
 
 /** Vectors up to this size are joined: for longer ones, a copy costs more than the kernels it saves. */
@@ -16,7 +17,8 @@ interface Difference {
 
 /**
  * Small gradients, such as those of biases, are compared with what was shared all at once: vectors are joined, subtracted in
- * one kernel and summed in another, and what reads one of them reads a slice.
+ * one kernel and summed in another, and what reads one of them reads a slice. Scales, such as those of batch norms, are multiplied
+ * all at once before that and after it.
  */
 export function joinDifferences(outputs: readonly Node[]): Node[] {
   const readers = readersOf(outputs)
@@ -28,8 +30,12 @@ export function joinDifferences(outputs: readonly Node[]): Node[] {
   }
   const worth = [...groups.values()].filter((group) => group.length > 2 || isWhole(group))
   if (worth.length === 0) return [...outputs]
-  return rebuiltAll(replaced(outputs, worth.map(join)), (node) =>
-    node.op === 'concat' ? side(node.inputs, node.attributes.axis) : node,
+  return rebuiltAll(
+    replaced(
+      outputs,
+      worth.map((group) => join(group, readers)),
+    ),
+    (node) => (node.op === 'concat' ? side(node.inputs, node.attributes.axis) : node),
   )
 }
 
@@ -105,34 +111,78 @@ function independent(differences: readonly Difference[]): Difference[] {
 /** A group as one difference, and what each of the group is of it. */
 interface Joined {
   readonly slices: ReadonlyMap<Node, Node>
+  /** Products with bound vectors that are slices of one product. */
+  readonly products: ReadonlyMap<Node, Node>
   /** The sum of all squares. */
   readonly total: Node
 }
 
-function join(group: readonly Difference[]): Joined {
+function join(group: readonly Difference[], readers: Readers): Joined {
   const [{ axis, node: first }] = group
   const parts = inOrder(group)
   const { graph } = first
-  const sides = [parts.map((p) => p.varying), parts.map((p) => p.bound)].map((nodes) => side(nodes, axis))
-  const { shape } = sides[0]
-  const whole = graph.intern('sub', sides, {}, shape)
+  const own = parts.map(({ varying }) => (readers.get(varying)!.length === 1 ? scaleIn(varying) : undefined))
+  const gradients = areMany(own)
+    ? scaledSide(parts.map(({ varying }, i) => own[i]?.vector ?? varying), own, axis) // biome-ignore format: one line
+    : side(parts.map((p) => p.varying), axis) // biome-ignore format: one line
+  const { shape } = gradients
+  const whole = graph.intern('sub', [gradients, side(parts.map((p) => p.bound), axis)], {}, shape) // biome-ignore format: one line
   const square = graph.intern('mul', [whole, whole], {}, shape)
   const axes = range(shape.length).filter((i) => shape[i] > 1)
   const total = reshape(graph.intern('sum', [square], { axes }, ones(shape)), [])
-  const slices = new Map<Node, Node>()
+  const read = parts.map(({ node }) => onlyProduct(node, readers))
+  const scales = read.map((product) => product && scaleIn(product))
+  const scaled = areMany(scales) ? scaledBy(whole, parts.map((p) => p.node), scales, axis) : undefined // biome-ignore format: one line
+  const [slices, products] = [new Map<Node, Node>(), new Map<Node, Node>()]
   let begin = 0
-  for (const { node } of parts) {
-    const start = node.shape.map((_, i) => (i === axis ? begin : 0))
-    slices.set(node, graph.intern('slice', [whole], { start }, node.shape))
+  for (const [i, { node }] of parts.entries()) {
+    const start = node.shape.map((_, k) => (k === axis ? begin : 0))
+    const slice = (source: Node) => graph.intern('slice', [source], { start }, node.shape)
+    slices.set(node, slice(scales[i] ? whole : (scaled ?? whole)))
+    if (scaled && scales[i]) products.set(read[i]!, slice(scaled))
     begin += node.shape[axis]
   }
-  return { slices, total }
+  return { slices, products, total }
+}
+
+/** A vector that is multiplied with what is bound, such as the scale of a batch norm. */
+interface Scale {
+  readonly vector: Node
+  readonly bound: Node
+}
+
+function scaleIn(product: Node): Scale | undefined {
+  if (product.op !== 'mul') return undefined
+  const [vector, bound] = product.inputs[0].varying ? product.inputs : [product.inputs[1], product.inputs[0]]
+  const isScale = vector.varying && !bound.varying && sameShape(vector.shape, product.shape)
+  return isScale ? { vector, bound: broadcast(bound, product.shape) } : undefined
+}
+
+/** Products from which on one of all vectors is worth its own kernel. */
+const FEWEST_SCALES = 3
+
+const areMany = (scales: readonly (Scale | undefined)[]): boolean =>
+  scales.filter((scale) => scale).length >= FEWEST_SCALES
+
+/** All vectors multiplied at once, by 1 where there is no scale. */
+const scaledBy = (whole: Node, parts: readonly Node[], scales: readonly (Scale | undefined)[], axis: number): Node =>
+  raw('mul', whole, side(parts.map((part, i) => scales[i]?.bound ?? fill(part.graph, 1, part.shape)), axis)) // biome-ignore format: one line
+
+const scaledSide = (vectors: readonly Node[], scales: readonly (Scale | undefined)[], axis: number): Node =>
+  scaledBy(side(vectors, axis), vectors, scales, axis)
+
+/** The one node that reads a difference beside its square. */
+function onlyProduct(node: Node, readers: Readers): Node | undefined {
+  const isSquare = (reader: Node) => reader.inputs.every((n) => n === node)
+  const others = new Set(readers.get(node)!.filter((reader) => reader === 'output' || !isSquare(reader)))
+  const [product] = others
+  return others.size === 1 && product !== 'output' ? product : undefined
 }
 
 /** The outputs with every difference read from its group; where all squares of a group are added, their sum is one term. */
 function replaced(outputs: readonly Node[], groups: readonly Joined[]): Node[] {
   const groupOf = new Map(groups.flatMap((group) => [...group.slices.keys()].map((node) => [node, group] as const)))
-  const built = new Map<Node, Node>(groups.flatMap(({ slices }) => [...slices]))
+  const built = new Map<Node, Node>(groups.flatMap(({ slices, products }) => [...slices, ...products]))
   const build = (node: Node): Node => {
     const known = built.get(node)
     if (known) return known
