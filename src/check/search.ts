@@ -1,4 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core'
+import { pauses } from '../attacks/contract/pause'
 import { type AttackObjective, objectiveOf } from '../attacks/matching/objective/attack-objective'
 import { leakageOptions } from '../attacks/matching/options'
 import { traceTarget } from '../attacks/matching/point'
@@ -44,7 +45,12 @@ export async function checkSearch(
     const own = { ...attack, runtime: settings.runtime }
     const target = await openTarget(model, shared, own)
     notes = target.notes.map((message) => ({ level: 'warning', code: 'random-layers', message }))
-    prepared = await objectiveOf(target, await traceTarget(target, own), own)
+    const client = await traceTarget(
+      target,
+      own,
+      pauses(() => true),
+    )
+    prepared = await objectiveOf(target, client, own)
   } catch (error) {
     if (!(error instanceof DlgError)) throw error
     return { findings: [{ level: 'warning', code: 'no-search', message: `no search applies: ${error.message}` }] }

@@ -1,7 +1,8 @@
 import { type InputKinds, traceGradient } from '../../client/model/gradient'
 import type { Target } from '../../client/target'
 import * as g from '../../graph'
-import { tokenSet } from './token-set'
+import { type Pause, paced } from '../contract/pause'
+import { rowNormSteps } from './token-set'
 
 /** The first table whose rows the searched inputs choose: its position among the trained weights, and whether nothing else reads it. */
 function tableIn({ model, settings, kinds }: Target): { at: number; onlyLookedUp: boolean } | undefined {
@@ -33,14 +34,15 @@ interface TableGradient {
   readonly table: { readonly data: Target['dataGradients'][number]; readonly width: number }
 }
 
-/** The gradient of the first table whose rows the searched inputs choose; undefined where none was shared. */
-export function firstTable(target: Target): TableGradient | undefined {
+/** The gradient of the first table whose rows the searched inputs choose; undefined where none was shared. @throws CUT */
+export async function firstTable(target: Target, pause: Pause): Promise<TableGradient | undefined> {
   const found = tableIn(target)
   if (!found) return undefined
   const { name, shape } = target.trained[found.at]
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1)
   const table = { data: target.dataGradients[found.at], width: shape[shape.length - 1] }
-  const touched = tokenSet(table)
+  const norms = await paced(rowNormSteps(table), pause)
+  const touched = [...norms.keys()].filter((row) => norms[row] > 0)
   return { name, rows, table, touched, tied: touched.length > (found.onlyLookedUp ? rows - 1 : rows / 2) }
 }
 
