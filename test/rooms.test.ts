@@ -51,7 +51,7 @@ const table: Record<string, string> = {
   check:
     'client graph numbers runtime errors io/layouts attacks/contract attacks/dense attacks/labels attacks/matching attacks/r-gap @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   audit:
-    'attacks attacks/contract attacks/dense attacks/tabular client defences errors measure numbers @tensorflow/tfjs-core |',
+    'attacks attacks/contract attacks/dense attacks/tabular client defences errors graph measure numbers @tensorflow/tfjs-core |',
   worker: 'errors @tensorflow/tfjs-core @tensorflow/tfjs-layers comlink |',
   report: 'attacks audit io io/files measure errors | attacks/matching @tensorflow/tfjs-core',
   entries:

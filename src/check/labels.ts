@@ -1,4 +1,4 @@
-import { donePaced, pauses } from '../attacks/contract/pause'
+import { donePaced, type Pause } from '../attacks/contract/pause'
 import { infer } from '../attacks/labels/infer'
 import { decideLabels } from '../attacks/labels/infer-labels'
 import type { TrainedOutput } from '../client/model/loss'
@@ -23,6 +23,7 @@ export async function checkLabels(
   example: TracedExample,
   gradients: readonly Values[],
   options: TrainingOptions,
+  pause: Pause,
 ): Promise<Finding[]> {
   const { traced, batchSize } = example
   const shared = traced.trained.map(({ shape }, i) => ({ shape, data: gradients[i] }))
@@ -34,7 +35,9 @@ export async function checkLabels(
   }
   const findings: Finding[] = []
   for (const [i, output] of traced.outputs.entries())
-    findings.push(target ? await inferred(target, output, example, i) : notInferred(output, 'its gradient is zero'))
+    findings.push(
+      target ? await inferred(target, output, example, i, pause) : notInferred(output, 'its gradient is zero'),
+    )
   return findings
 }
 
@@ -48,6 +51,7 @@ async function inferred(
   output: TrainedOutput,
   { traced, values, data }: TracedExample,
   at: number,
+  pause: Pause,
 ): Promise<Finding> {
   const { name, node, criterion } = output
   if (criterion.name !== 'crossEntropy' || node.shape.length !== 2)
@@ -56,10 +60,7 @@ async function inferred(
       message: `targets of '${name}' are searched with the data: only classes of a cross-entropy can be inferred`,
     }
   try {
-    const decision = await donePaced(
-      decideLabels(infer(), output, target, traced.outputs),
-      pauses(() => true),
-    )
+    const decision = await donePaced(decideLabels(infer(), output, target, traced.outputs), pause)
     if (decision.kind !== 'known' || !decision.inferred) return notInferred(output, 'no rule gives them')
     const { rule, confidence } = decision.inferred
     const says = `labels of '${name}' can be inferred before the search (labels: 'infer'): rule ${rule}, confidence ${confidence.toFixed(2)} on this example`

@@ -1,5 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core'
-import { pauses } from '../attacks/contract/pause'
+import { type Pause, restBy } from '../attacks/contract/pause'
 import { type AttackObjective, objectiveOf } from '../attacks/matching/objective/attack-objective'
 import { leakageOptions } from '../attacks/matching/options'
 import { traceTarget } from '../attacks/matching/point'
@@ -35,6 +35,7 @@ export async function checkSearch(
   gradients: readonly Values[],
   options: TrainingOptions,
   seed: number,
+  pause: Pause,
 ): Promise<Search> {
   const { batchSize, traced, settings } = example
   const shared = traced.trained.map(({ shape }, i) => ({ shape, data: gradients[i] }))
@@ -45,12 +46,7 @@ export async function checkSearch(
     const own = { ...attack, runtime: settings.runtime }
     const target = await openTarget(model, shared, own)
     notes = target.notes.map((message) => ({ level: 'warning', code: 'random-layers', message }))
-    const client = await traceTarget(
-      target,
-      own,
-      pauses(() => true),
-    )
-    prepared = await objectiveOf(target, client, own)
+    prepared = await objectiveOf(target, await traceTarget(target, own, pause), own, restBy(pause))
   } catch (error) {
     if (!(error instanceof DlgError)) throw error
     return { findings: [{ level: 'warning', code: 'no-search', message: `no search applies: ${error.message}` }] }
@@ -62,8 +58,13 @@ export async function checkSearch(
     const compile = performance.now() - began
     try {
       const evaluation = await timed(evaluator, prepared)
+      await restBy(pause)()
       const kinked = kinksOf(traced).kinks.length > 0
-      const { secondOrder, finding } = await checkSecondOrder(prepared, evaluator, settings.runtime, { seed, kinked })
+      const { secondOrder, finding } = await checkSecondOrder(prepared, evaluator, settings.runtime, {
+        seed,
+        kinked,
+        pause,
+      })
       return {
         unknowns: prepared.point.size,
         objective: reachable(prepared.program.outputs).length,
