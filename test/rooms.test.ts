@@ -20,7 +20,7 @@ const table: Record<string, string> = {
   'io/tensors': 'errors numbers io/bytes io/files @msgpack/msgpack fflate |',
   'io/layouts': 'errors numbers io/bytes io/tensors |',
   io: 'io/files io/layouts io/pictures io/tensors numbers | io/bytes',
-  measure: 'client graph numbers optim runtime errors io/pictures @tensorflow/tfjs-core ml-matrix munkres ssim.js |',
+  measure: 'client graph numbers optim runtime errors io/pictures @tensorflow/tfjs-core munkres ssim.js |',
   models:
     'graph numbers runtime trace errors @bufbuild/protobuf/wire @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
   'attacks/contract': 'errors numbers @tensorflow/tfjs-core | client',
