@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { vit } from '../../examples/models/vit'
 import { deepLeakage, gradientsOf, inferLabels, type Model } from '../../src'
 import { type AttackName, attack, type Target, targetOf } from '../../src/attacks'
+import { abortedAfter } from '../in-steps'
 import { leavesNoTensors } from '../tensors'
-import { abortedAfter } from './in-steps'
 import { numbers, sample, withUniformWeights } from './matching/tiny'
 
 leavesNoTensors()
