@@ -61,7 +61,7 @@ export function* unexplained(
     let features = yield* start()
     let before = Number.POSITIVE_INFINITY
     for (let round = 0; round < most; round++) {
-      const off = gradient.map((row) => row.map((v) => -v))
+      const predicted = gradient.map(() => new Float64Array(classes))
       const offBias = biasGradient ? mapped(biasGradient, (v) => -v) : undefined
       const probabilities: Float64Array[] = []
       for (const [i, c] of present.entries()) {
@@ -70,11 +70,11 @@ export function* unexplained(
         const share = softmax(scores, layer.bias)
         probabilities.push(share.slice())
         share[c] -= 1
-        for (const [k, row] of off.entries()) addTimes(row, (counts[c] / samples) * features[i][k], share)
+        for (const [k, row] of predicted.entries()) addTimes(row, (counts[c] / samples) * features[i][k], share)
         if (offBias) addTimes(offBias, counts[c] / samples, share)
         yield
       }
-      let left = normOf([...off, Float64Array.of(outside)]) / size
+      let left = Math.sqrt((outside / size) ** 2 + squaredDifference(predicted, gradient, size))
       if (offBias) left = Math.max(left, normOf([offBias]) / normOf([biasGradient!]))
       if (left < best) best = left
       // what rounding of float32 leaves, no number, or what no further round will change
@@ -98,7 +98,17 @@ export function* unexplained(
 }
 
 /** Change of what is left, relative to it, below which a further round changes nothing. */
-const SETTLED = 1e-6
+const SETTLED = 1e-4
+
+/** Σ ((a − b) / unit)² over all rows. */
+function squaredDifference(a: readonly Float64Array[], b: readonly Float64Array[], unit: number): number {
+  let sum = 0
+  for (const [k, row] of a.entries()) {
+    const other = b[k]
+    for (let i = 0; i < row.length; i++) sum += ((row[i] - other[i]) / unit) ** 2
+  }
+  return sum
+}
 
 /** The last layer in an orthonormal basis Q of features that some classes show. */
 export interface SeenLayer {
@@ -198,6 +208,8 @@ const NOTHING = 0.2
 const ROUNDING = 1e-4
 /** Differences between residuals below this say nothing: features of one class differ. */
 const BLUR = 0.01
+/** Products of numbers that a soft-max takes as long as, for each class. */
+const SOFTMAX = 10
 /** Most exchanges that are tried, and products of numbers for all of them. */
 const [MOST_EXCHANGES, MOST_EXCHANGE_WORK] = [60, 2e8]
 
@@ -282,7 +294,7 @@ function exchanges(
   const from = [...counts.keys()].filter((c) => counts[c] > least[c])
   const present = presentIn(counts).length
   const directions = Math.min(present + 1, weight.length / counts.length)
-  const each = MOST_ROUNDS * present * directions * counts.length + 2 * weight.length
+  const each = MOST_ROUNDS * present * (2 * directions + SOFTMAX) * counts.length + 2 * weight.length
   const most = Math.min(MOST_EXCHANGES, Math.floor(MOST_EXCHANGE_WORK / each))
   // no more of the order than is taken
   return order
