@@ -57,7 +57,7 @@ export async function checkSearch(
     const evaluator = await executable.bind(prepared.parameters, prepared.lasting)
     const compile = performance.now() - began
     try {
-      const evaluation = await timed(evaluator, prepared)
+      const evaluation = await timed(evaluator, prepared, restBy(pause))
       await restBy(pause)()
       const kinked = kinksOf(traced).kinks.length > 0
       const { secondOrder, finding } = await checkSecondOrder(prepared, evaluator, settings.runtime, {
@@ -88,12 +88,17 @@ export function wholeInputs(x: Data, { data }: TracedExample): Record<string, Te
 }
 
 /** The quickest of a few evaluations after a first one, in milliseconds. */
-async function timed(evaluator: Evaluator, { point, start }: AttackObjective): Promise<number> {
+async function timed(
+  evaluator: Evaluator,
+  { point, start }: AttackObjective,
+  rest: () => Promise<void>,
+): Promise<number> {
   const inputs = point.partsOf(await start(0))
   await evaluator.run(inputs)
   let best = Number.POSITIVE_INFINITY
   let total = 0
   for (let run = 0; run < MOST_RUNS && total < MOST_MILLISECONDS; run++) {
+    await rest()
     const began = performance.now()
     await evaluator.run(inputs)
     const took = performance.now() - began
