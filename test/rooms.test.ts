@@ -20,12 +20,12 @@ const table: Record<string, string> = {
   'io/tensors': 'errors numbers io/bytes io/files @msgpack/msgpack fflate |',
   'io/layouts': 'errors numbers io/bytes io/tensors |',
   io: 'io/files io/layouts io/pictures io/tensors numbers | io/bytes',
-  measure: 'client graph numbers optim runtime errors io/pictures @tensorflow/tfjs-core ml-matrix munkres ssim.js |',
+  measure: 'client graph numbers optim runtime errors io/pictures @tensorflow/tfjs-core munkres ssim.js |',
   models:
     'graph numbers runtime trace errors @bufbuild/protobuf/wire @huggingface/tokenizers @tensorflow/tfjs-core @tensorflow/tfjs-layers | client',
-  'attacks/contract': 'errors @tensorflow/tfjs-core | client numbers',
+  'attacks/contract': 'errors numbers @tensorflow/tfjs-core | client',
   'attacks/tokens': 'attacks/contract client graph numbers errors | runtime',
-  'attacks/labels': 'attacks/contract client graph numbers errors ml-matrix | runtime',
+  'attacks/labels': 'attacks/contract client graph numbers errors | runtime',
   'attacks/dense':
     'attacks/contract attacks/labels client graph measure numbers errors ml-matrix @tensorflow/tfjs-core | runtime',
   'attacks/patches':
@@ -49,9 +49,9 @@ const table: Record<string, string> = {
   accounting: 'errors numbers |',
   defences: 'accounting attacks/contract client errors graph numbers | attacks/matching',
   check:
-    'client graph numbers runtime errors io/layouts attacks/dense attacks/labels attacks/matching attacks/r-gap @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
+    'client graph numbers runtime errors io/layouts attacks/contract attacks/dense attacks/labels attacks/matching attacks/r-gap @tensorflow/tfjs-core | attacks @tensorflow/tfjs-layers',
   audit:
-    'attacks attacks/contract attacks/dense attacks/tabular client defences errors measure numbers @tensorflow/tfjs-core |',
+    'attacks attacks/contract attacks/dense attacks/tabular client defences errors graph measure numbers @tensorflow/tfjs-core |',
   worker: 'errors @tensorflow/tfjs-core @tensorflow/tfjs-layers comlink |',
   report: 'attacks audit io io/files measure numbers errors | attacks/matching @tensorflow/tfjs-core',
   entries:

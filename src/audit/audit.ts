@@ -55,7 +55,7 @@ export async function audit(options: AuditOptions, control: AuditControl = {}): 
   knownNames('control', control, ['signal', 'onProgress', 'done', 'onRecord'])
   const settings = auditSettings(options)
   if (control.signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the audit began')
-  const plan = await planOf(settings)
+  const plan = await planOf(settings, control.signal)
   return runPlan(settings, plan, control)
 }
 

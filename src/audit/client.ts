@@ -1,9 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { TableSchema } from '../attacks/tabular/schema'
 import { gradientsOf } from '../client/gradients-of'
+import { type TargetOf, traceGradient } from '../client/model/gradient'
+import { openModel } from '../client/model/open-model'
 import { openTarget, type Target } from '../client/target'
 import { targetOptions } from '../client/target-options'
-import { trainingOf } from '../client/training-options'
+import { ofOutput, type PlainTargets, targetRows } from '../client/target-values'
+import { trainingOf, trainingOptions } from '../client/training-options'
+import { DlgError } from '../errors/dlg-error'
+import * as g from '../graph'
 import type { AuditSettings } from './options'
 
 /** One client of an audit: what it shares before any defence, and the truth where it is known. */
@@ -49,6 +54,54 @@ export async function openClient(settings: AuditSettings, client: number): Promi
   } finally {
     tf.dispose([batch, shared, ...(its instanceof tf.Tensor ? [its] : [])])
   }
+}
+
+/**
+ * Refuses labels that do not fit the model, those of any client. Nothing is trained.
+ *
+ * @throws DlgError `invalid-data`, with the names of the client's samples
+ */
+export async function requireLabels({ model, data, training }: AuditSettings): Promise<void> {
+  if (!data) return
+  const { x, names } = data
+  const { batchSize } = targetOptions(training)
+  const opened = openModel(model)
+  const labels = await labelsByClient(data, batchSize)
+  let wrong: DlgError | undefined
+  try {
+    const settings = { ...trainingOptions(trainingOf(training)), batchSize }
+    const targetOf: TargetOf = (output, trained, all) => {
+      for (const [client, given] of labels.entries())
+        try {
+          targetRows(ofOutput('targets', [given], true, trained, all, 'invalid-data'), trained)
+        } catch (cause) {
+          if (!(cause instanceof DlgError)) throw cause
+          const samples = names.slice(client * batchSize, (client + 1) * batchSize)
+          wrong ??= new DlgError(cause.code, `${samples.join(', ')}: ${cause.message}`, { cause })
+        }
+      return g.input(output.graph, `target ${trained.name}`, output.shape)
+    }
+    traceGradient(opened, settings, targetOf, { types: new Map([[opened.inputs[0]?.name, x.dtype]]) })
+  } catch {
+    // the client's own step says what is wrong
+    return
+  }
+  if (wrong) throw wrong
+}
+
+/** The labels of each client as its step reads them. */
+async function labelsByClient({ labels }: AuditSettings['data'] & object, size: number): Promise<PlainTargets[]> {
+  if (!(labels instanceof tf.Tensor)) {
+    const all = Array.from(labels as ArrayLike<number>)
+    return Array.from({ length: all.length / size }, (_, i) => ({ labels: all.slice(i * size, (i + 1) * size) }))
+  }
+  const [count, ...shape] = labels.shape
+  const each = (size * labels.size) / count
+  const values = Float32Array.from(await labels.data())
+  return Array.from({ length: count / size }, (_, i) => ({
+    shape: [size, ...shape],
+    values: values.subarray(i * each, (i + 1) * each),
+  }))
 }
 
 function truthOf({ data }: AuditSettings, from: number, to: number): Truth {

@@ -1,25 +1,74 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 
-/** A text that is the same for equal values, whatever the order of an object's fields. Functions stand for themselves by their source. */
-export function canonical(value: unknown): string {
+/** How numbers are written into a text. */
+type Writing = (numbers: ArrayBufferView) => string
+
+/**
+ * A text that is the same for equal values, whatever the order of an object's fields. Functions stand for themselves by their source.
+ *
+ * @param written how typed arrays are written; default: number by number
+ */
+export function canonical(value: unknown, written: Writing = joined): string {
   if (typeof value === 'function') return `function ${value}`
   // JSON has one word for NaN and both infinities
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'symbol' || value === undefined)
     return String(value)
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? String(value)
-  if (value instanceof Tensor) return `tensor ${value.shape} ${canonical(value.dataSync())}`
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${Array.from(value as Float32Array).join()})`
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
-  if (value instanceof Map) return `Map${canonical([...value])}`
+  if (value instanceof Tensor) return `tensor ${value.shape} ${canonical(value.dataSync(), written)}`
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${written(value)})`
+  if (Array.isArray(value))
+    return value.length > LONG && value.every((entry) => typeof entry === 'number')
+      ? `numbers(${written(Float64Array.from(value))})`
+      : `[${value.map((entry) => canonical(entry, written)).join()}]`
+  if (value instanceof Map) return `Map${canonical([...value], written)}`
   const fields = Object.entries(value).filter(([, field]) => field !== undefined)
   return `{${fields
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`)
+    .map(([name, field]) => `${JSON.stringify(name)}:${canonical(field, written)}`)
     .join()}}`
+}
+
+/** A list of more numbers than this is taken as an array of them. */
+const LONG = 1024
+
+const joined: Writing = (numbers) => Array.from(numbers as Float32Array).join()
+
+/**
+ * A digest of a value: that of its text, in which a hash of the bytes stands for each array of numbers. A model has more numbers than a
+ * text may have letters.
+ *
+ * @param rest asked between pieces of an array
+ */
+export async function digestOf(value: unknown, rest: () => Promise<void>): Promise<string> {
+  const arrays: ArrayBufferView[] = []
+  const text = canonical(value, (numbers) => `#${arrays.push(numbers)}`)
+  const hashes: string[] = []
+  for (const { buffer, byteOffset, byteLength } of arrays)
+    hashes.push(await hashOf(new Uint8Array(buffer, byteOffset, byteLength), rest))
+  return digest([text, ...hashes].join('\n'))
+}
+
+/** Bytes of a piece, and of a hash of 256 bits. */
+const [PIECE, HASH] = [2 ** 20, 32]
+
+/** h ← SHA-256(h, piece) over the pieces of some bytes, from zeros on: what hashes in a browser takes all bytes at once. */
+async function hashOf(bytes: Uint8Array, rest: () => Promise<void>): Promise<string> {
+  let hash = new Uint8Array(HASH)
+  for (let from = 0; from < bytes.length; from += PIECE) {
+    const piece = bytes.subarray(from, from + PIECE)
+    const joint = new Uint8Array(HASH + piece.length)
+    joint.set(hash)
+    joint.set(piece, HASH)
+    hash = new Uint8Array(await crypto.subtle.digest('SHA-256', joint))
+    await rest()
+  }
+  return hex(hash)
 }
 
 /** SHA-256 of a text, the first 128 bits in hexadecimal. */
 export async function digest(text: string): Promise<string> {
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(hash, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return hex(new Uint8Array(hash, 0, 16))
 }
+
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')

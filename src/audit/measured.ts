@@ -4,6 +4,7 @@ import { psnrIn } from '../measure/baselines'
 import { mse } from '../measure/psnr'
 import { measureSamples } from '../measure/samples'
 import { random } from '../numbers/random'
+import type { Steps } from '../numbers/steps'
 import type { Truth } from './client'
 import { cellsOf } from './measured-cells'
 import type { MeasuredLabels, MeasuredOriginal, MeasuredTokens, TrialRecord } from './record'
@@ -12,8 +13,8 @@ import { THRESHOLDS } from './verdict'
 /** A PSNR that JSON can hold: that of equal data is infinite. */
 const MOST_PSNR = 1000
 
-/** How close what was found is to the truth. */
-export function measuredOf(
+/** How close what was found is to the truth, in steps. */
+export function* measuredOf(
   found: Found,
   truth: Truth,
   names: readonly string[],
@@ -21,7 +22,7 @@ export function measuredOf(
     range,
     preprocessing,
   }: { readonly range: readonly [number, number]; readonly preprocessing?: PreprocessingOptions },
-): Pick<TrialRecord, 'measured' | 'labels' | 'tokens' | 'cells'> {
+): Steps<Pick<TrialRecord, 'measured' | 'labels' | 'tokens' | 'cells'>> {
   const tokens = tokensOf(found, truth)
   const labels = labelsOf(found, truth)
   const data = found.data?.dataSync()
@@ -32,20 +33,25 @@ export function measuredOf(
       : undefined
   const { table, samples, decoys } = truth
   if (rows && table) return { cells: cellsOf(rows, samples, decoys, table, names), ...(labels && { labels }) }
-  const measured = rows && originalsOf(rows, truth, names, range, preprocessing)
+  const measured = rows && (yield* originalsOf(rows, truth, names, range, preprocessing))
   return { ...(measured && { measured }), ...(labels && { labels }), ...(tokens && { tokens }) }
 }
 
-function originalsOf(
+function* originalsOf(
   found: readonly Float32Array[],
   { samples, shape, decoys }: Truth,
   names: readonly string[],
   range: readonly [number, number],
   preprocessing: PreprocessingOptions | undefined,
-): MeasuredOriginal[] {
+): Steps<MeasuredOriginal[]> {
   const seen = (values: Float32Array): Float32Array =>
     preprocessing ? undoPreprocessing(values, preprocessing) : values
-  const [originals, others] = [samples.map(seen), decoys.map(seen)]
+  const originals = samples.map(seen)
+  const others: Float32Array[] = []
+  for (const decoy of decoys) {
+    others.push(seen(decoy))
+    yield
+  }
   const candidates = found.map(seen)
   const error = (one: Float32Array, original: Float32Array): number => finite(mse(one, original), Number.MAX_VALUE)
   // an attack may find some samples of a batch, or more candidates than samples: each original has the nearest
@@ -62,24 +68,30 @@ function originalsOf(
     slots.map((slot) => candidates[slot]),
     options,
   ).samples
-  return paired.map((sample, i) => {
+  const measured: MeasuredOriginal[] = []
+  for (const [i, sample] of paired.entries()) {
     const around = [...others, ...originals.filter((_, k) => k !== i)]
     const decibels = (psnr: number): number => Math.min(finite(psnr, psnr > 0 ? MOST_PSNR : 0), MOST_PSNR)
     const guesses: [string, number][] = sample.baselines.map(({ name, psnr }) => [name, decibels(psnr)])
-    // a sample that is there twice is no guess of itself
-    const decoys = around
-      .map((one) => decibels(psnrIn(width, one, sample.original)))
-      .filter((psnr) => psnr < THRESHOLDS.indistinguishable)
-    if (decoys.length > 0) guesses.push(['decoy', Math.max(...decoys)])
     const own = error(sample.reconstruction, sample.original)
-    return {
+    let [closest, rank] = [Number.NEGATIVE_INFINITY, 1]
+    for (const one of around) {
+      const psnr = decibels(psnrIn(width, one, sample.original))
+      // a sample that is there twice is no guess of itself
+      if (psnr < THRESHOLDS.indistinguishable) closest = Math.max(closest, psnr)
+      if (error(sample.reconstruction, one) < own) rank++
+      yield
+    }
+    if (closest > Number.NEGATIVE_INFINITY) guesses.push(['decoy', closest])
+    measured.push({
       ...{ sample: names[i], slot: slots[sample.slot], mse: own, psnr: decibels(sample.psnr) },
       ...(sample.ssim !== undefined && Number.isFinite(sample.ssim) && { ssim: sample.ssim }),
       baselines: Object.fromEntries(guesses),
-      rank: 1 + around.filter((one) => error(sample.reconstruction, one) < own).length,
+      rank,
       among: around.length + 1,
-    }
-  })
+    })
+  }
+  return measured
 }
 
 /** A number that JSON can hold. */

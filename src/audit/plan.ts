@@ -1,10 +1,13 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { type Attack, attacks } from '../attacks'
+import { CUT, pauses, restBy } from '../attacks/contract/pause'
 import { openModel } from '../client/model/open-model'
 import { readWeights } from '../client/shared/read-gradients'
 import type { Defence } from '../defences/defence'
+import { DlgError } from '../errors/dlg-error'
 import { assumptionsOf } from './assumptions'
-import { canonical, digest } from './digest'
+import { requireLabels } from './client'
+import { digestOf as digestInPieces } from './digest'
 import type { Attacker, AuditSettings } from './options'
 import type { TrialId } from './record'
 import { topologyOf } from './topology'
@@ -32,30 +35,46 @@ export interface Plan {
 }
 
 /** Version of what a trial computes: results under another one are not those of the same trial. */
-const VERSION = 5
+const VERSION = 6
 
-/** The grid of an audit. The undefended gradient comes first, as the control. */
-export async function planOf(settings: AuditSettings): Promise<Plan> {
+/**
+ * The grid of an audit. The undefended gradient comes first, as the control. What a client would stumble over, whichever it is, is found
+ * here, before any trial.
+ *
+ * @throws DlgError `aborted` by the signal, `invalid-data` for labels that do not fit the model
+ */
+export async function planOf(settings: AuditSettings, signal?: AbortSignal): Promise<Plan> {
+  await requireLabels(settings)
+  const rest = restBy(pauses(() => !signal?.aborted))
+  try {
+    return await planWith(settings, rest)
+  } catch (error) {
+    if (error === CUT) throw new DlgError('aborted', 'the signal was aborted before the first trial')
+    throw error
+  }
+}
+
+async function planWith(settings: AuditSettings, rest: () => Promise<void>): Promise<Plan> {
+  const digestOf = (value: unknown) => digestInPieces(value, rest)
   const { model, attacks: chosen, evaluations, seed, training, dataRange, undefended, data } = settings
   const opened = openModel(model)
   // tfjs renames the weights of a model that is loaded twice
   const weights = [...(await readWeights(opened.weights, ({ name }) => name)).values()]
   const { runtime: _, ...trained } = training
-  const shared = await digest(
-    canonical([
-      VERSION,
-      opened.name,
-      topologyOf(settings, opened),
-      opened.inputs,
-      weights,
-      trained,
-      evaluations,
-      seed,
-      dataRange,
-      data?.table,
-    ]),
-  )
-  const clients = await clientsOf(settings)
+  await rest()
+  const shared = await digestOf([
+    VERSION,
+    opened.name,
+    topologyOf(settings, opened),
+    opened.inputs,
+    weights,
+    trained,
+    evaluations,
+    seed,
+    dataRange,
+    data?.table,
+  ])
+  const clients = await clientsOf(settings, digestOf)
   const rows = rowsOf(settings)
   const chains = await Promise.all(
     rows.flatMap(({ defence, attacker }) =>
@@ -63,9 +82,7 @@ export async function planOf(settings: AuditSettings): Promise<Plan> {
         const [name, description] = [defence?.name ?? 'none', defence?.description ?? 'no defence']
         const trials = chosen.map(
           async ({ attack, options }): Promise<TrialId> => ({
-            key: await digest(
-              canonical([shared, hash, name, description, attacker, attack.name, options, sourceOf(attack)]),
-            ),
+            key: await digestOf([shared, hash, name, description, attacker, attack.name, options, sourceOf(attack)]),
             ...{ client, samples, attack: attack.name, defence: name, description, attacker },
             assumes: assumptionsOf(settings, { attack, options }, defence, attacker),
           }),
@@ -75,7 +92,7 @@ export async function planOf(settings: AuditSettings): Promise<Plan> {
     ),
   )
   const keys = chains.flatMap(({ trials }) => trials.map((trial) => trial.key))
-  const key = await digest(canonical([keys, clients.map(({ samples }) => samples), undefended]))
+  const key = await digestOf([keys, clients.map(({ samples }) => samples), undefended])
   return { key, chains, undefended, withData: data !== undefined }
 }
 
@@ -91,25 +108,26 @@ function rowsOf({ defences, attackers }: AuditSettings): { defence: Defence | un
   ]
 }
 
-async function clientsOf({ data, updates, training }: AuditSettings) {
-  if (updates)
-    return Promise.all(
-      Object.entries(updates).map(async ([name, update]) => ({
-        samples: [name],
-        hash: await digest(canonical(update)),
-      })),
-    )
+async function clientsOf(
+  { data, updates, training }: AuditSettings,
+  digestOf: (value: unknown) => Promise<string>,
+): Promise<{ readonly samples: readonly string[]; readonly hash: string }[]> {
+  const clients: { samples: readonly string[]; hash: string }[] = []
+  if (updates) {
+    for (const [name, update] of Object.entries(updates))
+      clients.push({ samples: [name], hash: await digestOf(update) })
+    return clients
+  }
   const { x, labels, names } = data!
   const size = training.batchSize ?? 1
   const each = x.size / x.shape[0]
   const values = x.dataSync()
-  return Promise.all(
-    Array.from({ length: x.shape[0] / size }, async (_, i) => {
-      const [from, to] = [i * size, (i + 1) * size]
-      const batch = values.slice(from * each, to * each)
-      return { samples: names.slice(from, to), hash: await digest(canonical([batch, rowsFrom(labels, from, to)])) }
-    }),
-  )
+  for (let from = 0; from < x.shape[0]; from += size) {
+    const to = from + size
+    const batch = values.subarray(from * each, to * each)
+    clients.push({ samples: names.slice(from, to), hash: await digestOf([batch, rowsFrom(labels, from, to)]) })
+  }
+  return clients
 }
 
 /** Some of the labels, as plain numbers. */

@@ -1,5 +1,6 @@
 import type { Control, Outcome } from '../attacks'
 import { attack as runAttack } from '../attacks'
+import { paced, pauses } from '../attacks/contract/pause'
 import type { Target } from '../client/target'
 import { floorOf } from '../defences/attacker'
 import { defended } from '../defences/defence'
@@ -73,6 +74,8 @@ export async function runTrial(
     if (control.signal?.aborted) return undefined
     const { status, reason, evidence, work, found } = outcome
     const told = training.preprocessing === undefined ? {} : { preprocessing: training.preprocessing }
+    const pause = pauses(() => !control.signal?.aborted)
+    const measured = truth && (await paced(measuredOf(found, truth, id.samples, { range: dataRange, ...told }), pause))
     const data = found.data && { shape: found.data.shape, data: Float32Array.from(found.data.dataSync()) }
     return {
       ...emptyRecord(id, status, reason),
@@ -80,7 +83,7 @@ export async function runTrial(
       ...(work.runtime !== undefined && { runtime: work.runtime }),
       ...(work.trace && { trace: work.trace }),
       floor: Math.sqrt(floorOf(seen.target)),
-      ...(truth && measuredOf(found, truth, id.samples, { range: dataRange, ...told })),
+      ...measured,
       ...(seen.utility && { utility: seen.utility }),
       ...(data && { found: data }),
     }

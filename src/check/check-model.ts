@@ -1,3 +1,4 @@
+import { CUT, type Pause, pauses, restBy } from '../attacks/contract/pause'
 import type { Each } from '../client/model/each'
 import type { Model } from '../client/model/model'
 import { openModel } from '../client/model/open-model'
@@ -5,7 +6,7 @@ import type { Data } from '../client/read-data'
 import type { OutputTargets } from '../client/target-values'
 import { type TracedExample, traceExample } from '../client/trace-example'
 import { TRAINING, type TrainingOptions } from '../client/training-options'
-import { knownNames, number } from '../errors/checks'
+import { hasMethod, knownNames, number, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { reachable, sizeOf } from '../graph'
 import { normOf } from '../numbers/norms'
@@ -30,6 +31,8 @@ export interface Example {
 export interface CheckOptions extends TrainingOptions {
   /** Seed of the random directions and of the point at which derivatives are checked. Default 1234. */
   seed?: number
+  /** Ends the check, which then throws `aborted`. */
+  signal?: AbortSignal
 }
 
 /** Part of the largest gradient, per number, below which a weight's gradient is as good as zero. */
@@ -43,12 +46,37 @@ const FAINT = 1e-6
  *
  * @param example real data tell most; random ones of the right shape do for everything but saturated and dead layers
  * @returns plain data; `describeCheck` puts it into words. A model that cannot be traced has an `error` finding
- * @throws DlgError `invalid-model`, `invalid-data`, `invalid-option` as `gradientsOf`, `runtime`
+ * @throws DlgError `invalid-model`, `invalid-data`, `invalid-option` as `gradientsOf`, `runtime`, `aborted` by the signal
  */
 export async function checkModel(model: Model, example: Example, options: CheckOptions = {}): Promise<ModelCheck> {
-  knownNames('options', options, ['seed', ...Object.keys(TRAINING)])
-  const { seed = 1234, ...training } = options
+  knownNames('options', options, ['seed', 'signal', ...Object.keys(TRAINING)])
+  const { seed = 1234, signal, ...training } = options
   number('seed', seed, Number.isSafeInteger, 'a whole number')
+  if (signal !== undefined && !hasMethod(signal, 'addEventListener'))
+    throw new DlgError('invalid-option', `signal is ${show(signal)}; it must be an AbortSignal`)
+  try {
+    return await checked(
+      model,
+      example,
+      training,
+      seed,
+      pauses(() => !signal?.aborted),
+    )
+  } catch (error) {
+    if (error === CUT) throw new DlgError('aborted', 'the check was aborted')
+    throw error
+  }
+}
+
+async function checked(
+  model: Model,
+  example: Example,
+  training: TrainingOptions,
+  seed: number,
+  pause: Pause,
+): Promise<ModelCheck> {
+  const rest = restBy(pause)
+  await rest()
   let traced: TracedExample
   try {
     traced = await traceExample(model, example?.x, example?.y, training)
@@ -56,8 +84,15 @@ export async function checkModel(model: Model, example: Example, options: CheckO
     if (error instanceof DlgError && error.code === 'untraceable') return untraced(model, example, error)
     throw error
   }
+  await rest()
   const first = await checkFirstOrder(model, example.x, traced)
-  const search = await checkSearch(model, example.x, traced, first.gradients, training, seed)
+  await rest()
+  const search = await checkSearch(model, example.x, traced, first.gradients, training, seed, pause)
+  await rest()
+  const activations = await checkActivations(traced)
+  await rest()
+  const coupling = await checkCoupling(traced)
+  await rest()
   const weights = weightsOf(traced, first.gradients, first.differences)
   const trained = trainedCount(weights)
   const unknowns = search.unknowns ?? traced.values.reduce((sum, v) => sum + v.length, 0)
@@ -73,11 +108,11 @@ export async function checkModel(model: Model, example: Example, options: CheckO
       ...first.findings,
       ...search.findings,
       ...zeroGradients(weights),
-      ...(await checkActivations(traced)),
-      ...(await checkCoupling(traced)),
-      ...(await checkLabels(model, example.x, traced, first.gradients, training)),
+      ...activations,
+      ...coupling,
+      ...(await checkLabels(model, example.x, traced, first.gradients, training, pause)),
       ...checkStructure(model, traced),
-      ...(await checkLayerRanks(traced)),
+      ...(await checkLayerRanks(traced, pause)),
       compared(trained, unknowns),
     ],
   }

@@ -1,3 +1,4 @@
+import { donePaced, type Pause } from '../attacks/contract/pause'
 import { infer } from '../attacks/labels/infer'
 import { decideLabels } from '../attacks/labels/infer-labels'
 import type { TrainedOutput } from '../client/model/loss'
@@ -22,6 +23,7 @@ export async function checkLabels(
   example: TracedExample,
   gradients: readonly Values[],
   options: TrainingOptions,
+  pause: Pause,
 ): Promise<Finding[]> {
   const { traced, batchSize } = example
   const shared = traced.trained.map(({ shape }, i) => ({ shape, data: gradients[i] }))
@@ -31,10 +33,12 @@ export async function checkLabels(
   } catch (error) {
     if (!(error instanceof DlgError)) throw error
   }
-  return traced.outputs.map((output, i) => {
-    const found = target ? inferred(target, output, example, i) : notInferred(output, 'its gradient is zero')
-    return found
-  })
+  const findings: Finding[] = []
+  for (const [i, output] of traced.outputs.entries())
+    findings.push(
+      target ? await inferred(target, output, example, i, pause) : notInferred(output, 'its gradient is zero'),
+    )
+  return findings
 }
 
 const notInferred = ({ name }: TrainedOutput, why: string): Finding => ({
@@ -42,7 +46,13 @@ const notInferred = ({ name }: TrainedOutput, why: string): Finding => ({
   message: `labels of '${name}' are searched with the data: ${why}`,
 })
 
-function inferred(target: Target, output: TrainedOutput, { traced, values, data }: TracedExample, at: number): Finding {
+async function inferred(
+  target: Target,
+  output: TrainedOutput,
+  { traced, values, data }: TracedExample,
+  at: number,
+  pause: Pause,
+): Promise<Finding> {
   const { name, node, criterion } = output
   if (criterion.name !== 'crossEntropy' || node.shape.length !== 2)
     return {
@@ -50,7 +60,7 @@ function inferred(target: Target, output: TrainedOutput, { traced, values, data 
       message: `targets of '${name}' are searched with the data: only classes of a cross-entropy can be inferred`,
     }
   try {
-    const decision = decideLabels(infer(), output, target, traced.outputs)
+    const decision = await donePaced(decideLabels(infer(), output, target, traced.outputs), pause)
     if (decision.kind !== 'known' || !decision.inferred) return notInferred(output, 'no rule gives them')
     const { rule, confidence } = decision.inferred
     const says = `labels of '${name}' can be inferred before the search (labels: 'infer'): rule ${rule}, confidence ${confidence.toFixed(2)} on this example`

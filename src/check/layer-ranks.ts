@@ -1,3 +1,4 @@
+import { type Pause, paced } from '../attacks/contract/pause'
 import { traceOfOne } from '../attacks/dense/first-dense'
 import { chainOf } from '../attacks/r-gap/chain'
 import { type LayerRank, openWords, rankOf } from '../attacks/r-gap/ranks'
@@ -5,7 +6,6 @@ import { type TracedGradient, weightParameter } from '../client/model/gradient'
 import type { TracedExample } from '../client/trace-example'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
-import { atOnce } from '../numbers/steps'
 import { evaluate } from '../runtime/runtime'
 import type { Finding } from './report'
 
@@ -16,8 +16,8 @@ const MOST_NUMBERS = 4096
  * R-GAP's rank analysis (Zhu, Blaschko 2021), of the first sample of the example. Nothing is said of models that are no chain of layers with
  * strictly monotone activations, and where all layers are dense: there the data stand in the gradient of the first one with a bias.
  */
-export async function checkLayerRanks(example: TracedExample): Promise<Finding[]> {
-  const ranks = await ranksIn(example)
+export async function checkLayerRanks(example: TracedExample, pause: Pause): Promise<Finding[]> {
+  const ranks = await ranksIn(example, pause)
   if (ranks.length === 0) return []
   const open = ranks.filter((layer) => layer.open !== 0)
   const known = open.flatMap((layer) => openWords(layer) ?? [])
@@ -49,7 +49,10 @@ export async function checkLayerRanks(example: TracedExample): Promise<Finding[]
 }
 
 /** The rank of every layer; empty where the analysis does not apply. */
-async function ranksIn({ opened, settings, data, values, parameters, traced: { outputs } }: TracedExample) {
+async function ranksIn(
+  { opened, settings, data, values, parameters, traced: { outputs } }: TracedExample,
+  pause: Pause,
+) {
   const [only] = data
   if (data.length !== 1 || only.dtype !== 'float32' || g.sizeOf(only.shape) > MOST_NUMBERS || outputs.length !== 1)
     return []
@@ -62,7 +65,7 @@ async function ranksIn({ opened, settings, data, values, parameters, traced: { o
     throw error
   }
   const bound = new Map([...parameters, ...traced.captured])
-  const chain = await chainOf(traced, bound)
+  const chain = await chainOf(traced, bound, pause)
   if (typeof chain === 'string' || chain.links.every(({ patches }) => patches === 1)) return []
   const inputs = [traced.data, ...(traced.targets as g.Node<'input'>[])]
   const felt = await evaluate(
@@ -82,7 +85,8 @@ async function ranksIn({ opened, settings, data, values, parameters, traced: { o
     const { name } = traced.trained[link.weight]
     const weight = bound.get(weightParameter(traced.trained[link.weight]))!
     const weights = Float64Array.from(link.kernel, (at) => weight[at])
-    ranks.push(atOnce(rankOf(name, { link, weights, felt: Float64Array.from(link.output, (at) => felt[i][at]) })))
+    const steps = rankOf(name, { link, weights, felt: Float64Array.from(link.output, (at) => felt[i][at]) })
+    ranks.push(await paced(steps, pause))
   }
   return ranks
 }

@@ -1,4 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core'
+import { type Pause, restBy } from '../attacks/contract/pause'
 import { type AttackObjective, objectiveOf } from '../attacks/matching/objective/attack-objective'
 import { leakageOptions } from '../attacks/matching/options'
 import { traceTarget } from '../attacks/matching/point'
@@ -34,6 +35,7 @@ export async function checkSearch(
   gradients: readonly Values[],
   options: TrainingOptions,
   seed: number,
+  pause: Pause,
 ): Promise<Search> {
   const { batchSize, traced, settings } = example
   const shared = traced.trained.map(({ shape }, i) => ({ shape, data: gradients[i] }))
@@ -44,7 +46,7 @@ export async function checkSearch(
     const own = { ...attack, runtime: settings.runtime }
     const target = await openTarget(model, shared, own)
     notes = target.notes.map((message) => ({ level: 'warning', code: 'random-layers', message }))
-    prepared = await objectiveOf(target, await traceTarget(target, own), own)
+    prepared = await objectiveOf(target, await traceTarget(target, own, pause), own, restBy(pause))
   } catch (error) {
     if (!(error instanceof DlgError)) throw error
     return { findings: [{ level: 'warning', code: 'no-search', message: `no search applies: ${error.message}` }] }
@@ -55,9 +57,14 @@ export async function checkSearch(
     const evaluator = await executable.bind(prepared.parameters, prepared.lasting)
     const compile = performance.now() - began
     try {
-      const evaluation = await timed(evaluator, prepared)
+      const evaluation = await timed(evaluator, prepared, restBy(pause))
+      await restBy(pause)()
       const kinked = kinksOf(traced).kinks.length > 0
-      const { secondOrder, finding } = await checkSecondOrder(prepared, evaluator, settings.runtime, { seed, kinked })
+      const { secondOrder, finding } = await checkSecondOrder(prepared, evaluator, settings.runtime, {
+        seed,
+        kinked,
+        pause,
+      })
       return {
         unknowns: prepared.point.size,
         objective: reachable(prepared.program.outputs).length,
@@ -81,12 +88,17 @@ export function wholeInputs(x: Data, { data }: TracedExample): Record<string, Te
 }
 
 /** The quickest of a few evaluations after a first one, in milliseconds. */
-async function timed(evaluator: Evaluator, { point, start }: AttackObjective): Promise<number> {
+async function timed(
+  evaluator: Evaluator,
+  { point, start }: AttackObjective,
+  rest: () => Promise<void>,
+): Promise<number> {
   const inputs = point.partsOf(await start(0))
   await evaluator.run(inputs)
   let best = Number.POSITIVE_INFINITY
   let total = 0
   for (let run = 0; run < MOST_RUNS && total < MOST_MILLISECONDS; run++) {
+    await rest()
     const began = performance.now()
     await evaluator.run(inputs)
     const took = performance.now() - began

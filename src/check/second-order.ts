@@ -1,3 +1,4 @@
+import { type Pause, restBy } from '../attacks/contract/pause'
 import type { AttackObjective } from '../attacks/matching/objective/attack-objective'
 import { normOf } from '../numbers/norms'
 import { random } from '../numbers/random'
@@ -27,7 +28,7 @@ export async function checkSecondOrder(
   { program, parameters, point, start }: AttackObjective,
   evaluator: Evaluator,
   runtime: Runtime,
-  { seed, kinked }: { seed: number; kinked: boolean },
+  { seed, kinked, pause }: { seed: number; kinked: boolean; pause: Pause },
 ): Promise<{ secondOrder: SecondOrder; finding: Finding }> {
   const value: Program = { inputs: program.inputs, outputs: [program.outputs[0]] }
   const small = workOf(value.outputs) <= SMALL
@@ -41,25 +42,32 @@ export async function checkSecondOrder(
   const objective = await (small ? reference() : runtime).compile(value)
   try {
     const bound = await objective.bind(parameters)
-    const along = async (u: Float64Array, h: number): Promise<number> => {
-      const [[up], [down]] = [await bound.run(parts(moved(at, u, h))), await bound.run(parts(moved(at, u, -h)))]
-      return (up[0] - down[0]) / (2 * h)
+    try {
+      const rest = restBy(pause)
+      const along = async (u: Float64Array, h: number): Promise<number> => {
+        await rest()
+        const [up] = await bound.run(parts(moved(at, u, h)))
+        await rest()
+        const [down] = await bound.run(parts(moved(at, u, -h)))
+        return (up[0] - down[0]) / (2 * h)
+      }
+      const [errors, instability, steps]: number[][] = [[], [], []]
+      for (let i = 0; i < DIRECTIONS; i++) {
+        const u = direction(derivative, slope, draw.uniform)
+        const claimed = u.reduce((sum, v, j) => sum + v * derivative[j], 0)
+        const slopes: number[] = []
+        for (const step of tried) slopes.push(await along(u, step))
+        const at = steadiest(slopes)
+        const size = Math.max(Math.abs(slopes[at]), Math.abs(claimed), LEVEL * slope, Number.MIN_VALUE)
+        errors.push(Math.abs(slopes[at] - claimed) / size)
+        instability.push(Math.abs(slopes[at] - slopes[at + 1]) / size)
+        steps.push(tried[at])
+      }
+      const secondOrder = { precision, steps, tolerance, errors, instability }
+      return { secondOrder, finding: verdict(secondOrder, kinked) }
+    } finally {
+      bound.dispose()
     }
-    const [errors, instability, steps]: number[][] = [[], [], []]
-    for (let i = 0; i < DIRECTIONS; i++) {
-      const u = direction(derivative, slope, draw.uniform)
-      const claimed = u.reduce((sum, v, j) => sum + v * derivative[j], 0)
-      const slopes: number[] = []
-      for (const step of tried) slopes.push(await along(u, step))
-      const at = steadiest(slopes)
-      const size = Math.max(Math.abs(slopes[at]), Math.abs(claimed), LEVEL * slope, Number.MIN_VALUE)
-      errors.push(Math.abs(slopes[at] - claimed) / size)
-      instability.push(Math.abs(slopes[at] - slopes[at + 1]) / size)
-      steps.push(tried[at])
-    }
-    bound.dispose()
-    const secondOrder = { precision, steps, tolerance, errors, instability }
-    return { secondOrder, finding: verdict(secondOrder, kinked) }
   } finally {
     objective.dispose()
   }

@@ -4,6 +4,7 @@ import { EXIT } from './command'
 import { type Batch, exampleBatch } from './example-batch'
 import type { GradientFiles } from './gradient-files'
 import { inFlags, nextCommand } from './in-flags'
+import { hearInterruption } from './interrupted'
 import { readModel } from './read-files'
 import { type BACKENDS, useBackend } from './runtime'
 import { describeSame, sameGradient } from './same-gradient'
@@ -31,12 +32,15 @@ export interface FileCheck {
 /** Checks a model on data of a file, or on random ones. @returns the exit code */
 export async function checkFile(options: FileCheck, terminal: Terminal): Promise<number> {
   await useBackend(options.backend)
+  await hearInterruption(terminal)
   const model = await readModel(options.model, { ...options, shared: options.files })
   let batch: Batch | undefined
   try {
     batch = exampleBatch(model, options)
     const { batchSize, dataRange, ...client } = options.given
-    const check = await checkModel(model, { x: one(batch.x), y: one(batch.y) }, client)
+    await hearInterruption(terminal)
+    const check = await checkModel(model, { x: one(batch.x), y: one(batch.y) }, { ...client, signal: terminal.signal })
+    await hearInterruption(terminal)
     const findings = check.findings.map((finding) => {
       const command = finding.attack && nextCommand(finding.attack, options.model, options.given, options)
       return { ...finding, message: inFlags(finding.message), ...(command && { command }) }
@@ -47,6 +51,7 @@ export async function checkFile(options: FileCheck, terminal: Terminal): Promise
     ])
     const report = (line: string) => terminal.stderr.write(`dlg: ${visible(line)}\n`)
     const shared = options.files && (await sameGradient(model, options.files, batch, options.given, report))
+    await hearInterruption(terminal)
     const told = shared
       ? ['', paint(terminal, 'stdout', shared.same ? 'green' : 'red', visible(describeSame(shared)))]
       : []

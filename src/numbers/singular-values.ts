@@ -1,8 +1,11 @@
 import { largest } from './norms'
-import { atOnce } from './steps'
+import type { Steps } from './steps'
 import { symmetricEigen } from './symmetric-eigen'
 import { mapped, type Values } from './values'
 import { inner } from './vectors'
+
+/** Rows between two looks at the clock. */
+const ROWS = 64
 
 /** Rounding of float32 numbers. */
 const FLOAT32 = 2 ** -23
@@ -23,12 +26,12 @@ export interface Spectrum {
 
 /**
  * Row-pivoted Gram–Schmidt, W ≈ C Q with orthonormal rows Q, as far as the rest is above rounding; then the eigenvalues of
- * the small CᵀC. A rank r costs rows · columns · r, where a whole decomposition costs rows · columns².
+ * the small CᵀC. A rank r costs rows · columns · r, where a whole decomposition costs rows · columns². It yields after some rows.
  *
  * @param values [rows, columns]; an order of magnitude more rows than columns or the reverse is fine
  * @param limit most singular values that are computed
  */
-export function spectrum(values: Values, rows: number, columns: number, limit: number): Spectrum {
+export function* spectrum(values: Values, rows: number, columns: number, limit: number): Steps<Spectrum> {
   const tolerance = FLOAT32 * Math.sqrt(Math.max(rows, columns))
   // relative to the largest entry, so that squares neither overflow nor vanish
   const unit = largest(values) || 1
@@ -36,6 +39,7 @@ export function spectrum(values: Values, rows: number, columns: number, limit: n
   for (let i = 0; i < rows; i++) {
     const row = mapped(values.subarray(i * columns, (i + 1) * columns), (v) => v / unit)
     if (row.some((v) => v !== 0)) rest.push(row)
+    if (i % ROWS === 0) yield
   }
   const norms = Float64Array.from(rest, squares)
   const total = norms.reduce((a, b) => a + b, 0)
@@ -52,17 +56,21 @@ export function spectrum(values: Values, rows: number, columns: number, limit: n
     if (length === 0) break
     const direction = rest[pivot].map((v) => v / length)
     directions.push(direction)
-    coefficients.push(
-      Float64Array.from(rest, (row, i) => {
-        const product = inner(row, direction)
-        for (let j = 0; j < columns; j++) row[j] -= product * direction[j]
-        norms[i] = squares(row)
-        return product
-      }),
-    )
+    const products = new Float64Array(rest.length)
+    for (const [i, row] of rest.entries()) {
+      products[i] = inner(row, direction)
+      for (let j = 0; j < columns; j++) row[j] -= products[i] * direction[j]
+      norms[i] = squares(row)
+      if (i % ROWS === 0) yield
+    }
+    coefficients.push(products)
   }
-  const gram = coefficients.map((a) => Float64Array.from(coefficients, (b) => inner(a, b)))
-  const found = atOnce(symmetricEigen(gram)).values.map((v) => Math.sqrt(Math.max(v, 0)))
+  const gram: Float64Array[] = []
+  for (const a of coefficients) {
+    gram.push(Float64Array.from(coefficients, (b) => inner(a, b)))
+    yield
+  }
+  const found = (yield* symmetricEigen(gram)).values.map((v) => Math.sqrt(Math.max(v, 0)))
   const relative = found.map((v) => v / found[0])
   return {
     values: relative,

@@ -1,5 +1,5 @@
 import { largest } from './norms'
-import { atOnce, type Steps } from './steps'
+import type { Steps } from './steps'
 import { inner, lengthOf, orthogonalPart } from './vectors'
 
 /** A = Σ_k values[k] · left[k] right[k]ᵀ. */
@@ -136,13 +136,15 @@ function combination(weights: Float64Array, vectors: readonly Float64Array[]): F
  *
  * @param rows A, one row each; none is changed
  */
-export function pseudoInverse(rows: readonly Float64Array[]): Float64Array[] {
-  const { values, left, right } = atOnce(singularVectors(rows))
+export function* pseudoInverse(rows: readonly Float64Array[]): Steps<Float64Array[]> {
+  const { values, left, right } = yield* singularVectors(rows)
   const least = Number.EPSILON * Math.max(rows.length, rows[0]?.length ?? 0) * (values[0] ?? 0)
   const inverse = Array.from(rows[0] ?? [], () => new Float64Array(rows.length))
-  for (const [k, value] of values.entries())
-    if (value > least)
-      for (const [j, row] of inverse.entries())
-        for (let i = 0; i < row.length; i++) row[i] += (right[k][j] * left[k][i]) / value
+  for (const [k, value] of values.entries()) {
+    if (value <= least) continue
+    for (const [j, row] of inverse.entries())
+      for (let i = 0; i < row.length; i++) row[i] += (right[k][j] * left[k][i]) / value
+    yield
+  }
   return inverse
 }

@@ -1,3 +1,5 @@
+import type { Values } from './values'
+
 /** ⟨a, b⟩ */
 export function inner(a: Float64Array, b: Float64Array): number {
   let sum = 0
@@ -32,4 +34,9 @@ export function orthogonalPart(vector: Float64Array, normals: readonly Float64Ar
       for (let k = 0; k < rest.length; k++) rest[k] -= product * normal[k]
     }
   return rest
+}
+
+/** out ← out + by · values, from a place of the values on. */
+export function addTimes(out: Float64Array, by: number, values: Values, from = 0): void {
+  for (let j = 0; j < out.length; j++) out[j] += by * values[from + j]
 }

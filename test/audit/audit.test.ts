@@ -13,6 +13,7 @@ import { modelFromOnnx } from '../../src/models'
 import { encodeTable } from '../../src/tabular'
 import { randomBert, transformerOf } from '../../src/text'
 import { mlp, records, SCHEMA } from '../attacks/tabular/tables'
+import { abortedAfter } from '../in-steps'
 import { writeOnnx } from '../models/onnx/write-onnx'
 
 const random = (shape: number[], seed: number) => tf.randomUniform(shape, -1, 1, 'float32', seed)
@@ -242,6 +243,36 @@ describe('audit', () => {
     ])
     expect(new Set(keys).size).toBe(5)
     expect(await keyOf({ ...options })).toBe(keys[0])
+  })
+
+  it.each([
+    ['classes', () => [0, 1, 9], 'cleo: label 9 is not a class index in [0, 3)'],
+    [
+      'rows that count nothing',
+      () =>
+        tf.tensor([
+          [1, 0],
+          [0, 1],
+          [1, 0],
+        ]),
+      'anna: targets have shape [1,2]',
+    ],
+  ])('finds labels of a later client that do not fit before any trial: %s', async (_, labels, words) => {
+    const given = labels()
+    const records: TrialRecord[] = []
+    const data = { ...common.data, labels: given }
+    await expect(
+      audit({ ...common, data, model: withBias }, { onRecord: (record) => void records.push(record) }),
+    ).rejects.toMatchObject({ code: 'invalid-data', message: expect.stringContaining(words) })
+    expect(records).toEqual([])
+    if (given instanceof tf.Tensor) given.dispose()
+  })
+
+  it('is aborted while it is planned', async () => {
+    const { late } = await abortedAfter(1, (signal) =>
+      expect(audit({ ...common, model: withBias }, { signal })).rejects.toMatchObject({ code: 'aborted' }),
+    )
+    expect(late).toBeLessThan(10)
   })
 
   it('says on every trial what its attacker is taken to know', async () => {

@@ -9,7 +9,7 @@ import {
   runOf,
   type TrialRecord,
 } from '../../src/audit'
-import { canonical, digest } from '../../src/audit/digest'
+import { canonical, digest, digestOf } from '../../src/audit/digest'
 
 const plan: Plan = { key: 'abc', chains: [], undefended: true, withData: true }
 const about: RunAbout = { versions: { 'dlg-ts': '1' }, seed: 1, evaluations: 10, batchSize: 1 }
@@ -108,5 +108,27 @@ describe('the digest of a trial', () => {
     expect(new Set(values.map((value) => canonical([value]))).size).toBe(values.length)
     // SHA-256 of "abc", FIPS 180-2
     expect(await digest('abc')).toBe('ba7816bf8f01cfea414140de5dae2223')
+  })
+
+  it('is of the bytes of long arrays, in pieces, and other work runs between them', async () => {
+    const weights = Float32Array.from({ length: 700_000 }, (_, i) => Math.sin(i))
+    const keyOf = (value: unknown) => digestOf({ weights: new Map([['w', value]]) }, async () => {})
+    const own = await keyOf(weights)
+    expect(own).toMatch(/^[0-9a-f]{32}$/)
+    expect(await keyOf(weights.slice())).toBe(own)
+    for (const at of [0, 300_000, 699_999]) {
+      const other = weights.slice()
+      other[at] += 1e-3
+      expect(await keyOf(other)).not.toBe(own)
+    }
+    // the same bytes, as other numbers
+    expect(await keyOf(new Int32Array(weights.buffer))).not.toBe(own)
+    expect(await keyOf([...weights])).not.toBe(own)
+    expect(await keyOf([...weights])).toBe(await keyOf([...weights]))
+    let rests = 0
+    await digestOf(weights, async () => {
+      rests++
+    })
+    expect(rests).toBe(3)
   })
 })

@@ -5,6 +5,7 @@ import type { Truth } from '../../src/audit/client'
 import { measuredOf } from '../../src/audit/measured'
 import { emptyRecord } from '../../src/audit/trial'
 import { THRESHOLDS, verdictAlone } from '../../src/audit/verdict'
+import { atOnce } from '../../src/numbers/steps'
 
 const SIZE = 8
 /** Numbers from 0 to 1 that differ from one seed to the next. */
@@ -21,7 +22,7 @@ function judged(found: readonly Float32Array[], truth: Partial<Truth> = {}, more
     [found.length, SIZE],
   )
   const names = whole.samples.map((_, i) => `s${i}`)
-  const measures = measuredOf({ data, ...more }, whole, names, { range: [0, 1] })
+  const measures = atOnce(measuredOf({ data, ...more }, whole, names, { range: [0, 1] }))
   data.dispose()
   const id = {
     key: 'k',

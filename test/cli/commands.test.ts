@@ -105,11 +105,10 @@ describe('dlg image', () => {
   it('writes the best so far when interrupted, and says so', async () => {
     const photo = writePhoto(folder.at('photo.png'))
     const controller = new AbortController()
-    setTimeout(() => controller.abort(), 300)
-    const { code, stdout } = await dlg(
-      ['image', photo, ...QUICK, '--out', folder.at('out'), '--size', '24'],
-      controller,
-    )
+    const { code, stdout } = await dlg(['image', photo, ...QUICK, '--out', folder.at('out'), '--size', '24'], {
+      signal: controller.signal,
+      on: (stderr) => stderr.includes('step 0/') && controller.abort(),
+    })
     expect(stdout).toMatch(/^interrupted, NOT converged, best so far: /)
     expect(code).toBe(130)
     expect(readJson(folder.at('out/result.json'))).toMatchObject({ status: 'aborted' })

@@ -24,15 +24,20 @@ interface Ran {
   readonly stderr: string
 }
 
-/** The command in this process. */
+/** The command in this process. `on` sees all of stderr as it grows. */
 export async function dlg(
   argv: readonly string[],
-  options: { env?: Record<string, string>; signal?: AbortSignal } = {},
+  options: { env?: Record<string, string>; signal?: AbortSignal; on?: (stderr: string) => void } = {},
 ) {
   const written = { stdout: '', stderr: '' }
   const code = await run(argv, {
     stdout: { write: (text) => (written.stdout += text) },
-    stderr: { write: (text) => (written.stderr += text) },
+    stderr: {
+      write(text) {
+        written.stderr += text
+        options.on?.(written.stderr)
+      },
+    },
     env: options.env ?? {},
     signal: options.signal ?? new AbortController().signal,
   })

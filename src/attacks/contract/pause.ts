@@ -1,4 +1,5 @@
-import type { Steps } from '../../numbers/steps'
+import { inSteps, type Steps } from '../../numbers/steps'
+import type { Control } from './attack'
 
 /** Lets other work run where it has waited for long enough. @returns whether the work is to end */
 export type Pause = () => Promise<boolean>
@@ -16,6 +17,19 @@ export function pauses(wanted: () => boolean): Pause {
     }
     return !wanted()
   }
+}
+
+/** Milliseconds that a closed form has, however small the budget: most are done by then, and before there is nothing to show. */
+export const CLOSED_FORM = 200
+
+/**
+ * The pause of an attack: the work ends where the caller aborts, and where the milliseconds of the budget are over.
+ *
+ * @param least milliseconds that it has in any case
+ */
+export function pausesOf({ signal, budget }: Control, started: number, least = 0): Pause {
+  const milliseconds = Math.max(least, budget?.milliseconds ?? Number.POSITIVE_INFINITY)
+  return pauses(() => !signal?.aborted && performance.now() - started < milliseconds)
 }
 
 /** A pause for work that is not ours to begin or to end: it returns, or throws {@link CUT}. */
@@ -39,3 +53,7 @@ export async function paced<T>(steps: Steps<T>, pause: Pause): Promise<T> {
     if (await pause()) throw CUT
   }
 }
+
+/** What work comes to that may be in steps, or is done already. @throws CUT */
+export const donePaced = async <T>(work: T | Steps<T>, pause: Pause): Promise<T> =>
+  inSteps(work) ? paced(work, pause) : work

@@ -4,11 +4,14 @@ import type { Target } from '../../client/target'
 import { idList, knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { type Attack, noOptions, outcome } from '../contract/attack'
-import { certify, gradientOf, roundingOf } from './certificate'
-import { doubtOf, inferredOrNone } from './exact-data'
+import { endOf } from '../contract/cut'
+import { CLOSED_FORM, CUT, nothingIfCut, paced, pausesOf } from '../contract/pause'
+import { labelsOrNone } from '../labels/infer-labels'
+import { type Certificate, certify, gradientOf, roundingOf } from './certificate'
+import { doubtOf } from './exact-data'
 import { type DenseLayer, lookForDense, traceOfOne } from './first-dense'
-import { invertDense } from './invert-dense'
-import { isolatedInputs } from './isolated-inputs'
+import { denseInput } from './invert-dense'
+import { isolatedSteps } from './isolated-inputs'
 
 /** Options of dense inversion. */
 export interface DenseInversionOptions {
@@ -49,8 +52,14 @@ export const denseInversion: Attack<DenseInversionOptions> = {
     const started = performance.now()
     const layer = firstLayer(target).layer!
     const { agreement } = roundingOf(target)
-    const { input, status, deviation } = invertDense(gradientOf(layer, target.dataGradients), agreement)
     const end = (said: Parameters<typeof outcome>[3]) => outcome('dense-inversion', started, control, said)
+    const [closed, pause] = [pausesOf(control, started, CLOSED_FORM), pausesOf(control, started)]
+    const told = (words: string) => control.onProgress?.({ attack: 'dense-inversion', words })
+    told('the neurons of the first layer')
+    const steps = denseInput(gradientOf(layer, target.dataGradients), agreement)
+    const read = await paced(steps, closed).catch(nothingIfCut)
+    if (!read) return end({ status: 'cut', reason: `${endOf(control)} before the neurons were compared` })
+    const { input, status, deviation } = read
     if (!input || status === 'mixture' || status === 'silent')
       return end({
         status: 'failed',
@@ -59,22 +68,35 @@ export const denseInversion: Attack<DenseInversionOptions> = {
             ? 'no neuron of the first layer has a gradient to divide by'
             : `the neurons disagree by ${deviation.toExponential(1)}: several samples, or another model`,
       })
-    const labels = known ?? inferredOrNone(target)?.labels
-    const data = tensor(Float32Array.from(input), [1, ...searchedShape(target)])
-    if (!labels)
+    const dataOf = () => tensor(Float32Array.from(input), [1, ...searchedShape(target)])
+    let labels = known
+    let certificate: Certificate | undefined
+    try {
+      told('the label')
+      labels ??= await labelsOrNone(target, closed)
+      if (!labels)
+        return end({
+          status: 'partial',
+          reason: 'the neurons agree on these data; no rule gives the label, so that nothing proves them',
+          found: { data: dataOf() },
+        })
+      told('the gradient of the data, and of mixtures near them')
+      certificate = await certify(target, layer, input, [{ labels }], pause)
+    } catch (error) {
+      if (error !== CUT) throw error
       return end({
-        status: 'partial',
-        reason: 'the neurons agree on these data; no rule gives the label, so that nothing proves them',
-        found: { data },
+        status: 'cut',
+        reason: `the neurons agree on these data; ${endOf(control)} before a proof`,
+        found: { data: dataOf(), ...(labels && { labels }) },
       })
-    const certificate = await certify(target, layer, input, [{ labels }])
+    }
     const { residual, floor, holds } = certificate
     const doubt = doubtOf(certificate)
     const says = `with label ${labels.join(', ')} their gradient is the shared one up to ${residual.toExponential(1)}`
     return end({
       status: !holds ? 'partial' : doubt !== undefined ? 'undetermined' : status === 'agreed' ? 'proven' : 'matched',
       reason: doubt ?? `the data stand in the first layer's gradient, and ${says}`,
-      found: { data, labels },
+      found: { data: dataOf(), labels },
       evidence: { residual, floor },
     })
   },
@@ -100,9 +122,13 @@ export const isolatedSamples: Attack = {
   async run(target, _, control) {
     const started = performance.now()
     const { layer, outputs } = firstLayer(target)
-    const { candidates } = isolatedInputs(gradientOf(layer!, target.dataGradients), { outputs })
     const { batchSize } = target.settings
     const end = (said: Parameters<typeof outcome>[3]) => outcome('isolated-inputs', started, control, said)
+    control.onProgress?.({ attack: 'isolated-inputs', words: 'neurons that agree' })
+    const steps = isolatedSteps(gradientOf(layer!, target.dataGradients), { outputs })
+    const read = await paced(steps, pausesOf(control, started, CLOSED_FORM)).catch(nothingIfCut)
+    if (!read) return end({ status: 'cut', reason: `${endOf(control)} before all neurons were compared` })
+    const { candidates } = read
     if (candidates.length === 0)
       return end({
         status: 'failed',

@@ -1,13 +1,14 @@
 import type { Target } from '../../client/target'
 import type { PlainTargets } from '../../client/target-values'
 import { fittedFactor } from '../../measure/certainty/shared-residual'
-import { differenceOf, factorOf, gradientsAt, RESIDUAL } from '../../measure/residual'
+import { differenceOf, eachGradient, factorOf, RESIDUAL } from '../../measure/residual'
 import { normOf, transposed } from '../../numbers/norms'
 import { random } from '../../numbers/random'
 import { mapped, type Values } from '../../numbers/values'
+import { type Pause, paced, restBy } from '../contract/pause'
 import type { DenseGradient } from './dense-gradient'
 import type { DenseLayer } from './first-dense'
-import { AGREEMENT, invertDense } from './invert-dense'
+import { AGREEMENT, type DenseInput, denseInput } from './invert-dense'
 
 /** What recomputation says about data that were read from the gradient of the first dense layer. */
 export interface Certificate {
@@ -56,14 +57,17 @@ export function gradientOf(layer: DenseLayer, gradients: readonly Values[]): Den
  * at x + δ and x − δ, for some random δ and for one along x, are averaged, read in closed form and recomputed in the same way. A certificate needs that this shows.
  *
  * @param targets of each output with a loss
- * @throws DlgError `invalid-data` for targets that do not fit the outputs
+ * @param pause asked between gradients
+ * @throws DlgError `invalid-data` for targets that do not fit the outputs; CUT
  */
 export async function certify(
   target: Target,
   layer: DenseLayer,
   input: Values,
   targets: readonly PlainTargets[],
+  pause: Pause,
 ): Promise<Certificate> {
+  const rest = restBy(pause)
   const { agreement, floor } = roundingOf(target)
   const { normal } = random(1, 0x6d6978)
   const rms = normOf([input]) / Math.sqrt(input.length) || 1
@@ -75,26 +79,38 @@ export async function certify(
     mapped(input, (v) => SPREAD * v),
   ]
   const moved = (step: Float64Array, sign: number) => [mapped(input, (v, i) => v + sign * step[i])]
-  const dataGradientsAt = async (data: readonly Values[][]) =>
-    (await gradientsAt(target, data, targets)).map((found) => withoutPenalties(target, found))
+  const dataGradientsAt = async (data: readonly Values[][]) => {
+    const all: (readonly Values[])[] = []
+    for await (const found of eachGradient(target, data, targets)) {
+      all.push(withoutPenalties(target, found))
+      await rest()
+    }
+    return all
+  }
   const [own, ...others] = await dataGradientsAt([
     [input],
     ...steps.flatMap((step) => [moved(step, 1), moved(step, -1)]),
   ])
   const residual = distanceOf(own, target.dataGradients, layer, factorOf(target, own))
-  const mixtures = steps.map((_, k) =>
-    others[2 * k].map((values, i) => mapped(values, (v, j) => (v + others[2 * k + 1][i][j]) / 2)),
-  )
-  const read = mixtures.map((mixture) => invertDense(gradientOf(layer, mixture), agreement))
+  const mixtures: (readonly Values[])[] = []
+  const read: DenseInput[] = []
+  for (const k of steps.keys()) {
+    const mixture = others[2 * k].map((values, i) => mapped(values, (v, j) => (v + others[2 * k + 1][i][j]) / 2))
+    mixtures.push(mixture)
+    await rest()
+    read.push(await paced(denseInput(gradientOf(layer, mixture), agreement), pause))
+  }
   // the neurons alone tell some mixtures; the others are recomputed
   const unseen = read.map(({ deviation }) => deviation <= CLEAR * agreement)
   const alike = [...unseen.keys()].filter((k) => unseen[k] && read[k].input)
   const again = await dataGradientsAt(alike.map((k) => [read[k].input!]))
   // a factor that is not known may be the mixture's too
-  const hidden = again.some((found, n) => {
+  let hidden = false
+  for (const [n, found] of again.entries()) {
     const mixture = mixtures[alike[n]]
-    return distanceOf(found, mixture, layer, factorOf(target, found, mixture)) <= CLEAR * floor
-  })
+    await rest()
+    if (distanceOf(found, mixture, layer, factorOf(target, found, mixture)) <= CLEAR * floor) hidden = true
+  }
   const holds = residual <= floor
   const fitted = fittedFactor(own, target.dataGradients)
   const factor = holds || distanceOf(own, target.dataGradients, layer, fitted) <= floor ? fitted : undefined

@@ -2,16 +2,17 @@ import type { TracedGradient } from '../../client/model/gradient'
 import type { Model } from '../../client/model/model'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
-import { openTarget, type Target } from '../../client/target'
+import { openTarget } from '../../client/target'
 import { type TargetOptions, targetOptions } from '../../client/target-options'
-import { type OutputTargets, type PlainTargets, readTargets } from '../../client/target-values'
+import { type OutputTargets, readTargets } from '../../client/target-values'
 import { invalid, requireObject } from '../../errors/checks'
-import { DlgError } from '../../errors/dlg-error'
+import type { Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
-import { labelsIn } from '../labels/infer-labels'
+import { paced, pauses } from '../contract/pause'
+import { labelsOrNone } from '../labels/infer-labels'
 import { type Certificate, certify, gradientOf, roundingOf } from './certificate'
 import { type DenseLayer, denseLayerIn, traceOfOne } from './first-dense'
-import { AGREEMENT, type DenseInput, invertDense } from './invert-dense'
+import { AGREEMENT, type DenseInput, denseInput } from './invert-dense'
 
 /** The data of one sample in row-major order, with what vouches for them. */
 export interface ExactData extends Omit<DenseInput, 'status'> {
@@ -60,13 +61,18 @@ export async function exactData(
   const layer = denseLayerIn(traceOfOne(target.model, settings))
   if (!layer) return undefined
   const { agreement } = roundingOf(target)
-  const { input, deviation, status } = invertDense(gradientOf(layer, target.dataGradients), agreement)
+  const pause = pauses(() => true)
+  const { input, deviation, status } = await paced(
+    denseInput(gradientOf(layer, target.dataGradients), agreement),
+    pause,
+  )
   if (!input || status === 'mixture' || status === 'silent') return undefined
-  const targets = known ?? inferredOrNone(target)
+  const labelled = known ? undefined : await labelsOrNone(target, pause)
+  const targets = known ?? (labelled && { labels: labelled })
   const found = { input, deviation }
   if (!targets)
     return { ...found, status: 'unconfirmed', reason: 'no rule gives the label; give it, so that a proof can be tried' }
-  const certificate = await certify(target, layer, input, [targets])
+  const certificate = await certify(target, layer, input, [targets], pause)
   const alone = status === 'unconfirmed' ? 'one neuron alone gives these data, and none checks it' : undefined
   const reason = doubtOf(certificate) ?? alone
   return {
@@ -86,16 +92,6 @@ export function doubtOf({ holds, showsMixtures, residual, factor }: Certificate)
   return undefined
 }
 
-/** The class of the one sample; undefined where no rule gives it. */
-export function inferredOrNone(target: Target): Extract<PlainTargets, { readonly labels: unknown }> | undefined {
-  try {
-    return { labels: labelsIn(target).labels }
-  } catch (error) {
-    if (error instanceof DlgError && error.code === 'labels') return undefined
-    throw error
-  }
-}
-
 /** The data where a search may begin: at least one neuron gives them, and none disagrees. */
 export interface ClosedFormStart extends DenseInput {
   readonly input: Float64Array
@@ -107,9 +103,9 @@ export interface ClosedFormStart extends DenseInput {
  *
  * @param gradients in the order of the trained weights
  */
-export function exactDataIn(traced: TracedGradient, gradients: readonly Values[]): ClosedFormStart | undefined {
+export function* exactDataIn(traced: TracedGradient, gradients: readonly Values[]): Steps<ClosedFormStart | undefined> {
   const layer = denseLayerIn(traced)
   if (!layer) return undefined
-  const { input, status, deviation } = invertDense(gradientOf(layer, gradients), AGREEMENT)
+  const { input, status, deviation } = yield* denseInput(gradientOf(layer, gradients), AGREEMENT)
   return input && (status === 'agreed' || status === 'unconfirmed') ? { input, status, deviation, layer } : undefined
 }

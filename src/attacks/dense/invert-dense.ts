@@ -1,5 +1,6 @@
 import { number } from '../../errors/checks'
 import { largest } from '../../numbers/norms'
+import { atOnce, type Steps } from '../../numbers/steps'
 import { type DenseGradient, inputWidth } from './dense-gradient'
 
 /** The input of a dense layer with bias, read from its gradient. */
@@ -22,6 +23,9 @@ export interface DenseInput {
 /** Deviation up to which rounding of float32 gradients explains it: 1e-7 to 1e-6 were measured. */
 export const AGREEMENT = 1e-5
 
+/** Numbers of the input between two looks at the clock. */
+const ROWS = 64
+
 /** Part of the largest bias gradient from which a neuron confirms another: below, it could disagree within the tolerance. */
 const CONFIRMS = 1e-3
 
@@ -37,7 +41,11 @@ const CONFIRMS = 1e-3
  * @param tolerance greatest deviation at which the neurons agree, in (0, 1). Default 1e-5.
  * @throws DlgError `invalid-gradients`, `invalid-option`
  */
-export function invertDense(gradient: DenseGradient, tolerance = AGREEMENT): DenseInput {
+export const invertDense = (gradient: DenseGradient, tolerance = AGREEMENT): DenseInput =>
+  atOnce(denseInput(gradient, tolerance))
+
+/** {@link invertDense} in steps. @throws DlgError as it */
+export function* denseInput(gradient: DenseGradient, tolerance: number): Steps<DenseInput> {
   number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
   const width = inputWidth(gradient)
   const { weight, bias } = gradient
@@ -55,14 +63,17 @@ export function invertDense(gradient: DenseGradient, tolerance = AGREEMENT): Den
     let sum = 0
     for (let i = 0; i < neurons; i++) sum += weight[j * neurons + i] * unit * (bias[i] * unit)
     input[j] = sum / squares
+    if (j % ROWS === 0) yield
   }
   let [difference, norm] = [0, 0]
-  for (let j = 0; j < width; j++)
+  for (let j = 0; j < width; j++) {
     for (let i = 0; i < neurons; i++) {
       const value = weight[j * neurons + i] * unit
       difference += (value - input[j] * bias[i] * unit) ** 2
       norm += value ** 2
     }
+    if (j % ROWS === 0) yield
+  }
   // a zero input has a zero gradient, and every neuron says so
   const deviation = norm > 0 ? Math.sqrt(difference / norm) : 0
   if (!(deviation <= tolerance)) return { input, deviation, status: 'mixture' }

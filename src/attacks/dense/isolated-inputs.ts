@@ -2,6 +2,8 @@ import { knownNames, number } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { normOf } from '../../numbers/norms'
 import { random } from '../../numbers/random'
+import { atOnce, type Steps } from '../../numbers/steps'
+import { mapped } from '../../numbers/values'
 import { type DenseGradient, inputWidth } from './dense-gradient'
 import { memberships } from './sample-test'
 
@@ -64,7 +66,11 @@ const ALIKE = 1e-6
  *
  * @throws DlgError `invalid-gradients`, `invalid-option`
  */
-export function isolatedInputs(gradient: DenseGradient, options: IsolationOptions = {}): IsolatedInputs {
+export const isolatedInputs = (gradient: DenseGradient, options: IsolationOptions = {}): IsolatedInputs =>
+  atOnce(isolatedSteps(gradient, options))
+
+/** {@link isolatedInputs} in steps. @throws DlgError as it */
+export function* isolatedSteps(gradient: DenseGradient, options: IsolationOptions): Steps<IsolatedInputs> {
   knownNames('options', options, ['tolerance', 'outputs', 'hidden', 'layer'])
   const { tolerance = ALIKE, outputs = Infinity, hidden = 1, layer } = options
   number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
@@ -84,7 +90,7 @@ export function isolatedInputs(gradient: DenseGradient, options: IsolationOption
   // the surest first: rounding of a quotient is that of ∂W over ∂b
   const firing = all.filter((i) => size(i) > SILENT * most).sort((a, b) => size(b) - size(a))
   const quotient = (i: number): Float64Array =>
-    Float64Array.from({ length: width }, (_, j) => weight[j * bias.length + i] / bias[i])
+    mapped({ length: width }, (_, j) => weight[j * bias.length + i] / bias[i])
   const groups: { input: Float64Array; sketch: number; neurons: number[]; deviation: number }[] = []
   const { normal } = random(0, 0x69736f)
   const direction = Float64Array.from({ length: width }, normal)
@@ -103,14 +109,15 @@ export function isolatedInputs(gradient: DenseGradient, options: IsolationOption
         distance(group.input, input) / Math.max(normOf([input]), Number.MIN_VALUE),
       )
     }
+    yield
   }
   const found =
     layer &&
-    memberships(
+    (yield* memberships(
       gradient,
       layer,
       groups.map(({ input }) => input),
-    )
+    ))
   const mixturesAgree = outputs <= 2 && hidden === 1
   const supported = groups
     .map((group, i) => ({ ...group, membership: found?.[i] ?? 'possible' }))

@@ -1,6 +1,7 @@
 import { idList, numberList, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { pseudoInverse } from '../../numbers/singular-vectors'
+import { atOnce } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
 
 /**
@@ -42,7 +43,7 @@ export function lossGradients(
       `sample ${strange} is wanted; it must be one of the ${features.length} there are`,
     )
   const classes = weightGradient.length / width
-  const inverse = pseudoInverse(features.map((f) => Float64Array.from(f as ArrayLike<number>)))
+  const inverse = atOnce(pseudoInverse(features.map((f) => Float64Array.from(f as ArrayLike<number>))))
   return wanted.map((s) => {
     const column = inverse.map((row) => row[s])
     const out = new Float64Array(classes)

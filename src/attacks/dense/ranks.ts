@@ -3,7 +3,9 @@ import { tensorValues } from '../../client/shared/tensor-values'
 import { count, knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { spectrum } from '../../numbers/singular-values'
+import type { Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
+import { paced, pauses } from '../contract/pause'
 
 /** How many directions a gradient matrix has. */
 export interface GradientRank {
@@ -57,15 +59,17 @@ export async function gradientRanks(gradients: SharedByName, options: RankOption
       values: await tensorValues(tensor, `gradient '${name}'`, Float64Array),
     })),
   )
-  return read
-    .filter(({ shape }) => shape.length >= 2)
-    .map(({ name, shape, values }) => rankOf(name, shape, values, limit))
+  const ranks: GradientRank[] = []
+  const pause = pauses(() => true)
+  for (const { name, shape, values } of read)
+    if (shape.length >= 2) ranks.push(await paced(rankOf(name, shape, values, limit), pause))
+  return ranks
 }
 
-function rankOf(name: string, shape: readonly number[], values: Values, limit: number): GradientRank {
+function* rankOf(name: string, shape: readonly number[], values: Values, limit: number): Steps<GradientRank> {
   const columns = shape[shape.length - 1]
   const rows = values.length / columns
-  const { values: singular, tolerance, rank, truncated } = spectrum(values, rows, columns, limit)
+  const { values: singular, tolerance, rank, truncated } = yield* spectrum(values, rows, columns, limit)
   return {
     name,
     rows,

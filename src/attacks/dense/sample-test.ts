@@ -1,4 +1,6 @@
 import { spectrum } from '../../numbers/singular-values'
+import type { Steps } from '../../numbers/steps'
+import { mapped } from '../../numbers/values'
 import type { DenseGradient } from '../dense/dense-gradient'
 
 /**
@@ -39,46 +41,69 @@ const ALIKE = 1e-4
  * In either case the direction q_s that is orthogonal to the rows in Z is that of sample s: ⟨x̃_t, q_s⟩ = 0 for all other
  * samples t. Once the inputs give directions of all b samples, an input orthogonal to all but its own is sample s itself.
  */
-export function memberships(
+export function* memberships(
   gradient: DenseGradient,
   layer: DenseGradient,
   inputs: readonly Float64Array[],
-): Membership[] {
+): Steps<Membership[]> {
   const rows = rowsOf(gradient)
   const neurons = rows.length
   const width = rows[0].length
-  const { rank, directions, truncated } = spectrum(joined(rows), neurons, width, LIMIT)
+  const { rank, directions, truncated } = yield* spectrum(joined(rows), neurons, width, LIMIT)
   // nothing is left to tell samples from what they span
   if (truncated || rank === 0 || rank >= Math.min(neurons, width)) return inputs.map(() => 'possible')
   const basis = directions.slice(0, rank)
   const seen = (row: Float64Array): Float64Array => Float64Array.from(basis, (direction) => inner(direction, row))
-  const coordinates = rows.map(seen)
-  const samples = inputs.map((input) => Float64Array.of(...input, 1))
-  const own = samples.map((sample) => directionOf(sample, layer, coordinates, seen(sample)))
+  const coordinates: Float64Array[] = []
+  for (const row of rows) {
+    coordinates.push(seen(row))
+    yield
+  }
+  const points: Float64Array[] = []
+  const own: (Float64Array | 'mixture' | 'possible')[] = []
+  for (const input of inputs) {
+    const sample = new Float64Array(width).fill(1)
+    sample.set(input)
+    const point = seen(sample)
+    points.push(point)
+    own.push(yield* directionOf(sample, layer, coordinates, point))
+  }
   const known: Float64Array[] = []
-  for (const direction of own)
+  for (const direction of own) {
     if (direction instanceof Float64Array && !known.some((other) => sine(other, direction) < ALIKE))
       known.push(direction)
-  return own.map((direction, i) => {
-    if (!(direction instanceof Float64Array)) return direction
-    const point = seen(samples[i])
-    const others = known.filter((other) => sine(other, direction) >= ALIKE)
-    if (others.some((other) => Math.abs(inner(point, other)) > ALIKE * norm(point))) return 'mixture'
-    return known.length === rank ? 'sample' : 'possible'
-  })
+    yield
+  }
+  const found: Membership[] = []
+  for (const [i, direction] of own.entries()) {
+    const others = direction instanceof Float64Array ? known.filter((other) => sine(other, direction) >= ALIKE) : []
+    const mixes = others.some((other) => Math.abs(inner(points[i], other)) > ALIKE * norm(points[i]))
+    found.push(
+      !(direction instanceof Float64Array)
+        ? direction
+        : mixes
+          ? 'mixture'
+          : known.length === rank
+            ? 'sample'
+            : 'possible',
+    )
+    yield
+  }
+  return found
 }
 
 /** The direction that is orthogonal to the rows of all neurons that the sample turns off; or what is known without one. */
-function directionOf(
+function* directionOf(
   sample: Float64Array,
   { weight, bias }: DenseGradient,
   coordinates: readonly Float64Array[],
   point: Float64Array,
-): Float64Array | 'mixture' | 'possible' {
+): Steps<Float64Array | 'mixture' | 'possible'> {
   const rank = point.length
   const length = norm(sample)
   let fixesLength = false
-  const off = coordinates.filter((_, j) => {
+  const off: Float64Array[] = []
+  for (const [j, row] of coordinates.entries()) {
     let [z, size] = [0, bias[j] ** 2]
     for (let i = 0; i < sample.length - 1; i++) {
       const w = weight[i * bias.length + j]
@@ -86,12 +111,13 @@ function directionOf(
       size += w * w
     }
     if (PROPORTIONS.some((times) => times * z + bias[j] > 0 !== z + bias[j] > 0)) fixesLength = true
-    return z + bias[j] < -ROUNDING * Math.sqrt(size) * length
-  })
+    if (z + bias[j] < -ROUNDING * Math.sqrt(size) * length) off.push(row)
+    yield
+  }
   // without biases, samples in proportion turn on the same neurons, and may be one in all rows
   if (!fixesLength) return 'possible'
   if (off.length < rank - 1 + SPARE) return 'possible'
-  const others = spectrum(joined(off), off.length, rank, rank)
+  const others = yield* spectrum(joined(off), off.length, rank, rank)
   if (others.rank === rank) return 'mixture'
   // too few neurons show the other samples
   if (others.rank < rank - 1) return 'possible'
@@ -108,7 +134,7 @@ function directionOf(
 function rowsOf({ weight, bias }: DenseGradient): Float64Array[] {
   const width = weight.length / bias.length
   return Array.from({ length: bias.length }, (_, j) => {
-    const row = Float64Array.from({ length: width + 1 }, (_, i) => (i < width ? weight[i * bias.length + j] : bias[j]))
+    const row = mapped({ length: width + 1 }, (_, i) => (i < width ? weight[i * bias.length + j] : bias[j]))
     const size = norm(row)
     return size > 0 ? row.map((v) => v / size) : row
   })

@@ -1,6 +1,8 @@
 import { DlgError } from '../../errors/dlg-error'
 import { type Attack, noOptions, outcome } from '../contract/attack'
-import { labelsIn } from './infer-labels'
+import { wholeOrCut } from '../contract/cut'
+import { CLOSED_FORM, pausesOf } from '../contract/pause'
+import { labelsIn, readingOf } from './infer-labels'
 
 /**
  * Confidence below which nothing is said to have leaked. Of noise alone a rule reads labels too, and no batch explains it: 660 of 660
@@ -22,27 +24,41 @@ export const labelInference: Attack = {
   },
   check: noOptions,
   async refuses(target) {
-    try {
-      labelsIn(target)
-      return undefined
-    } catch (error) {
-      if (error instanceof DlgError && error.code === 'labels') return error.message
-      throw error
-    }
+    return refusalIn(() => readingOf(target))
   },
   async run(target, _, control) {
     const started = performance.now()
-    const { labels, rule, confidence } = labelsIn(target)
-    const told = confidence >= LEAST
-    return outcome('label-inference', started, control, {
-      status: told ? 'partial' : 'failed',
-      reason: `${
-        told
-          ? 'the labels stand in the gradient of the last layer'
-          : 'no batch with the labels that the rule reads has the gradient of the last layer: noise, another loss, batch size or factor'
-      } (rule ${rule}, confidence ${confidence.toFixed(2)})`,
-      found: { labels },
-      evidence: { confidence },
+    const end = (said: Parameters<typeof outcome>[3]) => outcome('label-inference', started, control, said)
+    return wholeOrCut('label-inference', started, control, async () => {
+      control.onProgress?.({ attack: 'label-inference', words: "labels of the last layer's gradient" })
+      const found = { labels: [] as readonly number[], rule: '', confidence: 0 }
+      const refusal = await refusalIn(async () =>
+        Object.assign(found, await labelsIn(target, pausesOf(control, started, CLOSED_FORM))),
+      )
+      if (refusal !== undefined) return end({ status: 'refused', reason: refusal })
+      const { labels, rule, confidence } = found
+      const told = confidence >= LEAST
+      return end({
+        status: told ? 'partial' : 'failed',
+        reason: `${
+          told
+            ? 'the labels stand in the gradient of the last layer'
+            : 'no batch with the labels that the rule reads has the gradient of the last layer: noise, another loss, batch size or factor'
+        } (rule ${rule}, confidence ${confidence.toFixed(2)})`,
+        found: { labels },
+        evidence: { confidence },
+      })
     })
   },
+}
+
+/** Why no rule applies; undefined where the work goes through. */
+async function refusalIn(work: () => unknown): Promise<string | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    if (error instanceof DlgError && error.code === 'labels') return error.message
+    throw error
+  }
 }

@@ -1,4 +1,7 @@
+import { rowProduct } from '../../numbers/row-product'
+import type { Steps } from '../../numbers/steps'
 import { mapped } from '../../numbers/values'
+import { addTimes } from '../../numbers/vectors'
 import type { Values } from '../../runtime/runtime'
 
 /** The last dense layer: its gradient and its own values, weight [features, classes] and bias [classes]. */
@@ -27,15 +30,20 @@ export interface Counts {
  *
  * @param samples what the gradient is divided by: the batch size for a mean, 1 for a sum
  */
-export function labelCounts(layer: DenseLayer, batchSize: number, samples: number): Counts {
+export function* labelCounts(layer: DenseLayer, batchSize: number, samples: number): Steps<Counts> {
   const target = mapped(layer.biasGradient as ArrayLike<number>, (v) => v * samples)
   const least: number[] = Array.from(layer.biasGradient, (v) => (v < 0 ? 1 : 0))
-  const fit: Fit = { shares: sharesOf(layer, least), counts: least.map(() => 0), rest: target.map((v) => -v) }
-  least.forEach((n, c) => {
-    if (n > 0) add(fit, c, 1)
-  })
-  for (let n = least.reduce((a, b) => a + b, 0); n < batchSize; n++) add(fit, bestClass(fit), 1)
-  for (let next = bestExchange(fit, least); next; next = bestExchange(fit, least)) {
+  const fit: Fit = {
+    shares: yield* sharesOf(layer, least),
+    counts: least.map(() => 0),
+    rest: target.map((v) => -v),
+  }
+  for (const [c, n] of least.entries()) if (n > 0) add(fit, c, 1)
+  for (let n = least.reduce((a, b) => a + b, 0); n < batchSize; n++) {
+    add(fit, bestClass(fit.rest, fit.shares), 1)
+    yield
+  }
+  for (let next = yield* bestExchange(fit, least); next; next = yield* bestExchange(fit, least)) {
     add(fit, next.to, 1)
     add(fit, next.from, -1)
   }
@@ -44,50 +52,77 @@ export function labelCounts(layer: DenseLayer, batchSize: number, samples: numbe
 
 /** Counts, and what they leave of the gradient. */
 interface Fit {
-  /** P_c − 1_c by class: what one sample adds. */
-  readonly shares: readonly Float64Array[]
+  readonly shares: Shares
   readonly counts: number[]
   /** Σ_c k_c (P_c − 1_c) − B ∂b */
   readonly rest: Float64Array
 }
 
+/** P_c − 1_c by class: what one sample adds. */
+interface Shares {
+  /** Of the classes that are present for sure. */
+  readonly own: ReadonlyMap<number, Float64Array>
+  /** P of all others, which have the same features and so the same probabilities. */
+  readonly typical: Float64Array
+}
+
 /** @param least 1 for a class that is present for sure */
-function sharesOf(layer: DenseLayer, least: readonly number[]): Float64Array[] {
+function* sharesOf(layer: DenseLayer, least: readonly number[]): Steps<Shares> {
   const present = [...least.keys()].filter((c) => least[c] > 0)
-  // all others have the same features, and so the same probabilities
-  const typical = probabilitiesOf(layer, meanFeatures(layer, present))
-  return least.map((n, c) => {
-    const share = n > 0 ? probabilitiesOf(layer, featuresOf(layer, c)) : typical.slice()
+  const own = new Map<number, Float64Array>()
+  for (const c of present) {
+    const share = yield* probabilitiesOf(layer, featuresOf(layer, c))
     share[c] -= 1
-    return share
-  })
+    own.set(c, share)
+  }
+  return { own, typical: yield* probabilitiesOf(layer, meanFeatures(layer, present)) }
+}
+
+/** What one sample of a class adds. */
+function shareOf({ own, typical }: Shares, c: number): Float64Array {
+  const known = own.get(c)
+  if (known) return known
+  const share = typical.slice()
+  share[c] -= 1
+  return share
 }
 
 function add({ shares, counts, rest }: Fit, c: number, n: number): void {
+  const share = shareOf(shares, c)
   counts[c] += n
-  for (let i = 0; i < rest.length; i++) rest[i] += n * shares[c][i]
+  for (let i = 0; i < rest.length; i++) rest[i] += n * share[i]
 }
 
-/** The class of which one more sample explains most. */
-function bestClass({ shares, rest }: Fit): number {
-  const errors = shares.map((share) => squares(rest, share))
-  return errors.reduce((best, error, c) => (error < errors[best] ? c : best), 0)
+/** The class of which one more sample leaves least of a rest. @param but no sample of this one */
+function bestClass(rest: Float64Array, { own, typical }: Shares, but?: number): number {
+  // ‖r + P − 1_c‖² = ‖r + P‖² − 2 (r + P)_c + 1
+  const whole = squares(rest, typical)
+  let [best, least] = [-1, Number.POSITIVE_INFINITY]
+  for (let c = 0; c < rest.length; c++) {
+    if (c === but) continue
+    const known = own.get(c)
+    const error = known ? squares(rest, known) : whole - 2 * (rest[c] + typical[c]) + 1
+    if (best < 0 || error < least) [best, least] = [c, error]
+  }
+  return best
 }
 
 /** The exchange of a sample that is not certain for one of another class, where one explains more than there is. */
-function bestExchange({ shares, counts, rest }: Fit, least: readonly number[]) {
+function* bestExchange({ shares, counts, rest }: Fit, least: readonly number[]) {
   let best: { to: number; from: number } | undefined
   let bound = squares(rest) * (1 - 1e-9)
+  if (counts.length < 2) return undefined
   for (const from of counts.keys()) {
     if (counts[from] <= least[from]) continue
-    const without = rest.map((v, i) => v - shares[from][i])
-    for (const to of counts.keys()) {
-      const error = to === from ? Infinity : squares(without, shares[to])
-      if (error < bound) {
-        best = { to, from }
-        bound = error
-      }
+    const own = shareOf(shares, from)
+    const without = rest.map((v, i) => v - own[i])
+    const to = bestClass(without, shares, from)
+    const error = squares(without, shareOf(shares, to))
+    if (error < bound) {
+      best = { to, from }
+      bound = error
     }
+    yield
   }
   return best
 }
@@ -114,17 +149,23 @@ function meanFeatures(layer: DenseLayer, present: readonly number[]): Float64Arr
 }
 
 /** softmax(Wᵀh + b) */
-export function probabilitiesOf(
-  { weight, bias }: { readonly weight: Values; readonly bias?: Values },
-  features: Float64Array,
-): Float64Array {
-  const classes = weight.length / features.length
-  const scores = bias ? Float64Array.from(bias) : new Float64Array(classes)
-  for (const [j, h] of features.entries()) for (let i = 0; i < classes; i++) scores[i] += h * weight[j * classes + i]
-  const top = scores.reduce((a, b) => Math.max(a, b))
-  const powers = scores.map((v) => Math.exp(v - top))
-  const total = powers.reduce((a, b) => a + b)
-  return powers.map((v) => v / total)
+function* probabilitiesOf({ weight, bias }: DenseLayer, features: Float64Array): Steps<Float64Array> {
+  return softmax(yield* rowProduct(features, weight, bias.length), bias)
+}
+
+/** softmax(scores + bias) */
+export function softmax(scores: Float64Array, bias?: Values): Float64Array {
+  const out = scores.slice()
+  if (bias) addTimes(out, 1, bias)
+  let top = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < out.length; i++) top = Math.max(top, out[i])
+  let total = 0
+  for (let i = 0; i < out.length; i++) {
+    out[i] = Math.exp(out[i] - top)
+    total += out[i]
+  }
+  for (let i = 0; i < out.length; i++) out[i] /= total
+  return out
 }
 
 /** How often each class is in a batch, from sums of rows alone. */
@@ -145,11 +186,13 @@ export interface SummedCounts {
  *
  * @param weightGradient [features, classes]
  */
-export function summedCounts(weightGradient: Values, classes: number, batchSize: number): SummedCounts | undefined {
-  const sums = new Float64Array(classes)
-  weightGradient.forEach((v, i) => {
-    sums[i % classes] += v
-  })
+export function* summedCounts(
+  weightGradient: Values,
+  classes: number,
+  batchSize: number,
+): Steps<SummedCounts | undefined> {
+  const ones = new Float64Array(weightGradient.length / classes).fill(1)
+  const sums = yield* rowProduct(ones, weightGradient, classes)
   const negative = [...sums.keys()].filter((c) => sums[c] < 0)
   if (negative.length === 0 || negative.length > batchSize) return undefined
   const total = negative.reduce((sum, c) => sum + sums[c], 0)
@@ -161,8 +204,10 @@ export function summedCounts(weightGradient: Values, classes: number, batchSize:
     rest[c] -= impact
   }
   for (const c of negative) take(c)
-  for (let n = negative.length; n < batchSize; n++)
-    take([...rest.keys()].reduce((low, c) => (rest[c] < rest[low] ? c : low)))
-  const residual = Math.max(...negative.map((c) => Math.abs((batchSize * sums[c]) / total - counts[c])))
+  for (let n = negative.length; n < batchSize; n++) {
+    take(rest.reduce((low, v, c) => (v < rest[low] ? c : low), 0))
+    yield
+  }
+  const residual = negative.reduce((most, c) => Math.max(most, Math.abs((batchSize * sums[c]) / total - counts[c])), 0)
   return { counts, residual }
 }

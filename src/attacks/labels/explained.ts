@@ -1,8 +1,11 @@
-import { Matrix, solve } from 'ml-matrix'
-import { normOf } from '../../numbers/norms'
+import { solveSquare } from '../../numbers/linear-system'
+import { largest, normOf } from '../../numbers/norms'
+import { rowProduct } from '../../numbers/row-product'
 import { pseudoInverse } from '../../numbers/singular-vectors'
-import type { Values } from '../../numbers/values'
-import { probabilitiesOf } from './counts'
+import type { Steps } from '../../numbers/steps'
+import { mapped, type Values } from '../../numbers/values'
+import { addTimes, inner, lengthOf, orthogonalPart } from '../../numbers/vectors'
+import { softmax } from './counts'
 
 /** The last dense layer: its gradient and its own values, weight [features, classes] and, where there is one, bias [classes]. */
 export interface LastLayer {
@@ -28,68 +31,166 @@ const MOST_WORK = 2e8
  * most, the right labels leave rounding alone. Where labels repeat, they leave what the features of one class differ by,
  * squared. Soft labels, another batch size and a factor leave their own size.
  *
+ * Every m_c is a combination of those columns of ∂W. So W and ∂W are seen in an orthonormal basis of them, which has as many directions as
+ * classes are present and not as many as there are features.
+ *
  * @param samples what the gradient is divided by: the batch size for a mean, 1 for a sum
+ * @param seen the layer in a basis that spans the columns of these classes, where there is one already
  */
-export function unexplained(layer: LastLayer, counts: readonly number[], samples: number): number {
-  const { weightGradient, biasGradient, weight } = layer
+export function* unexplained(
+  layer: LastLayer,
+  counts: readonly number[],
+  samples: number,
+  seen?: SeenLayer,
+): Steps<number> {
+  const { biasGradient } = layer
   const classes = counts.length
-  const width = weight.length / classes
   const present = [...counts.keys()].filter((c) => counts[c] > 0)
-  const most = Math.min(MOST_ROUNDS, Math.max(2, Math.floor(MOST_WORK / (present.length * weight.length))))
-  const columns = present.map((c) =>
-    Float64Array.from({ length: width }, (_, j) => samples * weightGradient[j * classes + c]),
-  )
-  /** Solves for the features of each class. @param probabilities of each class that is present */
-  const featuresFor = (probabilities: readonly ArrayLike<number>[]): Float64Array[] => {
-    const system = Matrix.zeros(present.length, present.length)
-    for (const [row, c] of present.entries())
-      for (const [column, other] of present.entries())
-        system.set(row, column, counts[other] * (probabilities[column][c] - (row === column ? 1 : 0)))
-    const right = new Matrix(columns.map((v) => Array.from(v)))
-    return solved(system, right)
-      .to2DArray()
-      .map((row) => Float64Array.from(row))
-  }
+  const { basis, weight, gradient, outside, size } = seen ?? (yield* seenIn(layer, classes, present))
+  const most = Math.min(MOST_ROUNDS, Math.max(2, Math.floor(MOST_WORK / (present.length * basis.length * classes))))
+  const columns = present.map((c) => Float64Array.from(gradient, (row) => samples * row[c]))
   let best = Number.POSITIVE_INFINITY
   const uniform = () => featuresFor(present.map(() => new Float64Array(classes).fill(1 / classes)))
   // where the model is sure of its classes the uniform start may lead nowhere; there the samples of a class rule its column
-  const ruled = () => present.map((c, i) => columns[i].map((v) => v / (samples * biasGradient![c])))
+  const ruled = function* (): Steps<Float64Array[]> {
+    return present.map((c, i) => columns[i].map((v) => v / (samples * biasGradient![c])))
+  }
   const shown = biasGradient !== undefined && present.every((c) => biasGradient[c] !== 0)
   for (const start of shown ? [uniform, ruled] : [uniform]) {
     if (best <= NOTHING) break
-    let features = start()
+    let features = yield* start()
+    let before = Number.POSITIVE_INFINITY
     for (let round = 0; round < most; round++) {
-      const probabilities = features.map((h) => probabilitiesOf(layer, h))
-      const [offWeight, offBias] = [new Float64Array(weight.length), new Float64Array(classes)]
-      for (const [i, c] of present.entries())
-        for (let k = 0; k < classes; k++) {
-          const share = (counts[c] * (probabilities[i][k] - (k === c ? 1 : 0))) / samples
-          offBias[k] += share
-          for (let j = 0; j < width; j++) offWeight[j * classes + k] += share * features[i][j]
-        }
-      for (let i = 0; i < weight.length; i++) offWeight[i] -= weightGradient[i]
-      let left = normOf([offWeight]) / normOf([weightGradient])
-      if (biasGradient) {
-        for (let k = 0; k < classes; k++) offBias[k] -= biasGradient[k]
-        left = Math.max(left, normOf([offBias]) / normOf([biasGradient]))
+      const predicted = gradient.map(() => new Float64Array(classes))
+      const offBias = biasGradient ? mapped(biasGradient, (v) => -v) : undefined
+      const probabilities: Float64Array[] = []
+      for (const [i, c] of present.entries()) {
+        const scores = new Float64Array(classes)
+        for (const [k, row] of weight.entries()) addTimes(scores, features[i][k], row)
+        const share = softmax(scores, layer.bias)
+        probabilities.push(share.slice())
+        share[c] -= 1
+        for (const [k, row] of predicted.entries()) addTimes(row, (counts[c] / samples) * features[i][k], share)
+        if (offBias) addTimes(offBias, counts[c] / samples, share)
+        yield
       }
+      let left = Math.sqrt((outside / size) ** 2 + squaredDifference(predicted, gradient, size))
+      if (offBias) left = Math.max(left, normOf([offBias]) / normOf([biasGradient!]))
       if (left < best) best = left
-      // what rounding of float32 leaves, or no number
-      if (!(left > 1e-7)) break
-      features = featuresFor(probabilities)
+      // what rounding of float32 leaves, no number, or what no further round will change
+      if (!(left > 1e-7) || Math.abs(before - left) <= SETTLED * left) break
+      before = left
+      features = yield* featuresFor(probabilities)
     }
   }
   return best
+
+  /** Solves for the features of each class, in the basis. @param probabilities of each class that is present */
+  function* featuresFor(probabilities: readonly Float64Array[]): Steps<Float64Array[]> {
+    const system = present.map((c, row) =>
+      Float64Array.from(
+        present,
+        (other, column) => counts[other] * (probabilities[column][c] - (row === column ? 1 : 0)),
+      ),
+    )
+    return yield* solved(system, columns, present.length === classes)
+  }
 }
 
-/** Where every class is present the equations are one too few, and the shortest solution is taken. */
-function solved(system: Matrix, right: Matrix): Matrix {
-  try {
-    return solve(system, right)
-  } catch {
-    const inverse = pseudoInverse(system.to2DArray().map((row) => Float64Array.from(row)))
-    return new Matrix(inverse.map((row) => [...row])).mmul(right)
+/** Change of what is left, relative to it, below which a further round changes nothing. */
+const SETTLED = 1e-4
+
+/** Σ ((a − b) / unit)² over all rows. */
+function squaredDifference(a: readonly Float64Array[], b: readonly Float64Array[], unit: number): number {
+  let sum = 0
+  for (const [k, row] of a.entries()) {
+    const other = b[k]
+    for (let i = 0; i < row.length; i++) sum += ((row[i] - other[i]) / unit) ** 2
   }
+  return sum
+}
+
+/** The last layer in an orthonormal basis Q of features that some classes show. */
+export interface SeenLayer {
+  /** The rows of Q, [width] each. */
+  readonly basis: readonly Float64Array[]
+  /** Q W and Q ∂W, [classes] for each direction. */
+  readonly weight: readonly Float64Array[]
+  readonly gradient: readonly Float64Array[]
+  /** ‖∂W − Qᵀ Q ∂W‖ */
+  readonly outside: number
+  /** ‖∂W‖ */
+  readonly size: number
+}
+
+/** A column of which less than this part lies outside the basis lies in it. */
+const NOTHING_NEW = 1e-12
+
+/** Rows of the layer between two looks at the clock. */
+const ROWS = 16
+
+/** Sees the layer in a basis of the columns of these classes. @param within what is seen in a basis that is to be extended */
+function* seenIn(
+  { weightGradient, weight }: LastLayer,
+  classes: number,
+  present: readonly number[],
+  within?: SeenLayer,
+): Steps<SeenLayer> {
+  const width = weight.length / classes
+  const unit = largest(weightGradient) || 1
+  const basis = [...(within?.basis ?? [])]
+  for (const c of present) {
+    const column = Float64Array.from({ length: width }, (_, j) => weightGradient[j * classes + c] / unit)
+    const rest = orthogonalPart(column, basis)
+    const length = lengthOf(rest)
+    if (length > NOTHING_NEW * lengthOf(column)) basis.push(rest.map((v) => v / length))
+    yield
+  }
+  const seen = { weight: [...(within?.weight ?? [])], gradient: [...(within?.gradient ?? [])] }
+  for (const direction of basis.slice(seen.weight.length)) {
+    seen.weight.push(yield* rowProduct(direction, weight, classes))
+    seen.gradient.push(yield* rowProduct(direction, weightGradient, classes))
+  }
+  if (within) {
+    const taken = normOf(seen.gradient.slice(within.basis.length)) / (within.outside || 1)
+    return { ...seen, basis, size: within.size, outside: within.outside * Math.sqrt(Math.max(0, 1 - taken ** 2)) }
+  }
+  let [outside, size] = [0, 0]
+  for (let j = 0; j < width; j++) {
+    const row = mapped(weightGradient.subarray(j * classes, (j + 1) * classes), (v) => v / unit)
+    size += inner(row, row)
+    for (const [k, direction] of basis.entries()) addTimes(row, -direction[j] / unit, seen.gradient[k])
+    outside += inner(row, row)
+    if (j % ROWS === 0) yield
+  }
+  return { ...seen, basis, outside: unit * Math.sqrt(outside), size: unit * Math.sqrt(size) }
+}
+
+/**
+ * Solves a system for several right sides. Where it has no inverse, the shortest solution is taken.
+ *
+ * @param closed whether every class is present. The equations then add up to zero, and so does each column of the system: one vector n has
+ * S n = 0. S + 1 1ᵀ has an inverse, which gives a solution x, and n where the right side is 1. x without its part along n is the shortest.
+ */
+function* solved(system: readonly Float64Array[], right: readonly Float64Array[], closed: boolean) {
+  const matrix = system.map((row) => (closed ? row.map((v) => v + 1) : row.slice()))
+  const rows = right.map((row) => (closed ? Float64Array.of(...row, 1) : row.slice()))
+  if (yield* solveSquare(matrix, rows)) {
+    if (!closed) return rows
+    const width = right[0].length
+    const n = Float64Array.from(rows, (row) => row[width])
+    const along = new Float64Array(width)
+    for (const [i, row] of rows.entries()) addTimes(along, n[i] / inner(n, n), row)
+    return rows.map((row, i) => mapped(along, (v, k) => row[k] - n[i] * v))
+  }
+  const out: Float64Array[] = []
+  for (const row of yield* pseudoInverse(system)) {
+    const sum = new Float64Array(right[0].length)
+    for (const [i, by] of row.entries()) addTimes(sum, by, right[i])
+    out.push(sum)
+    yield
+  }
+  return out
 }
 
 /** Counts with what they leave, and how sure they are. */
@@ -107,6 +208,8 @@ const NOTHING = 0.2
 const ROUNDING = 1e-4
 /** Differences between residuals below this say nothing: features of one class differ. */
 const BLUR = 0.01
+/** Products of numbers that a soft-max takes as long as, for each class. */
+const SOFTMAX = 10
 /** Most exchanges that are tried, and products of numbers for all of them. */
 const [MOST_EXCHANGES, MOST_EXCHANGE_WORK] = [60, 2e8]
 
@@ -118,28 +221,33 @@ const [MOST_EXCHANGES, MOST_EXCHANGE_WORK] = [60, 2e8]
  *
  * @param least how many samples each class has for sure
  */
-export function weighed(
+export function* weighed(
   layer: LastLayer,
   given: readonly number[],
   least: readonly number[],
   samples: number,
-): Explanation {
+): Steps<Explanation> {
+  const classes = given.length
+  const order = yield* lowestFirst(layer, classes)
   let counts = given
-  let residual = unexplained(layer, counts, samples)
+  let seen = yield* seenIn(layer, classes, presentIn(counts))
+  let residual = yield* unexplained(layer, counts, samples, seen)
   let others: number[] = []
   // every step explains more, so that it ends
-  for (let steps = 0; steps < given.length; steps++) {
-    const tried = exchanges(layer, counts, least).map((other) => ({
-      counts: other,
-      residual: unexplained(layer, other, samples),
-    }))
-    others = tried.map((other) => other.residual)
-    const better = tried.reduce<(typeof tried)[number] | undefined>(
-      (best, other) => (other.residual < (best?.residual ?? residual / 2 - BLUR) ? other : best),
-      undefined,
-    )
+  for (let steps = 0; steps < classes; steps++) {
+    others = []
+    let better: { counts: number[]; residual: number } | undefined
+    let wider = { to: -1, seen }
+    for (const { from, to } of exchanges(layer, counts, least, order)) {
+      if (wider.to !== to) wider = { to, seen: counts[to] > 0 ? seen : yield* seenIn(layer, classes, [to], seen) }
+      const other = counts.map((n, c) => n + (c === to ? 1 : 0) - (c === from ? 1 : 0))
+      const left = yield* unexplained(layer, other, samples, wider.seen)
+      others.push(left)
+      if (left < (better?.residual ?? residual / 2 - BLUR)) better = { counts: other, residual: left }
+    }
     if (!better) break
     ;({ counts, residual } = better)
+    seen = yield* seenIn(layer, classes, presentIn(counts))
   }
   const spread = Math.max(residual, BLUR)
   const weightOf = (r: number): number => Math.exp(-((r / spread) ** 2) / 2)
@@ -154,29 +262,43 @@ export function weighed(
   return { counts, residual, confidence: Number.isFinite(confidence) ? confidence : 0 }
 }
 
+const presentIn = (counts: readonly number[]): number[] => [...counts.keys()].filter((c) => counts[c] > 0)
+
 const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b))
 
 /** Whether there are as many unknown features as equations: one column of ∂W follows from the others, as one of ∂b does. */
 function explainsAnything({ weight, biasGradient }: LastLayer, counts: readonly number[]): boolean {
   const width = weight.length / counts.length
-  const present = counts.filter((n) => n > 0).length
-  return present * width >= (counts.length - 1) * width + (biasGradient ? 1 : 0) && counts.some((n) => n > 0)
+  const present = presentIn(counts).length
+  return present * width >= (counts.length - 1) * width + (biasGradient ? 1 : 0) && present > 0
 }
 
-/** Counts in which one sample that is not certain has another class; of many, those whose class has the lowest gradient. */
-function exchanges(layer: LastLayer, counts: readonly number[], least: readonly number[]): number[][] {
+/** The classes, that with the lowest gradient first. */
+function* lowestFirst({ biasGradient, weightGradient }: LastLayer, classes: number): Steps<readonly number[]> {
+  const ones = new Float64Array(weightGradient.length / classes).fill(1)
+  const sums = biasGradient ?? (yield* rowProduct(ones, weightGradient, classes))
+  return Array.from({ length: classes }, (_, c) => c).sort((a, b) => sums[a] - sums[b])
+}
+
+/**
+ * The exchanges of one sample that is not certain for one of another class; of many, those for a class with the lowest gradient.
+ *
+ * @param order the classes, that with the lowest gradient first
+ */
+function exchanges(
+  { weight }: LastLayer,
+  counts: readonly number[],
+  least: readonly number[],
+  order: readonly number[],
+): { readonly from: number; readonly to: number }[] {
   const from = [...counts.keys()].filter((c) => counts[c] > least[c])
-  const { biasGradient, weightGradient, weight } = layer
-  const sums = new Float64Array(counts.length)
-  if (biasGradient) sums.set(biasGradient)
-  else for (let i = 0; i < weightGradient.length; i++) sums[i % counts.length] += weightGradient[i]
-  const to = [...counts.keys()].sort((a, b) => sums[a] - sums[b])
-  const present = counts.filter((n) => n > 0).length
-  const each = MOST_ROUNDS * present * weight.length
+  const present = presentIn(counts).length
+  const directions = Math.min(present + 1, weight.length / counts.length)
+  const each = MOST_ROUNDS * present * (2 * directions + SOFTMAX) * counts.length + 2 * weight.length
   const most = Math.min(MOST_EXCHANGES, Math.floor(MOST_EXCHANGE_WORK / each))
-  return to
-    .flatMap((b) =>
-      from.filter((a) => a !== b).map((a) => counts.map((n, c) => n + (c === b ? 1 : 0) - (c === a ? 1 : 0))),
-    )
+  // no more of the order than is taken
+  return order
+    .slice(0, most + 1)
+    .flatMap((to) => from.filter((a) => a !== to).map((a) => ({ from: a, to })))
     .slice(0, most)
 }

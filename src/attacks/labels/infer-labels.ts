@@ -12,7 +12,9 @@ import { type TargetOptions, type TargetSettings, targetOptions } from '../../cl
 import { DlgError } from '../../errors/dlg-error'
 import * as g from '../../graph'
 import { transposed } from '../../numbers/norms'
+import type { Steps } from '../../numbers/steps'
 import type { Values } from '../../numbers/values'
+import { donePaced, type Pause, pauses } from '../contract/pause'
 import { infer } from './infer'
 import type { LabelDecision, LabelInference, LabelStrategy } from './strategy'
 
@@ -33,11 +35,40 @@ export async function inferLabels(
   shared: SharedGradients | SharedUpdate,
   options: TargetOptions = {},
 ): Promise<InferredLabels> {
-  return labelsIn(await openTarget(model, shared, targetOptions(options)))
+  return labelsIn(
+    await openTarget(model, shared, targetOptions(options)),
+    pauses(() => true),
+  )
 }
 
-/** The labels of the first output with a loss. @throws DlgError `labels` where no rule applies, and why */
-export function labelsIn(target: Target): InferredLabels {
+/**
+ * The labels of the first output with a loss.
+ *
+ * @param pause asked between the steps
+ * @throws DlgError `labels` where no rule applies, and why; CUT
+ */
+export async function labelsIn(target: Target, pause: Pause): Promise<InferredLabels> {
+  const { output, steps } = readingOf(target)
+  const decision = await donePaced(steps, pause)
+  if (decision.kind === 'known' && decision.inferred) return { labels: [...decision.labels], ...decision.inferred }
+  throw new DlgError('labels', `no rule infers the labels of '${output}'`)
+}
+
+/** As {@link labelsIn}; undefined where no rule gives them. @throws CUT */
+export async function labelsOrNone(target: Target, pause: Pause): Promise<readonly number[] | undefined> {
+  try {
+    return (await labelsIn(target, pause)).labels
+  } catch (error) {
+    if (error instanceof DlgError && error.code === 'labels') return undefined
+    throw error
+  }
+}
+
+/** Begins to read the labels of the first output with a loss. @throws DlgError `labels` where it is plain that no rule applies, and why */
+export function readingOf(target: Target): {
+  readonly output: string
+  readonly steps: ReturnType<typeof decideLabels>
+} {
   const strategy = infer()
   requireOrder(strategy, target.settings)
   const { outputs } = traceGradient(
@@ -46,9 +77,7 @@ export function labelsIn(target: Target): InferredLabels {
     (output, { name }) => g.input(output.graph, `target ${name}`, output.shape),
     target.kinds,
   )
-  const decision = decideLabels(strategy, outputs[0], target, outputs)
-  if (decision.kind === 'known' && decision.inferred) return { labels: [...decision.labels], ...decision.inferred }
-  throw new DlgError('labels', `no rule infers the labels of '${outputs[0].name}'`)
+  return { output: outputs[0].name, steps: decideLabels(strategy, outputs[0], target, outputs) }
 }
 
 /**
@@ -63,7 +92,7 @@ export function decideLabels(
   { name, node: output, criterion, weight }: TrainedOutput,
   { trained, dataGradients: gradients, weights, sampleLabels, settings: { batchSize, reduction } }: Target,
   all: readonly { readonly node: g.Node }[],
-): LabelDecision {
+): LabelDecision | Steps<LabelDecision> {
   const nodes = trained.map((w) => g.parameter(output.graph, weightParameter(w), w.shape))
   const logits = logitsOf(output) ?? output
   const found = findHead(logits, nodes)

@@ -1,7 +1,8 @@
 import { DlgError } from '../../errors/dlg-error'
 import { spectrum } from '../../numbers/singular-values'
+import type { Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
-import { labelCounts, summedCounts } from './counts'
+import { type DenseLayer, labelCounts, summedCounts } from './counts'
 import { weighed } from './explained'
 import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
 
@@ -19,6 +20,8 @@ import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
  *
  * The rules assume one-hot labels and the batch size that was told. The confidence tests both: it says how well the labels explain the whole
  * gradient of the layer (`weighed`). Where the layer's own values are not known, nothing can be tested, and it is 1/2.
+ *
+ * What no rule applies to is refused at once; what takes longer is done in steps.
  */
 export const infer = (): LabelStrategy => ({
   name: 'infer',
@@ -28,8 +31,7 @@ export const infer = (): LabelStrategy => ({
       throw refused(`its rules are those of a cross-entropy, and the training loss is ${criterion}`)
     if (context.apart) return certain(context.apart, 'dropout-masks', 1)
     if (head.bias?.length === classes) return fromBias(head.bias, context)
-    if (head.weight && batchSize === 1)
-      return tested(countsOf([fromProducts(head.weight, classes)], classes), 'row-products', UNTESTED, context)
+    if (head.weight && batchSize === 1) return fromProducts(head.weight, context)
     if (head.weight) return fromSums(head.weight, context)
     throw refused(context.reused ?? 'the model does not end in a dense layer whose gradient was shared')
   },
@@ -38,11 +40,19 @@ export const infer = (): LabelStrategy => ({
 /** Confidence where nothing can be tested. */
 const UNTESTED = 0.5
 
-const countsOf = (labels: readonly number[], classes: number): number[] =>
-  Array.from({ length: classes }, (_, c) => labels.filter((label) => label === c).length)
+function countsOf(labels: readonly number[], classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0)
+  for (const label of labels) counts[label]++
+  return counts
+}
 
 /** The decision for these counts, or for a neighbour that explains the gradient better. @param untested the confidence without a test */
-function tested(given: readonly number[], rule: string, untested: number, context: LabelContext): LabelDecision {
+function* tested(
+  given: readonly number[],
+  rule: string,
+  untested: number,
+  context: LabelContext,
+): Steps<LabelDecision> {
   const { head, layer, batchSize, reduction = 'mean' } = context
   const testable = head.weight && layer?.weight && (!head.bias || layer.bias !== undefined)
   if (!testable) return certain(spelledOut(given), rule, untested)
@@ -53,19 +63,19 @@ function tested(given: readonly number[], rule: string, untested: number, contex
     ...{ biasGradient: head.bias, bias: layer!.bias },
   }
   const samples = reduction === 'mean' ? batchSize : 1
-  const { counts, confidence } = weighed(last, given, exact ? given : least, samples)
-  return certain(spelledOut(counts), rule, confidence * shownBy(head.weight!, context))
+  const { counts, confidence } = yield* weighed(last, given, exact ? given : least, samples)
+  return certain(spelledOut(counts), rule, confidence * (yield* shownBy(head.weight!, context)))
 }
 
 /**
  * The part of the samples that the rank of ∂W shows. Each sample adds one direction at most, so a rank below what the batch size
  * allows means that there are fewer samples, or samples that are the same.
  */
-function shownBy(weightGradient: Values, { batchSize, classes }: LabelContext): number {
+function* shownBy(weightGradient: Values, { batchSize, classes }: LabelContext): Steps<number> {
   const features = weightGradient.length / classes
   const most = Math.min(batchSize, classes - 1, features, MOST_DIRECTIONS)
   if (most <= 1) return 1
-  const { rank } = spectrum(weightGradient, features, classes, most)
+  const { rank } = yield* spectrum(weightGradient, features, classes, most)
   return Math.min(1, rank / most)
 }
 
@@ -78,7 +88,7 @@ const certain = (labels: readonly number[], rule: string, confidence: number): L
 
 const spelledOut = (counts: readonly number[]): number[] => counts.flatMap((n, c) => new Array<number>(n).fill(c))
 
-function fromBias(bias: Values, context: LabelContext): LabelDecision {
+function fromBias(bias: Values, context: LabelContext): Steps<LabelDecision> {
   const { batchSize, classes } = context
   const negative = [...bias].flatMap((v, c) => (v < 0 ? [c] : []))
   if (negative.length === batchSize && negative.length < classes)
@@ -94,34 +104,44 @@ function fromBias(bias: Values, context: LabelContext): LabelDecision {
 }
 
 /** Labels of a batch in which some repeat. */
-function repeated(biasGradient: Values, present: readonly number[], context: LabelContext): LabelDecision {
-  const { batchSize, head, layer, reduction = 'mean' } = context
+function repeated(biasGradient: Values, present: readonly number[], context: LabelContext): Steps<LabelDecision> {
+  const { batchSize, head, layer } = context
   const found = `${present.length} classes have a negative bias gradient for ${batchSize} samples: labels repeat, or the loss is not a one-hot cross-entropy`
   if (present.length === 0 || !head.weight || !layer?.weight || !layer.bias) throw refused(found)
   const dense = { weightGradient: head.weight, biasGradient, weight: layer.weight, bias: layer.bias }
-  const { counts, residual } = labelCounts(dense, batchSize, reduction === 'mean' ? batchSize : 1)
+  return counted(dense, found, context)
+}
+
+/** @param found what is wrong where no counts explain the gradient, in words */
+function* counted(layer: DenseLayer, found: string, context: LabelContext): Steps<LabelDecision> {
+  const { batchSize, reduction = 'mean' } = context
+  const { counts, residual } = yield* labelCounts(layer, batchSize, reduction === 'mean' ? batchSize : 1)
   if (!(residual <= EXPLAINED))
     throw refused(`${found}, and no counts of them explain the gradient (${residual.toFixed(2)} of it is left)`)
-  return tested(counts, 'iLRG', 1 - residual, context)
+  return yield* tested(counts, 'iLRG', 1 - residual, context)
 }
 
 /** Labels of a batch whose last layer has no bias. */
-function fromSums(weightGradient: Values, context: LabelContext): LabelDecision {
+function* fromSums(weightGradient: Values, context: LabelContext): Steps<LabelDecision> {
   const { batchSize, classes } = context
-  const found = summedCounts(weightGradient, classes, batchSize)
+  const found = yield* summedCounts(weightGradient, classes, batchSize)
   if (!found)
     throw refused(
       `a batch of ${batchSize} without a bias gradient is counted by the classes whose weight gradient sums to less than 0: there are none, or more than samples`,
     )
   // half a sample off, a count might as well be another
-  return tested(found.counts, 'LLG', Math.min(UNTESTED, 1 - 2 * found.residual), context)
+  return yield* tested(found.counts, 'LLG', Math.min(UNTESTED, 1 - 2 * found.residual), context)
 }
 
 /** Part of the bias gradient that counts may leave unexplained. */
 const EXPLAINED = 0.1
 
+/** Products of two rows between two looks at the clock. */
+const PRODUCTS = 256
+
 /** The class whose row has no positive inner product with any other row of the [features, classes] matrix. */
-function fromProducts(weight: Values, classes: number): number {
+function* fromProducts(weight: Values, context: LabelContext): Steps<LabelDecision> {
+  const { classes } = context
   const features = weight.length / classes
   const product = (c: number, k: number): number => {
     let sum = 0
@@ -129,13 +149,26 @@ function fromProducts(weight: Values, classes: number): number {
     return sum
   }
   // a class whose probability underflows to zero has an empty row, which is opposed to nothing
-  const rows = Array.from({ length: classes }, (_, c) => c).filter((c) => product(c, c) > 0)
-  const candidates = rows.filter((c) => rows.every((k) => k === c || product(c, k) < 0))
-  if (candidates.length === 1) return candidates[0]
+  const rows: number[] = []
+  for (let c = 0; c < classes; c++) {
+    if (product(c, c) > 0) rows.push(c)
+    if (c % PRODUCTS === 0) yield
+  }
+  const candidates: number[] = []
+  for (const c of rows) {
+    let opposed = true
+    for (let i = 0; opposed && i < rows.length; i++) {
+      opposed = rows[i] === c || product(c, rows[i]) < 0
+      if (i % PRODUCTS === PRODUCTS - 1) yield
+    }
+    if (opposed) candidates.push(c)
+  }
   // two classes: both rows are opposite, and only the sign of h could tell
-  throw refused(
-    `${candidates.length} classes have a weight gradient opposed to all others: the sample is not alone, or the loss is not a one-hot cross-entropy`,
-  )
+  if (candidates.length !== 1)
+    throw refused(
+      `${candidates.length} classes have a weight gradient opposed to all others: the sample is not alone, or the loss is not a one-hot cross-entropy`,
+    )
+  return yield* tested(countsOf(candidates, classes), 'row-products', UNTESTED, context)
 }
 
 const refused = (why: string): DlgError =>

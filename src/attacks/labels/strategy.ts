@@ -45,8 +45,12 @@ export type LabelDecision =
 /** How an attack obtains the labels of the samples. */
 export interface LabelStrategy {
   readonly name: string
-  /** @throws DlgError `labels` when its assumptions do not hold, saying which. */
-  decide(context: LabelContext): LabelDecision
+  /**
+   * What takes long is a generator, which yields every few milliseconds: there the attack may be aborted.
+   *
+   * @throws DlgError `labels` when its assumptions do not hold, saying which.
+   */
+  decide(context: LabelContext): LabelDecision | Generator<void, LabelDecision, void>
 }
 
 /**

@@ -15,7 +15,7 @@ import { objectiveOf } from './objective/attack-objective'
 import { isImage } from './objective/prior'
 import { type LeakageOptions, leakageOptions, type Settings } from './options'
 import { traceTarget } from './point'
-import { ABORTED, type Preparing, preparation } from './preparing'
+import { ABORTED, type Preparing, pauseOf, preparation } from './preparing'
 import { type ChosenPreset, type DecidedSettings, decidePreset } from './preset'
 import { dataTensor, type Reconstruction, reconstruction } from './reconstruction'
 import { type FittedScale, fitScale, scaleOfMatch, unstatedFactor } from './scale'
@@ -128,9 +128,9 @@ export async function prepareAttack(
 ): Promise<Attack> {
   await preparing('the model is traced')
   // ∇W′ = ∂L(F(x′, W), y′) / ∂W, a graph over the unknowns x′ and y′
-  const client = await traceTarget(target, settings)
+  const client = await traceTarget(target, settings, pauseOf(preparing, 'the labels are inferred'))
   // a recipe that suits the model
-  const decided = await decidePreset(settings, target, client.traced)
+  const decided = await decidePreset(settings, target, client.traced, preparing)
   requireGroup(decided, client.traced.data.shape)
   await preparing('the objective is differentiated')
   // J = D(∇W′, ∇W) + priors of x′, with ∂J/∂x′ and ∂J/∂y′

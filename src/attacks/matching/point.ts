@@ -1,9 +1,12 @@
 import type { TargetKind } from '../../client/model/criterion'
 import type { TargetOf, TracedGradient } from '../../client/model/gradient'
 import { type Target, traceClient } from '../../client/target'
+import * as g from '../../graph'
 import { type Node, type Shape, sizeOf } from '../../graph'
-import { requireOrder } from '../labels/infer-labels'
-import type { LabelInference } from '../labels/strategy'
+import { inSteps, type Steps } from '../../numbers/steps'
+import { type Pause, paced } from '../contract/pause'
+import { decideLabels, requireOrder } from '../labels/infer-labels'
+import type { LabelDecision, LabelInference } from '../labels/strategy'
 import type { Settings } from './options'
 import type { Span } from './search/evaluation'
 import { readLabels } from './targets/label-choices'
@@ -115,17 +118,33 @@ export interface TracedTarget {
   readonly point: Point
 }
 
-/** Target → trace → unknowns. @throws DlgError for what is wrong with the labels, `untraceable` */
-export async function traceTarget(target: Target, settings: Settings): Promise<TracedTarget> {
+/**
+ * Target → trace → unknowns. Labels that take long to decide are decided between two traces: the first one shows the last layer.
+ *
+ * @param pause asked between the steps of a label strategy
+ * @throws DlgError for what is wrong with the labels, `untraceable`; CUT
+ */
+export async function traceTarget(target: Target, settings: Settings, pause: Pause): Promise<TracedTarget> {
   const chooserOf = await readLabels(settings.labels)
-  const targets: Targets[] = []
-  const targetOf: TargetOf = (_, output, all) => {
-    const choice = chooserOf(output, all)
-    requireOrder(choice, settings)
-    const chosen = chooseTargets(output, choice, target, all)
-    targets.push(chosen)
-    return chosen.node
+  const decided = new Map<string, LabelDecision>()
+  for (;;) {
+    const targets: Targets[] = []
+    const undecided: { readonly name: string; readonly steps: Steps<LabelDecision> }[] = []
+    const targetOf: TargetOf = (_, output, all) => {
+      const choice = chooserOf(output, all)
+      requireOrder(choice, settings)
+      const { name, node } = output
+      const decision = decided.get(name) ?? ('decide' in choice ? decideLabels(choice, output, target, all) : undefined)
+      if (inSteps(decision)) {
+        undecided.push({ name, steps: decision })
+        return g.input(node.graph, `undecided ${name}`, node.shape)
+      }
+      const chosen = chooseTargets(output, choice, decision)
+      targets.push(chosen)
+      return chosen.node
+    }
+    const traced = traceClient(target, targetOf)
+    if (undecided.length === 0) return { targets, traced, point: pointOf(traced.inputs, target.searched, targets) }
+    for (const { name, steps } of undecided) decided.set(name, await paced(steps, pause))
   }
-  const traced = traceClient(target, targetOf)
-  return { targets, traced, point: pointOf(traced.inputs, target.searched, targets) }
 }

@@ -8,6 +8,12 @@ import { pauses, restBy } from '../contract/pause'
  */
 export type Preparing = (words: string) => Promise<void>
 
+/** The pause of a part of the preparation that is done in steps. */
+export const pauseOf = (preparing: Preparing, words: string) => async (): Promise<boolean> => {
+  await preparing(words)
+  return false
+}
+
 /** Milliseconds between two reports of the same part. */
 const OFTEN = 50
 

@@ -6,6 +6,7 @@ import { reachable } from '../../graph'
 import { closedForm } from './closed-form'
 import { isImage } from './objective/prior'
 import type { PresetName, Settings } from './options'
+import type { Preparing } from './preparing'
 
 /** The preset that an attack ran with. */
 export interface ChosenPreset {
@@ -49,6 +50,7 @@ export async function decidePreset(
   settings: Settings,
   target: Target,
   traced: TracedGradient,
+  preparing: Preparing,
 ): Promise<DecidedSettings> {
   const { preset, auto, batchSize } = settings
   if (preset !== 'auto') {
@@ -60,11 +62,11 @@ export async function decidePreset(
     chosen: { name: 'robust', reason },
   })
   const { kinks } = kinksOf(traced)
-  if (kinks.length === 0) return smooth(settings, target, traced, robust)
+  if (kinks.length === 0) return smooth(settings, target, traced, preparing, robust)
   const found = `the network has kinks (${kinks.join('; ')})`
   if (!isImage(traced.data.shape)) return robust(`${found}, but the data are no images`)
   if (!auto?.homotopy) return robust(`${found}, but the caller gave ${auto?.otherwise}`)
-  if (await closedForm(traced, target))
+  if (await closedForm(traced, target, preparing))
     return robust(`${found}, but the gradient of the first layer gives the data in closed form`)
   const kernels = traced.trained.filter(({ shape }) => shape.length > 1).length
   if (kernels >= DEEP) {
@@ -88,11 +90,12 @@ async function smooth(
   settings: Settings,
   target: Target,
   traced: TracedGradient,
+  preparing: Preparing,
   robust: (reason: string) => DecidedSettings,
 ): Promise<DecidedSettings> {
   const found = 'the network is smooth between data and outputs'
   const recipe = settings.auto?.attention
-  if (!recipe || !isImage(traced.data.shape) || !attends(traced) || (await closedForm(traced, target)))
+  if (!recipe || !isImage(traced.data.shape) || !attends(traced) || (await closedForm(traced, target, preparing)))
     return robust(found)
   return { ...settings, ...recipe, chosen: { name: 'attention', reason: `${found}, and has attention over an image` } }
 }

@@ -1,14 +1,15 @@
 import { tensor } from '@tensorflow/tfjs-core'
 import type { Target } from '../../client/target'
 import { targetKind } from '../../client/target-values'
-import { DlgError } from '../../errors/dlg-error'
 import { differenceOf, gradientsAt, RESIDUAL, residualOf } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
 import type { Values } from '../../numbers/values'
 import { type Attack, outcome } from '../contract/attack'
+import { endOf } from '../contract/cut'
+import { CLOSED_FORM, CUT, nothingIfCut, pausesOf, restBy } from '../contract/pause'
 import { checkLabels } from '../dense/attacks'
 import { traceOfOne } from '../dense/first-dense'
-import { labelsIn } from '../labels/infer-labels'
+import { labelsOrNone } from '../labels/infer-labels'
 import { embeddingIn, solvedIn } from './exact-patches'
 import { passesForMixture } from './mixtures'
 import { refined } from './refine'
@@ -48,93 +49,97 @@ export const patchInversion: Attack<PatchInversionOptions> = {
   async run(target, { labels: known }, control) {
     const started = performance.now()
     const end = (said: Parameters<typeof outcome>[3]) => outcome('patch-inversion', started, control, said)
-    const solved = await solvedIn(target)
+    const [closed, pause] = [pausesOf(control, started, CLOSED_FORM), pausesOf(control, started)]
+    const told = (words: string) => control.onProgress?.({ attack: 'patch-inversion', words })
+    told('the patches')
+    const solved = await solvedIn(target, closed).catch(nothingIfCut)
+    if (!solved) return end({ status: 'cut', reason: `${endOf(control)} before the patches were solved for` })
     if (typeof solved === 'string') return end({ status: 'failed', reason: solved })
     const { embedding, solution } = solved
     const { rank, unread, roughness } = solution
     const { patches, numbers } = embedding
     const open = patches - rank
-    const tensorOf = (data: Float64Array) => tensor(Float32Array.from(data), [1, ...target.model.inputs[0].shape])
-    const labels = known ?? labelsOrNone(target)
-    const guessed = `${open} of ${patches} directions of the patches are guessed`
-    if (!labels)
-      return end({
-        status: 'partial',
-        reason: `the patches stand in the gradient; no rule gives the label, so that nothing proves them${open > 0 ? `; ${guessed}` : ''}`,
-        found: { data: tensorOf(solution.data) },
-        evidence: { rank },
-      })
-    const { signal, budget = {} } = control
-    const { evaluations = Number.POSITIVE_INFINITY, milliseconds = Number.POSITIVE_INFINITY } = budget
-    const affordable = open * numbers < evaluations
-    const goesOn = () => !signal?.aborted && performance.now() - started < milliseconds
-    const more = affordable ? await refined(target, solution, open * numbers, labels, goesOn) : undefined
-    if (!goesOn() || !affordable)
-      return end({
-        status: 'cut',
-        reason: `the patches stand in the gradient, and the search ended before a proof; ${guessed}`,
-        found: { data: tensorOf(solution.data), labels },
-        evidence: { rank },
-      })
-    const data = more?.data ?? solution.data
-    const residual = more?.residual ?? (await residualOf(target, [Float32Array.from(data)], [{ labels }]))
     const floor = Math.max(RESIDUAL, 3 * Math.sqrt(target.rounding))
-    const holds = residual <= floor
-    // how far other data with a gradient as close could be
-    const told = open === 0 || (more !== undefined && floor * more.sensitivity <= TOLD * roughness)
-    // data that are right need no more than the right targets
-    const soft = holds || open > 0 ? undefined : await softTargets(target, Float32Array.from(data), labels)
-    if (soft && soft.residual <= floor)
-      return end({
-        status: 'partial',
-        reason: `the patches stand in the gradient, which is ${residual.toExponential(1)} away with label ${labels.join(', ')} and ${soft.residual.toExponential(1)} with ${soft.words}; that it is of one sample is not proven`,
-        found: { data: tensorOf(data) },
-        evidence: { residual, floor, rank },
-      })
-    // two trial mixtures are refined as the patches were
-    const proof = holds && unread === 0 && told && 3 * open * numbers < evaluations
-    const alike = proof ? await passesForMixture(target, data, labels, numbers, floor, goesOn) : undefined
-    if (proof && alike === undefined)
-      return end({
+    const tensorOf = (data: Float64Array) => tensor(Float32Array.from(data), [1, ...target.model.inputs[0].shape])
+    const guessed = `${open} of ${patches} directions of the patches are guessed`
+    const { evaluations = Number.POSITIVE_INFINITY } = control.budget ?? {}
+    /** The best so far. */
+    let [data, labels] = [solution.data, known]
+    let residual: number | undefined
+    let work: { readonly evaluations: number } | undefined
+    const cut = () =>
+      end({
         status: 'cut',
-        reason: `the gradient of the patches found is ${residual.toExponential(1)} away from the shared one, and the search ended before a proof`,
-        found: { data: tensorOf(data), labels },
-        evidence: { residual, floor, rank },
-        work: more && { evaluations: more.evaluations },
+        reason:
+          residual === undefined
+            ? `the patches stand in the gradient, and the search ended before a proof; ${guessed}`
+            : `the gradient of the patches found is ${residual.toExponential(1)} away from the shared one, and the search ended before a proof`,
+        found: { data: tensorOf(data), ...(labels && { labels }) },
+        evidence: { ...(residual !== undefined && { residual, floor }), rank },
+        ...(work && { work }),
       })
-    const reasons = [
-      `with label ${labels.join(', ')} the gradient of the patches found is ${residual.toExponential(1)} away from the shared one`,
-      ...(open === 0
-        ? []
-        : [told ? `${open} of ${patches} directions of the patches stand in the rest of the gradient` : guessed]),
-      ...(unread > 0 ? [`${unread} numbers are read by no patch`] : []),
-      ...(alike ? ['the mean of several samples would have such a gradient too'] : []),
-    ]
-    return end({
-      status: holds
-        ? unread > 0 || alike
-          ? 'undetermined'
-          : alike === false
-            ? 'proven'
-            : 'matched'
-        : open > 0 && residual < NEAR
-          ? 'partial'
-          : 'failed',
-      reason: reasons.join('; '),
-      found: { data: tensorOf(data), labels },
-      evidence: { residual, floor, rank },
-      work: more && { evaluations: more.evaluations },
-    })
+    try {
+      told('the label')
+      labels ??= await labelsOrNone(target, closed)
+      if (!labels)
+        return end({
+          status: 'partial',
+          reason: `the patches stand in the gradient; no rule gives the label, so that nothing proves them${open > 0 ? `; ${guessed}` : ''}`,
+          found: { data: tensorOf(data) },
+          evidence: { rank },
+        })
+      if (open * numbers >= evaluations) return cut()
+      told(open > 0 ? 'the directions that are open' : 'the gradient of the patches')
+      const more = await refined(target, solution, open * numbers, labels, pause)
+      if (more) [data, work] = [more.data, { evaluations: more.evaluations }]
+      await restBy(pause)()
+      const away = more?.residual ?? (await residualOf(target, [Float32Array.from(data)], [{ labels }]))
+      residual = away
+      const holds = away <= floor
+      // how far other data with a gradient as close could be
+      const clear = open === 0 || (more !== undefined && floor * more.sensitivity <= TOLD * roughness)
+      await restBy(pause)()
+      // data that are right need no more than the right targets
+      const soft = holds || open > 0 ? undefined : await softTargets(target, Float32Array.from(data), labels)
+      if (soft && soft.residual <= floor)
+        return end({
+          status: 'partial',
+          reason: `the patches stand in the gradient, which is ${away.toExponential(1)} away with label ${labels.join(', ')} and ${soft.residual.toExponential(1)} with ${soft.words}; that it is of one sample is not proven`,
+          found: { data: tensorOf(data) },
+          evidence: { residual: away, floor, rank },
+        })
+      // two trial mixtures are refined as the patches were
+      const proof = holds && unread === 0 && clear && 3 * open * numbers < evaluations
+      if (proof) told('mixtures near the patches')
+      const alike = proof ? await passesForMixture(target, data, labels, numbers, floor, pause) : undefined
+      const reasons = [
+        `with label ${labels.join(', ')} the gradient of the patches found is ${away.toExponential(1)} away from the shared one`,
+        ...(open === 0
+          ? []
+          : [clear ? `${open} of ${patches} directions of the patches stand in the rest of the gradient` : guessed]),
+        ...(unread > 0 ? [`${unread} numbers are read by no patch`] : []),
+        ...(alike ? ['the mean of several samples would have such a gradient too'] : []),
+      ]
+      return end({
+        status: holds
+          ? unread > 0 || alike
+            ? 'undetermined'
+            : alike === false
+              ? 'proven'
+              : 'matched'
+          : open > 0 && away < NEAR
+            ? 'partial'
+            : 'failed',
+        reason: reasons.join('; '),
+        found: { data: tensorOf(data), labels },
+        evidence: { residual: away, floor, rank },
+        ...(work && { work }),
+      })
+    } catch (error) {
+      if (error !== CUT) throw error
+      return cut()
+    }
   },
-}
-
-function labelsOrNone(target: Target): readonly number[] | undefined {
-  try {
-    return labelsIn(target).labels
-  } catch (error) {
-    if (error instanceof DlgError && error.code === 'labels') return undefined
-    throw error
-  }
 }
 
 /**

@@ -6,6 +6,7 @@ import { openTarget, type Target } from '../../client/target'
 import { type TargetOptions, targetOptions } from '../../client/target-options'
 import { invalid } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { type Pause, paced, pauses } from '../contract/pause'
 import { traceOfOne } from '../dense/first-dense'
 import { patchEmbedding } from './patch-embedding'
 import { FLOAT32, solvePatches } from './solve'
@@ -49,13 +50,20 @@ export async function exactPatches(
   const settings = targetOptions(options)
   if (settings.batchSize !== 1)
     throw invalid(`batchSize is ${settings.batchSize}; it must be 1: the positions feel the sum over a batch`)
-  const found = await exactPatchesIn(await openTarget(model, shared, settings))
+  const found = await exactPatchesIn(
+    await openTarget(model, shared, settings),
+    pauses(() => true),
+  )
   return typeof found === 'string' ? undefined : found
 }
 
-/** As {@link exactPatches}, of what an attacker has; or why the attack does not apply. */
-export async function exactPatchesIn(target: Target, traced?: TracedGradient): Promise<ExactPatches | string> {
-  const solved = await solvedIn(target, traced)
+/** As {@link exactPatches}, of what an attacker has; or why the attack does not apply. @throws CUT */
+export async function exactPatchesIn(
+  target: Target,
+  pause: Pause,
+  traced?: TracedGradient,
+): Promise<ExactPatches | string> {
+  const solved = await solvedIn(target, pause, traced)
   if (typeof solved === 'string') return solved
   const { embedding, solution } = solved
   const { data, rank, unread } = solution
@@ -63,18 +71,15 @@ export async function exactPatchesIn(target: Target, traced?: TracedGradient): P
   return { data, rank, unread, patches: embedding.patches, weight, positions }
 }
 
-/** The embedding with what its gradient says, or why the attack does not apply. */
-export async function solvedIn(target: Target, traced?: TracedGradient) {
+/** The embedding with what its gradient says, or why the attack does not apply. @throws CUT */
+export async function solvedIn(target: Target, pause: Pause, traced?: TracedGradient) {
   const embedding = await embeddingIn(target, traced)
   if (typeof embedding === 'string') return embedding
   const { dataGradients: gradients, rounding, model } = target
-  const solution = solvePatches(
-    embedding,
-    await embedding.felt(gradients[embedding.positions]),
-    gradients[embedding.weight],
-    model.inputs[0].shape,
-    Math.max(FLOAT32, Math.sqrt(rounding)),
-  )
+  const felt = await embedding.felt(gradients[embedding.positions])
+  const noise = Math.max(FLOAT32, Math.sqrt(rounding))
+  const steps = solvePatches(embedding, felt, gradients[embedding.weight], model.inputs[0].shape, noise)
+  const solution = await paced(steps, pause)
   return solution ? { embedding, solution } : 'the gradient of the positions or of the patches is zero'
 }
 

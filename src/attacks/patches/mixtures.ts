@@ -3,6 +3,7 @@ import { differenceOf, eachGradient, factorOf } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
 import { random } from '../../numbers/random'
 import { mapped, type Values } from '../../numbers/values'
+import { type Pause, restBy } from '../contract/pause'
 import { withoutPenalties } from '../dense/certificate'
 import { solvedIn } from './exact-patches'
 import { refined } from './refine'
@@ -19,8 +20,8 @@ const CLEAR = 4
  * @param labels the class of the sample
  * @param numbers of a patch: each direction that the linear system leaves open is refined in so many numbers
  * @param floor residual up to which a gradient is the shared one
- * @param goesOn asked before every gradient
- * @returns undefined where the work was cut short
+ * @param pause asked after every gradient
+ * @throws CUT
  */
 export async function passesForMixture(
   target: Target,
@@ -28,46 +29,33 @@ export async function passesForMixture(
   labels: readonly number[],
   numbers: number,
   floor: number,
-  goesOn: () => boolean,
-): Promise<boolean | undefined> {
+  pause: Pause,
+): Promise<boolean> {
+  const rest = restBy(pause)
   const { normal } = random(1, 0x6d6978)
   const rms = normOf([data]) / Math.sqrt(data.length) || 1
   const steps = [mapped(data, (v) => SPREAD * v), mapped(data, () => SPREAD * rms * normal())]
   for (const step of steps) {
-    const pair = await gradientsWhile(
-      target,
-      [1, -1].map((sign) => data.map((v, i) => v + sign * step[i])),
-      labels,
-      goesOn,
-    )
-    if (!pair) return undefined
+    const pair = await gradientsOf([1, -1].map((sign) => data.map((v, i) => v + sign * step[i])))
     const mixture = pair[0].map((values, t) => mapped(values, (v, i) => (v + pair[1][t][i]) / 2))
     const mixed: Target = { ...target, gradients: mixture, dataGradients: withoutPenalties(target, mixture) }
-    const solved = await solvedIn(mixed)
+    const solved = await solvedIn(mixed, pause)
     if (typeof solved === 'string') continue
     const { embedding, solution } = solved
-    const more = await refined(mixed, solution, (embedding.patches - solution.rank) * numbers, labels, goesOn)
-    const [found] = (await gradientsWhile(target, [more?.data ?? solution.data], labels, goesOn)) ?? []
-    if (!found) return undefined
+    const more = await refined(mixed, solution, (embedding.patches - solution.rank) * numbers, labels, pause)
+    const [found] = await gradientsOf([more?.data ?? solution.data])
     const off = normOf(differenceOf(found, mixture, factorOf(target, found, mixture)))
     if (off <= CLEAR * floor * normOf(mixture)) return true
   }
   return false
-}
 
-/** The gradients of choices of data; undefined where they are no longer wanted. */
-async function gradientsWhile(
-  target: Target,
-  data: readonly Float64Array[],
-  labels: readonly number[],
-  goesOn: () => boolean,
-): Promise<Values[][] | undefined> {
-  const found: Values[][] = []
-  const choices = data.map((values) => [Float32Array.from(values)])
-  for await (const gradients of eachGradient(target, choices, [{ labels }])) {
-    found.push(gradients)
-    await new Promise((resolve) => setTimeout(resolve))
-    if (!goesOn()) return undefined
+  async function gradientsOf(choices: readonly Float64Array[]): Promise<Values[][]> {
+    const found: Values[][] = []
+    const inputs = choices.map((values) => [Float32Array.from(values)])
+    for await (const gradients of eachGradient(target, inputs, [{ labels }])) {
+      found.push(gradients)
+      await rest()
+    }
+    return found
   }
-  return found
 }

@@ -3,10 +3,11 @@ import { targetRows } from '../../client/target-values'
 import * as g from '../../graph'
 import { RESIDUAL } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
-import { atOnce } from '../../numbers/steps'
-import { symmetricEigen } from '../../numbers/symmetric-eigen'
+import type { Steps } from '../../numbers/steps'
+import { type SymmetricEigen, symmetricEigen } from '../../numbers/symmetric-eigen'
 import { flat, type Values } from '../../numbers/values'
 import { inner } from '../../numbers/vectors'
+import { type Pause, paced, restBy } from '../contract/pause'
 import type { PatchSolution } from './solve'
 
 /** Patches whose open directions were found in the whole gradient. */
@@ -36,18 +37,19 @@ const NOISE = RESIDUAL / 4
  * so that a change which the gradient hardly feels stays as it was guessed.
  *
  * @param labels the class of the sample
- * @param goesOn asked before every gradient; once it says no, nothing is found
+ * @param pause asked after every gradient
  * @returns undefined where there is nothing open, or too much
+ * @throws CUT
  */
 export async function refined(
   target: Target,
   { data: start, open, roughness }: PatchSolution,
   count: number,
   labels: readonly number[],
-  goesOn: () => boolean = () => true,
+  pause: Pause,
 ): Promise<RefinedPatches | undefined> {
   if (count === 0 || count > MOST) return undefined
-  const changes = open()
+  const changes = await paced(open(), pause)
   const compared: { node: g.Node<'input'>; values: Values }[] = []
   const traced = traceClient(target, (output, trained) => {
     const node = g.input(output.graph, `target ${trained.name}`, output.shape)
@@ -62,20 +64,11 @@ export async function refined(
       new Set(target.weights.keys()),
     )
     try {
-      return await descend(
-        async (x) => {
-          await breathe()
-          if (!goesOn()) throw new Stopped()
-          return flat(await evaluator.run([Float32Array.from(x), ...compared.map(({ values }) => values)]))
-        },
-        flat(target.gradients),
-        start,
-        changes,
-        roughness,
-      )
-    } catch (error) {
-      if (error instanceof Stopped) return undefined
-      throw error
+      const gradientAt = async (x: Float64Array) => {
+        await restBy(pause)()
+        return flat(await evaluator.run([Float32Array.from(x), ...compared.map(({ values }) => values)]))
+      }
+      return await descend(gradientAt, flat(target.gradients), start, changes, roughness, pause)
     } finally {
       evaluator.dispose()
     }
@@ -84,17 +77,13 @@ export async function refined(
   }
 }
 
-class Stopped extends Error {}
-
-/** Lets timers and signals run: evaluations on a synchronous runtime never leave the microtask queue. */
-const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
-
 async function descend(
   gradientAt: (x: Float64Array) => Promise<Float64Array>,
   shared: Float64Array,
   start: Float64Array,
   changes: readonly Float64Array[],
   step: number,
+  pause: Pause,
 ): Promise<RefinedPatches> {
   const norm = normOf([shared])
   const away = (g: Float64Array): Float64Array => g.map((v, i) => (v - shared[i]) / norm)
@@ -104,14 +93,18 @@ async function descend(
     const moved = away(await gradientAt(x.map((v, i) => v + step * change[i])))
     columns.push(moved.map((v, i) => (v - rest[i]) / step))
   }
-  const { values, vectors } = atOnce(symmetricEigen(columns.map((a) => Float64Array.from(columns, (b) => inner(a, b)))))
+  const { values, vectors } = await paced(eigenOf(columns), pause)
   const damping = (NOISE / step) ** 2
   const value = (left: Float64Array, moves: readonly number[]) =>
     normOf([left]) ** 2 + damping * moves.reduce((sum, v) => sum + v * v, 0)
   let moves = changes.map(() => 0)
   let evaluations = 1 + changes.length
   for (let k = 0; k < CORRECTIONS; k++) {
-    const slope = Float64Array.from(columns, (column, i) => inner(column, rest) + damping * moves[i])
+    const slope = new Float64Array(columns.length)
+    for (const [i, column] of columns.entries()) {
+      slope[i] = inner(column, rest) + damping * moves[i]
+      await restBy(pause)()
+    }
     const further = moves.slice()
     for (const [k, vector] of vectors.entries()) {
       const along = inner(vector, slope) / (Math.abs(values[k]) + damping)
@@ -128,4 +121,16 @@ async function descend(
   }
   const weakest = Math.sqrt(values.reduce((least, v) => Math.min(least, Math.abs(v)), Number.POSITIVE_INFINITY))
   return { data: x, residual: normOf([rest]), sensitivity: 1 / (weakest * Math.sqrt(x.length)), evaluations }
+}
+
+/** The eigenvalues and vectors of the products of all pairs of columns. */
+function* eigenOf(columns: readonly Float64Array[]): Steps<SymmetricEigen> {
+  const products = columns.map(() => new Float64Array(columns.length))
+  for (const [i, a] of columns.entries())
+    for (let j = 0; j <= i; j++) {
+      products[i][j] = inner(a, columns[j])
+      products[j][i] = products[i][j]
+      yield
+    }
+  return yield* symmetricEigen(products)
 }

@@ -1,7 +1,7 @@
 import { normOf } from '../../numbers/norms'
 import { singularVectors } from '../../numbers/singular-vectors'
-import { atOnce } from '../../numbers/steps'
-import type { Values } from '../../numbers/values'
+import type { Steps } from '../../numbers/steps'
+import { mapped, type Values } from '../../numbers/values'
 import { inner } from '../../numbers/vectors'
 import { imageOf, type PatchedImage } from './image'
 import type { PatchEmbedding } from './patch-embedding'
@@ -17,7 +17,7 @@ export interface PatchSolution {
   /** Typical difference τ of neighbouring numbers. */
   readonly roughness: number
   /** Changes of the data that the linear system says nothing of, of norm 1 in the patches: (patches − rank) · numbers of them. */
-  open(): Float64Array[]
+  open(): Steps<Float64Array[]>
 }
 
 /** Rounding of float32 numbers. */
@@ -52,30 +52,28 @@ const LAST = 8
  * @param noise of what was shared, relative to the size of its numbers
  * @returns undefined where a gradient is zero
  */
-export function solvePatches(
+export function* solvePatches(
   { patches, numbers, width, pixels, kernel }: PatchEmbedding,
   felt: Float64Array,
   gradient: Values,
   shape: readonly number[],
   noise = FLOAT32,
-): PatchSolution | undefined {
+): Steps<PatchSolution | undefined> {
   const delta = matrix(patches, width, (t, o) => felt[t * width + o])
   const slope = matrix(numbers, width, (j, o) => gradient[kernel[j * width + o]])
   const [deltaNorm, slopeNorm] = [normOf(delta), normOf(slope)]
   if (!(deltaNorm > 0 && slopeNorm > 0)) return undefined
-  const svd = atOnce(singularVectors(delta))
+  const svd = yield* singularVectors(delta)
   const values = svd.values.filter((v) => v > FLOAT32 ** 2 * svd.values[0])
-  const directions = Array.from(
-    values,
-    (v, i): Direction => ({
-      value: v,
-      vector: svd.left[i],
-      row: Float64Array.from(slope, (row) => inner(row, svd.right[i]) / v),
-    }),
-  )
+  const directions: Direction[] = []
+  for (const [i, value] of values.entries()) {
+    const row = Float64Array.from(slope, (one) => inner(one, svd.right[i]) / value)
+    directions.push({ value, vector: svd.left[i], row })
+    yield
+  }
 
   // rounding of ∂L/∂W, and of Δ, which reaches it times the size of a number of X
-  const { size, spread } = sizesOf(
+  const { size, spread } = yield* sizesOf(
     directions.filter(({ value }) => value > 1e-3 * values[0]),
     patches,
     numbers,
@@ -84,24 +82,28 @@ export function solvePatches(
   const rough = ROUGHNESS * spread
   const rank = directions.filter(({ value }) => n < KNOWN * rough * value).length
   const known = directions.slice(0, rank)
-  const fixed = sumOf(known, patches, numbers)
+  const fixed = yield* sumOf(known, patches, numbers)
   const guessed = directions.slice(rank).map((d) => ({ ...d, weight: ((d.value * rough) / n) ** 2 }))
   const image = imageOf(pixels, shape)
   const expected = rms(known.slice(-LAST).map(({ row }) => row)) || spread
-  const whole = rank < patches ? smoothest(fixed, known, guessed, (rough / expected) ** 2, numbers, image) : fixed
-  const open = () =>
-    complement(directions, rank, patches).flatMap((vector) =>
-      Array.from({ length: numbers }, (_, j) => {
+  const whole =
+    rank < patches ? yield* smoothest(fixed, known, guessed, (rough / expected) ** 2, numbers, image) : fixed
+  const open = function* (): Steps<Float64Array[]> {
+    const changes: Float64Array[] = []
+    for (const vector of yield* complement(directions, rank, patches))
+      for (let j = 0; j < numbers; j++) {
         const change = new Float64Array(patches * numbers)
         for (let t = 0; t < patches; t++) change[t * numbers + j] = vector[t]
-        return image.changeOf(change)
-      }),
-    )
+        changes.push(image.changeOf(change))
+        yield
+      }
+    return changes
+  }
   return { data: image.dataOf(whole), rank, unread: image.unread, roughness: rough, open }
 }
 
 /** Orthonormal directions beside the first ones: the others, and by Gram and Schmidt what they leave. */
-function complement(directions: readonly Direction[], first: number, patches: number): Float64Array[] {
+function* complement(directions: readonly Direction[], first: number, patches: number): Steps<Float64Array[]> {
   const all = directions.map(({ vector }) => vector)
   for (let t = 0; all.length < patches && t < patches; t++) {
     const rest = new Float64Array(patches)
@@ -113,6 +115,7 @@ function complement(directions: readonly Direction[], first: number, patches: nu
     }
     const norm = Math.sqrt(inner(rest, rest))
     if (norm > 1e-6) all.push(rest.map((v) => v / norm))
+    yield
   }
   return all.slice(first)
 }
@@ -127,23 +130,25 @@ interface Direction {
 }
 
 const matrix = (rows: number, columns: number, at: (row: number, column: number) => number): Float64Array[] =>
-  Array.from({ length: rows }, (_, i) => Float64Array.from({ length: columns }, (_, j) => at(i, j)))
+  Array.from({ length: rows }, (_, i) => mapped({ length: columns }, (_, j) => at(i, j)))
 
 /** Σ uᵢ (uᵢᵀX), [patches, numbers] */
-function sumOf(
+function* sumOf(
   directions: readonly Pick<Direction, 'vector' | 'row'>[],
   patches: number,
   numbers: number,
-): Float64Array {
+): Steps<Float64Array> {
   const sum = new Float64Array(patches * numbers)
-  for (const { vector, row } of directions)
+  for (const { vector, row } of directions) {
     for (let t = 0; t < patches; t++) for (let j = 0; j < numbers; j++) sum[t * numbers + j] += vector[t] * row[j]
+    yield
+  }
   return sum
 }
 
 /** Root mean square and standard deviation of the patches' numbers, from the directions that are known best. */
-function sizesOf(best: readonly Direction[], patches: number, numbers: number) {
-  const x = sumOf(best, patches, numbers)
+function* sizesOf(best: readonly Direction[], patches: number, numbers: number) {
+  const x = yield* sumOf(best, patches, numbers)
   const mean = x.reduce((sum, v) => sum + v, 0) / x.length
   const square = x.reduce((sum, v) => sum + v * v, 0) / x.length
   return { size: Math.sqrt(square), spread: Math.sqrt(Math.max(square - mean ** 2, 1e-6 * square)) }
@@ -153,28 +158,32 @@ const rms = (rows: readonly Float64Array[]): number =>
   Math.sqrt(rows.reduce((sum, row) => sum + inner(row, row) / row.length, 0) / Math.max(1, rows.length))
 
 /** uᵀX for each direction as its row. */
-const rowsOf = (x: Float64Array, directions: readonly { readonly vector: Float64Array }[], numbers: number) =>
-  directions.map(({ vector }) => {
+function* rowsOf(x: Float64Array, directions: readonly { readonly vector: Float64Array }[], numbers: number) {
+  const rows: { readonly vector: Float64Array; readonly row: Float64Array }[] = []
+  for (const { vector } of directions) {
     const row = new Float64Array(numbers)
     for (let t = 0; t < vector.length; t++) for (let j = 0; j < numbers; j++) row[j] += vector[t] * x[t * numbers + j]
-    return { vector, row }
-  })
+    rows.push({ vector, row })
+    yield
+  }
+  return rows
+}
 
 /**
  * The patches F + C whose neighbouring numbers differ least, by conjugate gradients over all C that leave the known directions
  * alone: minimise Σ wᵢ ‖uᵢᵀC − rᵢ‖² + ‖D(F + C)‖² + ridge ‖C‖².
  */
-function smoothest(
+function* smoothest(
   fixed: Float64Array,
   known: readonly Direction[],
   guessed: readonly (Direction & { readonly weight: number })[],
   ridge: number,
   numbers: number,
   { roughen }: PatchedImage,
-): Float64Array {
+): Steps<Float64Array> {
   const patches = fixed.length / numbers
-  const inside = (x: Float64Array): Float64Array => {
-    const taken = sumOf(rowsOf(x, known, numbers), patches, numbers)
+  const inside = function* (x: Float64Array): Steps<Float64Array> {
+    const taken = yield* sumOf(yield* rowsOf(x, known, numbers), patches, numbers)
     return x.map((v, i) => v - taken[i])
   }
   const weighed = (rows: readonly Float64Array[]) =>
@@ -183,18 +192,19 @@ function smoothest(
       patches,
       numbers,
     )
-  const curvature = (c: Float64Array): Float64Array => {
-    const [data, prior] = [weighed(rowsOf(c, guessed, numbers).map(({ row }) => row)), roughen(c, false)]
-    return inside(c.map((v, i) => data[i] + prior[i] + ridge * v))
+  const curvature = function* (c: Float64Array): Steps<Float64Array> {
+    const rows = yield* rowsOf(c, guessed, numbers)
+    const [data, prior] = [yield* weighed(rows.map(({ row }) => row)), roughen(c, false)]
+    return yield* inside(c.map((v, i) => data[i] + prior[i] + ridge * v))
   }
-  const [target, slope] = [weighed(guessed.map(({ row }) => row)), roughen(fixed, true)]
-  let rest = inside(target.map((v, i) => v - slope[i]))
+  const [target, slope] = [yield* weighed(guessed.map(({ row }) => row)), roughen(fixed, true)]
+  let rest = yield* inside(target.map((v, i) => v - slope[i]))
   let step = rest
   let square = inner(rest, rest)
   const enough = ENOUGH ** 2 * square
   const found = new Float64Array(fixed.length)
   for (let k = 0; k < STEPS && square > enough; k++) {
-    const bent = curvature(step)
+    const bent = yield* curvature(step)
     const length = square / inner(step, bent)
     for (let i = 0; i < found.length; i++) found[i] += length * step[i]
     rest = rest.map((v, i) => v - length * bent[i])

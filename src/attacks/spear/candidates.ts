@@ -1,4 +1,5 @@
 import { Matrix, solve } from 'ml-matrix'
+import type { Steps } from '../../numbers/steps'
 import { mapped } from '../../numbers/values'
 import { inner, length, scaled, type Units, ZERO } from './directions'
 import type { Factors } from './factors'
@@ -16,19 +17,21 @@ export interface Layer {
 /**
  * @param weight [in, units] row by row
  */
-export function layerOf(
+export function* layerOf(
   { right, rank, width, units }: Factors,
   weight: ArrayLike<number>,
   bias: ArrayLike<number>,
-): Layer {
+): Steps<Layer> {
   const columns = Array.from({ length: units }, () => new Float64Array(rank))
   const sizes = new Float64Array(units)
-  for (let i = 0; i < width; i++)
+  for (let i = 0; i < width; i++) {
     for (let j = 0; j < units; j++) {
       const value = i < width - 1 ? weight[i * units + j] : bias[j]
       sizes[j] += value * value
       for (let k = 0; k < rank; k++) columns[j][k] += right[k * width + i] * value
     }
+    yield
+  }
   const last = Float64Array.from({ length: rank }, (_, k) => right[k * width + width - 1])
   return { columns, sizes: sizes.map(Math.sqrt), last }
 }
@@ -52,7 +55,7 @@ export interface Candidate {
   readonly explained: number
 }
 
-function candidateOf(units: Units, direction: Float64Array, zeros: readonly number[], layer: Layer): Candidate {
+function* candidateOf(units: Units, direction: Float64Array, zeros: readonly number[], layer: Layer): Steps<Candidate> {
   const pattern = new Int8Array(layer.columns.length)
   const unsure = new Uint8Array(layer.columns.length)
   units.rows.forEach((row, at) => {
@@ -60,11 +63,14 @@ function candidateOf(units: Units, direction: Float64Array, zeros: readonly numb
     if (size >= ZERO && size <= 2 * ZERO) unsure[units.positions[at]] = 1
     pattern[units.positions[at]] = size < ZERO ? -1 : size > 2 * ZERO ? 1 : 0
   })
-  return { direction, zeros, pattern, unsure, ...dividing(pattern, layer) }
+  return { direction, zeros, pattern, unsure, ...(yield* dividing(pattern, layer)) }
 }
 
 /** Steps of Newton's method, and the weight of ‖p‖² that keeps it from growing without end where all is explained. */
 const [STEPS, RIDGE] = [8, 1e-3]
+
+/** Points between two looks at the clock. */
+const POINTS = 128
 
 /** After this many steps a pattern of a sample is explained to this part, and that of a mixture is not. */
 const [LOOK, HOPEFUL] = [2, 0.85]
@@ -74,7 +80,7 @@ const [LOOK, HOPEFUL] = [2, 0.85]
  * through the origin divides them. In b dimensions a plane divides many more than 2 b units at random with hardly any chance
  * (Cover 1965), and a mixture of samples is not divided. The plane is found by logistic regression.
  */
-function dividing(pattern: Pattern, { columns, last }: Layer): Pick<Candidate, 'plane' | 'explained'> {
+function* dividing(pattern: Pattern, { columns, last }: Layer): Steps<Pick<Candidate, 'plane' | 'explained'>> {
   const points: Float64Array[] = [scaled(last, 1 / Math.max(length(last), Number.MIN_VALUE))]
   pattern.forEach((sign, j) => {
     const size = length(columns[j])
@@ -91,7 +97,8 @@ function dividing(pattern: Pattern, { columns, last }: Layer): Pick<Candidate, '
       row[i] = RIDGE
       return row
     })
-    for (const point of points) {
+    for (const [at, point] of points.entries()) {
+      if (at % POINTS === 0) yield
       const p = 1 / (1 + Math.exp(inner(plane, point)))
       const weight = p * (1 - p)
       for (let i = 0; i < rank; i++) {
@@ -110,7 +117,7 @@ function dividing(pattern: Pattern, { columns, last }: Layer): Pick<Candidate, '
 export interface Pool {
   readonly candidates: readonly Candidate[]
   /** Adds a direction with its zeros. @returns whether it is new, and better than what a full pool has */
-  add(direction: Float64Array, zeros: readonly number[]): boolean
+  add(direction: Float64Array, zeros: readonly number[]): Steps<boolean>
 }
 
 /** Most candidates that are kept: the worst explained fall out. */
@@ -126,7 +133,7 @@ export function newPool(units: Units, layer: Layer): Pool {
   }
   return {
     candidates,
-    add(direction, zeros) {
+    *add(direction, zeros) {
       const key = zeros.join()
       if (seen.has(key)) return false
       seen.add(key)
@@ -138,7 +145,7 @@ export function newPool(units: Units, layer: Layer): Pool {
         return common > 0.9 * Math.max(other.zeros.length, zeros.length)
       })
       if (twin) return false
-      const candidate = candidateOf(units, direction, zeros, layer)
+      const candidate = yield* candidateOf(units, direction, zeros, layer)
       products.set(candidate, own)
       const at = candidates.findIndex((other) => isBetter(candidate, other))
       candidates.splice(at < 0 ? candidates.length : at, 0, candidate)

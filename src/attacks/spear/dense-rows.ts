@@ -1,6 +1,7 @@
 import { firstNotFinite } from '../../client/shared/tensor-values'
 import { count, invalid, knownNames, number, numberList, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { nothingIfCut, paced } from '../contract/pause'
 import { type DenseGradient, inputWidth } from '../dense/dense-gradient'
 import { layerOf } from './candidates'
 import { type Factors, factorsOf, LIMIT } from './factors'
@@ -122,13 +123,10 @@ export async function denseRows(
   }
   const refusal = refusalOf(factors, width, units, settings.batchSize)
   if (refusal) return { ...none, status: 'refused', reason: refusal }
-  const found = await searched(
-    factors as Factors,
-    layerOf(factors as Factors, layer.weight, layer.bias),
-    settings,
-    pause,
-    clock,
-  )
+  const own = await paced(layerOf(factors as Factors, layer.weight, layer.bias), pause).catch(nothingIfCut)
+  const found = own
+    ? await searched(factors as Factors, own, settings, pause, clock)
+    : { choice: undefined, directions: 0, draws: 0 }
   return reported(factors as Factors, found, settings, wanted())
 }
 

@@ -1,5 +1,5 @@
 import type { Random } from '../../numbers/random'
-import { atOnce } from '../../numbers/steps'
+import type { Steps } from '../../numbers/steps'
 import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import { inner, length, scaled, type Units } from './directions'
 
@@ -12,12 +12,14 @@ export interface Whitened {
   readonly turn: readonly Float64Array[]
 }
 
-export function whitened(units: Units): Whitened | undefined {
+export function* whitened(units: Units): Steps<Whitened | undefined> {
   const { unitRows, rank } = units
   const gram = Array.from({ length: rank }, () => new Float64Array(rank))
-  for (const row of unitRows)
+  for (const [j, row] of unitRows.entries()) {
     for (let i = 0; i < rank; i++) for (let k = 0; k < rank; k++) gram[i][k] += row[i] * row[k]
-  const { values, vectors } = atOnce(symmetricEigen(gram))
+    if (j % ROWS === 0) yield
+  }
+  const { values, vectors } = yield* symmetricEigen(gram)
   if (!values.every((v) => v > 1e-12 * unitRows.length)) return undefined
   const size = Math.sqrt(unitRows.length)
   const turn = Array.from({ length: rank }, (_, i) =>
@@ -30,6 +32,9 @@ export function whitened(units: Units): Whitened | undefined {
   })
   return { units, rows, turn }
 }
+
+/** Rows between two looks at the clock. */
+const ROWS = 64
 
 /** Steps, and the width μ of the bend of log cosh: it shrinks from the first to the last by a constant factor. */
 const [STEPS, WIDE, NARROW] = [60, 1, 0.02]
@@ -46,7 +51,7 @@ const LONGEST = 1 / 0.3
  *
  * @returns a direction of the rows l
  */
-export function descended({ units, rows, turn }: Whitened, random: Random): Float64Array {
+export function* descended({ units, rows, turn }: Whitened, random: Random): Steps<Float64Array> {
   const { rank } = units
   const count = rows.length
   let q: Float64Array = Float64Array.from({ length: rank }, random.normal)
@@ -61,6 +66,7 @@ export function descended({ units, rows, turn }: Whitened, random: Random): Floa
       curvature += (1 - slope * slope) / width
       for (let i = 0; i < rank; i++) gradient[i] += slope * row[i]
     }
+    yield
     const along = inner(gradient, q) / count
     const size = Math.min(1 / Math.abs(curvature / count - along), LONGEST)
     let moved = 0

@@ -1,7 +1,6 @@
-import { atOnce } from '../../numbers/steps'
+import type { Steps } from '../../numbers/steps'
 import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import type { Factors } from './factors'
-import type { Pause } from './pause'
 
 /**
  * Units of the layer as rows of L in units of their noise. With ∂Z = L Q, a column q of Q is a direction that is orthogonal
@@ -58,27 +57,32 @@ export function zerosNeeded({ rows, rank }: Units): number {
 }
 
 /** The unit vector that is closest to orthogonal to all these rows: the least singular vector. */
-export function leastDirection(rows: readonly Float64Array[], rank: number): Float64Array {
+export function* leastDirection(rows: readonly Float64Array[], rank: number): Steps<Float64Array> {
   const gram = Array.from({ length: rank }, () => new Float64Array(rank))
-  for (const row of rows) for (let i = 0; i < rank; i++) for (let k = 0; k <= i; k++) gram[i][k] += row[i] * row[k]
+  for (const [j, row] of rows.entries()) {
+    for (let i = 0; i < rank; i++) for (let k = 0; k <= i; k++) gram[i][k] += row[i] * row[k]
+    if (j % ROWS === 0) yield
+  }
   for (let i = 0; i < rank; i++) for (let k = 0; k < i; k++) gram[k][i] = gram[i][k]
-  return atOnce(symmetricEigen(gram)).vectors[rank - 1]
+  return (yield* symmetricEigen(gram)).vectors[rank - 1]
 }
+
+/** Rows between two looks at the clock. */
+const ROWS = 64
 
 /** Widths at which products count as nearly zero, relative to their size: from what is nearly right to what is right. */
 const SHARPER = [0.2, 0.1, 0.05, 0.025, 0.01, 0.004, 0.001]
 
 /** A direction that is nearly right, made sharper: the least direction of rows that count 1 / (⟨l, q⟩² + μ²) for a shrinking μ. */
-export async function sharpened({ unitRows, rank }: Units, near: Float64Array, pause: Pause): Promise<Float64Array> {
+export function* sharpened({ unitRows, rank }: Units, near: Float64Array): Steps<Float64Array> {
   let direction = near
   for (const sharpness of SHARPER) {
     const products = unitRows.map((row) => inner(row, direction))
     const width = sharpness * Math.sqrt(products.reduce((sum, v) => sum + v * v, 0) / products.length)
-    direction = leastDirection(
+    direction = yield* leastDirection(
       unitRows.map((row, j) => scaled(row, 1 / Math.hypot(products[j], width))),
       rank,
     )
-    if (await pause()) break
   }
   return direction
 }
@@ -95,11 +99,11 @@ export interface Refined {
  * @param zeros rows to begin with
  * @returns undefined where it has no more zeros than an accident has
  */
-export function refined(units: Units, zeros: readonly number[], needed: number): Refined | undefined {
+export function* refined(units: Units, zeros: readonly number[], needed: number): Steps<Refined | undefined> {
   let [direction, next] = [undefined as Float64Array | undefined, zeros]
   for (let i = 0; i < 4; i++) {
     if (next.length < units.rank - 1) return undefined
-    direction = leastDirection(
+    direction = yield* leastDirection(
       next.map((j) => units.rows[j]),
       units.rank,
     )

@@ -1,6 +1,8 @@
 import { largest } from '../../numbers/norms'
 import { singularVectors } from '../../numbers/singular-vectors'
-import { atOnce } from '../../numbers/steps'
+import type { Steps } from '../../numbers/steps'
+import { mapped } from '../../numbers/values'
+import { nothingIfCut, paced } from '../contract/pause'
 import { type DenseGradient, inputWidth } from '../dense/dense-gradient'
 import type { Pause } from './pause'
 
@@ -62,12 +64,14 @@ export async function factorsOf(
   const width = inputWidth(gradient) + 1
   const units = gradient.bias.length
   const unit = Math.max(largest(gradient.weight), largest(gradient.bias)) || 1
-  const rows = rowsOf(gradient, width, unit)
-  const spanned = await rowSpan(rows, pause)
+  const rows = await paced(rowsOf(gradient, width, unit), pause).catch(nothingIfCut)
+  if (!rows) return undefined
+  const spanned = await paced(rowSpan(rows), pause).catch(nothingIfCut)
   if (!spanned) return undefined
   const { span, whole } = spanned
   if (span.length === 0) return { rank: undefined, singular: new Float64Array(0), gap: 0 }
-  const first = decompose(rows, span)
+  const first = await paced(decompose(rows, span), pause).catch(nothingIfCut)
+  if (!first) return undefined
   const { singular } = first
   const floor = singular[0] * FLOAT64 * Math.sqrt(units + width)
   const most = Math.min(units, width, LIMIT) - 1
@@ -82,10 +86,9 @@ export async function factorsOf(
   // the span of some rows holds their noise: two power iterations turn it to the span of all
   let right = first.right.slice(0, rank)
   for (let i = 0; i < 2; i++) {
-    if (await pause()) return undefined
-    const turned = orthonormal(through(rows, right))
-    if (await pause()) return undefined
-    right = decompose(rows, turned).right
+    const turned = await paced(turnedBy(rows, right), pause).catch(nothingIfCut)
+    if (!turned) return undefined
+    right = turned
   }
   const left = new Float64Array(units * rank)
   const noise = new Float64Array(units)
@@ -112,17 +115,17 @@ export async function factorsOf(
 }
 
 /** Rows of G in units of its largest entry, so that squares neither overflow nor vanish. */
-function rowsOf({ weight, bias }: DenseGradient, width: number, unit: number): Float64Array[] {
-  return Array.from({ length: bias.length }, (_, j) =>
-    Float64Array.from({ length: width }, (_, i) => (i < width - 1 ? weight[i * bias.length + j] : bias[j]) / unit),
-  )
+function* rowsOf({ weight, bias }: DenseGradient, width: number, unit: number): Steps<Float64Array[]> {
+  const rows: Float64Array[] = []
+  for (let j = 0; j < bias.length; j++) {
+    rows.push(mapped({ length: width }, (_, i) => (i < width - 1 ? weight[i * bias.length + j] : bias[j]) / unit))
+    yield
+  }
+  return rows
 }
 
 /** Orthonormal directions that span the rows, by Gram–Schmidt with the longest rest first; whole where rounding alone is left. */
-async function rowSpan(
-  rows: readonly Float64Array[],
-  pause: Pause,
-): Promise<{ span: Float64Array[]; whole: boolean } | undefined> {
+function* rowSpan(rows: readonly Float64Array[]): Steps<{ span: Float64Array[]; whole: boolean }> {
   const rest = rows.map((row) => row.slice())
   const squares = rest.map((row) => inner(row, row))
   const total = squares.reduce((a, b) => a + b, 0)
@@ -140,11 +143,11 @@ async function rowSpan(
     lengths.push(length)
     for (let i = 0; i < direction.length; i++) direction[i] /= length
     found.push(direction)
-    rest.forEach((row, j) => {
+    for (const [j, row] of rest.entries()) {
       subtract(row, direction, inner(row, direction))
       squares[j] = j === pivot ? 0 : inner(row, row)
-    })
-    if (await pause()) return undefined
+      if (j % ROWS === 0) yield
+    }
   }
   return { span: found, whole: found.length === Math.min(rows.length, rows[0].length) }
 }
@@ -156,36 +159,44 @@ function isNoise(lengths: readonly number[]): boolean {
 }
 
 /** Singular values, and right vectors within the span, of the rows seen in it. */
-function decompose(rows: readonly Float64Array[], span: readonly Float64Array[]) {
-  const seen = rows.map((row) => Float64Array.from(span, (direction) => inner(row, direction)))
-  const { values, right: turns } = atOnce(singularVectors(seen))
-  const right = turns.map((turn) => {
+function* decompose(
+  rows: readonly Float64Array[],
+  span: readonly Float64Array[],
+): Steps<{ singular: Float64Array; right: Float64Array[] }> {
+  const seen: Float64Array[] = []
+  for (const row of rows) {
+    seen.push(Float64Array.from(span, (direction) => inner(row, direction)))
+    yield
+  }
+  const { values, right: turns } = yield* singularVectors(seen)
+  const right: Float64Array[] = []
+  for (const turn of turns) {
     const direction = new Float64Array(span[0].length)
     for (const [i, part] of span.entries()) subtract(direction, part, -turn[i])
-    return direction
-  })
+    right.push(direction)
+    yield
+  }
   return { singular: values, right }
 }
 
-/** Gᵀ G v for each direction v. */
-function through(rows: readonly Float64Array[], directions: readonly Float64Array[]): Float64Array[] {
-  return directions.map((direction) => {
-    const out = new Float64Array(direction.length)
-    for (const row of rows) subtract(out, row, -inner(row, direction))
-    return out
-  })
+/** The right vectors within the span of Gᵀ G v for each direction v. */
+function* turnedBy(rows: readonly Float64Array[], directions: readonly Float64Array[]): Steps<Float64Array[]> {
+  const span: Float64Array[] = []
+  for (const direction of directions) {
+    const rest = new Float64Array(direction.length)
+    for (const [j, row] of rows.entries()) {
+      subtract(rest, row, -inner(row, direction))
+      if (j % ROWS === 0) yield
+    }
+    for (let twice = 0; twice < 2; twice++) for (const other of span) subtract(rest, other, inner(rest, other))
+    const length = Math.sqrt(inner(rest, rest))
+    span.push(rest.map((v) => v / length))
+  }
+  return (yield* decompose(rows, span)).right
 }
 
-function orthonormal(directions: readonly Float64Array[]): Float64Array[] {
-  const found: Float64Array[] = []
-  for (const direction of directions) {
-    const rest = direction.slice()
-    for (let twice = 0; twice < 2; twice++) for (const other of found) subtract(rest, other, inner(rest, other))
-    const length = Math.sqrt(inner(rest, rest))
-    found.push(rest.map((v) => v / length))
-  }
-  return found
-}
+/** Rows between two looks at the clock. */
+const ROWS = 64
 
 /** a ← a − factor · b */
 function subtract(a: Float64Array, b: Float64Array, factor: number): void {

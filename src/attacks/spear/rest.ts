@@ -1,11 +1,14 @@
 import { Matrix, solve } from 'ml-matrix'
+import type { Steps } from '../../numbers/steps'
 import type { Candidate, Layer } from './candidates'
 import { inner, length, type Units, unitsFrom } from './directions'
-import type { Pause } from './pause'
 import { complement } from './peel'
 
 /** Steps of Newton's method at each sharpness, and the weight of ‖π‖². */
 const [STEPS, RIDGE] = [4, 1e-4]
+
+/** Points between two looks at the clock. */
+const POINTS = 128
 
 /** How sharply the planes are to divide, in units of the typical ⟨p, a_j⟩. */
 const SHARPNESS = [2, 6, 20]
@@ -20,12 +23,7 @@ const SHARPNESS = [2, 6, 20]
  *
  * ρ_j = Bᵀ (l_j − Σ_s ∂z_js p_s) ≈ Σ_t ∂z_jt Bᵀ p_t over the unknown samples t.
  */
-export async function restOf(
-  whole: Units,
-  known: readonly Candidate[],
-  layer: Layer,
-  pause: Pause,
-): Promise<Units | undefined> {
+export function* restOf(whole: Units, known: readonly Candidate[], layer: Layer): Steps<Units | undefined> {
   const { rows, rank } = whole
   const directions = known.map(({ direction }) => direction)
   const basis = complement(directions, rank)
@@ -33,18 +31,20 @@ export async function restOf(
   const duals = dualsOf(directions, rank)
   const samples: Float64Array[] = []
   for (const [s, candidate] of known.entries()) {
-    samples.push(planeOf(candidate, duals[s], basis, layer))
-    if (await pause()) return undefined
+    samples.push(yield* planeOf(candidate, duals[s], basis, layer))
+    yield
   }
-  const rest = rows.map((row) => {
+  const rest: Float64Array[] = []
+  for (const row of rows) {
     const left = row.slice()
     samples.forEach((p, s) => {
       const product = inner(row, directions[s])
       for (let i = 0; i < rank; i++) left[i] -= product * p[i]
     })
     const size = length(row)
-    return Float64Array.from(basis, (axis) => inner(left, axis) / size)
-  })
+    rest.push(Float64Array.from(basis, (axis) => inner(left, axis) / size))
+    yield
+  }
   return { ...unitsFrom(rest, whole.positions, basis.length), unitRows: rest }
 }
 
@@ -62,15 +62,14 @@ function dualsOf(directions: readonly Float64Array[], rank: number): Float64Arra
 }
 
 /** p_s = p°_s + B π with the π whose plane divides the pattern best. The direction may be that of −∂z: p then points away from the units that are on. */
-function planeOf(
+function* planeOf(
   { pattern }: Candidate,
   dual: Float64Array,
   basis: readonly Float64Array[],
   layer: Layer,
-): Float64Array {
-  const [forward, backward] = [1, -1].map((turned) =>
-    divide(pointsOf(pattern, turned, dual, basis, layer), basis.length),
-  )
+): Steps<Float64Array> {
+  const forward = yield* divide(pointsOf(pattern, 1, dual, basis, layer), basis.length)
+  const backward = yield* divide(pointsOf(pattern, -1, dual, basis, layer), basis.length)
   const { step } = forward.divided >= backward.divided ? forward : backward
   const p = dual.slice()
   basis.forEach((axis, k) => {
@@ -103,7 +102,7 @@ function pointsOf(
   })
 }
 
-function divide(points: readonly Point[], left: number): { step: Float64Array; divided: number } {
+function* divide(points: readonly Point[], left: number): Steps<{ step: Float64Array; divided: number }> {
   let step: Float64Array = new Float64Array(left)
   const valuesAt = (at: Float64Array) => points.map((point) => point.at + inner(point.moves, at))
   const divided = (at: Float64Array) => valuesAt(at).filter((v) => v > 0).length
@@ -117,14 +116,15 @@ function divide(points: readonly Point[], left: number): { step: Float64Array; d
         row[a] = RIDGE
         return row
       })
-      points.forEach(({ moves }, n) => {
+      for (const [n, { moves }] of points.entries()) {
+        if (n % POINTS === 0) yield
         const p = 1 / (1 + Math.exp(sharp * values[n]))
         const weight = sharp * sharp * p * (1 - p)
         for (let a = 0; a < left; a++) {
           gradient[a] -= sharp * p * moves[a]
           for (let c = 0; c <= a; c++) hessian[a][c] += weight * moves[a] * moves[c]
         }
-      })
+      }
       for (let a = 0; a < left; a++) for (let c = 0; c < a; c++) hessian[c][a] = hessian[a][c]
       const change = solve(new Matrix(hessian), Matrix.columnVector(gradient)).to1DArray()
       const next = step.map((v, a) => v - change[a])

@@ -1,13 +1,14 @@
-import { Matrix, solve } from 'ml-matrix'
 import type { TargetKind } from '../../client/model/criterion'
 import type { TracedGradient } from '../../client/model/gradient'
 import * as g from '../../graph'
 import { fittedFactor } from '../../measure/certainty/shared-residual'
 import { differenceOf } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
+import { pseudoInverse } from '../../numbers/singular-vectors'
 import { mapped } from '../../numbers/values'
+import { inner } from '../../numbers/vectors'
 import { evaluate, type Runtime, type Values } from '../../runtime/runtime'
-import type { Pause } from './pause'
+import { nothingIfCut, type Pause, paced } from '../contract/pause'
 
 /** The targets of recovered rows, and how well they explain what was shared. */
 export interface RowTargets {
@@ -161,9 +162,13 @@ async function solved(problem: RowProblem, feltAt: FeltAt, pause: Pause): Promis
   const targets = new Float64Array(batch * width)
   for (let s = 0; s < batch; s++) {
     const at = (j: number): number => s * units + j
-    const design = new Matrix(Array.from({ length: units }, (_, j) => moves.map((move) => move[at(j)] - zero[at(j)])))
-    const goal = Matrix.columnVector(Array.from({ length: units }, (_, j) => shared[at(j)] - zero[at(j)]))
-    const found = solve(design, goal, true).to1DArray()
+    const design = Array.from({ length: units }, (_, j) =>
+      Float64Array.from(moves, (move) => move[at(j)] - zero[at(j)]),
+    )
+    const goal = Float64Array.from({ length: units }, (_, j) => shared[at(j)] - zero[at(j)])
+    const inverse = await paced(pseudoInverse(design), pause).catch(nothingIfCut)
+    if (!inverse) return undefined
+    const found = inverse.map((row) => inner(row, goal))
     found.forEach((v, k) => {
       const bit = Math.round(v)
       const snaps = kind === 'bits' && (bit === 0 || bit === 1) && Math.abs(v - bit) < 0.05

@@ -1,4 +1,5 @@
 import { type Random, random } from '../../numbers/random'
+import { nothingIfCut, type Pause, paced, restBy } from '../contract/pause'
 import type { Candidate, Layer, Pool } from './candidates'
 import { newPool } from './candidates'
 import { type Choice, exchanged, independent, judge } from './choice'
@@ -16,7 +17,6 @@ import {
 } from './directions'
 import { drawing } from './draw'
 import type { Factors } from './factors'
-import type { Pause } from './pause'
 import { peeled } from './peel'
 import { restOf } from './rest'
 
@@ -73,22 +73,23 @@ export async function searched(
   const units = unitsOf(factors)
   const pool = newPool(units, layer)
   const from = random(settings.seed, 0x737065)
-  let [draws, best, chosen] = [0, undefined as Choice | undefined, [] as ReturnType<typeof independent>]
+  let [best, chosen] = [undefined as Choice | undefined, [] as ReturnType<typeof independent>]
   const improve = (trial: Choice | undefined): void => {
     if (trial && (!best || trial.agreement > best.agreement || (trial.consistent && !best.consistent))) best = trial
   }
   const tell = (): void =>
     settings.onProgress?.({
-      ...{ draws, rank, directions: chosen.length, agreement: best?.agreement ?? 0, milliseconds: clock() },
+      ...{ draws: search.draws, rank, directions: chosen.length, agreement: best?.agreement ?? 0 },
+      milliseconds: clock(),
     })
   let [added, reviewed] = [0, 0]
   let exchangeAt = 2 * rank
-  const add = (found: Refined | undefined): void => {
-    if (found && pool.add(found.direction, found.zeros)) added++
+  const add = async (found: Refined | undefined): Promise<void> => {
+    if (found && (await paced(pool.add(found.direction, found.zeros), pause))) added++
   }
-  const search: Search = { whole: units, layer, pool, from, pause, add }
-  while (draws < settings.draws && !best?.consistent) {
-    draws += await searchOnce(search, settings.draws - draws)
+  const search: Search = { whole: units, layer, pool, from, pause, add, draws: 0, most: settings.draws }
+  while (search.draws < search.most && !best?.consistent) {
+    const cut = await searchOnce(search).then(() => false, isCut)
     if (added > reviewed) {
       reviewed = added
       chosen = independent(pool.candidates, rank)
@@ -99,10 +100,16 @@ export async function searched(
       }
     }
     tell()
-    if (await pause()) break
+    if (cut || (await pause())) break
   }
   if (best && !best.consistent) improve(await exchanged(best, pool.candidates, layer, factors, pause))
-  return { choice: best, directions: chosen.length, draws }
+  return { choice: best, directions: chosen.length, draws: search.draws }
+}
+
+/** For work that was cut short; other errors are thrown again. */
+function isCut(error: unknown): boolean {
+  nothingIfCut(error)
+  return true
 }
 
 /** Independent directions that are most likely right, in random order. */
@@ -133,84 +140,91 @@ interface Search {
   readonly from: Random
   readonly pause: Pause
   /** Keeps a direction of the whole problem that was refined. */
-  add(found: Refined | undefined): void
+  add(found: Refined | undefined): Promise<void>
+  /** Draws so far. */
+  draws: number
+  readonly most: number
 }
 
-/** Looks for directions for a while. @returns draws made */
-async function searchOnce(search: Search, most: number): Promise<number> {
-  const { whole, pool, from, pause } = search
+/** Looks for directions for a while. @throws CUT */
+async function searchOnce(search: Search): Promise<void> {
+  const { whole, pool, from } = search
   if (whole.rank === 1) {
     const direction = Float64Array.of(1)
-    search.add({ direction, zeros: zerosOf(whole, direction) })
-    return 1
+    await search.add({ direction, zeros: zerosOf(whole, direction) })
+    search.draws++
+    return
   }
   const known = trusted(pool, whole.rank, from)
   const enough = KNOWN * known.length >= whole.rank && known.length < whole.rank
-  const draws = enough ? await searchRest(search, known, most) : 0
-  if (draws >= most || (await pause())) return draws
+  if (enough) await searchRest(search, known)
+  if (search.draws >= search.most) return
   const off = known.slice(0, Math.floor(from.uniform() * (peelable(known.length, whole) + 1)))
-  return draws + (await searchPart(search, off, most - draws))
+  await searchPart(search, off)
 }
 
 /** Descents in what the known samples leave of all rows, which gives directions roughly; then sharper, in the whole problem. */
-async function searchRest({ whole, layer, from, pause, add }: Search, known: readonly Candidate[], most: number) {
-  const rest = await restOf(whole, known, layer, pause)
-  const white = rest && whitened(rest)
-  let draws = 0
-  for (let i = 0; white && i < 2 && draws < most; i++) {
-    const start = smallest(rest.rows, descended(white, from), whole.rank)
-    draws += DESCENT
-    if (await pause()) return draws
-    const near = leastDirection(
-      start.map((j) => whole.unitRows[j]),
-      whole.rank,
-    )
-    const found = await sharpened(whole, near, pause)
-    add(refined(whole, smallest(whole.unitRows, found, whole.rank), zerosNeeded(whole)))
-    if (await pause()) return draws
+async function searchRest(search: Search, known: readonly Candidate[]): Promise<void> {
+  const { whole, layer, from, pause } = search
+  const rest = await paced(restOf(whole, known, layer), pause)
+  const white = rest && (await paced(whitened(rest), pause))
+  for (let i = 0; white && i < 2 && search.draws < search.most; i++) {
+    const start = smallest(rest.rows, await paced(descended(white, from), pause), whole.rank)
+    search.draws += DESCENT
+    const rows = start.map((j) => whole.unitRows[j])
+    const near = await paced(leastDirection(rows, whole.rank), pause)
+    const found = await paced(sharpened(whole, near), pause)
+    const zeros = smallest(whole.unitRows, found, whole.rank)
+    await search.add(await paced(refined(whole, zeros, zerosNeeded(whole)), pause))
   }
-  return draws
 }
 
 /** Descents and draws among the units that known samples left off; among all units where there are none. */
-async function searchPart({ whole, from, pause, add }: Search, off: readonly Candidate[], most: number) {
+async function searchPart(search: Search, off: readonly Candidate[]): Promise<void> {
+  const { whole, from, pause, add } = search
   const directions = off.map(({ direction }) => direction)
   const part = off.length > 0 ? peeled(whole, directions) : undefined
   const units = part?.units ?? whole
   const [needed, neededWhole] = [zerosNeeded(units), zerosNeeded(whole)]
-  const keep = (found: Refined): void => {
+  const keep = async (found: Refined): Promise<void> => {
     const direction = part?.lift(found.direction)
-    if (!part) add(found)
-    else if (direction) add(refined(whole, zerosOf(whole, direction, 3 * ZERO), neededWhole))
+    if (!part) await add(found)
+    else if (direction) await add(await paced(refined(whole, zerosOf(whole, direction, 3 * ZERO), neededWhole), pause))
   }
   if (part && units.rank === 1) {
-    keep({ direction: Float64Array.of(1), zeros: [] })
-    return 1
+    await keep({ direction: Float64Array.of(1), zeros: [] })
+    search.draws++
+    return
   }
   const seen = new Set<string>()
-  const take = (zeros: readonly number[] | undefined): void => {
+  const take = async (zeros: readonly number[] | undefined): Promise<void> => {
     const key = zeros?.join()
     if (!zeros || key === undefined || seen.has(key)) return
     seen.add(key)
-    const found = refined(units, zeros, needed)
-    if (found) keep(found)
+    const found = await paced(refined(units, zeros, needed), pause)
+    if (found) await keep(found)
   }
-  let draws = 0
-  const white = whitened(units)
-  for (let i = 0; white && i < 2 && draws < most; i++) {
-    const zeros = smallest(units.unitRows, descended(white, from), units.rank)
-    draws += DESCENT
-    if (await pause()) return draws
-    take(zeros)
-    if (await pause()) return draws
+  const before = search.draws
+  const white = await paced(whitened(units), pause)
+  for (let i = 0; white && i < 2 && search.draws < search.most; i++) {
+    const zeros = smallest(units.unitRows, await paced(descended(white, from), pause), units.rank)
+    search.draws += DESCENT
+    await take(zeros)
+    await rest()
   }
-  if (units.rank > DRAWABLE) return Math.max(draws, 1)
+  if (units.rank > DRAWABLE) {
+    if (search.draws === before) search.draws++
+    return
+  }
   const draw = drawing(units, from)
-  for (let i = 0; i < 2 * DESCENT && draws < most; i++) {
+  for (let i = 0; i < 2 * DESCENT && search.draws < search.most; i++) {
     const zeros = draw()
-    draws++
-    take(zeros)
-    if ((zeros || i % 20 === 0) && (await pause())) return draws
+    search.draws++
+    await take(zeros)
+    if (zeros || i % 20 === 0) await rest()
   }
-  return draws
+
+  async function rest(): Promise<void> {
+    await restBy(pause)()
+  }
 }

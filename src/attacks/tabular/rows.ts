@@ -125,7 +125,7 @@ function fromDirections(
   directions: readonly Float64Array[],
   { inputs, one }: Pick<Span, 'inputs' | 'one'>,
 ): Float64Array[] {
-  const inverse = pseudoInverse(directions)
+  const inverse = atOnce(pseudoInverse(directions))
   return directions.map((_, i) => {
     const point = Float64Array.from(inverse, (row) => row[i])
     const scale = 1 / inner(point, one)

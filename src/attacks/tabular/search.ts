@@ -1,9 +1,8 @@
 import type { Target } from '../../client/target'
 import type { PlainTargets } from '../../client/target-values'
-import { DlgError } from '../../errors/dlg-error'
 import { residualOf } from '../../measure/residual'
-import { CUT, nothingIfCut } from '../contract/pause'
-import { labelsIn } from '../labels/infer-labels'
+import { CUT, nothingIfCut, pauses } from '../contract/pause'
+import { labelsOrNone } from '../labels/infer-labels'
 import { type Leakage, leakage } from '../matching/leakage'
 import { type LeakageOptions, leakageOptions } from '../matching/options'
 import type { TableSettings } from './options'
@@ -73,7 +72,10 @@ export async function searchTable(
   started: number,
 ): Promise<Searched> {
   const rows = target.settings.batchSize
-  const labels = labelsFor(target, settings)
+  const wanted = () => !settings.signal?.aborted
+  // without a rule they are searched with the data
+  const labels =
+    settings.labels === 'infer' ? ((await labelsOrNone(target, pauses(wanted))) ?? 'joint') : settings.labels
   const isNumber = columns.flatMap(({ column, size }) => new Array<boolean>(size).fill(column.kind === 'numeric'))
   const search: Search = {
     width: isNumber.length,
@@ -225,15 +227,4 @@ async function refined(
 async function measured({ target }: Search, table: Float64Array, pool: Pooled): Promise<Candidate> {
   const residual = await residualOf(target, [table], pool.targets)
   return { ...pool, table, residual: Number.isFinite(residual) ? residual : Number.POSITIVE_INFINITY }
-}
-
-/** Labels in closed form where a rule gives them, else searched with the data. */
-function labelsFor(target: Target, { labels }: TableSettings): Search['labels'] {
-  if (labels !== 'infer') return labels
-  try {
-    return labelsIn(target).labels
-  } catch (error) {
-    if (error instanceof DlgError && error.code === 'labels') return 'joint'
-    throw error
-  }
 }

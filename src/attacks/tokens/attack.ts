@@ -1,6 +1,8 @@
 import { type Attack, noOptions, outcome } from '../contract/attack'
+import { wholeOrCut } from '../contract/cut'
+import { CLOSED_FORM, paced, pauses, pausesOf } from '../contract/pause'
 import { firstTable, NO_TABLE } from './tables'
-import { tokensByNorm } from './tokens-by-norm'
+import { tokensByNormSteps } from './tokens-by-norm'
 
 /** The tokens that occur, from the rows of an embedding table that have a gradient. */
 export const tokenSets: Attack = {
@@ -16,21 +18,31 @@ export const tokenSets: Attack = {
   },
   check: noOptions,
   async refuses(target) {
-    return firstTable(target) ? undefined : NO_TABLE
+    const found = await firstTable(
+      target,
+      pauses(() => true),
+    )
+    return found ? undefined : NO_TABLE
   },
   async run(target, _, control) {
     const started = performance.now()
-    const { name, rows, table, touched, tied } = firstTable(target)!
-    const { tokens, expectedStrangers } = tied ? tokensByNorm(table) : { tokens: touched, expectedStrangers: 0 }
-    const found = tokens.length > 0
-    return outcome('token-set', started, control, {
-      status: found ? 'partial' : 'failed',
-      reason: !found
-        ? `no row of '${name}' stands out`
-        : tied
-          ? `${tokens.length} of ${rows} rows of '${name}' stand out; ${expectedStrangers.toPrecision(2)} strangers are expected among them`
-          : `${tokens.length} of ${rows} rows of '${name}' have a gradient: those of the tokens that occur`,
-      found: found ? { tokens } : {},
+    return wholeOrCut('token-set', started, control, async () => {
+      control.onProgress?.({ attack: 'token-set', words: 'the rows of the table' })
+      const pause = pausesOf(control, started, CLOSED_FORM)
+      const { name, rows, table, touched, tied } = (await firstTable(target, pause))!
+      const { tokens, expectedStrangers } = tied
+        ? await paced(tokensByNormSteps(table), pause)
+        : { tokens: touched, expectedStrangers: 0 }
+      const found = tokens.length > 0
+      return outcome('token-set', started, control, {
+        status: found ? 'partial' : 'failed',
+        reason: !found
+          ? `no row of '${name}' stands out`
+          : tied
+            ? `${tokens.length} of ${rows} rows of '${name}' stand out; ${expectedStrangers.toPrecision(2)} strangers are expected among them`
+            : `${tokens.length} of ${rows} rows of '${name}' have a gradient: those of the tokens that occur`,
+        found: found ? { tokens } : {},
+      })
     })
   },
 }

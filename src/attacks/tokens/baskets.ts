@@ -1,5 +1,7 @@
 import { type Attack, noOptions, outcome } from '../contract/attack'
-import { embeddingGroups } from './embedding-groups'
+import { endOf } from '../contract/cut'
+import { CLOSED_FORM, nothingIfCut, paced, pauses, pausesOf } from '../contract/pause'
+import { type EmbeddingGroups, groupSteps, TOLERANCE } from './embedding-groups'
 import { firstTable, NO_TABLE } from './tables'
 
 /** The basket of every user of a recommender's batch, from the directions of the rows of an embedding table's gradient. */
@@ -17,7 +19,10 @@ export const baskets: Attack = {
   },
   check: noOptions,
   async refuses(target) {
-    const found = firstTable(target)
+    const found = await firstTable(
+      target,
+      pauses(() => true),
+    )
     if (!found) return NO_TABLE
     const { name, rows, touched, tied } = found
     return tied
@@ -26,8 +31,29 @@ export const baskets: Attack = {
   },
   async run(target, _, control) {
     const started = performance.now()
-    const { name, table, touched } = firstTable(target)!
-    const { groups, shared } = embeddingGroups(table)
+    const pause = pausesOf(control, started, CLOSED_FORM)
+    const told = (words: string, part?: number) =>
+      control.onProgress?.({ attack: 'embedding-groups', words, ...(part !== undefined && { part }) })
+    told('the rows of the table')
+    const first = await firstTable(target, pause).catch(nothingIfCut)
+    /** The best so far: rows of one direction. */
+    let best: EmbeddingGroups | undefined
+    const found =
+      first &&
+      (await paced(
+        groupSteps(first.table, TOLERANCE, (groups, part) => {
+          best = groups
+          told('items of several users', part)
+        }),
+        pause,
+      ).catch(nothingIfCut))
+    if (!first || !(found ?? best))
+      return outcome('embedding-groups', started, control, {
+        status: 'cut',
+        reason: `${endOf(control)} before the rows were put together`,
+      })
+    const { name, touched } = first
+    const { groups, shared } = (found ?? best)!
     const several = groups.filter(({ rows }) => rows.length > 1)
     // an item of several users is in each of their baskets, how often is not known
     const sequences = several.map(({ rows, counts }, user) => [
@@ -36,9 +62,10 @@ export const baskets: Attack = {
     ])
     const placed = new Set(sequences.flat()).size
     return outcome('embedding-groups', started, control, {
-      status: several.length > 0 ? 'partial' : 'failed',
-      reason:
-        several.length > 0
+      status: !found ? 'cut' : several.length > 0 ? 'partial' : 'failed',
+      reason: !found
+        ? `${endOf(control)} before all rows of several users were told; ${placed} of the ${touched.length} rows of '${name}' that have a gradient are in the baskets of ${several.length} users`
+        : several.length > 0
           ? `${placed} of the ${touched.length} rows of '${name}' that have a gradient are in the baskets of ${several.length} users, ${shared.length} of them in several`
           : `no two rows of '${name}' have one direction: each sample looked up one row, or the model does not add them up`,
       found: {

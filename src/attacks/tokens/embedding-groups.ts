@@ -1,5 +1,8 @@
 import { number } from '../../errors/checks'
-import { requireTable, rowNorms, type Table } from './token-set'
+import { atOnce, type Steps } from '../../numbers/steps'
+import { mapped } from '../../numbers/values'
+import { inner } from '../../numbers/vectors'
+import { requireTable, rowNormSteps, type Table } from './token-set'
 
 /** Rows of an embedding that belong together: what one user's sample looked up. */
 export interface EmbeddingGroup {
@@ -36,55 +39,98 @@ const PART = 0.02
  * @param tolerance 1 − cosine up to which two rows have one direction, in (0, 1). Default 1e-4: float32 leaves 1e-7.
  * @throws DlgError `invalid-gradients` for a table without whole rows or with numbers that are not finite, `invalid-option`
  */
-export function embeddingGroups(embeddingGradient: Table, tolerance = 1e-4): EmbeddingGroups {
+export const embeddingGroups = (embeddingGradient: Table, tolerance = TOLERANCE): EmbeddingGroups =>
+  atOnce(groupSteps(embeddingGradient, tolerance))
+
+/** 1 − cosine up to which two rows have one direction, where the caller gives none. */
+export const TOLERANCE = 1e-4
+
+/**
+ * {@link embeddingGroups} in steps.
+ *
+ * @param told hears what is known so far before each row that may be of several users, and which part of these rows is done
+ * @throws DlgError as it
+ */
+export function* groupSteps(
+  embeddingGradient: Table,
+  tolerance: number,
+  told?: (groups: EmbeddingGroups, part: number) => void,
+): Steps<EmbeddingGroups> {
   requireTable('embeddingGradient', embeddingGradient)
   number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
   const { data, width } = embeddingGradient
-  const norms = rowNorms(embeddingGradient)
-  const unit = (row: number): Float64Array => {
-    const out = new Float64Array(width)
-    for (let j = 0; j < width; j++) out[j] = data[row * width + j] / norms[row]
-    return out
-  }
-  const used = [...norms.keys()].filter((row) => norms[row] > 0)
+  const norms = yield* rowNormSteps(embeddingGradient)
   const found: { direction: Float64Array; rows: number[] }[] = []
-  for (const row of used) {
-    const direction = unit(row)
+  for (const [row, norm] of norms.entries()) {
+    if (norm === 0) continue
+    const direction = mapped(data.subarray(row * width, (row + 1) * width), (v) => v / norm)
     const group = found.find((other) => inner(other.direction, direction) >= 1 - tolerance)
     if (group) group.rows.push(row)
     else found.push({ direction, rows: [row] })
+    yield
   }
   found.sort((a, b) => b.rows.length - a.rows.length)
   const several = found.filter(({ rows }) => rows.length > 1)
+  const single = found.slice(several.length)
+  const choices = yield* choicesOf(several.map((group) => group.direction))
   const shared: { row: number; groups: number[] }[] = []
-  const directions = several.map((group) => group.direction)
-  const alone = found.filter(({ rows, direction }) => {
-    if (rows.length > 1) return false
-    const groups = fewestParts(direction, directions)
-    if (groups) shared.push({ row: rows[0], groups })
-    return !groups
+  const alone: (typeof found)[number][] = []
+  const known = (unknown: typeof found): EmbeddingGroups => ({
+    groups: [...several, ...alone, ...unknown].map(({ rows }) => {
+      const least = rows.reduce((most, row) => Math.min(most, norms[row]), Number.POSITIVE_INFINITY)
+      return { rows, counts: rows.map((row) => Math.round(norms[row] / least)) }
+    }),
+    shared: [...shared].sort((a, b) => a.row - b.row),
   })
-  const groups = [...several, ...alone].map(({ rows }) => {
-    const least = Math.min(...rows.map((row) => norms[row]))
-    return { rows, counts: rows.map((row) => Math.round(norms[row] / least)) }
-  })
-  return { groups, shared: shared.sort((a, b) => a.row - b.row) }
+  for (const [i, one] of single.entries()) {
+    if (told && i % TOLD === 0) told(known(single.slice(i)), i / single.length)
+    const groups = yield* fewestParts(one.direction, choices)
+    if (groups) shared.push({ row: one.rows[0], groups })
+    else alone.push(one)
+    yield
+  }
+  return known([])
+}
+
+/** Rows between two reports. */
+const TOLD = 16
+
+/** Directions of users, with their products. */
+interface Choices {
+  readonly directions: readonly Float64Array[]
+  readonly products: readonly Float64Array[]
+}
+
+function* choicesOf(directions: readonly Float64Array[]): Steps<Choices> {
+  const products: Float64Array[] = []
+  for (const a of directions) {
+    products.push(Float64Array.from(directions, (b) => inner(a, b)))
+    yield
+  }
+  return { directions, products }
 }
 
 /**
  * The two directions, or else three, of which x is a sum with positive factors; undefined where there are none, or where others come
  * nearly as close: which users it is cannot be told then.
  */
-function fewestParts(x: Float64Array, directions: readonly Float64Array[]): number[] | undefined {
+function* fewestParts(x: Float64Array, { directions, products }: Choices): Steps<number[] | undefined> {
+  const along = Float64Array.from(directions, (direction) => inner(direction, x))
   for (let size = 2; size <= MOST_USERS; size++) {
     if (combinations(directions.length, size) > MOST_TRIES) return undefined
     let best: { groups: number[]; left: number } | undefined
-    let next = Infinity
+    let [next, tried] = [Infinity, 0]
     for (const groups of choices(directions.length, size)) {
-      const left = leftOf(
-        x,
-        groups.map((g) => directions[g]),
-      )
+      if (tried++ % TRIES === 0) yield
+      // far off, the number does not matter
+      const roughly = roughlyLeftOf(groups, along, products)
+      const left =
+        roughly > FAR
+          ? roughly
+          : leftOf(
+              x,
+              groups.map((g) => directions[g]),
+            )
       if (left < (best?.left ?? Infinity)) {
         next = best?.left ?? Infinity
         best = { groups, left }
@@ -94,6 +140,36 @@ function fewestParts(x: Float64Array, directions: readonly Float64Array[]): numb
   }
   return undefined
 }
+
+/** Tries between two looks at the clock. */
+const TRIES = 256
+
+/** What is left of a row that is far from any that decides: above APART · LEFT. */
+const FAR = 0.3
+
+/** ‖x − Σ c_k d_k‖ of the best c of any sign, as far as products of pairs tell: √(1 − pᵀ G⁻¹ p), by Cholesky's factorisation of G. */
+function roughlyLeftOf(groups: readonly number[], along: Float64Array, products: readonly Float64Array[]): number {
+  const size = groups.length
+  const [factor, y] = [new Float64Array(size * size), new Float64Array(size)]
+  let left = 1
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = products[groups[i]][groups[j]]
+      for (let k = 0; k < j; k++) sum -= factor[i * size + k] * factor[j * size + k]
+      // directions that are nearly one say nothing here
+      if (i === j && !(sum > NEARLY_ONE)) return 0
+      factor[i * size + j] = i === j ? Math.sqrt(sum) : sum / factor[j * size + j]
+    }
+    let sum = along[groups[i]]
+    for (let k = 0; k < i; k++) sum -= factor[i * size + k] * y[k]
+    y[i] = sum / factor[i * size + i]
+    left -= y[i] ** 2
+  }
+  return Math.sqrt(Math.max(0, left))
+}
+
+/** Part of a direction beside others, squared, below which products of pairs do not tell them apart. */
+const NEARLY_ONE = 1e-8
 
 /** Users of one row that are looked for. */
 const MOST_USERS = 3
@@ -143,10 +219,4 @@ function leftOf(x: Float64Array, directions: readonly Float64Array[]): number {
     for (let j = 0; j < k; j++) along[j] -= c * r[k][j]
   }
   return Math.sqrt(inner(rest, rest))
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
-  return sum
 }

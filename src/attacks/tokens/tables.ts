@@ -1,7 +1,8 @@
 import { type InputKinds, traceGradient } from '../../client/model/gradient'
 import type { Target } from '../../client/target'
 import * as g from '../../graph'
-import { tokenSet } from './token-set'
+import type { Steps } from '../../numbers/steps'
+import { type Pause, paced } from '../contract/pause'
 
 /** The first table whose rows the searched inputs choose: its position among the trained weights, and whether nothing else reads it. */
 function tableIn({ model, settings, kinds }: Target): { at: number; onlyLookedUp: boolean } | undefined {
@@ -33,15 +34,30 @@ interface TableGradient {
   readonly table: { readonly data: Target['dataGradients'][number]; readonly width: number }
 }
 
-/** The gradient of the first table whose rows the searched inputs choose; undefined where none was shared. */
-export function firstTable(target: Target): TableGradient | undefined {
+/** The gradient of the first table whose rows the searched inputs choose; undefined where none was shared. @throws CUT */
+export async function firstTable(target: Target, pause: Pause): Promise<TableGradient | undefined> {
   const found = tableIn(target)
   if (!found) return undefined
   const { name, shape } = target.trained[found.at]
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1)
   const table = { data: target.dataGradients[found.at], width: shape[shape.length - 1] }
-  const touched = tokenSet(table)
+  const touched = await paced(touchedIn(table), pause)
   return { name, rows, table, touched, tied: touched.length > (found.onlyLookedUp ? rows - 1 : rows / 2) }
+}
+
+/** Rows between two looks at the clock. */
+const ROWS = 256
+
+/** The rows that are not zero. */
+function* touchedIn({ data, width }: TableGradient['table']): Steps<number[]> {
+  const touched: number[] = []
+  for (let row = 0; row * width < data.length; row++) {
+    if (row % ROWS === 0) yield
+    let at = row * width
+    while (at < (row + 1) * width && data[at] === 0) at++
+    if (at < (row + 1) * width) touched.push(row)
+  }
+  return touched
 }
 
 /** Why an attack on a table does not apply where there is none. */

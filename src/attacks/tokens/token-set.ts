@@ -1,5 +1,6 @@
 import { number, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { atOnce, type Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
 
 /** One position, decoded. */
@@ -45,11 +46,19 @@ const rows = ({ data, width }: Table): number => data.length / width
  *
  * @throws DlgError `invalid-gradients` for a table that is no rows of its width, or has a number that is not finite
  */
-export function rowNorms(table: Table): Float64Array {
+export const rowNorms = (table: Table): Float64Array => atOnce(rowNormSteps(table))
+
+/** Rows between two looks at the clock. */
+const ROWS = 256
+
+/** {@link rowNorms} in steps. @throws DlgError as it */
+export function* rowNormSteps(table: Table): Steps<Float64Array> {
   const { data, width } = table
   if (!Number.isSafeInteger(width) || width < 1 || data.length % width !== 0)
     throw new DlgError('invalid-gradients', `a table of ${data.length} numbers has no rows of ${width}`)
-  return Float64Array.from({ length: rows(table) }, (_, i) => {
+  const norms = new Float64Array(rows(table))
+  for (let i = 0; i < norms.length; i++) {
+    if (i % ROWS === 0) yield
     let most = 0
     for (let j = i * width; j < (i + 1) * width; j++) {
       if (!Number.isFinite(data[j]))
@@ -59,11 +68,12 @@ export function rowNorms(table: Table): Float64Array {
         )
       most = Math.max(most, Math.abs(data[j]))
     }
-    if (most === 0) return 0
+    if (most === 0) continue
     let sum = 0
     for (let j = i * width; j < (i + 1) * width; j++) sum += (data[j] / most) ** 2
-    return most * Math.sqrt(sum)
-  })
+    norms[i] = most * Math.sqrt(sum)
+  }
+  return norms
 }
 
 /**

@@ -1,6 +1,7 @@
 import { number } from '../../errors/checks'
 import { normalOfMost } from '../../numbers/median'
-import { requireTable, rowNorms, type Table } from './token-set'
+import { atOnce, type Steps } from '../../numbers/steps'
+import { requireTable, rowNormSteps, type Table } from './token-set'
 
 /** Tokens of a batch, told by the size of their rows. */
 export interface TokensByNorm {
@@ -24,10 +25,14 @@ export interface TokensByNorm {
  * @param expectedStrangers how many strangers may be expected among the tokens. Default 0.01.
  * @throws DlgError `invalid-gradients` for a table without whole rows, `invalid-option` for a number that is not above 0
  */
-export function tokensByNorm(embeddingGradient: Table, expectedStrangers = 0.01): TokensByNorm {
+export const tokensByNorm = (embeddingGradient: Table, expectedStrangers = 0.01): TokensByNorm =>
+  atOnce(tokensByNormSteps(embeddingGradient, expectedStrangers))
+
+/** {@link tokensByNorm} in steps. @throws DlgError as it */
+export function* tokensByNormSteps(embeddingGradient: Table, expectedStrangers = 0.01): Steps<TokensByNorm> {
   requireTable('embeddingGradient', embeddingGradient)
   number('expectedStrangers', expectedStrangers, (v) => v > 0 && v < Infinity, 'a number above 0')
-  const logs = rowNorms(embeddingGradient).map(Math.log)
+  const logs = (yield* rowNormSteps(embeddingGradient)).map(Math.log)
   const finite = logs.filter(Number.isFinite)
   if (finite.length === 0) return { tokens: [], threshold: Infinity, expectedStrangers: 0 }
   if (finite.length < logs.length / 2) {

@@ -19,6 +19,7 @@ import { type AuditPictures, auditHtml, auditJson, auditJunit, auditMarkdown, au
 import { knownLines } from '../../report/audit/known'
 import { attackOf, countOf, WORDS } from '../../report/audit/words'
 import { checkFolder, writeFiles } from '../../report/files'
+import { hearInterruption } from '../interrupted'
 import { paint, type Terminal, visible } from '../terminal'
 import { readJudging } from './config'
 import { idleWords, whatCounts } from './counted'
@@ -55,18 +56,20 @@ export async function reportRuns(options: ReportOptions, terminal: Terminal): Pr
     out,
     formats.map((format) => FORMATS[format]),
   )
-  const journal = journalOf(runs)
+  const journal = await journalOf(runs, terminal)
   const said = config === undefined ? undefined : await readJudging(config)
   const thresholds = { ...said?.thresholds, ...options.thresholds }
   const failOn = options.failOn ?? said?.failOn ?? 'leaked'
   const judgement = judge(runOf(journal), thresholds)
-  const baseline = options.baseline === undefined ? undefined : judge(runOf(journalOf([options.baseline])), thresholds)
+  await hearInterruption(terminal)
+  const baseline =
+    options.baseline === undefined ? undefined : judge(runOf(await journalOf([options.baseline], terminal)), thresholds)
   const today = new Date().toISOString().slice(0, 10)
   const accepted = said?.accept ?? []
   const settled = withoutKnown(judgement, { ...(baseline && { baseline }), accepted, today })
   const { known } = settled
   const { about } = journal.header
-  const pictures = redact ? undefined : picturesOf(runs, journal)
+  const pictures = redact ? undefined : await picturesOf(runs, journal, terminal)
   const write: Readonly<Record<Format, () => string>> = {
     html: () => auditHtml(judgement, about, pictures, known),
     json: () => auditJson(judgement, about, known),
@@ -74,7 +77,12 @@ export async function reportRuns(options: ReportOptions, terminal: Terminal): Pr
     junit: () => auditJunit(judgement, failOn, known),
     sarif: () => auditSarif(judgement, about, config ?? JOURNAL, known),
   }
-  writeFiles(out, Object.fromEntries(formats.map((format) => [FORMATS[format], write[format]()])))
+  const files: Record<string, string> = {}
+  for (const format of formats) {
+    files[FORMATS[format]] = write[format]()
+    await hearInterruption(terminal)
+  }
+  writeFiles(out, files)
   terminal.stdout.write(linesOf(judgement, terminal))
   const notCounted = knownLines(judgement, known).map((line) => `not counted: ${line}`)
   for (const line of [...notCounted, ...whatCounts(judgement, settled, failOn)])
@@ -102,8 +110,10 @@ function linesOf({ summary, defences }: Judgement, terminal: Terminal): string {
 }
 
 /** @throws DlgError `invalid-file` for folders without a run, and runs of different audits */
-function journalOf(folders: readonly string[]): Journal {
-  const texts = folders.map((folder) => {
+async function journalOf(folders: readonly string[], terminal: Terminal): Promise<Journal> {
+  const texts: string[] = []
+  for (const folder of folders) {
+    await hearInterruption(terminal)
     const path = join(folder, JOURNAL)
     if (!existsSync(path))
       throw new DlgError('invalid-file', `${path}: is not there; give a folder that dlg audit wrote`)
@@ -115,13 +125,18 @@ function journalOf(folders: readonly string[]): Journal {
       throw error
     }
     // a line that a kill cut off
-    return text.slice(0, text.lastIndexOf('\n') + 1)
-  })
+    texts.push(text.slice(0, text.lastIndexOf('\n') + 1))
+  }
+  await hearInterruption(terminal)
   return parseJournal(texts.join(''))
 }
 
 /** Pictures of the originals and of what was found, where samples are [height, width, 1 or 3] and the run has them. */
-function picturesOf(folders: readonly string[], { header, records }: Journal): AuditPictures | undefined {
+async function picturesOf(
+  folders: readonly string[],
+  { header, records }: Journal,
+  terminal: Terminal,
+): Promise<AuditPictures | undefined> {
   const { range: [low, high] = [0, 1], preprocessing } = header.about
   const seen = (values: Float32Array): Float32Array =>
     preprocessing ? undoPreprocessing(values, preprocessing) : values
@@ -148,6 +163,7 @@ function picturesOf(folders: readonly string[], { header, records }: Journal): A
     .flatMap(([client, samples]) => samples.map((name, i) => [name, all[client * header.about.batchSize + i]] as const))
   const found = new Map<string, readonly Image[]>()
   for (const { key, found: own } of records) {
+    await hearInterruption(terminal)
     const path = own?.file === undefined ? undefined : folders.map((name) => join(name, own.file!)).find(existsSync)
     if (path === undefined || !isPicture(own!.shape)) continue
     const data = readTensors(path).get('data')

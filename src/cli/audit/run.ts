@@ -9,6 +9,7 @@ import { DlgError } from '../../errors/dlg-error'
 import { attackOf, countOf } from '../../report/audit/words'
 import { checkFolder } from '../../report/files'
 import { EXIT } from '../command'
+import { hearInterruption } from '../interrupted'
 import { useBackend } from '../runtime'
 import { paint, type Terminal, visible } from '../terminal'
 import { readAuditFile } from './config'
@@ -41,10 +42,13 @@ export interface AuditRunOptions {
 export async function runAuditFile(options: AuditRunOptions, terminal: Terminal): Promise<number> {
   checkFolder(options.out)
   await useBackend(options.backend)
+  await hearInterruption(terminal)
   const { options: asked, dispose } = await readAuditFile(options.config)
   try {
+    await hearInterruption(terminal)
     const settings = auditSettings({ ...asked, ...options.overrides })
-    const plan = await planOf(settings)
+    const plan = await planOf(settings, terminal.signal)
+    await hearInterruption(terminal)
     const chains = plan.chains.map((_, i) => i).filter((i) => inShard(i, options.shard))
     if (options.dryRun) return await describe(asked, settings, plan, chains, terminal)
     const link = options.queue && (await openLink(options.queue.url, options.queue.patience, terminal.signal))
@@ -199,7 +203,7 @@ async function describe(
   settings: AuditSettings,
   plan: Plan,
   chains: readonly number[],
-  { stdout }: Terminal,
+  terminal: Terminal,
 ): Promise<number> {
   const { evaluations, attacks, training, data, updates } = settings
   const rows = [...new Set(chains.map((i) => rowName(plan.chains[i])))]
@@ -207,7 +211,8 @@ async function describe(
   const most = chains.length * searches * evaluations
   const trials = chains.reduce((sum, i) => sum + plan.chains[i].trials.length, 0)
   const { batchSize = 1 } = training
-  const milliseconds = data && (await evaluationOf(options, batchSize))
+  const milliseconds = data && (await evaluationOf(options, batchSize, terminal))
+  await hearInterruption(terminal)
   const lines = [
     data
       ? `${countOf(data.names.length / batchSize, 'client')} with ${countOf(batchSize, 'sample')} each`
@@ -217,7 +222,7 @@ async function describe(
     ...rows.map((row) => `  ${row}`),
     `${countOf(trials, 'trial')}, at most ${countOf(most, 'evaluation')}${milliseconds === undefined ? '' : durationOf(most, milliseconds)}`,
   ]
-  stdout.write(`${visible(lines.join('\n'))}\n`)
+  terminal.stdout.write(`${visible(lines.join('\n'))}\n`)
   return EXIT.converged
 }
 
@@ -228,6 +233,7 @@ const rowName = ({ defence, attacker }: Chain): string =>
 async function evaluationOf(
   { model, data, training = {} }: AuditOptions,
   batchSize: number,
+  { signal }: Terminal,
 ): Promise<number | undefined> {
   const { checkModel } = await import('../../check')
   const { x, labels } = data!
@@ -235,7 +241,7 @@ async function evaluationOf(
   const its =
     labels instanceof tf.Tensor ? tf.tidy(() => tf.slice(labels, 0, batchSize)) : Array.from(labels).slice(0, batchSize)
   try {
-    const check = await checkModel(model, { x: batch, y: its }, trainingOf(training))
+    const check = await checkModel(model, { x: batch, y: its }, { ...trainingOf(training), signal })
     return check.time?.evaluation
   } finally {
     tf.dispose([batch, ...(its instanceof tf.Tensor ? [its] : [])])

@@ -1,4 +1,5 @@
 import type { Random } from '../../numbers/random'
+import type { Steps } from '../../numbers/steps'
 import { allFinite } from '../../optim/vectors'
 
 /** A run of unknowns of one kind in the flat point. */
@@ -57,6 +58,8 @@ export interface Curvature {
   readonly cut: boolean
   /** Tells the caller that the work goes on, between steps that take long. */
   tell(): void
+  /** Does work in small parts; timers and signals run between them. @returns undefined where the work is to end */
+  done<T>(steps: Steps<T>): Promise<T | undefined>
   /**
    * JᵀJ z ≈ (∇R(u + h z) − ∇R(u − h z)) / 4h, because ∇²R = 2 JᵀJ where R is 0. Two evaluations.
    *
@@ -99,11 +102,13 @@ export function curvatureAt(options: CurvatureOptions): Curvature {
   let evaluations = 0
   let ended = false
   let last = performance.now()
+  const breathe = async (): Promise<void> => {
+    if (performance.now() - last <= BREATH) return
+    await new Promise((resolve) => setTimeout(resolve))
+    last = performance.now()
+  }
   const asked: Curvature['asked'] = async (direction, step, ask) => {
-    if (performance.now() - last > BREATH) {
-      await new Promise((resolve) => setTimeout(resolve))
-      last = performance.now()
-    }
+    await breathe()
     if (cut() || evaluations >= budget) return undefined
     evaluations++
     const answer = await ask(point.map((v, i) => v + step * units[i] * direction[i]))
@@ -141,6 +146,14 @@ export function curvatureAt(options: CurvatureOptions): Curvature {
       return ended || cut()
     },
     tell: () => void cut(),
+    async done(steps) {
+      for (;;) {
+        const { done, value } = steps.next()
+        if (done) return value
+        await breathe()
+        if (cut()) return undefined
+      }
+    },
     product,
     async refined(z, step) {
       const long = left() < 2 ? undefined : await product(z, step)

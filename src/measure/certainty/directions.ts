@@ -1,7 +1,7 @@
 import type { Random } from '../../numbers/random'
 import { mapped } from '../../numbers/values'
 import { type Curvature, dot, largest } from './curvature'
-import { type Candidate, candidatesIn, combine, eigen, type FreeDirection, symmetric, weakBlock } from './weak-block'
+import { type Candidate, candidatesIn, combined, eigen, type FreeDirection, symmetric, weakBlock } from './weak-block'
 
 export type { FreeDirection } from './weak-block'
 
@@ -73,15 +73,17 @@ async function krylovBasis(curvature: Curvature, moving: Uint8Array, random: Ran
     moving,
   )
   /** More steps for what is found to be weak, as long as there are products for it. */
-  const goesOn = (k: number): boolean => {
+  const goesOn = async (k: number): Promise<boolean> => {
     if (k !== LANCZOS) return k < LANCZOS || (k < 2 * LANCZOS && curvature.left > reserve)
-    const { values } = eigen(symmetric(curvature, vectors, images))
+    const found = await curvature.done(ritzOf({ vectors, images }))
+    if (!found) return false
+    const { values } = found
     const top = values[values.length - 1]
     reserve = 5 * values.filter((v) => v <= ROUNDING * top).length
     return values[0] <= NEARLY_FREE * top && curvature.left > reserve
   }
   let reserve = 0
-  for (let k = 0; goesOn(k); k++) {
+  for (let k = 0; await goesOn(k); k++) {
     const length = orthogonalise(next, vectors)
     if (length === 0) break
     const v = next.map((x) => x / length)
@@ -109,6 +111,11 @@ function orthogonalise(v: Float64Array, basis: readonly Float64Array[]): number 
   return length > 1e-10 * before ? length : 0
 }
 
+/** Eigenvalues and eigenvectors within a basis. */
+function* ritzOf({ vectors, images }: Basis) {
+  return yield* eigen(yield* symmetric(vectors, images))
+}
+
 /** Rayleigh and Ritz over a basis; then the weak block again, from products of its own. */
 async function weakDirections(
   curvature: Curvature,
@@ -118,11 +125,11 @@ async function weakDirections(
 ): Promise<FreeDirections | undefined> {
   const examined = 'a subspace'
   if (vectors.length === 0) return { directions: [], weakest: undefined, examined }
-  const { values, combinations } = eigen(symmetric(curvature, vectors, images))
+  const found = await curvature.done(ritzOf({ vectors, images }))
+  const ritz = found && (await curvature.done(combined(vectors, found.combinations)))
+  if (!ritz) return undefined
+  const { values } = found
   const bar = Math.max(ROUNDING * values[values.length - 1], floor)
-  curvature.tell()
-  const ritz = combinations.map((c) => combine(vectors, c))
-  curvature.tell()
   const strong = { vectors: ritz.filter((_, k) => values[k] > bar), values: values.filter((v) => v > bar) }
   const weakest = strong.values.length > 0 ? strong.values[0] / largest(strong.vectors[0]) ** 2 : undefined
   // a rough block takes two evaluations for each of its vectors, a fine one four
@@ -131,18 +138,19 @@ async function weakDirections(
   const rough = await weakBlock(curvature, below, strong, SHORT, false)
   const straight = rough && (await weakBlock(curvature, rough.corrected, strong, LONG, true))
   if (!straight) return undefined
-  let found = candidatesIn(curvature, straight, numbers)
-  if (found.some(({ rounding }) => rounding > floor) && curvature.left >= 2 * below.length) {
+  let candidates = await curvature.done(candidatesIn(straight, numbers))
+  if (candidates?.some(({ rounding }) => rounding > floor) && curvature.left >= 2 * below.length) {
     const curved = await weakBlock(curvature, straight.corrected, strong, SHORT, true)
     if (!curved) return undefined
     // the longer step has the better correction
-    found = candidatesIn(curvature, { ...curved, corrected: straight.corrected }, numbers)
+    candidates = await curvature.done(candidatesIn({ ...curved, corrected: straight.corrected }, numbers))
   }
+  if (!candidates) return undefined
   const isFree = ({ direction, rounding }: Candidate) =>
     direction.sensitivity <= Math.max(floor, Math.min(rounding, MOST_ROUNDING))
-  const others = found.filter((c) => !isFree(c)).map(({ direction }) => direction.sensitivity)
+  const others = candidates.filter((c) => !isFree(c)).map(({ direction }) => direction.sensitivity)
   return {
-    directions: found.filter(isFree).map(({ direction }) => direction),
+    directions: candidates.filter(isFree).map(({ direction }) => direction),
     weakest: others.reduce<number | undefined>((a, b) => Math.min(a ?? b, b), weakest),
     examined,
   }

@@ -2,7 +2,7 @@ import { mapped } from '../../numbers/values'
 import { type Curvature, dot, largest } from './curvature'
 import type { FreeDirections } from './directions'
 import type { Sensitivity } from './sensitivity'
-import { combine, eigen } from './weak-block'
+import { combine, combined, eigen, gramOf } from './weak-block'
 
 /** What was shared at a point, every tensor in proportion to its floor and times the factor: α w g(x). */
 export type Reach = (point: Float64Array) => Promise<Float64Array>
@@ -83,12 +83,17 @@ export async function everyDirection(
     v[i] = 1
     return curvature.project(v)
   }
-  const imageOf = (v: Float64Array): Float64Array =>
-    combine(
-      columns,
-      basis.map((b) => dot(b, v)),
-    )
-  for (let i = 0; i < size; i++) diagonal[i] = squared(imageOf(alone(i)))
+  const coefficientsOf = (v: Float64Array): number[] => basis.map((b) => dot(b, v))
+  const lengths = await curvature.done(
+    (function* () {
+      for (let i = 0; i < size; i++) {
+        diagonal[i] = squared(combine(columns, coefficientsOf(alone(i))))
+        yield
+      }
+      return diagonal
+    })(),
+  )
+  if (!lengths) return undefined
   const top = diagonal.reduce((most, v) => Math.max(most, v), 0)
   const silent = new Uint8Array(size)
   for (let i = 0; i < size; i++) {
@@ -105,16 +110,17 @@ export async function everyDirection(
   const moving = movable(curvature, members)
   const none: FreeDirections = { directions: [], weakest: undefined, examined: 'every direction' }
   if (moving.length === 0) return { sensitivity, free: none }
-  const images = moving.map(imageOf)
-  const { values, combinations } = eigen(images.map((a) => images.map((b) => dot(a, b))))
+  const images = await curvature.done(combined(columns, moving.map(coefficientsOf)))
+  const decomposed = images && (await curvature.done(eigenOf(images)))
+  if (!decomposed) return undefined
+  const { values, combinations } = decomposed
   const bar = Math.max(DOUBTFUL * values[values.length - 1], 10 * floor)
   const eigenvectors = combinations.map((c) => combine(moving, c))
   const first = values.findIndex((v) => v > bar)
   const count = first < 0 ? values.length : first
-  const strong = {
-    vectors: eigenvectors.slice(count),
-    images: combinations.slice(count).map((c) => combine(images, c)),
-  }
+  const strongImages = await curvature.done(combined(images, combinations.slice(count)))
+  if (!strongImages) return undefined
+  const strong = { vectors: eigenvectors.slice(count), images: strongImages }
   const weakest = strong.vectors.length > 0 ? values[count] / largest(strong.vectors[0]) ** 2 : undefined
   let weak = eigenvectors.slice(0, count)
   let left: Float64Array[] = []
@@ -131,7 +137,8 @@ export async function everyDirection(
     weak = corrected
   }
   if (weak.length === 0) return { sensitivity, free: { ...none, weakest } }
-  const found = eigen(left.map((a) => left.map((b) => dot(a, b))))
+  const found = await curvature.done(eigenOf(left))
+  if (!found) return undefined
   const all = found.combinations.map((c, i) => {
     const vector = combine(weak, c)
     const length = Math.sqrt(dot(vector, vector))
@@ -150,6 +157,11 @@ export async function everyDirection(
       weakest: others.reduce<number | undefined>((a, b) => Math.min(a ?? b, b), weakest),
     },
   }
+}
+
+/** Eigenvalues and eigenvectors of the products of all pairs. */
+function* eigenOf(vectors: readonly Float64Array[]) {
+  return yield* eigen(yield* gramOf(vectors))
 }
 
 const squared = (v: Float64Array): number => dot(v, v)

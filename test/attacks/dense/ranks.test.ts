@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { gradientsOf } from '../../../src'
 import { gradientRanks } from '../../../src/analytic'
-import { spectrum } from '../../../src/numbers/singular-values'
+import { spectrum as spectrumInSteps } from '../../../src/numbers/singular-values'
+import { atOnce } from '../../../src/numbers/steps'
 import { relativeError, uniform } from '../../oracle'
 import { convNet, denseNet, sample } from '../matching/tiny'
 
@@ -17,6 +18,9 @@ function withSpectrum(sigma: readonly number[], rows: number, columns: number): 
   })
   return out
 }
+
+/** The spectrum, all at once. */
+const spectrum = (...given: Parameters<typeof spectrumInSteps>) => atOnce(spectrumInSteps(...given))
 
 describe('singular values', () => {
   const sigma = [5, 3, 1, 0.1, 1e-3]

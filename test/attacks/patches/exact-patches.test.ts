@@ -3,7 +3,7 @@ import { layers, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
 import { type VitOptions, vit } from '../../../examples/models/vit'
 import { exactPatches } from '../../../src/analytic'
-import { attack, targetOf } from '../../../src/attacks'
+import { type AttackProgress, attack, targetOf } from '../../../src/attacks'
 import { deepLeakage, type FunctionalModel, gradientsOf, type Model, type PlainTensor } from '../../../src/index'
 import { ownership } from '../../tensors'
 import { numbers, plain, sample, withUniformWeights } from '../matching/tiny'
@@ -199,8 +199,14 @@ describe('patches of a vision transformer in closed form', () => {
     const x = picture(8, 8, 3)
     const target = await targetOf(model, await share(model, x, [2]), { runtime })
     const abort = new AbortController()
-    setTimeout(() => abort.abort())
-    for (const control of [{ signal: abort.signal }, { budget: { evaluations: 5 } }, { budget: { milliseconds: 1 } }]) {
+    const onProgress = ({ words }: AttackProgress) => {
+      if (words === 'the directions that are open') abort.abort()
+    }
+    for (const control of [
+      { signal: abort.signal, onProgress },
+      { budget: { evaluations: 5 } },
+      { budget: { milliseconds: 1 } },
+    ]) {
       const outcome = own(await attack('patch-inversion', target, {}, control))
       expect(outcome).toMatchObject({ status: 'cut', work: { evaluations: 0 }, found: { labels: [2] } })
       expect(outcome.found.data?.shape).toEqual([1, 8, 8, 3])

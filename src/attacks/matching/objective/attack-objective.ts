@@ -13,7 +13,7 @@ import { evaluate, type Program, type Values } from '../../../runtime/runtime'
 import { withClosedForm } from '../closed-form'
 import type { Settings } from '../options'
 import type { Point, TracedTarget } from '../point'
-import { type Preparing, preparation } from '../preparing'
+import { type Preparing, pauseOf, preparation } from '../preparing'
 import { type SmoothedGradient, smoothedClient } from '../smoothing'
 import { startPoint } from '../start'
 import type { Targets } from '../targets/targets'
@@ -104,14 +104,11 @@ export async function objectiveOf(
   const traced = magnified(client, magnitude)
   const noise = settings.noise > 0 ? rounding : 0
   // a prior is what tells the samples of a batch apart, and one image comes out cleaner for it
-  const started = await withClosedForm(settings, traced, target)
+  const started = await withClosedForm(settings, traced, target, preparing)
   const statistics = movedStatistics(target)
   const normed = sharedStatistics(traced, statistics).length > 0
   const priors = started.priors ?? defaultPriors(traced.data.shape, settings.prior, normed)
-  const pause = async (): Promise<boolean> => {
-    await preparing('the distance is weighed')
-    return false
-  }
+  const pause = pauseOf(preparing, 'the distance is weighed')
   const { distance, unit, ...others } = await weighed(settings.distance, traced, gradients, pause)
   const norms = priors.length > 0 ? await trainedNorms(traced, new Map([...traced.captured, ...weights])) : []
   const programOf = (of: TracedGradient) => {

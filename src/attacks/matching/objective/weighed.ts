@@ -1,8 +1,7 @@
 import type { TracedGradient } from '../../../client/model/gradient'
 import * as g from '../../../graph'
-import { inSteps, type Steps } from '../../../numbers/steps'
 import type { Values } from '../../../numbers/values'
-import { type Pause, paced } from '../../contract/pause'
+import { donePaced, type Pause } from '../../contract/pause'
 import type { Distance } from './distance'
 
 /** A distance whose weights are known, from one shared gradient. */
@@ -25,9 +24,8 @@ export async function weighed(
   shared: readonly Values[],
   pause: Pause,
 ): Promise<WeighedDistance> {
-  const done = async <T>(work: T | Steps<T>): Promise<T> => (inSteps(work) ? paced(work, pause) : work)
   const given = shared.map((values, i) => ({ shape: gradients[i].shape, values }))
-  const weights = await done(distance.weights?.(given) ?? [])
+  const weights = await donePaced(distance.weights?.(given) ?? [], pause)
   const parameters = new Map<string, Values>()
   for (const [i, tensors] of weights.entries())
     for (const [k, { values }] of tensors.entries()) parameters.set(weightParameter(i, k), values)
@@ -38,7 +36,7 @@ export async function weighed(
       ...{ name: distance.name, factorFree: distance.factorFree },
       measure: (candidates, all) => distance.measure(candidates, all, nodes(candidates[0].graph)),
     },
-    unit: await done(distance.unit?.(shared, weights) ?? 1),
+    unit: await donePaced(distance.unit?.(shared, weights) ?? 1, pause),
     parameters,
   }
 }

@@ -1,12 +1,10 @@
 import type { TargetKind } from '../../../client/model/criterion'
 import type { TrainedOutput } from '../../../client/model/loss'
-import type { Target } from '../../../client/target'
 import { targetKind, targetRows } from '../../../client/target-values'
 import { DlgError } from '../../../errors/dlg-error'
 import * as g from '../../../graph'
 import type { Values } from '../../../runtime/runtime'
-import { decideLabels } from '../../labels/infer-labels'
-import type { LabelInference } from '../../labels/strategy'
+import type { LabelDecision, LabelInference } from '../../labels/strategy'
 import type { ReadChoice } from './label-choices'
 
 /** What the attacked loss compares an output with: unknowns of the search, or values known before it. */
@@ -26,19 +24,13 @@ export interface Targets {
 }
 
 /**
- * Known targets as they are, or what the label strategy decides.
+ * Known targets as they are, or what the label strategy decided.
  *
- * @param all the outputs with a loss
+ * @param decision what the strategy decided, where there is one
  * @throws DlgError `labels`, `invalid-data`
  */
-export function chooseTargets(
-  output: TrainedOutput,
-  choice: ReadChoice,
-  target: Target,
-  all: readonly TrainedOutput[],
-): Targets {
+export function chooseTargets(output: TrainedOutput, choice: ReadChoice, decision: LabelDecision | undefined): Targets {
   if (!('decide' in choice)) return knownTargets(output, targetRows(choice, output))
-  const decision = decideLabels(choice, output, target, all)
   switch (decision?.kind) {
     case 'joint': {
       const kind = decision.as ?? targetKind(output)

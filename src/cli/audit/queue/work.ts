@@ -74,7 +74,7 @@ async function findAudit(
     const waiting = await announced(redis)
     for (const audit of waiting) {
       const settings = settingsOf(audit.overrides)
-      const plan = await planOf(settings)
+      const plan = await planOf(settings, signal)
       if (plan.key !== audit.plan) continue
       if (audit.version === version()) return { settings, plan, audit }
       throw new DlgError(
