@@ -31,6 +31,20 @@ export const hasMethod = (value: unknown, ...methods: string[]): boolean =>
   value !== null &&
   methods.every((m) => typeof (value as Record<string, unknown>)[m] === 'function')
 
+/** An AbortSignal, or none. @throws DlgError `invalid-option` */
+export function requireSignal(name: string, signal: unknown): void {
+  if (signal === undefined) return
+  const listens = hasMethod(signal, 'addEventListener', 'removeEventListener')
+  if (listens && typeof (signal as AbortSignal).aborted === 'boolean') return
+  throw invalid(`${name} is ${show(signal)}; it must be an AbortSignal`)
+}
+
+/** A function of the caller's that is told of something, or none. @throws DlgError `invalid-option` */
+export function requireListener(name: string, listener: unknown): void {
+  if (listener !== undefined && typeof listener !== 'function')
+    throw invalid(`${name} is ${show(listener)}; it must be a function`)
+}
+
 /** A list or a typed array of numbers. @throws DlgError */
 export function numberList(name: string, values: ArrayLike<number>, code: DlgErrorCode = 'invalid-data'): void {
   const typed = ArrayBuffer.isView(values) && typeof (values as unknown as Float32Array)[0] !== 'bigint'

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { layers, sequential } from '@tensorflow/tfjs-layers'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -51,6 +51,31 @@ beforeEach(async () => {
   )
   x.dispose()
   writeConfig()
+})
+
+describe('the journal of a run', () => {
+  it('that is a folder is refused before any work', async () => {
+    mkdirSync(folder.at('taken/run.jsonl'), { recursive: true })
+    expect(await auditTo('taken')).toMatchObject({ code: 2, stderr: expect.stringMatching(/run\.jsonl: is a folder/) })
+    const report = await dlg(['report', folder.at('taken')])
+    expect(report).toMatchObject({ code: 2, stderr: expect.stringMatching(/run\.jsonl: is a directory/) })
+  })
+
+  it('whose first line a kill cut off begins anew; another file is left as it is', async () => {
+    mkdirSync(folder.at('half'))
+    writeFileSync(folder.at('half/run.jsonl'), '{"type":"run","version":1,"ke')
+    const report = await dlg(['report', folder.at('half')])
+    expect(report).toMatchObject({ code: 2, stderr: expect.stringMatching(/its first line was cut off/) })
+    expect((await auditTo('half')).code).toBe(0)
+    expect(journalOf('half').records.length).toBe(30)
+    mkdirSync(folder.at('other'))
+    writeFileSync(folder.at('other/run.jsonl'), 'notes')
+    expect(await auditTo('other')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/other.run\.jsonl: the journal/),
+    })
+    expect(readFileSync(folder.at('other/run.jsonl'), 'utf8')).toBe('notes')
+  })
 })
 
 describe('dlg audit', () => {

@@ -1,6 +1,15 @@
 import { firstNotFinite } from '../../client/shared/tensor-values'
-import { count, invalid, knownNames, number, numberList, requireObject, show } from '../../errors/checks'
+import {
+  count,
+  knownNames,
+  number,
+  numberList,
+  requireListener,
+  requireObject,
+  requireSignal,
+} from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { listening } from '../contract/listener'
 import { type DenseGradient, inputWidth } from '../dense/dense-gradient'
 import { layerOf } from './candidates'
 import { type Factors, factorsOf, LIMIT } from './factors'
@@ -129,6 +138,7 @@ export async function denseRows(
     pause,
     clock,
   )
+  settings.heard.check()
   return reported(factors as Factors, found, settings, wanted())
 }
 
@@ -138,17 +148,16 @@ function settingsOf(options: DenseRowsOptions) {
   knownNames('options', options, NAMES)
   const { batchSize, seed = 1234, budget = {}, signal, onProgress } = options
   knownNames('budget', budget, ['draws', 'milliseconds'])
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function')
-    throw invalid(`signal is ${show(signal)}; it must be an AbortSignal`)
+  requireSignal('signal', signal)
   if (signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
-  if (onProgress !== undefined && typeof onProgress !== 'function')
-    throw invalid(`onProgress is ${show(onProgress)}; it must be a function`)
+  requireListener('onProgress', onProgress)
+  const heard = listening(onProgress)
   return {
     batchSize: batchSize === undefined ? undefined : count('batchSize', batchSize),
     seed: number('seed', seed, Number.isSafeInteger, 'a whole number'),
     draws: limit('budget.draws', budget.draws ?? 500_000),
     milliseconds: limit('budget.milliseconds', budget.milliseconds ?? Infinity),
-    ...{ signal, onProgress },
+    ...{ signal, heard, onProgress: heard.tell },
   }
 }
 

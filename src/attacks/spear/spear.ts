@@ -6,12 +6,13 @@ import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
 import { type TargetOptions, type TargetSettings, targetOptions } from '../../client/target-options'
 import { targetKind } from '../../client/target-values'
-import { invalid, number, requireObject, show } from '../../errors/checks'
+import { number, requireListener, requireObject, requireSignal } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import * as g from '../../graph'
 import { TOLERANCE } from '../../measure/proof'
 import { transposed } from '../../numbers/norms'
 import type { Values } from '../../numbers/values'
+import { heardBy } from '../contract/listener'
 import { type DenseRows, type DenseRowsOptions, denseRows } from './dense-rows'
 import { pauses } from './pause'
 import { type ReluLayer, reluLayer } from './relu-layer'
@@ -77,12 +78,16 @@ export async function spear(
 ): Promise<Spear> {
   requireObject('options', options, 'an object', 'invalid-option')
   const { batchSize, seed, budget, signal, onProgress, tolerance, ...sharing } = options
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function')
-    throw invalid(`signal is ${show(signal)}; it must be an AbortSignal`)
+  requireSignal('signal', signal)
+  requireListener('onProgress', onProgress)
   if (signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
   // how many samples there are comes out; sums over local batches need it
   const target = await openTarget(model, shared, targetOptions({ ...sharing, batchSize: batchSize ?? 1 }))
-  return spearTarget(target, { batchSize, seed, budget, signal, onProgress, tolerance })
+  return heardBy(
+    onProgress,
+    (tell) => spearTarget(target, { batchSize, seed, budget, signal, onProgress: tell, tolerance }),
+    (found) => found.dispose(),
+  )
 }
 
 /** SPEAR on what an attacker has. See {@link spear}. @throws DlgError `invalid-option`, before any work starts */

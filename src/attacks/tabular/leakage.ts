@@ -7,6 +7,7 @@ import type { PlainTargets } from '../../client/target-values'
 import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
 import type { OutcomeStatus } from '../contract/attack'
+import { heardBy } from '../contract/listener'
 import { nothingIfCut } from '../contract/pause'
 import { ABORTED } from '../matching/preparing'
 import { pauses } from '../spear/pause'
@@ -90,7 +91,9 @@ export async function deepLeakageFromTable(
   const target = await openTarget(model, shared, targetOptions(told))
   const refusal = refusalOf(target, checked)
   if (refusal) throw new DlgError('invalid-data', refusal)
-  const leak = await tableLeakage(target, checked, settings).catch(nothingIfCut)
+  const leak = await heardBy(settings.onProgress, (onProgress) =>
+    tableLeakage(target, checked, { ...settings, onProgress }).catch(nothingIfCut),
+  )
   if (leak) return leak
   throw new DlgError('aborted', ABORTED)
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   exitCodeOf,
@@ -22,7 +22,7 @@ import { checkFolder, writeFiles } from '../../report/files'
 import { paint, type Terminal, visible } from '../terminal'
 import { readJudging } from './config'
 import { idleWords, whatCounts } from './counted'
-import { JOURNAL } from './open-journal'
+import { JOURNAL, journalText, parsedJournal } from './open-journal'
 
 /** The files that `dlg report` writes, by the name of the format. */
 export const FORMATS = {
@@ -107,13 +107,8 @@ function journalOf(folders: readonly string[]): Journal {
     const path = join(folder, JOURNAL)
     if (!existsSync(path))
       throw new DlgError('invalid-file', `${path}: is not there; give a folder that dlg audit wrote`)
-    const text = readFileSync(path, 'utf8')
-    try {
-      parseJournal(text)
-    } catch (error) {
-      if (error instanceof DlgError) throw new DlgError(error.code, `${path}: ${error.message}`, { cause: error })
-      throw error
-    }
+    const text = journalText(path)
+    parsedJournal(path, text)
     // a line that a kill cut off
     return text.slice(0, text.lastIndexOf('\n') + 1)
   })

@@ -39,7 +39,7 @@ export interface AuditRunOptions {
  * @returns the exit code: 0 where the run is whole
  */
 export async function runAuditFile(options: AuditRunOptions, terminal: Terminal): Promise<number> {
-  checkFolder(options.out)
+  checkFolder(options.out, [JOURNAL])
   await useBackend(options.backend)
   const { options: asked, dispose } = await readAuditFile(options.config)
   try {
