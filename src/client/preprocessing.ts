@@ -1,4 +1,4 @@
-import { invalid, knownNames, numberList, requireObject, show } from '../errors/checks'
+import { fitsFloat32, invalid, knownNames, numberList, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { mapped } from '../numbers/values'
 
@@ -24,15 +24,21 @@ export function preprocessingOption(given: PreprocessingOptions, name = 'preproc
   requireObject(name, given, '{mean, std, range}', 'invalid-option')
   knownNames(name, given, ['mean', 'std', 'range'])
   const { mean = 0, std = 1, range = [0, 1] } = given
-  if (!Array.isArray(range) || range.length !== 2 || !range.every(Number.isFinite) || !(range[0] < range[1]))
-    throw invalid(`${name}.range is ${show(range)}; it must be [low, high] with low < high`)
+  if (!Array.isArray(range) || range.length !== 2 || !range.every(fitsFloat32) || !(range[0] < range[1]))
+    throw invalid(`${name}.range is ${show(range)}; it must be [low, high] with low < high, as float32 holds them`)
   const means = channelNumbers(`${name}.mean`, mean, Number.isFinite, 'a finite number')
   const stds = channelNumbers(`${name}.std`, std, (v) => Number.isFinite(v) && v > 0, 'a number above 0')
   const channels = Math.max(means.length, stds.length)
   if (![1, channels].includes(means.length) || ![1, channels].includes(stds.length))
     throw invalid(`${name} has ${means.length} means and ${stds.length} standard deviations; they must be as many`)
   const each = (values: readonly number[]) => Array.from({ length: channels }, (_, c) => values[c % values.length])
-  return { mean: each(means), std: each(stds), range: [range[0], range[1]] }
+  const decided: Preprocessing = { mean: each(means), std: each(stds), range: [range[0], range[1]] }
+  const ends = preprocessedRange(decided)
+  if (!ends.every(fitsFloat32))
+    throw invalid(
+      `${name} makes numbers from ${ends[0]} to ${ends[1]}; they must be at most 3.4e38, as float32 holds them`,
+    )
+  return decided
 }
 
 function channelNumbers(

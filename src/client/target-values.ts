@@ -1,5 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core'
-import { show } from '../errors/checks'
+import { fitsFloat32, numberList, show } from '../errors/checks'
 import { DlgError, type DlgErrorCode } from '../errors/dlg-error'
 import * as g from '../graph'
 import { type Shape, sameShape, sizeOf } from '../graph'
@@ -75,13 +75,27 @@ export async function readTargets(y: OutputTargets): Promise<PlainTargets> {
 
 const isNumbers = (row: unknown): boolean => Array.isArray(row) && row.every((v) => typeof v === 'number')
 
+/** @throws DlgError `invalid-data`, naming the first number that float32 does not hold */
+function requireFloat32(values: Float64Array): void {
+  requireFinite('targets', values)
+  const wrong = values.findIndex((v) => !fitsFloat32(v))
+  if (wrong >= 0)
+    throw invalid(
+      `targets has ${values[wrong]} at position ${wrong}; every number must be at most 3.4e38, as float32 holds it`,
+    )
+}
+
 function plainTargets({ shape, data }: PlainTensor): PlainTargets {
   if (!Array.isArray(shape) || typeof data?.length !== 'number')
     throw invalid('targets must be a tensor or {shape, data}')
-  const other = Array.prototype.findIndex.call(data, (v: unknown) => typeof v === 'bigint')
-  if (other >= 0) throw invalid(`targets have the bigint ${data[other]} at position ${other}; they must be numbers`)
+  const other = Array.prototype.findIndex.call(data, (v: unknown) => typeof v !== 'number')
+  if (other >= 0) {
+    const value: unknown = data[other]
+    const what = typeof value === 'bigint' ? `the bigint ${value}` : show(value)
+    throw invalid(`targets have ${what} at position ${other}; they must be numbers`)
+  }
   const values = Float64Array.from(data)
-  requireFinite('targets', values)
+  requireFloat32(values)
   if (sizeOf(shape) === values.length) return { shape, values }
   throw invalid(`targets have ${values.length} numbers for the shape [${shape}]`)
 }
@@ -114,8 +128,9 @@ function rowsOfLists(rows: readonly { readonly labels: readonly number[] }[]): P
   const other = rows.findIndex(({ labels }) => labels.length !== width)
   if (other >= 0)
     throw invalid(`row ${other} of the targets has ${rows[other].labels.length} numbers; row 0 has ${width}`)
+  for (const { labels } of rows) numberList('a row of the targets', labels)
   const values = Float64Array.from(rows.flatMap(({ labels }) => labels))
-  requireFinite('targets', values)
+  requireFloat32(values)
   return { shape: [rows.length, width], values }
 }
 

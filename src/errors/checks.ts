@@ -56,6 +56,17 @@ export function numberList(name: string, values: ArrayLike<number>, code: DlgErr
     throw new DlgError(code, `${name} has ${show(values[wrong])} at position ${wrong}; it must be a number`)
 }
 
+/** Whether a number is finite as float32, in which programs run: up to 3.4e38. */
+export const fitsFloat32 = (v: unknown): boolean => typeof v === 'number' && Number.isFinite(Math.fround(v))
+
+/** A list or a typed array of finite numbers. @throws DlgError */
+export function finiteList(name: string, values: ArrayLike<number>, code: DlgErrorCode = 'invalid-data'): void {
+  numberList(name, values, code)
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i]))
+      throw new DlgError(code, `${name} has ${values[i]} at position ${i}; every number must be finite`)
+}
+
 /** A list of whole numbers of at least 0, such as classes or token ids. @throws DlgError */
 export function idList(name: string, ids: readonly number[], code: DlgErrorCode = 'invalid-data'): void {
   numberList(name, ids, code)

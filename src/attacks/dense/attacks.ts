@@ -4,7 +4,7 @@ import type { Target } from '../../client/target'
 import { idList, knownNames } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { type Attack, noOptions, outcome } from '../contract/attack'
-import { certify, gradientOf, roundingOf } from './certificate'
+import { certify, gradientOf, MOST, roundingOf } from './certificate'
 import { doubtOf, inferredOrNone } from './exact-data'
 import { type DenseLayer, lookForDense, traceOfOne } from './first-dense'
 import { invertDense } from './invert-dense'
@@ -48,7 +48,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
   async run(target, { labels: known }, control) {
     const started = performance.now()
     const layer = firstLayer(target).layer!
-    const { agreement } = roundingOf(target)
+    const { agreement } = roundingOf(target, layer)
     const { input, status, deviation } = invertDense(gradientOf(layer, target.dataGradients), agreement)
     const end = (said: Parameters<typeof outcome>[3]) => outcome('dense-inversion', started, control, said)
     if (!input || status === 'mixture' || status === 'silent')
@@ -57,7 +57,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
         reason:
           status === 'silent'
             ? 'no neuron of the first layer has a gradient to divide by'
-            : `the neurons disagree by ${deviation.toExponential(1)}: several samples, or another model`,
+            : `the neurons disagree by ${deviation.toExponential(1)}: ${agreement < MOST ? 'several samples, or another model' : 'what was shared of the first layer lost about as much as it has'}`,
       })
     const labels = known ?? inferredOrNone(target)?.labels
     const data = tensor(Float32Array.from(input), [1, ...searchedShape(target)])
@@ -100,7 +100,8 @@ export const isolatedSamples: Attack = {
   async run(target, _, control) {
     const started = performance.now()
     const { layer, outputs } = firstLayer(target)
-    const { candidates } = isolatedInputs(gradientOf(layer!, target.dataGradients), { outputs })
+    const { alike } = roundingOf(target, layer!)
+    const { candidates } = isolatedInputs(gradientOf(layer!, target.dataGradients), { outputs, tolerance: alike })
     const { batchSize } = target.settings
     const end = (said: Parameters<typeof outcome>[3]) => outcome('isolated-inputs', started, control, said)
     if (candidates.length === 0)
@@ -111,11 +112,15 @@ export const isolatedSamples: Attack = {
     const rows = candidates.flatMap(({ input }) => [...input])
     return end({
       status: 'partial',
-      reason: `${candidates.length} candidates for the ${batchSize} samples: two neurons or more agree on each; a mixture of samples can look the same`,
+      reason: `${candidateWords(candidates.length, batchSize)}: two neurons or more agree on each up to ${alike.toExponential(0)}; a mixture of samples can look the same`,
       found: { data: tensor(rows, [candidates.length, ...searchedShape(target)]) },
     })
   },
 }
+
+/** Candidates beyond the samples agree by accident, as they may where what was shared is coarse. */
+const candidateWords = (candidates: number, samples: number): string =>
+  `${candidates} candidate${candidates === 1 ? '' : 's'} for the ${samples} samples${candidates > samples ? `, the best supported first, of which ${samples} at most are samples` : ''}`
 
 /** Shape of a sample of the one input that is searched. */
 const searchedShape = ({ model, searched }: Target): readonly number[] =>

@@ -7,6 +7,7 @@ import { type TargetOptions, targetOptions } from '../../client/target-options'
 import { type OutputTargets, type PlainTargets, readTargets } from '../../client/target-values'
 import { invalid, requireObject } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { RESIDUAL } from '../../measure/residual'
 import type { Values } from '../../runtime/runtime'
 import { labelsIn } from '../labels/infer-labels'
 import { type Certificate, certify, gradientOf, roundingOf } from './certificate'
@@ -59,7 +60,7 @@ export async function exactData(
   if (target.model.inputs.length !== 1 || target.searched.length !== 1) return undefined
   const layer = denseLayerIn(traceOfOne(target.model, settings))
   if (!layer) return undefined
-  const { agreement } = roundingOf(target)
+  const { agreement } = roundingOf(target, layer)
   const { input, deviation, status } = invertDense(gradientOf(layer, target.dataGradients), agreement)
   if (!input || status === 'mixture' || status === 'silent') return undefined
   const targets = known ?? inferredOrNone(target)
@@ -76,13 +77,13 @@ export async function exactData(
 }
 
 /** What keeps a certificate from being a proof; undefined where nothing does. */
-export function doubtOf({ holds, showsMixtures, residual, factor }: Certificate): string | undefined {
+export function doubtOf({ holds, showsMixtures, residual, floor, factor }: Certificate): string | undefined {
   if (!holds && factor !== undefined)
     return `the neurons agree on data whose gradient is the shared one times ${(1 / factor).toPrecision(3)}: what was shared may have a factor (scale: ${factor.toPrecision(3)}), or be a mixture of several samples`
   if (!holds)
     return `the neurons agree on data whose gradient is not the shared one (${residual.toExponential(1)}): the label is another, or it is a mixture of several samples`
   if (!showsMixtures)
-    return 'the gradient of these data is the shared one, and so it would be of the mean of several samples: the model says nearly the same of all samples with this label'
+    return `the gradient of these data is the shared one, and so it would be of the mean of several samples: ${floor > RESIDUAL ? `what was shared tells gradients apart from ${floor.toExponential(1)} on` : 'the model says nearly the same of all samples with this label'}`
   return undefined
 }
 

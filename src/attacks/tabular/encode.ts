@@ -29,6 +29,11 @@ export function encodeTable(schema: TableSchema, records: readonly TableRecord[]
       const code = codeOf(column, cellOf(record, column, row), row)
       if (column.kind === 'categorical') values[start + code] = 1
       else values[start] = (code - shiftOf(column)) / scaleOf(column)
+      if (!Number.isFinite(values[start]))
+        throw new DlgError(
+          'invalid-data',
+          `'${column.name}' of record ${row} is ${code}, which is ${(code - shiftOf(column)) / scaleOf(column)} for the model; it must be at most 3.4e38, as float32 holds it`,
+        )
     }
   return values
 }

@@ -14,7 +14,8 @@ import { pauses } from '../spear/pause'
 import { spearTarget } from '../spear/spear'
 import { type Doubts, doubtsAbout } from './doubts'
 import { recordOf } from './encode'
-import { type ExactRows, exactRows, snappedRows, withTargets } from './exact'
+import { type ExactRows, exactRows, type Knowing, snappedRows, withTargets } from './exact'
+import { givenTargets } from './given-targets'
 import { TABLE_SEARCH, type TableLeakageOptions, type TableSettings, tableSettings } from './options'
 import { type PlacedColumn, placed, type TableRecord, type TableSchema, tableSchema, widthOf } from './schema'
 import { searchTable } from './search'
@@ -119,6 +120,7 @@ export async function tableLeakage(
   const columns = placed(schema)
   const floor = Math.max(RESIDUAL, 3 * Math.sqrt(target.rounding))
   const inTime = (): boolean => !signal?.aborted && performance.now() - started < budget.milliseconds
+  const known = { given: await givenTargets(target, settings.labels), floor }
   onProgress?.({ part: 0, words: "the span of the first layer's gradient" })
   const span = await spanOf(target, pauses(inTime))
   const work = () => ({ milliseconds: performance.now() - started, seed })
@@ -126,28 +128,29 @@ export async function tableLeakage(
     doubtsAbout(target, columns, table, targets, cells, pauses(inTime))
   const exactly = async (
     method: 'span' | 'spear',
-    { table, targets, labels, residual }: ExactRows,
+    { table, targets, labels, residual, contradicted }: ExactRows,
   ): Promise<TableLeakage> => {
     // linear algebra leaves no cell open, but noise may hide which of two values it is
     const doubts = await doubtsOf({ table, targets: [targets] }, target.rounding > 0)
     const status = doubts === undefined ? 'matched' : wordsOf(doubts) === '' ? 'proven' : 'undetermined'
     const reason = `these records stand in the gradient of the first layer, and with their targets they re-create everything that was shared up to ${residual.toExponential(1)}`
     const doubt = doubts ? wordsOf(doubts) : '; whether others would as well was not examined in time'
+    const others = contradicted ? '; the labels that were given are not theirs' : ''
     return {
-      ...{ status, method, labels, residual, floor, reason: `${reason}${doubt}` },
+      ...{ status, method, labels, residual, floor, reason: `${reason}${doubt}${others}` },
       ...{ restarts: 0, evaluations: 0, runtime: undefined, ...work() },
       ...found(columns, table, target, (row, c) => (doubts?.untold[row * columns.length + c] === 1 ? 0 : 1)),
     }
   }
   let tried = typeof span === 'string' ? span : 'exact ways were not asked for'
   if (settings.exact && typeof span !== 'string') {
-    const exact = await exactRows(target, span, columns, pauses(inTime))
+    const exact = await exactRows(target, span, columns, known, pauses(inTime))
     if (typeof exact !== 'string' && exact.residual <= floor) return exactly('span', exact)
     tried =
       typeof exact === 'string'
         ? exact
         : `the records in its span do not re-create it (${exact.residual.toExponential(1)})`
-    const rows = await spearRows(target, span, columns, settings, floor, started)
+    const rows = await spearRows(target, span, columns, settings, known, started)
     if (rows) return exactly('spear', rows)
   }
   const {
@@ -211,7 +214,7 @@ async function spearRows(
   span: Span,
   columns: readonly PlacedColumn[],
   { seed, signal, budget, onProgress }: TableSettings,
-  floor: number,
+  known: Knowing,
   started: number,
 ): Promise<ExactRows | undefined> {
   const left = budget.milliseconds - (performance.now() - started)
@@ -227,6 +230,6 @@ async function spearRows(
   if (status !== 'exact' || !table) return undefined
   const width = table.length / batchSize
   const rows = Array.from({ length: batchSize }, (_, row) => table.subarray(row * width, (row + 1) * width))
-  const exact = await withTargets(target, span, snappedRows(rows, columns), async () => signal?.aborted ?? false)
-  return typeof exact !== 'string' && exact.residual <= floor ? exact : undefined
+  const exact = await withTargets(target, span, snappedRows(rows, columns), known, async () => signal?.aborted ?? false)
+  return typeof exact !== 'string' && exact.residual <= known.floor ? exact : undefined
 }

@@ -613,10 +613,10 @@ describe('init', () => {
   it.each([
     [{ data: new Float32Array(7) }, 'init.data has 7 numbers; [1,8] needs 8'],
     [{ data: 5 }, 'init.data'],
-    [{ data: data.map(() => Number.NaN) }, 'init.data must be finite'],
+    [{ data: data.map(() => Number.NaN) }, /init\.data has NaN at position 0; every number must be finite/],
     [{ data, labels: [1, 2, 3] }, 'init.labels has 3 numbers; [1,4] needs 4'],
     [{ data, labels: null }, 'init.labels is null; it must be a tensor or a list of numbers'],
-    [{ data: new BigInt64Array(8) }, 'init.data must be finite'],
+    [{ data: new BigInt64Array(8) }, /init\.data has NaN at position 0; every number must be finite/],
   ])('%o', (init, words) => refused('invalid-option', [words], { options: { init: init as Anything } }))
 
   it('labels that are not unknown', () =>
