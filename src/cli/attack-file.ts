@@ -139,7 +139,7 @@ function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: F
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
-    ...(leak.notes.length > 0 && { notes: leak.notes.map(inFlags) }),
+    ...(leak.notes.length > 0 && { notes: leak.notes.map((note) => inFlags(note)) }),
     trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,

@@ -97,7 +97,7 @@ export async function attackSentences(
       `${word}${verdict.failed ? '' : ', exact'}`,
     )
     const right = samples.filter(({ alike }) => alike).length
-    const line = `${head1}: ${right} of ${pairs.length} sentences exact in ${(result.milliseconds / 1000).toFixed(1)} s${result.reason ? `; ${result.reason}` : ''}`
+    const line = `${head1}: ${right} of ${pairs.length} sentences exact in ${(result.milliseconds / 1000).toFixed(1)} s${result.reason ? `; ${withoutScale(result.reason)}` : ''}`
     const paths = names.map((name) => `${out}/${name}`).join(' ')
     terminal.stdout.write(json ? report : `${line}\n${visible(shown)}\n${visible(paths)}\n`)
     return exitCode(verdict)
@@ -105,6 +105,9 @@ export async function attackSentences(
     model.dispose()
   }
 }
+
+/** The command shares the gradient itself, and has no option for a factor. */
+const withoutScale = (reason: string): string => reason.replace(': give the option scale', '')
 
 /** What the client shares: of a classifier where the model is an encoder, of next tokens where it is a decoder. */
 const gradientsOf = (

@@ -53,6 +53,29 @@ beforeEach(async () => {
   writeConfig()
 })
 
+describe('an audit file', () => {
+  it('with a wrong option is told of it in its own words, and thresholds before any attack', async () => {
+    for (const [changes, words] of [
+      [{ training: { batchSize: 0 } }, 'batchSize is 0; it must be a whole number of at least 1'],
+      [{ seed: 1.5 }, 'seed is 1.5; it must be a whole number'],
+      [{ thresholds: { psnr: 'high' } }, "thresholds.psnr is 'high'; it must be a number of dB from 0 to 1000"],
+      [{ thresholds: { ssim: 1 } }, "there is no 'ssim' in thresholds; there are psnr, margin"],
+    ] as const) {
+      writeConfig(changes)
+      const { code, stderr } = await auditTo('wrong')
+      expect([code, stderr]).toEqual([2, expect.stringContaining(words)])
+      expect(stderr).not.toContain('--')
+    }
+    expect(existsSync(folder.at('wrong'))).toBe(false)
+  })
+
+  it('goes nowhere without a folder', async () => {
+    const { code, stderr } = await dlg(['audit', folder.at('audit.json'), '--out', ''])
+    expect([code, stderr]).toEqual([2, "dlg: --out is ''; it must be the path of a folder\n"])
+    expect(await dlg(['report', ''])).toMatchObject({ code: 2, stderr: expect.stringContaining('no run given') })
+  })
+})
+
 describe('the journal of a run', () => {
   it('that is a folder is refused before any work', async () => {
     mkdirSync(folder.at('taken/run.jsonl'), { recursive: true })
