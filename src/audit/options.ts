@@ -20,6 +20,7 @@ import {
   requireObject,
   show,
 } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 
 /** The data of the clients that an audit plays: the truth, which every reconstruction is measured against. */
@@ -258,17 +259,20 @@ export function dataOf(data: AuditData, batchSize: number): NonNullable<AuditSet
   const samples = x.shape[0] ?? 0
   const labelled = labels instanceof Tensor ? labels.shape[0] : labels.length
   if (labelled !== samples)
-    throw new DlgError('invalid-data', `data has ${samples} samples and ${labelled} labels; there must be one for each`)
+    throw new DlgError(
+      'invalid-data',
+      `data has ${countOf(samples, 'sample')} and ${countOf(labelled, 'label')}; there must be one for each`,
+    )
   if (samples < batchSize || samples % batchSize !== 0)
     throw new DlgError(
       'invalid-data',
-      `data has ${samples} samples for batches of ${batchSize}; it must be a whole number of batches, one at least`,
+      `data has ${countOf(samples, 'sample')} for batches of ${batchSize}; it must be a whole number of batches, one at least`,
     )
   const names = data.names ?? Array.from({ length: samples }, (_, i) => `sample ${i}`)
   if (!Array.isArray(names) || names.length !== samples || !names.every((name) => typeof name === 'string'))
     throw new DlgError(
       'invalid-data',
-      `data.names is ${show(names)}; it must be a name for each of the ${samples} samples`,
+      `data.names is ${show(names)}; it must be a name for each of the ${countOf(samples, 'sample')}`,
     )
   // findings and pictures are told by name
   const twice = names.find((name, i) => names.indexOf(name) !== i)
@@ -278,7 +282,7 @@ export function dataOf(data: AuditData, batchSize: number): NonNullable<AuditSet
   if (table && (x.rank !== 2 || x.shape[1] !== widthOf(table)))
     throw new DlgError(
       'invalid-data',
-      `data.x is [${x.shape.join(', ')}] and data.table has ${widthOf(table)} inputs; it must be [records, inputs], as encodeTable gives it`,
+      `data.x is [${x.shape.join(', ')}] and data.table has ${countOf(widthOf(table), 'input')}; it must be [records, inputs], as encodeTable gives it`,
     )
   return { x, labels, names, ...(table && { table }) }
 }

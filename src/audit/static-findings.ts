@@ -9,6 +9,7 @@ import { openTarget, type Target } from '../client/target'
 import { TARGET, type TargetOptions, targetOptions } from '../client/target-options'
 import { TRAINING, trainingOf } from '../client/training-options'
 import { knownNames, requireObject } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { normOf } from '../numbers/norms'
 import { type AuditData, dataOf } from './options'
 import { plantedLayers } from './planted-layers'
@@ -100,7 +101,7 @@ export async function staticFindings(
 const planted = (target: Target): StaticFinding[] =>
   plantedLayers(target).map(({ weight, shape, units }) => ({
     ...{ code: 'planted', level: 'warning', weight },
-    words: `${units} units of '${weight}' [${shape.join(', ')}] have one direction and different biases: differences of their gradients are single samples, and training makes no such layer`,
+    words: `${countOf(units, 'unit')} of '${weight}' [${shape.join(', ')}] have one direction and different biases: differences of their gradients are single samples, and training makes no such layer`,
   }))
 
 /** Gradients of weight matrices that say how many inputs there were, and span them. */
@@ -114,7 +115,7 @@ async function spans({ trained, gradients }: Target): Promise<StaticFinding[]> {
     .filter(({ implies, rank, rows }) => implies === 'span' && rank < rows)
     .map(({ name, rank, rows, columns }) => ({
       ...{ code: 'span', level: 'warning', weight: name },
-      words: `the gradient of '${name}' [${rows}, ${columns}] has ${rank} directions: at least as many samples or tokens, whose inputs to this layer lie in their span`,
+      words: `the gradient of '${name}' [${rows}, ${columns}] has ${countOf(rank, 'direction')}: at least as many samples or tokens, whose inputs to this layer lie in their span`,
     }))
 }
 

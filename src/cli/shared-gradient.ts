@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { SharedUpdate } from '../client/shared/shared-update'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { coarser, fromPyTorch, type LeftOut, type NamedTensors } from '../io'
 import { conventionDifferences } from '../io/layouts/conventions'
@@ -89,7 +90,7 @@ function inOnnx(tensors: NamedTensors, { trainable }: OnnxModel, path: string, o
   if (ordered && names.length !== trainable.length)
     throw new DlgError(
       'invalid-gradients',
-      `${path}: has ${names.length} tensors; by their order they must be as many as the ${trainable.length} trained weights of the model`,
+      `${path}: has ${countOf(names.length, 'tensor')}; by their order they must be as many as the ${countOf(trainable.length, 'trained weight')} of the model`,
     )
   const bare = ordered || (isList(names) && names.length === trainable.length)
   return Object.fromEntries([...tensors.values()].map((tensor, i) => [bare ? trainable[i] : names[i], tensor]))

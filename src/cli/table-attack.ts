@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { checkFolder, writeFiles } from '../report/files'
 import {
@@ -43,7 +44,7 @@ export async function attackTable(options: TableAttack, terminal: Terminal): Pro
     if (originals && originals.length !== batchSize)
       throw new DlgError(
         'invalid-file',
-        `${options.original}: has ${originals.length} records; --batch-size is ${batchSize}`,
+        `${options.original}: has ${countOf(originals.length, 'record')}; --batch-size is ${batchSize}`,
       )
     await onnxAdvice(runtime, terminal)
     let told = performance.now()

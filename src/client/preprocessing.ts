@@ -1,4 +1,5 @@
 import { fitsFloat32, invalid, knownNames, numberList, requireObject, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { mapped } from '../numbers/values'
 
@@ -30,7 +31,9 @@ export function preprocessingOption(given: PreprocessingOptions, name = 'preproc
   const stds = channelNumbers(`${name}.std`, std, (v) => Number.isFinite(v) && v > 0, 'a number above 0')
   const channels = Math.max(means.length, stds.length)
   if (![1, channels].includes(means.length) || ![1, channels].includes(stds.length))
-    throw invalid(`${name} has ${means.length} means and ${stds.length} standard deviations; they must be as many`)
+    throw invalid(
+      `${name} has ${countOf(means.length, 'mean')} and ${stds.length} standard deviations; they must be as many`,
+    )
   const each = (values: readonly number[]) => Array.from({ length: channels }, (_, c) => values[c % values.length])
   const decided: Preprocessing = { mean: each(means), std: each(stds), range: [range[0], range[1]] }
   const ends = preprocessedRange(decided)
@@ -60,7 +63,7 @@ export function requireChannels({ mean }: Preprocessing, shape: readonly number[
   if (mean.length === 1 || mean.length === channels) return
   throw new DlgError(
     'invalid-option',
-    `preprocessing is of ${mean.length} channels; input '${input}' is [${shape}], so it must be of 1 or ${channels}`,
+    `preprocessing is of ${countOf(mean.length, 'channel')}; input '${input}' is [${shape}], so it must be of 1 or ${channels}`,
   )
 }
 
@@ -85,7 +88,7 @@ export function undoPreprocessing(values: ArrayLike<number>, preprocessing: Prep
   if (values.length % mean.length !== 0)
     throw new DlgError(
       'invalid-data',
-      `${values.length} values are no whole number of pixels of ${mean.length} channels`,
+      `${countOf(values.length, 'value is', 'values are')} no whole number of pixels of ${countOf(mean.length, 'channel')}`,
     )
   return new Float32Array(mapped(values, (v, i) => v * std[i % std.length] + mean[i % mean.length]))
 }

@@ -1,5 +1,6 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { fitsFloat32, numberList, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError, type DlgErrorCode } from '../errors/dlg-error'
 import * as g from '../graph'
 import { type Shape, sameShape, sizeOf } from '../graph'
@@ -97,7 +98,7 @@ function plainTargets({ shape, data }: PlainTensor): PlainTargets {
   const values = Float64Array.from(data)
   requireFloat32(values)
   if (sizeOf(shape) === values.length) return { shape, values }
-  throw invalid(`targets have ${values.length} numbers for the shape [${shape}]`)
+  throw invalid(`targets have ${countOf(values.length, 'number')} for the shape [${shape}]`)
 }
 
 /**
@@ -127,7 +128,7 @@ function rowsOfLists(rows: readonly { readonly labels: readonly number[] }[]): P
   const width = rows[0]?.labels.length ?? 0
   const other = rows.findIndex(({ labels }) => labels.length !== width)
   if (other >= 0)
-    throw invalid(`row ${other} of the targets has ${rows[other].labels.length} numbers; row 0 has ${width}`)
+    throw invalid(`row ${other} of the targets has ${countOf(rows[other].labels.length, 'number')}; row 0 has ${width}`)
   for (const { labels } of rows) numberList('a row of the targets', labels)
   const values = Float64Array.from(rows.flatMap(({ labels }) => labels))
   requireFloat32(values)
@@ -174,7 +175,8 @@ const ignored = ({ criterion }: TrainedOutput): number | undefined =>
 
 function numbersOf(values: readonly number[], shape: Shape): Float32Array {
   if (!Array.isArray(values)) throw invalid('targets must be a list of numbers or a tensor')
-  if (values.length !== sizeOf(shape)) throw invalid(`${values.length} targets; the model's output has [${shape}]`)
+  if (values.length !== sizeOf(shape))
+    throw invalid(`${countOf(values.length, 'target')}; the model's output has [${shape}]`)
   const numbers = Float32Array.from(values)
   requireFinite('targets', numbers)
   return numbers
@@ -185,7 +187,7 @@ function oneHotLabels(labels: readonly number[], shape: Shape, ignore?: number):
   if (shape.length !== 2) throw invalid(`class indices need an output [batch, classes]; it is [${shape}]`)
   if (!Array.isArray(labels)) throw invalid('labels must be a list of class indices')
   if (labels.length !== batch)
-    throw invalid(`${labels.length} labels for a batch of ${batch}; give one for each sample`)
+    throw invalid(`${countOf(labels.length, 'label')} for a batch of ${batch}; give one for each sample`)
   return oneHotRows(labels, classes, ignore)
 }
 

@@ -131,7 +131,7 @@ describe('staticFindings', () => {
       [null, /data is null; it must be/],
       [{ x: wrong, labels: [1] }, /\[1,9\]; the model needs \[batch, 8\]/],
       [{ x, labels: [77] }, /label 77 is not a class index/],
-      [{ x: shared.w1, labels: [1] }, /8 samples and 1 labels/],
+      [{ x: shared.w1, labels: [1] }, /8 samples and 1 label/],
     ] as const) {
       const error = await given(data)
       expect(error).toBeInstanceOf(DlgError)

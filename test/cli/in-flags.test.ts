@@ -86,7 +86,7 @@ describe('messages of the call name options as one types them', () => {
     [{ learningRate: 1, epochs: 1, localSteps: 1 }, 'update has both --epochs and --local-steps, which say the same'],
     [
       { learningRate: 1, batchSize: 2, localSteps: 1 },
-      '1 local steps of 2 samples never read some of the 4 of --batch-size; take --local-steps of at least 2, or a smaller --batch-size',
+      '1 local step of 2 samples leaves some of the 4 of --batch-size unread; take --local-steps of at least 2, or a smaller --batch-size',
     ],
   ])('an update of %j', (update, words) => {
     const said = inFlags(messageOf(() => updateOption(update as never, 4, false)))

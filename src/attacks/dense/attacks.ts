@@ -2,9 +2,11 @@ import { tensor } from '@tensorflow/tfjs-core'
 import type { TracedGradient } from '../../client/model/gradient'
 import type { Target } from '../../client/target'
 import { idList, knownNames } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { type Attack, noOptions, outcome } from '../contract/attack'
 import { certify, gradientOf, MOST, roundingOf } from './certificate'
+import { hasSignsAlone } from './dense-gradient'
 import { doubtOf, inferredOrNone } from './exact-data'
 import { type DenseLayer, lookForDense, traceOfOne } from './first-dense'
 import { invertDense } from './invert-dense'
@@ -23,7 +25,10 @@ export function checkLabels(options: DenseInversionOptions): void {
   if (labels === undefined) return
   idList('labels', labels, 'invalid-option')
   if (labels.length !== 1)
-    throw new DlgError('invalid-option', `labels has ${labels.length} classes; it must have one, of the one sample`)
+    throw new DlgError(
+      'invalid-option',
+      `labels has ${countOf(labels.length, 'class', 'classes')}; it must have one, of the one sample`,
+    )
 }
 
 /** One sample in closed form, where the model begins with a dense layer. */
@@ -42,7 +47,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
   async refuses(target) {
     const { batchSize } = target.settings
     if (batchSize !== 1)
-      return `the batch has ${batchSize} samples, and this layer's neurons would give mixtures of them`
+      return `the batch has ${countOf(batchSize, 'sample')}, and this layer's neurons would give mixtures of them`
     return firstLayer(target).refusal
   },
   async run(target, { labels: known }, control) {
@@ -120,20 +125,25 @@ export const isolatedSamples: Attack = {
 
 /** Candidates beyond the samples agree by accident, as they may where what was shared is coarse. */
 const candidateWords = (candidates: number, samples: number): string =>
-  `${candidates} candidate${candidates === 1 ? '' : 's'} for the ${samples} samples${candidates > samples ? `, the best supported first, of which ${samples} at most are samples` : ''}`
+  `${countOf(candidates, 'candidate')} for the ${countOf(samples, 'sample')}${candidates > samples ? `, the best supported first, of which ${samples} at most are samples` : ''}`
 
 /** Shape of a sample of the one input that is searched. */
 const searchedShape = ({ model, searched }: Target): readonly number[] =>
   model.inputs.find(({ name }) => name === searched[0])!.shape
 
+const SIGNS_ALONE =
+  'every number of the first layer has one size, as signs have, or the first step of an adaptive optimizer such as Adam: their quotients are no data'
+
 /** The first dense layer, or why its gradient is of no use. */
-function firstLayer({ model, settings, known, kinds }: Target): {
+function firstLayer({ model, settings, known, kinds, dataGradients }: Target): {
   layer?: DenseLayer
   outputs?: number
   refusal?: string
 } {
   if (model.inputs.length - known.length !== 1)
-    return { refusal: `${model.inputs.length - known.length} inputs are searched; the first layer must read one` }
+    return {
+      refusal: `${countOf(model.inputs.length - known.length, 'input is', 'inputs are')} searched; the first layer must read one`,
+    }
   let single: TracedGradient
   try {
     // on one sample the input of the layer is a row, which is how it is recognised
@@ -145,6 +155,7 @@ function firstLayer({ model, settings, known, kinds }: Target): {
   const layer = lookForDense(single)
   if (!layer) return { refusal: 'the model does not begin with a dense layer with bias whose gradient was shared' }
   if (typeof layer === 'string') return { refusal: layer }
+  if (hasSignsAlone(gradientOf(layer, dataGradients))) return { refusal: SIGNS_ALONE }
   const [outputs] = single.output.shape.slice(-1)
   return { layer, outputs }
 }

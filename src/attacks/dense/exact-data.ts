@@ -11,6 +11,7 @@ import { RESIDUAL } from '../../measure/residual'
 import type { Values } from '../../runtime/runtime'
 import { labelsIn } from '../labels/infer-labels'
 import { type Certificate, certify, gradientOf, roundingOf } from './certificate'
+import { hasSignsAlone } from './dense-gradient'
 import { type DenseLayer, denseLayerIn, traceOfOne } from './first-dense'
 import { AGREEMENT, type DenseInput, invertDense } from './invert-dense'
 
@@ -41,7 +42,7 @@ export interface ExactDataOptions extends TargetOptions {
  *
  * @param options how the client trains; the batch must be 1
  * @returns undefined where the model does not begin with such a layer, its weights are used elsewhere too, its gradient was not
- * shared, or its neurons disagree
+ * shared or has signs alone, or its neurons disagree
  * @throws DlgError `invalid-option` for a larger batch, `invalid-data` for labels that do not fit, otherwise as
  * `deepLeakageFromGradients`
  */
@@ -59,7 +60,7 @@ export async function exactData(
   const known = labels === undefined ? undefined : await readTargets(labels)
   if (target.model.inputs.length !== 1 || target.searched.length !== 1) return undefined
   const layer = denseLayerIn(traceOfOne(target.model, settings))
-  if (!layer) return undefined
+  if (!layer || hasSignsAlone(gradientOf(layer, target.dataGradients))) return undefined
   const { agreement } = roundingOf(target, layer)
   const { input, deviation, status } = invertDense(gradientOf(layer, target.dataGradients), agreement)
   if (!input || status === 'mixture' || status === 'silent') return undefined

@@ -1,6 +1,7 @@
 import { tensor } from '@tensorflow/tfjs-core'
 import type { Target } from '../../client/target'
 import { targetKind } from '../../client/target-values'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { differenceOf, gradientsAt, RESIDUAL, residualOf } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
@@ -56,7 +57,7 @@ export const patchInversion: Attack<PatchInversionOptions> = {
     const open = patches - rank
     const tensorOf = (data: Float64Array) => tensor(Float32Array.from(data), [1, ...target.model.inputs[0].shape])
     const labels = known ?? labelsOrNone(target)
-    const guessed = `${open} of ${patches} directions of the patches are guessed`
+    const guessed = `${open} of ${countOf(patches, 'direction')} of the patches are guessed`
     if (!labels)
       return end({
         status: 'partial',
@@ -106,8 +107,12 @@ export const patchInversion: Attack<PatchInversionOptions> = {
       `with label ${labels.join(', ')} the gradient of the patches found is ${residual.toExponential(1)} away from the shared one`,
       ...(open === 0
         ? []
-        : [told ? `${open} of ${patches} directions of the patches stand in the rest of the gradient` : guessed]),
-      ...(unread > 0 ? [`${unread} numbers are read by no patch`] : []),
+        : [
+            told
+              ? `${open} of ${countOf(patches, 'direction')} of the patches stand in the rest of the gradient`
+              : guessed,
+          ]),
+      ...(unread > 0 ? [`${countOf(unread, 'number is', 'numbers are')} read by no patch`] : []),
       ...(alike ? ['the mean of several samples would have such a gradient too'] : []),
     ]
     return end({

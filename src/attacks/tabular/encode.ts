@@ -1,4 +1,5 @@
 import { numberList, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import {
   type PlacedColumn,
@@ -50,7 +51,10 @@ export function decodeTable(schema: TableSchema, values: ArrayLike<number>): Tab
   numberList('the values', values)
   const width = widthOf(checked)
   if (values.length === 0 || values.length % width !== 0)
-    throw new DlgError('invalid-data', `${values.length} numbers are given; a record of this schema has ${width}`)
+    throw new DlgError(
+      'invalid-data',
+      `${countOf(values.length, 'number is', 'numbers are')} given; a record of this schema has ${width}`,
+    )
   const columns = placed(checked)
   return Array.from({ length: values.length / width }, (_, row) => recordOf(columns, (i) => values[row * width + i]))
 }

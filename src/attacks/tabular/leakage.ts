@@ -4,6 +4,7 @@ import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
 import { targetOptions } from '../../client/target-options'
 import type { PlainTargets } from '../../client/target-values'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
 import type { OutcomeStatus } from '../contract/attack'
@@ -104,9 +105,9 @@ export function refusalOf({ model, searched }: Target, schema: TableSchema): str
   const [input] = model.inputs
   const width = widthOf(schema)
   if (model.inputs.length !== 1 || searched.length !== 1)
-    return `the model has ${model.inputs.length} inputs; a table must be the only one`
+    return `the model has ${countOf(model.inputs.length, 'input')}; a table must be the only one`
   if (input.shape.length === 1 && input.shape[0] === width) return undefined
-  return `the schema has ${width} inputs; the model reads [${input.shape.join(', ')}]: both must be the same`
+  return `the schema has ${countOf(width, 'input')}; the model reads [${input.shape.join(', ')}]: both must be the same`
 }
 
 /** As {@link deepLeakageFromTable}, of what is read already. @throws CUT where the caller has aborted before anything was evaluated */
@@ -185,7 +186,7 @@ export async function tableLeakage(
 /** What else re-creates what was shared, in words; nothing where nothing else does. */
 function wordsOf({ untold, mixtures }: Doubts): string {
   const count = untold.reduce((sum, mark) => sum + mark, 0)
-  if (count > 0) return `; ${count} of their ${untold.length} cells could be otherwise, and they still would`
+  if (count > 0) return `; ${count} of their ${countOf(untold.length, 'cell')} could be otherwise, and they still would`
   return mixtures ? '; so would several records in place of each, whose mean it is' : ''
 }
 
@@ -222,7 +223,8 @@ async function spearRows(
   const { batchSize } = target.settings
   const spear = await spearTarget(target, {
     ...{ batchSize, seed, signal, budget: { draws: DRAWS, milliseconds: left } },
-    onProgress: ({ directions, rank }) => onProgress?.({ part: 0, words: `${directions} of ${rank} rows by SPEAR` }),
+    onProgress: ({ directions, rank }) =>
+      onProgress?.({ part: 0, words: `${directions} of ${countOf(rank, 'row')} by SPEAR` }),
   })
   const { status, data } = spear
   const table = data && Float64Array.from(data.dataSync())

@@ -13,11 +13,12 @@ import {
   withoutKnown,
 } from '../../audit'
 import { undoPreprocessing } from '../../client/preprocessing'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { type Image, readTensors } from '../../io'
 import { type AuditPictures, auditHtml, auditJson, auditJunit, auditMarkdown, auditSarif } from '../../report'
 import { knownLines } from '../../report/audit/known'
-import { attackOf, countOf, WORDS } from '../../report/audit/words'
+import { attackOf, WORDS } from '../../report/audit/words'
 import { checkFolder, writeFiles } from '../../report/files'
 import { paint, type Terminal, visible } from '../terminal'
 import { readJudging } from './config'

@@ -5,8 +5,9 @@ import { runChain } from '../../audit/chain'
 import { type AuditSettings, auditSettings } from '../../audit/options'
 import { planOf } from '../../audit/plan'
 import { trainingOf } from '../../client/training-options'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
-import { attackOf, countOf } from '../../report/audit/words'
+import { attackOf } from '../../report/audit/words'
 import { checkFolder } from '../../report/files'
 import { EXIT } from '../command'
 import { useBackend } from '../runtime'
@@ -135,7 +136,7 @@ async function runByWorkers(
   } catch (error) {
     if (!(error instanceof DlgError)) throw error
     const { size } = journal.done
-    const kept = `${size} of ${of} trials are in ${join(out, JOURNAL)}; the same command goes on`
+    const kept = `${size} of ${countOf(of, 'trial')} are in ${join(out, JOURNAL)}; the same command goes on`
     throw new DlgError(error.code, `${error.message}; ${kept}`, { cause: error })
   }
 }
@@ -151,7 +152,7 @@ function finish(
   const ended = trials.filter(({ key }) => done.has(key)).length
   if (signal.aborted) {
     stderr.write(
-      `dlg: interrupted: ${ended} of ${trials.length} trials are in ${visible(join(out, JOURNAL))}; the same command goes on\n`,
+      `dlg: interrupted: ${ended} of ${countOf(trials.length, 'trial')} are in ${visible(join(out, JOURNAL))}; the same command goes on\n`,
     )
     return EXIT.interrupted
   }

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import type { Arguments } from '../arguments'
 import { TIME_LIMIT, timeLimit } from '../attack'
@@ -74,7 +75,10 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
     const sentences = sentencesOf(args)
     const attack = args.has('attack') ? args.choice('attack', ['search', 'sequences']) : undefined
     if (attack === 'search' && sentences.length > 1)
-      throw new DlgError('invalid-option', `${sentences.length} texts given; --attack search takes one, in quotes`)
+      throw new DlgError(
+        'invalid-option',
+        `${countOf(sentences.length, 'text')} given; --attack search takes one, in quotes`,
+      )
     const decodes = settings.files !== undefined && isDecoder(settings.files)
     if (decodes && (attack === 'search' || settings.head))
       throw new DlgError(

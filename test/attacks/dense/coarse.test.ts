@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { layers, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
 import { gradientsOf } from '../../../src'
+import { exactData } from '../../../src/analytic'
 import { attack, targetOf } from '../../../src/attacks'
 import { denseNet, numbers, plain, sample, withUniformWeights } from '../matching/tiny'
 
@@ -87,5 +88,36 @@ describe('one sample, whose weights after training were shared in float16', () =
     const { status, reason } = await shareAfter(1e-3)
     expect(status).toBe('failed')
     expect(reason).toMatch(/what was shared of the first layer lost about as much as it has/)
+  })
+})
+
+describe('a gradient of signs', () => {
+  it('gives no data: the attacks say that it has one size, and the step of an adaptive optimizer too', async () => {
+    const model = denseNet()
+    const x = sample([2, 8])
+    const shared = plain(await gradientsOf(model, x, [1, 2], { runtime: 'reference' }))
+    const each = (f: (v: number) => number) =>
+      Object.fromEntries(
+        Object.entries(shared).map(([name, { shape, data }]) => [name, { shape, data: Float32Array.from(data, f) }]),
+      )
+    const signs = each(Math.sign)
+    const adam = { delta: each((v) => (-0.01 * v) / (Math.abs(v) + 1e-8)) }
+    for (const [given, options] of [
+      [signs, {}],
+      [adam, { update: { learningRate: 0.01 } }],
+    ] as const)
+      for (const [name, batchSize] of [
+        ['dense-inversion', 1],
+        ['isolated-inputs', 2],
+      ] as const) {
+        const { status, reason } = await attack(name, await targetOf(model, given, { ...options, batchSize }))
+        expect([status, reason]).toEqual([
+          'refused',
+          expect.stringMatching(/one size, as signs have, .* adaptive optimizer/),
+        ])
+      }
+    expect(await exactData(model, signs)).toBeUndefined()
+    x.dispose()
+    model.dispose()
   })
 })

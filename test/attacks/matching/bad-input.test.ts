@@ -286,7 +286,7 @@ describe('model', () => {
     }))
 
   it('apply() without the batch', () =>
-    refused('invalid-model', ["the output of model 'two layers' is []", 'for 1 samples it must be [1, …]'], {
+    refused('invalid-model', ["the output of model 'two layers' is []", 'for 1 sample it must be [1, …]'], {
       model: { ...model, apply: (x: tf.Tensor, w: tf.NamedTensorMap) => tf.mean(model.apply(x, w)) },
     }))
 
@@ -557,7 +557,7 @@ describe('labels', () => {
     const two = plain(await gradientsOf(model, own(sample([2, 8])), [1, 1], { runtime: 'reference' }))
     const last = Object.keys(two).at(-1)!
     const louder = { ...two, [last]: { ...two[last], data: Array.from(two[last].data, (v) => 5 * v) } }
-    await refused('labels', ['1 classes have a negative bias gradient for 2 samples', 'no counts of them explain'], {
+    await refused('labels', ['1 class has a negative bias gradient for 2 samples', 'no counts of them explain'], {
       shared: louder,
       options: { labels: 'infer', batchSize: 2 },
     })

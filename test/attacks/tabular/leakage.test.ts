@@ -211,7 +211,7 @@ describe('what the attack promises', () => {
     [SCHEMA, { exact: 'yes' }, 'invalid-option', /exact is 'yes'; it must be true or false/],
     [SCHEMA, { labels: 'guess' }, 'invalid-option', /labels is 'guess'/],
     [SCHEMA, { labels: [0, 9] }, 'invalid-data', /label 9 is not a class index in \[0, 2\)/],
-    [SCHEMA, { labels: [0] }, 'invalid-data', /1 labels for a batch of 2/],
+    [SCHEMA, { labels: [0] }, 'invalid-data', /1 label for a batch of 2/],
     [SCHEMA, { optimizer: 'adam' }, 'invalid-option', /no 'optimizer' in options/],
     [SCHEMA, { batchSize: 1.5 }, 'invalid-option', /batchSize is 1.5/],
     [SCHEMA, { signal: AbortSignal.abort() }, 'aborted', /before the attack began/],
