@@ -1,4 +1,5 @@
 import { invalid, knownNames, number, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { normOf } from '../numbers/norms'
 import { type Random, random } from '../numbers/random'
@@ -126,7 +127,7 @@ function requireShared(shared: Values, dimensions: number): number {
       `the mechanism returned ${what}; it must return a Float64Array or Float32Array of ${dimensions} finite numbers`,
     )
   if (!(shared instanceof Float64Array || shared instanceof Float32Array)) throw wrong(show(shared))
-  if (shared.length !== dimensions) throw wrong(`${shared.length} numbers`)
+  if (shared.length !== dimensions) throw wrong(countOf(shared.length, 'number'))
   const at = shared.findIndex((v) => !Number.isFinite(v))
   if (at >= 0) throw wrong(`${shared[at]} at position ${at}`)
   const length = normOf([shared])

@@ -1,6 +1,8 @@
-import { knownNames } from '../errors/checks'
+import { heardBy } from '../attacks/contract/listener'
+import { hasMethod, invalid, knownNames, requireListener, requireSignal, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { runChain } from './chain'
+import { requireRecord } from './checks'
 import { type AuditOptions, type AuditSettings, auditSettings } from './options'
 import { type Plan, planOf } from './plan'
 import type { TrialRecord } from './record'
@@ -52,15 +54,38 @@ export interface AuditRun {
  * @throws DlgError `invalid-option`, `invalid-data`, `invalid-model`, `invalid-gradients` before any attack
  */
 export async function audit(options: AuditOptions, control: AuditControl = {}): Promise<AuditRun> {
-  knownNames('control', control, ['signal', 'onProgress', 'done', 'onRecord'])
+  requireControl(control)
   const settings = auditSettings(options)
   if (control.signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the audit began')
   const plan = await planOf(settings, control.signal)
-  return runPlan(settings, plan, control)
+  requireDone(plan, control.done)
+  return heardBy(control.onProgress, (onProgress) => runPlan(settings, plan, { ...control, onProgress }))
+}
+
+/** @throws DlgError `invalid-option` */
+function requireControl(control: AuditControl): void {
+  knownNames('control', control, ['signal', 'onProgress', 'done', 'onRecord'])
+  const { signal, onProgress, done, onRecord } = control
+  requireSignal('signal', signal)
+  requireListener('onProgress', onProgress)
+  requireListener('onRecord', onRecord)
+  if (done !== undefined && !hasMethod(done, 'get', 'has'))
+    throw invalid(`done is ${show(done)}; it must be a Map of records by their keys`)
+}
+
+/** @throws DlgError `invalid-data` for what is no record of the trial that it stands for */
+function requireDone({ chains }: Plan, done: AuditControl['done']): void {
+  for (const { key } of chains.flatMap(({ trials }) => trials)) {
+    const record = done?.get(key)
+    if (record === undefined) continue
+    requireRecord(record)
+    if (record.key !== key)
+      throw new DlgError('invalid-data', `done has the record of trial '${record.key}' under '${key}'`)
+  }
 }
 
 /** Runs the chains of a plan one after the other. */
-export async function runPlan(settings: AuditSettings, plan: Plan, control: AuditControl): Promise<AuditRun> {
+async function runPlan(settings: AuditSettings, plan: Plan, control: AuditControl): Promise<AuditRun> {
   const of = plan.chains.reduce((sum, { trials }) => sum + trials.length, 0)
   const records: TrialRecord[] = []
   for (const chain of plan.chains) {

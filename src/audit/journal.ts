@@ -78,7 +78,8 @@ export function parseJournal(text: string): Journal {
   const rest = lines.pop()!
   const entries = lines.filter((line) => line !== '').map((line, i) => entryOf(line, i + 1))
   const [header] = entries
-  if (header?.type !== 'run') throw wrong('its first line is not the header of a run')
+  if (!header) throw wrong(rest === '' ? 'it is empty' : 'its first line was cut off, and no trial is in it')
+  if (header.type !== 'run') throw wrong('its first line is not the header of a run')
   const headers = entries.filter((entry): entry is RunHeader => entry.type === 'run')
   if (headers.some(({ key }) => key !== header.key)) throw wrong('it holds runs of two audits')
   const records = new Map<string, TrialRecord>()

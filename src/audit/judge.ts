@@ -1,4 +1,5 @@
 import { choice } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { requireJudgement, requireRun } from './checks'
 import type { Plan } from './plan'
 import type { TrialRecord } from './record'
@@ -181,12 +182,12 @@ function summaryOf(trials: readonly JudgedTrial[], defences: readonly JudgedDefe
   const cells = defences.flatMap(({ clients }) => clients)
   const all = new Set(cells.map(({ client }) => client)).size
   const hit = (test: (verdict: AuditVerdict, cell: JudgedClient) => boolean) =>
-    `${new Set(cells.filter((cell) => test(cell.verdict, cell)).map(({ client }) => client)).size} of ${all} client${all === 1 ? '' : 's'}`
+    `${new Set(cells.filter((cell) => test(cell.verdict, cell)).map(({ client }) => client)).size} of ${countOf(all, 'client')}`
   const tried = trials.filter(wasTried).length
-  const end = `${tried} attack${tried === 1 ? ' was' : 's were'} run.`
+  const end = `${countOf(tried, 'attack was', 'attacks were')} run.`
   const several =
     defences.length > 1
-      ? ` under ${defences.filter((d) => d.verdict === verdict).length} of ${defences.length} defences`
+      ? ` under ${defences.filter((d) => d.verdict === verdict).length} of ${countOf(defences.length, 'defence')}`
       : ''
   const unknown = hit((_, { conclusive }) => !conclusive)
   const open = cells.every(({ conclusive }) => conclusive)

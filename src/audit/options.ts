@@ -1,14 +1,26 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { type Attack, type AttackName, attacks } from '../attacks'
+import { requireAttack } from '../attacks/contract/attack'
 import { type TableSchema, tableSchema, widthOf } from '../attacks/tabular/schema'
 import type { Model } from '../client/model/model'
 import { type PreprocessingOptions, undoPreprocessing } from '../client/preprocessing'
 import type { SharedGradients } from '../client/shared/read-gradients'
 import type { SharedUpdate } from '../client/shared/shared-update'
-import type { TargetOptions } from '../client/target-options'
-import type { ClassIndices } from '../client/target-values'
+import { type TargetOptions, targetOptions } from '../client/target-options'
+import { type ClassIndices, isClassIndices } from '../client/target-values'
 import { type Defence, requireDefence } from '../defences/defence'
-import { choice, count, hasMethod, invalid, knownNames, number, requireObject, show } from '../errors/checks'
+import {
+  choice,
+  count,
+  hasMethod,
+  invalid,
+  knownNames,
+  number,
+  numberList,
+  requireObject,
+  show,
+} from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 
 /** The data of the clients that an audit plays: the truth, which every reconstruction is measured against. */
@@ -117,6 +129,8 @@ export function auditSettings(options: AuditOptions): AuditSettings {
     )
   const { dataRange = data?.table ? rangeOf(data) : ([0, 1] as const) } = options
   requireObject('training', training, 'an object of options of targetOf', 'invalid-option')
+  requireLive('training', training)
+  const { batchSize } = targetOptions(training)
   count('evaluations', evaluations)
   number('seed', seed, Number.isSafeInteger, 'a whole number')
   if (stage !== undefined && (typeof stage !== 'string' || stage.trim() === ''))
@@ -140,7 +154,7 @@ export function auditSettings(options: AuditOptions): AuditSettings {
   )
   if (updates !== undefined && real.length > 0)
     throw invalid('there are updates and defences; what was shared already is as it is, so defences need data')
-  const played = data === undefined ? undefined : dataOf(data, training.batchSize ?? 1)
+  const played = data === undefined ? undefined : dataOf(data, batchSize)
   if (played) requireInRange(played.x, dataRange, training.preprocessing)
   const chosen = attacksOf(options.attacks ?? (Object.keys(attacks) as AttackName[]), played?.table)
   return {
@@ -196,10 +210,13 @@ function unique(name: string, values: readonly string[]): void {
 
 function attacksOf(given: readonly (AttackName | AuditAttack)[], schema?: TableSchema): AuditSettings['attacks'] {
   list('attacks', given)
-  const chosen = given.map((entry) => {
+  const chosen = given.map((entry, i) => {
+    if (typeof entry !== 'string') knownNames(`attacks[${i}]`, entry, ['attack', 'options'])
     const { attack, options = {} } = typeof entry === 'string' ? { attack: entry } : (entry ?? {})
     requireObject('the options of an attack', options, 'an object', 'invalid-option')
     const own = hasMethod(attack, 'refuses', 'run')
+    if (own) requireAttack(attack as Attack<object>)
+    requireLive('the options of an attack', options)
     const found = own
       ? (attack as Attack<object>)
       : attacks[choice('attack', attack, Object.keys(attacks) as AttackName[], 'an object with refuses() and run()')]
@@ -234,23 +251,28 @@ function checkOptions(attack: Attack<object>, options: object): void {
 /** @throws DlgError `invalid-data` */
 export function dataOf(data: AuditData, batchSize: number): NonNullable<AuditSettings['data']> {
   knownNames('data', data, ['x', 'labels', 'names', 'table'])
+  requireLive('data', data)
   const { x, labels } = data
-  if (!(x instanceof Tensor))
-    throw new DlgError('invalid-data', `data.x is ${show(x)}; it must be a tensor [samples, …]`)
+  if (!(x instanceof Tensor) || x.dtype === 'string' || x.dtype === 'complex64')
+    throw new DlgError('invalid-data', `data.x is ${shown(x)}; it must be a tensor of numbers [samples, …]`)
+  requireLabels(labels)
   const samples = x.shape[0] ?? 0
-  const labelled = labels instanceof Tensor ? labels.shape[0] : labels?.length
+  const labelled = labels instanceof Tensor ? labels.shape[0] : labels.length
   if (labelled !== samples)
-    throw new DlgError('invalid-data', `data has ${samples} samples and ${labelled} labels; there must be one for each`)
+    throw new DlgError(
+      'invalid-data',
+      `data has ${countOf(samples, 'sample')} and ${countOf(labelled, 'label')}; there must be one for each`,
+    )
   if (samples < batchSize || samples % batchSize !== 0)
     throw new DlgError(
       'invalid-data',
-      `data has ${samples} samples for batches of ${batchSize}; it must be a whole number of batches, one at least`,
+      `data has ${countOf(samples, 'sample')} for batches of ${batchSize}; it must be a whole number of batches, one at least`,
     )
   const names = data.names ?? Array.from({ length: samples }, (_, i) => `sample ${i}`)
   if (!Array.isArray(names) || names.length !== samples || !names.every((name) => typeof name === 'string'))
     throw new DlgError(
       'invalid-data',
-      `data.names is ${show(names)}; it must be a name for each of the ${samples} samples`,
+      `data.names is ${show(names)}; it must be a name for each of the ${countOf(samples, 'sample')}`,
     )
   // findings and pictures are told by name
   const twice = names.find((name, i) => names.indexOf(name) !== i)
@@ -260,14 +282,44 @@ export function dataOf(data: AuditData, batchSize: number): NonNullable<AuditSet
   if (table && (x.rank !== 2 || x.shape[1] !== widthOf(table)))
     throw new DlgError(
       'invalid-data',
-      `data.x is [${x.shape.join(', ')}] and data.table has ${widthOf(table)} inputs; it must be [records, inputs], as encodeTable gives it`,
+      `data.x is [${x.shape.join(', ')}] and data.table has ${countOf(widthOf(table), 'input')}; it must be [records, inputs], as encodeTable gives it`,
     )
   return { x, labels, names, ...(table && { table }) }
 }
+
+const shown = (value: unknown): string => (value instanceof Tensor ? `a tensor of ${value.dtype}` : show(value))
+
+/** @throws DlgError `invalid-data` */
+function requireLabels(labels: AuditData['labels']): void {
+  const right = 'a class for each sample, or a tensor of targets'
+  if (labels instanceof Tensor ? labels.dtype === 'string' || labels.dtype === 'complex64' : !isClassIndices(labels))
+    throw new DlgError('invalid-data', `data.labels is ${shown(labels)}; it must be ${right}`)
+  if (labels instanceof Tensor) return
+  numberList('data.labels', labels)
+  const wrong = Array.from(labels).findIndex((label) => !Number.isFinite(label))
+  if (wrong >= 0)
+    throw new DlgError('invalid-data', `data.labels has ${labels[wrong]} at position ${wrong}; it must be a class`)
+}
+
+/** Refuses disposed tensors among the parts of a value. @throws DlgError `invalid-data` */
+function requireLive(name: string, value: unknown, seen = new Set<unknown>()): void {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || seen.has(value)) return
+  seen.add(value)
+  if (value instanceof Tensor) {
+    if (value.isDisposed)
+      throw new DlgError('invalid-data', `${name} is a disposed tensor; it must be there until the audit ends`)
+    return
+  }
+  const parts = value instanceof Map ? value : isPlain(value) || Array.isArray(value) ? Object.entries(value) : []
+  for (const [part, of] of parts) requireLive(`${name}.${part}`, of, seen)
+}
+
+const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value))
 
 function updatesOf(updates: AuditSettings['updates'] & object): AuditSettings['updates'] {
   requireObject('updates', updates, 'an object of gradients or updates by name', 'invalid-gradients')
   if (Object.keys(updates).length === 0)
     throw new DlgError('invalid-gradients', 'updates is empty; it must have one gradient or update at least')
+  requireLive('updates', updates)
   return updates
 }

@@ -8,7 +8,8 @@ import type { SharedUpdate } from '../client/shared/shared-update'
 import { openTarget, type Target } from '../client/target'
 import { TARGET, type TargetOptions, targetOptions } from '../client/target-options'
 import { TRAINING, trainingOf } from '../client/training-options'
-import { knownNames } from '../errors/checks'
+import { knownNames, requireObject } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { normOf } from '../numbers/norms'
 import { type AuditData, dataOf } from './options'
 import { plantedLayers } from './planted-layers'
@@ -76,8 +77,11 @@ export async function staticFindings(
   knownNames('options', options, [...Object.keys(TRAINING), ...Object.keys(TARGET), 'data'])
   const { data, ...asked } = options
   const settings = targetOptions(asked)
-  const batch = data && dataOf({ ...data }, settings.batchSize)
+  if (data !== undefined) requireObject('data', data, '{x, labels}: the batch of the client')
+  const batch = data === undefined ? undefined : dataOf({ ...data }, settings.batchSize)
   const target = await openTarget(model, shared, settings)
+  // what does not fit the model is found here, before any attack
+  const alone = batch ? await singledOut(model, batch, asked) : []
   const read: StaticFinding[] = []
   for (const [name, code] of Object.entries(CLOSED) as [AttackName, StaticFinding['code']][]) {
     const outcome: Outcome = await runAttack(attacks[name], target, {})
@@ -90,19 +94,14 @@ export async function staticFindings(
       outcome.dispose()
     }
   }
-  return [
-    ...read,
-    ...(await spans(target)),
-    ...planted(target),
-    ...(batch ? await singledOut(model, batch, asked) : []),
-  ]
+  return [...read, ...(await spans(target)), ...planted(target), ...alone]
 }
 
 /** Layers that look made to read single samples. */
 const planted = (target: Target): StaticFinding[] =>
   plantedLayers(target).map(({ weight, shape, units }) => ({
     ...{ code: 'planted', level: 'warning', weight },
-    words: `${units} units of '${weight}' [${shape.join(', ')}] have one direction and different biases: differences of their gradients are single samples, and training makes no such layer`,
+    words: `${countOf(units, 'unit')} of '${weight}' [${shape.join(', ')}] have one direction and different biases: differences of their gradients are single samples, and training makes no such layer`,
   }))
 
 /** Gradients of weight matrices that say how many inputs there were, and span them. */
@@ -116,7 +115,7 @@ async function spans({ trained, gradients }: Target): Promise<StaticFinding[]> {
     .filter(({ implies, rank, rows }) => implies === 'span' && rank < rows)
     .map(({ name, rank, rows, columns }) => ({
       ...{ code: 'span', level: 'warning', weight: name },
-      words: `the gradient of '${name}' [${rows}, ${columns}] has ${rank} directions: at least as many samples or tokens, whose inputs to this layer lie in their span`,
+      words: `the gradient of '${name}' [${rows}, ${columns}] has ${countOf(rank, 'direction')}: at least as many samples or tokens, whose inputs to this layer lie in their span`,
     }))
 }
 
@@ -127,7 +126,6 @@ async function singledOut(
   asked: TargetOptions,
 ): Promise<StaticFinding[]> {
   const count = x.shape[0]
-  if (count < 2) return []
   const norms = new Map<string, number[]>()
   for (let i = 0; i < count; i++) {
     const one = tf.tidy(() => tf.slice(x, i, 1))
@@ -141,6 +139,7 @@ async function singledOut(
       tf.dispose([one, ...(its instanceof tf.Tensor ? [its] : [])])
     }
   }
+  if (count < 2) return []
   const ratios = [...norms].map(([weight, sizes]) => {
     const most = Math.max(...sizes)
     const others = sizes.reduce((sum, size) => sum + size, 0) - most

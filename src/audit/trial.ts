@@ -1,5 +1,6 @@
 import type { Control, Outcome } from '../attacks'
 import { attack as runAttack } from '../attacks'
+import { listening } from '../attacks/contract/listener'
 import { paced, pauses } from '../attacks/contract/pause'
 import type { Target } from '../client/target'
 import { floorOf } from '../defences/attacker'
@@ -59,6 +60,8 @@ export async function runTrial(
   // noise that is larger than the gradient has a floor above 1, where a search must end anyway
   const drowned = (known?.tolerance ?? 0) > MOST_TOLERANCE ? { tolerance: MOST_TOLERANCE } : {}
   const budget = { evaluations }
+  const { signal } = control
+  const heard = listening(control.onProgress)
   let outcome: Outcome | undefined
   try {
     const given = {
@@ -68,10 +71,10 @@ export async function runTrial(
       ...options,
     }
     outcome = await inferring(attack.name, given, (chosen) =>
-      runAttack(attack, seen.target, chosen, { ...control, seed, budget }),
+      runAttack(attack, seen.target, chosen, { signal, onProgress: heard.tell, seed, budget }),
     )
     // an aborted trial is no result; one whose budget is spent is
-    if (control.signal?.aborted) return undefined
+    if (signal?.aborted) return undefined
     const { status, reason, evidence, work, found } = outcome
     const told = training.preprocessing === undefined ? {} : { preprocessing: training.preprocessing }
     const pause = pauses(() => !control.signal?.aborted)
@@ -88,7 +91,9 @@ export async function runTrial(
       ...(data && { found: data }),
     }
   } catch (error) {
-    if (control.signal?.aborted) return undefined
+    // what the caller's listener throws is no failure of the attack
+    heard.check()
+    if (signal?.aborted) return undefined
     if (!(error instanceof DlgError)) throw error
     // such as token ids, which a search cannot move
     if (error.code === 'invalid-model') return emptyRecord(id, 'refused', error.message)

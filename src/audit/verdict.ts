@@ -1,4 +1,5 @@
 import { knownNames, number } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import type { MeasuredCells, MeasuredLabels, MeasuredOriginal, TrialRecord } from './record'
 
 /**
@@ -91,12 +92,12 @@ export function verdictAlone(
   // beside a sentence that is wrong, labels that luck explains say nothing
   const labelled = labels && (tokens === undefined || told || !isLuck(labels)) ? labelsShown(record, labels) : undefined
   const shown = [
-    ...(recognised > 0 ? [`${recognised} of ${samples.length} ${cells ? 'records' : 'samples'} recognised`] : []),
-    ...(recognised > 0 && cells ? [`${exactRows} of ${samples.length} records with every cell right`] : []),
+    ...(recognised > 0 ? [`${recognised} of ${countOf(samples.length, cells ? 'record' : 'sample')} recognised`] : []),
+    ...(recognised > 0 && cells ? [`${exactRows} of ${countOf(samples.length, 'record')} with every cell right`] : []),
     ...(closer > recognised
-      ? [`${closer - recognised} of ${samples.length} ${cells ? 'records' : 'samples'} closer than every guess`]
+      ? [`${closer - recognised} of ${countOf(samples.length, cells ? 'record' : 'sample')} closer than every guess`]
       : []),
-    ...(exact > 0 ? [`${exact} of ${tokens!.sequences} sequences word for word`] : []),
+    ...(exact > 0 ? [`${exact} of ${countOf(tokens!.sequences, 'sequence')} word for word`] : []),
     ...(tokens && hasTokens(tokens, limits) ? [tokensWords(tokens)] : []),
     ...(labelled ? [labelled] : []),
   ]
@@ -130,13 +131,13 @@ function labelsShown({ status, attack }: TrialRecord, labels: MeasuredLabels): s
   if (status === 'failed' && (attack !== 'label-inference' || isLuck(labels))) return undefined
   if (status === 'cut') return undefined
   const { right, of, chance } = labels
-  if (right < of) return chance === undefined || isLuck(labels) ? undefined : `${right} of ${of} labels`
-  if (chance === undefined || !isLuck(labels)) return `all ${of} labels`
-  return `all ${of} labels, as ${Math.round(100 * chance)} % of guesses have`
+  if (right < of) return chance === undefined || isLuck(labels) ? undefined : `${right} of ${countOf(of, 'label')}`
+  if (chance === undefined || !isLuck(labels)) return `all ${countOf(of, 'label')}`
+  return `all ${countOf(of, 'label')}, as ${Math.round(100 * chance)} % of guesses have`
 }
 
 const tokensWords = ({ right, of, guess = 0 }: NonNullable<TrialRecord['tokens']>): string =>
-  `${right} of ${of} tokens${guess > 0 ? `, where the commonest ones are ${guess}` : ''}`
+  `${right} of ${countOf(of, 'token')}${guess > 0 ? `, where the commonest ones are ${guess}` : ''}`
 
 /** Part of guesses from which labels that are right can be luck. */
 const LUCK = 0.05

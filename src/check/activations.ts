@@ -1,4 +1,5 @@
 import type { TracedExample } from '../client/trace-example'
+import { countOf } from '../errors/counted'
 import { type Node, reachable, sizeOf } from '../graph'
 import { evaluate, type Values } from '../runtime/runtime'
 import type { Finding } from './report'
@@ -58,7 +59,7 @@ function affected({ op }: Activation, values: Values, samples: number): number {
 function finding(name: string, { code, units, affected }: Share): Finding[] {
   const share = affected / units
   if (share <= MOST) return []
-  const percent = `${Math.round(100 * share)} % of ${units} units of ${name}`
+  const percent = `${Math.round(100 * share)} % of ${countOf(units, 'unit')} of ${name}`
   if (code === 'dead')
     return [{ level: 'warning', code, message: `${percent} are 0 on every sample: no gradient passes them` }]
   const message = `${percent} are within ${NEAR} of their bounds on every sample: the gradient behind them fades into rounding`

@@ -16,6 +16,8 @@ export type Options = Readonly<Record<string, Option>>
 export interface Arguments {
   readonly positionals: readonly string[]
   has(name: string): boolean
+  /** Whether it was typed: a default is not. */
+  given(name: string): boolean
   text(name: string): string | undefined
   choice<T extends string>(name: string, choices: readonly T[]): T
   whole(name: string, least: number, most?: number): number
@@ -31,7 +33,9 @@ const invalid = (message: string): DlgError => new DlgError('invalid-option', me
 
 /** @throws DlgError `invalid-option` for an option that does not exist or has no value */
 export function readArguments(options: Options, argv: readonly string[]): Arguments {
-  const { values, positionals } = parse(options, argv)
+  const { values, positionals, tokens } = parse(options, argv)
+  const typed = new Set(tokens.map((token) => (token.kind === 'option' ? token.name : '')))
+  requirePlaces(options, values)
   const text = (name: string): string | undefined => values[name] as string | undefined
   const whole = (name: string, word: string, least: number, most: number): number => {
     const value = /^\d+$/.test(word) ? Number(word) : Number.NaN
@@ -42,6 +46,7 @@ export function readArguments(options: Options, argv: readonly string[]): Argume
   return {
     positionals,
     has: (name) => values[name] !== undefined && values[name] !== false,
+    given: (name) => typed.has(name),
     text,
     choice(name, choices) {
       const found = choices.find((c) => c === text(name))
@@ -70,6 +75,16 @@ export function readArguments(options: Options, argv: readonly string[]): Argume
   }
 }
 
+/** @throws DlgError `invalid-option` for a file or a folder without a name: as a path that is the folder at work */
+function requirePlaces(options: Options, values: Readonly<Record<string, unknown>>): void {
+  for (const [name, { value }] of Object.entries(options)) {
+    const place = value?.startsWith('FILE') ? 'a file' : value === 'FOLDER' || value === 'RUN' ? 'a folder' : undefined
+    const given = values[name]
+    if (place && typeof given === 'string' && given.trim() === '')
+      throw invalid(`--${name} is '${given}'; it must be the path of ${place}`)
+  }
+}
+
 function parse(options: Options, argv: readonly string[]) {
   const config = Object.entries(options).map(([name, { value, default: preset }]) => {
     const type = value === undefined ? 'boolean' : 'string'
@@ -81,6 +96,7 @@ function parse(options: Options, argv: readonly string[]) {
       options: Object.fromEntries(config),
       allowPositionals: true,
       strict: true,
+      tokens: true,
     })
   } catch (cause) {
     // Node's message goes on for several sentences

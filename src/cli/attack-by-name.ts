@@ -31,8 +31,9 @@ export async function attackByName(name: AttackName, options: FileAttack, termin
     const names = [...Object.keys(TRAINING), ...Object.keys(TARGET)]
     const told = Object.fromEntries(Object.entries(options.options).filter(([option]) => names.includes(option)))
     const target = await targetOf(model, shared, { ...told, known })
-    const { seed, budget } = options.options
-    found = await attack(name, target, {}, { seed, budget, signal: terminal.signal })
+    const { seed, budget, labels } = options.options
+    const own = labels === undefined || labels === 'infer' ? {} : { labels }
+    found = await attack(name, target, own, { seed, budget, signal: terminal.signal })
     return finish(found, options, terminal)
   } finally {
     found?.dispose()

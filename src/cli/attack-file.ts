@@ -5,6 +5,7 @@ import { undeterminedWords } from '../attacks/matching/undetermined-words'
 import { preprocessingOption, requireChannels, undoPreprocessing } from '../client/preprocessing'
 import { openTarget } from '../client/target'
 import { targetSettings } from '../client/target-options'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { type MeasuredBatch, measureSamples } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
@@ -139,7 +140,7 @@ function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: F
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
     restart: leak.restart,
-    ...(leak.notes.length > 0 && { notes: leak.notes.map(inFlags) }),
+    ...(leak.notes.length > 0 && { notes: leak.notes.map((note) => inFlags(note)) }),
     trials: leak.trials.map(({ data, ...trial }) => trial),
     seed: leak.seed,
     runtime: leak.runtime,
@@ -162,7 +163,7 @@ function lines(
   const closeness = `relative loss ${leak.relativeLoss.toExponential(1)}`
   const labels =
     leak.labels.length > 0 ? `, ${leak.labels.length > 1 ? 'labels' : 'label'} ${leak.labels.join(' ')}` : ''
-  const work = `${leak.evaluations} evaluations in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
+  const work = `${countOf(leak.evaluations, 'evaluation')} in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
   const rows = measured?.samples.map(
     ({ psnr, slot }, i) => `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}`,
   )

@@ -3,6 +3,7 @@ import type { Leakage } from '../attacks/matching/leakage'
 import type { LeakageOptions } from '../attacks/matching/options'
 import { undeterminedWords } from '../attacks/matching/undetermined-words'
 import { gradientsOf } from '../client/gradients-of'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { mean } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
@@ -32,7 +33,7 @@ export async function attackImages(client: Client, settings: PlayedSettings, ter
   if (settings.labels === 'infer' && secrets.length > network.classes)
     throw new DlgError(
       'labels',
-      `--labels infer needs at least as many classes as samples; a batch of ${secrets.length} has more than the ${network.classes} classes`,
+      `--labels infer needs at least as many classes as samples; a batch of ${secrets.length} has more than the ${countOf(network.classes, 'class', 'classes')}`,
     )
   checkFolder(settings.out, filesOf(client.command))
   await useBackend(settings.backend)
@@ -129,7 +130,7 @@ function lines(
   samples: readonly Sample[],
   terminal: Terminal,
 ): string {
-  const work = `${leak.evaluations} evaluations in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
+  const work = `${countOf(leak.evaluations, 'evaluation')} in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
   const label = ({ label: { recovered, original } }: Sample) => `label ${recovered} (was ${original})`
   const head = paint(terminal, 'stdout', failed ? 'red' : 'green', word)
   const words = undeterminedWords(leak, 'hatched in pictures')

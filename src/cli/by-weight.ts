@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import type { Float32Tensor, LeftOut, NamedTensors } from '../io'
 import { isList } from '../io/layouts/list-layers'
@@ -107,7 +108,7 @@ function inOrder(tensors: NamedTensors, model: LayersModel, path: string): Pair[
   if (orders.length === 0)
     throw new DlgError(
       'invalid-gradients',
-      `${path}: ${tensors.size} tensors for ${trainableWeights.length} trained weights: ${listed(trainableWeights.map((w) => w.originalName))}; a list of another length must be saved with names: ${KERAS_NAMES}`,
+      `${path}: ${countOf(tensors.size, 'tensor')} for ${countOf(trainableWeights.length, 'trained weight')}: ${listed(trainableWeights.map((w) => w.originalName))}; a list of another length must be saved with names: ${KERAS_NAMES}`,
     )
   const paired = orders.map((order) => [...tensors].map(([name, tensor], i) => ({ name, tensor, weight: order[i] })))
   return paired.find((pairs) => pairs.every(({ tensor, weight }) => fits(tensor, weight))) ?? misfit(paired[0], path)

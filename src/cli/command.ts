@@ -19,6 +19,8 @@ export interface Command {
   /** What it does and how to read what it writes. */
   readonly description: string
   readonly options: Options
+  /** Whether options of the call come from a file: errors then name them as the file has them, and not as flags. */
+  readonly optionsInFile?: true
   readonly examples: readonly string[]
   /** What each exit code means, where it is not as for an attack. */
   readonly exitCodes?: readonly (readonly [code: number, meaning: string])[]

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { MATCHING } from '../attacks/matching/options'
 import type { OutputTargets } from '../client/target-values'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
 import { withChannelsLast } from './channels'
@@ -65,7 +66,7 @@ function inputsInFile(model: FileModel, path: string) {
   if (x && tensors.size === 2 && tensors.has('y') && inputNames.length === 1) return [x]
   throw new DlgError(
     'invalid-file',
-    `${path}: ${tensors.size} tensors for ${inputNames.length} inputs: ${inputNames.join(', ')}`,
+    `${path}: ${countOf(tensors.size, 'tensor')} for ${countOf(inputNames.length, 'input')}: ${inputNames.join(', ')}`,
   )
 }
 

@@ -1,10 +1,12 @@
 import { type AttackName, attacks } from '../attacks'
 import { MATCHING } from '../attacks/matching/options'
 import { type PreprocessingOptions, preprocessingOption } from '../client/preprocessing'
+import { TARGET } from '../client/target-options'
+import { TRAINING } from '../client/training-options'
 import { DlgError } from '../errors/dlg-error'
 import type { Arguments, Options } from './arguments'
 import { type AttackSettings, attackOptions, attackSettings, FROM_FILES } from './attack'
-import { readFlags } from './flags'
+import { flagName, type Records, readFlags } from './flags'
 import { BY_FLAGS, GRADIENT_OPTIONS, type GradientFiles, gradientFiles, modelFile } from './gradient-files'
 
 const attackNames = Object.keys(attacks) as AttackName[]
@@ -44,6 +46,8 @@ export const FILE_ATTACK_OPTIONS: Options = {
 export function fileAttack(args: Arguments): FileAttack {
   const model = modelFile(args, BY_FLAGS)
   const files = gradientFiles(args)
+  const attack = args.choice('attack', attackNames)
+  if (attack !== 'gradient-matching') refuseSearchFlags(args, attack)
   const { dataRange, ...flags } = readFlags(FROM_FILES, args)
   const preprocessing = preprocessingOf(args, dataRange)
   return {
@@ -54,13 +58,37 @@ export function fileAttack(args: Arguments): FileAttack {
       ...(files.update && { update: files.update }),
       ...(files.partial && { missing: 'allowed' }),
     }),
-    attack: args.choice('attack', attackNames),
+    attack,
     model,
     files,
     known: args.text('known'),
     original: args.text('original'),
     format: args.choice('format', ['npz', 'safetensors']),
   }
+}
+
+/** Attacks that can be told the class of the sample. */
+const LABELLED: readonly AttackName[] = ['dense-inversion', 'patch-inversion', 'r-gap']
+
+/** @throws DlgError `invalid-option` for flags that the attack does not read */
+function refuseSearchFlags(args: Arguments, attack: AttackName): void {
+  // how the client trains, and what its data are, may be said to any attack
+  const read = [...Object.keys(TRAINING), ...Object.keys(TARGET), 'dataRange', 'seed', 'budget']
+  const idle = Object.entries(FROM_FILES as Records)
+    .filter(([name]) => !read.includes(name) && !(name === 'labels' && LABELLED.includes(attack)))
+    .map(([name, record]) => flagName(name, record))
+  const lone = [...idle, 'tv', 'original'].find(args.given)
+  if (lone)
+    throw new DlgError(
+      'invalid-option',
+      `--${lone} is of the search, and --attack ${attack} reads no such option; leave it out`,
+    )
+  const labels = args.text('labels')
+  if (labels === 'joint')
+    throw new DlgError(
+      'invalid-option',
+      `--labels is 'joint', and --attack ${attack} searches no labels; it must be a class or infer`,
+    )
 }
 
 /** Undefined where neither a mean nor a standard deviation is given. @throws DlgError `invalid-option` */

@@ -1,6 +1,7 @@
 import type { AttackName } from '../attacks'
 import { MATCHING } from '../attacks/matching/options'
 import { UPDATE } from '../client/shared/update-options'
+import type { Options } from './arguments'
 import { flagName, type Records, wordsOf } from './flags'
 import { type Checked, CLIENT } from './training'
 
@@ -29,46 +30,62 @@ const FLAGS: Readonly<Record<string, string>> = {
   ...OTHERS,
 }
 
-/** Phrases of the call that are no option with a value. */
-const PHRASES: readonly (readonly [RegExp, string])[] = [
-  [/missing: \['[^']*'\], or missing: 'allowed'/g, '--partial'],
-  [/the option update says/g, '--before and --after say'],
-  [/update: \{ ?(\w+:[^}]*?)(, …)? ?\}/g, '$1'],
-  [/\{before, after\} or \{delta\}|\{ ?before, after ?\}|\{ ?delta ?\}/g, '--before/--after'],
-  [/\bdelta\b(?= points| or)/g, 'the update'],
-  [/both epochs and localSteps/g, 'both --epochs and --local-steps'],
-  [/\bwith 'joint'/g, "with labels: 'joint'"],
-  [/the approach '([\w-]+)' or '([\w-]+)'/g, '--approach $1 or $2'],
+/** Phrases of the call that are no option with a value, with the flag that they stand for. */
+const PHRASES: readonly (readonly [flag: string, phrase: RegExp, words: string])[] = [
+  ['partial', /missing: \['[^']*'\], or missing: 'allowed'/g, '--partial'],
+  ['before', /the option update says/g, '--before and --after say'],
+  ['learning-rate', /update: \{ ?(\w+:[^}]*?)(, …)? ?\}/g, '$1'],
+  ['before', /\{before, after\} or \{delta\}|\{ ?before, after ?\}|\{ ?delta ?\}/g, '--before/--after'],
+  ['before', /\bdelta\b(?= points| or)/g, 'the update'],
+  ['epochs', /both epochs and localSteps/g, 'both --epochs and --local-steps'],
+  ['labels', /\bwith 'joint'/g, "with labels: 'joint'"],
+  ['approach', /the approach '([\w-]+)' or '([\w-]+)'/g, '--approach $1 or $2'],
+  ['scale', /give the option scale\b/g, 'give --scale'],
 ]
 
+/** What turns messages of the call into those of a command with some of the flags. */
+function spelling(names: readonly string[]) {
+  const any = names.map((name) => name.replace('.', '\\.')).join('|')
+  return {
+    // `scale: -1`, `reduction: 'sum'`
+    withValue: new RegExp(`(?<![\\w.'-])(${any}): (?:'([^']*)'|(-?\\d(?:[\\d.e+-]*\\d)?))`, 'g'),
+    // `batchSize is 0; …`, at the beginning
+    subject: new RegExp(`^(${any})(?= (?:is|has|must|needs|names)\\b)`),
+    // names that are no words of English may stand anywhere
+    named: new RegExp(
+      `(?<![\\w.'-])(${names
+        .filter((name) => /[A-Z.]/.test(name))
+        .map((name) => name.replace('.', '\\.'))
+        .join('|')})(?![\\w'(:])`,
+      'g',
+    ),
+  }
+}
+
+/** The longest first: `update.sign` before `sign`. */
 const NAMES = Object.keys(FLAGS).sort((a, b) => b.length - a.length)
-const any = NAMES.map((name) => name.replace('.', '\\.')).join('|')
-
-/** `scale: -1`, `reduction: 'sum'` */
-const WITH_VALUE = new RegExp(`(?<![\\w.'-])(${any}): (?:'([^']*)'|(-?\\d(?:[\\d.e+-]*\\d)?))`, 'g')
-
-/** `batchSize is 0; …`, at the beginning. */
-const SUBJECT = new RegExp(`^(${any})(?= (?:is|has|must|needs|names)\\b)`)
-
-/** Names that are no words of English may stand anywhere. */
-const NAMED = new RegExp(
-  `(?<![\\w.'-])(${NAMES.filter((name) => /[A-Z.]/.test(name))
-    .map((name) => name.replace('.', '\\.'))
-    .join('|')})(?![\\w'(:])`,
-  'g',
-)
+const ALL = spelling(NAMES)
 
 /**
  * A message of the call in the words of the command line: `reduction: 'sum'` is `--reduction sum`, and `update.sign` is `--sign`.
+ *
+ * @param options of the command: others are named as the call has them. Default: every option is a flag
  */
-export function inFlags(message: string): string {
-  const phrased = PHRASES.reduce((text, [phrase, words]) => text.replace(phrase, words), message)
-  const [subject] = SUBJECT.exec(phrased) ?? []
+export function inFlags(message: string, options?: Options): string {
+  const isFlag = (flag: string): boolean => options === undefined || Object.hasOwn(options, flag)
+  const names = NAMES.filter((name) => isFlag(FLAGS[name]))
+  if (names.length === 0) return message
+  const { withValue, subject, named } = options === undefined ? ALL : spelling(names)
+  const phrased = PHRASES.reduce(
+    (text, [flag, phrase, words]) => (isFlag(flag) ? text.replace(phrase, words) : text),
+    message,
+  )
+  const [first] = subject.exec(phrased) ?? []
   const said = phrased
-    .replace(WITH_VALUE, (_, name, quoted, number) => `--${FLAGS[name]} ${quoted ?? number}`)
-    .replace(SUBJECT, (name) => `--${FLAGS[name]}`)
-    .replace(NAMED, (name) => `--${FLAGS[name]}`)
-  return subject === undefined ? said : unquoted(said)
+    .replace(withValue, (_, name, quoted, number) => `--${FLAGS[name]} ${quoted ?? number}`)
+    .replace(subject, (name) => `--${FLAGS[name]}`)
+  const all = names.some((name) => /[A-Z.]/.test(name)) ? said.replace(named, (name) => `--${FLAGS[name]}`) : said
+  return first === undefined ? all : unquoted(all)
 }
 
 /** What the value of an option must be, as one types it. */

@@ -16,13 +16,14 @@ import { version } from './version'
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
   const say = (text: string) => terminal.stdout.write(`${text.trimEnd()}\n`)
   const [first, ...rest] = argv
+  let command: Command | undefined
   try {
     if (first === '--version') say(version())
     else if (first === '--help' || first === '-h' || (first === 'help' && rest.length === 0))
       say(overview(commands, terminal))
     else if (first === 'help') say(helpOf(find(rest[0]), terminal))
     else {
-      const command = find(first)
+      command = find(first)
       if (rest.some((word) => word === '--help' || word === '-h')) say(helpOf(command, terminal))
       else return await command.run(readArguments(command.options, rest), terminal)
     }
@@ -33,7 +34,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       return EXIT.interrupted
     }
     if (error instanceof DlgError) {
-      terminal.stderr.write(`dlg: ${visible(oneLine(inFlags(error.message)))}\n`)
+      terminal.stderr.write(`dlg: ${visible(oneLine(spelled(error.message, command)))}\n`)
       return EXIT.badInput
     }
     terminal.stderr.write(
@@ -42,6 +43,10 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     return EXIT.bug
   }
 }
+
+/** A message with the flags that the command has. */
+const spelled = (message: string, command: Command | undefined): string =>
+  command?.optionsInFile ? message : inFlags(message, command?.options)
 
 function find(name: string | undefined): Command {
   const names = commands.map((c) => c.name)

@@ -1,4 +1,5 @@
 import { type Preprocessing, preprocessed } from '../client/preprocessing'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { type Image, readImage } from '../io'
 import { withChannelsLast } from './channels'
@@ -65,7 +66,7 @@ function tensorRows(path: string, { shape, name }: Batch): Float32Array[] {
   if (!found)
     throw new DlgError(
       'invalid-file',
-      `${path}: has ${tensors.size} tensors, none of them '${name}' or 'x'; name the original so`,
+      `${path}: has ${countOf(tensors.size, 'tensor')}, none of them '${name}' or 'x'; name the original so`,
     )
   const [samples, ...sample] = shape
   const tensor = withChannelsLast(found, sample)

@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers'
 import type { SharedUpdate } from '../client/shared/shared-update'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { coarser, fromPyTorch, type LeftOut, type NamedTensors } from '../io'
 import { conventionDifferences } from '../io/layouts/conventions'
@@ -60,7 +61,13 @@ function inModel(
   { source, layout, map, ordered, partial }: GradientFiles,
   values: 'gradients' | 'weights',
 ): TensorsByWeight {
-  if (!('layers' in model)) return inOnnx(tensors, model)
+  if (!('layers' in model)) {
+    if (map === undefined) return inOnnx(tensors, model, path, ordered)
+    throw new DlgError(
+      'invalid-option',
+      '--map says which layer of a tfjs model is which; this model has the names of its weights',
+    )
+  }
   const how = { ordered, partial, frozen: values === 'weights', leftOut }
   if (layout === 'tfjs') return byWeight(tensors, model, path, how)
   const options = map === undefined ? {} : readLayerMap(map)
@@ -78,9 +85,14 @@ function inModel(
 }
 
 /** By the names of the file, or in the order of the weights where a list has no names. */
-function inOnnx(tensors: NamedTensors, { trainable }: OnnxModel): TensorsByWeight {
+function inOnnx(tensors: NamedTensors, { trainable }: OnnxModel, path: string, ordered: boolean): TensorsByWeight {
   const names = [...tensors.keys()]
-  const bare = isList(names) && names.length === trainable.length
+  if (ordered && names.length !== trainable.length)
+    throw new DlgError(
+      'invalid-gradients',
+      `${path}: has ${countOf(names.length, 'tensor')}; by their order they must be as many as the ${countOf(trainable.length, 'trained weight')} of the model`,
+    )
+  const bare = ordered || (isList(names) && names.length === trainable.length)
   return Object.fromEntries([...tensors.values()].map((tensor, i) => [bare ? trainable[i] : names[i], tensor]))
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { checkFolder, writeFiles } from '../report/files'
 import {
@@ -18,7 +19,7 @@ import { inFlags } from './in-flags'
 import { readModel } from './read-files'
 import { onnxAdvice, useBackend } from './runtime'
 import { sharedGradient } from './shared-gradient'
-import { readSchema, type TableAttack } from './table-options'
+import { readSchema, TABLE_OPTIONS, type TableAttack } from './table-options'
 import { paint, type Terminal, visible } from './terminal'
 import { version } from './version'
 
@@ -43,7 +44,7 @@ export async function attackTable(options: TableAttack, terminal: Terminal): Pro
     if (originals && originals.length !== batchSize)
       throw new DlgError(
         'invalid-file',
-        `${options.original}: has ${originals.length} records; --batch-size is ${batchSize}`,
+        `${options.original}: has ${countOf(originals.length, 'record')}; --batch-size is ${batchSize}`,
       )
     await onnxAdvice(runtime, terminal)
     let told = performance.now()
@@ -97,6 +98,8 @@ function finish(
   const unlike = matched && measured !== undefined && measured.rows < 1
   const { inputs, ...found } = leak
   const { out, json, options: given, ...others } = options
+  // cells on which restarts agree are no surer where they do not re-create what was shared
+  const shown = matched ? leak : { ...leak, confidence: leak.confidence.map(atMost(UNSURE)) }
   const report = visible(
     `${JSON.stringify(
       {
@@ -109,8 +112,8 @@ function finish(
     )}\n`,
   )
   writeFiles(out, {
-    'records.csv': tableCsv(leak),
-    'records.html': tableHtml(leak),
+    'records.csv': tableCsv(shown),
+    'records.html': tableHtml(shown),
     'schema.json': `${JSON.stringify(schema, null, 2)}\n`,
     'result.json': report,
   })
@@ -119,8 +122,8 @@ function finish(
   const word = paint(terminal, 'stdout', matched && !unlike ? 'green' : 'red', said)
   const width = (terminal.stdout.isTTY && terminal.stdout.columns) || 100
   const lines = [
-    `: ${inFlags(leak.reason)}, by ${leak.method} in ${(leak.milliseconds / 1000).toFixed(1)} s`,
-    tableText(leak, width),
+    `: ${inFlags(leak.reason, TABLE_OPTIONS)}, by ${leak.method} in ${(leak.milliseconds / 1000).toFixed(1)} s`,
+    tableText(shown, width),
     ...(leak.labels.length > 0 ? [`labels ${leak.labels.join(' ')}`] : []),
     ...(measured ? [measuredLine(measured)] : []),
     FILES.map((name) => `${out}/${name}`).join(' '),
@@ -129,6 +132,14 @@ function finish(
   if (leak.status === 'cut' && terminal.signal.aborted) return EXIT.interrupted
   return matched && !unlike ? EXIT.converged : EXIT.failed
 }
+
+/** The most that a cell of records is sure of that do not re-create what was shared: it is marked as unsure. */
+const UNSURE = 0.89
+
+const atMost =
+  (most: number) =>
+  (cells: TableLeakage['confidence'][number]): TableLeakage['confidence'][number] =>
+    Object.fromEntries(Object.entries(cells).map(([name, sure]) => [name, Math.min(most, sure)]))
 
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
 

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { rouge } from '../measure/rouge'
 import { type Verdict, verdictOf } from '../measure/verdict'
@@ -158,5 +159,5 @@ function headline(
   const { tokenAccuracy, bagAccuracy } = accuracies(leak.tokens, tokens, tokenizer)
   const head = paint(terminal, 'stdout', failed ? 'red' : 'green', !failed && leak.exact ? `${word}, exact` : word)
   const found = `${percent(tokenAccuracy)} of the tokens in place, ${percent(bagAccuracy)} anywhere`
-  return `${head}: ${found}, ${leak.evaluations} evaluations in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
+  return `${head}: ${found}, ${countOf(leak.evaluations, 'evaluation')} in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type ExactSequences, exactSequences } from '../analytic'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { match } from '../measure/match'
 import { rouge } from '../measure/rouge'
@@ -97,7 +98,7 @@ export async function attackSentences(
       `${word}${verdict.failed ? '' : ', exact'}`,
     )
     const right = samples.filter(({ alike }) => alike).length
-    const line = `${head1}: ${right} of ${pairs.length} sentences exact in ${(result.milliseconds / 1000).toFixed(1)} s${result.reason ? `; ${result.reason}` : ''}`
+    const line = `${head1}: ${right} of ${countOf(pairs.length, 'sentence')} exact in ${(result.milliseconds / 1000).toFixed(1)} s${result.reason ? `; ${withoutScale(result.reason)}` : ''}`
     const paths = names.map((name) => `${out}/${name}`).join(' ')
     terminal.stdout.write(json ? report : `${line}\n${visible(shown)}\n${visible(paths)}\n`)
     return exitCode(verdict)
@@ -105,6 +106,9 @@ export async function attackSentences(
     model.dispose()
   }
 }
+
+/** The command shares the gradient itself, and has no option for a factor. */
+const withoutScale = (reason: string): string => reason.replace(': give the option scale', '')
 
 /** What the client shares: of a classifier where the model is an encoder, of next tokens where it is a decoder. */
 const gradientsOf = (

@@ -1,4 +1,5 @@
-import { invalid, knownNames, numberList, requireObject, show } from '../errors/checks'
+import { fitsFloat32, invalid, knownNames, numberList, requireObject, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { mapped } from '../numbers/values'
 
@@ -24,15 +25,23 @@ export function preprocessingOption(given: PreprocessingOptions, name = 'preproc
   requireObject(name, given, '{mean, std, range}', 'invalid-option')
   knownNames(name, given, ['mean', 'std', 'range'])
   const { mean = 0, std = 1, range = [0, 1] } = given
-  if (!Array.isArray(range) || range.length !== 2 || !range.every(Number.isFinite) || !(range[0] < range[1]))
-    throw invalid(`${name}.range is ${show(range)}; it must be [low, high] with low < high`)
+  if (!Array.isArray(range) || range.length !== 2 || !range.every(fitsFloat32) || !(range[0] < range[1]))
+    throw invalid(`${name}.range is ${show(range)}; it must be [low, high] with low < high, as float32 holds them`)
   const means = channelNumbers(`${name}.mean`, mean, Number.isFinite, 'a finite number')
   const stds = channelNumbers(`${name}.std`, std, (v) => Number.isFinite(v) && v > 0, 'a number above 0')
   const channels = Math.max(means.length, stds.length)
   if (![1, channels].includes(means.length) || ![1, channels].includes(stds.length))
-    throw invalid(`${name} has ${means.length} means and ${stds.length} standard deviations; they must be as many`)
+    throw invalid(
+      `${name} has ${countOf(means.length, 'mean')} and ${stds.length} standard deviations; they must be as many`,
+    )
   const each = (values: readonly number[]) => Array.from({ length: channels }, (_, c) => values[c % values.length])
-  return { mean: each(means), std: each(stds), range: [range[0], range[1]] }
+  const decided: Preprocessing = { mean: each(means), std: each(stds), range: [range[0], range[1]] }
+  const ends = preprocessedRange(decided)
+  if (!ends.every(fitsFloat32))
+    throw invalid(
+      `${name} makes numbers from ${ends[0]} to ${ends[1]}; they must be at most 3.4e38, as float32 holds them`,
+    )
+  return decided
 }
 
 function channelNumbers(
@@ -54,7 +63,7 @@ export function requireChannels({ mean }: Preprocessing, shape: readonly number[
   if (mean.length === 1 || mean.length === channels) return
   throw new DlgError(
     'invalid-option',
-    `preprocessing is of ${mean.length} channels; input '${input}' is [${shape}], so it must be of 1 or ${channels}`,
+    `preprocessing is of ${countOf(mean.length, 'channel')}; input '${input}' is [${shape}], so it must be of 1 or ${channels}`,
   )
 }
 
@@ -79,7 +88,7 @@ export function undoPreprocessing(values: ArrayLike<number>, preprocessing: Prep
   if (values.length % mean.length !== 0)
     throw new DlgError(
       'invalid-data',
-      `${values.length} values are no whole number of pixels of ${mean.length} channels`,
+      `${countOf(values.length, 'value is', 'values are')} no whole number of pixels of ${countOf(mean.length, 'channel')}`,
     )
   return new Float32Array(mapped(values, (v, i) => v * std[i % std.length] + mean[i % mean.length]))
 }

@@ -1,5 +1,6 @@
 import { Tensor } from '@tensorflow/tfjs-core'
-import { show } from '../errors/checks'
+import { fitsFloat32, numberList, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError, type DlgErrorCode } from '../errors/dlg-error'
 import * as g from '../graph'
 import { type Shape, sameShape, sizeOf } from '../graph'
@@ -75,15 +76,29 @@ export async function readTargets(y: OutputTargets): Promise<PlainTargets> {
 
 const isNumbers = (row: unknown): boolean => Array.isArray(row) && row.every((v) => typeof v === 'number')
 
+/** @throws DlgError `invalid-data`, naming the first number that float32 does not hold */
+function requireFloat32(values: Float64Array): void {
+  requireFinite('targets', values)
+  const wrong = values.findIndex((v) => !fitsFloat32(v))
+  if (wrong >= 0)
+    throw invalid(
+      `targets has ${values[wrong]} at position ${wrong}; every number must be at most 3.4e38, as float32 holds it`,
+    )
+}
+
 function plainTargets({ shape, data }: PlainTensor): PlainTargets {
   if (!Array.isArray(shape) || typeof data?.length !== 'number')
     throw invalid('targets must be a tensor or {shape, data}')
-  const other = Array.prototype.findIndex.call(data, (v: unknown) => typeof v === 'bigint')
-  if (other >= 0) throw invalid(`targets have the bigint ${data[other]} at position ${other}; they must be numbers`)
+  const other = Array.prototype.findIndex.call(data, (v: unknown) => typeof v !== 'number')
+  if (other >= 0) {
+    const value: unknown = data[other]
+    const what = typeof value === 'bigint' ? `the bigint ${value}` : show(value)
+    throw invalid(`targets have ${what} at position ${other}; they must be numbers`)
+  }
   const values = Float64Array.from(data)
-  requireFinite('targets', values)
+  requireFloat32(values)
   if (sizeOf(shape) === values.length) return { shape, values }
-  throw invalid(`targets have ${values.length} numbers for the shape [${shape}]`)
+  throw invalid(`targets have ${countOf(values.length, 'number')} for the shape [${shape}]`)
 }
 
 /**
@@ -113,9 +128,10 @@ function rowsOfLists(rows: readonly { readonly labels: readonly number[] }[]): P
   const width = rows[0]?.labels.length ?? 0
   const other = rows.findIndex(({ labels }) => labels.length !== width)
   if (other >= 0)
-    throw invalid(`row ${other} of the targets has ${rows[other].labels.length} numbers; row 0 has ${width}`)
+    throw invalid(`row ${other} of the targets has ${countOf(rows[other].labels.length, 'number')}; row 0 has ${width}`)
+  for (const { labels } of rows) numberList('a row of the targets', labels)
   const values = Float64Array.from(rows.flatMap(({ labels }) => labels))
-  requireFinite('targets', values)
+  requireFloat32(values)
   return { shape: [rows.length, width], values }
 }
 
@@ -159,7 +175,8 @@ const ignored = ({ criterion }: TrainedOutput): number | undefined =>
 
 function numbersOf(values: readonly number[], shape: Shape): Float32Array {
   if (!Array.isArray(values)) throw invalid('targets must be a list of numbers or a tensor')
-  if (values.length !== sizeOf(shape)) throw invalid(`${values.length} targets; the model's output has [${shape}]`)
+  if (values.length !== sizeOf(shape))
+    throw invalid(`${countOf(values.length, 'target')}; the model's output has [${shape}]`)
   const numbers = Float32Array.from(values)
   requireFinite('targets', numbers)
   return numbers
@@ -170,7 +187,7 @@ function oneHotLabels(labels: readonly number[], shape: Shape, ignore?: number):
   if (shape.length !== 2) throw invalid(`class indices need an output [batch, classes]; it is [${shape}]`)
   if (!Array.isArray(labels)) throw invalid('labels must be a list of class indices')
   if (labels.length !== batch)
-    throw invalid(`${labels.length} labels for a batch of ${batch}; give one for each sample`)
+    throw invalid(`${countOf(labels.length, 'label')} for a batch of ${batch}; give one for each sample`)
   return oneHotRows(labels, classes, ignore)
 }
 

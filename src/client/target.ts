@@ -1,3 +1,4 @@
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
 import { mapped, type Values } from '../numbers/values'
@@ -64,7 +65,7 @@ function requireRoom({ inputs }: OpenModel, batchSize: number): void {
   if (batchSize * each > MOST_NUMBERS)
     throw new DlgError(
       'invalid-option',
-      `batchSize is ${batchSize}; with ${each} numbers a sample it must be at most ${Math.floor(MOST_NUMBERS / each)}`,
+      `batchSize is ${batchSize}; with ${countOf(each, 'number')} a sample it must be at most ${Math.floor(MOST_NUMBERS / each)}`,
     )
 }
 

@@ -1,4 +1,4 @@
-import { choice, hasMethod, invalid, knownNames, number, show } from '../errors/checks'
+import { choice, fitsFloat32, hasMethod, invalid, knownNames, number, show } from '../errors/checks'
 import { nameFlag, nameOption, type OptionRecords, pickOptions, switchOption } from '../options/option'
 import { chooseRuntime, RUNTIME_NAMES, type RuntimeName } from '../runtime/choose'
 import type { Runtime } from '../runtime/runtime'
@@ -132,7 +132,7 @@ function lossWeightsOption(weights: Each<number>): Each<number> {
   if (typeof weights !== 'object' || weights === null)
     throw invalid(`lossWeights is ${show(weights)}; it must be a list or a map of numbers, one for each output`)
   for (const [name, weight] of Object.entries(weights))
-    number(`lossWeights.${name}`, weight, (v) => v > 0 && v < Infinity, 'a number above 0')
+    number(`lossWeights.${name}`, weight, (v) => v > 0 && fitsFloat32(v), 'a number above 0, at most 3.4e38')
   return weights
 }
 

@@ -2,6 +2,7 @@ import { requireTarget } from '../attacks/contract/attack'
 import type { MatchingOptions } from '../attacks/matching'
 import type { Target } from '../client/target'
 import { hasMethod, invalid, knownNames, number, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { type Random, random } from '../numbers/random'
 import { mapped, type Values } from '../numbers/values'
@@ -97,12 +98,14 @@ function requireGradients({ name }: Defence, target: Target, gradients: readonly
     )
   if (!Array.isArray(gradients) || gradients.length !== target.gradients.length)
     throw wrong(
-      Array.isArray(gradients) ? `${gradients.length} for ${target.gradients.length} gradients` : show(gradients),
+      Array.isArray(gradients)
+        ? `${gradients.length} for ${countOf(target.gradients.length, 'gradient')}`
+        : show(gradients),
     )
   for (const [i, values] of gradients.entries()) {
     if (!(values instanceof Float64Array || values instanceof Float32Array)) throw wrong(`${show(values)} at ${i}`)
     if (values.length !== target.gradients[i].length)
-      throw wrong(`${values.length} numbers for the ${target.gradients[i].length} of gradient ${i}`)
+      throw wrong(`${countOf(values.length, 'number')} for the ${target.gradients[i].length} of gradient ${i}`)
   }
   if (gradients.every((values) => values.every((v: number) => v === 0)))
     throw new DlgError('invalid-gradients', `the defence '${name}' leaves zeros alone: there is nothing to attack`)

@@ -1,4 +1,5 @@
 import { show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { normOf } from '../numbers/norms'
 import { mapped, type Values } from '../numbers/values'
@@ -24,7 +25,8 @@ export function utilityOf(raw: readonly Values[], shared: readonly Values[]): Ut
   const wrong = (what: string) => new DlgError('invalid-gradients', `${what}; raw and shared must have the same sizes`)
   if (raw.length !== shared.length) throw wrong(`there are ${raw.length} raw gradients and ${shared.length} shared`)
   const other = raw.findIndex((values, i) => values.length !== shared[i].length)
-  if (other >= 0) throw wrong(`gradient ${other} has ${raw[other].length} numbers and ${shared[other].length} shared`)
+  if (other >= 0)
+    throw wrong(`gradient ${other} has ${countOf(raw[other].length, 'number')} and ${shared[other].length} shared`)
   const [length, sharedLength] = [normOf(raw), normOf(shared)]
   let product = 0
   for (const [i, values] of raw.entries())

@@ -31,6 +31,20 @@ export const hasMethod = (value: unknown, ...methods: string[]): boolean =>
   value !== null &&
   methods.every((m) => typeof (value as Record<string, unknown>)[m] === 'function')
 
+/** An AbortSignal, or none. @throws DlgError `invalid-option` */
+export function requireSignal(name: string, signal: unknown): void {
+  if (signal === undefined) return
+  const listens = hasMethod(signal, 'addEventListener', 'removeEventListener')
+  if (listens && typeof (signal as AbortSignal).aborted === 'boolean') return
+  throw invalid(`${name} is ${show(signal)}; it must be an AbortSignal`)
+}
+
+/** A function of the caller's that is told of something, or none. @throws DlgError `invalid-option` */
+export function requireListener(name: string, listener: unknown): void {
+  if (listener !== undefined && typeof listener !== 'function')
+    throw invalid(`${name} is ${show(listener)}; it must be a function`)
+}
+
 /** A list or a typed array of numbers. @throws DlgError */
 export function numberList(name: string, values: ArrayLike<number>, code: DlgErrorCode = 'invalid-data'): void {
   const typed = ArrayBuffer.isView(values) && typeof (values as unknown as Float32Array)[0] !== 'bigint'
@@ -40,6 +54,17 @@ export function numberList(name: string, values: ArrayLike<number>, code: DlgErr
   const wrong = Array.isArray(values) ? values.findIndex((v) => typeof v !== 'number') : -1
   if (wrong >= 0)
     throw new DlgError(code, `${name} has ${show(values[wrong])} at position ${wrong}; it must be a number`)
+}
+
+/** Whether a number is finite as float32, in which programs run: up to 3.4e38. */
+export const fitsFloat32 = (v: unknown): boolean => typeof v === 'number' && Number.isFinite(Math.fround(v))
+
+/** A list or a typed array of finite numbers. @throws DlgError */
+export function finiteList(name: string, values: ArrayLike<number>, code: DlgErrorCode = 'invalid-data'): void {
+  numberList(name, values, code)
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i]))
+      throw new DlgError(code, `${name} has ${values[i]} at position ${i}; every number must be finite`)
 }
 
 /** A list of whole numbers of at least 0, such as classes or token ids. @throws DlgError */

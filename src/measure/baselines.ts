@@ -1,4 +1,5 @@
 import { knownNames, numberList, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { mse, psnr } from './psnr'
 
@@ -80,7 +81,10 @@ export function measureOptions(
     throw new DlgError('invalid-option', `shape is ${show(shape)}; it must be a list of whole numbers of at least 1`)
   const wanted = shape.reduce((a, b) => a * b, 1)
   if (wanted !== size)
-    throw new DlgError('invalid-data', `an original has ${size} numbers; shape ${show(shape)} needs ${wanted}`)
+    throw new DlgError(
+      'invalid-data',
+      `an original has ${countOf(size, 'number')}; shape ${show(shape)} needs ${wanted}`,
+    )
   const last = shape[shape.length - 1]
   // the mean of a single number is that number, and no guess
   const channels = shape.length >= 3 && last < size ? last : 1

@@ -7,6 +7,7 @@ import { tensorValues } from '../client/shared/tensor-values'
 import { type TracedExample, traceExample } from '../client/trace-example'
 import type { TrainingOptions } from '../client/training-options'
 import { invalid, number, requireObject, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
 import { normOf } from '../numbers/norms'
@@ -218,7 +219,10 @@ function byName(given: SharedGradients, names: readonly string[]): NamedGradient
   const shared = weightTensors(given)
   if (!Array.isArray(shared)) return shared as NamedGradients
   if (shared.length !== names.length)
-    throw new DlgError('invalid-gradients', `${shared.length} gradients for ${names.length} trained weights`)
+    throw new DlgError(
+      'invalid-gradients',
+      `${countOf(shared.length, 'gradient')} for ${countOf(names.length, 'trained weight')}`,
+    )
   return Object.fromEntries(names.map((name, i) => [name, shared[i]]))
 }
 

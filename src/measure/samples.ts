@@ -1,4 +1,5 @@
 import { numberList, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { type Baseline, baselinesOf, type MeasureOptions, measureOptions, psnrIn } from './baselines'
 import { match } from './match'
@@ -101,7 +102,7 @@ function readOriginals(originals: readonly ArrayLike<number>[]): Float32Array[] 
     if (original.length === 0 || original.length !== originals[0].length)
       throw new DlgError(
         'invalid-data',
-        `original ${i} has ${original.length} numbers; each must have as many as the first, and one at least`,
+        `original ${i} has ${countOf(original.length, 'number')}; each must have as many as the first, and one at least`,
       )
     return float32(original)
   })
@@ -122,7 +123,7 @@ function readReconstructions(
   if (count !== size * originals.length || (listed && all.some((part) => part.length !== size)))
     throw new DlgError(
       'invalid-data',
-      `${count} numbers were reconstructed for ${originals.length} originals of ${size}; there must be one reconstruction of as many numbers for each original`,
+      `${countOf(count, 'number was', 'numbers were')} reconstructed for ${originals.length} originals of ${size}; there must be one reconstruction of as many numbers for each original`,
     )
   return listed ? all : originals.map((_, i) => all[0].subarray(i * size, (i + 1) * size))
 }

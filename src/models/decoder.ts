@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { FunctionalModel } from '../client/model/model'
 import { requireObject } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 
 /**
@@ -47,7 +48,7 @@ export function logitsOver(
 ): FunctionalModel {
   const { positions, vocabularySize } = config
   if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= positions))
-    throw new DlgError('invalid-data', `${tokens} tokens; the decoder takes 1 to ${positions}`)
+    throw new DlgError('invalid-data', `${countOf(tokens, 'token')}; the decoder takes 1 to ${positions}`)
   return {
     name,
     inputShape: [tokens],

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { SharedByName } from '../client/shared/read-gradients'
 import { knownNames, requireObject, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { type BertConfig, bertConfig } from './bert-config'
 import { checkHead, encoderShapes, type Head, headShapes } from './bert-shapes'
@@ -138,7 +139,10 @@ function tensorOf(name: string, value: Exclude<Given, tf.Tensor>): tf.Tensor {
     throw new DlgError('invalid-model', `weight '${name}' is ${show(value)}; it must be a tensor, or {shape, data}`)
   const { shape, data } = value
   if (shape.reduce((a, b) => a * b, 1) !== data.length)
-    throw new DlgError('invalid-model', `weight '${name}' has ${data.length} numbers, which do not make [${shape}]`)
+    throw new DlgError(
+      'invalid-model',
+      `weight '${name}' has ${countOf(data.length, 'number')}, which do not make [${shape}]`,
+    )
   const numbers = data instanceof Float32Array ? data : Float32Array.from(data)
   for (let i = 0; i < numbers.length; i++)
     if (!Number.isFinite(numbers[i]))

@@ -1,4 +1,5 @@
 import { requireObject, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { mostOf } from './bert-config'
 import { type Activation, activationNames, activationOf, type ConfigFile, requireField } from './config-file'
@@ -78,7 +79,7 @@ export function checkGptConfig(config: GptConfig, code: 'invalid-file' | 'invali
   if (typeof tied !== 'boolean')
     throw new DlgError(code, `tied of the decoder is ${show(tied)}; it must be true or false`)
   if (config.hidden % config.heads !== 0)
-    throw new DlgError(code, `hidden size ${config.hidden} does not split into ${config.heads} heads`)
+    throw new DlgError(code, `hidden size ${config.hidden} does not split into ${countOf(config.heads, 'head')}`)
   if (typeof config.epsilon !== 'number' || !(config.epsilon > 0))
     throw new DlgError(code, `epsilon of the decoder is ${show(config.epsilon)}; it must be above 0`)
   return config

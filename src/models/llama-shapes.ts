@@ -1,4 +1,5 @@
 import { requireObject, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { mostOf } from './bert-config'
 import { type ConfigFile, requireField } from './config-file'
@@ -80,7 +81,8 @@ export function checkLlamaConfig(
       )
   }
   const { heads, keyHeads, headSize, epsilon, theta, tied } = config
-  if (heads % keyHeads !== 0) throw new DlgError(code, `${heads} heads cannot share ${keyHeads} heads of keys evenly`)
+  if (heads % keyHeads !== 0)
+    throw new DlgError(code, `${countOf(heads, 'head')} cannot share ${countOf(keyHeads, 'head')} of keys evenly`)
   if (headSize % 2 !== 0)
     throw new DlgError(
       code,

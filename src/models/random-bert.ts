@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { knownNames, number, requireObject } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
 import { type BertConfig, checkConfig, MOST } from './bert-config'
@@ -30,7 +31,7 @@ export function requireRoom(shapes: Shapes): void {
   if (weights > MOST_WEIGHTS)
     throw new DlgError(
       'invalid-model',
-      `a model of these sizes has ${weights} weights; it must have at most ${MOST_WEIGHTS}`,
+      `a model of these sizes has ${countOf(weights, 'weight')}; it must have at most ${MOST_WEIGHTS}`,
     )
 }
 

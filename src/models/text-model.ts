@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { FunctionalModel, NamedFunctionalModel } from '../client/model/model'
 import { requireObject } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { applyHead, encode } from './bert'
 import { type BertConfig, checkConfig } from './bert-config'
@@ -64,7 +65,7 @@ export function bert(config: BertConfig, weights: tf.NamedTensorMap, head: Head 
     applyHead(head, encode(embedded as tf.Tensor3D, w, config, mask), embedded.shape[0], w, table, config, mask)
   const requireLength = (tokens: number): void => {
     if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= config.positions))
-      throw new DlgError('invalid-data', `${tokens} tokens; the encoder takes 1 to ${config.positions}`)
+      throw new DlgError('invalid-data', `${countOf(tokens, 'token')}; the encoder takes 1 to ${config.positions}`)
   }
   return {
     config,

@@ -1,4 +1,5 @@
 import { hasMethod, requireObject, show } from '../errors/checks'
+import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 
 /** Text to token ids and back. */
@@ -49,12 +50,15 @@ export function encodeFor(
   if (tokenizer.size !== config.vocabularySize)
     throw new DlgError(
       'invalid-model',
-      `the tokenizer knows ${tokenizer.size} tokens and the model ${config.vocabularySize}: they do not belong together`,
+      `the tokenizer knows ${countOf(tokenizer.size, 'token')} and the model ${config.vocabularySize}: they do not belong together`,
     )
   const ids = tokenizer.encode(text)
   if (inside(ids, tokenizer).length === 0) throw new DlgError('invalid-data', 'the text has no token; give a sentence')
   if (ids.length > config.positions)
-    throw new DlgError('invalid-data', `the text has ${ids.length} tokens; the model takes ${config.positions}`)
+    throw new DlgError(
+      'invalid-data',
+      `the text has ${countOf(ids.length, 'token')}; the model takes ${config.positions}`,
+    )
   return ids
 }
 

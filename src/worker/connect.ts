@@ -59,7 +59,7 @@ async function callFar(far: Proxied<Protocol>, call: number, name: string, args:
   const aborts = signals.map((_, i) => () => void far.abort(call, i))
   for (const [i, signal] of signals.entries()) signal.addEventListener('abort', aborts[i])
   try {
-    const answering = far.call(call, name, value, proxy(tell))
+    const answering = far.call(call, name, value, proxy(tell)).catch(notCloned)
     for (const [i, signal] of signals.entries()) if (signal.aborted) aborts[i]()
     const answer = (await answering) as Answer
     if (thrown) throw thrown.error
@@ -68,6 +68,16 @@ async function callFar(far: Proxied<Protocol>, call: number, name: string, args:
   } finally {
     for (const [i, signal] of signals.entries()) signal.removeEventListener('abort', aborts[i])
   }
+}
+
+/** @throws DlgError for numbers of a buffer that was handed to another thread before; other errors are thrown again */
+function notCloned(cause: unknown): never {
+  if (!(cause instanceof DOMException) || cause.name !== 'DataCloneError') throw cause
+  throw new DlgError(
+    'invalid-option',
+    `the arguments cannot cross to the worker: ${cause.message} Every typed array must still have its buffer`,
+    { cause },
+  )
 }
 
 /** Rejects when the worker's script cannot be loaded or run. */

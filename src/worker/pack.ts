@@ -38,7 +38,7 @@ type Content = 'arguments' | 'result' | 'event'
  * Packs a value for another thread: tensors and layers models as typed arrays, listeners and signals by number.
  *
  * @param content what the value is
- * @throws DlgError `invalid-option` for a function that cannot cross, `invalid-data` for a disposed tensor
+ * @throws DlgError `invalid-option` for a function, or another value, that cannot cross, `invalid-data` for a disposed tensor
  */
 export function pack(content: Content, value: unknown): Parcel {
   const reading: Promise<unknown>[] = []
@@ -71,6 +71,7 @@ export function pack(content: Content, value: unknown): Parcel {
   }
   const walk = (from: unknown, path: readonly string[]): unknown => {
     if (typeof from === 'function') return method(path, from as () => unknown)
+    if (typeof from === 'symbol') throw uncloneable(path, from)
     if (typeof from !== 'object' || from === null || ArrayBuffer.isView(from)) return from
     const known = done.get(from)
     if (known !== undefined) return known
@@ -80,7 +81,7 @@ export function pack(content: Content, value: unknown): Parcel {
       done.set(from, packed)
       return packed
     }
-    if (!isPlain(from)) return from
+    if (!isPlain(from)) return cloneable(path, from)
     if (KIND in from) throw new DlgError('invalid-data', `${show(from)} has a key '${KIND}', which no object may have`)
     return walkInto({}, Object.entries(from), from, path)
   }
@@ -101,16 +102,50 @@ export function pack(content: Content, value: unknown): Parcel {
   const special = (from: object, path: readonly string[]): Packed | undefined => {
     if (from instanceof Tensor) return tensor(from)
     if (from instanceof Map)
-      return { [KIND]: 'map', entries: [...from].map(([k, v]) => [k, walk(v, [...path, String(k)])]) }
+      return { [KIND]: 'map', entries: [...from].map(([k, v]) => [key(k, path), walk(v, [...path, String(k)])]) }
+    if (from instanceof AbortSignal && content !== 'arguments') throw uncloneable(path, from)
     if (from instanceof AbortSignal) return { [KIND]: 'signal', index: signals.push(from) - 1, aborted: from.aborted }
     if (!isLayersModel(from)) return undefined
     const { weights, ...rest } = packModel(from)
     return { [KIND]: 'model', ...rest, weights: weights.map(tensor) }
   }
 
+  const key = (from: unknown, path: readonly string[]): unknown => {
+    if (typeof from === 'object' ? from === null : typeof from !== 'function' && typeof from !== 'symbol') return from
+    throw new DlgError(
+      'invalid-option',
+      `${path.join('.')} has the key ${show(from)}; the keys of a map must be words or numbers to cross to or from a worker`,
+    )
+  }
+
   const packed = walk(value, [content])
   const ready = reading.length > 0 ? Promise.all(reading) : undefined
   return { value: packed, ready, tensors, signals, listeners, disposers }
+}
+
+const uncloneable = (path: readonly string[], value: object | symbol, cause?: unknown): DlgError => {
+  const what = typeof value === 'symbol' ? 'a symbol' : `${named(value)}`
+  return new DlgError(
+    'invalid-option',
+    `${path.join('.')} is ${what}, which cannot cross to or from a worker; plain objects, lists, maps, typed arrays and tensors can`,
+    { cause },
+  )
+}
+
+const named = (value: object): string => {
+  const name = typeof value.constructor === 'function' ? value.constructor.name : ''
+  return name === '' ? 'an object of a class' : `an object of the class ${name}`
+}
+
+/** @throws DlgError `invalid-option` for an object that no thread can clone, or whose clone lacks the methods of its class */
+function cloneable(path: readonly string[], value: object): object {
+  if (Object.prototype.toString.call(value) === '[object Object]') throw uncloneable(path, value)
+  try {
+    structuredClone(value)
+  } catch (cause) {
+    throw uncloneable(path, value, cause)
+  }
+  return value
 }
 
 const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value))

@@ -59,10 +59,11 @@ describe('the journal of a run', () => {
   })
 
   it.each([
-    ['', 'its first line is not the header'],
     ['{}\n', 'line 1 is neither a run nor a trial'],
     ['{\n', 'line 1 is no JSON'],
     [journalLine(trial('a')), 'its first line is not the header'],
+    ['', 'it is empty'],
+    [header.slice(0, 40), 'its first line was cut off, and no trial is in it'],
     [header.replace('"version":1', '"version":2'), 'is of version 2'],
     // a status that there is not would be taken for a failure
     [header + journalLine(trial('a')).replace('failed', 'leaked'), 'line 2 is neither'],

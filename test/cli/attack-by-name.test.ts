@@ -102,4 +102,28 @@ describe('dlg attack --attack', () => {
     const { code, stderr } = await attack([3], '--attack', 'dense')
     expect([code, stderr]).toEqual([2, expect.stringMatching(/--attack is 'dense'; it must be .*dense-inversion/)])
   })
+
+  it('refuses flags of the search, which it does not read, and labels where it has none', async () => {
+    for (const [name, ...argv] of [
+      ['spear', '--original', 'photo.png'],
+      ['spear', '--labels', '1'],
+      ['spear', '--tv', '0.1'],
+      ['dense-inversion', '--restarts', '2'],
+      ['label-inference', '--concurrency', '2'],
+      ['r-gap', '--init', 'normal'],
+    ]) {
+      const { code, stderr } = await attack([2], '--attack', name, ...argv)
+      const words = `${argv[0]} is of the search, and --attack ${name} reads no such option; leave it out`
+      expect([code, stderr]).toEqual([2, `dlg: ${words}\n`])
+    }
+    const joint = await attack([2], '--attack', 'r-gap', '--labels', 'joint')
+    expect(joint.stderr).toMatch(/searches no labels; it must be a class or infer/)
+  })
+
+  it('tells an attack the class, where it has such an option', async () => {
+    const right = await attack([3], '--attack', 'dense-inversion', '--labels', '3')
+    expect([right.code, right.stdout]).toEqual([0, expect.stringMatching(/with label 3 /)])
+    const wrong = await attack([3], '--attack', 'dense-inversion', '--labels', '9')
+    expect([wrong.code, wrong.stderr]).toEqual([2, 'dlg: label 9 is not a class index in [0, 5)\n'])
+  })
 })

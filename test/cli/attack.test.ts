@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { model as functional, input, type LayersModel, layers } from '@tensorflow/tfjs-layers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { run } from '../../src/cli/main'
 import { encodePng, parseNpz, parseSafetensors, readImage, writeNpz, writeSafetensors } from '../../src/io'
 import * as metrics from '../../src/metrics'
 import { convNet, sample } from '../attacks/matching/tiny'
@@ -217,7 +218,6 @@ describe('dlg attack', () => {
   it('writes the best so far when interrupted, and says so', async () => {
     writeFileSync(folder.at('g.npz'), writeNpz(await gradientFile(model, x, [2])))
     const controller = new AbortController()
-    setTimeout(() => controller.abort(), 300)
     const argv = [
       '--gradients',
       folder.at('g.npz'),
@@ -228,7 +228,13 @@ describe('dlg attack', () => {
       '--iterations',
       '100000',
     ]
-    const { code, stdout } = await dlg(['attack', '--model', folder.at('model.json'), ...quick(), ...argv], controller)
+    let stdout = ''
+    const code = await run(['attack', '--model', folder.at('model.json'), ...quick(), ...argv], {
+      stdout: { write: (text) => (stdout += text) },
+      // once the search is under way
+      stderr: { write: (text) => text.includes('step ') && controller.abort() },
+      ...{ env: {}, signal: controller.signal },
+    })
     expect([code, stdout]).toEqual([130, expect.stringMatching(/^interrupted, NOT converged, best so far: /)])
     expect(readdirSync(folder.at('out')).sort()).toEqual(['data.npz', 'gallery.png', 'result.json'])
   })

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { layers, sequential } from '@tensorflow/tfjs-layers'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -51,6 +51,54 @@ beforeEach(async () => {
   )
   x.dispose()
   writeConfig()
+})
+
+describe('an audit file', () => {
+  it('with a wrong option is told of it in its own words, and thresholds before any attack', async () => {
+    for (const [changes, words] of [
+      [{ training: { batchSize: 0 } }, 'batchSize is 0; it must be a whole number of at least 1'],
+      [{ seed: 1.5 }, 'seed is 1.5; it must be a whole number'],
+      [{ thresholds: { psnr: 'high' } }, "thresholds.psnr is 'high'; it must be a number of dB from 0 to 1000"],
+      [{ thresholds: { ssim: 1 } }, "there is no 'ssim' in thresholds; there are psnr, margin"],
+    ] as const) {
+      writeConfig(changes)
+      const { code, stderr } = await auditTo('wrong')
+      expect([code, stderr]).toEqual([2, expect.stringContaining(words)])
+      expect(stderr).not.toContain('--')
+    }
+    expect(existsSync(folder.at('wrong'))).toBe(false)
+  })
+
+  it('goes nowhere without a folder', async () => {
+    const { code, stderr } = await dlg(['audit', folder.at('audit.json'), '--out', ''])
+    expect([code, stderr]).toEqual([2, "dlg: --out is ''; it must be the path of a folder\n"])
+    expect(await dlg(['report', ''])).toMatchObject({ code: 2, stderr: expect.stringContaining('no run given') })
+  })
+})
+
+describe('the journal of a run', () => {
+  it('that is a folder is refused before any work', async () => {
+    mkdirSync(folder.at('taken/run.jsonl'), { recursive: true })
+    expect(await auditTo('taken')).toMatchObject({ code: 2, stderr: expect.stringMatching(/run\.jsonl: is a folder/) })
+    const report = await dlg(['report', folder.at('taken')])
+    expect(report).toMatchObject({ code: 2, stderr: expect.stringMatching(/run\.jsonl: is a directory/) })
+  })
+
+  it('whose first line a kill cut off begins anew; another file is left as it is', async () => {
+    mkdirSync(folder.at('half'))
+    writeFileSync(folder.at('half/run.jsonl'), '{"type":"run","version":1,"ke')
+    const report = await dlg(['report', folder.at('half')])
+    expect(report).toMatchObject({ code: 2, stderr: expect.stringMatching(/its first line was cut off/) })
+    expect((await auditTo('half')).code).toBe(0)
+    expect(journalOf('half').records.length).toBe(30)
+    mkdirSync(folder.at('other'))
+    writeFileSync(folder.at('other/run.jsonl'), 'notes')
+    expect(await auditTo('other')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/other.run\.jsonl: the journal/),
+    })
+    expect(readFileSync(folder.at('other/run.jsonl'), 'utf8')).toBe('notes')
+  })
 })
 
 describe('dlg audit', () => {

@@ -124,7 +124,7 @@ describe('wrong files are one line and exit code 2, and leave nothing', () => {
     ],
     [
       `attack ${STEP} @after.npz --learning-rate 1 --local-batch-size 2`,
-      '--local-batch-size is 2, more than the 1 samples of --batch-size; it must be at most that',
+      '--local-batch-size is 2, more than the 1 sample of --batch-size; it must be at most that',
     ],
     [`attack ${STEP} @after.npz --learning-rate 1 --momentum 1`, "--momentum is '1'; it must be a number in [0, 1)"],
     [`attack ${G} --epochs 2`, '--epochs is of the training between --before and --after, which are not given'],
@@ -170,7 +170,7 @@ describe('wrong files are one line and exit code 2, and leave nothing', () => {
     ['check @model.json', 'is not an option; the model is given with --model'],
     ['check --model @none.json', 'none.json: no such file'],
     ['check --model @notes.txt', 'notes.txt: is not JSON'],
-    ['check --model @model.json --data @g.npz', 'g.npz: 4 tensors for 1 inputs: conv2d_Conv2D'],
+    ['check --model @model.json --data @g.npz', 'g.npz: 4 tensors for 1 input: conv2d_Conv2D'],
     ['check --model @model.json --data @g.pt', 'g.pt: is a Python pickle'],
     ['check --model @model.json --labels 7', 'label 7 is not a class index in [0, 4)'],
     ['check --model @model.json --labels a', "--labels is 'a'; it must be a whole number"],

@@ -95,7 +95,7 @@ describe('wrong input is one line and exit code 2, and leaves nothing', () => {
     ['batch', 'no images given; dlg batch takes one or more'],
     ['batch @photo.png @none.png', 'none.png: no such file'],
     ['batch @photo.png @dot.png', 'dot.png: the image is 1x1'],
-    ['batch @photo.png @photo.png --class 1', '--class has 1 classes for 2 images'],
+    ['batch @photo.png @photo.png --class 1', '--class has 1 class for 2 images'],
     ['batch @photo.png --class 1,two', "--class is 'two'"],
     [
       'batch @photo.png @photo.png @photo.png --classes 2 --labels infer',

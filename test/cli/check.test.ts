@@ -125,4 +125,25 @@ describe('dlg check', () => {
     expect([first.code, first.stderr]).toEqual([0, ''])
     expect(JSON.parse(first.stdout).secondOrder).toEqual(JSON.parse(second.stdout).secondOrder)
   })
+
+  it('refuses flags of a gradient, or of a random example, where there is none', async () => {
+    model = convNet()
+    await writeModel(model, folder.at('model.json'))
+    const argv = ['check', '--model', folder.at('model.json')]
+    for (const flags of [
+      ['--layout', 'pytorch'],
+      ['--learning-rate', '0.1'],
+      ['--sign', 'plus'],
+      ['--by-order'],
+      ['--epochs', '2'],
+    ]) {
+      const { code, stderr } = await dlg([...argv, ...flags])
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringContaining(`${flags[0]} is of a shared gradient, which is not given`),
+      ])
+    }
+    const { stderr } = await dlg([...argv, '--data', 'x.npz', '--batch-size', '2'])
+    expect(stderr).toBe('dlg: --batch-size is of a random example, and --data gives the batch; leave it out\n')
+  })
 })

@@ -86,7 +86,7 @@ describe('messages of the call name options as one types them', () => {
     [{ learningRate: 1, epochs: 1, localSteps: 1 }, 'update has both --epochs and --local-steps, which say the same'],
     [
       { learningRate: 1, batchSize: 2, localSteps: 1 },
-      '1 local steps of 2 samples never read some of the 4 of --batch-size; take --local-steps of at least 2, or a smaller --batch-size',
+      '1 local step of 2 samples leaves some of the 4 of --batch-size unread; take --local-steps of at least 2, or a smaller --batch-size',
     ],
   ])('an update of %j', (update, words) => {
     const said = inFlags(messageOf(() => updateOption(update as never, 4, false)))
@@ -125,4 +125,13 @@ describe('messages of the call name options as one types them', () => {
     'layers.json: map has no layer names; it must be like {"map": {"conv1": "conv2d_Conv2D1"}}',
     'truncated PNG',
   ])('and leave the rest as it is: %s', (message) => expect(inFlags(message)).toBe(message))
+
+  it('names what is no flag of the command as the call does', () => {
+    const options = { seed: { value: 'N', help: '' }, labels: { value: 'N', help: '' } }
+    const said = (message: string) => inFlags(message, options)
+    expect(said('batchSize is 0; it must be a whole number')).toBe('batchSize is 0; it must be a whole number')
+    expect(said("seed is 'x'; it must be a whole number")).toBe("--seed is 'x'; it must be a whole number")
+    expect(said("use labels: 'joint', with scale: 'auto'")).toBe("use --labels joint, with scale: 'auto'")
+    expect(inFlags("seed is 'x', scale: 'auto'", {})).toBe("seed is 'x', scale: 'auto'")
+  })
 })

@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { readTensors, writeNpz, writeSafetensors } from '../../src/io'
+import { modelFromOnnx } from '../../src/models'
 import { dlg, scratch } from './terminal'
 
 const folder = scratch()
@@ -40,6 +41,31 @@ describe('--model net.onnx', () => {
     const { code, stdout, stderr } = await dlg(['check', '--model', paths.model, ...data, '--runtime', 'reference'])
     expect([code, stderr]).toEqual([0, ''])
     expect(JSON.parse(stdout).shared.same).toBe(true)
+  })
+
+  it('takes a gradient by its order, whatever its names', async () => {
+    const saved = readTensors(join(fixtures, 'mlp.safetensors'))
+    const x = saved.get('input')!
+    writeFileSync(
+      folder.at('batch.npz'),
+      writeNpz(new Map(Object.entries({ x, y: { shape: [2], data: Float32Array.of(0, 1) } }))),
+    )
+    const { trainable } = modelFromOnnx(readFileSync(paths.model))
+    const list = trainable.map((name) => saved.get(`gradient ${name}`)!)
+    const shareAs = (names: readonly string[]) =>
+      writeFileSync(paths.gradient, writeSafetensors(new Map(names.map((name, i) => [name, list[i]]))))
+    const data = ['--data', folder.at('batch.npz'), '--labels', '0,1', '--gradients', paths.gradient, '--json']
+    const check = (...argv: string[]) =>
+      dlg(['check', '--model', paths.model, ...data, '--runtime', 'reference', ...argv])
+    shareAs(['a', 'b', 'c', 'd'])
+    const { code, stdout, stderr } = await check('--by-order')
+    expect([code, stderr]).toEqual([0, ''])
+    expect(JSON.parse(stdout).shared.same).toBe(true)
+    shareAs(['a', 'b', 'c'])
+    expect(await check('--by-order')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('has 3 tensors; by their order they must be as many as the 4'),
+    })
   })
 
   it('takes pictures with their channels first, as PyTorch has them, and by the name x', async () => {

@@ -85,4 +85,12 @@ describe('dlg table', () => {
     expect(stderr).toMatch(message)
     expect(stderr.trimEnd()).not.toContain('\n')
   })
+
+  it('marks every cell of records that do not re-create what was shared', async () => {
+    const { code, stdout } = await table('--schema', folder.at('schema.json'), '--search-only', '--budget', '6')
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^CUT: /)])
+    const cells = stdout.split('\n').filter((line) => /^(age|weight|size|smokes|colour|town) /.test(line))
+    expect(cells).toHaveLength(6)
+    for (const line of cells) expect(line).toMatch(/^\w+( +[\w.-]+\?\??){3}$/)
+  })
 })

@@ -121,6 +121,20 @@ describe('dlg text', () => {
 describe('dlg text with several sentences', () => {
   const BATCH = ['We welcome you.', 'The doctor will call.', 'Prices rose.']
 
+  it('refuses flags of the search, which it does without', async () => {
+    for (const argv of [
+      ['--start', 'span'],
+      ['--restarts', '2'],
+      ['--iterations', '5'],
+      ['--distance', 'tag'],
+    ]) {
+      const { code, stderr } = await dlg(['text', ...BATCH, ...argv])
+      expect([code, stderr]).toEqual([2, expect.stringContaining(`${argv[0]} is of the search, and several sentences`)])
+    }
+    const { stderr } = await dlg(['text', BATCH[0], '--attack', 'sequences', '--budget', '100'])
+    expect(stderr).toMatch(/--budget gives evaluations of the search, .* give a time such as 30s/)
+  })
+
   it('gives them all back, from the command line and from a file, with a table', async () => {
     const { numTensors } = tf.memory()
     const argv = [...BATCH, '--with-embedding-gradient', '--out', folder.at('out')]

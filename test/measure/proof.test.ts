@@ -157,7 +157,7 @@ describe('what cannot be proven is refused', () => {
       () => ({ [kernel]: { shape: [8, 12], data: new Float32Array(96) } }),
     ],
     ['invalid-gradients', 'no gradient was shared', () => ({})],
-    ['invalid-gradients', '1 gradients for 4 trained weights', () => [shared[kernel]]],
+    ['invalid-gradients', '1 gradient for 4 trained weights', () => [shared[kernel]]],
     ['invalid-gradients', 'must be a list or a map', () => null],
     [
       'invalid-gradients',

@@ -111,7 +111,7 @@ it.each<[string, () => unknown, string, RegExp]>([
   ['an empty original', () => pairSamples([[]], []), 'invalid-data', /original 0 has 0 numbers/],
   ['unequal originals', () => pairSamples([[1], [1, 2]], [1, 2]), 'invalid-data', /original 1 has 2 numbers/],
   ['words', () => pairSamples([['a'] as never], [1]), 'invalid-data', /original 0 has 'a' at position 0/],
-  ['too few reconstructions', () => pairSamples([[1], [2]], [1]), 'invalid-data', /1 numbers were reconstructed for 2/],
+  ['too few reconstructions', () => pairSamples([[1], [2]], [1]), 'invalid-data', /1 number was reconstructed for 2/],
   [
     'unequal ones',
     () =>

@@ -175,7 +175,7 @@ describe('padding', () => {
     await expect(classGradients(mean, [], [])).rejects.toThrow('there is no sentence')
     await expect(classGradients(mean, [[2, 99]], [0])).rejects.toThrow('token 99 is not in the vocabulary of 11')
     await expect(classGradients(mean, [[2, 3], []], [0, 1])).rejects.toThrow('sentence 1 has 0 tokens')
-    await expect(classGradients(mean, [[2, 3]], [0, 1])).rejects.toThrow('2 labels for 1 sentences')
+    await expect(classGradients(mean, [[2, 3]], [0, 1])).rejects.toThrow('2 labels for 1 sentence')
     for (const model of [masked, mean]) model.dispose()
   })
 })

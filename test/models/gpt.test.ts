@@ -128,7 +128,7 @@ describe('wrong input is refused', () => {
 
   it.each([
     [[], 'there is no sentence'],
-    [[[1]], 'a sentence has 1 tokens; it must have 2 to 6'],
+    [[[1]], 'a sentence has 1 token; it must have 2 to 6'],
     [[[1, 2, 3, 4, 5, 6, 7]], 'a sentence has 7 tokens'],
     [[[1, 9]], 'token 9 is not in the vocabulary of 9'],
   ])('of a client: %j', async (sentences, message) => {

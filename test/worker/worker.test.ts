@@ -231,3 +231,37 @@ describe('values', () => {
     expect(await far.echo(undefined)).toBe(undefined)
   })
 })
+
+describe('what no thread can clone', () => {
+  class Own {
+    readonly value = 1
+  }
+  const detached = new Float32Array(4)
+  structuredClone(detached, { transfer: [detached.buffer] })
+
+  it.each<[words: RegExp, value: unknown]>([
+    [/arguments\.0\.part is a symbol/, { part: Symbol('own') }],
+    [/arguments\.0 is an object of the class Promise/, Promise.resolve()],
+    [/arguments\.0\.list\.0 is an object of the class Own/, { list: [new Own()] }],
+    [/arguments\.0 is an object of the class Set/, new Set([() => 1])],
+    [/arguments\.0 has the key a function/, new Map([[() => 1, 1]])],
+    [/the arguments cannot cross to the worker: .*detached/, detached],
+  ])('is refused by name: %s', async (words, value) => {
+    const error = await across({ echo: (given: unknown) => given })
+      .echo(value)
+      .catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(DlgError)
+    expect(error).toMatchObject({ code: 'invalid-option', message: expect.stringMatching(words) })
+  })
+
+  it('in a result too, and what can be cloned crosses', async () => {
+    const far = across({
+      own: () => ({ own: new Own() }),
+      signal: () => new AbortController().signal,
+      set: () => new Set([1]),
+    })
+    await expect(far.own()).rejects.toThrow(/result\.own is an object of the class Own/)
+    await expect(far.signal()).rejects.toThrow(/result is an object of the class AbortSignal/)
+    expect(await far.set()).toEqual(new Set([1]))
+  })
+})

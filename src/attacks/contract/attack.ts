@@ -1,8 +1,20 @@
-import { dispose, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs-core'
+import { dispose, type NamedTensorMap, Tensor } from '@tensorflow/tfjs-core'
 import type { Target } from '../../client/target'
-import { choice, hasMethod, knownNames, number, requireObject, show } from '../../errors/checks'
+import {
+  choice,
+  hasMethod,
+  idList,
+  knownNames,
+  number,
+  numberList,
+  requireListener,
+  requireObject,
+  requireSignal,
+  show,
+} from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
-import type { ThreatModel } from './threat-model'
+import { heardBy } from './listener'
+import { THREAT_MODELS, type ThreatModel } from './threat-model'
 import type { TracePoint } from './trace'
 
 /**
@@ -180,15 +192,71 @@ function requireControl(control: Control): void {
     for (const [name, most] of Object.entries(budget))
       if (most !== undefined) number(`budget.${name}`, most, (v) => v > 0, 'a number above 0')
   }
-  if (signal !== undefined && !hasMethod(signal, 'addEventListener'))
-    throw new DlgError('invalid-option', `signal is ${show(signal)}; it must be an AbortSignal`)
-  if (onProgress !== undefined && typeof onProgress !== 'function')
-    throw new DlgError('invalid-option', `onProgress is ${show(onProgress)}; it must be a function`)
+  requireSignal('signal', signal)
+  requireListener('onProgress', onProgress)
 }
 
 const STATUSES: readonly OutcomeStatus[] = [
   ...(['proven', 'matched', 'undetermined', 'partial', 'failed', 'refused', 'cut'] as const),
 ]
+
+/** What an attack of the caller's own must have. @throws DlgError `invalid-option` */
+export function requireAttack<Options extends object>(attack: Attack<Options>): void {
+  const invalid = (what: string) => new DlgError('invalid-option', what)
+  if (!hasMethod(attack, 'refuses', 'run'))
+    throw invalid(`the attack is ${show(attack)}; it must be an object with refuses() and run()`)
+  const { name, needs, check } = attack
+  if (typeof name !== 'string' || name.trim() === '')
+    throw invalid(`the name of the attack is ${show(name)}; it must be a word such as 'sign-of-sum'`)
+  if (check !== undefined && typeof check !== 'function')
+    throw invalid(`check of the attack is ${show(check)}; it must be a function`)
+  const right = 'what the attacker must know, in words: {sees, batch, model, labels}'
+  requireObject(`needs of attack '${name}'`, needs, right, 'invalid-option')
+  for (const part of ['sees', 'batch', 'model', 'labels'] as const)
+    if (typeof needs[part] !== 'string')
+      throw invalid(`needs.${part} of attack '${name}' is ${show(needs[part])}; it must be words`)
+  const { threatModel } = needs
+  if (threatModel !== undefined)
+    choice(`needs.threatModel of attack '${name}'`, threatModel, Object.keys(THREAT_MODELS) as ThreatModel[])
+}
+
+/** @throws DlgError `invalid-option` for what `run` of the caller's own gave and `outcome` does not give */
+function requireOutcome(attack: string, ended: Outcome): void {
+  const isWhole =
+    hasMethod(ended, 'dispose') &&
+    [ended.found, ended.evidence, ended.work].every((part) => typeof part === 'object' && part !== null)
+  if (!isWhole)
+    throw new DlgError(
+      'invalid-option',
+      `run() of attack '${attack}' gave ${show(ended)}; it must give what outcome() of dlg-ts/attacks gives`,
+    )
+  const { status, reason, found, work } = ended
+  choice(`the status of attack '${attack}'`, status, STATUSES)
+  if (typeof reason !== 'string' || typeof work.evaluations !== 'number')
+    throw new DlgError(
+      'invalid-option',
+      `attack '${attack}' ended with reason ${show(reason)} after ${show(work.evaluations)} evaluations; it must give words and a number`,
+    )
+  requireFound(attack, found)
+}
+
+/** @throws DlgError `invalid-option` for findings of another form, or tensors that are freed */
+function requireFound(attack: string, found: Found): void {
+  const wrong = (name: string, value: unknown, right: string) =>
+    new DlgError('invalid-option', `attack '${attack}' found ${name} ${show(value)}; it must be ${right}`)
+  requireObject('found', found, 'an object with any of data, inputs, labels, tokens, sequences', 'invalid-option')
+  const { data, inputs = {}, labels, tokens, sequences } = found
+  const isTensor = (value: unknown): boolean => value instanceof Tensor && !value.isDisposed
+  if (data !== undefined && !isTensor(data)) throw wrong('data', data, 'a tensor that is not disposed')
+  requireObject('found.inputs', inputs, 'tensors by input name', 'invalid-option')
+  for (const [name, input] of Object.entries(inputs))
+    if (!isTensor(input)) throw wrong(`input '${name}'`, input, 'a tensor that is not disposed')
+  if (labels !== undefined) numberList(`the labels that attack '${attack}' found`, labels, 'invalid-option')
+  if (tokens !== undefined) idList(`the tokens that attack '${attack}' found`, tokens, 'invalid-option')
+  if (sequences === undefined) return
+  if (!Array.isArray(sequences)) throw wrong('sequences', sequences, 'a list of lists of token ids')
+  for (const sequence of sequences) idList(`a sequence that attack '${attack}' found`, sequence, 'invalid-option')
+}
 
 /** Puts an outcome together: times it from `started`, and frees its tensors as one. @throws DlgError `invalid-option` for an end without a status and a reason */
 export function outcome(
@@ -205,7 +273,7 @@ export function outcome(
   choice('status', said.status, STATUSES)
   if (typeof attack !== 'string' || typeof said.reason !== 'string' || typeof started !== 'number')
     throw new DlgError('invalid-option', 'an outcome must have the name of its attack, when it started, and a reason')
-  requireObject('found', found, 'an object with any of data, inputs, labels, tokens, sequences', 'invalid-option')
+  requireFound(attack, found)
   requireObject('evidence', evidence, 'an object of numbers', 'invalid-option')
   requireObject('work', work, 'an object', 'invalid-option')
   const tensors = [found.data, ...Object.values(found.inputs ?? {})].filter((tensor) => tensor !== undefined)
@@ -231,36 +299,22 @@ export async function runAttack<Options extends object>(
   options: Options,
   control: Control = {},
 ): Promise<Outcome> {
-  if (!hasMethod(attack, 'refuses', 'run'))
-    throw new DlgError('invalid-option', `the attack is ${show(attack)}; it must be an object with refuses() and run()`)
+  requireAttack(attack)
   requireTarget(target)
   requireObject('options', options, 'an object', 'invalid-option')
   requireControl(control)
-  if (attack.check !== undefined && !hasMethod(attack, 'check'))
-    throw new DlgError('invalid-option', `check of the attack is ${show(attack.check)}; it must be a function`)
   attack.check?.(options)
   if (control.signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
   const started = performance.now()
   const reason = await attack.refuses(target, options)
   if (reason !== undefined) return outcome(attack.name, started, control, { status: 'refused', reason })
-  const { listening, failed } = listener(control)
-  const ended = await attack.run(target, options, listening)
-  if (!failed()) return ended
-  ended.dispose()
-  throw failed()!.error
-}
-
-/** A control whose listener may be async: what it fails with later is thrown when it is told of something again, or at the end. */
-function listener(control: Control) {
-  const { onProgress } = control
-  let failure: { readonly error: unknown } | undefined
-  const told = (progress: AttackProgress): void => {
-    if (failure) throw failure.error
-    const answer: unknown = onProgress!(progress)
-    if (answer instanceof Promise)
-      answer.catch((error) => {
-        failure ??= { error }
-      })
-  }
-  return { listening: onProgress ? { ...control, onProgress: told } : control, failed: () => failure }
+  return heardBy(
+    control.onProgress,
+    async (tell) => {
+      const ended = await attack.run(target, options, tell ? { ...control, onProgress: tell } : control)
+      requireOutcome(attack.name, ended)
+      return ended
+    },
+    (ended) => ended.dispose(),
+  )
 }

@@ -1,6 +1,7 @@
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import type { Target } from '../../client/target'
 import { knownNames } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { type Attack, type OutcomeStatus, outcome } from '../contract/attack'
 import { checkTolerances, type SequenceOptions } from './options'
 import { type ExactSequences, requireTransformer, sequencesBehind } from './sequences'
@@ -65,7 +66,8 @@ export const dager: Attack<DagerOptions> = {
         scale: scale === 'auto' ? 'auto' : 1,
         onProgress:
           onProgress &&
-          (({ step, sequences }) => onProgress({ attack: 'dager', words: `${step}: ${sequences} sequences so far` })),
+          (({ step, sequences }) =>
+            onProgress({ attack: 'dager', words: `${step}: ${countOf(sequences, 'sequence')} so far` })),
       },
       roundingOf(target, transformer!),
     )
@@ -75,7 +77,7 @@ export const dager: Attack<DagerOptions> = {
       status: statusOf(result),
       reason:
         reason ??
-        `${sequences.length} sequences re-create what was shared up to ${proof!.residual.toExponential(1)}, its floor is ${proof!.floor.toExponential(1)} (${proof!.from})`,
+        `${countOf(sequences.length, 'sequence re-creates', 'sequences re-create')} what was shared up to ${proof!.residual.toExponential(1)}, its floor is ${proof!.floor.toExponential(1)} (${proof!.from})`,
       found: { ...(sequences.length > 0 && { sequences }), ...(result.sequences.length > 0 && labels && { labels }) },
       evidence: { rank, ...(proof && { residual: proof.residual, floor: proof.floor }) },
     })

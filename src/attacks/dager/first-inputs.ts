@@ -1,4 +1,5 @@
 import { idList, number, numberList, requireObject, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { normalOfMost } from '../../numbers/median'
 import { atOnce, type Steps } from '../../numbers/steps'
@@ -109,7 +110,7 @@ function checkInputs(
   if (positions.width !== width || gamma.length !== width || beta.length !== width || !isEpsilon(epsilon))
     throw new DlgError(
       'invalid-data',
-      `words have rows of ${width}, positions of ${positions.width}, gamma ${gamma.length} and beta ${beta.length} numbers, epsilon is ${show(epsilon)}; all must be of one width, and epsilon at least 0`,
+      `words have rows of ${width}, positions of ${positions.width}, gamma ${gamma.length} and beta ${countOf(beta.length, 'number')}, epsilon is ${show(epsilon)}; all must be of one width, and epsilon at least 0`,
     )
   if (!Array.isArray(gradients) || gradients.length === 0)
     throw new DlgError(

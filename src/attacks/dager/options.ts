@@ -1,5 +1,5 @@
 import { PRECISIONS, type StatedPrecision } from '../../client/shared/rounding'
-import { choice, count, hasMethod, invalid, knownNames, number, show } from '../../errors/checks'
+import { choice, count, knownNames, number, requireListener, requireSignal } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { TOLERANCE } from '../../measure/proof'
 
@@ -55,10 +55,8 @@ export function sequenceSettings(options: SequenceOptions) {
   knownNames('budget', budget, ['milliseconds', 'evaluations'])
   const { milliseconds } = budget
   if (milliseconds !== undefined) number('budget.milliseconds', milliseconds, (v) => v > 0, 'a number above 0')
-  if (signal !== undefined && !hasMethod(signal, 'addEventListener'))
-    throw invalid(`signal is ${show(signal)}; it must be an AbortSignal`)
-  if (onProgress !== undefined && typeof onProgress !== 'function')
-    throw invalid(`onProgress is ${show(onProgress)}; it must be a function`)
+  requireSignal('signal', signal)
+  requireListener('onProgress', onProgress)
   if (signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
   return { batchSize, spanTolerance, tolerance, scale, precision, budget: milliseconds, signal, onProgress }
 }

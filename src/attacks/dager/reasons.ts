@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { isCoarse, type SharedTensor } from './floor'
 import type { Guess } from './guess'
 import type { Accounted } from './multiplicity'
@@ -49,20 +50,20 @@ export function whyNot(
   const most = Math.max(...noise)
   const isNoisy = most > NOISY && limit === undefined
   const spectrum = clear
-    ? `the first block read ${likely[0]} inputs (its singular values fall by ${gap.toPrecision(2)} there)`
+    ? `the first block read ${countOf(likely[0], 'input')} (its singular values fall by ${gap.toPrecision(2)} there)`
     : limit
       ? `the singular values of the first block's adapters show no clear gap (${gap.toPrecision(2)}): ${rounded ? `${rounded}; most of an adapter's gradient is one direction, and its rounding hides the smallest of the others, or there are more tokens than their span shows` : flat ? 'the smallest are alike, as noise makes them' : 'there are more tokens than their span shows'}`
       : `the first block's singular values show no clear gap (${gap.toPrecision(2)} at ${likely[0]}): there is noise of about ${most.toPrecision(1)} of a projection${candidates.length > 0 ? '' : ', or there are about as many tokens as the model is wide'}`
   if (accounted) {
     const { residual, floor, from, unrelated, unexplained } = accounted.proof
     if (unrelated)
-      return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found has no more in common with the shared one than unrelated numbers have`
-    return `${spectrum}; the gradient of the ${accounted.sequences.length} sequences found differs by ${residual.toPrecision(2)} from the shared one, whose floor is ${floor.toPrecision(2)} (${from})${differing(unexplained)}${accounted.otherwise === undefined ? '' : `; it is ${accounted.otherwise.toPrecision(3)} times that gradient: give the option scale`}`
+      return `${spectrum}; the gradient of the ${countOf(accounted.sequences.length, 'sequence')} found has no more in common with the shared one than unrelated numbers have`
+    return `${spectrum}; the gradient of the ${countOf(accounted.sequences.length, 'sequence')} found differs by ${residual.toPrecision(2)} from the shared one, whose floor is ${floor.toPrecision(2)} (${from})${differing(unexplained)}${accounted.otherwise === undefined ? '' : `; it is ${accounted.otherwise.toPrecision(3)} times that gradient: give the option scale`}`
   }
   if (found.length > 0) return `${spectrum}; nothing that was found could be held against the gradient`
   return candidates.length === 0
     ? `${spectrum}; no token lies in its span at the first position`
-    : `${spectrum}; the tokens of ${candidates.length} positions were found, but not which of them belong together: ${isNoisy ? 'noise hides it' : "no combination lies in the second block's span"}`
+    : `${spectrum}; the tokens of ${countOf(candidates.length, 'position')} were found, but not which of them belong together: ${isNoisy ? 'noise hides it' : "no combination lies in the second block's span"}`
 }
 
 /** What the guesses are, in words; nothing where there are none. */

@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import type { Steps } from '../../numbers/steps'
 import { squaredNorm, type Values } from '../../numbers/values'
 import type { Table } from '../tokens/token-set'
@@ -92,8 +93,8 @@ function* seenByAdapters(projections: readonly Projection[], plain: readonly Val
   )
   const limit =
     first.through === undefined
-      ? `the adapters of the first block have ranks of ${sizes.join(' + ')} = ${first.spectrum.rows}: their span shows at most ${most} tokens, and more were looked for one by one`
-      : `B is zero, so adapters of rank ${sizes.join(', ')} show A x alone, each by itself: they tell at most ${most} tokens apart`
+      ? `the adapters of the first block have ranks of ${sizes.join(' + ')} = ${first.spectrum.rows}: their span shows at most ${countOf(most, 'token')}, and more were looked for one by one`
+      : `B is zero, so adapters of rank ${sizes.join(', ')} show A x alone, each by itself: they tell at most ${countOf(most, 'token')} apart`
   let next = 0
   const noise = projections.map(({ through }) => {
     if (!through) return plain.length > 0 ? groups[0].noise : 0

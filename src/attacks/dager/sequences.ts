@@ -1,7 +1,8 @@
 import { type NamedGradients, namedGradients, type SharedByName } from '../../client/shared/read-gradients'
-import { hasMethod, knownNames, show } from '../../errors/checks'
+import { hasMethod, knownNames, requireListener, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { squaredNorm } from '../../numbers/values'
+import { heardBy } from '../contract/listener'
 import { CUT, paced, pauses, restBy } from '../contract/pause'
 import { adapterSequences } from './adapter-sequences'
 import { closest } from './closest'
@@ -81,7 +82,10 @@ export async function exactSequences(
 ): Promise<ExactSequences> {
   requireTransformer(transformer)
   knownNames('options', options, SEQUENCE_OPTIONS)
-  return sequencesBehind(transformer, namedGradients(given), options, NO_ROUNDING)
+  requireListener('onProgress', options.onProgress)
+  return heardBy(options.onProgress, (onProgress) =>
+    sequencesBehind(transformer, namedGradients(given), { ...options, onProgress }, NO_ROUNDING),
+  )
 }
 
 /** @throws DlgError `invalid-model` */

@@ -2,12 +2,14 @@ import { tensor } from '@tensorflow/tfjs-core'
 import type { TracedGradient } from '../../client/model/gradient'
 import type { Target } from '../../client/target'
 import { idList, knownNames } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { type Attack, noOptions, outcome } from '../contract/attack'
 import { endOf } from '../contract/cut'
 import { CLOSED_FORM, CUT, nothingIfCut, paced, pausesOf } from '../contract/pause'
 import { labelsOrNone } from '../labels/infer-labels'
-import { type Certificate, certify, gradientOf, roundingOf } from './certificate'
+import { type Certificate, certify, gradientOf, MOST, roundingOf } from './certificate'
+import { hasSignsAlone } from './dense-gradient'
 import { doubtOf } from './exact-data'
 import { type DenseLayer, lookForDense, traceOfOne } from './first-dense'
 import { denseInput } from './invert-dense'
@@ -26,7 +28,10 @@ export function checkLabels(options: DenseInversionOptions): void {
   if (labels === undefined) return
   idList('labels', labels, 'invalid-option')
   if (labels.length !== 1)
-    throw new DlgError('invalid-option', `labels has ${labels.length} classes; it must have one, of the one sample`)
+    throw new DlgError(
+      'invalid-option',
+      `labels has ${countOf(labels.length, 'class', 'classes')}; it must have one, of the one sample`,
+    )
 }
 
 /** One sample in closed form, where the model begins with a dense layer. */
@@ -45,13 +50,13 @@ export const denseInversion: Attack<DenseInversionOptions> = {
   async refuses(target) {
     const { batchSize } = target.settings
     if (batchSize !== 1)
-      return `the batch has ${batchSize} samples, and this layer's neurons would give mixtures of them`
+      return `the batch has ${countOf(batchSize, 'sample')}, and this layer's neurons would give mixtures of them`
     return firstLayer(target).refusal
   },
   async run(target, { labels: known }, control) {
     const started = performance.now()
     const layer = firstLayer(target).layer!
-    const { agreement } = roundingOf(target)
+    const { agreement } = roundingOf(target, layer)
     const end = (said: Parameters<typeof outcome>[3]) => outcome('dense-inversion', started, control, said)
     const [closed, pause] = [pausesOf(control, started, CLOSED_FORM), pausesOf(control, started)]
     const told = (words: string) => control.onProgress?.({ attack: 'dense-inversion', words })
@@ -66,7 +71,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
         reason:
           status === 'silent'
             ? 'no neuron of the first layer has a gradient to divide by'
-            : `the neurons disagree by ${deviation.toExponential(1)}: several samples, or another model`,
+            : `the neurons disagree by ${deviation.toExponential(1)}: ${agreement < MOST ? 'several samples, or another model' : 'what was shared of the first layer lost about as much as it has'}`,
       })
     const dataOf = () => tensor(Float32Array.from(input), [1, ...searchedShape(target)])
     let labels = known
@@ -122,10 +127,11 @@ export const isolatedSamples: Attack = {
   async run(target, _, control) {
     const started = performance.now()
     const { layer, outputs } = firstLayer(target)
+    const { alike } = roundingOf(target, layer!)
     const { batchSize } = target.settings
     const end = (said: Parameters<typeof outcome>[3]) => outcome('isolated-inputs', started, control, said)
     control.onProgress?.({ attack: 'isolated-inputs', words: 'neurons that agree' })
-    const steps = isolatedSteps(gradientOf(layer!, target.dataGradients), { outputs })
+    const steps = isolatedSteps(gradientOf(layer!, target.dataGradients), { outputs, tolerance: alike })
     const read = await paced(steps, pausesOf(control, started, CLOSED_FORM)).catch(nothingIfCut)
     if (!read) return end({ status: 'cut', reason: `${endOf(control)} before all neurons were compared` })
     const { candidates } = read
@@ -137,24 +143,33 @@ export const isolatedSamples: Attack = {
     const rows = candidates.flatMap(({ input }) => [...input])
     return end({
       status: 'partial',
-      reason: `${candidates.length} candidates for the ${batchSize} samples: two neurons or more agree on each; a mixture of samples can look the same`,
+      reason: `${candidateWords(candidates.length, batchSize)}: two neurons or more agree on each up to ${alike.toExponential(0)}; a mixture of samples can look the same`,
       found: { data: tensor(rows, [candidates.length, ...searchedShape(target)]) },
     })
   },
 }
 
+/** Candidates beyond the samples agree by accident, as they may where what was shared is coarse. */
+const candidateWords = (candidates: number, samples: number): string =>
+  `${countOf(candidates, 'candidate')} for the ${countOf(samples, 'sample')}${candidates > samples ? `, the best supported first, of which ${samples} at most are samples` : ''}`
+
 /** Shape of a sample of the one input that is searched. */
 const searchedShape = ({ model, searched }: Target): readonly number[] =>
   model.inputs.find(({ name }) => name === searched[0])!.shape
 
+const SIGNS_ALONE =
+  'every number of the first layer has one size, as signs have, or the first step of an adaptive optimizer such as Adam: their quotients are no data'
+
 /** The first dense layer, or why its gradient is of no use. */
-function firstLayer({ model, settings, known, kinds }: Target): {
+function firstLayer({ model, settings, known, kinds, dataGradients }: Target): {
   layer?: DenseLayer
   outputs?: number
   refusal?: string
 } {
   if (model.inputs.length - known.length !== 1)
-    return { refusal: `${model.inputs.length - known.length} inputs are searched; the first layer must read one` }
+    return {
+      refusal: `${countOf(model.inputs.length - known.length, 'input is', 'inputs are')} searched; the first layer must read one`,
+    }
   let single: TracedGradient
   try {
     // on one sample the input of the layer is a row, which is how it is recognised
@@ -166,6 +181,7 @@ function firstLayer({ model, settings, known, kinds }: Target): {
   const layer = lookForDense(single)
   if (!layer) return { refusal: 'the model does not begin with a dense layer with bias whose gradient was shared' }
   if (typeof layer === 'string') return { refusal: layer }
+  if (hasSignsAlone(gradientOf(layer, dataGradients))) return { refusal: SIGNS_ALONE }
   const [outputs] = single.output.shape.slice(-1)
   return { layer, outputs }
 }

@@ -4,11 +4,12 @@ import { fittedFactor } from '../../measure/certainty/shared-residual'
 import { differenceOf, eachGradient, factorOf, RESIDUAL } from '../../measure/residual'
 import { normOf, transposed } from '../../numbers/norms'
 import { random } from '../../numbers/random'
-import { mapped, type Values } from '../../numbers/values'
+import { mapped, squaredNorm, type Values } from '../../numbers/values'
 import { type Pause, paced, restBy } from '../contract/pause'
 import type { DenseGradient } from './dense-gradient'
 import type { DenseLayer } from './first-dense'
 import { AGREEMENT, type DenseInput, denseInput } from './invert-dense'
+import { ALIKE } from './isolated-inputs'
 
 /** What recomputation says about data that were read from the gradient of the first dense layer. */
 export interface Certificate {
@@ -27,6 +28,12 @@ export interface Certificate {
   readonly showsMixtures: boolean
 }
 
+/** How many times what is lost on average a whole layer may have lost: a rounding is at most √3 times the average one. */
+const SURE = 2.5
+
+/** The most by which neurons may differ and agree all the same. */
+export const MOST = 0.5
+
 /** Trial mixtures. */
 const MIXTURES = 3
 /** How far the two samples of a trial mixture are from the data, in root mean squares of the data. */
@@ -34,10 +41,21 @@ const SPREAD = 0.25
 /** A mixture shows where it is this many times further off than what counts as agreement. */
 const CLEAR = 4
 
-/** Deviation of the neurons, and residual, that the precision of what was shared explains. */
-export const roundingOf = ({ rounding }: Target) => {
-  const lost = 4 * Math.sqrt(rounding)
-  return { agreement: Math.min(0.5, Math.max(AGREEMENT, lost)), floor: Math.min(0.5, Math.max(RESIDUAL, lost)) }
+/**
+ * Deviation of the neurons, and residual, that the precision of what was shared explains. The layer's own gradient may be a small part of
+ * all that was shared, and the numbers that it lost may be a large part of it: as where weights are shared that moved by little.
+ */
+export const roundingOf = ({ rounding, lost, dataGradients }: Target, { weight, bias }: DenseLayer) => {
+  const part = (at: number): number => lost[at] / Math.max(squaredNorm([dataGradients[at]]), Number.MIN_VALUE)
+  // ‖∂W‖ ≈ ‖x‖ ‖∂b‖: what ∂b lost counts as large a part as what ∂W lost
+  const own = Math.sqrt(part(weight) + part(bias))
+  const limit = (least: number, most: number) => Math.min(MOST, Math.max(least, most))
+  return {
+    agreement: limit(AGREEMENT, SURE * own),
+    // of two neurons, either may be off by more than most
+    alike: limit(ALIKE, 4 * own),
+    floor: limit(RESIDUAL, Math.max(4 * Math.sqrt(rounding), SURE * own)),
+  }
 }
 
 /** The gradient of the layer among gradients in the order of the trained weights. */
@@ -68,7 +86,7 @@ export async function certify(
   pause: Pause,
 ): Promise<Certificate> {
   const rest = restBy(pause)
-  const { agreement, floor } = roundingOf(target)
+  const { agreement, floor } = roundingOf(target, layer)
   const { normal } = random(1, 0x6d6978)
   const rms = normOf([input]) / Math.sqrt(input.length) || 1
   // the last pair is in proportion to the data: behind a ReLU it turns on the same units

@@ -33,3 +33,26 @@ export function inputWidth(gradient: DenseGradient): number {
         )
   return weight.length / bias.length
 }
+
+/** Fewest numbers of a bias that tell signs: of fewer, equal sizes are no wonder. */
+const FEWEST = 4
+
+/** How far sizes of one size may be apart: an adaptive optimizer adds its epsilon, and weights that moved by the step are rounded. */
+const ONE_SIZE = 0.01
+
+/**
+ * Whether a gradient has signs alone: every number that is not zero has one size, as after `sign()`, or after the first step of an
+ * adaptive optimizer. Quotients of such numbers are ±1, and no data.
+ */
+export function hasSignsAlone({ weight, bias }: DenseGradient): boolean {
+  const isOneSize = (values: Values): boolean => {
+    let [least, most] = [Number.POSITIVE_INFINITY, 0]
+    for (let i = 0; i < values.length; i++) {
+      const size = Math.abs(values[i])
+      if (size > most) most = size
+      if (size > 0 && size < least) least = size
+    }
+    return least >= (1 - ONE_SIZE) * most
+  }
+  return bias.filter((v) => v !== 0).length >= FEWEST && isOneSize(bias) && isOneSize(weight)
+}

@@ -6,11 +6,13 @@ import { openTarget } from '../../client/target'
 import { type TargetOptions, targetOptions } from '../../client/target-options'
 import { type OutputTargets, readTargets } from '../../client/target-values'
 import { invalid, requireObject } from '../../errors/checks'
+import { RESIDUAL } from '../../measure/residual'
 import type { Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
 import { paced, pauses } from '../contract/pause'
 import { labelsOrNone } from '../labels/infer-labels'
 import { type Certificate, certify, gradientOf, roundingOf } from './certificate'
+import { hasSignsAlone } from './dense-gradient'
 import { type DenseLayer, denseLayerIn, traceOfOne } from './first-dense'
 import { AGREEMENT, type DenseInput, denseInput } from './invert-dense'
 
@@ -41,7 +43,7 @@ export interface ExactDataOptions extends TargetOptions {
  *
  * @param options how the client trains; the batch must be 1
  * @returns undefined where the model does not begin with such a layer, its weights are used elsewhere too, its gradient was not
- * shared, or its neurons disagree
+ * shared or has signs alone, or its neurons disagree
  * @throws DlgError `invalid-option` for a larger batch, `invalid-data` for labels that do not fit, otherwise as
  * `deepLeakageFromGradients`
  */
@@ -59,8 +61,8 @@ export async function exactData(
   const known = labels === undefined ? undefined : await readTargets(labels)
   if (target.model.inputs.length !== 1 || target.searched.length !== 1) return undefined
   const layer = denseLayerIn(traceOfOne(target.model, settings))
-  if (!layer) return undefined
-  const { agreement } = roundingOf(target)
+  if (!layer || hasSignsAlone(gradientOf(layer, target.dataGradients))) return undefined
+  const { agreement } = roundingOf(target, layer)
   const pause = pauses(() => true)
   const { input, deviation, status } = await paced(
     denseInput(gradientOf(layer, target.dataGradients), agreement),
@@ -82,13 +84,13 @@ export async function exactData(
 }
 
 /** What keeps a certificate from being a proof; undefined where nothing does. */
-export function doubtOf({ holds, showsMixtures, residual, factor }: Certificate): string | undefined {
+export function doubtOf({ holds, showsMixtures, residual, floor, factor }: Certificate): string | undefined {
   if (!holds && factor !== undefined)
     return `the neurons agree on data whose gradient is the shared one times ${(1 / factor).toPrecision(3)}: what was shared may have a factor (scale: ${factor.toPrecision(3)}), or be a mixture of several samples`
   if (!holds)
     return `the neurons agree on data whose gradient is not the shared one (${residual.toExponential(1)}): the label is another, or it is a mixture of several samples`
   if (!showsMixtures)
-    return 'the gradient of these data is the shared one, and so it would be of the mean of several samples: the model says nearly the same of all samples with this label'
+    return `the gradient of these data is the shared one, and so it would be of the mean of several samples: ${floor > RESIDUAL ? `what was shared tells gradients apart from ${floor.toExponential(1)} on` : 'the model says nearly the same of all samples with this label'}`
   return undefined
 }
 

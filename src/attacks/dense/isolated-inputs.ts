@@ -1,4 +1,4 @@
-import { knownNames, number } from '../../errors/checks'
+import { finiteList, knownNames, number, requireObject } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { normOf } from '../../numbers/norms'
 import { random } from '../../numbers/random'
@@ -45,7 +45,7 @@ export interface IsolationOptions {
 const SILENT = 1e-6
 
 /** Relative distance of two quotients of one input: up to 9e-8 was measured of float32 gradients. */
-const ALIKE = 1e-6
+export const ALIKE = 1e-6
 
 /**
  * Candidates for the inputs of single samples, out of a batch's gradient, where a ReLU follows the layer (Boenisch et al.
@@ -78,6 +78,11 @@ export function* isolatedSteps(gradient: DenseGradient, options: IsolationOption
   number('hidden', hidden, (n) => Number.isInteger(n) && n >= 1, 'a whole number of at least 1')
   const width = inputWidth(gradient)
   const { weight, bias } = gradient
+  if (layer !== undefined) {
+    requireObject('layer', layer, '{weight, bias}', 'invalid-option')
+    finiteList("the layer's weight", layer.weight, 'invalid-option')
+    finiteList("the layer's bias", layer.bias, 'invalid-option')
+  }
   if (layer && (layer.weight?.length !== weight.length || layer.bias?.length !== bias.length))
     throw new DlgError(
       'invalid-option',

@@ -1,4 +1,4 @@
-import { idList, numberList, show } from '../../errors/checks'
+import { finiteList, idList, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { pseudoInverse } from '../../numbers/singular-vectors'
 import { atOnce } from '../../numbers/steps'
@@ -21,13 +21,13 @@ export function lossGradients(
   features: readonly Values[],
   wanted: readonly number[] = Array.isArray(features) ? features.map((_, s) => s) : [],
 ): Float64Array[] {
-  numberList('weightGradient', weightGradient, 'invalid-gradients')
+  finiteList('weightGradient', weightGradient, 'invalid-gradients')
   if (!Array.isArray(features) || features.length === 0)
     throw new DlgError(
       'invalid-data',
       `features is ${show(features)}; it must be a list with the features of each sample`,
     )
-  for (const [s, feature] of features.entries()) numberList(`the features of sample ${s}`, feature)
+  for (const [s, feature] of features.entries()) finiteList(`the features of sample ${s}`, feature)
   const width = features[0].length
   const fits = width > 0 && features.every((f) => f.length === width) && weightGradient.length % width === 0
   if (!fits || weightGradient.length === 0)

@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { spectrum } from '../../numbers/singular-values'
 import type { Steps } from '../../numbers/steps'
@@ -99,14 +100,14 @@ function fromBias(bias: Values, context: LabelContext): Steps<LabelDecision> {
     )
   if (negative.length < batchSize) return repeated(bias, negative, context)
   throw refused(
-    `${negative.length} classes have a negative bias gradient for ${batchSize} samples: more samples were averaged, or the labels were soft`,
+    `${countOf(negative.length, 'class has', 'classes have')} a negative bias gradient for ${countOf(batchSize, 'sample')}: more samples were averaged, or the labels were soft`,
   )
 }
 
 /** Labels of a batch in which some repeat. */
 function repeated(biasGradient: Values, present: readonly number[], context: LabelContext): Steps<LabelDecision> {
   const { batchSize, head, layer } = context
-  const found = `${present.length} classes have a negative bias gradient for ${batchSize} samples: labels repeat, or the loss is not a one-hot cross-entropy`
+  const found = `${countOf(present.length, 'class has', 'classes have')} a negative bias gradient for ${countOf(batchSize, 'sample')}: labels repeat, or the loss is not a one-hot cross-entropy`
   if (present.length === 0 || !head.weight || !layer?.weight || !layer.bias) throw refused(found)
   const dense = { weightGradient: head.weight, biasGradient, weight: layer.weight, bias: layer.bias }
   return counted(dense, found, context)
@@ -166,7 +167,7 @@ function* fromProducts(weight: Values, context: LabelContext): Steps<LabelDecisi
   // two classes: both rows are opposite, and only the sign of h could tell
   if (candidates.length !== 1)
     throw refused(
-      `${candidates.length} classes have a weight gradient opposed to all others: the sample is not alone, or the loss is not a one-hot cross-entropy`,
+      `${countOf(candidates.length, 'class has', 'classes have')} a weight gradient opposed to all others: the sample is not alone, or the loss is not a one-hot cross-entropy`,
     )
   return yield* tested(countsOf(candidates, classes), 'row-products', UNTESTED, context)
 }

@@ -2,6 +2,7 @@ import type { TracedGradient } from '../../client/model/gradient'
 import { kinksOf } from '../../client/model/kinks'
 import { unrolls } from '../../client/shared/unroll'
 import type { Target } from '../../client/target'
+import { countOf } from '../../errors/counted'
 import { reachable } from '../../graph'
 import { closedForm } from './closed-form'
 import { isImage } from './objective/prior'
@@ -70,7 +71,7 @@ export async function decidePreset(
     return robust(`${found}, but the gradient of the first layer gives the data in closed form`)
   const kernels = traced.trained.filter(({ shape }) => shape.length > 1).length
   if (kernels >= DEEP) {
-    const reason = `${found}; it has ${kernels} layers with kernels, whose gradients are balanced`
+    const reason = `${found}; it has ${countOf(kernels, 'layer')} with kernels, whose gradients are balanced`
     return { ...settings, ...(auto.deep && weighed(auto.deep, batchSize, HARD)), chosen: { name: 'homotopy', reason } }
   }
   const hard = auto.homotopy.priors === undefined ? hardship(target, traced) : undefined
@@ -81,7 +82,7 @@ export async function decidePreset(
 
 /** Why a search matches what was shared less closely, if it does. */
 function hardship({ settings: { update } }: Target, { statistics }: TracedGradient): string | undefined {
-  if (unrolls(update)) return `${update.steps.length} local steps are unrolled`
+  if (unrolls(update)) return `${countOf(update.steps.length, 'local step')} are unrolled`
   return statistics.length > 0 ? 'batch norms are in training mode' : undefined
 }
 

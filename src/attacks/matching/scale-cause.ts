@@ -1,4 +1,5 @@
 import { approximates } from '../../client/shared/update-options'
+import { countOf } from '../../errors/counted'
 import type { Settings } from './options'
 
 type ScaleSettings = Pick<Settings, 'batchSize' | 'reduction' | 'update' | 'scale'>
@@ -36,7 +37,9 @@ function causes({ batchSize, reduction, update }: ScaleSettings): Cause[] {
   const mean = { factor: 1 / local, words: "the client's loss is a mean over its samples: reduction: 'mean'" }
   return [
     ...(local > 1 ? [reduction === 'mean' ? sum : mean] : []),
-    ...(steps > 1 ? [{ factor: 1 / steps, words: `what was shared is a mean over ${steps} local steps` }] : []),
+    ...(steps > 1
+      ? [{ factor: 1 / steps, words: `what was shared is a mean over ${countOf(steps, 'local step')}` }]
+      : []),
     { factor: 2, words: "the client's loss is twice this one" },
     { factor: 0.5, words: "the client's loss is half of this one" },
   ]

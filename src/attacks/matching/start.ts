@@ -1,6 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { requireNames } from '../../client/model/each'
-import { show } from '../../errors/checks'
+import { fitsFloat32, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { type Shape, sizeOf } from '../../graph'
 import { random } from '../../numbers/random'
@@ -81,7 +82,15 @@ async function numbers(name: string, values: Numbers, shape: Shape): Promise<Flo
     throw new DlgError('invalid-option', `${name} is ${show(values)}; it must be a tensor or a list of numbers`)
   const out = Float64Array.from(read, (v) => (typeof v === 'number' ? v : Number.NaN))
   if (out.length !== sizeOf(shape))
-    throw new DlgError('invalid-option', `${name} has ${out.length} numbers; [${shape}] needs ${sizeOf(shape)}`)
-  if (!out.every(Number.isFinite)) throw new DlgError('invalid-option', `${name} must be finite`)
+    throw new DlgError(
+      'invalid-option',
+      `${name} has ${countOf(out.length, 'number')}; [${shape}] needs ${sizeOf(shape)}`,
+    )
+  const wrong = out.findIndex((v) => !fitsFloat32(v))
+  if (wrong >= 0)
+    throw new DlgError(
+      'invalid-option',
+      `${name} has ${out[wrong]} at position ${wrong}; every number must be finite, as float32 holds it`,
+    )
   return out
 }

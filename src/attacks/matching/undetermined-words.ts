@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import type { Leakage } from './leakage'
 
 /**
@@ -20,7 +21,7 @@ export function undeterminedWords({ certainty }: Pick<Leakage, 'certainty'>, mar
   if (others.length > 0)
     return `not determined: other data match as well (${others.length} found), which differ in ${percent} of their numbers${where}`
   const least = examined === 'a subspace' ? 'at least ' : ''
-  const together = free === 0 ? [] : [`in ${least}${free} combination${free === 1 ? '' : 's'}`]
+  const together = free === 0 ? [] : [`in ${least}${countOf(free, 'combination')}`]
   const all = parts.length > 0 ? [...parts, ...together] : [...together, 'each number hardly moves']
   return `not determined: ${all.join(', ')}`
 }

@@ -1,6 +1,7 @@
 import { tensor } from '@tensorflow/tfjs-core'
 import type { Target } from '../../client/target'
 import { targetKind } from '../../client/target-values'
+import { countOf } from '../../errors/counted'
 import { differenceOf, gradientsAt, RESIDUAL, residualOf } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
 import type { Values } from '../../numbers/values'
@@ -116,8 +117,12 @@ export const patchInversion: Attack<PatchInversionOptions> = {
         `with label ${labels.join(', ')} the gradient of the patches found is ${away.toExponential(1)} away from the shared one`,
         ...(open === 0
           ? []
-          : [clear ? `${open} of ${patches} directions of the patches stand in the rest of the gradient` : guessed]),
-        ...(unread > 0 ? [`${unread} numbers are read by no patch`] : []),
+          : [
+              clear
+                ? `${open} of ${countOf(patches, 'direction')} of the patches stand in the rest of the gradient`
+                : guessed,
+            ]),
+        ...(unread > 0 ? [`${countOf(unread, 'number is', 'numbers are')} read by no patch`] : []),
         ...(alike ? ['the mean of several samples would have such a gradient too'] : []),
       ]
       return end({

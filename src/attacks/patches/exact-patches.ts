@@ -5,6 +5,7 @@ import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
 import { type TargetOptions, targetOptions } from '../../client/target-options'
 import { invalid } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { type Pause, paced, pauses } from '../contract/pause'
 import { traceOfOne } from '../dense/first-dense'
@@ -87,9 +88,9 @@ export async function solvedIn(target: Target, pause: Pause, traced?: TracedGrad
 export async function embeddingIn(target: Target, traced?: TracedGradient) {
   const { model, searched, settings, weights } = target
   if (model.inputs.length !== 1 || searched.length !== 1)
-    return `the model has ${model.inputs.length} inputs; the patches must be those of the only one`
+    return `the model has ${countOf(model.inputs.length, 'input')}; the patches must be those of the only one`
   if (settings.batchSize !== 1)
-    return `the batch has ${settings.batchSize} samples; the positions feel the sum over them`
+    return `the batch has ${countOf(settings.batchSize, 'sample')}; the positions feel the sum over them`
   try {
     const one = traced ?? traceOfOne(model, settings)
     return await patchEmbedding(one, new Map([...one.captured, ...weights]))

@@ -1,4 +1,5 @@
 import type { TracedGradient } from '../../client/model/gradient'
+import { countOf } from '../../errors/counted'
 import * as g from '../../graph'
 import { type Node, reachable, sizeOf } from '../../graph'
 import type { Values } from '../../numbers/values'
@@ -40,7 +41,8 @@ export async function patchEmbedding(
   { loss, data, trainedNodes, graph }: TracedGradient,
   bound: ReadonlyMap<string, Values>,
 ): Promise<PatchEmbedding | string> {
-  if (data.shape[0] !== 1) return `the batch has ${data.shape[0]} samples; the positions feel the sum over them`
+  if (data.shape[0] !== 1)
+    return `the batch has ${countOf(data.shape[0], 'sample')}; the positions feel the sum over them`
   const trained = trainedNodes as readonly Node[]
   const trainedIn = (node: Node): Node[] => reachable([node]).filter((n) => trained.includes(n))
   const nodes = reachable([loss])

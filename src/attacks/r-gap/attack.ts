@@ -1,6 +1,7 @@
 import { tensor } from '@tensorflow/tfjs-core'
 import { type Target, traceClient } from '../../client/target'
 import { targetKind, targetRows } from '../../client/target-values'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import * as g from '../../graph'
 import { determinedBy } from '../../measure/proof'
@@ -73,7 +74,7 @@ export const rGap: Attack<RGapOptions> = {
       if (!best)
         return end({
           status: 'failed',
-          reason: `the equations of a layer contradict each other${ends.length > 1 ? `, whichever of ${ends.length} inputs the last layer had` : ''}: too much was rounded away, or these are several samples, or the model is another`,
+          reason: `the equations of a layer contradict each other${ends.length > 1 ? `, whichever of ${countOf(ends.length, 'input')} the last layer had` : ''}: too much was rounded away, or these are several samples, or the model is another`,
         })
       return end(await judged(target, chain, solutions, best, pause, goesOn))
     } catch (error) {
@@ -154,10 +155,10 @@ async function chainIn(target: Target, pause: Pause = pauses(() => true)): Promi
   const { model, searched, settings, weights, whole, trained, rounding } = target
   const { batchSize, update, scale } = settings
   if (model.inputs.length !== 1 || searched.length !== 1)
-    return `the model has ${model.inputs.length} inputs; it must have one, which is searched`
-  if (batchSize !== 1) return `the batch has ${batchSize} samples; the equations of a layer are those of one`
+    return `the model has ${countOf(model.inputs.length, 'input')}; it must have one, which is searched`
+  if (batchSize !== 1) return `the batch has ${countOf(batchSize, 'sample')}; the equations of a layer are those of one`
   if (update && update.steps.length > 1)
-    return `what was shared is of ${update.steps.length} local steps; the equations of a layer are those of one gradient`
+    return `what was shared is of ${countOf(update.steps.length, 'local step')}; the equations of a layer are those of one gradient`
   if (scale === 'auto') return 'what was shared has a factor that is not known'
   const error = Math.sqrt(rounding)
   if (error > COARSE)
@@ -181,7 +182,7 @@ function telling({ links }: Chain, i: number, count: number, { onProgress }: Con
     onProgress?.({
       attack: 'r-gap',
       part: (i + done / links.length) / count,
-      words: `${done} of ${links.length} layers solved${count > 1 ? `, for input ${i + 1} of ${count} that the last layer may have had` : ''}`,
+      words: `${done} of ${countOf(links.length, 'layer')} solved${count > 1 ? `, for input ${i + 1} of ${count} that the last layer may have had` : ''}`,
     })
 }
 

@@ -1,5 +1,6 @@
 import type { TracedGradient } from '../../client/model/gradient'
 import { usesOf } from '../../client/model/uses'
+import { countOf } from '../../errors/counted'
 import { type Node, reachable, sizeOf, unshaped } from '../../graph'
 import { CUT, type Pause } from '../contract/pause'
 import { eachOnce, entriesOf } from '../patches/entries'
@@ -57,7 +58,8 @@ export async function chainOf(
   bound: Bound,
   pause: Pause = async () => false,
 ): Promise<Chain | string> {
-  if (traced.outputs.length !== 1) return `the model has ${traced.outputs.length} outputs with a loss; it must have one`
+  if (traced.outputs.length !== 1)
+    return `the model has ${countOf(traced.outputs.length, 'output')} with a loss; it must have one`
   const trained: readonly Node[] = traced.trainedNodes
   const targets = new Set(traced.targets)
   const found: Link[] = []

@@ -1,5 +1,5 @@
 import { weightParameter } from '../../client/model/gradient'
-import { type PlainTargets, targetKind } from '../../client/target-values'
+import { type PlainTargets, targetKind, targetRows } from '../../client/target-values'
 import * as g from '../../graph'
 import { sizeOf } from '../../graph'
 import type { Values } from '../../numbers/values'
@@ -38,6 +38,7 @@ const LOST = 3
  * @param labels the class of the sample, where it is known
  * @param error relative error of what was shared
  * @returns why there is none
+ * @throws DlgError `invalid-data` for a class that the output does not have
  */
 export async function endsOf(
   chain: Chain,
@@ -51,6 +52,7 @@ export async function endsOf(
   const { numbers, width, source, kernel, weight, bias } = link
   const [output] = traced.outputs
   const kind = targetKind(output)
+  const known = labels && Float64Array.from(targetRows({ labels }, output))
   const at = traced.graph
   const z = g.input(at, 'last product', link.product.shape)
   const [loss] = g.substitute([traced.dataLoss], new Map<g.Node, g.Node>([[link.product, z]]))
@@ -75,8 +77,8 @@ export async function endsOf(
     const wide = sizeOf(output.node.shape)
     /** The targets that a δ of this direction shows. */
     const shown = async (signed: Float64Array, values: Float64Array) => {
-      if (labels) return rowsOf(wide, labels[0], kind)
-      if (kind === 'classes') return rowsOf(wide, least(signed), kind)
+      if (known) return known
+      if (kind === 'classes') return classRow(wide, least(signed))
       if (kind === 'bits') return signed.map((d) => (d < 0 ? 1 : 0))
       return numbersShown(signed, values, feltAt)
     }
@@ -173,11 +175,9 @@ function timesWeights(x: Float64Array, w: Float64Array, numbers: number, width: 
 
 const least = (values: Float64Array): number => values.reduce((at, v, i) => (v < values[at] ? i : at), 0)
 
-/** The targets of a label. */
-function rowsOf(width: number, label: number, kind: string): Float64Array {
-  if (kind !== 'classes' && width === 1) return Float64Array.of(label)
-  return Float64Array.from({ length: width }, (_, i) => (i === label ? 1 : 0))
-}
+/** The targets of a class. */
+const classRow = (width: number, label: number): Float64Array =>
+  Float64Array.from({ length: width }, (_, i) => (i === label ? 1 : 0))
 
 /** Targets of a regression, each of which moves its own δ in proportion. */
 async function numbersShown(

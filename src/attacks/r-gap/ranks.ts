@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import type { Steps } from '../../numbers/steps'
 import type { Link } from './chain'
 import { channelGram, type System } from './system'
@@ -191,5 +192,5 @@ function* isFull(a: Float64Array, n: number, band: number): Steps<boolean> {
 /** What a layer leaves open, in words; undefined where it is nothing, or was not computed. */
 export const openWords = ({ name, unknowns, open, exact }: LayerRank): string | undefined =>
   open
-    ? `the equations of '${name}' leave ${exact ? '' : 'at least '}${open} of the ${unknowns} numbers open that it reads`
+    ? `the equations of '${name}' leave ${exact ? '' : 'at least '}${open} of the ${countOf(unknowns, 'number')} open that it reads`
     : undefined

@@ -1,4 +1,5 @@
 import { knownNames, number } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { type Attack, type OutcomeStatus, outcome } from '../contract/attack'
 import type { DenseRowsOptions } from './dense-rows'
 import { type Spear, searchedRow, spearTarget } from './spear'
@@ -50,7 +51,11 @@ export const spearAttack: Attack<SpearAttackOptions> = {
       onProgress:
         onProgress &&
         (({ rank, directions }) =>
-          onProgress({ attack: 'spear', part: directions / rank, words: `${directions} of ${rank} directions found` })),
+          onProgress({
+            attack: 'spear',
+            part: directions / rank,
+            words: `${directions} of ${countOf(rank, 'direction')} found`,
+          })),
     }
     const { status, reason, data, labels, batchSize, rank, residual } = await spearTarget(target, search)
     const told = target.settings.batchSize

@@ -1,6 +1,16 @@
 import { firstNotFinite } from '../../client/shared/tensor-values'
-import { count, invalid, knownNames, number, numberList, requireObject, show } from '../../errors/checks'
+import {
+  count,
+  knownNames,
+  number,
+  numberList,
+  requireListener,
+  requireObject,
+  requireSignal,
+} from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
+import { listening } from '../contract/listener'
 import { nothingIfCut, paced } from '../contract/pause'
 import { type DenseGradient, inputWidth } from '../dense/dense-gradient'
 import { layerOf } from './candidates'
@@ -127,6 +137,7 @@ export async function denseRows(
   const found = own
     ? await searched(factors as Factors, own, settings, pause, clock)
     : { choice: undefined, directions: 0, draws: 0 }
+  settings.heard.check()
   return reported(factors as Factors, found, settings, wanted())
 }
 
@@ -136,17 +147,16 @@ function settingsOf(options: DenseRowsOptions) {
   knownNames('options', options, NAMES)
   const { batchSize, seed = 1234, budget = {}, signal, onProgress } = options
   knownNames('budget', budget, ['draws', 'milliseconds'])
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function')
-    throw invalid(`signal is ${show(signal)}; it must be an AbortSignal`)
+  requireSignal('signal', signal)
   if (signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
-  if (onProgress !== undefined && typeof onProgress !== 'function')
-    throw invalid(`onProgress is ${show(onProgress)}; it must be a function`)
+  requireListener('onProgress', onProgress)
+  const heard = listening(onProgress)
   return {
     batchSize: batchSize === undefined ? undefined : count('batchSize', batchSize),
     seed: number('seed', seed, Number.isSafeInteger, 'a whole number'),
     draws: limit('budget.draws', budget.draws ?? 500_000),
     milliseconds: limit('budget.milliseconds', budget.milliseconds ?? Infinity),
-    ...{ signal, onProgress },
+    ...{ signal, heard, onProgress: heard.tell },
   }
 }
 
@@ -163,15 +173,15 @@ function refusalOf(
   batchSize: number | undefined,
 ): string | undefined {
   const room = Math.min(units, width + 1, LIMIT) - 1
-  const sizes = `${units} units and ${width} inputs show at most ${room} samples`
+  const sizes = `${countOf(units, 'unit')} and ${countOf(width, 'input')} show at most ${countOf(room, 'sample')}`
   if (singular.length === 0 || !(singular[0] > 0)) return 'the gradient of the layer is zero: no unit was on'
-  if (batchSize !== undefined && batchSize > room) return `the batch has ${batchSize} samples; ${sizes}`
+  if (batchSize !== undefined && batchSize > room) return `the batch has ${countOf(batchSize, 'sample')}; ${sizes}`
   if (rank === undefined)
     return `the rank of the gradient is saturated: no two neighbours of its ${singular.length} singular values differ by much (${gap.toFixed(1)} times at most). ${sizes}; there were more, or there is too much noise`
   if (batchSize !== undefined && rank !== batchSize)
     return rank < batchSize
-      ? `the gradient shows ${rank} samples of ${batchSize} (its singular values fall ${gap.toPrecision(3)} times there): inputs are repeated, or turned on no unit, or have proportional gradients`
-      : `the gradient shows ${rank} samples; batchSize says ${batchSize}`
+      ? `the gradient shows ${countOf(rank, 'sample')} of ${batchSize} (its singular values fall ${gap.toPrecision(3)} times there): inputs are repeated, or turned on no unit, or have proportional gradients`
+      : `the gradient shows ${countOf(rank, 'sample')}; batchSize says ${batchSize}`
   return undefined
 }
 
@@ -199,7 +209,7 @@ function reported(
         deviations: [],
       },
       status: cut ?? 'unproven',
-      reason: `${directions} of ${rank} directions were found in ${draws} draws`,
+      reason: `${directions} of ${countOf(rank, 'direction')} were found in ${draws} draws`,
     }
   const rows = new Float64Array(rank * (width - 1))
   const felt = new Float64Array(rank * units)
@@ -236,7 +246,7 @@ function reported(
   return {
     ...common,
     status: 'weak',
-    reason: `all masks agree, but ${units} units are few for ${rank} samples: a mixture agrees with probability up to ${weakest.toPrecision(1)}`,
+    reason: `all masks agree, but ${countOf(units, 'unit is', 'units are')} few for ${countOf(rank, 'sample')}: a mixture agrees with probability up to ${weakest.toPrecision(1)}`,
   }
 }
 

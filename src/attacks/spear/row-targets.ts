@@ -2,6 +2,7 @@ import type { TargetKind } from '../../client/model/criterion'
 import type { TracedGradient } from '../../client/model/gradient'
 import * as g from '../../graph'
 import { fittedFactor } from '../../measure/certainty/shared-residual'
+import { match } from '../../measure/match'
 import { differenceOf } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
 import { pseudoInverse } from '../../numbers/singular-vectors'
@@ -41,6 +42,8 @@ export interface RowProblem {
   readonly scaled: boolean
   /** Residual up to which two gradients are the same. */
   readonly tolerance: number
+  /** The targets, where they are known: rows in any order. */
+  readonly given?: Float32Array | undefined
 }
 
 /** Two samples in proportion to a row are so many times longer and shorter. */
@@ -49,7 +52,7 @@ const SPREAD = 0.25
 const CLEAR = 4
 
 /**
- * The target of each row, from its own ∂L/∂z. A class c gives ∂z_s(c); the class that comes closest to the recovered ∂z_s is
+ * The target of each row, from its own ∂L/∂z. Targets that are known go each to the row whose ∂L/∂z it makes. Else a class c gives ∂z_s(c); the class that comes closest to the recovered ∂z_s is
  * the label. Where targets are numbers, ∂z_s is affine in them, and they are solved for: so it is for a mean squared error and
  * for a binary cross-entropy. The gradient of rows and targets together is then held against all that was shared.
  */
@@ -65,7 +68,11 @@ export async function rowTargets(problem: RowProblem, pause: Pause): Promise<Row
     const evaluator = await executable.bind(parameters)
     try {
       const feltAt = async (values: Float64Array) => (await evaluator.run([data, Float32Array.from(values)]))[0]
-      targets = kind === 'classes' ? await classes(problem, feltAt, pause) : await solved(problem, feltAt, pause)
+      targets = problem.given
+        ? await assigned(problem, problem.given, feltAt, pause)
+        : kind === 'classes'
+          ? await classes(problem, feltAt, pause)
+          : await solved(problem, feltAt, pause)
     } finally {
       evaluator.dispose()
     }
@@ -105,6 +112,28 @@ function gradientsOn(
 type FeltAt = (targets: Float64Array) => Promise<Values>
 
 const shapeOf = ({ traced }: RowProblem): readonly number[] => traced.targets[0].shape
+
+/** Known targets, in the order of the rows to which they belong. */
+async function assigned(
+  problem: RowProblem,
+  given: Float32Array,
+  feltAt: FeltAt,
+  pause: Pause,
+): Promise<Float64Array | undefined> {
+  const [batch, width] = shapeOf(problem)
+  const rowOf = (t: number) => given.subarray(t * width, (t + 1) * width)
+  const costs = Array.from({ length: batch }, () => new Array<number>(batch).fill(0))
+  for (let t = 0; t < batch; t++) {
+    const everywhere = new Float64Array(batch * width)
+    for (let s = 0; s < batch; s++) everywhere.set(rowOf(t), s * width)
+    const felt = await feltAt(everywhere)
+    for (let s = 0; s < batch; s++) costs[s][t] = apart(problem, felt, s)
+    if (await pause()) return undefined
+  }
+  const targets = new Float64Array(batch * width)
+  for (const [s, t] of match(costs).entries()) targets.set(rowOf(t), s * width)
+  return targets
+}
 
 async function classes(problem: RowProblem, feltAt: FeltAt, pause: Pause): Promise<Float64Array | undefined> {
   const [batch, width] = shapeOf(problem)

@@ -6,12 +6,14 @@ import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
 import { type TargetOptions, type TargetSettings, targetOptions } from '../../client/target-options'
 import { targetKind } from '../../client/target-values'
-import { invalid, number, requireObject, show } from '../../errors/checks'
+import { number, requireListener, requireObject, requireSignal } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import * as g from '../../graph'
 import { TOLERANCE } from '../../measure/proof'
 import { transposed } from '../../numbers/norms'
 import type { Values } from '../../numbers/values'
+import { heardBy } from '../contract/listener'
 import { type DenseRows, type DenseRowsOptions, denseRows } from './dense-rows'
 import { pauses } from './pause'
 import { type ReluLayer, reluLayer } from './relu-layer'
@@ -77,12 +79,16 @@ export async function spear(
 ): Promise<Spear> {
   requireObject('options', options, 'an object', 'invalid-option')
   const { batchSize, seed, budget, signal, onProgress, tolerance, ...sharing } = options
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function')
-    throw invalid(`signal is ${show(signal)}; it must be an AbortSignal`)
+  requireSignal('signal', signal)
+  requireListener('onProgress', onProgress)
   if (signal?.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
   // how many samples there are comes out; sums over local batches need it
   const target = await openTarget(model, shared, targetOptions({ ...sharing, batchSize: batchSize ?? 1 }))
-  return spearTarget(target, { batchSize, seed, budget, signal, onProgress, tolerance })
+  return heardBy(
+    onProgress,
+    (tell) => spearTarget(target, { batchSize, seed, budget, signal, onProgress: tell, tolerance }),
+    (found) => found.dispose(),
+  )
 }
 
 /** SPEAR on what an attacker has. See {@link spear}. @throws DlgError `invalid-option`, before any work starts */
@@ -125,7 +131,7 @@ export async function spearTarget(
 /** The layer that reads the data, or why there is none. @throws DlgError where the model cannot be traced */
 export function searchedRow({ model, settings }: Target, batchSize: number) {
   if (model.inputs.length !== 1)
-    return `the model has ${model.inputs.length} inputs; only the rows of a single one can be read off`
+    return `the model has ${countOf(model.inputs.length, 'input')}; only the rows of a single one can be read off`
   const sample = traced(model, settings, batchSize)
   const layer = reluLayer(sample.data, sample.trainedNodes, [sample.loss])
   return typeof layer === 'string' ? layer : { layer, traced: sample, trained: sample.trained }
@@ -151,7 +157,7 @@ async function targetsOf(
   if (status === 'aborted' || signal?.aborted) return 'the search was aborted'
   const [output, ...others] = batch.outputs
   if (others.length > 0)
-    return `the model has ${batch.outputs.length} outputs with a loss, whose targets are not looked for`
+    return `the model has ${countOf(batch.outputs.length, 'output')} with a loss, whose targets are not looked for`
   if (output.node.shape.length !== 2) return `targets of an output [${output.node.shape}] are not looked for`
   const layer = reluLayer(batch.data, batch.trainedNodes, [batch.loss])
   if (typeof layer === 'string') return `in a batch of ${rank}, ${layer}`
@@ -205,7 +211,7 @@ function verdict(
   if (update && update.steps.length > 1)
     return {
       status,
-      reason: `all masks agree; ${away}, where ${update.steps.length} local steps are taken for one gradient`,
+      reason: `all masks agree; ${away}, where ${countOf(update.steps.length, 'local step')} are taken for one gradient`,
     }
   // other layers are taken to be about as noisy as the first
   if (residual <= 3 * noise)

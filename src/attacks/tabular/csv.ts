@@ -1,5 +1,6 @@
 import Papa from 'papaparse'
 import { show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { wordsOf } from './encode'
 import { type TableRecord, type TableSchema, tableSchema } from './schema'
@@ -30,7 +31,7 @@ export function csvTable(text: string): CsvTable {
   if (odd >= 0)
     throw new DlgError(
       'invalid-file',
-      `record ${odd} of the table has ${rows[odd].length} cells; the header has ${names.length}`,
+      `record ${odd} of the table has ${countOf(rows[odd].length, 'cell')}; the header has ${names.length}`,
     )
   return { names, rows }
 }

@@ -1,4 +1,5 @@
 import { numberList, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import {
   type PlacedColumn,
@@ -29,6 +30,11 @@ export function encodeTable(schema: TableSchema, records: readonly TableRecord[]
       const code = codeOf(column, cellOf(record, column, row), row)
       if (column.kind === 'categorical') values[start + code] = 1
       else values[start] = (code - shiftOf(column)) / scaleOf(column)
+      if (!Number.isFinite(values[start]))
+        throw new DlgError(
+          'invalid-data',
+          `'${column.name}' of record ${row} is ${code}, which is ${(code - shiftOf(column)) / scaleOf(column)} for the model; it must be at most 3.4e38, as float32 holds it`,
+        )
     }
   return values
 }
@@ -45,7 +51,10 @@ export function decodeTable(schema: TableSchema, values: ArrayLike<number>): Tab
   numberList('the values', values)
   const width = widthOf(checked)
   if (values.length === 0 || values.length % width !== 0)
-    throw new DlgError('invalid-data', `${values.length} numbers are given; a record of this schema has ${width}`)
+    throw new DlgError(
+      'invalid-data',
+      `${countOf(values.length, 'number is', 'numbers are')} given; a record of this schema has ${width}`,
+    )
   const columns = placed(checked)
   return Array.from({ length: values.length / width }, (_, row) => recordOf(columns, (i) => values[row * width + i]))
 }

@@ -1,6 +1,7 @@
 import { Matrix, solve } from 'ml-matrix'
 import type { Target } from '../../client/target'
 import { type PlainTargets, targetKind } from '../../client/target-values'
+import { countOf } from '../../errors/counted'
 import { TOLERANCE } from '../../measure/proof'
 import type { Pause } from '../spear/pause'
 import { rowTargets } from '../spear/row-targets'
@@ -17,6 +18,14 @@ export interface ExactRows {
   readonly labels: readonly number[]
   /** ‖g − g*‖ / ‖g*‖ of records and targets, over everything that was shared. */
   readonly residual: number
+  /** Whether the targets that the attacker was given are not those of the records. */
+  readonly contradicted: boolean
+}
+
+/** What is known of the targets, and from which residual on records re-create what was shared. */
+export interface Knowing {
+  readonly given: Float32Array | undefined
+  readonly floor: number
 }
 
 /**
@@ -30,24 +39,26 @@ export async function exactRows(
   target: Target,
   span: Span,
   columns: readonly PlacedColumn[],
+  known: Knowing,
   pause: Pause,
 ): Promise<ExactRows | string> {
   const found = await recordRows(span, columns, pause)
   const rows = found.samples.length === span.rank || found.rows.length > span.rank ? found.samples : found.rows
   if (rows.length !== span.rank)
-    return `${found.rows.length} records lie in the span of the first layer's gradient${found.whole ? '' : ', and there may be more'}; ${found.samples.length} of the ${span.rank} rows are known by it`
-  return withTargets(target, span, snappedRows(rows, columns), pause)
+    return `${countOf(found.rows.length, 'record lies', 'records lie')} in the span of the first layer's gradient${found.whole ? '' : ', and there may be more'}; ${found.samples.length} of the ${countOf(span.rank, 'row')} are known by it`
+  return withTargets(target, span, snappedRows(rows, columns), known, pause)
 }
 
 /** The records that rows stand for, as the client's encoder makes rows of them: what is claimed is what is proven. */
 export const snappedRows = (rows: readonly Float64Array[], columns: readonly PlacedColumn[]): readonly Float64Array[] =>
   rows.map((row) => snapped(row, columns, 1))
 
-/** Rows with their targets, from ∂L/∂z of each: ∂W = Xᵀ ∂Z and ∂b = 1ᵀ ∂Z in least squares. */
+/** Rows with their targets: those that are known, where they explain what was shared, else from ∂L/∂z of each: ∂W = Xᵀ ∂Z and ∂b = 1ᵀ ∂Z in least squares. */
 export async function withTargets(
   target: Target,
   { gradient, rank, traced, layer }: Span,
   rows: readonly Float64Array[],
+  { given, floor }: Knowing,
   pause: Pause,
 ): Promise<ExactRows | string> {
   const [output, ...others] = traced.outputs
@@ -65,20 +76,35 @@ export async function withTargets(
   const table = new Float64Array(rank * width)
   for (const [i, row] of rows.entries()) table.set(row, i * width)
   const scaled = target.settings.scale === 'auto'
-  const read = (felt: Float64Array) =>
+  const read = (felt: Float64Array, given?: Float32Array) =>
     rowTargets(
       {
         ...{ runtime: target.settings.runtime, traced, rows: table, felt, shared: target.gradients, sum: layer.sum },
         ...{ parameters: new Map([...traced.captured, ...target.weights]), kind: targetKind(output), scaled },
-        tolerance: TOLERANCE,
+        ...{ tolerance: TOLERANCE, given },
       },
       pause,
     )
-  const plus = await read(felt)
-  // a factor that nobody knows can be negative
-  const minus = scaled && plus ? await read(felt.map((v) => -v)) : undefined
-  const found = minus && minus.residual < plus!.residual ? minus : plus
-  if (!found) return 'the loss gives no equations for its targets'
+  const best = async (given?: Float32Array) => {
+    const plus = await read(felt, given)
+    // a factor that nobody knows can be negative
+    const minus =
+      scaled && plus
+        ? await read(
+            felt.map((v) => -v),
+            given,
+          )
+        : undefined
+    return minus && minus.residual < plus!.residual ? minus : plus
+  }
+  const known = given && (await best(given))
+  const explains = known !== undefined && known.residual <= floor
+  const found = explains ? known : await best()
+  if (!found)
+    return given
+      ? 'the targets that were given do not go with its records'
+      : 'the loss gives no equations for its targets'
   const { labels = [], residual, targets } = found
-  return { table, labels, residual, targets: { shape: output.node.shape, values: targets } }
+  const contradicted = given !== undefined && !explains
+  return { table, labels, residual, contradicted, targets: { shape: output.node.shape, values: targets } }
 }

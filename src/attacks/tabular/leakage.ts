@@ -4,16 +4,19 @@ import type { SharedUpdate } from '../../client/shared/shared-update'
 import { openTarget, type Target } from '../../client/target'
 import { targetOptions } from '../../client/target-options'
 import type { PlainTargets } from '../../client/target-values'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
 import type { OutcomeStatus } from '../contract/attack'
+import { heardBy } from '../contract/listener'
 import { nothingIfCut } from '../contract/pause'
 import { ABORTED } from '../matching/preparing'
 import { pauses } from '../spear/pause'
 import { spearTarget } from '../spear/spear'
 import { type Doubts, doubtsAbout } from './doubts'
 import { recordOf } from './encode'
-import { type ExactRows, exactRows, snappedRows, withTargets } from './exact'
+import { type ExactRows, exactRows, type Knowing, snappedRows, withTargets } from './exact'
+import { givenTargets } from './given-targets'
 import { TABLE_SEARCH, type TableLeakageOptions, type TableSettings, tableSettings } from './options'
 import { type PlacedColumn, placed, type TableRecord, type TableSchema, tableSchema, widthOf } from './schema'
 import { searchTable } from './search'
@@ -90,7 +93,9 @@ export async function deepLeakageFromTable(
   const target = await openTarget(model, shared, targetOptions(told))
   const refusal = refusalOf(target, checked)
   if (refusal) throw new DlgError('invalid-data', refusal)
-  const leak = await tableLeakage(target, checked, settings).catch(nothingIfCut)
+  const leak = await heardBy(settings.onProgress, (onProgress) =>
+    tableLeakage(target, checked, { ...settings, onProgress }).catch(nothingIfCut),
+  )
   if (leak) return leak
   throw new DlgError('aborted', ABORTED)
 }
@@ -100,9 +105,9 @@ export function refusalOf({ model, searched }: Target, schema: TableSchema): str
   const [input] = model.inputs
   const width = widthOf(schema)
   if (model.inputs.length !== 1 || searched.length !== 1)
-    return `the model has ${model.inputs.length} inputs; a table must be the only one`
+    return `the model has ${countOf(model.inputs.length, 'input')}; a table must be the only one`
   if (input.shape.length === 1 && input.shape[0] === width) return undefined
-  return `the schema has ${width} inputs; the model reads [${input.shape.join(', ')}]: both must be the same`
+  return `the schema has ${countOf(width, 'input')}; the model reads [${input.shape.join(', ')}]: both must be the same`
 }
 
 /** As {@link deepLeakageFromTable}, of what is read already. @throws CUT where the caller has aborted before anything was evaluated */
@@ -116,6 +121,7 @@ export async function tableLeakage(
   const columns = placed(schema)
   const floor = Math.max(RESIDUAL, 3 * Math.sqrt(target.rounding))
   const inTime = (): boolean => !signal?.aborted && performance.now() - started < budget.milliseconds
+  const known = { given: await givenTargets(target, settings.labels), floor }
   onProgress?.({ part: 0, words: "the span of the first layer's gradient" })
   const span = await spanOf(target, pauses(inTime))
   const work = () => ({ milliseconds: performance.now() - started, seed })
@@ -123,28 +129,29 @@ export async function tableLeakage(
     doubtsAbout(target, columns, table, targets, cells, pauses(inTime))
   const exactly = async (
     method: 'span' | 'spear',
-    { table, targets, labels, residual }: ExactRows,
+    { table, targets, labels, residual, contradicted }: ExactRows,
   ): Promise<TableLeakage> => {
     // linear algebra leaves no cell open, but noise may hide which of two values it is
     const doubts = await doubtsOf({ table, targets: [targets] }, target.rounding > 0)
     const status = doubts === undefined ? 'matched' : wordsOf(doubts) === '' ? 'proven' : 'undetermined'
     const reason = `these records stand in the gradient of the first layer, and with their targets they re-create everything that was shared up to ${residual.toExponential(1)}`
     const doubt = doubts ? wordsOf(doubts) : '; whether others would as well was not examined in time'
+    const others = contradicted ? '; the labels that were given are not theirs' : ''
     return {
-      ...{ status, method, labels, residual, floor, reason: `${reason}${doubt}` },
+      ...{ status, method, labels, residual, floor, reason: `${reason}${doubt}${others}` },
       ...{ restarts: 0, evaluations: 0, runtime: undefined, ...work() },
       ...found(columns, table, target, (row, c) => (doubts?.untold[row * columns.length + c] === 1 ? 0 : 1)),
     }
   }
   let tried = typeof span === 'string' ? span : 'exact ways were not asked for'
   if (settings.exact && typeof span !== 'string') {
-    const exact = await exactRows(target, span, columns, pauses(inTime))
+    const exact = await exactRows(target, span, columns, known, pauses(inTime))
     if (typeof exact !== 'string' && exact.residual <= floor) return exactly('span', exact)
     tried =
       typeof exact === 'string'
         ? exact
         : `the records in its span do not re-create it (${exact.residual.toExponential(1)})`
-    const rows = await spearRows(target, span, columns, settings, floor, started)
+    const rows = await spearRows(target, span, columns, settings, known, started)
     if (rows) return exactly('spear', rows)
   }
   const {
@@ -179,7 +186,7 @@ export async function tableLeakage(
 /** What else re-creates what was shared, in words; nothing where nothing else does. */
 function wordsOf({ untold, mixtures }: Doubts): string {
   const count = untold.reduce((sum, mark) => sum + mark, 0)
-  if (count > 0) return `; ${count} of their ${untold.length} cells could be otherwise, and they still would`
+  if (count > 0) return `; ${count} of their ${countOf(untold.length, 'cell')} could be otherwise, and they still would`
   return mixtures ? '; so would several records in place of each, whose mean it is' : ''
 }
 
@@ -208,7 +215,7 @@ async function spearRows(
   span: Span,
   columns: readonly PlacedColumn[],
   { seed, signal, budget, onProgress }: TableSettings,
-  floor: number,
+  known: Knowing,
   started: number,
 ): Promise<ExactRows | undefined> {
   const left = budget.milliseconds - (performance.now() - started)
@@ -216,7 +223,8 @@ async function spearRows(
   const { batchSize } = target.settings
   const spear = await spearTarget(target, {
     ...{ batchSize, seed, signal, budget: { draws: DRAWS, milliseconds: left } },
-    onProgress: ({ directions, rank }) => onProgress?.({ part: 0, words: `${directions} of ${rank} rows by SPEAR` }),
+    onProgress: ({ directions, rank }) =>
+      onProgress?.({ part: 0, words: `${directions} of ${countOf(rank, 'row')} by SPEAR` }),
   })
   const { status, data } = spear
   const table = data && Float64Array.from(data.dataSync())
@@ -224,6 +232,6 @@ async function spearRows(
   if (status !== 'exact' || !table) return undefined
   const width = table.length / batchSize
   const rows = Array.from({ length: batchSize }, (_, row) => table.subarray(row * width, (row + 1) * width))
-  const exact = await withTargets(target, span, snappedRows(rows, columns), async () => signal?.aborted ?? false)
-  return typeof exact !== 'string' && exact.residual <= floor ? exact : undefined
+  const exact = await withTargets(target, span, snappedRows(rows, columns), known, async () => signal?.aborted ?? false)
+  return typeof exact !== 'string' && exact.residual <= known.floor ? exact : undefined
 }

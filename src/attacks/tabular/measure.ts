@@ -1,4 +1,5 @@
 import { invalid, knownNames, number, requireObject, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { match } from '../../measure/match'
 import { codeOf, scaleOf } from './encode'
@@ -60,7 +61,7 @@ export function measureTable(
   if (guess.length !== secret.length)
     throw new DlgError(
       'invalid-data',
-      `${guess.length} records were found for ${secret.length} originals; there must be as many`,
+      `${countOf(guess.length, 'record was', 'records were')} found for ${secret.length} originals; there must be as many`,
     )
   const isRight = (a: readonly number[], b: readonly number[]): boolean[] =>
     columns.map(({ column }, c) => {

@@ -1,6 +1,6 @@
 import { TARGET, type TargetOptions } from '../../client/target-options'
 import { TRAINING } from '../../client/training-options'
-import { invalid, knownNames, show } from '../../errors/checks'
+import { knownNames, requireListener } from '../../errors/checks'
 import { checkBoolean, type Decisions, type OptionRecords, pickOptions } from '../../options/option'
 import { MATCHING } from '../matching/options'
 import type { SearchOptions } from '../matching/search/options'
@@ -58,8 +58,8 @@ export const TABLE_SEARCH = {
     help: 'a function that is told of progress',
     otherwise: 'none',
     check(callback: NonNullable<TableLeakageOptions['onProgress']>) {
-      if (typeof callback === 'function') return callback
-      throw invalid(`onProgress is ${show(callback)}; it must be a function`)
+      requireListener('onProgress', callback)
+      return callback
     },
   },
 } as const satisfies OptionRecords<Omit<TableLeakageOptions, keyof TargetOptions>>

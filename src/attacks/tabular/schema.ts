@@ -1,4 +1,5 @@
 import { show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 
 /** A column of numbers. The model reads (value − mean) / std. */
@@ -96,7 +97,7 @@ export function tableSchema(given: TableSchema | string): TableSchema {
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice !== undefined) throw wrong(`two columns are called '${twice}'; each must have a name of its own`)
   const width = checked.reduce((sum, column) => sum + sizeOf(column), 0)
-  if (width > MOST_INPUTS) throw wrong(`the schema has ${width} inputs; it must have at most ${MOST_INPUTS}`)
+  if (width > MOST_INPUTS) throw wrong(`the schema has ${countOf(width, 'input')}; it must have at most ${MOST_INPUTS}`)
   return { columns: checked }
 }
 
@@ -148,7 +149,7 @@ function checkedColumn(given: unknown, position: number): TableColumn {
     case 'binary': {
       const values = words(what, 'values', column.values)
       if (values.length === 2) return { kind: 'binary', name, values: [values[0], values[1]] }
-      throw wrong(`${what} has ${values.length} values; a binary column must have two`)
+      throw wrong(`${what} has ${countOf(values.length, 'value')}; a binary column must have two`)
     }
     case 'categorical':
       return { kind: 'categorical', name, categories: words(what, 'categories', column.categories) }

@@ -1,5 +1,5 @@
 import { type NamedGradients, namedGradients, type SharedByName } from '../../client/shared/read-gradients'
-import { choice, invalid, knownNames, number } from '../../errors/checks'
+import { choice, knownNames, number, requireListener } from '../../errors/checks'
 import { CLASS_BIAS, TOKEN_BIAS, WORDS } from '../../models/bert-shapes'
 import type { TextModel } from '../../models/text-model'
 import { lbfgs, recover } from '../../optim'
@@ -103,7 +103,7 @@ export async function deepLeakageFromText(
       `a class in [0, ${model.classes})`,
     )
   else if (label !== undefined) choice('label', label, ['infer', 'joint'], 'a class')
-  if (onIteration !== undefined && typeof onIteration !== 'function') throw invalid('onIteration must be a function')
+  requireListener('onIteration', onIteration)
   const shared = namedGradients(given)
   const length = said ?? (await lengthOf(model, shared))
   const allowed = await tokensOf(model, shared, length)

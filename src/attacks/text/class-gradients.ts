@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { gradientsOf } from '../../client/gradients-of'
 import type { TrainingOptions } from '../../client/training-options'
 import { idList } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import type { TextModel } from '../../models/text-model'
 import { requireModel, runtimeOption } from './text-gradients'
@@ -34,7 +35,7 @@ export async function classGradients(
   if (labels.length !== sentences.length)
     throw new DlgError(
       'invalid-data',
-      `${labels.length} labels for ${sentences.length} sentences; there must be as many`,
+      `${countOf(labels.length, 'label')} for ${countOf(sentences.length, 'sentence')}; there must be as many`,
     )
   const { ids, mask } = padded(sentences)
   try {
@@ -68,7 +69,7 @@ function requireSentences({ config }: TextModel, sentences: readonly (readonly n
     if (!(sentence.length >= 1 && sentence.length <= config.positions))
       throw new DlgError(
         'invalid-data',
-        `sentence ${i} has ${sentence.length} tokens; it must have 1 to ${config.positions}`,
+        `sentence ${i} has ${countOf(sentence.length, 'token')}; it must have 1 to ${config.positions}`,
       )
     const stranger = sentence.find((id: number) => id >= config.vocabularySize)
     if (stranger !== undefined)

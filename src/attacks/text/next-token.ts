@@ -3,6 +3,7 @@ import { gradientsOf } from '../../client/gradients-of'
 import { tokenCrossEntropy } from '../../client/model/criteria'
 import type { TrainingOptions } from '../../client/training-options'
 import { idList } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import type { GptModel } from '../../models/gpt'
 import type { LlamaModel } from '../../models/llama'
@@ -55,7 +56,10 @@ export async function nextTokenGradients(
   for (const [i, sentence] of sentences.entries()) {
     idList(`sentence ${i}`, sentence)
     if (!(sentence.length >= 2 && sentence.length <= positions + 1))
-      throw new DlgError('invalid-data', `a sentence has ${sentence.length} tokens; it must have 2 to ${positions + 1}`)
+      throw new DlgError(
+        'invalid-data',
+        `a sentence has ${countOf(sentence.length, 'token')}; it must have 2 to ${positions + 1}`,
+      )
     const stranger = sentence.find((id: number) => !(Number.isInteger(id) && id >= 0 && id < vocabularySize))
     if (stranger !== undefined)
       throw new DlgError('invalid-data', `token ${stranger} is not in the vocabulary of ${vocabularySize}`)

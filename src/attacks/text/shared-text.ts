@@ -1,6 +1,7 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { type NamedGradients, namedGradients, type SharedByName } from '../../client/shared/read-gradients'
 import { tensorValues } from '../../client/shared/tensor-values'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { POSITIONS, TOKEN_BIAS, WORDS } from '../../models/bert-shapes'
 import type { TextModel } from '../../models/text-model'
@@ -21,7 +22,7 @@ export async function gradientOf(shared: NamedGradients, name: string, size?: nu
   if (size === undefined || values.length === size) return values
   throw new DlgError(
     'invalid-gradients',
-    `the gradient of '${name}' has ${values.length} numbers; its weight has ${size}`,
+    `the gradient of '${name}' has ${countOf(values.length, 'number')}; its weight has ${size}`,
   )
 }
 

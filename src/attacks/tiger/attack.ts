@@ -1,5 +1,6 @@
 import { dispose } from '@tensorflow/tfjs-core'
 import { hasMethod, knownNames, number, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { type Random, random } from '../../numbers/random'
 import { type Attack, outcome, SEED } from '../contract/attack'
@@ -131,7 +132,7 @@ export const tiger: Attack<TigerOptions> = {
         dispose(gradients)
         found = sequences
       }
-      const words = `${found.length} sequences ${proof?.proven ? 're-create' : 'do not re-create'} what was shared: they differ by ${proof?.residual.toExponential(1)}, its floor is ${proof?.floor.toExponential(1)} (${proof?.from}); the distance to the spans is ${objective.toPrecision(2)}`
+      const words = `${proof?.proven ? countOf(found.length, 'sequence re-creates', 'sequences re-create') : countOf(found.length, 'sequence does not re-create', 'sequences do not re-create')} what was shared: they differ by ${proof?.residual.toExponential(1)}, its floor is ${proof?.floor.toExponential(1)} (${proof?.from}); the distance to the spans is ${objective.toPrecision(2)}`
       if (proof?.unrelated) {
         found = []
         return end('failed', `the gradient of what was found has no more in common with the shared one than unrelated numbers have; the distance to the spans is ${objective.toPrecision(2)}`) // biome-ignore format: one line

@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { type Attack, noOptions, outcome } from '../contract/attack'
 import { wholeOrCut } from '../contract/cut'
 import { CLOSED_FORM, paced, pauses, pausesOf } from '../contract/pause'
@@ -39,8 +40,8 @@ export const tokenSets: Attack = {
         reason: !found
           ? `no row of '${name}' stands out`
           : tied
-            ? `${tokens.length} of ${rows} rows of '${name}' stand out; ${expectedStrangers.toPrecision(2)} strangers are expected among them`
-            : `${tokens.length} of ${rows} rows of '${name}' have a gradient: those of the tokens that occur`,
+            ? `${tokens.length} of ${countOf(rows, 'row')} of '${name}' stand out; ${expectedStrangers.toPrecision(2)} strangers are expected among them`
+            : `${tokens.length} of ${countOf(rows, 'row')} of '${name}' have a gradient: those of the tokens that occur`,
         found: found ? { tokens } : {},
       })
     })

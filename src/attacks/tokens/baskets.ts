@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { type Attack, noOptions, outcome } from '../contract/attack'
 import { endOf } from '../contract/cut'
 import { CLOSED_FORM, nothingIfCut, paced, pauses, pausesOf } from '../contract/pause'
@@ -26,7 +27,7 @@ export const baskets: Attack = {
     if (!found) return NO_TABLE
     const { name, rows, touched, tied } = found
     return tied
-      ? `${touched.length} of ${rows} rows of '${name}' have a gradient, as where the table is the output matrix too: their directions tell nothing`
+      ? `${touched.length} of ${countOf(rows, 'row')} of '${name}' have a gradient, as where the table is the output matrix too: their directions tell nothing`
       : undefined
   },
   async run(target, _, control) {
@@ -64,9 +65,9 @@ export const baskets: Attack = {
     return outcome('embedding-groups', started, control, {
       status: !found ? 'cut' : several.length > 0 ? 'partial' : 'failed',
       reason: !found
-        ? `${endOf(control)} before all rows of several users were told; ${placed} of the ${touched.length} rows of '${name}' that have a gradient are in the baskets of ${several.length} users`
+        ? `${endOf(control)} before all rows of several users were told; ${placed} of the ${countOf(touched.length, 'row')} of '${name}' that have a gradient are in the baskets of ${countOf(several.length, 'user')}`
         : several.length > 0
-          ? `${placed} of the ${touched.length} rows of '${name}' that have a gradient are in the baskets of ${several.length} users, ${shared.length} of them in several`
+          ? `${placed} of the ${countOf(touched.length, 'row')} of '${name}' that have a gradient are in the baskets of ${countOf(several.length, 'user')}, ${shared.length} of them in several`
           : `no two rows of '${name}' have one direction: each sample looked up one row, or the model does not add them up`,
       found: {
         ...(touched.length > 0 && several.length > 0 && { tokens: touched }),

@@ -1,4 +1,5 @@
 import { number, requireObject, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { atOnce, type Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
@@ -35,7 +36,7 @@ export function requireTable(
   if (!(Number.isInteger(width) && width >= 1 && data.length % width === 0))
     throw new DlgError(
       code,
-      `${name}: a table of ${data.length} numbers has no rows of ${show(width)}; the width must be a whole number of at least 1 that divides them`,
+      `${name}: a table of ${countOf(data.length, 'number')} has no rows of ${show(width)}; the width must be a whole number of at least 1 that divides them`,
     )
 }
 
@@ -55,7 +56,7 @@ const ROWS = 256
 export function* rowNormSteps(table: Table): Steps<Float64Array> {
   const { data, width } = table
   if (!Number.isSafeInteger(width) || width < 1 || data.length % width !== 0)
-    throw new DlgError('invalid-gradients', `a table of ${data.length} numbers has no rows of ${width}`)
+    throw new DlgError('invalid-gradients', `a table of ${countOf(data.length, 'number')} has no rows of ${width}`)
   const norms = new Float64Array(rows(table))
   for (let i = 0; i < norms.length; i++) {
     if (i % ROWS === 0) yield
@@ -108,7 +109,7 @@ export function tiedTokenSet(embeddingGradient: Table, biasGradient: Values, cou
   if (data.length !== biasGradient.length * width)
     throw new DlgError(
       'invalid-gradients',
-      `an output bias of ${biasGradient.length} tokens needs a table of as many rows of ${width}; it has ${data.length} numbers`,
+      `an output bias of ${countOf(biasGradient.length, 'token')} needs a table of as many rows of ${width}; it has ${countOf(data.length, 'number')}`,
     )
   const strange = biasGradient.findIndex((p) => !Number.isFinite(p))
   if (strange >= 0)

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import { type AcceptedFinding, type AuditOptions, FAIL_ON, type FailOn, type Thresholds } from '../../audit'
 import { AUDIT_OPTIONS } from '../../audit/options'
+import { checkedThresholds } from '../../audit/verdict'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
 import { choice, knownNames, show } from '../../errors/checks'
@@ -113,6 +114,7 @@ function judgingOf(
 ): Pick<AuditConfig, 'thresholds' | 'failOn' | 'accept'> {
   const { thresholds = {}, failOn = 'leaked', accept = [] } = given
   if (!isRecord(thresholds)) throw wrong(path, `thresholds is ${show(thresholds)}; it must be an object`)
+  checkedThresholds(thresholds)
   choice('failOn', failOn, FAIL_ON)
   if (!Array.isArray(accept)) throw wrong(path, `accept is ${show(accept)}; it must be a list`)
   return {

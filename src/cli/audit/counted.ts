@@ -9,8 +9,9 @@ import {
   type withoutKnown,
 } from '../../audit'
 import { leaked } from '../../audit/verdict'
+import { countOf } from '../../errors/counted'
 import { grouped, placeOf } from '../../report/audit/known'
-import { attackOf, countOf, WORDS } from '../../report/audit/words'
+import { attackOf, WORDS } from '../../report/audit/words'
 
 type Settled = ReturnType<typeof withoutKnown>
 

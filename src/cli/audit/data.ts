@@ -9,6 +9,7 @@ import {
   requireChannels,
 } from '../../client/preprocessing'
 import { knownNames, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { readImage, toSquare } from '../../io'
 import { isRecord } from '../../io/bytes/untrusted'
@@ -35,7 +36,7 @@ export function dataOf(
   const { x, labels } = given
   const [input, ...others] = inputsOf(model)
   if (others.length > 0)
-    throw wrong(path, `the model has ${others.length + 1} inputs; an audit file is of models with one`)
+    throw wrong(path, `the model has ${countOf(others.length + 1, 'input')}; an audit file is of models with one`)
   const shape = input.shape.slice(1).map((n) => n ?? 1)
   if (given.table !== undefined) return tableOf(path, given, at)
   const pictures = picturesOf(path, x, at)

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import {
@@ -13,6 +13,7 @@ import {
 import type { AuditSettings } from '../../audit/options'
 import { DlgError } from '../../errors/dlg-error'
 import { writeFileAtomic, writeNpz } from '../../io'
+import { readBytes } from '../../io/files/read-bytes'
 import { version } from '../version'
 
 /** The journal of a run, in its folder. */
@@ -36,7 +37,7 @@ export function openJournal(
   plan: Plan,
 ): OpenJournal {
   const path = join(out, JOURNAL)
-  const before = existsSync(path) ? readJournal(path) : undefined
+  const before = existsSync(path) ? goOn(path) : undefined
   if (before && before.header.key !== plan.key)
     throw new DlgError('invalid-file', `${path}: is the run of another audit, or of other options; give another --out`)
   mkdirSync(out, { recursive: true })
@@ -66,12 +67,31 @@ export function openJournal(
   }
 }
 
-/** Reads a journal, and takes a last line away that a kill cut off. */
-function readJournal(path: string): Journal {
-  const text = readFileSync(path, 'utf8')
-  const journal = parseJournal(text)
-  if (journal.cutOff) truncateSync(path, Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1)))
+/** Reads a journal, and takes a last line away that a kill cut off; undefined where that was the first. */
+function goOn(path: string): Journal | undefined {
+  const text = journalText(path)
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+  // another file of that name is nothing to take lines from
+  const isCutHeader = whole === '' && (text.startsWith(HEADER) || HEADER.startsWith(text))
+  const journal = isCutHeader ? undefined : parsedJournal(path, text)
+  if (whole !== text) truncateSync(path, Buffer.byteLength(whole))
   return journal
+}
+
+/** How every journal begins. */
+const HEADER = '{"type":"run"'
+
+/** The text of a journal. @throws DlgError `invalid-file` for a folder, and what cannot be read */
+export const journalText = (path: string): string => Buffer.from(readBytes(path)).toString()
+
+/** Reads a journal. @throws DlgError `invalid-file` with its path */
+export function parsedJournal(path: string, text: string): Journal {
+  try {
+    return parseJournal(text)
+  } catch (error) {
+    if (error instanceof DlgError) throw new DlgError(error.code, `${path}: ${error.message}`, { cause: error })
+    throw error
+  }
 }
 
 const aboutOf = ({ seed, evaluations, training, dataRange }: AuditSettings, config: string): RunAbout => ({

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   exitCodeOf,
@@ -13,17 +13,18 @@ import {
   withoutKnown,
 } from '../../audit'
 import { undoPreprocessing } from '../../client/preprocessing'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { type Image, readTensors } from '../../io'
 import { type AuditPictures, auditHtml, auditJson, auditJunit, auditMarkdown, auditSarif } from '../../report'
 import { knownLines } from '../../report/audit/known'
-import { attackOf, countOf, WORDS } from '../../report/audit/words'
+import { attackOf, WORDS } from '../../report/audit/words'
 import { checkFolder, writeFiles } from '../../report/files'
 import { hearInterruption } from '../interrupted'
 import { paint, type Terminal, visible } from '../terminal'
 import { readJudging } from './config'
 import { idleWords, whatCounts } from './counted'
-import { JOURNAL } from './open-journal'
+import { JOURNAL, journalText, parsedJournal } from './open-journal'
 
 /** The files that `dlg report` writes, by the name of the format. */
 export const FORMATS = {
@@ -117,13 +118,8 @@ async function journalOf(folders: readonly string[], terminal: Terminal): Promis
     const path = join(folder, JOURNAL)
     if (!existsSync(path))
       throw new DlgError('invalid-file', `${path}: is not there; give a folder that dlg audit wrote`)
-    const text = readFileSync(path, 'utf8')
-    try {
-      parseJournal(text)
-    } catch (error) {
-      if (error instanceof DlgError) throw new DlgError(error.code, `${path}: ${error.message}`, { cause: error })
-      throw error
-    }
+    const text = journalText(path)
+    parsedJournal(path, text)
     // a line that a kill cut off
     texts.push(text.slice(0, text.lastIndexOf('\n') + 1))
   }

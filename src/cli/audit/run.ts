@@ -5,8 +5,9 @@ import { runChain } from '../../audit/chain'
 import { type AuditSettings, auditSettings } from '../../audit/options'
 import { planOf } from '../../audit/plan'
 import { trainingOf } from '../../client/training-options'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
-import { attackOf, countOf } from '../../report/audit/words'
+import { attackOf } from '../../report/audit/words'
 import { checkFolder } from '../../report/files'
 import { EXIT } from '../command'
 import { hearInterruption } from '../interrupted'
@@ -40,7 +41,7 @@ export interface AuditRunOptions {
  * @returns the exit code: 0 where the run is whole
  */
 export async function runAuditFile(options: AuditRunOptions, terminal: Terminal): Promise<number> {
-  checkFolder(options.out)
+  checkFolder(options.out, [JOURNAL])
   await useBackend(options.backend)
   await hearInterruption(terminal)
   const { options: asked, dispose } = await readAuditFile(options.config)
@@ -139,7 +140,7 @@ async function runByWorkers(
   } catch (error) {
     if (!(error instanceof DlgError)) throw error
     const { size } = journal.done
-    const kept = `${size} of ${of} trials are in ${join(out, JOURNAL)}; the same command goes on`
+    const kept = `${size} of ${countOf(of, 'trial')} are in ${join(out, JOURNAL)}; the same command goes on`
     throw new DlgError(error.code, `${error.message}; ${kept}`, { cause: error })
   }
 }
@@ -155,7 +156,7 @@ function finish(
   const ended = trials.filter(({ key }) => done.has(key)).length
   if (signal.aborted) {
     stderr.write(
-      `dlg: interrupted: ${ended} of ${trials.length} trials are in ${visible(join(out, JOURNAL))}; the same command goes on\n`,
+      `dlg: interrupted: ${ended} of ${countOf(trials.length, 'trial')} are in ${visible(join(out, JOURNAL))}; the same command goes on\n`,
     )
     return EXIT.interrupted
   }

@@ -14,6 +14,7 @@ defences to try. Runs every attack of the library on each client under each defe
 defence and by one who does not, and writes each trial into run.jsonl as soon as it is done. The same command goes on
 with a run that was cut off. The undefended gradient is attacked too: an attack that finds nothing there says nothing
 of a defence. Nothing is judged here: dlg report does that, with any thresholds.`,
+  optionsInFile: true,
   options: {
     out: { value: 'FOLDER', default: 'audit-run', help: 'of the run' },
     'dry-run': { help: 'print the grid, the evaluations and the minutes, and run nothing' },

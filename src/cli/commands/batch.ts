@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { attackOptions, PLAYED, playedSettings } from '../attack'
 import type { Command } from '../command'
@@ -33,10 +34,13 @@ on average). The larger the batch, the longer and the less exact: four photograp
     const net = network(args, classes)
     if (paths.length === 0) throw new DlgError('invalid-option', 'no images given; dlg batch takes one or more')
     if (paths.length > MOST)
-      throw new DlgError('invalid-option', `${paths.length} images given; dlg batch takes at most ${MOST}`)
+      throw new DlgError('invalid-option', `${countOf(paths.length, 'image')} given; dlg batch takes at most ${MOST}`)
     const labels = args.wholes('class', 0, classes - 1) ?? paths.map((_, i) => defaultClass(settings, i, classes))
     if (labels.length !== paths.length)
-      throw new DlgError('invalid-option', `--class has ${labels.length} classes for ${paths.length} images`)
+      throw new DlgError(
+        'invalid-option',
+        `--class has ${countOf(labels.length, 'class', 'classes')} for ${countOf(paths.length, 'image')}`,
+      )
     const [{ readSquare }, { attackImages }] = await Promise.all([import('../photographs'), import('../attack-images')])
     const secrets = paths.map((path, i) => ({ source: path, image: readSquare(path, size), label: labels[i] }))
     return attackImages({ command: 'batch', secrets, network: net }, settings, terminal)

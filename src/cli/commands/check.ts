@@ -1,9 +1,25 @@
 import { DlgError } from '../../errors/dlg-error'
+import type { Arguments } from '../arguments'
 import type { Command } from '../command'
 import { flagsOf, OWN_DEFAULTS, readFlags } from '../flags'
 import { GRADIENT_OPTIONS, gradientFiles, modelFile } from '../gradient-files'
 import { BACKENDS } from '../runtime'
 import { CHECKED } from '../training'
+
+/** Flags of a shared gradient that say something of a model as well. */
+const OF_MODEL = ['model', 'weights', 'import']
+
+/** @throws DlgError `invalid-option` for flags that say how a gradient is read, where there is none */
+function refuseGradientFlags(args: Arguments): void {
+  const names = Object.keys(GRADIENT_OPTIONS).filter((name) => !OF_MODEL.includes(name))
+  // weights of PyTorch may need to be told which layer is which
+  const lone = names.find((name) => args.given(name) && !(name === 'map' && args.has('weights')))
+  if (lone)
+    throw new DlgError(
+      'invalid-option',
+      `--${lone} is of a shared gradient, which is not given; give --gradients, or --before and --after, with --data and --labels`,
+    )
+}
 
 /** What to run before dlg attack. */
 export const check: Command = {
@@ -41,6 +57,10 @@ that is not traced, a wrong gradient, or another one than was shared.`,
     const shared = ['gradients', 'before', 'after'].some(args.has)
     if (shared && !(args.has('data') && args.has('labels')))
       throw new DlgError('invalid-option', 'a gradient is compared with that of data; give --data and --labels too')
+    if (!shared) refuseGradientFlags(args)
+    const idle = args.has('data') && ['batch-size', 'range'].find(args.given)
+    if (idle)
+      throw new DlgError('invalid-option', `--${idle} is of a random example, and --data gives the batch; leave it out`)
     const options = {
       model,
       files: shared ? gradientFiles(args) : undefined,

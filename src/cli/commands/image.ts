@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { attackOptions, PLAYED, playedSettings } from '../attack'
 import type { Command } from '../command'
@@ -33,7 +34,7 @@ sees a difference, below 20 dB the picture is another.`,
     if (path === undefined || more.length > 0)
       throw new DlgError(
         'invalid-option',
-        `${args.positionals.length} images given; dlg image takes one${more.length > 0 ? ', dlg batch takes several' : ''}`,
+        `${countOf(args.positionals.length, 'image')} given; dlg image takes one${more.length > 0 ? ', dlg batch takes several' : ''}`,
       )
     // what it pulls in takes a while to load, and wrong input should be told at once
     const [{ readSquare }, { attackImages }] = await Promise.all([import('../photographs'), import('../attack-images')])

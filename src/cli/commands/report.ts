@@ -14,6 +14,7 @@ export const report: Command = {
   description: `Judges a run of dlg audit, or all parts of one, and writes the reports into the run's folder. Nothing is attacked, so
 thresholds can change at any time. "Not recovered" is never "safe".
 A page with pictures holds personal data as the originals do; --redact leaves them out.`,
+  optionsInFile: true,
   options: {
     format: { value: 'NAME,NAME', default: 'html', help: FORMATS.join(', ') },
     out: { value: 'FOLDER', help: "of the reports (default: the first run's)" },
@@ -43,7 +44,8 @@ A page with pictures holds personal data as the originals do; --redact leaves th
   ],
   async run(args, terminal) {
     const runs = args.positionals
-    if (runs.length === 0) throw new DlgError('invalid-option', 'no run given; give the folder that dlg audit wrote')
+    if (runs.length === 0 || runs.some((run) => run.trim() === ''))
+      throw new DlgError('invalid-option', 'no run given; give the folder that dlg audit wrote')
     const [psnr, margin] = [args.number('psnr', 1000), args.number('margin', 1000)]
     const [config, baseline, failOn] = ['config', 'baseline', 'fail-on'].map(args.text)
     const options = {

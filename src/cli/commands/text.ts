@@ -1,11 +1,12 @@
 import { readFileSync, statSync } from 'node:fs'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import type { Arguments } from '../arguments'
 import { TIME_LIMIT, timeLimit } from '../attack'
 import type { Command } from '../command'
-import { flagsOf, OWN_DEFAULTS, readFlags } from '../flags'
+import { flagName, flagsOf, OWN_DEFAULTS, readFlags, without } from '../flags'
 import { filesIn, isDecoder, type ModelFiles } from '../text-files'
-import { TEXT } from '../text-options'
+import { TEXT, type TextOptions } from '../text-options'
 
 /** Token sequences, the paper's second experiment. */
 export const text: Command = {
@@ -74,7 +75,10 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
     const sentences = sentencesOf(args)
     const attack = args.has('attack') ? args.choice('attack', ['search', 'sequences']) : undefined
     if (attack === 'search' && sentences.length > 1)
-      throw new DlgError('invalid-option', `${sentences.length} texts given; --attack search takes one, in quotes`)
+      throw new DlgError(
+        'invalid-option',
+        `${countOf(sentences.length, 'text')} given; --attack search takes one, in quotes`,
+      )
     const decodes = settings.files !== undefined && isDecoder(settings.files)
     if (decodes && (attack === 'search' || settings.head))
       throw new DlgError(
@@ -82,6 +86,7 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
         `${attack === 'search' ? '--attack search' : `--head ${settings.head}`} is for an encoder, and the model is a decoder; leave it out`,
       )
     if (attack === 'sequences' || sentences.length > 1 || decodes) {
+      refuseSearchFlags(args, given, decodes)
       const { attackSentences } = await import('../text-batch')
       return attackSentences(sentences, settings, terminal)
     }
@@ -89,6 +94,24 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
     const { attackText } = await import('../text-attack')
     return attackText(sentences[0], settings, terminal)
   },
+}
+
+/** @throws DlgError `invalid-option` for flags of the search, which exact sequences do without */
+function refuseSearchFlags(args: Arguments, { budget }: TextOptions, decodes: boolean): void {
+  const idle = Object.keys(without(TEXT, 'budget', 'seed', 'runtime')).map((name) => flagName(name))
+  const lone = [...idle, 'start'].find(args.given)
+  const why = decodes ? 'a decoder is attacked' : 'several sentences, or --attack sequences, are attacked'
+  if (lone) throw new DlgError('invalid-option', `--${lone} is of the search, and ${why} without one; leave it out`)
+  if (budget?.evaluations !== undefined)
+    throw new DlgError(
+      'invalid-option',
+      `--budget gives evaluations of the search, and ${why} without one; give a time such as 30s`,
+    )
+  if (decodes && args.has('with-embedding-gradient'))
+    throw new DlgError(
+      'invalid-option',
+      '--with-embedding-gradient is for an encoder; a decoder shares all its gradients',
+    )
 }
 
 /** @throws DlgError `invalid-option` for files of a model without its weights, or given in two ways */

@@ -13,6 +13,7 @@ export const worker: Command = {
 Start as many workers as you like, on any machine, before or after dlg audit; they may come and go. A worker reads the
 same audit file, and the same model and data: only the keys of trials and what they found go through the queue. An
 audit file of another model, other data or other options is refused. A trial whose worker is gone is run by another.`,
+  optionsInFile: true,
   options: {
     queue: QUEUE,
     patience: PATIENCE,

@@ -1,4 +1,5 @@
 import { number, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import type { Graph, Node, Shape } from '../../graph'
 import * as g from '../../graph'
@@ -117,7 +118,7 @@ function maskNode(graph: Graph, rows: readonly (readonly number[])[], [batch, po
   if (rows.length !== batch || rows.some((row) => row.length !== positions))
     throw new DlgError(
       'invalid-option',
-      `mask is [${rows.length}][${rows.map((row) => row.length)}]; the output has ${batch} samples of ${positions} positions`,
+      `mask is [${rows.length}][${rows.map((row) => row.length)}]; the output has ${countOf(batch, 'sample')} of ${countOf(positions, 'position')}`,
     )
   return g.constant(graph, rows.flat(), [batch, positions, 1])
 }

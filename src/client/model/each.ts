@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { DlgError, type DlgErrorCode } from '../../errors/dlg-error'
 
 /** One thing for each input or output of a model: a list in the model's order, or a map by name. */
@@ -15,7 +16,10 @@ export function inOrder<T>(what: string, given: Each<T>, names: readonly string[
     throw new DlgError(code, `${what} must be a list or a map, one for each of ${needed}; got ${String(given)}`)
   if (Array.isArray(given)) {
     if (given.length === names.length) return given
-    throw new DlgError(code, `${given.length} ${what} in a list; one for each of ${needed} is needed`)
+    throw new DlgError(
+      code,
+      `${countOf(given.length, what.replace(/s$/, ''), what)} in a list; one for each of ${needed} is needed`,
+    )
   }
   const map = given as { readonly [name: string]: T }
   requireNames(what, Object.keys(map), names, code)

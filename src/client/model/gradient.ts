@@ -1,4 +1,5 @@
 import type { DataType } from '@tensorflow/tfjs-core'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import type { Graph, Node } from '../../graph'
 import * as g from '../../graph'
@@ -166,6 +167,6 @@ function requireBatch({ name }: OpenModel, output: Node, batchSize: number): voi
   if (output.shape[0] !== batchSize)
     throw new DlgError(
       'invalid-model',
-      `the output of model '${name}' is [${output.shape}]; for ${batchSize} samples it must be [${batchSize}, …]`,
+      `the output of model '${name}' is [${output.shape}]; for ${countOf(batchSize, 'sample')} it must be [${batchSize}, …]`,
     )
 }

@@ -1,4 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { isWhole, type StoredAs } from '../../numbers/stored-dtype'
 import type { Values } from '../../runtime/runtime'
@@ -75,7 +76,7 @@ function inOrder(shared: WeightTensors, trained: readonly Weight[], noun: Noun):
     if (shared.length === trained.length) return shared
     const next = trained[shared.length]
     throw invalid(
-      `${shared.length} ${noun}s for ${trained.length} trained weights${next ? `; the first without one is '${next.name}' ${describe(next.shape)}. If some were not shared, name them: missing: ['${next.name}', …]` : ''}`,
+      `${countOf(shared.length, noun)} for ${countOf(trained.length, 'trained weight')}${next ? `; the first without one is '${next.name}' ${describe(next.shape)}. If some were not shared, name them: missing: ['${next.name}', …]` : ''}`,
     )
   }
   const map = shared as { readonly [name: string]: Tensor | PlainTensor }

@@ -1,4 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { type Shape, sameShape, sizeOf } from '../../graph'
 import { isWhole, type StoredAs, storedAs } from '../../numbers/stored-dtype'
@@ -54,7 +55,9 @@ export async function tensorValues<T extends Values>(
     throw invalid(`${name} has shape ${describe(tensor.shape)}; the weight has ${describe(shape)}`)
   const values = tensor instanceof Tensor ? await readTfjs(tensor, name, precision) : readPlain(tensor, name, precision)
   if (values.length !== sizeOf(tensor.shape))
-    throw invalid(`${name} has ${values.length} numbers; shape ${describe(tensor.shape)} needs ${sizeOf(tensor.shape)}`)
+    throw invalid(
+      `${name} has ${countOf(values.length, 'number')}; shape ${describe(tensor.shape)} needs ${sizeOf(tensor.shape)}`,
+    )
   const bad = firstNotFinite(values)
   const given = bad >= 0 && !(tensor instanceof Tensor) ? tensor.data[bad] : undefined
   if (typeof given === 'number' && Number.isFinite(given))

@@ -1,4 +1,5 @@
 import { choice, count, invalid, knownNames, number, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { nameFlag, numberFlag, type OptionRecords, pickOptions, wholeFlag } from '../../options/option'
 
@@ -150,17 +151,21 @@ const MOST_STEPS = 1_000_000
 function localSteps({ batchSize, epochs, localSteps: given }: UpdateOptions, samples: number): LocalBatch[] {
   const size = batchSize ?? samples
   if (size > samples)
-    throw invalid(`update.batchSize is ${size}, more than the ${samples} samples of batchSize; it must be at most that`)
+    throw invalid(
+      `update.batchSize is ${size}, more than the ${countOf(samples, 'sample')} of batchSize; it must be at most that`,
+    )
   if (epochs !== undefined && given !== undefined)
     throw invalid('update has both epochs and localSteps, which say the same; give one')
   const perEpoch = Math.ceil(samples / size)
   const steps = given ?? perEpoch * (epochs ?? 1)
   if (steps < perEpoch)
     throw invalid(
-      `${steps} local steps of ${size} samples never read some of the ${samples} of batchSize; take localSteps of at least ${perEpoch}, or a smaller batchSize`,
+      `${countOf(steps, 'local step')} of ${countOf(size, 'sample')} ${steps === 1 ? 'leaves' : 'leave'} some of the ${samples} of batchSize unread; take localSteps of at least ${perEpoch}, or a smaller batchSize`,
     )
   if (steps > MOST_STEPS)
-    throw invalid(`update comes to ${steps} local steps of ${size} samples; they must be at most ${MOST_STEPS}`)
+    throw invalid(
+      `update comes to ${countOf(steps, 'local step')} of ${countOf(size, 'sample')}; they must be at most ${MOST_STEPS}`,
+    )
   return Array.from({ length: steps }, (_, step) => {
     const start = (step % perEpoch) * size
     return { start, size: Math.min(size, samples - start) }

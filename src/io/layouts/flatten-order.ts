@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import type { Layer } from './layer-groups'
 import type { Link } from './layer-links'
@@ -34,7 +35,7 @@ export function orderFlattened(pairs: readonly Pair[], flatten: FlattenOrder): L
       if (before === undefined || features === before || features % before !== 0) return link
       throw new DlgError(
         'invalid-gradients',
-        `'${name}' reads ${features} features of a convolution with ${before} channels, and their order differs between PyTorch and tfjs; say what is flattened with flatten: {'${name}': [${before}, height, width]}, or 'channels-last' if PyTorch has that order too`,
+        `'${name}' reads ${features} features of a convolution with ${countOf(before, 'channel')}, and their order differs between PyTorch and tfjs; say what is flattened with flatten: {'${name}': [${before}, height, width]}, or 'channels-last' if PyTorch has that order too`,
       )
     })
   })

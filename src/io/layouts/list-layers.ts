@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import type { Layer, TensorSpec } from './layer-groups'
 import { type Link, layerLinks } from './layer-links'
@@ -65,7 +66,7 @@ export function pairInOrder(
     )
   })
   if (at === list.length) return pairs
-  throw misfit(`${list.length} tensors, and the model's layers have ${at} in PyTorch`)
+  throw misfit(`${countOf(list.length, 'tensor')}, and the model's layers have ${at} in PyTorch`)
 }
 
 /** Names of layers with the same roles and shapes. */

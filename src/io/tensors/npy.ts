@@ -1,4 +1,5 @@
 import { requireObject } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { checkBytes, checkName, quote, startsWith } from '../bytes/untrusted'
 import { rowMajorStrides, walk } from '../bytes/walk'
@@ -72,7 +73,10 @@ export function writeNpy(tensor: TensorToWrite, name = 'npy'): Uint8Array {
   const { shape, data } = tensor
   checkTensor(name, shape, data)
   if (shape.length > MAX_RANK) {
-    throw new DlgError('invalid-data', `${name}: has ${shape.length} axes; it must have at most ${MAX_RANK}`)
+    throw new DlgError(
+      'invalid-data',
+      `${name}: has ${countOf(shape.length, 'axis', 'axes')}; it must have at most ${MAX_RANK}`,
+    )
   }
   const tuple = `(${shape.join(', ')}${shape.length === 1 ? ',' : ''})`
   const header = `{'descr': '<f4', 'fortran_order': False, 'shape': ${tuple}, }`

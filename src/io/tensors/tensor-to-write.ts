@@ -1,4 +1,5 @@
 import { numberList, requireObject, show } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import type { StoredAs } from '../../numbers/stored-dtype'
 import { checkName } from '../bytes/untrusted'
@@ -42,7 +43,7 @@ export function checkTensor(subject: string, shape: readonly number[], data: Arr
   if (values !== data?.length) {
     throw new DlgError(
       'invalid-data',
-      `${subject} has shape [${shape}], ${values} values, but data has ${data?.length}`,
+      `${subject} has shape [${shape}], ${countOf(values, 'value')}, but data has ${data?.length}`,
     )
   }
 }

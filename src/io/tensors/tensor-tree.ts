@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { isRecord, quote } from '../bytes/untrusted'
 import { type Float32Tensor, type NamedTensors, readAll, type StoredTensor, toFloat32, valuesIn } from './stored-tensor'
@@ -26,7 +27,10 @@ export function openTree(tree: unknown, format: string): StoredTensor[] {
   }
   const names = Object.keys(tree)
   if (names.length > MAX_TENSORS) {
-    throw new DlgError('invalid-file', `${format}: holds ${names.length} tensors; there must be at most ${MAX_TENSORS}`)
+    throw new DlgError(
+      'invalid-file',
+      `${format}: holds ${countOf(names.length, 'tensor')}; there must be at most ${MAX_TENSORS}`,
+    )
   }
   const tensors = names.map((name): StoredTensor => {
     const value = (tree as Record<string, unknown>)[name]
@@ -77,7 +81,7 @@ function envelope(value: unknown): string | undefined {
   if (!Array.isArray(value) && !isRecord(value)) return undefined
   const items = Object.values(value)
   const tensor = (item: unknown) => isRecord(item) && !ArrayBuffer.isView(item) && 'shape' in item && 'data' in item
-  return items.length > 0 && items.every(tensor) ? `${items.length} tensors` : undefined
+  return items.length > 0 && items.every(tensor) ? countOf(items.length, 'tensor') : undefined
 }
 
 function readFlat({ shape, data }: Record<string, unknown>, subject: string): Float32Tensor {

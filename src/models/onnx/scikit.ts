@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { nodeName } from './call'
 import type { AttributeMessage, GraphMessage, NodeMessage, TensorMessage } from './messages'
@@ -49,7 +50,7 @@ function product(node: NodeMessage, prefix: string): { nodes: NodeMessage[]; wei
   if (!sound)
     throw new DlgError(
       'invalid-file',
-      `${nodeName(node)} has ${coefficients.length} coefficients and ${given.length} intercepts for ${rows} classes`,
+      `${nodeName(node)} has ${coefficients.length} coefficients and ${given.length} intercepts for ${countOf(rows, 'class', 'classes')}`,
     )
   const intercepts = given.length === 0 ? new Array<number>(rows).fill(0) : given
   // of two classes scikit-learn keeps the weights of the second one; those of the first one are their negatives

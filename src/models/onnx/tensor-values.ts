@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import type { TensorMessage } from './messages'
 
@@ -101,7 +102,7 @@ export function tensorValues(tensor: TensorMessage, what: string, external: Exte
 function fromBytes(bytes: Uint8Array, type: ElementType, count: number, what: string): StoredValues['values'] {
   if (bytes.length !== count * type.bytes)
     throw invalid(
-      `${what} has ${bytes.length} bytes; ${count} numbers of type ${type.name} must have ${count * type.bytes}`,
+      `${what} has ${bytes.length} bytes; ${countOf(count, 'number')} of type ${type.name} must have ${count * type.bytes}`,
     )
   if (type.name === 'float' && LITTLE_ENDIAN) {
     if (bytes.byteOffset % 4 === 0) return new Float32Array(bytes.buffer, bytes.byteOffset, count)
@@ -125,7 +126,7 @@ function fromLists(tensor: TensorMessage, { name, kind }: ElementType, count: nu
       uint32: tensor.uint64Data,
       uint64: tensor.uint64Data,
     }[name] ?? tensor.int32Data
-  if (list.length !== count) throw invalid(`${what} has ${list.length} numbers; its shape needs ${count}`)
+  if (list.length !== count) throw invalid(`${what} has ${countOf(list.length, 'number')}; its shape needs ${count}`)
   const decode = name === 'float16' ? half : name === 'bfloat16' ? upperHalf : (v: number) => v
   return kind === 'float' && name !== 'double' ? Float32Array.from(list, decode) : Float64Array.from(list, decode)
 }

@@ -1,3 +1,4 @@
+import { countOf } from '../../errors/counted'
 import * as g from '../../graph'
 import { kernels } from '../../trace'
 import { axisOf, type Call, type Operator, type Operators, type Value } from '../onnx/call'
@@ -152,7 +153,7 @@ const split: Operator = (call) => {
 const unpack: Operator = (call) => {
   const x = call.x()
   const axis = axisOf(call, call.integer('axis', 0), x.shape.length)
-  if (x.shape[axis] > MOST_PARTS) throw call.refuse(`makes ${x.shape[axis]} tensors of one`)
+  if (x.shape[axis] > MOST_PARTS) throw call.refuse(`makes ${countOf(x.shape[axis], 'tensor')} of one`)
   return kernels.Unpack({ value: x }, { axis }, call.graph) as g.Node[]
 }
 

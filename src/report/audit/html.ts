@@ -11,6 +11,7 @@ import {
 } from '../../audit'
 import { requireAbout, requireKnown, requireWholeJudgement } from '../../audit/checks'
 import { requireObject } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { encodePng, type Image } from '../../io'
 import { tradeOff } from './chart'
@@ -195,7 +196,7 @@ function trialsSection({ rows, control }: Judgement): string {
         `<tr><td>${text(trial.samples.join(', '))}</td><td>${text(description)}</td><td>${text(attackOf(trial))}</td><td>${text(assumptionWords(trial))}</td><td>${badge(trial.verdict)}</td><td class="number">${closest(trial)}</td><td class="number">${work(trial)}</td><td>${text([...trial.shown, trial.reason].join('; '))}</td></tr>`,
     ),
   )
-  return `<section><h2>Every trial</h2><details><summary>${lines.length} trials</summary>
+  return `<section><h2>Every trial</h2><details><summary>${countOf(lines.length, 'trial')}</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Every trial"><table><thead><tr><th scope="col">Client</th><th scope="col">Defence</th><th scope="col">Attack</th><th scope="col">Assumes</th><th scope="col">Verdict</th><th scope="col">Closest</th><th scope="col">Work</th><th scope="col">Reason</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></div></details></section>`
 }
 
@@ -228,7 +229,7 @@ client shares. The adaptive attacker knows the defence and its parameters, and n
 ${LETTERS} The table has that of an attack on a plain gradient; an update, and a defence whose parameters are known, are C at least.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Assumptions"><table><thead><tr><th scope="col">Attack</th><th scope="col">Threat model</th><th scope="col">Sees</th><th scope="col">Batch</th><th scope="col">Model</th><th scope="col">Labels</th><th scope="col">Source</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></div></section>
 <section><h2>How to do it again</h2>
-<p>Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. ${recognisedWords([...rows, ...control], thresholds)} ${text(versions.join(', '))}.</p>
+<p>Seed ${about.seed}, at most ${countOf(about.evaluations, 'evaluation')} a trial, batches of ${about.batchSize}. ${recognisedWords([...rows, ...control], thresholds)} ${text(versions.join(', '))}.</p>
 ${about.command ? `<pre>${text(about.command)}</pre>` : ''}</section>`
 }
 

@@ -2,8 +2,9 @@ import { FAIL_ON, type FailOn, type JudgedRow, type Judgement, type KnownLeak } 
 import { requireKnown, requireWholeJudgement } from '../../audit/checks'
 import { worst } from '../../audit/verdict'
 import { choice } from '../../errors/checks'
+import { countOf } from '../../errors/counted'
 import { reasonsOf } from './known'
-import { assumptionWords, countOf, MEANINGS, text, WORDS } from './words'
+import { assumptionWords, MEANINGS, text, WORDS } from './words'
 
 /**
  * An audit as JUnit's XML, which every CI shows: a suite for each defence, a case for each attack. What does not apply or was not tried is

@@ -1,6 +1,7 @@
 import type { JudgedTrial, Judgement, KnownLeak } from '../../audit'
 import { leaks } from '../../audit/verdict'
-import { attackOf, countOf, WORDS } from './words'
+import { countOf } from '../../errors/counted'
+import { attackOf, WORDS } from './words'
 
 /** A line for each verdict, defence, attack and reason of leaks that do not count. */
 export const knownLines = ({ defences }: Judgement, known: readonly KnownLeak[]): string[] =>

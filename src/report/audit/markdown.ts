@@ -1,5 +1,6 @@
 import type { Judgement, KnownLeak, RunAbout } from '../../audit'
 import { requireAbout, requireKnown, requireWholeJudgement } from '../../audit/checks'
+import { countOf } from '../../errors/counted'
 import { knownLines } from './known'
 import { assumptionWords, attackOf, closest, LETTERS, recognisedWords, WORDS, work } from './words'
 
@@ -46,7 +47,7 @@ export function auditMarkdown(judgement: Judgement, about: RunAbout, known: read
     ...rows.map(line),
     '',
     ...(known.length > 0 ? ['Not counted:', '', ...knownLines(judgement, known).map(item), ''] : []),
-    `${recognisedWords([...judgement.rows, ...judgement.control], thresholds)} Seed ${about.seed}, at most ${about.evaluations} evaluations a trial, batches of ${about.batchSize}. "Not recovered" is never "safe". ${LETTERS}`,
+    `${recognisedWords([...judgement.rows, ...judgement.control], thresholds)} Seed ${about.seed}, at most ${countOf(about.evaluations, 'evaluation')} a trial, batches of ${about.batchSize}. "Not recovered" is never "safe". ${LETTERS}`,
     ...(about.command ? ['', `Again: \`${about.command}\``] : []),
     '',
   ].join('\n')

@@ -1,5 +1,6 @@
 import { THREAT_MODELS, type ThreatModel } from '../../attacks'
 import type { AuditVerdict, JudgedRow, JudgedTrial, Thresholds } from '../../audit'
+import { countOf } from '../../errors/counted'
 
 /** A verdict as people read it. */
 export const WORDS: Readonly<Record<AuditVerdict, string>> = {
@@ -14,9 +15,6 @@ export const WORDS: Readonly<Record<AuditVerdict, string>> = {
   'not-tried': 'not tried',
   'not-applicable': 'not applicable',
 }
-
-/** A number and its noun: `1 client`, `8 clients`. */
-export const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 /** What each verdict lets one say, in one sentence. */
 export const MEANINGS: Readonly<Record<AuditVerdict, string>> = {
@@ -39,7 +37,7 @@ export const MEANINGS: Readonly<Record<AuditVerdict, string>> = {
 /** The best PSNR of a trial, or the cells of its best record, as text; empty where nothing was measured. */
 export function closest({ measured, cells }: Pick<JudgedTrial, 'measured' | 'cells'>): string {
   const [best] = [...(cells ?? [])].sort((a, b) => b.right - a.right)
-  if (best) return `${best.right} of ${best.of} cells`
+  if (best) return `${best.right} of ${countOf(best.of, 'cell')}`
   if (!measured || measured.length === 0) return ''
   return `${Math.max(...measured.map(({ psnr }) => psnr)).toFixed(1)} dB`
 }
@@ -88,14 +86,18 @@ export function assumptionWords({ assumes }: Pick<JudgedTrial, 'assumes'>): stri
     `batch of ${batchSize}`,
     `${mode} mode`,
     `labels ${labels}`,
-    steps === 1 ? '1 step' : `${steps} local steps`,
+    steps === 1 ? '1 step' : countOf(steps, 'local step'),
     stage ?? 'stage of training not stated',
   ].join(', ')
 }
 
 /** A number of evaluations, or closed form. */
 export const work = ({ evaluations, status }: Pick<JudgedTrial, 'evaluations' | 'status'>): string =>
-  status === 'refused' || status === 'not-tried' ? '' : evaluations === 0 ? 'closed form' : `${evaluations} evaluations`
+  status === 'refused' || status === 'not-tried'
+    ? ''
+    : evaluations === 0
+      ? 'closed form'
+      : countOf(evaluations, 'evaluation')
 
 /** Text as HTML and XML have it, in elements and in attributes. */
 export const text = (words: string): string =>

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { layers, sequential } from '@tensorflow/tfjs-layers'
 import { describe, expect, it } from 'vitest'
 import { gradientsOf } from '../../../src'
-import { type DenseGradient, invertDense, isolatedInputs, proofOf } from '../../../src/analytic'
+import { type DenseGradient, invertDense, isolatedInputs, lossGradients, proofOf } from '../../../src/analytic'
 import { relativeError, uniform } from '../../oracle'
 import { leavesNoTensors } from '../../tensors'
 import { denseNet, numbers, sample, withUniformWeights } from '../matching/tiny'
@@ -286,8 +286,18 @@ describe('wrong input is refused', () => {
     { outputs: 0 },
     { hidden: 0 },
     { layer: { weight: Float64Array.of(1, 2), bias: Float64Array.of(1) } },
+    { layer: { weight: Float64Array.of(Number.NaN), bias: Float64Array.of(1) } },
+    { layer: null as never },
   ])('%j', (options) => {
     const gradient = { weight: Float64Array.of(1), bias: Float64Array.of(1) }
     expect(() => isolatedInputs(gradient, options)).toThrow(expect.objectContaining({ code: 'invalid-option' }))
+  })
+
+  it.each<[weights: number[], features: number[], code: string, words: RegExp]>([
+    [[1, Number.NaN], [1, 2], 'invalid-gradients', /weightGradient has NaN at position 1/],
+    [[1, 2], [1, Infinity], 'invalid-data', /the features of sample 0 has Infinity at position 1/],
+  ])('gradients %j of features %j', (weights, features, code, words) => {
+    const thrown = expect.objectContaining({ code, message: expect.stringMatching(words) })
+    expect(() => lossGradients(Float64Array.from(weights), [Float64Array.from(features)])).toThrow(thrown)
   })
 })

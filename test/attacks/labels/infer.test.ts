@@ -125,12 +125,12 @@ describe('a batch', () => {
 
   it('of repeated labels is refused', () => {
     const { bias } = head(batchOf([3, 3], 10, 1), 10)
-    expect(refusal({ bias }, 10, 2)).toMatch('1 classes have a negative bias gradient for 2 samples: labels repeat')
+    expect(refusal({ bias }, 10, 2)).toMatch('1 class has a negative bias gradient for 2 samples: labels repeat')
   })
 
   it('larger than said is refused', () => {
     const { bias, weight } = head(batchOf([3, 5, 7], 10, 1), 10)
-    expect(refusal({ bias }, 10)).toMatch('3 classes have a negative bias gradient for 1 samples: more samples')
+    expect(refusal({ bias }, 10)).toMatch('3 classes have a negative bias gradient for 1 sample: more samples')
     expect(refusal({ weight }, 10)).toMatch('the sample is not alone')
   })
 
@@ -188,7 +188,7 @@ describe('what the rules do not cover is refused', () => {
     const soft = Float32Array.of(0.4, 0.6, 0, 0)
     const { bias } = head({ labels: [1], scores: new Float32Array(4), features: Float32Array.of(1) }, 4, soft)
     expect(refusal({ bias }, 4)).toMatch(
-      '2 classes have a negative bias gradient for 1 samples: more samples were averaged, or the labels were soft',
+      '2 classes have a negative bias gradient for 1 sample: more samples were averaged, or the labels were soft',
     )
   })
 

@@ -286,7 +286,7 @@ describe('model', () => {
     }))
 
   it('apply() without the batch', () =>
-    refused('invalid-model', ["the output of model 'two layers' is []", 'for 1 samples it must be [1, …]'], {
+    refused('invalid-model', ["the output of model 'two layers' is []", 'for 1 sample it must be [1, …]'], {
       model: { ...model, apply: (x: tf.Tensor, w: tf.NamedTensorMap) => tf.mean(model.apply(x, w)) },
     }))
 
@@ -557,7 +557,7 @@ describe('labels', () => {
     const two = plain(await gradientsOf(model, own(sample([2, 8])), [1, 1], { runtime: 'reference' }))
     const last = Object.keys(two).at(-1)!
     const louder = { ...two, [last]: { ...two[last], data: Array.from(two[last].data, (v) => 5 * v) } }
-    await refused('labels', ['1 classes have a negative bias gradient for 2 samples', 'no counts of them explain'], {
+    await refused('labels', ['1 class has a negative bias gradient for 2 samples', 'no counts of them explain'], {
       shared: louder,
       options: { labels: 'infer', batchSize: 2 },
     })
@@ -613,10 +613,10 @@ describe('init', () => {
   it.each([
     [{ data: new Float32Array(7) }, 'init.data has 7 numbers; [1,8] needs 8'],
     [{ data: 5 }, 'init.data'],
-    [{ data: data.map(() => Number.NaN) }, 'init.data must be finite'],
+    [{ data: data.map(() => Number.NaN) }, /init\.data has NaN at position 0; every number must be finite/],
     [{ data, labels: [1, 2, 3] }, 'init.labels has 3 numbers; [1,4] needs 4'],
     [{ data, labels: null }, 'init.labels is null; it must be a tensor or a list of numbers'],
-    [{ data: new BigInt64Array(8) }, 'init.data must be finite'],
+    [{ data: new BigInt64Array(8) }, /init\.data has NaN at position 0; every number must be finite/],
   ])('%o', (init, words) => refused('invalid-option', [words], { options: { init: init as Anything } }))
 
   it('labels that are not unknown', () =>

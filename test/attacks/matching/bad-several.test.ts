@@ -113,7 +113,7 @@ describe('data', () => {
 
 describe('targets', () => {
   const wrong: [string[], () => Anything][] = [
-    [['1 targets in a list', 'one for each of class, age'], () => [2]],
+    [['1 target in a list', 'one for each of class, age'], () => [2]],
     [["targets have none for 'age'"], () => ({ class: [2] })],
     [["targets have one for 'size'"], () => ({ ...right.y, size: [2] })],
     [['label 3 is not a class index in [0, 3)'], () => ({ class: [3], age: [0.5] })],
@@ -124,7 +124,7 @@ describe('targets', () => {
   it.each(wrong)('%j', (words, make) => gradientRefused('invalid-data', words, { y: make() }))
 
   const known: [DlgErrorCode, string[], Anything][] = [
-    ['labels', ['1 labels in a list', 'one for each of class, age is needed'], [2]],
+    ['labels', ['1 label in a list', 'one for each of class, age is needed'], [2]],
     ['labels', ['labels have none for'], { class: 'infer' }],
     ['labels', ["labels have one for 'size'"], { class: 'infer', age: 'joint', size: 'joint' }],
     ['invalid-option', ["labels.age is 'guess'", "'joint' or 'infer' or a list"], { class: 'infer', age: 'guess' }],
@@ -134,7 +134,7 @@ describe('targets', () => {
     ['invalid-data', ['targets have shape [1,2]'], ['joint', { targets: { shape: [1, 2], data: [1, 2] } }]],
     [
       'invalid-data',
-      ['targets have 1 numbers for the shape [1,2]'],
+      ['targets have 1 number for the shape [1,2]'],
       ['joint', { targets: { shape: [1, 2], data: [1] } }],
     ],
     ['invalid-data', ['targets must be a tensor or {shape, data}'], ['joint', { targets: { shape: [1], data: null } }]],
@@ -227,7 +227,7 @@ describe('gradients that are missing', () => {
 describe('the rest', () => {
   it.each([
     [{ data: { c: [1] } }, ["init.data have one for 'c'"]],
-    [{ data: { b: [1] } }, ['init.data.b has 1 numbers; [1,3] needs 3']],
+    [{ data: { b: [1] } }, ['init.data.b has 1 number; [1,3] needs 3']],
     [{ data: { b: null } }, ['init.data.b is null; it must be a tensor or a list of numbers']],
     [{ data: [1, 2], labels: { size: [1] } }, ["init.labels have one for 'size'"]],
   ])('init %j', (init, words) => refused('invalid-option', words, { init }))

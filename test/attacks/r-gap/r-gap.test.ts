@@ -114,6 +114,13 @@ describe('an image layer by layer', () => {
     expect(parts).toEqual([0, 1 / 3, 2 / 3])
   })
 
+  it('refuses a class that the model does not have', async () => {
+    const of = await target(network({}), picture(), [1])
+    await expect(attack('r-gap', of, { labels: [77] })).rejects.toMatchObject({
+      ...{ code: 'invalid-data', message: expect.stringMatching(/label 77 is not a class index/) },
+    })
+  })
+
   it('targets of a regression', async () => {
     const x = picture()
     const y = own(tf.tensor([[0.3, -1.2, 2, 0.1]]))

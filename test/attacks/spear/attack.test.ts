@@ -10,7 +10,7 @@ const own = ownership()
 const runtime = 'reference'
 
 it.each([
-  [1, 'proven', '1 samples'],
+  [1, 'proven', '1 sample'],
   [2, 'partial', '1 of 2'],
 ])('one sample %i times over: %s', async (times, status, words) => {
   const model = sequential()

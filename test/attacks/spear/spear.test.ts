@@ -264,7 +264,7 @@ describe('nothing wrong is called exact', () => {
     expect(found.reason).toMatch(/a row may be the mean of several samples/)
     const known = await attack(model, shared, { batchSize: 2 })
     expect(known.status).toBe('refused')
-    expect(known.reason).toMatch(/the gradient shows 1 samples of 2/)
+    expect(known.reason).toMatch(/the gradient shows 1 sample of 2/)
   })
 
   it.each([

@@ -48,7 +48,7 @@ describe('a schema out of a table', () => {
     ['', {}, 'invalid-file', /no records/],
     ['a,b\n', {}, 'invalid-file', /no records/],
     ['a,a\n1,2', {}, 'invalid-file', /two columns of the table are called 'a'/],
-    ['a,b\n1,2\n3', {}, 'invalid-file', /record 1 of the table has 1 cells; the header has 2/],
+    ['a,b\n1,2\n3', {}, 'invalid-file', /record 1 of the table has 1 cell; the header has 2/],
     ['a,b\n1,"2', {}, 'invalid-file', /line 2 of the table: Quoted field unterminated/],
     ['a,b\n1,2\n1,3', {}, 'invalid-file', /'a' is 1 in every record/],
     ['a,b\nx,2\nx,3', {}, 'invalid-file', /'a' is 'x' in every record/],

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { adultSchema, adultTable } from '../../../bench/adult'
+import { gradientsOf } from '../../../src'
 import {
   deepLeakageFromTable,
   encodeTable,
@@ -9,6 +10,7 @@ import {
   type TableRecord,
   type TableSchema,
 } from '../../../src/tabular'
+import { plain } from '../matching/tiny'
 import { mlp, records, SCHEMA, sharedBy } from './tables'
 
 beforeAll(async () => {
@@ -208,6 +210,8 @@ describe('what the attack promises', () => {
     [SCHEMA, { restarts: 0 }, 'invalid-option', /restarts is 0/],
     [SCHEMA, { exact: 'yes' }, 'invalid-option', /exact is 'yes'; it must be true or false/],
     [SCHEMA, { labels: 'guess' }, 'invalid-option', /labels is 'guess'/],
+    [SCHEMA, { labels: [0, 9] }, 'invalid-data', /label 9 is not a class index in \[0, 2\)/],
+    [SCHEMA, { labels: [0] }, 'invalid-data', /1 label for a batch of 2/],
     [SCHEMA, { optimizer: 'adam' }, 'invalid-option', /no 'optimizer' in options/],
     [SCHEMA, { batchSize: 1.5 }, 'invalid-option', /batchSize is 1.5/],
     [SCHEMA, { signal: AbortSignal.abort() }, 'aborted', /before the attack began/],
@@ -215,5 +219,44 @@ describe('what the attack promises', () => {
     await expect(attackSmall(rows, options as object, { schema: schema as TableSchema })).rejects.toMatchObject({
       ...{ code, message: expect.stringMatching(message) },
     })
+  })
+})
+
+describe('labels that are given', () => {
+  const rows = records(4, 41)
+
+  it('go to the records to which they belong, in whichever order they are given', async () => {
+    const read = await attackSmall(rows)
+    for (const labels of [
+      [0, 1, 0, 1],
+      [1, 1, 0, 0],
+    ]) {
+      const leak = await attackSmall(rows, { labels })
+      expect(leak).toMatchObject({ status: 'proven', labels: read.labels, reason: read.reason })
+    }
+  })
+
+  it('that are not those of the records are said to be others', async () => {
+    const leak = await attackSmall(rows, { labels: [1, 1, 1, 1] })
+    expect(leak.status).toBe('proven')
+    expect([...leak.labels].sort()).toEqual([0, 0, 1, 1])
+    expect(leak.reason).toMatch(/the labels that were given are not theirs$/)
+  })
+
+  it('are needed where the loss shows no targets', async () => {
+    // beside a factor that nobody knows, numbers have no equations of their own
+    const model = mlp(11, 'tanh', [60], 3)
+    const values = encodeTable(SCHEMA, rows.slice(0, 2))
+    const x = tf.tensor2d(values, [2, 11])
+    const options = { criterion: 'meanSquaredError', scale: 'auto', runtime: 'reference', batchSize: 2 } as const
+    const { batchSize: _, scale: __, ...training } = options
+    const y = tf.tensor2d([0.3, -0.2, 0.9, 0.4], [2, 2])
+    const shared = plain(await gradientsOf(model, x, y, training))
+    const leak = await deepLeakageFromTable(model, shared, SCHEMA, { ...options, labels: { targets: y } })
+    const without = await deepLeakageFromTable(model, shared, SCHEMA, { ...options, budget: { evaluations: 1 } })
+    expect([leak.method, without.method]).toEqual(['span', 'search'])
+    expect(measureTable(rows.slice(0, 2), leak, SCHEMA).rows).toBe(1)
+    tf.dispose([x, y])
+    model.dispose()
   })
 })

@@ -79,6 +79,10 @@ describe('encoding', () => {
   it.each([
     [[], /at least one record/],
     [[{ ...records(1, 1)[0], town: 'Wien' }], /'town' of record 0 is 'Wien'; it must be one of 'Ulm', 'Bern'/],
+    [
+      [{ ...records(1, 1)[0], age: 1e300 }],
+      /'age' of record 0 is 1e\+300, which is .* for the model; it must be at most 3\.4e38/,
+    ],
     [[{ ...records(1, 1)[0], age: '30' }], /'age' of record 0 is '30'; it must be a finite number/],
     [[{ age: 30 }], /record 0 has no 'weight'/],
   ])('refuses %j', (rows, message) => {

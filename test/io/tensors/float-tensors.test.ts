@@ -111,11 +111,7 @@ describe('envelopes are named, with what is in them', () => {
   ]
   it.each<[string, Uint8Array, RegExp]>([
     ['JSON around tensors', Buffer.from(JSON.stringify({ round: 2, weights: tensors })), /2 tensors within "weights"/],
-    [
-      'JSON around named tensors',
-      Buffer.from(JSON.stringify({ state: { a: tensors[0] } })),
-      /1 tensors within "state"/,
-    ],
+    ['JSON around named tensors', Buffer.from(JSON.stringify({ state: { a: tensors[0] } })), /1 tensor within "state"/],
     ['msgpack around encoded tensors', encode({ type: 5, weights: encode(tensors) }), /has \d+ bytes within "weights"/],
     ['msgpack around bytes in a list', encode([1, encode(tensors)]), /bytes within "1"/],
     [

@@ -36,3 +36,20 @@ describe('operators have the derivative of finite differences', () => {
     model.dispose()
   })
 })
+
+describe('LpNormalization of a row of zeros', () => {
+  it.each([1, 2])('with p = %i is that row, as in onnxruntime-node', async (p) => {
+    const spec = {
+      inputs: { x: [2, 3] },
+      outputs: ['y'],
+      nodes: [{ op: 'LpNormalization', inputs: ['x'], outputs: ['y'], attributes: { axis: 1, p } }],
+    }
+    const inputs = { x: { dims: [2, 3], values: Float64Array.of(0, 0, 0, 3, -4, 0) } }
+    const { y } = await inOnnxruntime(writeOnnx(spec, 17), inputs)
+    expect([...y.values.slice(0, 3)]).toEqual([0, 0, 0])
+    const model = modelFromOnnx(writeOnnx(spec, 17), { channelsLast: false })
+    const ours = (await inOurGraph(model, inputs)).y
+    expect(difference(ours.values, y.values)).toBeLessThan(1e-6)
+    model.dispose()
+  })
+})

@@ -126,7 +126,7 @@ describe('the report', () => {
     })
     expect(validate(JSON.parse(auditJson(kinds, about))), JSON.stringify(validate.errors)).toBe(true)
     // 5 of 6 cells are less than 90 %, and more than half of those that a guess has wrong
-    expect(kinds.rows[0].trials[0].shown).toEqual(['1 of 1 records closer than every guess'])
+    expect(kinds.rows[0].trials[0].shown).toEqual(['1 of 1 record closer than every guess'])
     expect(
       validate(JSON.parse(auditJson(judge({ plan: { undefended: true, withData: true }, records: [] }), about))),
     ).toBe(true)

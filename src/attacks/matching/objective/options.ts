@@ -1,4 +1,4 @@
-import { hasMethod, invalid, knownNames, number, show } from '../../../errors/checks'
+import { fitsFloat32, hasMethod, invalid, knownNames, number, show } from '../../../errors/checks'
 import { checkObjectOrName, nameFlag, numberOption, type OptionRecords } from '../../../options/option'
 import { DISTANCES, type Distance, type DistanceName } from './distance'
 import { batchNorm, box, colorTotalVariation, norm, type Prior, totalVariation } from './prior'
@@ -80,9 +80,9 @@ export const OBJECTIVE = {
     help: 'lowest and highest value of the data',
     default: [0, 1] as Range,
     check(range: Range): Range {
-      if (Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] < range[1])
+      if (Array.isArray(range) && range.length === 2 && range.every(fitsFloat32) && range[0] < range[1])
         return range as unknown as Range
-      throw invalid(`dataRange is ${show(range)}; it must be [low, high] with low < high`)
+      throw invalid(`dataRange is ${show(range)}; it must be [low, high] with low < high, as float32 holds them`)
     },
     flag: {
       name: 'range',
@@ -136,5 +136,5 @@ function readPriors(word: string): PriorWeights | undefined {
 /** `-1,1` */
 function readRange(word: string): Range | undefined {
   const [low, high, ...more] = word.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
-  return Number.isFinite(low) && Number.isFinite(high) && low < high && more.length === 0 ? [low, high] : undefined
+  return fitsFloat32(low) && fitsFloat32(high) && low < high && more.length === 0 ? [low, high] : undefined
 }

@@ -1,5 +1,14 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
-import { choice, hasMethod, invalid, knownNames, number, show } from '../../../errors/checks'
+import {
+  choice,
+  hasMethod,
+  invalid,
+  knownNames,
+  number,
+  requireListener,
+  requireSignal,
+  show,
+} from '../../../errors/checks'
 import { DlgError } from '../../../errors/dlg-error'
 import type { Optimizer } from '../../../optim'
 import {
@@ -243,8 +252,7 @@ export const SEARCH = {
     help: 'an AbortSignal that ends the attack with the best point so far',
     otherwise: 'none',
     check(signal: AbortSignal): AbortSignal {
-      if (typeof signal?.addEventListener !== 'function')
-        throw invalid(`signal is ${show(signal)}; it must be an AbortSignal`)
+      requireSignal('signal', signal)
       if (signal.aborted) throw new DlgError('aborted', 'the signal was aborted before the attack began')
       return signal
     },
@@ -253,8 +261,8 @@ export const SEARCH = {
     help: 'a function that is told of every iteration',
     otherwise: 'none',
     check(callback: NonNullable<SearchOptions['onIteration']>) {
-      if (typeof callback === 'function') return callback
-      throw invalid(`onIteration is ${show(callback)}; it must be a function`)
+      requireListener('onIteration', callback)
+      return callback
     },
   },
 } as const satisfies OptionRecords<SearchOptions>

@@ -1,3 +1,4 @@
+import { countOf } from '../../../errors/counted'
 import { DlgError } from '../../../errors/dlg-error'
 import type { Status } from '../../../measure/verdict'
 import type { Group, MatrixProducts, OptimizerState } from '../../../optim'
@@ -265,7 +266,7 @@ async function descend(run: Run, start: Float64Array, path: Path, staged: boolea
 function checkedState(state: OptimizerState, size: number, iteration = 0): OptimizerState {
   const returned = "the optimizer's init() and step() must return a state whose"
   if (!(state?.point instanceof Float64Array && state.point.length === size))
-    throw new DlgError('invalid-option', `${returned} point is a Float64Array of ${size} numbers`)
+    throw new DlgError('invalid-option', `${returned} point is a Float64Array of ${countOf(size, 'number')}`)
   if (!(Number.isSafeInteger(state.iteration) && state.iteration >= iteration))
     throw new DlgError('invalid-option', `${returned} iteration is a whole number from 0 on that never falls`)
   return state

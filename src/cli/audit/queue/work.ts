@@ -3,6 +3,7 @@ import type { TrialRecord } from '../../../audit'
 import { trialRunner } from '../../../audit/chain'
 import { type AuditSettings, auditSettings } from '../../../audit/options'
 import { type Plan, planOf } from '../../../audit/plan'
+import { countOf } from '../../../errors/counted'
 import { DlgError } from '../../../errors/dlg-error'
 import { attackOf } from '../../../report/audit/words'
 import { EXIT } from '../../command'
@@ -146,7 +147,7 @@ async function serve(
     processes.stop()
     await link.ask(() => Promise.all([worker.close(true), queue.close()])).catch(() => {})
   }
-  stdout.write(visible(`${done} trials by ${name}\n`))
+  stdout.write(visible(`${countOf(done, 'trial')} by ${name}\n`))
   return signal.aborted ? EXIT.interrupted : EXIT.converged
 }
 

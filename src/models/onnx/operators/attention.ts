@@ -1,3 +1,4 @@
+import { countOf } from '../../../errors/counted'
 import * as g from '../../../graph'
 import { type Call, type Operators, of } from '../call'
 
@@ -20,7 +21,7 @@ function attention(call: Call): g.Node {
   const [, keyHeads, keys] = k.shape
   const each = heads / keyHeads
   if (!Number.isInteger(each) || v.shape[1] !== keyHeads)
-    throw call.wrong(`has ${heads} heads of queries, ${keyHeads} of keys and ${v.shape[1]} of values`)
+    throw call.wrong(`has ${countOf(heads, 'head')} of queries, ${keyHeads} of keys and ${v.shape[1]} of values`)
   const grouped = (x: g.Node, ...shape: number[]) => (each === 1 ? x : g.reshape(x, [batch, keyHeads, ...shape]))
   const product = g.matMul(grouped(q, each, length, width), g.swapLast(grouped(k, 1, keys, width)))
   const scale = call.number('scale', 1 / Math.sqrt(width))

@@ -1,3 +1,4 @@
+import { countOf } from '../../../errors/counted'
 import * as g from '../../../graph'
 import type { Call, Operators, Value } from '../call'
 import { required } from './structure'
@@ -15,7 +16,7 @@ const LONGEST_RANGE = 2 ** 20
 function range(call: Call): Value {
   const [start, limit, step] = g.range(3).map((i) => required(call, i)[0])
   const count = Math.max(Math.ceil((limit - start) / step), 0)
-  if (!(count <= LONGEST_RANGE)) throw call.refuse(`has ${count} steps; at most ${LONGEST_RANGE} can be`)
+  if (!(count <= LONGEST_RANGE)) throw call.refuse(`has ${countOf(count, 'step')}; at most ${LONGEST_RANGE} can be`)
   const node = count === 0 ? g.fill(call.graph, 0, [0]) : g.offset(g.scale(g.iota(call.graph, count), step), start)
   return { node, kind: call.kind(0) }
 }

@@ -1,3 +1,4 @@
+import { countOf } from '../../../errors/counted'
 import * as g from '../../../graph'
 import { kernels } from '../../../trace'
 import { type Call, type Operator, type Operators, of, type Value } from '../call'
@@ -63,7 +64,8 @@ const overAxis =
     const rank = x.shape.length
     const given = call.integer('axis', call.opset < 13 ? 1 : -1)
     const axis = given < 0 ? given + rank : given
-    if (!(axis >= 0 && axis < Math.max(rank, 1))) throw call.wrong(`axis is ${given}; the input has ${rank} axes`)
+    if (!(axis >= 0 && axis < Math.max(rank, 1)))
+      throw call.wrong(`axis is ${given}; the input has ${countOf(rank, 'axis', 'axes')}`)
     if (call.opset < 13) {
       const rows = g.sizeOf(x.shape.slice(0, axis))
       return g.reshape(f(g.reshape(x, [rows, g.sizeOf(x.shape) / rows])), x.shape)

@@ -1,3 +1,4 @@
+import { countOf } from '../../../errors/counted'
 import * as g from '../../../graph'
 import { kernels } from '../../../trace'
 import { axisOf, type Call, type Operators } from '../call'
@@ -34,7 +35,8 @@ function groupNormalization(call: Call): g.Node {
   const x = call.x()
   const [batch, channels] = x.shape
   const groups = call.integer('num_groups', 1)
-  if (!(groups >= 1 && channels % groups === 0)) throw call.wrong(`${channels} channels are no ${groups} groups`)
+  if (!(groups >= 1 && channels % groups === 0))
+    throw call.wrong(`${countOf(channels, 'channel')} are no ${countOf(groups, 'group')}`)
   const grouped = g.reshape(x, [batch, groups, g.sizeOf(x.shape) / (batch * groups)])
   const { mean, variance } = g.moments(grouped, [2])
   const y = g.reshape(normalized(grouped, mean, variance, call.number('epsilon', 1e-5)), x.shape)
@@ -69,14 +71,18 @@ function rmsNormalization(call: Call): g.Node {
 function lpNormalization(call: Call): g.Node {
   const x = call.x()
   const axes = [axisOf(call, call.integer('axis', -1), x.shape.length)]
-  return g.div(x, call.integer('p', 2) === 1 ? g.sum(g.abs(x), axes) : g.sqrt(g.sum(g.square(x), axes)))
+  const one = call.integer('p', 2) === 1
+  const sum = g.sum(one ? g.abs(x) : g.square(x), axes)
+  // a row of zeros stays one, as in onnxruntime
+  const whole = g.add(sum, g.equal(sum, g.scalar(sum.graph, 0)))
+  return g.div(x, one ? whole : g.sqrt(whole))
 }
 
 /** x / (bias + α / size · Σ x²)^β, the sum over `size` neighbouring channels. */
 function localResponse(call: Call): g.Node {
   const x = call.x()
   const size = call.integer('size', 1)
-  if (size % 2 === 0) throw call.refuse(`sums ${size} channels; the number must be odd`)
+  if (size % 2 === 0) throw call.refuse(`sums ${countOf(size, 'channel')}; the number must be odd`)
   const rank = x.shape.length
   const last = [0, ...g.range(rank).slice(2), 1]
   const attributes = {

@@ -1,3 +1,4 @@
+import { countOf } from '../../../errors/counted'
 import * as g from '../../../graph'
 import type { Call, Operators } from '../call'
 
@@ -149,7 +150,9 @@ function requireSupported(
   if (call.attribute('clip') || call.integer('input_forget', 0) || call.optional(7))
     throw call.refuse('has clip, input_forget or peepholes')
   if (directions > 2 || steps > LONGEST)
-    throw call.refuse(`has ${steps} steps in ${directions} directions; at most ${LONGEST} steps in 2 can be`)
+    throw call.refuse(
+      `has ${countOf(steps, 'step')} in ${countOf(directions, 'direction')}; at most ${LONGEST} steps in 2 can be`,
+    )
   const lengths = call.optional(4) && call.building.valuesOf(call.x(4))
   if (call.optional(4) && !(lengths?.length === batch && lengths.every((n) => n === steps)))
     throw call.refuse('has sequences of different lengths (sequence_lens); all of a batch must be as long')

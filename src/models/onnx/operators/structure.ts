@@ -1,3 +1,4 @@
+import { countOf } from '../../../errors/counted'
 import * as g from '../../../graph'
 import { kernels } from '../../../trace'
 import { axisOf, type Call, type Operator, type Operators, of, type Value } from '../call'
@@ -37,7 +38,8 @@ function flatten(call: Call): g.Node {
   const x = call.x()
   const given = call.integer('axis', 1)
   const axis = given < 0 ? given + x.shape.length : given
-  if (!(axis >= 0 && axis <= x.shape.length)) throw call.wrong(`axis is ${given}; the input has ${x.shape.length} axes`)
+  if (!(axis >= 0 && axis <= x.shape.length))
+    throw call.wrong(`axis is ${given}; the input has ${countOf(x.shape.length, 'axis', 'axes')}`)
   return g.reshape(x, [g.sizeOf(x.shape.slice(0, axis)), g.sizeOf(x.shape.slice(axis))])
 }
 
@@ -74,7 +76,8 @@ function split(call: Call): g.Node[] {
   const given = call.opset < 13 ? call.integers('split') : call.known(1)
   const each = Math.ceil(x.shape[axis] / call.outputs)
   const sizes = given ?? g.range(call.outputs).map((i) => Math.min(each, x.shape[axis] - i * each))
-  if (sizes.length !== call.outputs) throw call.wrong(`is split into ${sizes.length}; it has ${call.outputs} outputs`)
+  if (sizes.length !== call.outputs)
+    throw call.wrong(`is split into ${sizes.length}; it has ${countOf(call.outputs, 'output')}`)
   let begin = 0
   return sizes.map((size) => {
     begin += size
@@ -166,7 +169,9 @@ function pad(call: Call): g.Node {
   const given = old ? (call.integers('pads') ?? []) : required(call, 1)
   const axes = (old ? undefined : call.known(3))?.map((axis) => axisOf(call, axis, rank)) ?? g.range(rank)
   if (given.length !== 2 * axes.length || !given.every(Number.isInteger))
-    throw call.wrong(`pads are [${given}]; two whole numbers are needed for each of ${axes.length} axes`)
+    throw call.wrong(
+      `pads are [${given}]; two whole numbers are needed for each of ${countOf(axes.length, 'axis', 'axes')}`,
+    )
   const value = old ? call.number('value', 0) : (call.known(2)?.[0] ?? 0)
   const mode = call.text('mode', 'constant')
   if (!['constant', 'reflect', 'edge', 'wrap'].includes(mode)) throw call.refuse(`pads by mode '${mode}'`)

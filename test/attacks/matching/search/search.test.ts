@@ -425,9 +425,9 @@ describe("an optimizer of the caller's", () => {
   const state = { point: Float64Array.of(0), iteration: 0, evaluations: 0 }
 
   it.each([
-    ['nothing', undefined, 'a Float64Array of 1 numbers'],
-    ['a list', { ...state, point: [0] }, 'a Float64Array of 1 numbers'],
-    ['a longer point', { ...state, point: new Float64Array(2) }, 'a Float64Array of 1 numbers'],
+    ['nothing', undefined, 'a Float64Array of 1 number'],
+    ['a list', { ...state, point: [0] }, 'a Float64Array of 1 number'],
+    ['a longer point', { ...state, point: new Float64Array(2) }, 'a Float64Array of 1 number'],
     ['no iteration', { point: state.point, evaluations: 0 }, 'iteration is a whole number'],
     ['half an iteration', { ...state, iteration: 0.5 }, 'iteration is a whole number'],
     ['an iteration that is none', { ...state, iteration: Number.NaN }, 'iteration is a whole number'],
