@@ -7,6 +7,7 @@ import type { Judgement } from './judge'
 import type { KnownLeak } from './known'
 import type { Plan } from './plan'
 import type { TrialRecord } from './record'
+import { VERDICTS } from './verdict'
 
 const invalid = (what: string): DlgError => new DlgError('invalid-data', what)
 
@@ -118,7 +119,8 @@ export function requireJudgement(judgement: Pick<Judgement, 'defences' | 'rows' 
 export function requireWholeJudgement(judgement: Judgement): void {
   requireJudgement(judgement)
   const { control, thresholds, summary, verdict } = judgement
-  if (!Array.isArray(control) || !isObject(thresholds) || typeof summary !== 'string' || typeof verdict !== 'string')
+  const rows = Array.isArray(control) && control.every((row) => isObject(row) && Array.isArray(row.trials))
+  if (!rows || !isObject(thresholds) || typeof summary !== 'string' || !VERDICTS.includes(verdict))
     throw invalid('the judgement is not whole; it must be what judge gave')
 }
 
@@ -145,6 +147,7 @@ export function requirePlan(plan: Plan): void {
   if (
     typeof key !== 'string' ||
     !Array.isArray(chains) ||
+    !chains.every((chain) => Array.isArray(chain?.trials)) ||
     typeof undefended !== 'boolean' ||
     typeof withData !== 'boolean'
   )

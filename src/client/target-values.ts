@@ -199,7 +199,7 @@ function oneHotRows(labels: ArrayLike<number>, classes: number, ignore?: number)
     const label = labels[i]
     if (label === ignore) continue
     if (!Number.isInteger(label) || label < 0 || label >= classes)
-      throw invalid(`label ${label} is not a class index in [0, ${classes})`)
+      throw invalid(`label ${typeof label === 'string' ? label : show(label)} is not a class index in [0, ${classes})`)
     out[i * classes + label] = 1
     counted++
   }

@@ -169,10 +169,16 @@ export const SEED = 1234
 /** @throws DlgError `invalid-data` for what `targetOf` did not give */
 export function requireTarget(target: Target): void {
   requireObject('the target', target, RIGHT_TARGET)
-  const { model, settings, gradients, dataGradients, trained, known } = target
+  const { model, settings, gradients, dataGradients, trained, known, weights, kinds, sampleLabels } = target
   const lists = [model?.inputs, model?.weights, gradients, dataGradients, trained, known]
   if (
     !lists.every(Array.isArray) ||
+    !hasMethod(weights, 'get') ||
+    !hasMethod(kinds?.types, 'get') ||
+    (sampleLabels !== undefined && !Array.isArray(sampleLabels)) ||
+    gradients.length !== trained.length ||
+    dataGradients.length !== trained.length ||
+    !trained.every((weight) => typeof weight?.name === 'string') ||
     typeof settings !== 'object' ||
     settings === null ||
     !Number.isInteger(settings.batchSize)

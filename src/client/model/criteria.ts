@@ -85,7 +85,7 @@ export function tokenCrossEntropy(options: TokenOptions = {}): Criterion {
   } = criterionOptions('tokenCrossEntropy', options, ['output', 'labelSmoothing', 'mask', 'ignoreIndex'])
   requireSmoothing(labelSmoothing)
   if (!Number.isInteger(ignoreIndex))
-    throw new DlgError('invalid-option', `ignoreIndex is ${ignoreIndex}; it must be a whole number`)
+    throw new DlgError('invalid-option', `ignoreIndex is ${show(ignoreIndex)}; it must be a whole number`)
   const rows = mask && requireMask(mask)
   const weighted = (values: Node): Node => (rows ? g.mul(values, maskNode(values.graph, rows, values.shape)) : values)
   return {

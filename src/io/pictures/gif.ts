@@ -35,10 +35,10 @@ const MAX_UINT16 = 65535
 export function encodeGif(frames: readonly Image[], options: GifOptions = {}): Uint8Array {
   knownNames('gif options', options, ['delayMs', 'holdMs', 'scale'])
   const { delayMs = 100, scale = 1 } = options
+  checkDelay('delayMs', delayMs)
   const { holdMs = Math.max(2000, delayMs) } = options
   if (!Array.isArray(frames) || frames.length === 0)
     throw new DlgError('invalid-data', `gif: frames is ${show(frames)}; there must be at least one frame`)
-  checkDelay('delayMs', delayMs)
   checkDelay('holdMs', holdMs)
   if (!isLength(scale)) throw new DlgError('invalid-data', `gif: scale ${show(scale)} must be a positive whole number`)
   frames.forEach((frame, i) => {

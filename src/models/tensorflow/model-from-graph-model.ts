@@ -1,5 +1,5 @@
 import type { GraphModel } from '../../client/model/model'
-import { show } from '../../errors/checks'
+import { requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { fileOptions } from '../onnx/file-options'
 import { openGraph } from '../onnx/open-graph'
@@ -103,6 +103,8 @@ const TYPES: Readonly<Record<string, number>> = { float32: 1, int32: 6, bool: 9,
 /** Weights one after the other; floats are views of the data where they lie aligned. */
 function constantsOf(specs: readonly GraphWeightSpec[], data: Uint8Array): Map<string, GraphConstant> {
   if (!Array.isArray(specs)) throw new DlgError('invalid-file', `weightSpecs is ${show(specs)}; it must be a list`)
+  for (const [i, spec] of specs.entries())
+    requireObject(`weightSpecs[${i}]`, spec, '{name, shape, dtype}', 'invalid-file')
   let at = 0
   const constants = new Map<string, GraphConstant>()
   for (const { name, shape, dtype, quantization } of specs as readonly GraphWeightSpec[]) {
