@@ -479,6 +479,7 @@ describe('a search that is cut short', () => {
     let step = ''
     const signal = {
       addEventListener() {},
+      removeEventListener() {},
       get aborted() {
         since++
         during.set(step, (during.get(step) ?? 0) + 1)

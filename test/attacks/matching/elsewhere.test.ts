@@ -64,7 +64,9 @@ describe('other data with the gradient of those that were found', () => {
         return tf.matMul(tf.mean(units, 1) as tf.Tensor2D, v as tf.Tensor2D)
       },
     }
-    const { leak, certainty, found } = await audit(model, own(sample([1, 4, 3], 3)), [2], { iterations: 300 })
+    // in float64: where float32 rests, a direction may be free, and mirror images add nothing
+    const options: LeakageOptions = { iterations: 300, runtime: 'reference' }
+    const { leak, certainty, found } = await audit(model, own(sample([1, 4, 3], 3)), [2], options)
     expect(leak.status).toBe('undetermined')
     expect(certainty.others[0].how).toBe('mirror image')
     const other = Object.values(certainty.others[0].inputs)[0].dataSync()
