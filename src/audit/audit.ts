@@ -51,7 +51,8 @@ export interface AuditRun {
  * without them.
  *
  * @param control progress, abort (within 200 ms, with the records of all trials that were done), and trials that are done already
- * @throws DlgError `invalid-option`, `invalid-data`, `invalid-model`, `invalid-gradients` before any attack
+ * @throws DlgError `invalid-option`, `invalid-data`, `invalid-model`, `invalid-gradients` before any attack; `aborted` where the signal
+ * was aborted before the first one
  */
 export async function audit(options: AuditOptions, control: AuditControl = {}): Promise<AuditRun> {
   requireControl(control)

@@ -61,7 +61,7 @@ export async function openClient(settings: AuditSettings, client: number): Promi
  *
  * @throws DlgError `invalid-data`, with the names of the client's samples
  */
-export async function requireLabels({ model, data, training }: AuditSettings): Promise<void> {
+export async function requireLabelsOfModel({ model, data, training }: AuditSettings): Promise<void> {
   if (!data) return
   const { x, names } = data
   const { batchSize } = targetOptions(training)
@@ -77,7 +77,8 @@ export async function requireLabels({ model, data, training }: AuditSettings): P
         } catch (cause) {
           if (!(cause instanceof DlgError)) throw cause
           const samples = names.slice(client * batchSize, (client + 1) * batchSize)
-          wrong ??= new DlgError(cause.code, `${samples.join(', ')}: ${cause.message}`, { cause })
+          wrong = new DlgError(cause.code, `${samples.join(', ')}: ${cause.message}`, { cause })
+          break
         }
       return g.input(output.graph, `target ${trained.name}`, output.shape)
     }
@@ -98,6 +99,9 @@ async function labelsByClient({ labels }: AuditSettings['data'] & object, size: 
   const [count, ...shape] = labels.shape
   const each = (size * labels.size) / count
   const values = Float32Array.from(await labels.data())
+  const wrong = values.findIndex((v) => !Number.isFinite(v))
+  if (wrong >= 0)
+    throw new DlgError('invalid-data', `data.labels has ${values[wrong]} at position ${wrong}; targets must be finite`)
   return Array.from({ length: count / size }, (_, i) => ({
     shape: [size, ...shape],
     values: values.subarray(i * each, (i + 1) * each),

@@ -21,6 +21,9 @@ export function canonical(value: unknown, written: Writing = joined): string {
       ? `numbers(${written(Float64Array.from(value))})`
       : `[${value.map((entry) => canonical(entry, written)).join()}]`
   if (value instanceof Map) return `Map${canonical([...value], written)}`
+  if (value instanceof Set) return `Set${canonical([...value], written)}`
+  if (value instanceof ArrayBuffer) return `ArrayBuffer(${written(new Uint8Array(value))})`
+  if (value instanceof Date || value instanceof RegExp) return `${value.constructor.name} ${Number(value)} ${value}`
   const fields = Object.entries(value).filter(([, field]) => field !== undefined)
   return `{${fields
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -14,6 +14,7 @@ import {
   count,
   hasMethod,
   invalid,
+  isPlain,
   knownNames,
   number,
   numberList,
@@ -310,11 +311,11 @@ function requireLive(name: string, value: unknown, seen = new Set<unknown>()): v
       throw new DlgError('invalid-data', `${name} is a disposed tensor; it must be there until the audit ends`)
     return
   }
-  const parts = value instanceof Map ? value : isPlain(value) || Array.isArray(value) ? Object.entries(value) : []
-  for (const [part, of] of parts) requireLive(`${name}.${part}`, of, seen)
+  const parts =
+    value instanceof Map || Array.isArray(value) ? value.entries() : isPlain(value) ? Object.entries(value) : []
+  // a list may have millions of numbers
+  for (const [part, of] of parts) if (typeof of === 'object') requireLive(`${name}.${part}`, of, seen)
 }
-
-const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value))
 
 function updatesOf(updates: AuditSettings['updates'] & object): AuditSettings['updates'] {
   requireObject('updates', updates, 'an object of gradients or updates by name', 'invalid-gradients')

@@ -6,7 +6,7 @@ import { readWeights } from '../client/shared/read-gradients'
 import type { Defence } from '../defences/defence'
 import { DlgError } from '../errors/dlg-error'
 import { assumptionsOf } from './assumptions'
-import { requireLabels } from './client'
+import { requireLabelsOfModel } from './client'
 import { digestOf as digestInPieces } from './digest'
 import type { Attacker, AuditSettings } from './options'
 import type { TrialId } from './record'
@@ -44,7 +44,7 @@ const VERSION = 6
  * @throws DlgError `aborted` by the signal, `invalid-data` for labels that do not fit the model
  */
 export async function planOf(settings: AuditSettings, signal?: AbortSignal): Promise<Plan> {
-  await requireLabels(settings)
+  await requireLabelsOfModel(settings)
   const rest = restBy(pauses(() => !signal?.aborted))
   try {
     return await planWith(settings, rest)

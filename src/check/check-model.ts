@@ -6,7 +6,7 @@ import type { Data } from '../client/read-data'
 import type { OutputTargets } from '../client/target-values'
 import { type TracedExample, traceExample } from '../client/trace-example'
 import { TRAINING, type TrainingOptions } from '../client/training-options'
-import { hasMethod, knownNames, number, show } from '../errors/checks'
+import { knownNames, number, requireSignal } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { reachable, sizeOf } from '../graph'
 import { normOf } from '../numbers/norms'
@@ -52,8 +52,7 @@ export async function checkModel(model: Model, example: Example, options: CheckO
   knownNames('options', options, ['seed', 'signal', ...Object.keys(TRAINING)])
   const { seed = 1234, signal, ...training } = options
   number('seed', seed, Number.isSafeInteger, 'a whole number')
-  if (signal !== undefined && !hasMethod(signal, 'addEventListener'))
-    throw new DlgError('invalid-option', `signal is ${show(signal)}; it must be an AbortSignal`)
+  requireSignal('signal', signal)
   try {
     return await checked(
       model,

@@ -4,7 +4,6 @@ import { chainOf } from '../attacks/r-gap/chain'
 import { type LayerRank, openWords, rankOf } from '../attacks/r-gap/ranks'
 import { type TracedGradient, weightParameter } from '../client/model/gradient'
 import type { TracedExample } from '../client/trace-example'
-import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
 import { evaluate } from '../runtime/runtime'
@@ -30,7 +29,7 @@ export async function checkLayerRanks(example: TracedExample, pause: Pause): Pro
     return [
       {
         ...note,
-        message: `R-GAP's rank analysis leaves nothing open: the equations of each of the ${countOf(ranks.length, 'layer')} have full rank, so that one image${alone} comes back layer by layer without a search`,
+        message: `R-GAP's rank analysis leaves nothing open: the equations of ${ranks.length === 1 ? 'the one layer' : `each of the ${ranks.length} layers`} have full rank, so that one image${alone} comes back layer by layer without a search`,
       },
     ]
   if (known.length > 0)

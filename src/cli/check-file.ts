@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { checkModel, describeCheck, describeFinding, type Finding } from '../check'
+import { countOf } from '../errors/counted'
+import { DlgError } from '../errors/dlg-error'
 import { EXIT } from './command'
 import { type Batch, exampleBatch } from './example-batch'
 import type { GradientFiles } from './gradient-files'
@@ -38,11 +40,19 @@ export async function checkFile(options: FileCheck, terminal: Terminal): Promise
   try {
     batch = exampleBatch(model, options)
     const { batchSize, dataRange, ...client } = options.given
+    const samples = batch.x[0].shape[0]
+    if (options.data !== undefined && batchSize !== undefined && batchSize !== samples)
+      throw new DlgError(
+        'invalid-option',
+        `--batch-size is ${batchSize}, and --data has ${countOf(samples, 'sample')}; both must be the same`,
+      )
+    // what is suggested attacks as many samples as were checked
+    const given = { ...options.given, ...(samples > 1 && { batchSize: samples }) }
     await hearInterruption(terminal)
     const check = await checkModel(model, { x: one(batch.x), y: one(batch.y) }, { ...client, signal: terminal.signal })
     await hearInterruption(terminal)
     const findings = check.findings.map((finding) => {
-      const command = finding.attack && nextCommand(finding.attack, options.model, options.given, options)
+      const command = finding.attack && nextCommand(finding.attack, options.model, given, options)
       return { ...finding, message: inFlags(finding.message), ...(command && { command }) }
     })
     const lines = findings.flatMap(({ command = [], ...finding }) => [

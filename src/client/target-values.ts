@@ -82,7 +82,7 @@ function requireFloat32(values: Float64Array): void {
   const wrong = values.findIndex((v) => !fitsFloat32(v))
   if (wrong >= 0)
     throw invalid(
-      `targets has ${values[wrong]} at position ${wrong}; every number must be at most 3.4e38, as float32 holds it`,
+      `targets have ${values[wrong]} at position ${wrong}; every number must be at most 3.4e38, as float32 holds it`,
     )
 }
 

@@ -31,6 +31,12 @@ export const hasMethod = (value: unknown, ...methods: string[]): boolean =>
   value !== null &&
   methods.every((m) => typeof (value as Record<string, unknown>)[m] === 'function')
 
+/** Whether an object has no class of its own, of whichever realm it is. */
+export function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
 /** An AbortSignal, or none. @throws DlgError `invalid-option` */
 export function requireSignal(name: string, signal: unknown): void {
   if (signal === undefined) return

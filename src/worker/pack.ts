@@ -1,5 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core'
-import { show } from '../errors/checks'
+import { isPlain, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import { isLayersModel, type PackedModel, packModel } from './model'
 
@@ -147,5 +147,3 @@ function cloneable(path: readonly string[], value: object): object {
   }
   return value
 }
-
-const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value))

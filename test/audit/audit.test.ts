@@ -248,7 +248,7 @@ describe('audit', () => {
   it.each([
     ['classes', () => [0, 1, 9], 'cleo: label 9 is not a class index in [0, 3)'],
     [
-      'rows that count nothing',
+      'rows of another width',
       () =>
         tf.tensor([
           [1, 0],

@@ -126,7 +126,7 @@ describe('dlg check', () => {
     expect(JSON.parse(first.stdout).secondOrder).toEqual(JSON.parse(second.stdout).secondOrder)
   })
 
-  it('refuses flags of a gradient, or of a random example, where there is none', async () => {
+  it('refuses flags of a gradient where there is none, and another batch size than that of the data', async () => {
     model = convNet()
     await writeModel(model, folder.at('model.json'))
     const argv = ['check', '--model', folder.at('model.json')]
@@ -143,7 +143,22 @@ describe('dlg check', () => {
         expect.stringContaining(`${flags[0]} is of a shared gradient, which is not given`),
       ])
     }
-    const { stderr } = await dlg([...argv, '--data', 'x.npz', '--batch-size', '2'])
-    expect(stderr).toBe('dlg: --batch-size is of a random example, and --data gives the batch; leave it out\n')
+    const data = { shape: [3, 6, 6, 1], data: new Float32Array(3 * 36).fill(0.5) }
+    writeFileSync(folder.at('x.npz'), writeNpz(new Map([['x', data]])))
+    const batch = ['--data', folder.at('x.npz'), '--labels', '0,1,2', '--json']
+    const { stderr } = await dlg([...argv, ...batch, '--batch-size', '2'])
+    expect(stderr).toBe('dlg: --batch-size is 2, and --data has 3 samples; both must be the same\n')
+    // what is suggested attacks as many as were checked
+    for (const flags of [[], ['--batch-size', '3', '--range', '-1,1']]) {
+      const { stdout } = await dlg([...argv, ...batch, ...flags])
+      const commands = JSON.parse(stdout).findings.flatMap(
+        ({ command }: { command?: string[] }) => command?.join(' ') ?? [],
+      )
+      expect(commands.length).toBeGreaterThan(0)
+      for (const command of commands) {
+        expect(command).toMatch(/--batch-size 3\b/)
+        expect(command.includes('-1,1')).toBe(flags.length > 0)
+      }
+    }
   })
 })

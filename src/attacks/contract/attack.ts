@@ -318,7 +318,12 @@ export async function runAttack<Options extends object>(
     control.onProgress,
     async (tell) => {
       const ended = await attack.run(target, options, tell ? { ...control, onProgress: tell } : control)
-      requireOutcome(attack.name, ended)
+      try {
+        requireOutcome(attack.name, ended)
+      } catch (error) {
+        if (hasMethod(ended, 'dispose')) ended.dispose()
+        throw error
+      }
       return ended
     },
     (ended) => ended.dispose(),

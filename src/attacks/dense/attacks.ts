@@ -71,8 +71,10 @@ export const denseInversion: Attack<DenseInversionOptions> = {
         reason:
           status === 'silent'
             ? 'no neuron of the first layer has a gradient to divide by'
-            : `the neurons disagree by ${deviation.toExponential(1)}: ${agreement < MOST ? 'several samples, or another model' : 'what was shared of the first layer lost about as much as it has'}`,
+            : `the neurons disagree by ${deviation.toExponential(1)}: ${agreement < MOST ? 'several samples, or another model' : LOST}`,
       })
+    if (agreement >= MOST) return end({ status: 'failed', reason: LOST })
+    const agree = status === 'agreed' ? 'the neurons agree on these data' : 'one neuron alone gives these data'
     const dataOf = () => tensor(Float32Array.from(input), [1, ...searchedShape(target)])
     let labels = known
     let certificate: Certificate | undefined
@@ -82,7 +84,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
       if (!labels)
         return end({
           status: 'partial',
-          reason: 'the neurons agree on these data; no rule gives the label, so that nothing proves them',
+          reason: `${agree}; no rule gives the label, so that nothing proves them`,
           found: { data: dataOf() },
         })
       told('the gradient of the data, and of mixtures near them')
@@ -91,7 +93,7 @@ export const denseInversion: Attack<DenseInversionOptions> = {
       if (error !== CUT) throw error
       return end({
         status: 'cut',
-        reason: `the neurons agree on these data; ${endOf(control)} before a proof`,
+        reason: `${agree}; ${endOf(control)} before a proof`,
         found: { data: dataOf(), ...(labels && { labels }) },
       })
     }
@@ -106,6 +108,9 @@ export const denseInversion: Attack<DenseInversionOptions> = {
     })
   },
 }
+
+/** Why neurons that agree mean nothing: they agree by chance. */
+const LOST = 'what was shared of the first layer lost about as much as it has'
 
 /** Candidates for single samples of a batch, where the model begins with a dense layer behind which a ReLU stands. */
 export const isolatedSamples: Attack = {
@@ -130,6 +135,7 @@ export const isolatedSamples: Attack = {
     const { alike } = roundingOf(target, layer!)
     const { batchSize } = target.settings
     const end = (said: Parameters<typeof outcome>[3]) => outcome('isolated-inputs', started, control, said)
+    if (alike >= MOST) return end({ status: 'failed', reason: LOST })
     control.onProgress?.({ attack: 'isolated-inputs', words: 'neurons that agree' })
     const steps = isolatedSteps(gradientOf(layer!, target.dataGradients), { outputs, tolerance: alike })
     const read = await paced(steps, pausesOf(control, started, CLOSED_FORM)).catch(nothingIfCut)

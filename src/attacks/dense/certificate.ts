@@ -14,11 +14,11 @@ import { ALIKE } from './isolated-inputs'
 /** What recomputation says about data that were read from the gradient of the first dense layer. */
 export interface Certificate {
   /**
-   * The larger of two relative distances ‖g − g*‖ / ‖g*‖: over everything that was shared, and over the first layer alone, whose
-   * gradient may be a small part of the whole.
+   * One of two relative distances ‖g − g*‖ / ‖g*‖: over everything that was shared, or over the first layer alone, whose gradient may
+   * be a small part of the whole. It is the one that is further above its floor.
    */
   readonly residual: number
-  /** The residual up to which what was shared cannot tell two gradients apart. */
+  /** The residual up to which that part of what was shared cannot tell two gradients apart. */
   readonly floor: number
   /** Whether the gradient of the data is the shared one to the floor. */
   readonly holds: boolean
@@ -54,7 +54,10 @@ export const roundingOf = ({ rounding, lost, dataGradients }: Target, { weight, 
     agreement: limit(AGREEMENT, SURE * own),
     // of two neurons, either may be off by more than most
     alike: limit(ALIKE, 4 * own),
-    floor: limit(RESIDUAL, Math.max(4 * Math.sqrt(rounding), SURE * own)),
+    floors: {
+      whole: limit(RESIDUAL, 4 * Math.sqrt(rounding)),
+      layer: limit(RESIDUAL, Math.max(4 * Math.sqrt(rounding), SURE * own)),
+    },
   }
 }
 
@@ -86,7 +89,7 @@ export async function certify(
   pause: Pause,
 ): Promise<Certificate> {
   const rest = restBy(pause)
-  const { agreement, floor } = roundingOf(target, layer)
+  const { agreement, floors } = roundingOf(target, layer)
   const { normal } = random(1, 0x6d6978)
   const rms = normOf([input]) / Math.sqrt(input.length) || 1
   // the last pair is in proportion to the data: behind a ReLU it turns on the same units
@@ -109,7 +112,9 @@ export async function certify(
     [input],
     ...steps.flatMap((step) => [moved(step, 1), moved(step, -1)]),
   ])
-  const residual = distanceOf(own, target.dataGradients, layer, factorOf(target, own))
+  const distance = (found: readonly Values[], to: readonly Values[], factor?: number) =>
+    distanceOf(found, to, layer, floors, factor)
+  const { residual, floor } = distance(own, target.dataGradients, factorOf(target, own))
   const mixtures: (readonly Values[])[] = []
   const read: DenseInput[] = []
   for (const k of steps.keys()) {
@@ -127,11 +132,13 @@ export async function certify(
   for (const [n, found] of again.entries()) {
     const mixture = mixtures[alike[n]]
     await rest()
-    if (distanceOf(found, mixture, layer, factorOf(target, found, mixture)) <= CLEAR * floor) hidden = true
+    const off = distance(found, mixture, factorOf(target, found, mixture))
+    if (off.residual <= CLEAR * off.floor) hidden = true
   }
   const holds = residual <= floor
   const fitted = fittedFactor(own, target.dataGradients)
-  const factor = holds || distanceOf(own, target.dataGradients, layer, fitted) <= floor ? fitted : undefined
+  const scaled = distance(own, target.dataGradients, fitted)
+  const factor = holds || scaled.residual <= scaled.floor ? fitted : undefined
   return { residual, floor, holds, factor, showsMixtures: !hidden }
 }
 
@@ -141,12 +148,20 @@ export const withoutPenalties = ({ gradients, dataGradients }: Target, found: re
     ? found
     : found.map((values, i) => mapped(values, (v, k) => v - (gradients[i][k] - dataGradients[i][k])))
 
-/** The larger of the relative distances over everything, and over the layer alone. */
-function distanceOf(found: readonly Values[], shared: readonly Values[], layer: DenseLayer, factor = 1): number {
+/** Of the relative distances over everything and over the layer alone, the one that is further above its own floor. */
+function distanceOf(
+  found: readonly Values[],
+  shared: readonly Values[],
+  layer: DenseLayer,
+  floors: { readonly whole: number; readonly layer: number },
+  factor = 1,
+): { readonly residual: number; readonly floor: number } {
   const difference = differenceOf(found, shared, factor)
   const relative = (parts: readonly number[]): number => {
     const [off, size] = [normOf(parts.map((i) => difference[i])), normOf(parts.map((i) => shared[i]))]
     return size > 0 ? off / size : off > 0 ? Infinity : 0
   }
-  return Math.max(relative([...shared.keys()]), relative([layer.weight, layer.bias]))
+  const whole = { residual: relative([...shared.keys()]), floor: floors.whole }
+  const own = { residual: relative([layer.weight, layer.bias]), floor: floors.layer }
+  return own.residual / own.floor > whole.residual / whole.floor ? own : whole
 }

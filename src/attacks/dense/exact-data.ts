@@ -107,7 +107,7 @@ export interface ClosedFormStart extends DenseInput {
  */
 export function* exactDataIn(traced: TracedGradient, gradients: readonly Values[]): Steps<ClosedFormStart | undefined> {
   const layer = denseLayerIn(traced)
-  if (!layer) return undefined
+  if (!layer || hasSignsAlone(gradientOf(layer, gradients))) return undefined
   const { input, status, deviation } = yield* denseInput(gradientOf(layer, gradients), AGREEMENT)
   return input && (status === 'agreed' || status === 'unconfirmed') ? { input, status, deviation, layer } : undefined
 }

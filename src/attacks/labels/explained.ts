@@ -46,7 +46,8 @@ export function* unexplained(
   const { biasGradient } = layer
   const classes = counts.length
   const present = [...counts.keys()].filter((c) => counts[c] > 0)
-  const { basis, weight, gradient, outside, size } = seen ?? (yield* seenIn(layer, classes, present))
+  // not `??`, behind which the CommonJS build would put the yield into a function of its own
+  const { basis, weight, gradient, outside, size } = seen ? seen : yield* seenIn(layer, classes, present)
   const most = Math.min(MOST_ROUNDS, Math.max(2, Math.floor(MOST_WORK / (present.length * basis.length * classes))))
   const columns = present.map((c) => Float64Array.from(gradient, (row) => samples * row[c]))
   let best = Number.POSITIVE_INFINITY
@@ -276,7 +277,7 @@ function explainsAnything({ weight, biasGradient }: LastLayer, counts: readonly 
 /** The classes, that with the lowest gradient first. */
 function* lowestFirst({ biasGradient, weightGradient }: LastLayer, classes: number): Steps<readonly number[]> {
   const ones = new Float64Array(weightGradient.length / classes).fill(1)
-  const sums = biasGradient ?? (yield* rowProduct(ones, weightGradient, classes))
+  const sums = biasGradient ? biasGradient : yield* rowProduct(ones, weightGradient, classes)
   return Array.from({ length: classes }, (_, c) => c).sort((a, b) => sums[a] - sums[b])
 }
 

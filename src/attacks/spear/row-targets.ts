@@ -52,8 +52,8 @@ const SPREAD = 0.25
 const CLEAR = 4
 
 /**
- * The target of each row, from its own ∂L/∂z. Targets that are known go each to the row whose ∂L/∂z it makes. Else a class c gives ∂z_s(c); the class that comes closest to the recovered ∂z_s is
- * the label. Where targets are numbers, ∂z_s is affine in them, and they are solved for: so it is for a mean squared error and
+ * The target of each row, from its own ∂L/∂z. Targets that are known, which may be soft, go each to the row whose ∂L/∂z they make. Else
+ * a class c gives ∂z_s(c), and the class that comes closest to the recovered ∂z_s is the label. Where targets are numbers, ∂z_s is affine in them, and they are solved for: so it is for a mean squared error and
  * for a binary cross-entropy. The gradient of rows and targets together is then held against all that was shared.
  */
 export async function rowTargets(problem: RowProblem, pause: Pause): Promise<RowTargets | undefined> {
@@ -84,12 +84,14 @@ export async function rowTargets(problem: RowProblem, pause: Pause): Promise<Row
   const gradientAt = gradientsOn(problem, inputs, data, values)
   const found = await gradientAt(1)
   const width = target.shape[1]
-  const labels =
+  const classesFound =
     kind === 'classes'
       ? Array.from({ length: target.shape[0] }, (_, s) => targets.subarray(s * width, (s + 1) * width).indexOf(1))
       : kind === 'bits' && width === 1
         ? Array.from(targets, (v) => (v < 0.5 ? 0 : 1))
         : undefined
+  // targets that were given may be soft
+  const labels = classesFound?.includes(-1) ? undefined : classesFound
   const { factor, residual } = comparison(found, problem.shared, problem.scaled)
   if (residual > problem.tolerance) return { targets, labels, factor, residual, hidesMixtures: false }
   const [longer, shorter] = [await gradientAt(1 + SPREAD), await gradientAt(1 - SPREAD)]

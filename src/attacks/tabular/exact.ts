@@ -100,6 +100,7 @@ export async function withTargets(
   const known = given && (await best(given))
   const explains = known !== undefined && known.residual <= floor
   const found = explains ? known : await best()
+  if (!found && (await pause())) return 'the work ended before the targets of its records were read'
   if (!found)
     return given
       ? 'the targets that were given do not go with its records'

@@ -7,7 +7,7 @@ import { type LabelOption, labelsOption, readLabels } from '../matching/targets/
 /**
  * The targets that the attacker knows, one row for each record of the batch.
  *
- * @returns undefined where they are inferred or searched, or the model has several outputs
+ * @returns undefined where they are inferred or searched, or a strategy decides on them, or the model has several outputs
  * @throws DlgError `invalid-data` for targets that do not fit the output
  */
 export async function givenTargets(

@@ -121,7 +121,7 @@ export async function tableLeakage(
   const columns = placed(schema)
   const floor = Math.max(RESIDUAL, 3 * Math.sqrt(target.rounding))
   const inTime = (): boolean => !signal?.aborted && performance.now() - started < budget.milliseconds
-  const known = { given: await givenTargets(target, settings.labels), floor }
+  const known = { given: settings.exact ? await givenTargets(target, settings.labels) : undefined, floor }
   onProgress?.({ part: 0, words: "the span of the first layer's gradient" })
   const span = await spanOf(target, pauses(inTime))
   const work = () => ({ milliseconds: performance.now() - started, seed })
@@ -232,6 +232,7 @@ async function spearRows(
   if (status !== 'exact' || !table) return undefined
   const width = table.length / batchSize
   const rows = Array.from({ length: batchSize }, (_, row) => table.subarray(row * width, (row + 1) * width))
-  const exact = await withTargets(target, span, snappedRows(rows, columns), known, async () => signal?.aborted ?? false)
+  const inTime = () => !signal?.aborted && performance.now() - started < budget.milliseconds
+  const exact = await withTargets(target, span, snappedRows(rows, columns), known, pauses(inTime))
   return typeof exact !== 'string' && exact.residual <= known.floor ? exact : undefined
 }

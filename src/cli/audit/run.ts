@@ -140,7 +140,7 @@ async function runByWorkers(
   } catch (error) {
     if (!(error instanceof DlgError)) throw error
     const { size } = journal.done
-    const kept = `${size} of ${countOf(of, 'trial')} are in ${join(out, JOURNAL)}; the same command goes on`
+    const kept = `${size} of ${countOf(of, 'trial is', 'trials are')} in ${join(out, JOURNAL)}; the same command goes on`
     throw new DlgError(error.code, `${error.message}; ${kept}`, { cause: error })
   }
 }
@@ -156,13 +156,13 @@ function finish(
   const ended = trials.filter(({ key }) => done.has(key)).length
   if (signal.aborted) {
     stderr.write(
-      `dlg: interrupted: ${ended} of ${countOf(trials.length, 'trial')} are in ${visible(join(out, JOURNAL))}; the same command goes on\n`,
+      `dlg: interrupted: ${ended} of ${countOf(trials.length, 'trial is', 'trials are')} in ${visible(join(out, JOURNAL))}; the same command goes on\n`,
     )
     return EXIT.interrupted
   }
   const part = shard ? ` of part ${shard.part} of ${shard.of}` : ''
   if (ended < trials.length) {
-    const missing = `${trials.length - ended} of ${countOf(trials.length, 'trial')}${part} are missing`
+    const missing = `${trials.length - ended} of ${countOf(trials.length, 'trial')}${part} ${trials.length === 1 ? 'is' : 'are'} missing`
     stderr.write(`dlg: ${missing} in ${visible(join(out, JOURNAL))}; the same command goes on\n`)
     return EXIT.failed
   }

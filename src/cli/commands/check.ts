@@ -12,8 +12,9 @@ const OF_MODEL = ['model', 'weights', 'import']
 /** @throws DlgError `invalid-option` for flags that say how a gradient is read, where there is none */
 function refuseGradientFlags(args: Arguments): void {
   const names = Object.keys(GRADIENT_OPTIONS).filter((name) => !OF_MODEL.includes(name))
-  // weights of PyTorch may need to be told which layer is which
-  const lone = names.find((name) => args.given(name) && !(name === 'map' && args.has('weights')))
+  // weights of PyTorch may need to be told how they lie, and which layer is which
+  const ofWeights = args.has('weights') ? ['map', 'layout'] : []
+  const lone = names.find((name) => args.given(name) && !ofWeights.includes(name))
   if (lone)
     throw new DlgError(
       'invalid-option',
@@ -58,9 +59,6 @@ that is not traced, a wrong gradient, or another one than was shared.`,
     if (shared && !(args.has('data') && args.has('labels')))
       throw new DlgError('invalid-option', 'a gradient is compared with that of data; give --data and --labels too')
     if (!shared) refuseGradientFlags(args)
-    const idle = args.has('data') && ['batch-size', 'range'].find(args.given)
-    if (idle)
-      throw new DlgError('invalid-option', `--${idle} is of a random example, and --data gives the batch; leave it out`)
     const options = {
       model,
       files: shared ? gradientFiles(args) : undefined,

@@ -4,6 +4,9 @@ import { DlgError, type DlgErrorCode } from '../../errors/dlg-error'
 /** One thing for each input or output of a model: a list in the model's order, or a map by name. */
 export type Each<T> = readonly T[] | { readonly [name: string]: T }
 
+/** Names of options stay as they are. */
+const SINGULAR: { readonly [what: string]: string } = { targets: 'target', labels: 'label' }
+
 /**
  * The things in the order of the names.
  *
@@ -18,7 +21,7 @@ export function inOrder<T>(what: string, given: Each<T>, names: readonly string[
     if (given.length === names.length) return given
     throw new DlgError(
       code,
-      `${countOf(given.length, what.replace(/s$/, ''), what)} in a list; one for each of ${needed} is needed`,
+      `${countOf(given.length, SINGULAR[what] ?? what, what)} in a list; one for each of ${needed} is needed`,
     )
   }
   const map = given as { readonly [name: string]: T }

@@ -1,7 +1,7 @@
 import { type Node, reachable, reshape, type Shape, sameShape, sizeOf, swapLast, transpose } from '../../graph'
 import { summedSquare, swapsLast } from '../plan'
 import { costOf } from './cost'
-import { isProduct } from './gemm'
+import { isMatrixProduct } from './gemm'
 import { rebuilt } from './readers'
 import { swapRaw } from './swaps'
 
@@ -27,7 +27,7 @@ interface Layout {
 export function flattenAsTheyLie(outputs: readonly Node[]): Node[] {
   let best = [...outputs]
   for (const layout of layoutsOf(outputs).values()) {
-    const next = ordered(best, layout)
+    const next = laidOutAs(best, layout)
     if (costOf(next) < costOf(best)) best = next
   }
   return best
@@ -52,10 +52,10 @@ function layoutsOf(outputs: readonly Node[]): Map<string, Layout> {
 /** Whether a reshape makes one row of each sample. */
 const flattens = (node: Node, { shape }: Node): boolean => sameShape(node.shape, [shape[0], sizeOf(shape.slice(1))])
 
-/** A node in the order in which pictures lie, or why there is none: it would have to be put in order with every evaluation. */
+/** A node in the order in which pictures lie; undefined where it would have to be put in order with every evaluation. */
 type Order = (node: Node) => Node | undefined
 
-function ordered(outputs: readonly Node[], layout: Layout): Node[] {
+function laidOutAs(outputs: readonly Node[], layout: Layout): Node[] {
   const { shape, permutation, inverse, size } = layout
   const [samples] = shape
   const lies = inverse.map((axis) => shape[axis])
@@ -93,8 +93,9 @@ function ordered(outputs: readonly Node[], layout: Layout): Node[] {
     if (swapsLast(node)) return swapped(columns(first))
     if (!node.varying) return sizeOf(node.shape) <= MOST_ORDERED ? boundRows(node) : undefined
     // one sample: the column is its row, which products read turned round
-    if (node.op === 'reshape' && laidOut(first) && samples === 1) return swapRaw(raw(build(first.inputs[0]), [1, size]))
-    if (isProduct(node)) return multiplied(node, rows(first), build(second))
+    if (node.op === 'reshape' && laidOut(first) && samples === 1)
+      return swapRaw(under(build(first.inputs[0]), [1, size]))
+    if (isMatrixProduct(node)) return multiplied(node, rows(first), build(second))
     return termwise(node, rows)
   })
   /** [n, size] with its columns in order. */
@@ -102,8 +103,8 @@ function ordered(outputs: readonly Node[], layout: Layout): Node[] {
     const [first, second] = node.inputs
     if (swapsLast(node)) return swapped(rows(first))
     if (!node.varying) return undefined
-    if (node.op === 'reshape' && laidOut(first)) return raw(build(first.inputs[0]), node.shape)
-    if (isProduct(node)) return multiplied(node, build(first), columns(second))
+    if (node.op === 'reshape' && laidOut(first)) return under(build(first.inputs[0]), node.shape)
+    if (isMatrixProduct(node)) return multiplied(node, build(first), columns(second))
     return termwise(node, columns)
   })
   /** Pictures as they lie. */
@@ -117,7 +118,7 @@ function ordered(outputs: readonly Node[], layout: Layout): Node[] {
       : sameShape(flat.shape, [size, 1])
         ? rows(flat)
         : undefined
-    return whole && raw(whole, lies)
+    return whole && under(whole, lies)
   })
   const boundRows = (node: Node): Node => {
     const [, n] = node.shape
@@ -128,7 +129,7 @@ function ordered(outputs: readonly Node[], layout: Layout): Node[] {
   /** A node that is the same in any order, made of what is in order. */
   function joined(node: Node): Node | undefined {
     const [first, second] = node.inputs
-    if (isProduct(node) && node.shape.length === 2 && second.shape[0] === size) {
+    if (isMatrixProduct(node) && node.shape.length === 2 && second.shape[0] === size) {
       const left = columns(first)
       return left && multiplied(node, left, rows(second))
     }
@@ -154,5 +155,5 @@ const multiplied = (node: Node, a: Node | undefined, b: Node | undefined): Node 
   a && b && rebuilt(node, [a, b])
 
 /** Under another shape, and not simplified. */
-const raw = (node: Node, shape: Shape): Node =>
+const under = (node: Node, shape: Shape): Node =>
   sameShape(node.shape, shape) ? node : node.graph.intern('reshape', [node], {}, shape)

@@ -19,7 +19,7 @@ import { type Readers, readersOf, rebuiltAll } from './readers'
  */
 export function takeIntoProducts(outputs: readonly Node[]): Node[] {
   const readers = readersOf(outputs)
-  const once = (before: Node, node: Node) => isProduct(node) && readers.get(before)!.length === 1
+  const once = (before: Node, node: Node) => isMatrixProduct(node) && readers.get(before)!.length === 1
   return rebuiltAll(outputs, (node, before) => {
     const [a, b] = node.inputs
     const [first, second] = before.inputs
@@ -68,12 +68,12 @@ const termsOf = (node: Node, before: Node, readers: Readers): Term[] =>
   )
 
 /** A matrix product that takes no term in yet. */
-export const isProduct = (node: Node): boolean =>
+export const isMatrixProduct = (node: Node): boolean =>
   node.varying && (node.op === 'matMul' || (node.op === 'gemm' && node.inputs.length === 2))
 
 /** Whether a product can take a term in: it is a matrix of the sum's shape. */
 const takes = (product: Node, term: Node, sum: Node): boolean =>
-  isProduct(product) &&
+  isMatrixProduct(product) &&
   product.shape.length === 2 &&
   sameShape(product.shape, sum.shape) &&
   sameShape(broadcastShapes(term.shape, sum.shape), sum.shape)
@@ -89,7 +89,7 @@ const withTerm = (product: Node, term: Node, sign: number, weight: number): Node
 /** A sum whose products take in the other terms, one after the other. */
 function withAddends(node: Node, terms: readonly Term[], readers: Readers): Node {
   const isTaking = (term: Term) =>
-    isProduct(term.node) && readers.get(term.before)!.length === 1 && takes(term.node, term.node, node)
+    isMatrixProduct(term.node) && readers.get(term.before)!.length === 1 && takes(term.node, term.node, node)
   const products = terms.filter(isTaking)
   // sums in the sum are one with it
   if (products.length === 0) return terms.length > node.inputs.length ? added(terms.map((term) => term.node)) : node

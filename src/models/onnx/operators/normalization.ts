@@ -36,7 +36,7 @@ function groupNormalization(call: Call): g.Node {
   const [batch, channels] = x.shape
   const groups = call.integer('num_groups', 1)
   if (!(groups >= 1 && channels % groups === 0))
-    throw call.wrong(`${countOf(channels, 'channel')} are no ${countOf(groups, 'group')}`)
+    throw call.wrong(`${countOf(channels, 'channel is', 'channels are')} no ${countOf(groups, 'group')}`)
   const grouped = g.reshape(x, [batch, groups, g.sizeOf(x.shape) / (batch * groups)])
   const { mean, variance } = g.moments(grouped, [2])
   const y = g.reshape(normalized(grouped, mean, variance, call.number('epsilon', 1e-5)), x.shape)
