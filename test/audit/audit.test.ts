@@ -257,6 +257,16 @@ describe('audit', () => {
         ]),
       'anna: targets have shape [1,2]',
     ],
+    [
+      'rows without a number',
+      () =>
+        tf.tensor([
+          [1, 0, 0],
+          [0, 1, 0],
+          [0, Number.NaN, 0],
+        ]),
+      'data.labels has NaN at position 7; targets must be finite',
+    ],
   ])('finds labels of a later client that do not fit before any trial: %s', async (_, labels, words) => {
     const given = labels()
     const records: TrialRecord[] = []

@@ -4,6 +4,11 @@ import { describe, expect, it } from 'vitest'
 import { gradientsOf } from '../../../src'
 import { exactData } from '../../../src/analytic'
 import { attack, targetOf } from '../../../src/attacks'
+import { exactDataIn } from '../../../src/attacks/dense/exact-data'
+import { traceOfOne } from '../../../src/attacks/dense/first-dense'
+import { openModel } from '../../../src/client/model/open-model'
+import { targetOptions } from '../../../src/client/target-options'
+import { atOnce } from '../../../src/numbers/steps'
 import { denseNet, numbers, plain, sample, withUniformWeights } from '../matching/tiny'
 
 /** A number as float16 holds it. */
@@ -49,20 +54,25 @@ describe('a batch whose gradient was shared in float16', () => {
 })
 
 describe('one sample, whose weights after training were shared in float16', () => {
-  const shareAfter = async (learningRate: number) => {
+  /** @param rest the types of the other layers, and what their steps are multiplied by */
+  const shareAfter = async (learningRate: number, rest = { dtype: 'float16' as 'float16' | 'float32', times: 1 }) => {
     const model = denseNet()
     const x = sample([1, 8])
     const gradients = plain(await gradientsOf(model, x, [1], { runtime: 'reference' }))
     const after = Object.fromEntries(
-      model.trainableWeights.map((weight) => {
+      model.trainableWeights.map((weight, i) => {
+        const { dtype, times } = i < 2 ? { dtype: 'float16' as const, times: 1 } : rest
         const from = weight.read().dataSync()
         const { shape, data } = gradients[weight.name]
         return [
           weight.name,
           {
             shape,
-            dtype: 'float16' as const,
-            data: Float32Array.from(from, (v, k) => float16(v - learningRate * data[k])),
+            dtype,
+            data: Float32Array.from(from, (v, k) => {
+              const moved = v - times * learningRate * data[k]
+              return dtype === 'float16' ? float16(moved) : moved
+            }),
           },
         ]
       }),
@@ -82,6 +92,15 @@ describe('one sample, whose weights after training were shared in float16', () =
     expect(status).toBe('undetermined')
     expect(reason).toMatch(/the mean of several samples: what was shared tells gradients apart from \d/)
     expect(evidence.residual!).toBeLessThan(evidence.floor!)
+  })
+
+  it('is held to what the other layers tell, where they were shared exactly', async () => {
+    const exact = await shareAfter(0.1, { dtype: 'float32', times: 1 })
+    const other = await shareAfter(0.1, { dtype: 'float32', times: 1.03 })
+    expect([exact.status, other.status]).toEqual(['undetermined', 'partial'])
+    expect(other.evidence.residual!).toBeGreaterThan(other.evidence.floor!)
+    // what the first layer lost would allow it
+    expect(other.evidence.residual!).toBeLessThan(exact.evidence.floor!)
   })
 
   it('is not read where the type has taken what the step has moved', async () => {
@@ -117,6 +136,16 @@ describe('a gradient of signs', () => {
         ])
       }
     expect(await exactData(model, signs)).toBeUndefined()
+    // nor does a search begin at them
+    const traced = traceOfOne(openModel(model), targetOptions({}))
+    expect(
+      atOnce(
+        exactDataIn(
+          traced,
+          Object.values(signs).map(({ data }) => data),
+        ),
+      ),
+    ).toBeUndefined()
     x.dispose()
     model.dispose()
   })
