@@ -1,6 +1,6 @@
 import { Tensor } from '@tensorflow/tfjs-core'
 import { type Attack, type AttackName, attacks } from '../attacks'
-import { requireAttack } from '../attacks/contract/attack'
+import { requireAttack } from '../attacks/contract/checks'
 import { type TableSchema, tableSchema, widthOf } from '../attacks/tabular/schema'
 import type { Model } from '../client/model/model'
 import { type PreprocessingOptions, undoPreprocessing } from '../client/preprocessing'

@@ -1,4 +1,4 @@
-import { requireTarget } from '../attacks/contract/attack'
+import { requireTarget } from '../attacks/contract/checks'
 import type { MatchingOptions } from '../attacks/matching'
 import type { Target } from '../client/target'
 import { hasMethod, invalid, knownNames, number, show } from '../errors/checks'
