@@ -81,6 +81,24 @@ async function requireEqual(
   })
 }
 
+/** Rewrites the objective of an attack as a whole, and by one rule after the other. */
+async function requireEqualByRule(
+  x: g.Node<'input'>,
+  y: g.Node,
+  weights: readonly g.Node[],
+  parameters: ReadonlyMap<string, Values>,
+): Promise<void> {
+  const start = uniform(g.sizeOf(x.shape), -1, 1, 7)
+  let before: readonly g.Node[] = objective(x.graph, x, y, weights)
+  const program = { inputs: [x], outputs: before }
+  await requireEqual(program, rewritten(program), parameters, [start])
+  for (const rule of RULES) {
+    const after = rule(before)
+    await requireEqual({ inputs: [x], outputs: before }, { inputs: [x], outputs: after }, parameters, [start])
+    before = after
+  }
+}
+
 describe('rewriting keeps every value', () => {
   it('of random expressions with their second derivatives, rule by rule', async () => {
     const number = fc.integer({ min: 0, max: 9999 }).map((n) => n / 10_000)
@@ -100,14 +118,7 @@ describe('rewriting keeps every value', () => {
         tf.tidy(() => {
           y = build([x, ...weights].map((node) => ({ node: node as g.Node, tensor: tf.zeros([...node.shape]) })), choices).node // biome-ignore format: one line
         })
-        const start = uniform(24, -1, 1, 7)
-        let before = objective(graph, x, y, weights)
-        await requireEqual({ inputs: [x], outputs: before }, rewritten({ inputs: [x], outputs: before }), parameters, [start]) // biome-ignore format: one line
-        for (const rule of RULES) {
-          const after = rule(before)
-          await requireEqual({ inputs: [x], outputs: before }, { inputs: [x], outputs: after }, parameters, [start])
-          before = after
-        }
+        await requireEqualByRule(x, y, weights, parameters)
       }),
       { numRuns: 100 },
     )
@@ -133,14 +144,7 @@ describe('rewriting keeps every value', () => {
         weights.forEach((w, i) => {
           parameters.set(`shared ${i}`, uniform(g.sizeOf(w.shape), -1, 1, 21 + i))
         })
-        const start = uniform(g.sizeOf(x.shape), -1, 1, 7)
-        let before = objective(x.graph, x, y, weights)
-        await requireEqual({ inputs: [x], outputs: before }, rewritten({ inputs: [x], outputs: before }), parameters, [start]) // biome-ignore format: one line
-        for (const rule of RULES) {
-          const after = rule(before)
-          await requireEqual({ inputs: [x], outputs: before }, { inputs: [x], outputs: after }, parameters, [start])
-          before = after
-        }
+        await requireEqualByRule(x, y, weights, parameters)
       }),
       { numRuns: 60 },
     )

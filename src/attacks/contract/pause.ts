@@ -19,13 +19,13 @@ export function pauses(wanted: () => boolean): Pause {
   }
 }
 
-/** Milliseconds that a closed form has, however small the budget: most are done by then, and before there is nothing to show. */
+/** Milliseconds that a closed form has, however small the budget: before it is done it has nothing to show. */
 export const CLOSED_FORM = 200
 
 /**
  * The pause of an attack: the work ends where the caller aborts, and where the milliseconds of the budget are over.
  *
- * @param least milliseconds that it has in any case
+ * @param least milliseconds that no budget takes from it
  */
 export function pausesOf({ signal, budget }: Control, started: number, least = 0): Pause {
   const milliseconds = Math.max(least, budget?.milliseconds ?? Number.POSITIVE_INFINITY)

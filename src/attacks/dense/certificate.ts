@@ -148,7 +148,7 @@ export const withoutPenalties = ({ gradients, dataGradients }: Target, found: re
     ? found
     : found.map((values, i) => mapped(values, (v, k) => v - (gradients[i][k] - dataGradients[i][k])))
 
-/** Of the relative distances over everything and over the layer alone, the one that is further above its own floor. */
+/** The relative distance over everything, or that over the layer alone: the one that is further above its own floor. */
 function distanceOf(
   found: readonly Values[],
   shared: readonly Values[],

@@ -60,7 +60,7 @@ interface Fit {
 
 /** P_c − 1_c by class: what one sample adds. */
 interface Shares {
-  /** Of the classes that are present for sure. */
+  /** By class, for those that are present for sure. */
   readonly own: ReadonlyMap<number, Float64Array>
   /** P of all others, which have the same features and so the same probabilities. */
   readonly typical: Float64Array
