@@ -1,7 +1,7 @@
 import { finiteList, idList, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { pseudoInverse } from '../../numbers/singular-vectors'
-import { atOnce } from '../../numbers/steps'
+import { atOnce, type Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
 
 /**
@@ -19,8 +19,17 @@ import type { Values } from '../../runtime/runtime'
 export function lossGradients(
   weightGradient: Values,
   features: readonly Values[],
-  wanted: readonly number[] = Array.isArray(features) ? features.map((_, s) => s) : [],
+  wanted?: readonly number[],
 ): Float64Array[] {
+  return atOnce(lossGradientSteps(weightGradient, features, wanted))
+}
+
+/** Like {@link lossGradients}, in small parts. */
+export function* lossGradientSteps(
+  weightGradient: Values,
+  features: readonly Values[],
+  wanted: readonly number[] = Array.isArray(features) ? features.map((_, s) => s) : [],
+): Steps<Float64Array[]> {
   finiteList('weightGradient', weightGradient, 'invalid-gradients')
   if (!Array.isArray(features) || features.length === 0)
     throw new DlgError(
@@ -43,17 +52,20 @@ export function lossGradients(
       `sample ${strange} is wanted; it must be one of the ${features.length} there are`,
     )
   const classes = weightGradient.length / width
-  const inverse = atOnce(pseudoInverse(features.map((f) => Float64Array.from(f as ArrayLike<number>))))
-  return wanted.map((s) => {
-    const column = inverse.map((row) => row[s])
+  const inverse = yield* pseudoInverse(features.map((f) => Float64Array.from(f as ArrayLike<number>)))
+  const found: Float64Array[] = []
+  for (const s of wanted) {
+    const column = Float64Array.from(inverse, (row) => row[s])
     const out = new Float64Array(classes)
     for (let c = 0; c < classes; c++) {
       let sum = 0
       for (let j = 0; j < width; j++) sum += weightGradient[c * width + j] * column[j]
       out[c] = sum
     }
-    return out
-  })
+    found.push(out)
+    yield
+  }
+  return found
 }
 
 /** The class a cross-entropy was trained on: where ∂L/∂z is least. */

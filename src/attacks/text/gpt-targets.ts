@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { NamedGradients } from '../../client/shared/read-gradients'
 import type { GptModel } from '../../models/gpt'
 import type { LlamaModel } from '../../models/llama'
+import { paced } from '../contract/pause'
 import type { Explained } from '../dager/transformer'
-import { lossGradients, targetOf } from '../dense/loss-gradients'
+import { lossGradientSteps, targetOf } from '../dense/loss-gradients'
 import { type Ending, lastTokens } from './last-tokens'
 import { nextTokenGradients } from './next-token'
 import { gradientOf } from './shared-text'
@@ -44,12 +45,28 @@ export async function explainNextTokens(
   const ends = inputs.map((_, s) => inputs.slice(0, s + 1).reduce((n, { length }) => n + length, 0) - 1)
   const gradient = await gradientOf(shared, head.output, vocabularySize * hidden)
   await between()
-  const likely = lossGradients(gradient, features, ends).map(targetOf)
-  await between()
-  const last = endings ? lastTokens({ data: table, width: hidden }, endings.endings, endings.rest, likely) : likely
-  await between()
+  const pause = async () => {
+    await between()
+    return false
+  }
+  const lossGradients = await paced(lossGradientSteps(gradient, features, ends), pause)
+  let last = lossGradients.map(targetOf)
+  if (endings) {
+    const read = new Set(inputs.flat())
+    const likely = lossGradients.map((own, s) => unreadTarget(own, read, endings.endings[s].weight) ?? last[s])
+    last = await paced(lastTokens({ data: table, width: hidden }, endings.endings, endings.rest, likely), pause)
+  }
   const sequences = inputs.map((sequence, i) => [...sequence, last[i]])
   return { sequences, gradients: await nextTokenGradients(model, sequences) }
+}
+
+/**
+ * The target among tokens that no sequence reads, if there is one: the others' rows of a word table have the gradient of their
+ * embeddings besides. At a target ∂z is nearly the weight of the loss, negated.
+ */
+function unreadTarget(lossGradient: Float64Array, read: ReadonlySet<number>, weight: number): number | undefined {
+  const target = targetOf(lossGradient.map((v, token) => (read.has(token) ? 0 : v)))
+  return lossGradient[target] < -weight / 2 && !read.has(target) ? target : undefined
 }
 
 /** What the gradient of the last norm has left when everything but the last predictions is taken off it. */
