@@ -25,6 +25,16 @@ export async function useBackend(name: (typeof BACKENDS)[number]): Promise<void>
   if (!(await tf.setBackend(name))) throw new DlgError('runtime', `--backend ${name} does not start on this machine`)
 }
 
+/** Makes wasm the active backend where it is installed, which is several times as fast as cpu; else cpu. */
+export async function useFastestBackend(): Promise<void> {
+  try {
+    await useBackend('wasm')
+  } catch (error) {
+    if (!(error instanceof DlgError)) throw error
+    await useBackend('cpu')
+  }
+}
+
 /**
  * Says on stderr, before a search, that it will run on tfjs's cpu backend because onnxruntime-node is missing. Whoever names a
  * runtime or another backend has chosen, and is told nothing. JSON on stdout stays as it is.

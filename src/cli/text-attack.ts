@@ -20,7 +20,7 @@ import {
 import { exitCode } from './command'
 import { inForce, OWN_DEFAULTS } from './flags'
 import { progress } from './progress'
-import { onnxAdvice, useBackend } from './runtime'
+import { type BACKENDS, onnxAdvice, useBackend } from './runtime'
 import { paint, type Terminal, visible } from './terminal'
 import { modelFor } from './text-encoder'
 import type { ModelFiles } from './text-files'
@@ -39,6 +39,8 @@ export interface TextSettings {
   readonly options: TextOptions
   /** Files of a pretrained model. */
   readonly files?: ModelFiles
+  /** Of tfjs. */
+  readonly backend?: (typeof BACKENDS)[number]
 }
 
 /** An encoder with a sentence for it. */
@@ -56,7 +58,7 @@ export async function attackText(text: string, settings: TextSettings, terminal:
   const { out, json, files } = settings
   const { seed = OWN_DEFAULTS.seed, runtime } = settings.options
   checkFolder(out, ['table.txt', 'result.json'])
-  await useBackend('cpu')
+  await useBackend(settings.backend ?? 'cpu')
   const { model, tokenizer, tokens: ids } = await modelFor(files, [text], settings.head, seed)
   const [tokens] = ids
   try {

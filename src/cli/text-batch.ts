@@ -11,7 +11,7 @@ import { checkFolder, writeFiles } from '../report/files'
 import { classGradients, nextTokenGradients, type TextTokenizer, transformerOf } from '../text'
 import { exitCode } from './command'
 import { inForce, OWN_DEFAULTS } from './flags'
-import { useBackend } from './runtime'
+import { useBackend, useFastestBackend } from './runtime'
 import { paint, type Terminal, visible } from './terminal'
 import type { TextSettings } from './text-attack'
 import { modelFor, type Prepared } from './text-encoder'
@@ -41,7 +41,8 @@ export async function attackSentences(
   const { seed = OWN_DEFAULTS.seed, runtime, budget } = options
   if (settings.head === 'mlm') throw maskedHead()
   checkFolder(out, ['table.txt', 'result.json'])
-  await useBackend('cpu')
+  // tfjs runs the blocks of the transformer here
+  await (settings.backend ? useBackend(settings.backend) : useFastestBackend())
   const { model, tokenizer, tokens: truths } = await modelFor(files, texts, settings.head, seed)
   try {
     const head = 'head' in model ? model.head : undefined

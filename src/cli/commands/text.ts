@@ -5,6 +5,7 @@ import type { Arguments } from '../arguments'
 import { TIME_LIMIT, timeLimit } from '../attack'
 import type { Command } from '../command'
 import { flagName, flagsOf, OWN_DEFAULTS, readFlags, without } from '../flags'
+import { BACKENDS } from '../runtime'
 import { filesIn, isDecoder, type ModelFiles } from '../text-files'
 import { TEXT, type TextOptions } from '../text-options'
 
@@ -51,6 +52,10 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
     },
     ...flagsOf(TEXT, { seed: OWN_DEFAULTS.seed, iterations: OWN_DEFAULTS.textIterations }),
     ...TIME_LIMIT,
+    backend: {
+      value: 'NAME',
+      help: `of tfjs: ${BACKENDS.join(', ')}; default: cpu for a search, for sequences wasm where it is installed`,
+    },
     json: { help: 'print the report as JSON instead of lines' },
     help: { help: 'this text' },
   },
@@ -71,6 +76,7 @@ embedding space, and a table of exact matches, tokens, and ROUGE-1, -2 and -L fo
       withEmbeddingGradient: args.has('with-embedding-gradient'),
       options: { ...given, budget: timeLimit(args, given.budget) },
       files: modelFiles(args),
+      ...(args.has('backend') && { backend: args.choice('backend', BACKENDS) }),
     }
     const sentences = sentencesOf(args)
     const attack = args.has('attack') ? args.choice('attack', ['search', 'sequences']) : undefined
