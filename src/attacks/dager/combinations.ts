@@ -57,6 +57,7 @@ export function firstGradient(
 /**
  * Sequences of candidates whose second inputs lie in the second span; `proven` where a proof ended the search.
  *
+ * @param different tokens that the first block reads in all, a token at another position being another: the rank of its inputs
  * @param likeliestAlone whether one batch of a decoder in noise is enough: other candidates follow
  */
 export async function combine(
@@ -69,6 +70,7 @@ export async function combine(
   keep: (found: readonly (readonly number[])[], guess?: Guess) => void,
   judge: (found: readonly (readonly number[])[], once?: boolean) => Promise<Judged | undefined>,
   first: FirstShared,
+  different: number,
   likeliestAlone = false,
 ): Promise<readonly (readonly number[])[] | 'proven'> {
   const list: Placed[] = candidates.flat()
@@ -102,7 +104,7 @@ export async function combine(
     const attended = first.block && {
       block: first.block,
       inputs: list.map(({ token, position }) => firstInput(first.inputs, token, position)),
-      tokens: span.rank,
+      ...{ tokens: span.rank, different },
     }
     const found = await encoderSequences(
       places,

@@ -16,6 +16,8 @@ export interface Heard {
   readonly contexts: ReadonlyMap<number, Context>
   /** The first position at which a sentence may have ended. */
   readonly end: number
+  /** Contexts of which h lies further outside than this are not there. */
+  readonly bound: number
 }
 
 /** A context is known to this part of its length at best. */
@@ -29,9 +31,6 @@ const WHOLE = 1e4
 
 /** Shares are solved for twice, as the sum over the attended depends on them. */
 const ROUNDS = 2
-
-/** Contexts of which h lies further outside than this are not there. */
-export const THERE = 1e-2
 
 /** The unknown of a position at which the sentence has ended. */
 const ENDED = -1
@@ -54,7 +53,7 @@ interface Equations {
  * took there adds its equations, and the others are solved for anew.
  */
 export function* sentenceThrough(anchor: number, at: number, heard: Heard): Steps<number[]> {
-  const { places, attention, inputs, solver, contexts, end } = heard
+  const { places, attention, inputs, solver, contexts, end, bound } = heard
   const unknowns = places.flatMap((all, p) =>
     [...all, ...(p >= end ? [ENDED] : [])].map((candidate) => ({ p, candidate })),
   )
@@ -69,7 +68,7 @@ export function* sentenceThrough(anchor: number, at: number, heard: Heard): Step
   }
   const equations: Equations[] = []
   const hear = function* (i: number, { context, far }: Context): Steps<void> {
-    if (far <= THERE)
+    if (far <= bound)
       equations.push(
         yield* equationsOf(
           unknowns[i].candidate,

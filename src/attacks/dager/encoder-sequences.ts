@@ -32,6 +32,9 @@ interface Near {
   readonly far: number
 }
 
+/** More candidates than this many times the batch's different tokens have many strangers among them. */
+const CROWDED = 1.25
+
 /** Sequences outside of the span that are kept. */
 const NEAR = 200
 
@@ -39,7 +42,7 @@ const NEAR = 200
  * Sequences of an encoder, where every position sees every other: the second input of a place lies in the span only when
  * the whole sequence is right.
  *
- * Without noise, what attention took for each candidate shows its sentence. Else, the sentence of each candidate that no found one explains is solved for by least squares. Where that does not explain everything,
+ * What attention took for each candidate shows its sentence. Where it does not, the sentence of each candidate that no found one explains is solved for by least squares. Where that does not explain everything,
  * tokens are exchanged one by one, each time where the second input comes closest to the span. Attention mixes positions by sums, so
  * the distance falls with every right token.
  *
@@ -84,23 +87,27 @@ export async function encoderSequences(
   const whole: Search = { places, second, noisy, from, found, near, size: 0, pause }
   const byGroups = (own: readonly (readonly number[])[]): Promise<boolean> =>
     grouped({ places: own, tokenOf }, gradient, [...sizesOf(own), expected ?? 1], noisy, enough, pause)
-  const keepAttended = async (sequence: readonly number[]): Promise<boolean> => {
-    const isRight = await tryWhole(sequence, whole)
+  const keepAttended = async (sequence: readonly number[], at: number): Promise<boolean> => {
+    const search = { ...whole, places: places.slice(0, sequence.length) }
+    const isRight = (await tryWhole(sequence, search)) || (await tryFrom(sequence, at, search))
     told()
     return isRight
   }
-  const isAttended = !noisy && attended && places.some((all) => all.length > 1)
+  const isCrowded = attended && places.flat().length > CROWDED * attended.different
+  // before strangers are dropped: what noise does to the second inputs hides who they are
+  const early = noisy && !isCrowded
+  if (early && (await byGroups(places))) return found
+  const isAttended = attended && places.some((all) => all.length > 1)
   const there = isAttended && (await attendedSequences(places, attended, tokenOf, found, keepAttended, pause))
   if (there && (await isProven(noisy))) return found
-  // before strangers are dropped: what noise does to the second inputs hides who they are
-  if (!there && (await byGroups(places))) return found
+  if (!there && !early && (await byGroups(places))) return found
   const hidden = noisy && (await isHidden(places, second))
   const likely = there || (await withoutStrangers(places, second, from))
   const same = likely.every((candidates, p) => candidates.length === places[p].length)
   const sets = (same ? [places] : [likely, places]).map((own) =>
     lengthsOf(own, tokenOf).map((part): Search => ({ ...whole, places: part, size: sizeOf(part) })),
   )
-  if ((there || !same) && (await byGroups(likely))) return found
+  if ((there || !same) && (!early || !same) && (await byGroups(likely))) return found
   // a descent costs far more, and is for what no linear map explains
   for (const step of hidden ? [solveEach] : [solveEach, descendEach])
     for (const searches of sets) if (await step(searches, expected, told, () => isProven(noisy))) return found

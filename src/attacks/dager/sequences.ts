@@ -237,7 +237,7 @@ export async function sequencesBehind(
               pause,
               keep,
               async (some, once) => (first!.ranks.clear && inputsOf(some) < one ? undefined : judge(some, once)),
-              ...([read, likeliestAlone] as const),
+              ...([read, one, likeliestAlone] as const),
             )
           : withoutChoice(tokens)
       if (found !== 'proven' && !(await prove(hasPositions ? found : withoutRepetition(found)))) return false

@@ -3,13 +3,14 @@ import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exactSequences } from '../../../src/analytic'
 import { type Attention, attentionAmong } from '../../../src/attacks/dager/attention'
-import { attendedSequences } from '../../../src/attacks/dager/encoder-attended'
+import { attendedSequences, THERE } from '../../../src/attacks/dager/encoder-attended'
 import { type ContextSolver, contextSolver } from '../../../src/attacks/dager/encoder-contexts'
-import { sentenceThrough, THERE } from '../../../src/attacks/dager/encoder-members'
+import { sentenceThrough } from '../../../src/attacks/dager/encoder-members'
 import { firstInput } from '../../../src/attacks/dager/first-inputs'
 import type { BlockNumbers } from '../../../src/attacks/dager/transformer'
 import { namedGradients } from '../../../src/client/shared/read-gradients'
 import { WORDS } from '../../../src/models/bert-shapes'
+import { random } from '../../../src/numbers/random'
 import { atOnce } from '../../../src/numbers/steps'
 import { lengthOf } from '../../../src/numbers/vectors'
 import { classGradients, randomBert, transformerOf } from '../../../src/text'
@@ -120,7 +121,14 @@ describe('sentenceThrough', () => {
     ]) {
       const candidate = indexOf(token, position)
       const own = atOnce(solver.solve(inputs[candidate], attention.context(candidate, sharesOf(...BATCH))))
-      const heard = { places, inputs, attention, solver, contexts: new Map([[candidate, own]]), end: 8 }
+      const heard = {
+        places,
+        inputs,
+        attention,
+        solver,
+        contexts: new Map([[candidate, own]]),
+        ...{ end: 8, bound: THERE },
+      }
       const sentence = atOnce(sentenceThrough(candidate, position, heard)).map((i) => placed[i].token)
       expect(sentence).toEqual(BATCH[s])
     }
@@ -134,6 +142,26 @@ describe('a batch whose words recur at several positions', () => {
     expect(sequences.map(String).sort()).toEqual(BATCH.map(String).sort())
   })
 
+  it.each([1e-5])('comes back behind noise of %f', async (level) => {
+    const { normal } = random(4)
+    const behind = new Map<string, tf.Tensor>()
+    for (const [name, tensor] of Object.entries(shared)) {
+      const values = await tensor.data<'float32'>()
+      const unit = Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length)
+      behind.set(
+        name,
+        tf.tensor(
+          values.map((v) => v + level * unit * normal()),
+          tensor.shape,
+        ),
+      )
+    }
+    const { status, sequences } = await exactSequences(transformer, behind)
+    tf.dispose([...behind.values()])
+    expect(status).toBe('exact')
+    expect(sequences.map(String).sort()).toEqual(BATCH.map(String).sort())
+  })
+
   it('is read sentence by sentence, each of them once, and loses what was never there', async () => {
     const strangers = [60, 61, 72].map((token, i) => ({ token, position: 3 + i }))
     const list = [...placed, ...strangers]
@@ -142,7 +170,7 @@ describe('a batch whose words recur at several positions', () => {
     const right = new Set(BATCH.map(String))
     const there = await attendedSequences(
       all,
-      { block, inputs: list.map(({ token, position }) => inputOf(token, position)), tokens },
+      { block, inputs: list.map(({ token, position }) => inputOf(token, position)), tokens, different: placed.length },
       (i) => list[i].token,
       found,
       async (sequence) => {
