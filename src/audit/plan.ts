@@ -56,7 +56,7 @@ export async function planOf(settings: AuditSettings, signal?: AbortSignal): Pro
 
 async function planWith(settings: AuditSettings, rest: () => Promise<void>): Promise<Plan> {
   const digestOf = (value: unknown) => digestInPieces(value, rest)
-  const { model, attacks: chosen, evaluations, seed, training, dataRange, undefended, data } = settings
+  const { model, attacks: chosen, evaluations, seed, training, dataRange, undefended, data, stage } = settings
   const opened = openModel(model)
   // tfjs renames the weights of a model that is loaded twice
   const weights = [...(await readWeights(opened.weights, ({ name }) => name)).values()]
@@ -73,6 +73,8 @@ async function planWith(settings: AuditSettings, rest: () => Promise<void>): Pro
     seed,
     dataRange,
     data?.table,
+    // records say it
+    stage,
   ])
   const clients = await clientsOf(settings, digestOf)
   const rows = rowsOf(settings)

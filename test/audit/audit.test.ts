@@ -104,6 +104,7 @@ describe('audit', () => {
       [
         { ...quick, seed: 4 },
         { ...quick, evaluations: 201 },
+        { ...quick, stage: 'after 3 rounds' },
         { ...quick, model: { ...withBias, weights: { ...withBias.weights, b: random([8], 9) } } },
         { ...quick, data: { ...common.data, labels: [0, 1, 1] } },
         { ...quick, data: { ...common.data, x: tf.add(x, 1e-3) } },
@@ -112,7 +113,7 @@ describe('audit', () => {
         { ...quick, defences: [gaussianNoise({ std: 1 })] },
       ].map(keyOf),
     )
-    expect(new Set([key, ...others]).size).toBe(9)
+    expect(new Set([key, ...others]).size).toBe(10)
   })
 
   it('gives a trial another key for another defence, attack or option of your own of the same name', async () => {
