@@ -1,5 +1,6 @@
 import { mapped } from '../../numbers/values'
-import { type Curvature, dot, largest } from './curvature'
+import { inner } from '../../numbers/vectors'
+import { type Curvature, largest } from './curvature'
 import type { FreeDirections } from './directions'
 import type { Sensitivity } from './sensitivity'
 import { combine, combined, eigen, gramOf } from './weak-block'
@@ -171,7 +172,7 @@ async function combinationsOf(
   if (!found) return undefined
   const all = found.combinations.map((c, i) => {
     const vector = combine(weak, c)
-    const length = Math.sqrt(dot(vector, vector))
+    const length = Math.sqrt(inner(vector, vector))
     return {
       vector: vector.map((v) => v / length),
       sensitivity: Math.max(0, found.values[i]) / largest(vector) ** 2,
@@ -191,13 +192,13 @@ function* eigenOf(vectors: readonly Float64Array[]) {
   return yield* eigen(yield* gramOf(vectors))
 }
 
-const coefficientsIn = (basis: readonly Float64Array[], v: Float64Array): number[] => basis.map((b) => dot(b, v))
+const coefficientsIn = (basis: readonly Float64Array[], v: Float64Array): number[] => basis.map((b) => inner(b, v))
 
-const squared = (v: Float64Array): number => dot(v, v)
+const squared = (v: Float64Array): number => inner(v, v)
 
 /** The coefficients of the combination of columns that is nearest to a vector. The columns are eigenvectors' images: orthogonal. */
 const projection = (v: Float64Array, columns: readonly Float64Array[]): number[] =>
-  columns.map((column) => dot(v, column) / squared(column))
+  columns.map((column) => inner(v, column) / squared(column))
 
 /** An orthonormal basis of all directions the members can move in: of a row of probabilities, one less than it has members. */
 function movable({ size, groups }: Curvature, members: Uint8Array): Float64Array[] {
