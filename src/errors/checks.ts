@@ -100,13 +100,16 @@ export function idList(name: string, ids: readonly number[], code: DlgErrorCode 
 
 /** An object that is no list. @throws DlgError */
 export function requireObject(name: string, value: object, right: string, code: DlgErrorCode = 'invalid-data'): void {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && builtIn(value) === undefined) return
+  // a map may hold fields as well, where the caller says so
+  const held = typeof value === 'object' && value !== null && (value instanceof Map || builtIn(value) === undefined)
+  if (held && !Array.isArray(value)) return
   throw new DlgError(code, `${name} is ${show(value)}; it must be ${right}`)
 }
 
 /** An object that is read by its fields. @throws DlgError `invalid-option` also for one of a class that shows none: nothing of it would count */
 export function requireFields(name: string, value: object, right: string): void {
   requireObject(name, value, right, 'invalid-option')
+  if (value instanceof Map) throw invalid(`${name} is ${show(value)}; it must be ${right}`)
   if (isPlain(value) || Object.keys(value).length > 0) return
   throw invalid(`${name} is an object of the class ${value.constructor?.name} without fields; it must be ${right}`)
 }
