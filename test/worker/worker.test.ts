@@ -241,6 +241,13 @@ describe('values', () => {
   })
 })
 
+it('a listener may return anything', async () => {
+  const far = across({ tell: async ({ onTold }: { onTold(words: string): unknown }) => void (await onTold('a')) })
+  const heard: string[] = []
+  await far.tell({ onTold: (words) => [heard.push(words), () => words] })
+  expect(heard).toEqual(['a'])
+})
+
 it('a view takes its own numbers along, and not the whole buffer', async () => {
   const buffer = new ArrayBuffer(1e8)
   const view = new Float32Array(buffer, 4e7, 3).fill(2)
