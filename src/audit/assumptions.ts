@@ -1,3 +1,4 @@
+import { Tensor } from '@tensorflow/tfjs-core'
 import { THREAT_MODELS, type ThreatModel } from '../attacks/contract/threat-model'
 import { targetOptions } from '../client/target-options'
 import type { Defence } from '../defences/defence'
@@ -34,10 +35,19 @@ export function assumptionsOf(
     ...(threatModel && { threatModel }),
     batchSize,
     mode: inTraining ? 'training' : 'evaluation',
-    labels: typeof given === 'object' && given !== null && !('decide' in given) ? 'given' : 'not given',
+    labels: isGiven(given) ? 'given' : 'not given',
     steps: update?.steps.length ?? 1,
     ...(stage !== undefined && { stage }),
   }
+}
+
+/** Whether classes or targets are among the labels of an attack: a list, a tensor, `known`, or these for some output. */
+function isGiven(labels: unknown): boolean {
+  if (typeof labels === 'number') return true
+  if (typeof labels !== 'object' || labels === null) return false
+  if ('decide' in labels) return 'name' in labels && labels.name === 'known'
+  if (labels instanceof Tensor || ArrayBuffer.isView(labels) || 'targets' in labels) return true
+  return Object.values(labels).some(isGiven)
 }
 
 /** The threat model with training details. */

@@ -4,31 +4,47 @@ import { Tensor } from '@tensorflow/tfjs-core'
 type Writing = (numbers: ArrayBufferView) => string
 
 /**
- * A text that is the same for equal values, whatever the order of an object's fields. Functions stand for themselves by their source.
+ * A text that is the same for equal values, whatever the order of an object's fields. Functions stand for themselves by their source, and
+ * an object of a class by its fields and the source of its class. What a function or a class keeps to itself is not seen.
  *
  * @param written how typed arrays are written; default: number by number
  */
-export function canonical(value: unknown, written: Writing = joined): string {
+export const canonical = (value: unknown, written: Writing = joined): string => textOf(value, written, [])
+
+/** @param within the objects around the value: one that holds itself is written once */
+function textOf(value: unknown, written: Writing, within: readonly object[]): string {
   if (typeof value === 'function') return `function ${value}`
   // JSON has one word for NaN and both infinities
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'symbol' || value === undefined)
     return String(value)
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? String(value)
-  if (value instanceof Tensor) return `tensor ${value.shape} ${canonical(value.dataSync(), written)}`
+  const above = within.indexOf(value)
+  if (above >= 0) return `above ${within.length - above}`
+  const part = (inner: unknown): string => textOf(inner, written, [...within, value])
+  if (value instanceof Tensor) return `tensor ${value.shape} ${part(value.dataSync())}`
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${written(value)})`
   if (Array.isArray(value))
     return value.length > LONG && value.every((entry) => typeof entry === 'number')
       ? `numbers(${written(Float64Array.from(value))})`
-      : `[${value.map((entry) => canonical(entry, written)).join()}]`
-  if (value instanceof Map) return `Map${canonical([...value], written)}`
-  if (value instanceof Set) return `Set${canonical([...value], written)}`
+      : `[${value.map(part).join()}]`
+  if (value instanceof Map) return `Map${part([...value])}`
+  if (value instanceof Set) return `Set${part([...value])}`
   if (value instanceof ArrayBuffer) return `ArrayBuffer(${written(new Uint8Array(value))})`
   if (value instanceof Date || value instanceof RegExp) return `${value.constructor.name} ${Number(value)} ${value}`
   const fields = Object.entries(value).filter(([, field]) => field !== undefined)
-  return `{${fields
+  return `${classOf(value)}{${fields
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, field]) => `${JSON.stringify(name)}:${canonical(field, written)}`)
+    .map(([name, field]) => `${JSON.stringify(name)}:${part(field)}`)
     .join()}}`
+}
+
+/** The functions that an object has from its class and the classes that this extends; nothing for a plain object. */
+function classOf(value: object): string {
+  const sources: string[] = []
+  for (let type = Object.getPrototypeOf(value); type && type !== Object.prototype; type = Object.getPrototypeOf(type))
+    for (const [name, { value: own, get }] of Object.entries(Object.getOwnPropertyDescriptors(type)))
+      if (typeof (own ?? get) === 'function') sources.push(`${name} ${own ?? get}`)
+  return sources.join()
 }
 
 /** A list of more numbers than this is taken as an array of them. */

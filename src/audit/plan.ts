@@ -3,7 +3,7 @@ import { type Attack, attacks } from '../attacks'
 import { CUT, pauses, restBy } from '../attacks/contract/pause'
 import { openModel } from '../client/model/open-model'
 import { readWeights } from '../client/shared/read-gradients'
-import type { Defence } from '../defences/defence'
+import { type Defence, identityOf } from '../defences/defence'
 import { DlgError } from '../errors/dlg-error'
 import { assumptionsOf } from './assumptions'
 import { requireLabelsOfModel } from './client'
@@ -35,7 +35,7 @@ export interface Plan {
 }
 
 /** Version of what a trial computes: results under another one are not those of the same trial. */
-const VERSION = 6
+const VERSION = 7
 
 /**
  * The grid of an audit. The undefended gradient comes first, as the control. What a client would stumble over, whichever it is, is found
@@ -56,7 +56,7 @@ export async function planOf(settings: AuditSettings, signal?: AbortSignal): Pro
 
 async function planWith(settings: AuditSettings, rest: () => Promise<void>): Promise<Plan> {
   const digestOf = (value: unknown) => digestInPieces(value, rest)
-  const { model, attacks: chosen, evaluations, seed, training, dataRange, undefended, data } = settings
+  const { model, attacks: chosen, evaluations, seed, training, dataRange, undefended, data, stage } = settings
   const opened = openModel(model)
   // tfjs renames the weights of a model that is loaded twice
   const weights = [...(await readWeights(opened.weights, ({ name }) => name)).values()]
@@ -73,6 +73,8 @@ async function planWith(settings: AuditSettings, rest: () => Promise<void>): Pro
     seed,
     dataRange,
     data?.table,
+    // records say it
+    stage,
   ])
   const clients = await clientsOf(settings, digestOf)
   const rows = rowsOf(settings)
@@ -80,9 +82,10 @@ async function planWith(settings: AuditSettings, rest: () => Promise<void>): Pro
     rows.flatMap(({ defence, attacker }) =>
       clients.map(async ({ samples, hash }, client): Promise<Chain> => {
         const [name, description] = [defence?.name ?? 'none', defence?.description ?? 'no defence']
+        const done = defence && identityOf(defence)
         const trials = chosen.map(
           async ({ attack, options }): Promise<TrialId> => ({
-            key: await digestOf([shared, hash, name, description, attacker, attack.name, options, sourceOf(attack)]),
+            key: await digestOf([shared, hash, done, attacker, attack.name, options, ownOf(attack)]),
             ...{ client, samples, attack: attack.name, defence: name, description, attacker },
             assumes: assumptionsOf(settings, { attack, options }, defence, attacker),
           }),
@@ -96,9 +99,9 @@ async function planWith(settings: AuditSettings, rest: () => Promise<void>): Pro
   return { key, chains, undefended, withData: data !== undefined }
 }
 
-/** What makes one attack another of the same name: the functions of the caller's own. */
-const sourceOf = (attack: Attack<object>): unknown =>
-  Object.values<unknown>(attacks).includes(attack) ? undefined : [attack.refuses, attack.run]
+/** What can be seen of an attack of the caller's own. */
+const ownOf = (attack: Attack<object>): unknown =>
+  Object.values<unknown>(attacks).includes(attack) ? undefined : attack
 
 /** Defence and attacker of each row. */
 function rowsOf({ defences, attackers }: AuditSettings): { defence: Defence | undefined; attacker: Attacker }[] {

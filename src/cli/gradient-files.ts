@@ -96,21 +96,31 @@ export function modelFile(args: Arguments, given: string): string {
 /** What an argument without a flag is told where gradients come from files. */
 export const BY_FLAGS = 'the files are given with --model and --gradients'
 
-/** @throws DlgError `invalid-option` for what is missing, or contradicts itself */
-export function gradientFiles(args: Arguments): GradientFiles {
-  const layout = args.choice('layout', ['tfjs', 'pytorch'])
-  const map = args.text('map')
+/** @throws DlgError `invalid-option`, in flags, for what does not belong to the layout */
+export function requireLayout({
+  layout,
+  map,
+  ordered,
+  partial,
+}: Pick<GradientFiles, 'layout' | 'map' | 'ordered' | 'partial'>): void {
   if (map !== undefined && layout !== 'pytorch')
     throw new DlgError('invalid-option', '--map says which PyTorch layer is which; it belongs to --layout pytorch')
-  const ordered = args.has('by-order')
   if (ordered && layout === 'pytorch')
     throw new DlgError('invalid-option', '--by-order belongs to --layout tfjs; PyTorch layers are told apart by --map')
-  const partial = args.has('partial')
   if (partial && layout === 'pytorch')
     throw new DlgError(
       'invalid-option',
       '--partial belongs to --layout tfjs: every PyTorch layer needs its counterpart',
     )
+}
+
+/** @throws DlgError `invalid-option` for what is missing, or contradicts itself */
+export function gradientFiles(args: Arguments): GradientFiles {
+  const layout = args.choice('layout', ['tfjs', 'pytorch'])
+  const map = args.text('map')
+  const ordered = args.has('by-order')
+  const partial = args.has('partial')
+  requireLayout({ layout, map, ordered, partial })
   const negative = args.choice('sign', ['plus', 'minus']) === 'minus'
   const source = sourceOf(args, negative)
   const rate = learningRate(args, 'before' in source && !isScaleFree(args))

@@ -98,8 +98,6 @@ function finish(
   const unlike = matched && measured !== undefined && measured.rows < 1
   const { inputs, ...found } = leak
   const { out, json, options: given, ...others } = options
-  // cells on which restarts agree are no surer where they do not re-create what was shared
-  const shown = matched ? leak : { ...leak, confidence: leak.confidence.map(atMost(UNSURE)) }
   const report = visible(
     `${JSON.stringify(
       {
@@ -112,8 +110,8 @@ function finish(
     )}\n`,
   )
   writeFiles(out, {
-    'records.csv': tableCsv(shown),
-    'records.html': tableHtml(shown),
+    'records.csv': tableCsv(leak),
+    'records.html': tableHtml(leak),
     'schema.json': `${JSON.stringify(schema, null, 2)}\n`,
     'result.json': report,
   })
@@ -123,7 +121,7 @@ function finish(
   const width = (terminal.stdout.isTTY && terminal.stdout.columns) || 100
   const lines = [
     `: ${inFlags(leak.reason, TABLE_OPTIONS)}, by ${leak.method} in ${(leak.milliseconds / 1000).toFixed(1)} s`,
-    tableText(shown, width),
+    tableText(leak, width),
     ...(leak.labels.length > 0 ? [`labels ${leak.labels.join(' ')}`] : []),
     ...(measured ? [measuredLine(measured)] : []),
     FILES.map((name) => `${out}/${name}`).join(' '),
@@ -132,14 +130,6 @@ function finish(
   if (leak.status === 'cut' && terminal.signal.aborted) return EXIT.interrupted
   return matched && !unlike ? EXIT.converged : EXIT.failed
 }
-
-/** The most that a cell of records is sure of that do not re-create what was shared: it is marked as unsure. */
-const UNSURE = 0.89
-
-const atMost =
-  (most: number) =>
-  (cells: TableLeakage['confidence'][number]): TableLeakage['confidence'][number] =>
-    Object.fromEntries(Object.entries(cells).map(([name, sure]) => [name, Math.min(most, sure)]))
 
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
 

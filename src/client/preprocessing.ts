@@ -1,4 +1,4 @@
-import { fitsFloat32, invalid, knownNames, numberList, requireObject, show } from '../errors/checks'
+import { fitsFloat32, invalid, knownNames, numberList, requireFields, show } from '../errors/checks'
 import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { mapped } from '../numbers/values'
@@ -22,7 +22,7 @@ export interface Preprocessing {
 
 /** @throws DlgError `invalid-option`, and what would be right */
 export function preprocessingOption(given: PreprocessingOptions, name = 'preprocessing'): Preprocessing {
-  requireObject(name, given, '{mean, std, range}', 'invalid-option')
+  requireFields(name, given, '{mean, std, range}')
   knownNames(name, given, ['mean', 'std', 'range'])
   const { mean = 0, std = 1, range = [0, 1] } = given
   if (!Array.isArray(range) || range.length !== 2 || !range.every(fitsFloat32) || !(range[0] < range[1]))

@@ -1,5 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core'
-import { choice, count, invalid, knownNames, number, show } from '../errors/checks'
+import { choice, count, invalid, knownNames, number, requireFields, show } from '../errors/checks'
 import { countOption, nameFlag, type OptionRecords, pickOptions } from '../options/option'
 import { type Preprocessing, type PreprocessingOptions, preprocessingOption } from './preprocessing'
 import type { KnownInputs } from './read-data'
@@ -66,11 +66,10 @@ export const TARGET = {
     help: 'inputs that the attacker has, such as masks: tensors by input name',
     default: {} as KnownInputs,
     check(known: KnownInputs): KnownInputs {
-      if (typeof known === 'object' && known !== null && !Array.isArray(known) && !(known instanceof Tensor))
-        return known
-      throw invalid(
-        `known is ${known instanceof Tensor ? 'a tensor' : show(known)}; it must be a map of tensors by input`,
-      )
+      const right = 'a map of tensors by input'
+      if ((known as unknown) instanceof Tensor) throw invalid(`known is a tensor; it must be ${right}`)
+      requireFields('known', known, right)
+      return known
     },
   },
   missing: {

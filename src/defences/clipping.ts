@@ -4,7 +4,7 @@ import { DlgError } from '../errors/dlg-error'
 import { normOf } from '../numbers/norms'
 import { mapped, type Values } from '../numbers/values'
 import { cosineOfEach, matchingNoise, withFactor, withFloor } from './attacker'
-import type { Defence } from './defence'
+import { type Defence, described } from './defence'
 
 /** Options of {@link clipping}. */
 export interface ClippingOptions {
@@ -24,14 +24,14 @@ export function clipping(options: ClippingOptions): Defence {
   const { norm, per = 'all' } = options
   positive('norm', norm)
   choice('per', per, ['all', 'tensor'])
-  return {
+  return described({
     name: 'clipping',
     description: per === 'all' ? `clipping to the norm ${norm}` : `clipping of each tensor to the norm ${norm}`,
     apply: (gradients) =>
       per === 'all' ? clipped(gradients, norm) : gradients.map((values) => clipped([values], norm)[0]),
     adapt: withFactor,
     matching: () => (per === 'tensor' ? { distance: cosineOfEach, certainty: false } : {}),
-  }
+  })
 }
 
 /** Options of {@link dpSgd}. */
@@ -72,7 +72,7 @@ export function dpSgd(options: DpSgdOptions): DpSgd {
   if (examples !== undefined) requireExamples(examples)
   const batch = examples?.length ?? 1
   const deviation = (noiseMultiplier * clip) / batch
-  return {
+  return described<DpSgd>({
     name: 'dp-sgd',
     description: `DP-SGD with each example clipped to the norm ${clip} and normal noise of ${noiseMultiplier} times that on the sum of ${batch}`,
     refuses({ settings }) {
@@ -104,7 +104,7 @@ export function dpSgd(options: DpSgdOptions): DpSgd {
       const { steps, ...rest } = given
       return epsilonOf({ noiseMultiplier, sampleRate, steps }, rest)
     },
-  }
+  })
 }
 
 /** Tensors that are clipped together. */

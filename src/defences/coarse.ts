@@ -5,7 +5,7 @@ import { largest } from '../numbers/norms'
 import { SIGNIFICAND_BITS } from '../numbers/stored-dtype'
 import { mapped, type Values } from '../numbers/values'
 import { hingeOfSigns, withFloor } from './attacker'
-import type { Defence } from './defence'
+import { type Defence, described } from './defence'
 
 /** A type that a gradient can be rounded to. */
 export type QuantisedType = 'float16' | 'bfloat16' | 'int8'
@@ -33,7 +33,7 @@ export function quantised(type: QuantisedType, options: QuantisedOptions = {}): 
   knownNames('options', options, ['rounding'])
   const { rounding = 'nearest' } = options
   choice('rounding', rounding, ['nearest', 'stochastic'])
-  return {
+  return described({
     name: `quantised-${type}`,
     description: `rounds to ${type}${rounding === 'stochastic' ? ', up or down at random' : ''}`,
     apply: (gradients, { uniform }) =>
@@ -60,7 +60,7 @@ export function quantised(type: QuantisedType, options: QuantisedOptions = {}): 
         target.gradients.map((values) => times * storageNorm(values, stored(values))),
       )
     },
-  }
+  })
 }
 
 /** The distance between two neighbours at a number, and the largest number. */
@@ -83,11 +83,11 @@ function nearest(x: number): number {
 
 /** Shares the sign of every number, −1, 0 or 1 (Bernstein et al. 2018, signSGD). */
 export function signs(): Defence {
-  return {
+  return described({
     name: 'signs',
     description: 'shares the sign of every number alone',
     apply: (gradients) => gradients.map((values) => mapped(values, Math.sign)),
     adapt: (target) => ({ ...target, dataGradients: target.gradients }),
     matching: () => ({ distance: hingeOfSigns, certainty: false }),
-  }
+  })
 }

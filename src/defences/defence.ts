@@ -14,6 +14,11 @@ export interface Defence {
   /** What is done, with its parameters, in plain words. */
   readonly description: string
   /**
+   * What tells a defence of your own from another of the same name, description and functions, such as a version: nobody sees what a
+   * function keeps to itself. An audit goes on with the results of the same defence alone.
+   */
+  readonly settings?: unknown
+  /**
    * The gradients as they are shared.
    *
    * @param gradients in the order of the trained weights; they are left as they are
@@ -78,6 +83,18 @@ export function defended(
   return adaptive ? defence.adapt(shared) : shared
 }
 
+/** What tells defences of this library apart, and those that are composed. */
+const identities = new WeakMap<Defence, unknown>()
+
+/** A defence whose description has all that tells it from others. */
+export function described<D extends Defence>(defence: D): D {
+  identities.set(defence, [defence.name, defence.description])
+  return defence
+}
+
+/** All that can be seen of what makes a defence another one: of one of the caller's own, its fields and the text of its functions. */
+export const identityOf = (defence: Defence): unknown => identities.get(defence) ?? defence
+
 /** @throws DlgError `invalid-option` */
 export function requireDefence(what: string, defence: Defence): void {
   if (!hasMethod(defence, 'apply', 'adapt'))
@@ -122,7 +139,7 @@ function requireGradients({ name }: Defence, target: Target, gradients: readonly
 export function composed(...defences: readonly Defence[]): Defence {
   for (const [i, one] of defences.entries()) requireDefence(`defence ${i}`, one)
   if (defences.length === 0) throw invalid('no defence was given; give one at least')
-  return {
+  const whole: Defence = {
     name: defences.map(({ name }) => name).join('+'),
     description: defences.map(({ description }) => description).join(', then '),
     apply: (gradients, random, weights) =>
@@ -131,4 +148,6 @@ export function composed(...defences: readonly Defence[]): Defence {
     matching: (target) => Object.assign({}, ...defences.map((defence) => defence.matching?.(target))),
     refuses: (target) => defences.map((defence) => defence.refuses?.(target)).find((reason) => reason !== undefined),
   }
+  identities.set(whole, defences.map(identityOf))
+  return whole
 }

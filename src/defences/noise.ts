@@ -3,7 +3,7 @@ import { normOf } from '../numbers/norms'
 import type { Random } from '../numbers/random'
 import { mapped, type Values } from '../numbers/values'
 import { matchingNoise, withFloor } from './attacker'
-import type { Defence } from './defence'
+import { type Defence, described } from './defence'
 
 /** The size of noise, in one of two ways. */
 export type NoiseSize =
@@ -39,7 +39,7 @@ function noise(name: string, word: string, size: NoiseSize, draw: (random: Rando
   const { std, relative } = sizeOf(size)
   const spread = (values: Values, factor: number): number =>
     std ?? (factor * relative! * normOf([values])) / Math.sqrt(values.length)
-  return {
+  return described({
     name,
     description:
       std === undefined
@@ -59,7 +59,7 @@ function noise(name: string, word: string, size: NoiseSize, draw: (random: Rando
       )
     },
     matching: matchingNoise,
-  }
+  })
 }
 
 function sizeOf(size: NoiseSize): { readonly std?: number; readonly relative?: number } {

@@ -1,7 +1,7 @@
 import { choice, invalid, knownNames, number, show } from '../errors/checks'
 import { mapped, type Values } from '../numbers/values'
 import { keptDistance } from './attacker'
-import type { Defence } from './defence'
+import { type Defence, described } from './defence'
 
 /** Options of {@link pruning} and {@link topK}. */
 export interface PartOptions {
@@ -31,9 +31,9 @@ function sparse(name: string, options: PartOptions, keptOf: (part: number) => nu
   const { part, per = 'tensor' } = options
   number('part', part, (v) => v > 0 && v < 1, 'a number above 0 and below 1')
   choice('per', per, ['tensor', 'all'])
-  return {
+  return described({
     name,
-    description: `${verb} ${+(100 * part).toPrecision(6)} % of the numbers of ${per === 'all' ? 'all tensors together' : 'each tensor'} by size`,
+    description: `${verb} ${+(100 * part).toPrecision(12)} % of the numbers of ${per === 'all' ? 'all tensors together' : 'each tensor'} by size`,
     apply(gradients) {
       if (per === 'tensor') return gradients.map((values) => largestOf([values], keptOf(part))[0])
       return largestOf(gradients, keptOf(part))
@@ -42,7 +42,7 @@ function sparse(name: string, options: PartOptions, keptOf: (part: number) => nu
     adapt: (target) => ({ ...target, dataGradients: target.gradients }),
     // certainty reads every number, also those that were dropped
     matching: () => ({ distance: keptDistance(per), certainty: false }),
-  }
+  })
 }
 
 /** The largest numbers of all tensors together; where several are equal, the first ones. */
@@ -73,7 +73,7 @@ export function withheld(names: readonly string[]): Defence {
   if (!Array.isArray(names) || names.length === 0 || !names.every((name) => typeof name === 'string'))
     throw invalid(`names is ${show(names)}; it must be a list of names of weights, one at least`)
   const absent = new Set(names)
-  return {
+  return described({
     name: 'withheld',
     description: `does not share the gradients of ${[...absent].join(', ')}`,
     refuses({ trained }) {
@@ -102,5 +102,5 @@ export function withheld(names: readonly string[]): Defence {
         lost: rest.map((i) => lost[i]),
       }
     },
-  }
+  })
 }

@@ -8,8 +8,25 @@ export function show(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
   if (Array.isArray(value)) return value.length > 8 ? `a list of ${value.length}` : `[${value.map(show).join(', ')}]`
   if (typeof value === 'function') return 'a function'
-  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+  if (typeof value !== 'object' || value === null) return String(value)
+  return builtIn(value) ?? 'an object'
 }
+
+const PROMISE = 'a Promise (await it first)'
+
+/** What an object is whose fields have no names: a Promise, a Date, a list of any kind, and so on; undefined for one with fields. */
+function builtIn(value: object): string | undefined {
+  if (value instanceof Promise || hasMethod(value, 'then')) return PROMISE
+  const tag = Object.prototype.toString.call(value).slice('[object '.length, -1)
+  if (ArrayBuffer.isView(value) || NAMELESS.includes(tag)) return `${/^[AE]/.test(tag) ? 'an' : 'a'} ${tag}`
+  return undefined
+}
+
+/** Built-in classes whose objects have no fields by name. */
+const NAMELESS = [
+  ...['Date', 'RegExp', 'Map', 'Set', 'WeakMap', 'WeakSet', 'Error', 'String', 'Number', 'Boolean'],
+  ...['ArrayBuffer', 'SharedArrayBuffer'],
+]
 
 /** A value from a short list. */
 export function choice<T extends string>(name: string, value: unknown, choices: readonly T[], otherwise?: string): T {
@@ -83,13 +100,22 @@ export function idList(name: string, ids: readonly number[], code: DlgErrorCode 
 
 /** An object that is no list. @throws DlgError */
 export function requireObject(name: string, value: object, right: string, code: DlgErrorCode = 'invalid-data'): void {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Promise)) return
-  throw new DlgError(code, `${name} is ${value instanceof Promise ? 'a Promise' : show(value)}; it must be ${right}`)
+  // a map may hold fields as well, where the caller says so
+  const held = typeof value === 'object' && value !== null && (value instanceof Map || builtIn(value) === undefined)
+  if (held && !Array.isArray(value)) return
+  throw new DlgError(code, `${name} is ${show(value)}; it must be ${right}`)
+}
+
+/** An object that is read by its fields. @throws DlgError `invalid-option` also for one of a class that shows none: nothing of it would count */
+export function requireFields(name: string, value: object, right: string): void {
+  requireObject(name, value, right, 'invalid-option')
+  if (value instanceof Map) throw invalid(`${name} is ${show(value)}; it must be ${right}`)
+  if (isPlain(value) || Object.keys(value).length > 0) return
+  throw invalid(`${name} is an object of the class ${value.constructor?.name} without fields; it must be ${right}`)
 }
 
 export function knownNames(owner: string, value: object, names: readonly string[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Promise)
-    throw invalid(`${owner} is ${show(value)}; it must be an object with any of ${names.join(', ')}`)
+  requireFields(owner, value, `an object with any of ${names.join(', ')}`)
   const stranger = Object.keys(value).find((name) => !names.includes(name))
   if (stranger !== undefined) throw invalid(`there is no '${stranger}' in ${owner}; there are ${names.join(', ')}`)
 }

@@ -112,7 +112,7 @@ type PointOfClient = Pick<TracedExample, 'traced' | 'data' | 'inputs' | 'values'
  * @param shared by name of the weight
  * @param tolerance residual up to which a gradient is the shared one
  * @param cut asked before every evaluation: whether the work is to end
- * @returns undefined where none of the data are floats, or where the work ended before every number was looked at
+ * @returns undefined where none of the data are floats, or where the work ended before every number, and combinations of them, were looked at
  */
 export async function determinedBy(
   { traced, settings, data, inputs, values, parameters, targetsMove = false }: PointOfClient,

@@ -22,6 +22,9 @@ export interface RandomLoraOptions extends Partial<LoraOptions> {
   readonly seed?: number
 }
 
+/** Most numbers of a half of an adapter: 1 GiB. */
+const MOST_NUMBERS = 2 ** 28
+
 /**
  * A model with random adapters, as PEFT begins: A uniform within ±1/√in, B zero unless `trained` says otherwise.
  *
@@ -55,6 +58,11 @@ export function randomLora<M extends TextModel | GptModel>(model: M, options: Ra
     throw invalid(
       `no matrix of the model has a name that ends with ${targets.join(' or ')}${layers ? ` in the layers ${layers}` : ''}`,
     )
+  for (const name of names) {
+    const { shape } = model.weights[name]
+    const most = Math.floor(MOST_NUMBERS / Math.max(...shape))
+    if (rank > most) throw invalid(`rank is ${rank}; an adapter of '${name}' [${shape}] must have at most ${most}`)
+  }
   const { uniform, normal } = random(seed, 0x6c6f7261)
   const numbers = (size: number, next: () => number) => Float32Array.from({ length: size }, next)
   const weights: tf.NamedTensorMap = {}

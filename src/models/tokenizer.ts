@@ -52,7 +52,7 @@ export function encodeFor(
       'invalid-model',
       `the tokenizer knows ${countOf(tokenizer.size, 'token')} and the model ${config.vocabularySize}: they do not belong together`,
     )
-  const ids = tokenizer.encode(text)
+  const ids = idsOf(tokenizer, text)
   if (inside(ids, tokenizer).length === 0) throw new DlgError('invalid-data', 'the text has no token; give a sentence')
   if (ids.length > config.positions)
     throw new DlgError(
@@ -60,6 +60,18 @@ export function encodeFor(
       `the text has ${countOf(ids.length, 'token')}; the model takes ${config.positions}`,
     )
   return ids
+}
+
+/** What a tokenizer gives, which may be the caller's own. @throws DlgError `invalid-model` for what are no token ids */
+function idsOf(tokenizer: TextTokenizer, text: string): number[] {
+  const { size } = tokenizer
+  const given: unknown = tokenizer.encode(text)
+  const ids = Array.isArray(given) || ArrayBuffer.isView(given) ? Array.from(given as ArrayLike<unknown>) : undefined
+  if (ids?.every((id): id is number => Number.isInteger(id) && (id as number) >= 0 && (id as number) < size)) return ids
+  throw new DlgError(
+    'invalid-model',
+    `encode() of the tokenizer gave ${show(given)}; it must give a list of token ids, whole numbers from 0 to ${size - 1}`,
+  )
 }
 
 /** The part of a tokenizer.json that is read here. */

@@ -79,6 +79,7 @@ export function adam(options: Partial<AdamOptions> = {}): SynchronousOptimizer<A
   return {
     name: 'adam',
     patience: Number.POSITIVE_INFINITY,
+    settings,
     init(point) {
       requirePoint('adam', point)
       return { iteration: 0, evaluations: 0, ...begin(point.slice(), 1) }

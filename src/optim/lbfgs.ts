@@ -190,6 +190,7 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
   return {
     name: 'lbfgs',
     patience: PATIENCE,
+    settings,
     init(point) {
       requirePoint('lbfgs', point)
       return { iteration: 0, evaluations: 0, ...begin(point.slice(), 1) }

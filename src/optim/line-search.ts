@@ -31,6 +31,8 @@ export interface LineSearchState {
 /** A search for a good t > 0 along a ray, which asks for evaluations as an optimizer does. */
 export interface LineSearch<S extends LineSearchState = LineSearchState> {
   readonly name: string
+  /** As of an optimizer: the numbers that its functions keep to themselves. */
+  readonly settings?: unknown
   /** The state at the start of a search along `ray`. */
   init(ray: Ray): S
   /** The trial at `state.step` in (its value and slope may be non-finite), the next state out. */

@@ -60,6 +60,7 @@ export function oneByOne<S extends OptimizerState>(
   return {
     name: `oneByOne(${optimizer.name})`,
     patience: optimizer.patience,
+    settings: { optimizer, groups },
     init(point) {
       requirePoint('oneByOne', point)
       if (point.length < end)

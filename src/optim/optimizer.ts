@@ -54,6 +54,10 @@ export interface Optimizer<S extends OptimizerState = OptimizerState> {
    * iterations are used up. One that wraps another hands on the other's patience.
    */
   readonly patience?: number
+  /**
+   * What tells it from an optimizer of the same name and functions: the numbers that its functions keep to themselves. Results of an audit are kept under them.
+   */
+  readonly settings?: unknown
   /** The first state; `point` is copied. */
   init(point: Float64Array): S
   /** The objective's value and gradient at `state.point` in, the next state out. Never changes its arguments. */

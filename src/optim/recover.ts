@@ -77,6 +77,7 @@ export function recover<S extends OptimizerState>(
   return {
     name: `recover(${optimizer.name})`,
     patience: optimizer.patience,
+    settings: { optimizer, factor, attempts, shrink },
     init(point) {
       requirePoint('recover', point)
       const inner = optimizer.init(point)

@@ -107,6 +107,7 @@ export function strongWolfe(options: Partial<StrongWolfeOptions> = {}): LineSear
 
   return {
     name: 'strong-wolfe',
+    settings: { sufficientDecrease, remainingSlope, changeTolerance, iterations },
     init(ray) {
       requireTrial(ray?.start)
       if (!(typeof ray.step === 'number' && ray.step > 0 && typeof ray.reach === 'number' && ray.reach >= 0))

@@ -50,7 +50,9 @@ async function callFar(far: Proxied<Protocol>, call: number, name: string, args:
   const tell: Tell = async (listener, packed): Promise<Answer> => {
     try {
       const event = await unpack(packed)
-      return { value: await listeners[listener](...(event.value as unknown[])) }
+      await listeners[listener](...(event.value as unknown[]))
+      // nobody reads what a listener returns, which may be anything
+      return { value: undefined }
     } catch (error) {
       thrown ??= { error }
       return { error: crossed(error) }

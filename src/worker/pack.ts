@@ -11,6 +11,7 @@ export type Packed =
   | { readonly [KIND]: 'tensor'; readonly shape: readonly number[]; readonly dtype: string; data: unknown }
   | (PackedModel & { readonly [KIND]: 'model' })
   | { readonly [KIND]: 'map'; readonly entries: readonly (readonly [unknown, unknown])[] }
+  | { readonly [KIND]: 'set'; readonly entries: readonly unknown[] }
   | { readonly [KIND]: 'signal'; readonly index: number; readonly aborted: boolean }
   | { readonly [KIND]: 'listener'; readonly index: number }
   | { readonly [KIND]: 'copy'; readonly value: unknown }
@@ -53,7 +54,7 @@ export function pack(content: Content, value: unknown): Parcel {
       throw new DlgError('invalid-data', 'a tensor is disposed, so its numbers cannot cross to a worker')
     const packed: Packed = { [KIND]: 'tensor', shape: from.shape, dtype: from.dtype, data: undefined }
     tensors.push(from)
-    reading.push(from.data<'float32'>().then((data) => Object.assign(packed, { data })))
+    reading.push(from.data<'float32'>().then((data) => Object.assign(packed, { data: alone(data) })))
     return packed
   }
   const method = (path: readonly string[], from: () => unknown): Packed => {
@@ -63,7 +64,7 @@ export function pack(content: Content, value: unknown): Parcel {
       disposers.push(from)
       return { [KIND]: 'dispose' }
     }
-    if (content === 'event') return { [KIND]: 'copy', value: from() }
+    if (content === 'event') return { [KIND]: 'copy', value: alone(from()) }
     throw new DlgError(
       'invalid-option',
       `${path.join('.')} is a function, which cannot cross to or from a worker; only listeners can, such as onIteration. Serve a function that builds such a model, optimizer or criterion inside the worker`,
@@ -72,10 +73,16 @@ export function pack(content: Content, value: unknown): Parcel {
   const walk = (from: unknown, path: readonly string[]): unknown => {
     if (typeof from === 'function') return method(path, from as () => unknown)
     if (typeof from === 'symbol') throw uncloneable(path, from)
-    if (typeof from !== 'object' || from === null || ArrayBuffer.isView(from)) return from
+    if (typeof from !== 'object' || from === null) return from
     const known = done.get(from)
     if (known !== undefined) return known
+    if (ArrayBuffer.isView(from)) {
+      const copy = alone(from)
+      done.set(from, copy)
+      return copy
+    }
     if (Array.isArray(from)) return walkInto([], from.entries(), from, path)
+    if (from instanceof Map || from instanceof Set) return walkEntries(from, path)
     const packed = special(from, path)
     if (packed !== undefined) {
       done.set(from, packed)
@@ -99,10 +106,16 @@ export function pack(content: Content, value: unknown): Parcel {
     }
     return into
   }
+  const walkEntries = (from: Map<unknown, unknown> | Set<unknown>, path: readonly string[]): Packed => {
+    const entries: unknown[] = []
+    const packed = { [KIND]: from instanceof Map ? 'map' : 'set', entries } as Packed
+    done.set(from, packed)
+    if (from instanceof Map) for (const [k, v] of from) entries.push([key(k, path), walk(v, [...path, String(k)])])
+    else for (const part of from) entries.push(walk(part, [...path, `entry ${entries.length}`]))
+    return packed
+  }
   const special = (from: object, path: readonly string[]): Packed | undefined => {
     if (from instanceof Tensor) return tensor(from)
-    if (from instanceof Map)
-      return { [KIND]: 'map', entries: [...from].map(([k, v]) => [key(k, path), walk(v, [...path, String(k)])]) }
     if (from instanceof AbortSignal && content !== 'arguments') throw uncloneable(path, from)
     if (from instanceof AbortSignal) return { [KIND]: 'signal', index: signals.push(from) - 1, aborted: from.aborted }
     if (!isLayersModel(from)) return undefined
@@ -127,7 +140,7 @@ const uncloneable = (path: readonly string[], value: object | symbol, cause?: un
   const what = typeof value === 'symbol' ? 'a symbol' : `${named(value)}`
   return new DlgError(
     'invalid-option',
-    `${path.join('.')} is ${what}, which cannot cross to or from a worker; plain objects, lists, maps, typed arrays and tensors can`,
+    `${path.join('.')} is ${what}, which cannot cross to or from a worker; plain objects, lists, maps, sets, typed arrays and tensors can`,
     { cause },
   )
 }
@@ -137,9 +150,24 @@ const named = (value: object): string => {
   return name === '' ? 'an object of a class' : `an object of the class ${name}`
 }
 
+/**
+ * A view as one whose buffer holds nothing else: a structured clone takes the whole buffer, however little of it is seen. What threads
+ * share stays shared, and other values stay as they are.
+ */
+function alone(view: unknown): unknown {
+  if (!ArrayBuffer.isView(view)) return view
+  const { buffer, byteOffset, byteLength } = view
+  if (byteLength === buffer.byteLength || !(buffer instanceof ArrayBuffer)) return view
+  // a subclass, such as Node's Buffer, loses its class in a clone as well
+  const type = Object.prototype.toString.call(view).slice('[object '.length, -1) as 'Uint8Array'
+  return new globalThis[type](buffer.slice(byteOffset, byteOffset + byteLength))
+}
+
 /** @throws DlgError `invalid-option` for an object that no thread can clone, or whose clone lacks the methods of its class */
 function cloneable(path: readonly string[], value: object): object {
   if (Object.prototype.toString.call(value) === '[object Object]') throw uncloneable(path, value)
+  // a trial would copy all of it
+  if (value instanceof ArrayBuffer && value.byteLength > 0) return value
   try {
     structuredClone(value)
   } catch (cause) {

@@ -22,6 +22,19 @@ export async function unpack(packed: unknown, far?: Far): Promise<Unpacked> {
   const models: LayersModel[] = []
   const done = new Map<object, unknown>()
 
+  const walkEntries = async (from: Packed & { readonly entries: readonly unknown[] }): Promise<unknown> => {
+    const made = from[KIND] === 'map' ? new Map<unknown, unknown>() : new Set<unknown>()
+    // before its parts: it may hold itself
+    done.set(from, made)
+    for (const part of from.entries) {
+      if (made instanceof Set) made.add(await walk(part))
+      else {
+        const [key, value] = part as [unknown, unknown]
+        made.set(key, await walk(value))
+      }
+    }
+    return made
+  }
   const make = async (from: Packed, own: Tensor[]): Promise<unknown> => {
     switch (from[KIND]) {
       case 'tensor': {
@@ -40,11 +53,9 @@ export async function unpack(packed: unknown, far?: Far): Promise<Unpacked> {
           dispose(made)
         }
       }
-      case 'map': {
-        const entries: [unknown, unknown][] = []
-        for (const [key, part] of from.entries) entries.push([key, await walk(part)])
-        return new Map(entries)
-      }
+      case 'map':
+      case 'set':
+        return walkEntries(from)
       case 'signal':
         return far!.signal(from.index, from.aborted)
       case 'listener':

@@ -1,14 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
-import { gradientsOf } from '../../src'
+import { adam, box, gradientsOf, joint, known, lbfgs, recover, strongWolfe } from '../../src'
 import type { Attack } from '../../src/attacks'
 import { attacks, outcome } from '../../src/attacks'
 import { type AuditOptions, audit, judge, type TrialRecord } from '../../src/audit'
 import { auditSettings } from '../../src/audit/options'
 import { planOf } from '../../src/audit/plan'
 import type { Model } from '../../src/client/model/model'
+import type { Target } from '../../src/client/target'
 import type { TargetOptions } from '../../src/client/target-options'
-import { clipping, gaussianNoise, withheld } from '../../src/defences'
+import { clipping, composed, type Defence, gaussianNoise, signs, withheld } from '../../src/defences'
 import { modelFromOnnx } from '../../src/models'
 import { encodeTable } from '../../src/tabular'
 import { randomBert, transformerOf } from '../../src/text'
@@ -103,6 +104,7 @@ describe('audit', () => {
       [
         { ...quick, seed: 4 },
         { ...quick, evaluations: 201 },
+        { ...quick, stage: 'after 3 rounds' },
         { ...quick, model: { ...withBias, weights: { ...withBias.weights, b: random([8], 9) } } },
         { ...quick, data: { ...common.data, labels: [0, 1, 1] } },
         { ...quick, data: { ...common.data, x: tf.add(x, 1e-3) } },
@@ -111,7 +113,51 @@ describe('audit', () => {
         { ...quick, defences: [gaussianNoise({ std: 1 })] },
       ].map(keyOf),
     )
-    expect(new Set([key, ...others]).size).toBe(9)
+    expect(new Set([key, ...others]).size).toBe(10)
+  })
+
+  it('gives a trial another key for another defence, attack or option of your own of the same name', async () => {
+    const keyOf = async (asked: Partial<AuditOptions>) =>
+      (await planOf(auditSettings({ ...common, model: withBias, attacks: ['dense-inversion'], ...asked }))).key
+    const functions = { apply: clipping({ norm: 1 }).apply, adapt: (target: Target) => target }
+    const words = { name: 'mine', description: 'what I do' }
+    class Mine {
+      readonly name = words.name
+      readonly description = words.description
+      constructor(readonly norm: number) {}
+      apply = functions.apply
+      adapt = functions.adapt
+    }
+    class Other extends Mine {
+      refuses() {
+        return undefined
+      }
+    }
+    const ring = { ...words, ...functions, self: {} }
+    ring.self = ring
+    const defences: Defence[] = [
+      { ...words, ...functions },
+      { ...words, ...functions, settings: { version: 2 } },
+      { ...words, ...functions, adapt: (target) => ({ ...target }) },
+      ...[new Mine(1), new Mine(2), new Other(1), ring],
+      ...[composed(new Mine(1), signs()), composed(new Mine(2), signs())],
+    ]
+    const attack = (settings?: unknown): Attack<object> => ({ ...attacks['dense-inversion'], name: 'mine', settings })
+    const matching = (options: object) => ({ attacks: [{ attack: 'gradient-matching' as const, options }] })
+    const asked: Partial<AuditOptions>[] = [
+      ...defences.map((defence) => ({ defences: [defence] })),
+      ...[undefined, 1, 2].map((version) => ({ attacks: [{ attack: attack(version) }] })),
+      ...[0.1, 0.2].map((learningRate) => matching({ optimizer: adam({ learningRate }) })),
+      ...[5, 6].map((iterations) => matching({ optimizer: lbfgs({ lineSearch: strongWolfe({ iterations }) }) })),
+      ...[0.1, 0.2].map((learningRate) => matching({ optimizer: recover(adam({ learningRate })) })),
+      ...[1, 2].map((high) => matching({ priors: [box(1, [0, high])] })),
+      ...[1, 2].map((label) => matching({ labels: known([label]) })),
+      ...(['classes', 'bits'] as const).map((kind) => matching({ labels: joint(kind) })),
+    ]
+    const keys = await Promise.all(asked.map(keyOf))
+    expect(new Set(keys).size).toBe(asked.length)
+    expect(await Promise.all(asked.map(keyOf))).toEqual(keys)
+    expect(await keyOf({ defences: [clipping({ norm: 1 })] })).toBe(await keyOf({ defences: [clipping({ norm: 1 })] }))
   })
 
   it('gives a trial another key for other operations of the same function', async () => {

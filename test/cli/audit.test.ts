@@ -281,6 +281,11 @@ describe('dlg audit', () => {
     const { code, stderr } = await auditTo('run', '--seed', '9')
     expect([code, stderr]).toEqual([2, expect.stringContaining('is the run of another audit')])
     expect(readFileSync(folder.at('run/run.jsonl'), 'utf8')).toBe(before)
+    // not even a last line that a kill cut off
+    writeFileSync(folder.at('run/run.jsonl'), `${before}{"type":`)
+    expect((await auditTo('run', '--seed', '9')).code).toBe(2)
+    expect(readFileSync(folder.at('run/run.jsonl'), 'utf8')).toBe(`${before}{"type":`)
+    writeFileSync(folder.at('run/run.jsonl'), before)
     appendFileSync(folder.at('run/run.jsonl'), 'nonsense\n')
     expect((await dlg(['report', folder.at('run')])).stderr).toContain('line 32 is no JSON')
     const wrong = [

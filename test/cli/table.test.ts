@@ -61,6 +61,13 @@ describe('dlg table', () => {
     )
     expect([code, stderr]).toEqual([1, ''])
     expect(JSON.parse(stdout)).toMatchObject({ status: 'failed', method: 'search', options: { iterations: 5 } })
+    // records.csv and result.json say the same of each cell
+    const { confidence } = JSON.parse(stdout)
+    const [, ...lines] = readFileSync(folder.at('out/records.csv'), 'utf8').trim().split('\n')
+    const written = lines.map((line) => line.split(',').slice(-Object.keys(confidence[0]).length).map(Number))
+    expect(written).toEqual(
+      confidence.map((cells: object) => Object.values(cells).map((sure) => Number(sure.toFixed(3)))),
+    )
     const { columns } = tableSchema(readFileSync(folder.at('out/schema.json'), 'utf8'))
     expect(columns.map(({ kind }) => kind)).toEqual(SCHEMA.columns.map(({ kind }) => kind))
   })

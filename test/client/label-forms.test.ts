@@ -73,7 +73,7 @@ it.each([
     ],
     /3 labels in a list; one for each of/,
   ],
-  ['numbers that are no classes', Float32Array.of(1, 2), /labels is an object; it must be 'joint' or 'infer' or/],
+  ['numbers that are no classes', Float32Array.of(1, 2), /labels is a Float32Array; it must be 'joint' or 'infer' or/],
 ] as const)('%s are refused by the name of the option', async (_, labels, message) => {
   const model = convNet()
   const x = sample([2, 6, 6, 1])

@@ -285,6 +285,32 @@ describe('the work', () => {
     expect(ones(some.silent)).toHaveLength(9)
   })
 
+  it.each([
+    ['every direction', {}],
+    ['a subspace', { reach: undefined }],
+  ])(
+    'keeps what is free alone where it ends before combinations, and claims nothing else: %s',
+    async (examined, own) => {
+      const from = random(5)
+      const at = around(12, from)
+      // two unknowns that move nothing, and two that move the same
+      const rows = normal(24, 12, from).map((row) => row.with(3, row[2]))
+      const blind = rows.map((row) => row.map((v, j) => (j < 2 ? 0 : v)))
+      const seen = new Set<unknown>()
+      for (let most = 1; most < 240; most += 8) {
+        const cutOf = (model: SharedModel) => {
+          let asked = 0
+          return certaintyOf(problem(model, at, { ...own, cut: () => asked++ >= most }))
+        }
+        const [some, none] = [await cutOf(linear(blind)), await cutOf(linear(rows))]
+        seen.add(some?.examined)
+        if (some) expect([some.determined, ones(some.silent)]).toEqual([false, [0, 1]])
+        expect(none?.examined).not.toBe('single unknowns')
+      }
+      expect([...seen]).toEqual([undefined, 'single unknowns', examined])
+    },
+  )
+
   it('ends when it is cut', async () => {
     const asked = problem(model, point, { cut: () => asked.asked() >= 5 })
     expect(await certaintyOf(asked)).toBeUndefined()

@@ -129,6 +129,8 @@ describe('adapters', () => {
         expect.objectContaining({ code: 'invalid-model', message: expect.stringMatching(words) }),
       )
     expect(() => randomLora(base, { targets: ['c_attn'] })).toThrow(/no matrix of the model/)
+    for (const rank of [1e300, 2 ** 40])
+      expect(() => randomLora(base, { rank })).toThrow(/^rank is .*; an adapter of .* must have at most \d+$/)
     const model = randomLora(base)
     expect(() => randomLora(model)).toThrow(/has adapters already/)
     tf.dispose([a, b])

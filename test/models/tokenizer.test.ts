@@ -99,6 +99,11 @@ describe('text for an encoder', () => {
     expect(() => encodeFor(model, tokenizer, '\u200b')).toThrow('the text has no token')
     expect(() => encodeFor(model, tokenizer, 'data '.repeat(7))).toThrow('the text has 9 tokens; the model takes 8')
     expect(encodeFor(model, tokenizer, 'data '.repeat(6))).toHaveLength(8)
+    for (const given of [undefined, null, 'data', [1.5], [-1], [1e9], [Number.NaN], ['1'], {}, Promise.resolve([1])])
+      expect(() => encodeFor(model, { ...tokenizer, encode: () => given as never }, 'data')).toThrow(
+        /^encode\(\) of the tokenizer gave .*; it must give a list of token ids/,
+      )
+    expect(encodeFor(model, { ...tokenizer, encode: () => Int32Array.of(1, 2) as never }, 'data')).toEqual([1, 2])
     model.dispose()
     const other = randomBert({ vocabularySize: vocabulary.length + 1, ...sizes })
     expect(() => encodeFor(other, tokenizer, 'data')).toThrow('knows 77 tokens and the model 78')

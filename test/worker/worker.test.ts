@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { adam, checkModel, DlgError, deepLeakage, gradientsOf, type IterationEvent } from '../../src'
 import { type AttackName, type AttackProgress, attack, type Control, targetOf } from '../../src/attacks'
 import { connect, type Served, serve } from '../../src/worker'
+import { pack } from '../../src/worker/pack'
 import { convNet, functionalNet, numbers, sample, withUniformWeights } from '../attacks/matching/tiny'
 import { ownership } from '../tensors'
 
@@ -228,8 +229,49 @@ describe('values', () => {
     self.self = self
     const around = (await far.echo(self)) as typeof self
     expect(around.self).toBe(around)
+    const map = new Map<string, unknown>()
+    const set = new Set<unknown>([map])
+    map.set('set', set)
+    const ring = (await far.echo(map)) as typeof map
+    expect([...(ring.get('set') as typeof set)]).toEqual([ring])
+    const members = (await far.echo(new Set([tensors[0], 'a']))) as Set<unknown>
+    const [first, second] = members
+    expect([own(first as tf.Tensor).dataSync(), second]).toEqual([tensors[0].dataSync(), 'a'])
     expect(await far.echo(undefined)).toBe(undefined)
   })
+})
+
+it('a listener may return anything', async () => {
+  const far = across({ tell: async ({ onTold }: { onTold(words: string): unknown }) => void (await onTold('a')) })
+  const heard: string[] = []
+  await far.tell({ onTold: (words) => [heard.push(words), () => words] })
+  expect(heard).toEqual(['a'])
+})
+
+it('a view takes its own numbers along, and not the whole buffer', async () => {
+  const buffer = new ArrayBuffer(1e8)
+  const view = new Float32Array(buffer, 4e7, 3).fill(2)
+  const held = own(tf.tensor1d(view))
+  const values = [view, view, new DataView(buffer, 4e7, 8), new Set([new Uint8Array(buffer, 4e7, 4)]), held]
+  for (const content of ['arguments', 'result'] as const) {
+    const { value, ready } = pack(content, values)
+    await ready
+    const posted: number[] = []
+    const look = (part: unknown): void => {
+      if (ArrayBuffer.isView(part)) posted.push(part.buffer.byteLength)
+      else if (typeof part === 'object' && part !== null) Object.values(part).forEach(look)
+    }
+    look(value)
+    expect(posted).toEqual([12, 12, 8, 4, 12])
+    expect((value as unknown[])[0]).toBe((value as unknown[])[1])
+    expect((value as unknown[])[0]).toEqual(new Float32Array([2, 2, 2]))
+  }
+  const { value } = pack('event', [{ data: () => view, bytes: Buffer.from('abc') }])
+  const [{ data, bytes }] = value as [{ data: { value: Float32Array }; bytes: Uint8Array }]
+  expect([data.value.buffer.byteLength, bytes]).toEqual([12, new Uint8Array([97, 98, 99])])
+  const shared = new Uint8Array(new SharedArrayBuffer(8), 4)
+  expect(pack('arguments', [shared]).value).toEqual([shared])
+  expect((pack('arguments', [shared]).value as unknown[])[0]).toBe(shared)
 })
 
 describe('what no thread can clone', () => {
@@ -243,7 +285,8 @@ describe('what no thread can clone', () => {
     [/arguments\.0\.part is a symbol/, { part: Symbol('own') }],
     [/arguments\.0 is an object of the class Promise/, Promise.resolve()],
     [/arguments\.0\.list\.0 is an object of the class Own/, { list: [new Own()] }],
-    [/arguments\.0 is an object of the class Set/, new Set([() => 1])],
+    [/arguments\.0\.entry 0 is a function/, new Set([() => 1])],
+    [/arguments\.0\.entry 1 is an object of the class Own/, new Set([1, new Own()])],
     [/arguments\.0 has the key a function/, new Map([[() => 1, 1]])],
     [/the arguments cannot cross to the worker: .*detached/, detached],
   ])('is refused by name: %s', async (words, value) => {

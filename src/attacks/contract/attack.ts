@@ -20,6 +20,11 @@ export interface Attack<Options extends object = object> {
   readonly leaks: 'data' | 'labels' | 'tokens'
   readonly needs: Assumptions
   /**
+   * What tells an attack of your own from another of the same name and functions, such as a version: nobody sees what a function keeps to
+   * itself. An audit goes on with the results of the same attack alone.
+   */
+  readonly settings?: unknown
+  /**
    * Refuses options that are wrong whatever the target is. An audit asks before its first trial, so that a slip in its file does not
    * show as a trial that broke down. Left out, options are first seen by `run`.
    *

@@ -4,6 +4,7 @@ import { normOf } from '../../numbers/norms'
 import { random } from '../../numbers/random'
 import { atOnce, type Steps } from '../../numbers/steps'
 import { mapped } from '../../numbers/values'
+import { inner } from '../../numbers/vectors'
 import { type DenseGradient, inputWidth } from './dense-gradient'
 import { memberships } from './sample-test'
 
@@ -140,12 +141,6 @@ export function* isolatedSteps(gradient: DenseGradient, options: IsolationOption
     unsupported: groups.flatMap(({ neurons }) => neurons).filter((neuron) => !support.has(neuron)),
     silent,
   }
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
-  return sum
 }
 
 function distance(a: Float64Array, b: Float64Array): number {

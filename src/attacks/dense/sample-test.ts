@@ -1,6 +1,7 @@
 import { spectrum } from '../../numbers/singular-values'
 import type { Steps } from '../../numbers/steps'
 import { mapped } from '../../numbers/values'
+import { inner, lengthOf } from '../../numbers/vectors'
 import type { DenseGradient } from '../dense/dense-gradient'
 
 /**
@@ -77,16 +78,10 @@ export function* memberships(
   const found: Membership[] = []
   for (const [i, direction] of own.entries()) {
     const others = direction instanceof Float64Array ? known.filter((other) => sine(other, direction) >= ALIKE) : []
-    const mixes = others.some((other) => Math.abs(inner(points[i], other)) > ALIKE * norm(points[i]))
-    found.push(
-      !(direction instanceof Float64Array)
-        ? direction
-        : mixes
-          ? 'mixture'
-          : known.length === rank
-            ? 'sample'
-            : 'possible',
-    )
+    const mixes = others.some((other) => Math.abs(inner(points[i], other)) > ALIKE * lengthOf(points[i]))
+    if (!(direction instanceof Float64Array)) found.push(direction)
+    else if (mixes) found.push('mixture')
+    else found.push(known.length === rank ? 'sample' : 'possible')
     yield
   }
   return found
@@ -100,7 +95,7 @@ function* directionOf(
   point: Float64Array,
 ): Steps<Float64Array | 'mixture' | 'possible'> {
   const rank = point.length
-  const length = norm(sample)
+  const length = lengthOf(sample)
   let fixesLength = false
   const off: Float64Array[] = []
   for (const [j, row] of coordinates.entries()) {
@@ -126,8 +121,8 @@ function* directionOf(
     const product = inner(rest, direction)
     for (let i = 0; i < rank; i++) rest[i] -= product * direction[i]
   }
-  const outside = norm(rest)
-  return outside > OUTSIDE * norm(point) ? rest.map((v) => v / outside) : 'mixture'
+  const outside = lengthOf(rest)
+  return outside > OUTSIDE * lengthOf(point) ? rest.map((v) => v / outside) : 'mixture'
 }
 
 /** The gradient of each neuron, (∂W_j, ∂b_j), as a vector of length 1. */
@@ -135,7 +130,7 @@ function rowsOf({ weight, bias }: DenseGradient): Float64Array[] {
   const width = weight.length / bias.length
   return Array.from({ length: bias.length }, (_, j) => {
     const row = mapped({ length: width + 1 }, (_, i) => (i < width ? weight[i * bias.length + j] : bias[j]))
-    const size = norm(row)
+    const size = lengthOf(row)
     return size > 0 ? row.map((v) => v / size) : row
   })
 }
@@ -149,15 +144,5 @@ function joined(rows: readonly Float64Array[]): Float64Array {
 /** √(1 − cos²), from the difference so that small angles do not vanish. */
 function sine(a: Float64Array, b: Float64Array): number {
   const product = inner(a, b)
-  return norm(a.map((v, i) => v - product * b[i]))
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
-  return sum
-}
-
-function norm(a: Float64Array): number {
-  return Math.sqrt(inner(a, a))
+  return lengthOf(a.map((v, i) => v - product * b[i]))
 }

@@ -24,19 +24,17 @@ export const labelInference: Attack = {
   },
   check: noOptions,
   async refuses(target) {
-    return refusalIn(() => readingOf(target))
+    const read = await orRefusal(() => readingOf(target))
+    return typeof read === 'string' ? read : undefined
   },
   async run(target, _, control) {
     const started = performance.now()
     const end = (said: Parameters<typeof outcome>[3]) => outcome('label-inference', started, control, said)
     return wholeOrCut('label-inference', started, control, async () => {
       control.onProgress?.({ attack: 'label-inference', words: "labels of the last layer's gradient" })
-      const found = { labels: [] as readonly number[], rule: '', confidence: 0 }
-      const refusal = await refusalIn(async () =>
-        Object.assign(found, await labelsIn(target, pausesOf(control, started, CLOSED_FORM))),
-      )
-      if (refusal !== undefined) return end({ status: 'refused', reason: refusal })
-      const { labels, rule, confidence } = found
+      const read = await orRefusal(() => labelsIn(target, pausesOf(control, started, CLOSED_FORM)))
+      if (typeof read === 'string') return end({ status: 'refused', reason: read })
+      const { labels, rule, confidence } = read
       const told = confidence >= LEAST
       return end({
         status: told ? 'partial' : 'failed',
@@ -52,11 +50,10 @@ export const labelInference: Attack = {
   },
 }
 
-/** Why no rule applies; undefined where the work goes through. */
-async function refusalIn(work: () => unknown): Promise<string | undefined> {
+/** What work comes to, or why no rule applies. */
+async function orRefusal<T extends object>(work: () => T | Promise<T>): Promise<T | string> {
   try {
-    await work()
-    return undefined
+    return await work()
   } catch (error) {
     if (error instanceof DlgError && error.code === 'labels') return error.message
     throw error

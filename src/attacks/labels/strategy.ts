@@ -45,6 +45,8 @@ export type LabelDecision =
 /** How an attack obtains the labels of the samples. */
 export interface LabelStrategy {
   readonly name: string
+  /** As of an optimizer: what its functions keep to themselves. Results of an audit are kept under it. */
+  readonly settings?: unknown
   /**
    * What takes long is a generator, which yields every few milliseconds: there the attack may be aborted.
    *
@@ -62,7 +64,7 @@ export interface LabelStrategy {
  */
 export function joint(as?: TargetKind): LabelStrategy {
   if (as !== undefined) choice('as', as, ['classes', 'bits', 'numbers'])
-  return { name: 'joint', decide: () => ({ kind: 'joint', as }) }
+  return { name: 'joint', settings: { as }, decide: () => ({ kind: 'joint', as }) }
 }
 
 /** Labels the auditor knows: a class for each sample. @throws DlgError `invalid-option` for what is no list of classes */
@@ -70,5 +72,5 @@ export function known(labels: readonly number[]): LabelStrategy {
   idList('labels', labels, 'invalid-option')
   if (labels.length === 0) throw invalid('labels is []; it must have a class for each sample')
   const own = [...labels]
-  return { name: 'known', decide: () => ({ kind: 'known', labels: own }) }
+  return { name: 'known', settings: { classes: own }, decide: () => ({ kind: 'known', labels: own }) }
 }

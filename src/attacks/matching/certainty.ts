@@ -42,7 +42,7 @@ export function unconstrainedAt(attack: Attack, at: Float64Array, settings: Sett
  * @param fitsFactor whether what was shared has a factor that is not known: then it is one more unknown
  * @param progress the clock and the evaluations that the budget counts
  * @param told is called again and again; what it throws ends the work
- * @returns undefined where the caller aborted before every unknown was looked at, or where the model has no finite value nearby
+ * @returns undefined where the work ended before anybody could say whether something is free, or where the model has no finite value nearby
  */
 export async function attackCertainty(
   attack: Attack,

@@ -126,25 +126,24 @@ export interface TracedTarget {
  */
 export async function traceTarget(target: Target, settings: Settings, pause: Pause): Promise<TracedTarget> {
   const chooserOf = await readLabels(settings.labels)
-  const decided = new Map<string, LabelDecision>()
+  // a strategy is asked once for each output, however often the model is traced
+  const decided = new Map<string, LabelDecision | Steps<LabelDecision> | undefined>()
   for (;;) {
     const targets: Targets[] = []
-    const undecided: { readonly name: string; readonly steps: Steps<LabelDecision> }[] = []
     const targetOf: TargetOf = (_, output, all) => {
       const choice = chooserOf(output, all)
       requireOrder(choice, settings)
       const { name, node } = output
-      const decision = decided.get(name) ?? ('decide' in choice ? decideLabels(choice, output, target, all) : undefined)
-      if (inSteps(decision)) {
-        undecided.push({ name, steps: decision })
-        return g.input(node.graph, `undecided ${name}`, node.shape)
-      }
+      if ('decide' in choice && !decided.has(name)) decided.set(name, decideLabels(choice, output, target, all))
+      const decision = decided.get(name)
+      if (inSteps(decision)) return g.input(node.graph, `undecided ${name}`, node.shape)
       const chosen = chooseTargets(output, choice, decision)
       targets.push(chosen)
       return chosen.node
     }
     const traced = traceClient(target, targetOf)
+    const undecided = [...decided].filter((entry): entry is [string, Steps<LabelDecision>] => inSteps(entry[1]))
     if (undecided.length === 0) return { targets, traced, point: pointOf(traced.inputs, target.searched, targets) }
-    for (const { name, steps } of undecided) decided.set(name, await paced(steps, pause))
+    for (const [name, steps] of undecided) decided.set(name, await paced(steps, pause))
   }
 }

@@ -12,8 +12,9 @@ export function undeterminedWords({ certainty }: Pick<Leakage, 'certainty'>, mar
   const { labels, scale } = undetermined
   const percent = `${100 * fraction < 1 ? (100 * fraction).toPrecision(1) : (100 * fraction).toFixed(0)} %`
   const where = marked === undefined ? '' : ` (${marked})`
+  const single = examined === 'single unknowns' ? 'at least ' : ''
   const parts = [
-    ...(fraction > 0 ? [`${percent} of the numbers of the data${where}`] : []),
+    ...(fraction > 0 ? [`${single}${percent} of the numbers of the data${where}`] : []),
     ...(labels.length > 0 ? [`the targets of ${labels.join(', ')}`] : []),
     ...(scale ? ['the factor'] : []),
     ...(mixtures ? ['how many samples there were: the mean of several has the gradient of one'] : []),

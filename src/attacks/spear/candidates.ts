@@ -1,7 +1,8 @@
 import { Matrix, solve } from 'ml-matrix'
 import type { Steps } from '../../numbers/steps'
 import { mapped } from '../../numbers/values'
-import { inner, length, scaled, type Units, ZERO } from './directions'
+import { inner, lengthOf } from '../../numbers/vectors'
+import { scaled, type Units, ZERO } from './directions'
 import type { Factors } from './factors'
 
 /** What is known of the layer beside its gradient: z = X̃ W̃ with W̃ = [W; β] in the coordinates of R, one column for each unit. */
@@ -81,9 +82,9 @@ const [LOOK, HOPEFUL] = [2, 0.85]
  * (Cover 1965), and a mixture of samples is not divided. The plane is found by logistic regression.
  */
 function* dividing(pattern: Pattern, { columns, last }: Layer): Steps<Pick<Candidate, 'plane' | 'explained'>> {
-  const points: Float64Array[] = [scaled(last, 1 / Math.max(length(last), Number.MIN_VALUE))]
+  const points: Float64Array[] = [scaled(last, 1 / Math.max(lengthOf(last), Number.MIN_VALUE))]
   pattern.forEach((sign, j) => {
-    const size = length(columns[j])
+    const size = lengthOf(columns[j])
     if (sign !== 0 && size > 0) points.push(scaled(columns[j], sign / size))
   })
   const rank = last.length
@@ -129,7 +130,7 @@ export function newPool(units: Units, layer: Layer): Pool {
   const products = new Map<Candidate, Float64Array>()
   const productsOf = (direction: Float64Array): Float64Array => {
     const all = Float64Array.from(units.unitRows, (row) => inner(row, direction))
-    return scaled(all, 1 / Math.max(length(all), Number.MIN_VALUE))
+    return scaled(all, 1 / Math.max(lengthOf(all), Number.MIN_VALUE))
   }
   return {
     candidates,

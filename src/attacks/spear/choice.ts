@@ -1,6 +1,6 @@
 import { Matrix, solve } from 'ml-matrix'
+import { inner, lengthOf } from '../../numbers/vectors'
 import type { Candidate, Layer } from './candidates'
-import { inner, length } from './directions'
 import type { Factors } from './factors'
 import type { Pause } from './pause'
 
@@ -47,11 +47,11 @@ export function judge(
   const rowAgreement = inverse.map((row, s) => {
     const scale = inner(row, layer.last)
     // a row that ends in nothing is no sample
-    if (!(Math.abs(scale) > 1e-12 * length(row))) return 0
+    if (!(Math.abs(scale) > 1e-12 * lengthOf(row))) return 0
     for (let k = 0; k < rank; k++) row[k] /= scale
     // deviation of a number of X̃: σ √[(∂Zᵀ∂Z)⁻¹]_ss, where (∂Zᵀ∂Z)⁻¹ = P diag(s)⁻² Pᵀ
     deviations[s] = typical * Math.sqrt(row.reduce((sum, v, k) => sum + (v / singular[k]) ** 2, 0))
-    const reach = UNSURE * deviations[s] + ROUNDING * length(row)
+    const reach = UNSURE * deviations[s] + ROUNDING * lengthOf(row)
     let [right, said] = [0, 0]
     candidates[s].pattern.forEach((sign, j) => {
       const z = inner(row, layer.columns[j])
@@ -86,7 +86,7 @@ function invert(candidates: readonly Candidate[], rank: number): Float64Array[] 
   try {
     const inverse = solve(columns, Matrix.eye(rank))
     const rows = Array.from({ length: rank }, (_, i) => Float64Array.from(inverse.getRow(i)))
-    return rows.every((row) => row.every(Number.isFinite) && length(row) < 1 / INDEPENDENT) ? rows : undefined
+    return rows.every((row) => row.every(Number.isFinite) && lengthOf(row) < 1 / INDEPENDENT) ? rows : undefined
   } catch {
     // ml-matrix throws where the matrix is singular
     return undefined
@@ -109,7 +109,7 @@ export function independent(
         const product = inner(rest, other)
         for (let i = 0; i < rank; i++) rest[i] -= product * other[i]
       }
-    const size = length(rest)
+    const size = lengthOf(rest)
     if (size < 1e-5) continue
     basis.push(rest.map((v) => v / size))
     found.push(candidate)

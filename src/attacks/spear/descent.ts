@@ -1,7 +1,8 @@
 import type { Random } from '../../numbers/random'
 import type { Steps } from '../../numbers/steps'
 import { symmetricEigen } from '../../numbers/symmetric-eigen'
-import { inner, length, scaled, type Units } from './directions'
+import { inner, lengthOf } from '../../numbers/vectors'
+import { scaled, type Units } from './directions'
 
 /** Units whose rows were turned so that their mean square is the same in all directions. */
 export interface Whitened {
@@ -55,7 +56,7 @@ export function* descended({ units, rows, turn }: Whitened, random: Random): Ste
   const { rank } = units
   const count = rows.length
   let q: Float64Array = Float64Array.from({ length: rank }, random.normal)
-  q = scaled(q, 1 / length(q))
+  q = scaled(q, 1 / lengthOf(q))
   const gradient = new Float64Array(rank)
   for (let step = 0; step < STEPS; step++) {
     const width = WIDE * (NARROW / WIDE) ** Math.min(1, step / (STEPS - 20))
@@ -75,7 +76,7 @@ export function* descended({ units, rows, turn }: Whitened, random: Random): Ste
       q[i] -= change
       moved += change * change
     }
-    q = scaled(q, 1 / length(q))
+    q = scaled(q, 1 / lengthOf(q))
     if (width === NARROW && moved < 1e-16) break
   }
   return Float64Array.from(turn, (row) => inner(row, q))

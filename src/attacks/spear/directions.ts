@@ -1,5 +1,6 @@
 import type { Steps } from '../../numbers/steps'
 import { symmetricEigen } from '../../numbers/symmetric-eigen'
+import { inner, lengthOf } from '../../numbers/vectors'
 import type { Factors } from './factors'
 
 /**
@@ -26,7 +27,7 @@ export const ZERO = 6
 export function unitsOf({ units, rank, left, noise }: Factors): Units {
   const all = Array.from({ length: units }, (_, j) => j)
   const row = (j: number): Float64Array => left.subarray(j * rank, (j + 1) * rank)
-  const positions = all.filter((j) => length(row(j)) > LOUD * noise[j])
+  const positions = all.filter((j) => lengthOf(row(j)) > LOUD * noise[j])
   return unitsFrom(
     positions.map((j) => row(j).map((v) => v / noise[j])),
     positions,
@@ -36,7 +37,7 @@ export function unitsOf({ units, rank, left, noise }: Factors): Units {
 
 export const unitsFrom = (rows: readonly Float64Array[], positions: readonly number[], rank: number): Units => ({
   ...{ rank, rows, positions },
-  unitRows: rows.map((row) => scaled(row, 1 / length(row))),
+  unitRows: rows.map((row) => scaled(row, 1 / lengthOf(row))),
 })
 
 /** Which units a direction is orthogonal to, within `bound` standard deviations. */
@@ -52,7 +53,7 @@ export function zerosOf({ rows }: Units, direction: Float64Array, bound = ZERO):
  */
 export function zerosNeeded({ rows, rank }: Units): number {
   const factor = 2 * ZERO * Math.sqrt(rank / (2 * Math.PI))
-  const byChance = rows.reduce((sum, row) => sum + Math.min(1, factor / length(row)), 0)
+  const byChance = rows.reduce((sum, row) => sum + Math.min(1, factor / lengthOf(row)), 0)
   return Math.ceil(rank - 1 + byChance + 5 * Math.sqrt(byChance) + Math.min(6, rank))
 }
 
@@ -114,13 +115,5 @@ export function* refined(units: Units, zeros: readonly number[], needed: number)
   }
   return direction && next.length >= needed ? { direction, zeros: next } : undefined
 }
-
-export function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
-  return sum
-}
-
-export const length = (a: Float64Array): number => Math.sqrt(inner(a, a))
 
 export const scaled = (a: Float64Array, factor: number): Float64Array => a.map((v) => v * factor)

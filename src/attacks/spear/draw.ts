@@ -1,5 +1,6 @@
 import type { Random } from '../../numbers/random'
-import { length, type Units, ZERO, zerosOf } from './directions'
+import { lengthOf } from '../../numbers/vectors'
+import { type Units, ZERO, zerosOf } from './directions'
 
 /** Rows that are tried before the others are; a direction with few zeros among them is given up. */
 const [TRIED, LEAST] = [24, 3]
@@ -59,7 +60,7 @@ export function drawing(units: Units, random: Random): () => number[] | undefine
       for (let k = 0; k < rank; k++) sum += k === pivots[i] ? 0 : work[i * rank + k] * direction[k]
       direction[pivots[i]] = -sum / work[i * rank + pivots[i]]
     }
-    const size = length(direction)
+    const size = lengthOf(direction)
     for (let k = 0; k < rank; k++) direction[k] /= size
     return true
   }

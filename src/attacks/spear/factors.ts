@@ -2,6 +2,7 @@ import { largest } from '../../numbers/norms'
 import { singularVectors } from '../../numbers/singular-vectors'
 import type { Steps } from '../../numbers/steps'
 import { mapped } from '../../numbers/values'
+import { inner } from '../../numbers/vectors'
 import { nothingIfCut, paced } from '../contract/pause'
 import { type DenseGradient, inputWidth } from '../dense/dense-gradient'
 import type { Pause } from './pause'
@@ -201,12 +202,6 @@ const ROWS = 64
 /** a ← a − factor · b */
 function subtract(a: Float64Array, b: Float64Array, factor: number): void {
   for (let i = 0; i < a.length; i++) a[i] -= factor * b[i]
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
-  return sum
 }
 
 const joined = (rows: readonly Float64Array[]): Float64Array => Float64Array.from(rows.flatMap((row) => [...row]))

@@ -1,4 +1,5 @@
-import { inner, LOUD, length, scaled, type Units, unitsFrom, ZERO } from './directions'
+import { inner, lengthOf } from '../../numbers/vectors'
+import { LOUD, scaled, type Units, unitsFrom, ZERO } from './directions'
 
 /** The units that some samples left off: the problem of the other samples, in fewer dimensions. */
 export interface Peeled {
@@ -29,7 +30,7 @@ export function peeled(whole: Units, known: readonly Float64Array[]): Peeled | u
   })
   const quiet = groups[known.length]
     .map((j) => ({ position: j, row: Float64Array.from(basis, (axis) => inner(rows[j], axis)) }))
-    .filter(({ row }) => length(row) > LOUD)
+    .filter(({ row }) => lengthOf(row) > LOUD)
   if (quiet.length < 2 * left) return undefined
   const units = unitsFrom(
     quiet.map(({ row }) => row),
@@ -44,7 +45,7 @@ export function peeled(whole: Units, known: readonly Float64Array[]): Peeled | u
         for (let i = 0; i < rank; i++) direction[i] += within[k] * axis[i]
       })
       for (let s = known.length - 1; s >= 0; s--) {
-        const size = length(direction)
+        const size = lengthOf(direction)
         const coefficient = mode(
           groups[s].map((j) => {
             const part = inner(rows[j], known[s])
@@ -54,7 +55,7 @@ export function peeled(whole: Units, known: readonly Float64Array[]): Peeled | u
         if (coefficient === undefined) return undefined
         for (let i = 0; i < rank; i++) direction[i] += coefficient * known[s][i]
       }
-      return scaled(direction, 1 / length(direction))
+      return scaled(direction, 1 / lengthOf(direction))
     },
   }
 }
@@ -84,7 +85,7 @@ export function complement(directions: readonly Float64Array[], rank: number): F
         const product = inner(rest, other)
         for (let i = 0; i < rank; i++) rest[i] -= product * other[i]
       }
-    const size = length(rest)
+    const size = lengthOf(rest)
     // among the axes there is always one at least 1 / √rank away from fewer than rank directions
     if (size < (at < directions.length ? 1e-9 : 0.5 / Math.sqrt(rank))) continue
     const direction = scaled(rest, 1 / size)

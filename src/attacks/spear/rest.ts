@@ -1,7 +1,8 @@
 import { Matrix, solve } from 'ml-matrix'
 import type { Steps } from '../../numbers/steps'
+import { inner, lengthOf } from '../../numbers/vectors'
 import type { Candidate, Layer } from './candidates'
-import { inner, length, type Units, unitsFrom } from './directions'
+import { type Units, unitsFrom } from './directions'
 import { complement } from './peel'
 
 /** Steps of Newton's method at each sharpness, and the weight of ‖π‖². */
@@ -41,7 +42,7 @@ export function* restOf(whole: Units, known: readonly Candidate[], layer: Layer)
       const product = inner(row, directions[s])
       for (let i = 0; i < rank; i++) left[i] -= product * p[i]
     })
-    const size = length(row)
+    const size = lengthOf(row)
     rest.push(Float64Array.from(basis, (axis) => inner(left, axis) / size))
     yield
   }
@@ -93,7 +94,7 @@ function pointsOf(
 ): Point[] {
   const signed = [...layer.columns].flatMap((column, j) => (pattern[j] === 0 ? [] : [{ column, sign: pattern[j] }]))
   return [...signed, { column: layer.last, sign: 1 }].flatMap(({ column, sign }) => {
-    const size = length(column)
+    const size = lengthOf(column)
     if (size === 0) return []
     const factor = (sign * turned) / size
     return [

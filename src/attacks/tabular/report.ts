@@ -3,14 +3,19 @@ import { DlgError } from '../../errors/dlg-error'
 import { csvText } from './csv'
 import type { TableLeakage } from './leakage'
 
-/** What a report of records needs of a `TableLeakage`. */
-export type ReportedTable = Pick<TableLeakage, 'records' | 'confidence'>
+/**
+ * What a report of records needs of a `TableLeakage`. With a `status` of `failed` or `cut`, every cell is shown as unsure: restarts that
+ * agree on a cell make it no surer where the records do not re-create what was shared.
+ */
+export type ReportedTable = Pick<TableLeakage, 'records' | 'confidence'> & Partial<Pick<TableLeakage, 'status'>>
 
 /** Confidence below which a cell is marked as unsure, and as a guess. */
 const [UNSURE, GUESS] = [0.9, 0.5]
 
+const STATUSES = ['proven', 'matched', 'undetermined', 'failed', 'cut'] as const
+
 /**
- * Records as the text of a CSV file: each column, and after all of them the confidence of each cell from 0 to 1. Text that a
+ * Records as the text of a CSV file: each column, and after all of them the confidence of each cell from 0 to 1, whatever the status. Text that a
  * spreadsheet would run as a formula gets an apostrophe.
  *
  * @throws DlgError `invalid-data` for what is no table with a confidence for each cell
@@ -28,15 +33,15 @@ export function tableCsv(table: ReportedTable): string {
 
 /**
  * Records as lines of text: a line for each column, a place for each record. A cell ends in `?` where its confidence is below
- * 0.9, and in `??` where it is below 0.5.
+ * 0.9, or the records do not re-create what was shared, and in `??` where it is below 0.5.
  *
  * @param width most characters of a line; more records follow below. Default 100
  * @throws DlgError `invalid-data` as {@link tableCsv}, `invalid-option`
  */
 export function tableText(table: ReportedTable, width = 100): string {
   count('width', width)
-  const { records, confidence, names } = reported(table)
-  const mark = (sure: number): string => (sure < GUESS ? '??' : sure < UNSURE ? '?' : '')
+  const { records, confidence, names, unlike } = reported(table)
+  const mark = (sure: number): string => (sure < GUESS ? '??' : sure < UNSURE || unlike ? '?' : '')
   const columns = records.map((record, i) => {
     const cells = names.map((name) => `${shown(record[name])}${mark(confidence[i][name])}`)
     return padded([`record ${i}`, ...cells])
@@ -58,7 +63,10 @@ export function tableText(table: ReportedTable, width = 100): string {
 
 /** Records as an HTML table. The shade of a cell is its confidence, which its title says as well. @throws DlgError `invalid-data` as {@link tableCsv} */
 export function tableHtml(table: ReportedTable): string {
-  const { records, confidence, names } = reported(table)
+  const { records, confidence, names, unlike } = reported(table)
+  const caption = unlike
+    ? '\n<caption>These records do not re-create what was shared. A shade says only how far the restarts agree.</caption>'
+    : ''
   const head = names.map((name) => `<th>${escaped(name)}</th>`).join('')
   const rows = records.map((record, i) => {
     const cells = names.map((name) => {
@@ -68,13 +76,19 @@ export function tableHtml(table: ReportedTable): string {
     })
     return `<tr><th>${i}</th>${cells.join('')}</tr>`
   })
-  return `<table>\n<thead><tr><th></th>${head}</tr></thead>\n<tbody>\n${rows.join('\n')}\n</tbody>\n</table>\n`
+  return `<table>${caption}\n<thead><tr><th></th>${head}</tr></thead>\n<tbody>\n${rows.join('\n')}\n</tbody>\n</table>\n`
 }
 
 /** A table whose every record has the columns of the first, with a confidence for each cell. @throws DlgError `invalid-data` */
-function reported(table: ReportedTable): ReportedTable & { readonly names: readonly string[] } {
+function reported(table: ReportedTable): Omit<ReportedTable, 'status'> & {
+  readonly names: readonly string[]
+  /** Whether the records are said not to re-create what was shared. */
+  readonly unlike: boolean
+} {
   requireObject('the table', table, '{records, confidence}, as deepLeakageFromTable returns it')
-  const { records, confidence } = table
+  const { records, confidence, status } = table
+  if (status !== undefined && !STATUSES.includes(status))
+    throw new DlgError('invalid-data', `the status is ${show(status)}; it must be one of ${STATUSES.join(', ')}`)
   for (const [name, list] of Object.entries({ records, confidence }))
     if (!Array.isArray(list) || list.length === 0 || list.length !== records.length)
       throw new DlgError('invalid-data', `${name} is ${show(list)}; it must be a list with an entry for each record`)
@@ -94,7 +108,7 @@ function reported(table: ReportedTable): ReportedTable & { readonly names: reado
         )
     }
   }
-  return { records, confidence, names }
+  return { records, confidence, names, unlike: status === 'failed' || status === 'cut' }
 }
 
 /** Numbers with the digits that float32 has. */

@@ -14,6 +14,7 @@ import { renamed, type Transformer } from '../dager/transformer'
 import { roundingOf } from '../dager/update-rounding'
 import { grownChains } from './chains'
 import { type Descended, descend } from './descent'
+import { projectionsOf } from './given-projections'
 import { type Chain, type Scorer, scorerOf } from './objective'
 import { type Problem, problemOf } from './problem'
 
@@ -58,7 +59,7 @@ export const tiger: Attack<TigerOptions> = {
     if (!hasMethod(transformer, 'inputs'))
       return `the blocks of '${transformer.name}' cannot be entered with mixtures of tokens, which this attack moves; dager needs none`
     const shared = renamed(transformer, sharedByName(target))
-    return (await transformer.projections(0, shared)).some(({ values }) => values.some((v) => v !== 0))
+    return (await projectionsOf(transformer, 0, shared)).some(({ values }) => values.some((v) => v !== 0))
       ? undefined
       : "nothing that was shared reads the first block's inputs, or its gradient is zero"
   },
@@ -74,7 +75,10 @@ export const tiger: Attack<TigerOptions> = {
       (budget?.evaluations !== undefined && evaluations >= budget.evaluations)
     const pause = pauses(() => !signal?.aborted && !isLate())
     const shared = renamed(transformer!, sharedByName(target))
-    const projections = [await transformer!.projections(0, shared), await transformer!.projections(1, shared)] as const
+    const projections = [
+      await projectionsOf(transformer!, 0, shared),
+      await projectionsOf(transformer!, 1, shared),
+    ] as const
     let problem: Problem | undefined
     let scorer: Scorer | undefined
     let found: number[][] = []

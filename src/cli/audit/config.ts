@@ -3,7 +3,7 @@ import { dirname, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import { type AcceptedFinding, type AuditOptions, FAIL_ON, type FailOn, type Thresholds } from '../../audit'
-import { AUDIT_OPTIONS } from '../../audit/options'
+import { AUDIT_OPTIONS, type AuditSettings, auditSettings } from '../../audit/options'
 import { checkedThresholds } from '../../audit/verdict'
 import type { SharedGradients } from '../../client/shared/read-gradients'
 import type { SharedUpdate } from '../../client/shared/shared-update'
@@ -12,12 +12,13 @@ import { DlgError } from '../../errors/dlg-error'
 import { isRecord } from '../../io/bytes/untrusted'
 import { readBytes } from '../../io/files/read-bytes'
 import { parseJson } from '../../io/tensors/json-tensors'
-import type { GradientFiles } from '../gradient-files'
-import { type FileModel, readModel } from '../read-files'
+import { type GradientFiles, requireLayout } from '../gradient-files'
+import { type FileModel, naming, readModel } from '../read-files'
 import { sharedGradient } from '../shared-gradient'
 import { visible } from '../terminal'
 import { dataOf, preprocessingOf, wrong } from './data'
 import { defenceOf } from './defences'
+import { inKeys } from './in-keys'
 
 /** What an audit file says. */
 export interface AuditConfig {
@@ -38,7 +39,23 @@ const JUDGING = ['thresholds', 'failOn', 'accept']
  */
 export async function readAuditFile(path: string): Promise<AuditConfig> {
   if (!existsSync(path)) throw wrong(path, 'there is no such file')
-  if (extname(path) !== '.json') return fromModule(path)
+  try {
+    return extname(path) === '.json' ? await fromJson(path) : await fromModule(path)
+  } catch (error) {
+    throw naming(path, error)
+  }
+}
+
+/** The options of an audit file, decided and checked. @throws DlgError with the path of the file in front */
+export function settingsOf(path: string, options: AuditOptions): AuditSettings {
+  try {
+    return auditSettings(options)
+  } catch (error) {
+    throw naming(path, error)
+  }
+}
+
+async function fromJson(path: string): Promise<AuditConfig> {
   const json = parseJson(readBytes(path), path)
   if (!isRecord(json)) throw wrong(path, 'is no JSON object')
   knownNames(path, json, ['$schema', ...AUDIT_OPTIONS, ...JUDGING])
@@ -49,7 +66,9 @@ export async function readAuditFile(path: string): Promise<AuditConfig> {
   const judging = judgingOf(path, json)
   // the names in a gradient tell which numbers of an ONNX file are weights
   const [first] = isRecord(json.updates) ? Object.entries(json.updates) : []
-  const model = await readModel(at(json.model), first && { shared: filesOf(path, ...first, at) })
+  const model = await readModel(at(json.model), first && { shared: filesOf(path, ...first, at) }).catch((error) => {
+    throw inKeys(error)
+  })
   try {
     const { defences, data, updates } = json
     if (defences !== undefined && !Array.isArray(defences))
@@ -81,10 +100,14 @@ export async function readAuditFile(path: string): Promise<AuditConfig> {
 
 /** What an audit file says of judging, without its model and data. @throws DlgError `invalid-file`, `invalid-option` */
 export async function readJudging(path: string): Promise<Pick<AuditConfig, 'thresholds' | 'failOn' | 'accept'>> {
-  if (extname(path) !== '.json') return fromModule(path)
+  if (extname(path) !== '.json') return readAuditFile(path)
   const json = parseJson(readBytes(path), path)
   if (!isRecord(json)) throw wrong(path, 'is no JSON object')
-  return judgingOf(path, json)
+  try {
+    return judgingOf(path, json)
+  } catch (error) {
+    throw naming(path, error)
+  }
 }
 
 async function fromModule(path: string): Promise<AuditConfig> {
@@ -155,10 +178,14 @@ function updatesOf(
 ): Record<string, SharedGradients | SharedUpdate> {
   if (!isRecord(given)) throw wrong(path, `updates is ${show(given)}; it must be an object of files by name`)
   return Object.fromEntries(
-    Object.entries(given).map(([name, update]) => [
-      name,
-      sharedGradient(model, filesOf(path, name, update, at), (line) => process.stderr.write(`dlg: ${visible(line)}\n`)),
-    ]),
+    Object.entries(given).map(([name, update]) => {
+      const files = filesOf(path, name, update, at)
+      try {
+        return [name, sharedGradient(model, files, (line) => process.stderr.write(`dlg: ${visible(line)}\n`))]
+      } catch (error) {
+        throw naming(`update '${name}'`, inKeys(error))
+      }
+    }),
   )
 }
 
@@ -181,16 +208,22 @@ function filesOf(path: string, name: string, given: unknown, at: (name: string) 
     (gradients === undefined) === (before === undefined || after === undefined)
   )
     throw wrong(path, `update '${name}' must have gradients, or before and after, each the path of a file`)
-  return {
-    ...{
-      source,
-      scale: 1,
-      update: undefined,
-      imported: undefined,
-      weights: undefined,
-      layout: choice('layout', layout, ['tfjs', 'pytorch']),
-    },
+  for (const [flag, value] of Object.entries({ partial, byOrder }))
+    if (typeof value !== 'boolean')
+      throw wrong(path, `update '${name}' has ${flag} ${show(value)}; it must be true or false`)
+  if (!Array.isArray(ignore) || !ignore.every((word) => typeof word === 'string'))
+    throw wrong(path, `update '${name}' has ignore ${show(ignore)}; it must be a list of names`)
+  const files: GradientFiles = {
+    ...{ source, scale: 1, update: undefined, imported: undefined, weights: undefined },
     ...{ map: map === undefined ? undefined : at(map as string), ordered: byOrder === true, partial: partial === true },
-    ignore: ignore as string[],
+    ignore,
+    layout: 'tfjs',
+  }
+  try {
+    const whole = { ...files, layout: choice('layout', layout, ['tfjs', 'pytorch']) }
+    requireLayout(whole)
+    return whole
+  } catch (error) {
+    throw naming(`update '${name}'`, inKeys(error))
   }
 }

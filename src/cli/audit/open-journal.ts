@@ -37,9 +37,7 @@ export function openJournal(
   plan: Plan,
 ): OpenJournal {
   const path = join(out, JOURNAL)
-  const before = existsSync(path) ? goOn(path) : undefined
-  if (before && before.header.key !== plan.key)
-    throw new DlgError('invalid-file', `${path}: is the run of another audit, or of other options; give another --out`)
+  const before = existsSync(path) ? goOn(path, plan) : undefined
   mkdirSync(out, { recursive: true })
   const write = (line: string) => {
     try {
@@ -49,8 +47,9 @@ export function openJournal(
     }
   }
   if (!before) {
-    write(journalLine(runHeader(plan, aboutOf(settings, config))))
+    // a kill in between leaves a run without its first line, which begins anew
     if (!redact && settings.data) saveOriginals(out, settings.data.x)
+    write(journalLine(runHeader(plan, aboutOf(settings, config))))
   }
   const keys = new Set(plan.chains.flatMap(({ trials }) => trials.map(({ key }) => key)))
   const ended = before?.records.filter(({ status }) => status !== 'error')
@@ -67,13 +66,19 @@ export function openJournal(
   }
 }
 
-/** Reads a journal, and takes a last line away that a kill cut off; undefined where that was the first. */
-function goOn(path: string): Journal | undefined {
+/**
+ * Reads a journal, and takes a last line away that a kill cut off; undefined where that was the first.
+ *
+ * @throws DlgError `invalid-file` where it is the run of another audit, which stays as it was
+ */
+function goOn(path: string, plan: Plan): Journal | undefined {
   const text = journalText(path)
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
   // another file of that name is nothing to take lines from
   const isCutHeader = whole === '' && (text.startsWith(HEADER) || HEADER.startsWith(text))
   const journal = isCutHeader ? undefined : parsedJournal(path, text)
+  if (journal && journal.header.key !== plan.key)
+    throw new DlgError('invalid-file', `${path}: is the run of another audit, or of other options; give another --out`)
   if (whole !== text) truncateSync(path, Buffer.byteLength(whole))
   return journal
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import type { AuditOptions, Chain, Plan, TrialRecord } from '../../audit'
 import { runChain } from '../../audit/chain'
-import { type AuditSettings, auditSettings } from '../../audit/options'
+import type { AuditSettings } from '../../audit/options'
 import { planOf } from '../../audit/plan'
 import { trainingOf } from '../../client/training-options'
 import { countOf } from '../../errors/counted'
@@ -13,7 +13,7 @@ import { EXIT } from '../command'
 import { hearInterruption } from '../interrupted'
 import { useBackend } from '../runtime'
 import { paint, type Terminal, visible } from '../terminal'
-import { readAuditFile } from './config'
+import { readAuditFile, settingsOf } from './config'
 import { JOURNAL, type OpenJournal, openJournal } from './open-journal'
 import { hasProcesses, runSideBySide } from './pool'
 import { coordinate } from './queue/coordinate'
@@ -47,7 +47,7 @@ export async function runAuditFile(options: AuditRunOptions, terminal: Terminal)
   const { options: asked, dispose } = await readAuditFile(options.config)
   try {
     await hearInterruption(terminal)
-    const settings = auditSettings({ ...asked, ...options.overrides })
+    const settings = settingsOf(options.config, { ...asked, ...options.overrides })
     const plan = await planOf(settings, terminal.signal)
     await hearInterruption(terminal)
     const chains = plan.chains.map((_, i) => i).filter((i) => inShard(i, options.shard))

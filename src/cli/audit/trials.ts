@@ -1,10 +1,9 @@
 import type { TrialRecord } from '../../audit'
 import { runChain, trialRunner } from '../../audit/chain'
-import { auditSettings } from '../../audit/options'
 import { planOf } from '../../audit/plan'
 import { DlgError } from '../../errors/dlg-error'
 import { useBackend } from '../runtime'
-import { readAuditFile } from './config'
+import { readAuditFile, settingsOf } from './config'
 import type { FromTrials, ToTrials, TrialsTask } from './pool'
 
 // A process of `dlg audit`: it reads the audit file for itself, and runs the chains that it is told.
@@ -23,7 +22,7 @@ const QUIET_MS = 100
 try {
   const { config, overrides, backend } = JSON.parse(process.argv[2]) as TrialsTask
   await useBackend(backend)
-  const settings = auditSettings({ ...(await readAuditFile(config)).options, ...overrides })
+  const settings = settingsOf(config, { ...(await readAuditFile(config)).options, ...overrides })
   const plan = await planOf(settings)
   let told = 0
   let last = Promise.resolve()

@@ -1,3 +1,4 @@
+import { requireObject } from '../../errors/checks'
 import { countOf } from '../../errors/counted'
 import { DlgError, type DlgErrorCode } from '../../errors/dlg-error'
 
@@ -24,6 +25,7 @@ export function inOrder<T>(what: string, given: Each<T>, names: readonly string[
       `${countOf(given.length, SINGULAR[what] ?? what, what)} in a list; one for each of ${needed} is needed`,
     )
   }
+  requireObject(what, given, `a list or a map, one for each of ${needed}`, code)
   const map = given as { readonly [name: string]: T }
   requireNames(what, Object.keys(map), names, code)
   const missing = names.find((name) => !Object.hasOwn(map, name))

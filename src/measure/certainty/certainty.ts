@@ -78,7 +78,8 @@ const EVERY_BUDGET = 800
  * different by their whole range, would be matched as well as those that were found. This is local: it says nothing of a second
  * solution far away.
  *
- * @returns undefined where the work was cut short before every unknown was looked at
+ * @returns undefined where the work was cut short before every unknown was looked at, or before any combination where no unknown is
+ * free alone: then nobody can say whether anything is
  */
 export async function certaintyOf(problem: CertaintyProblem): Promise<Certainty | undefined> {
   const { point, groups, floor, reach, seed = 1234 } = problem
@@ -91,7 +92,9 @@ export async function certaintyOf(problem: CertaintyProblem): Promise<Certainty 
   const sensitivity = few ? every?.sensitivity : await sensitivityOf(curvature, floor, random(seed, 1))
   if (!sensitivity) return undefined
   const { estimate, undetermined: silent } = sensitivity
-  const free = every?.free ?? (await freeDirections(curvature, silent, floor, problem.numbers, random(seed, 2)))
+  const free = few ? every?.free : await freeDirections(curvature, silent, floor, problem.numbers, random(seed, 2))
+  // single unknowns may show that something is free, and never that nothing is
+  if (!free && silent.every((v) => v === 0)) return undefined
   const found = free?.directions ?? []
   const trial = curvatureAt({
     ...problem,

@@ -1,5 +1,6 @@
 import type { Random } from '../../numbers/random'
 import type { Steps } from '../../numbers/steps'
+import { inner } from '../../numbers/vectors'
 import { allFinite } from '../../optim/vectors'
 
 /** A run of unknowns of one kind in the flat point. */
@@ -132,7 +133,7 @@ export function curvatureAt(options: CurvatureOptions): Curvature {
     const behind = ahead && (await at(z, -step))
     if (!ahead || !behind) return undefined
     const image = project(units.map((unit, i) => (unit * (ahead[i] - behind[i])) / (4 * step)))
-    return { image, size: dot(z, image) }
+    return { image, size: inner(z, image) }
   }
   return {
     ...{ size: point.length, groups, project, asked },
@@ -160,7 +161,7 @@ export function curvatureAt(options: CurvatureOptions): Curvature {
       const short = long && (await product(z, step / 2))
       if (!long || !short) return undefined
       const image = short.image.map((v, i) => (4 * v - long.image[i]) / 3)
-      return { image, size: dot(z, image), doubt: short.image.map((v, i) => v - long.image[i]) }
+      return { image, size: inner(z, image), doubt: short.image.map((v, i) => v - long.image[i]) }
     },
   }
 }
@@ -181,12 +182,6 @@ export function randomSigns(curvature: Curvature, random: Random, members?: Uint
   const z = new Float64Array(curvature.size)
   for (let i = 0; i < z.length; i++) if (members?.[i] !== 0) z[i] = random.uniform() < 0.5 ? -1 : 1
   return curvature.project(z, members)
-}
-
-export function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
-  return sum
 }
 
 /** max |vᵢ| */

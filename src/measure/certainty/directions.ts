@@ -1,6 +1,7 @@
 import type { Random } from '../../numbers/random'
 import { mapped } from '../../numbers/values'
-import { type Curvature, dot, largest } from './curvature'
+import { inner } from '../../numbers/vectors'
+import { type Curvature, largest } from './curvature'
 import { type Candidate, candidatesIn, combined, eigen, type FreeDirection, symmetric, weakBlock } from './weak-block'
 
 export type { FreeDirection } from './weak-block'
@@ -101,13 +102,13 @@ async function krylovBasis(curvature: Curvature, moving: Uint8Array, random: Ran
 
 /** Twice is enough (Kahan, Parlett). Gives the length that is left; 0 where that is rounding. */
 function orthogonalise(v: Float64Array, basis: readonly Float64Array[]): number {
-  const before = Math.sqrt(dot(v, v))
+  const before = Math.sqrt(inner(v, v))
   for (let pass = 0; pass < 2; pass++)
     for (const b of basis) {
-      const c = dot(v, b)
+      const c = inner(v, b)
       for (let i = 0; i < v.length; i++) v[i] -= c * b[i]
     }
-  const length = Math.sqrt(dot(v, v))
+  const length = Math.sqrt(inner(v, v))
   return length > 1e-10 * before ? length : 0
 }
 

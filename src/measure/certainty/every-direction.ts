@@ -1,5 +1,6 @@
 import { mapped } from '../../numbers/values'
-import { type Curvature, dot, largest } from './curvature'
+import { inner } from '../../numbers/vectors'
+import { type Curvature, largest } from './curvature'
 import type { FreeDirections } from './directions'
 import type { Sensitivity } from './sensitivity'
 import { combine, combined, eigen, gramOf } from './weak-block'
@@ -19,7 +20,8 @@ const DOUBTFUL = 1e-7
 /** Everything that {@link sensitivityOf} and `freeDirections` find, where every direction is looked at. */
 export interface EveryDirection {
   readonly sensitivity: Sensitivity
-  readonly free: FreeDirections
+  /** Undefined where the work ended before combinations were looked at. */
+  readonly free: FreeDirections | undefined
 }
 
 /**
@@ -37,7 +39,7 @@ export interface EveryDirection {
  * @param reach r at a point
  * @param fitsFactor whether what was shared has a factor that is not known
  * @param noise what rounding makes of a direction that moves nothing
- * @returns undefined where the work was cut short
+ * @returns undefined where the work was cut short before every unknown was looked at
  */
 export async function everyDirection(
   curvature: Curvature,
@@ -61,9 +63,8 @@ export async function everyDirection(
     const behind = ahead && (await at(v, -step))
     return behind && withoutFactor(mapped(ahead, (x, i) => (x - behind[i]) / (2 * step)))
   }
-  /** J v with a step of so many units of the fastest unknown; the second Richardson's, without the h² of a long step. */
-  const column = (v: Float64Array, step: number) => difference(v, step / largest(v))
-  const longColumn = async (v: Float64Array): Promise<Float64Array | undefined> => {
+  const column: Jacobian['column'] = (v, step) => difference(v, step / largest(v))
+  const longColumn: Jacobian['longColumn'] = async (v) => {
     const long = await column(v, LONG)
     const short = long && (await column(v, LONG / 2))
     return short?.map((x, i) => (4 * x - long![i]) / 3)
@@ -83,11 +84,10 @@ export async function everyDirection(
     v[i] = 1
     return curvature.project(v)
   }
-  const coefficientsOf = (v: Float64Array): number[] => basis.map((b) => dot(b, v))
   const lengths = await curvature.done(
     (function* () {
       for (let i = 0; i < size; i++) {
-        diagonal[i] = squared(combine(columns, coefficientsOf(alone(i))))
+        diagonal[i] = squared(combine(columns, coefficientsIn(basis, alone(i))))
         yield
       }
       return diagonal
@@ -105,12 +105,43 @@ export async function everyDirection(
     if (diagonal[i] <= floor) silent[i] = 1
   }
   const sensitivity = { estimate: diagonal, bound: diagonal, undetermined: silent }
+  const jacobian = { curvature, basis, columns, column, longColumn }
+  return { sensitivity, free: await combinationsOf(jacobian, silent, floor, noise) }
+}
 
+/** J in a basis, and what computes more of it. */
+interface Jacobian {
+  readonly curvature: Curvature
+  readonly basis: readonly Float64Array[]
+  /** J v for each v of the basis. */
+  readonly columns: readonly Float64Array[]
+  /** J v with a step of so many units of the fastest unknown; undefined where the work was cut short. */
+  column(v: Float64Array, step: number): Promise<Float64Array | undefined>
+  /** The same with Richardson's two steps, without the h² of a long one. */
+  longColumn(v: Float64Array): Promise<Float64Array | undefined>
+}
+
+/**
+ * Looks at every combination of the unknowns that move something alone.
+ *
+ * @returns undefined where the work was cut short
+ */
+async function combinationsOf(
+  { curvature, basis, columns, column, longColumn }: Jacobian,
+  silent: Uint8Array,
+  floor: number,
+  noise: number,
+): Promise<FreeDirections | undefined> {
   const members = silent.map((v) => 1 - v)
   const moving = movable(curvature, members)
   const none: FreeDirections = { directions: [], weakest: undefined, examined: 'every direction' }
-  if (moving.length === 0) return { sensitivity, free: none }
-  const images = await curvature.done(combined(columns, moving.map(coefficientsOf)))
+  if (moving.length === 0) return none
+  const images = await curvature.done(
+    combined(
+      columns,
+      moving.map((v) => coefficientsIn(basis, v)),
+    ),
+  )
   const decomposed = images && (await curvature.done(eigenOf(images)))
   if (!decomposed) return undefined
   const { values, combinations } = decomposed
@@ -136,12 +167,12 @@ export async function everyDirection(
     }
     weak = corrected
   }
-  if (weak.length === 0) return { sensitivity, free: { ...none, weakest } }
+  if (weak.length === 0) return { ...none, weakest }
   const found = await curvature.done(eigenOf(left))
   if (!found) return undefined
   const all = found.combinations.map((c, i) => {
     const vector = combine(weak, c)
-    const length = Math.sqrt(dot(vector, vector))
+    const length = Math.sqrt(inner(vector, vector))
     return {
       vector: vector.map((v) => v / length),
       sensitivity: Math.max(0, found.values[i]) / largest(vector) ** 2,
@@ -150,12 +181,9 @@ export async function everyDirection(
   const isFree = ({ sensitivity: moved }: { sensitivity: number }) => moved <= floor + noise * count
   const others = all.filter((direction) => !isFree(direction)).map((direction) => direction.sensitivity)
   return {
-    sensitivity,
-    free: {
-      ...none,
-      directions: all.filter(isFree),
-      weakest: others.reduce<number | undefined>((a, b) => Math.min(a ?? b, b), weakest),
-    },
+    ...none,
+    directions: all.filter(isFree),
+    weakest: others.reduce<number | undefined>((a, b) => Math.min(a ?? b, b), weakest),
   }
 }
 
@@ -164,11 +192,13 @@ function* eigenOf(vectors: readonly Float64Array[]) {
   return yield* eigen(yield* gramOf(vectors))
 }
 
-const squared = (v: Float64Array): number => dot(v, v)
+const coefficientsIn = (basis: readonly Float64Array[], v: Float64Array): number[] => basis.map((b) => inner(b, v))
+
+const squared = (v: Float64Array): number => inner(v, v)
 
 /** The coefficients of the combination of columns that is nearest to a vector. The columns are eigenvectors' images: orthogonal. */
 const projection = (v: Float64Array, columns: readonly Float64Array[]): number[] =>
-  columns.map((column) => dot(v, column) / squared(column))
+  columns.map((column) => inner(v, column) / squared(column))
 
 /** An orthonormal basis of all directions the members can move in: of a row of probabilities, one less than it has members. */
 function movable({ size, groups }: Curvature, members: Uint8Array): Float64Array[] {

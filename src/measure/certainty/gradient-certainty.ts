@@ -51,7 +51,7 @@ const ROUNDING = 2 ** -22
 /**
  * How far what was shared determines the unknowns of a gradient at a point.
  *
- * @returns undefined where the work was cut short before every unknown was looked at, and where the model has no finite value nearby
+ * @returns undefined where the work was cut short before anybody could say whether something is free, and where the model has no finite value nearby
  */
 export async function gradientCertainty(asked: GradientCertainty): Promise<FoundCertainty | undefined> {
   const { runtime, gradients, unknowns, parameters, lasting, shared, point, groups, cut, fitsFactor = false } = asked

@@ -1,7 +1,7 @@
 import type { Steps } from '../../numbers/steps'
 import { symmetricEigen } from '../../numbers/symmetric-eigen'
-import { addTimes } from '../../numbers/vectors'
-import { type Curvature, dot, largest } from './curvature'
+import { addTimes, inner } from '../../numbers/vectors'
+import { type Curvature, largest } from './curvature'
 
 /** A combination of unknowns, in their units, of length 1. */
 export interface FreeDirection {
@@ -63,7 +63,7 @@ function* schur(
 ): Steps<WeakBlock> {
   const coupling: number[][] = []
   for (const image of images) {
-    coupling.push(strong.vectors.map((u) => dot(u, image)))
+    coupling.push(strong.vectors.map((u) => inner(u, image)))
     yield
   }
   const part = (i: number, j: number) =>
@@ -103,7 +103,7 @@ export function* candidatesIn(
   const found: Candidate[] = []
   for (const [i, c] of combinations.entries()) {
     const vector = combine(corrected, c)
-    const length = Math.sqrt(dot(vector, vector))
+    const length = Math.sqrt(inner(vector, vector))
     const fastest = largest(vector) ** 2
     const added = Math.abs(c.reduce((sum, a, k) => sum + a * c.reduce((part, b, l) => part + b * curved[k][l], 0), 0))
     const bend = (Math.sqrt((8 / 3) * added) * Math.sqrt(fastest)) / step
@@ -124,7 +124,7 @@ function* resolution(vectors: readonly Float64Array[], images: readonly Float64A
   let squares = 0
   for (const [i, v] of vectors.entries()) {
     yield
-    for (const [j, w] of vectors.entries()) squares += ((dot(v, images[j]) - dot(w, images[i])) / 2) ** 2
+    for (const [j, w] of vectors.entries()) squares += ((inner(v, images[j]) - inner(w, images[i])) / 2) ** 2
   }
   return 2 * Math.sqrt(squares / vectors.length)
 }
@@ -133,7 +133,7 @@ function* resolution(vectors: readonly Float64Array[], images: readonly Float64A
 export function* symmetric(vectors: readonly Float64Array[], images: readonly Float64Array[]): Steps<number[][]> {
   const plain: number[][] = []
   for (const v of vectors) {
-    plain.push(images.map((image) => dot(v, image)))
+    plain.push(images.map((image) => inner(v, image)))
     yield
   }
   return plain.map((row, i) => row.map((v, j) => (v + plain[j][i]) / 2))
@@ -171,7 +171,7 @@ export function* gramOf(vectors: readonly Float64Array[]): Steps<number[][]> {
   const products: number[][] = vectors.map(() => [])
   for (const [i, a] of vectors.entries()) {
     for (let j = 0; j <= i; j++) {
-      products[i][j] = dot(a, vectors[j])
+      products[i][j] = inner(a, vectors[j])
       products[j][i] = products[i][j]
     }
     yield

@@ -7,6 +7,7 @@ import {
   gradientsOf,
   huber,
   joint,
+  type LabelStrategy,
   type LeakageOptions,
   type NamedFunctionalModel,
   type PlainTensor,
@@ -218,6 +219,25 @@ describe('recovers', () => {
     expect([leak.labels, leak.labelProbabilities]).toEqual([[2], leak.outputs.class.targets])
     expect(error('image')).toBeLessThan(RECOVERED)
     expect(error('vector')).toBeLessThan(RECOVERED)
+  })
+
+  it('what a strategy of your own decides, which is asked once for each output', async () => {
+    const asked: string[] = []
+    const own = (name: string, decide: LabelStrategy['decide']): LabelStrategy => ({
+      name,
+      decide(context) {
+        asked.push(name)
+        return decide(context)
+      },
+    })
+    const inSteps = own('in steps', function* () {
+      yield
+      return { kind: 'known', labels: [2] }
+    })
+    const labels = { class: inSteps, age: own('at once', () => ({ kind: 'joint' })) }
+    const { leak } = await attack(['class', 'age'], { ...two, labels, iterations: 1, restarts: 1 })
+    expect(leak.outputs.class.labels).toEqual([2])
+    expect(asked).toEqual(['in steps', 'at once'])
   })
 
   it('bits', async () => {

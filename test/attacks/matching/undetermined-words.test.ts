@@ -20,6 +20,9 @@ it('a match says what of it is not determined', () => {
     'not determined: 0.4 % of the numbers of the data (hatched in pictures), in at least 3 combinations',
   )
   expect(words({ fraction: 0.25, free: 3 })).toBe('not determined: 25 % of the numbers of the data, in 3 combinations')
+  expect(words({ fraction: 0.25, examined: 'single unknowns' })).toBe(
+    'not determined: at least 25 % of the numbers of the data',
+  )
   expect(words({ free: 1 })).toBe('not determined: in 1 combination, each number hardly moves')
   expect(undeterminedWords({ certainty: undefined })).toBeUndefined()
   expect(words({ determined: true })).toBeUndefined()

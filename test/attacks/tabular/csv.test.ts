@@ -119,6 +119,19 @@ describe('reports', () => {
     expect(text.match(/\?/g)).toHaveLength(3)
   })
 
+  it('mark every cell of records that do not re-create what was shared, whose confidence stays as it is', () => {
+    for (const status of ['failed', 'cut'] as const) {
+      const table = { records: rows, confidence: sure, status }
+      expect(tableText(table).match(/\?+/g)).toHaveLength(3 * Object.keys(rows[0]).length)
+      expect(tableHtml(table)).toContain('do not re-create what was shared')
+      expect(tableCsv(table)).toBe(tableCsv({ records: rows, confidence: sure }))
+    }
+    const found = { records: rows, confidence: sure }
+    expect(tableText({ ...found, status: 'matched' })).toBe(tableText(found))
+    expect(tableHtml({ ...found, status: 'matched' })).toBe(tableHtml(found))
+    expect(() => tableText({ ...found, status: 'sure' as never })).toThrow("the status is 'sure'; it must be one of")
+  })
+
   it('as HTML escape what the table holds', () => {
     const html = tableHtml({ records: [{ '<a>': '"&\'' }], confidence: [{ '<a>': 0.25 }] })
     expect(html).toContain('<th>&#60;a&#62;</th>')

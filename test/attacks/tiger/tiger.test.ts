@@ -55,6 +55,34 @@ describe('tiger', () => {
     expect(cut.found.sequences).toHaveLength(1)
     model.dispose()
   })
+
+  it('refuses what a transformer of the caller gives that are no projections', async () => {
+    const model = randomGpt({ ...SIZES, vocabularySize: 60 })
+    const target = await noisyTarget(model, [[3, 18, 44]], 0.02)
+    const whole = transformerOf(model)
+    const rows = (value: number, count = SIZES.hidden) => new Float32Array(count).fill(value)
+    const wrong: unknown[] = [
+      ...[
+        undefined,
+        {},
+        [undefined],
+        [{}],
+        [{ values: [1] }],
+        [{ values: rows(1, 3) }],
+        [{ values: rows(Number.NaN) }],
+      ],
+      [{ values: rows(1), through: {} }],
+    ]
+    for (const given of wrong) {
+      const transformer = { ...whole, projections: async () => given as never }
+      for (const run of [attacks.tiger.refuses(target, { transformer }), attack('tiger', target, { transformer })])
+        await expect(run).rejects.toMatchObject({
+          code: 'invalid-model',
+          message: expect.stringMatching(/^projections\(\) of the transformer '.*' gave .* for block 0; it must give/),
+        })
+    }
+    model.dispose()
+  })
 })
 
 describe('priors', () => {

@@ -15,6 +15,8 @@ export type DistanceWeights = readonly (readonly DistanceTensor[])[]
 /** How far a candidate's gradient is from the shared one. */
 export interface Distance {
   readonly name: string
+  /** As of an optimizer: what its functions keep to themselves. Results of an audit are kept under it. */
+  readonly settings?: unknown
   /**
    * The distance as a scalar node, from lists of tensors in the order of the weights.
    *

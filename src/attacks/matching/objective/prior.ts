@@ -11,6 +11,8 @@ export interface Prior {
   readonly name: string
   /** Weight relative to the distance in its unit. */
   readonly weight: number
+  /** As of an optimizer: what its functions keep to themselves. Results of an audit are kept under it. */
+  readonly settings?: unknown
   /**
    * The penalty as a scalar node, from data [batch, …].
    *
@@ -131,7 +133,12 @@ export function colorTotalVariation(weight: number, chroma = 4): Prior {
     { coefficients: brightness, weight: 1 },
     ...colors.map((coefficients) => ({ coefficients, weight: chroma / colors.length })),
   ]
-  return { name: 'colorTotalVariation', weight, measure: (data) => variation('colorTotalVariation', data, channels) }
+  return {
+    name: 'colorTotalVariation',
+    weight,
+    settings: { chroma },
+    measure: (data) => variation('colorTotalVariation', data, channels),
+  }
 }
 
 /** Keeps a factor finite where nothing moves. */
@@ -220,6 +227,7 @@ export function box(weight: number, interval: readonly [number, number]): Prior 
   return {
     name: 'box',
     weight,
+    settings: { interval: [low, high] },
     measure(data) {
       const above = g.relu(g.offset(data, -high))
       const below = g.relu(g.offset(g.neg(data), low))

@@ -12,7 +12,7 @@ import {
   readTargets,
   targetKind,
 } from '../../../client/target-values'
-import { choice, hasMethod, invalid, show } from '../../../errors/checks'
+import { choice, hasMethod, invalid, requireFields, show } from '../../../errors/checks'
 import { infer } from '../../labels/infer'
 import { joint, type LabelStrategy } from '../../labels/strategy'
 /** How the targets of one output are obtained. Class indices are in a record, so that a list of choices is not taken for them. */
@@ -58,6 +58,7 @@ const OTHERWISE =
 export function labelsOption(labels: LabelOption | Each<LabelOption>): LabelChoice | Each<LabelChoice> {
   if (isOne(labels)) return labelChoice('labels', labels)
   if (Array.isArray(labels)) return labels.map((label, i) => labelChoice(`labels[${i}]`, label))
+  requireFields('labels', labels as object, OTHERWISE)
   const entries = Object.entries(labels as { readonly [output: string]: LabelOption })
   if (entries.length === 0) throw invalid(`labels is ${show(labels)} without a name; it must be ${OTHERWISE}`)
   return Object.fromEntries(entries.map(([name, label]) => [name, labelChoice(`labels.${name}`, label)]))

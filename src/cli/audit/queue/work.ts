@@ -1,7 +1,7 @@
 import { setTimeout as rest } from 'node:timers/promises'
 import type { TrialRecord } from '../../../audit'
 import { trialRunner } from '../../../audit/chain'
-import { type AuditSettings, auditSettings } from '../../../audit/options'
+import type { AuditSettings } from '../../../audit/options'
 import { type Plan, planOf } from '../../../audit/plan'
 import { countOf } from '../../../errors/counted'
 import { DlgError } from '../../../errors/dlg-error'
@@ -10,7 +10,7 @@ import { EXIT } from '../../command'
 import { useBackend } from '../../runtime'
 import { paint, type Terminal, visible } from '../../terminal'
 import { version } from '../../version'
-import { readAuditFile } from '../config'
+import { readAuditFile, settingsOf } from '../config'
 import { hasProcesses } from '../pool'
 import { type Announcement, announced, isOver, PREFIX } from './announced'
 import { LOCK_MS } from './lapsed'
@@ -39,7 +39,12 @@ export async function work(options: WorkerOptions, terminal: Terminal): Promise<
     const { options: asked, dispose } = await readAuditFile(options.config)
     try {
       const found = await link.ask(() =>
-        findAudit(link, options.config, (overrides) => auditSettings({ ...asked, ...overrides }), terminal),
+        findAudit(
+          link,
+          options.config,
+          (overrides) => settingsOf(options.config, { ...asked, ...overrides }),
+          terminal,
+        ),
       )
       return found ? await serve(link, options, found, terminal) : EXIT.interrupted
     } finally {
