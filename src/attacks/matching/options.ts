@@ -9,6 +9,7 @@ import type { Distance } from './objective/distance'
 import { OBJECTIVE, type ObjectiveOptions, readPriorOption } from './objective/options'
 import type { DefaultPrior, Prior } from './objective/prior'
 import { scaleFree } from './objective/scale'
+import { whitening } from './objective/whitened'
 import { HISTORY, type OptimizerChoice } from './search/optimizers'
 import { SEARCH, type SearchOptions } from './search/options'
 import { type LabelChoice, type LabelOption, labelsOption } from './targets/label-choices'
@@ -21,8 +22,8 @@ export interface LeakageOptions extends TargetOptions, ObjectiveOptions, SearchO
    * - `auto` (default): `homotopy` for images where the network has kinks between data and outputs (ReLU, max-pooling), `attention`
    *   for images where a smooth network has attention, else `robust`. The result's `preset` says which, and why.
    * - `robust`: L-BFGS with a strong-Wolfe line search and restarts, for smooth networks.
-   * - `homotopy`: the network's kinks are rounded off, and grow sharp while signed Adam follows; the cosine distance (`balanced`
-   *   where `auto` chose it for a network of ten layers with kernels or more), and total variation as a prior, with a weight of 0.01 for each image of the
+   * - `homotopy`: the network's kinks are rounded off, and grow sharp while signed Adam follows; the cosine distance (a
+   *   whitened one, or `balanced`, where `auto` chose it for a network of ten layers with kernels or more), and total variation as a prior, with a weight of 0.01 for each image of the
    *   batch and 0.2 at most; at least 0.06 where `auto` chose it for such a network, behind batch norms in training mode, or for an update of several local steps.
    * - `attention`: `robust` with the whitened distance, more total variation and one start, for vision transformers.
    * - `inverting-gradients`: Geiping et al. 2020, on the network as it is.
@@ -142,6 +143,8 @@ export interface Settings
   readonly prior: DefaultPrior
   /** Whether kinks are rounded off at first. */
   readonly smooths: boolean
+  /** β at the first iteration of a homotopy, where that is not the usual one. */
+  readonly dull?: number
   /** What `preset: 'auto'` can decide for. */
   readonly auto?: Alternative
 }
@@ -151,7 +154,7 @@ type Recipe = Pick<Settings, (typeof RECIPE)[number]>
 
 const RECIPE = [
   ...(['preset', 'optimizer', 'productRows', 'iterations', 'patience', 'restarts', 'init'] as const),
-  ...(['distance', 'objectiveScale', 'priors', 'prior', 'priorEasing', 'smooths'] as const),
+  ...(['distance', 'objectiveScale', 'priors', 'prior', 'priorEasing', 'smooths', 'dull'] as const),
 ] as const
 
 /** What `preset: 'auto'` can decide for beside `robust`. */
@@ -160,6 +163,8 @@ interface Alternative {
   readonly homotopy?: Recipe
   /** The recipe of the homotopy for deep networks. */
   readonly deep?: Recipe
+  /** Another one for them, with the whitened distance; undefined where a distance was given. */
+  readonly whitened?: Recipe
   /** The recipe of a network with attention. */
   readonly attention?: Recipe
   /** The option that was given. */
@@ -180,6 +185,12 @@ export function leakageOptions(options: LeakageOptions): Settings {
   return settings.preset === 'auto' ? { ...settings, auto: alternativeTo(options) } : settings
 }
 
+/** Part of the largest singular value that smaller ones count as, where the gradients of a deep network are whitened. */
+const DEEP_FLOOR = 3e-3
+
+/** β where the homotopy of a deep network begins: rounded off more, nineteen layers of kinks make another network. */
+const DEEP_DULL = 8
+
 /** A start or an optimizer of the caller's goes with the network as it is. */
 function alternativeTo(options: LeakageOptions): Alternative {
   const given = [
@@ -187,12 +198,19 @@ function alternativeTo(options: LeakageOptions): Alternative {
     ...(typeof options.init === 'object' ? ['a start'] : []),
   ]
   if (given.length > 0) return { otherwise: given.join(' and ') }
-  const recipeOf = (preset: PresetName, distance = options.distance): Recipe => {
+  const recipeOf = (preset: PresetName, distance: LeakageOptions['distance'] = options.distance): Recipe => {
     const settings = settingsOf(withPreset({ ...options, distance, preset }))
     return Object.fromEntries(RECIPE.map((name) => [name, settings[name]])) as unknown as Recipe
   }
   const deep = options.distance === undefined ? 'balanced' : options.distance
-  return { homotopy: recipeOf('homotopy'), deep: recipeOf('homotopy', deep), attention: recipeOf('attention') }
+  return {
+    homotopy: recipeOf('homotopy'),
+    deep: recipeOf('homotopy', deep),
+    ...(options.distance === undefined && {
+      whitened: { ...recipeOf('homotopy', whitening(1, DEEP_FLOOR)), dull: DEEP_DULL },
+    }),
+    attention: recipeOf('attention'),
+  }
 }
 
 function settingsOf(whole: LeakageOptions & { readonly preset: PresetName }): Settings {

@@ -3,9 +3,10 @@ import { kinksOf } from '../../client/model/kinks'
 import { unrolls } from '../../client/shared/unroll'
 import type { Target } from '../../client/target'
 import { countOf } from '../../errors/counted'
-import { reachable } from '../../graph'
+import { reachable, type Shape } from '../../graph'
 import { closedForm } from './closed-form'
 import { isImage } from './objective/prior'
+import { hasDirections } from './objective/whitened'
 import type { PresetName, Settings } from './options'
 import type { Preparing } from './preparing'
 
@@ -23,7 +24,7 @@ export interface DecidedSettings extends Settings {
 
 /**
  * Layers with kernels from which a network is deep: the gradient of its last layer hides those of the first ones. Measured at 4
- * layers, where the cosine distance is better, and at 22, where the balanced one is.
+ * layers, where the cosine distance is better, and at 22, where the balanced and the whitened ones are.
  */
 const DEEP = 10
 
@@ -44,7 +45,7 @@ const weighed = <R extends Pick<Settings, 'prior'>>(recipe: R, images: number, l
 
 /**
  * Decides `preset: 'auto'` by the traced model and what was shared: a homotopy for images behind kinks, where it is measured to be
- * better, with the balanced distance for deep networks, and with more total variation for an update of several local steps; the
+ * better, with the whitened or the balanced distance for deep networks, and with more total variation for an update of several local steps; the
  * whitened distance for images behind attention; else `robust`.
  */
 export async function decidePreset(
@@ -69,16 +70,27 @@ export async function decidePreset(
   if (!auto?.homotopy) return robust(`${found}, but the caller gave ${auto?.otherwise}`)
   if (await closedForm(traced, target, preparing))
     return robust(`${found}, but the gradient of the first layer gives the data in closed form`)
-  const kernels = traced.trained.filter(({ shape }) => shape.length > 1).length
+  const shapes = traced.trained.map(({ shape }) => shape).filter(({ length }) => length > 1)
+  const kernels = shapes.length
   if (kernels >= DEEP) {
-    const reason = `${found}; it has ${countOf(kernels, 'layer')} with kernels, whose gradients are balanced`
-    return { ...settings, ...(auto.deep && weighed(auto.deep, batchSize, HARD)), chosen: { name: 'homotopy', reason } }
+    const { whitened } = auto
+    // noise is what the weak directions of a gradient have most of
+    const clear = settings.noise === 0 && !hardship(target, traced)
+    const fine = clear && 2 * shapes.filter(hasDirections).length > kernels && whitened
+    const recipe = fine ? { ...whitened, optimizer: wavesOf(whitened.optimizer, traced.data.shape) } : auto.deep
+    const how = fine ? 'whitened, and coarse shapes are searched before fine ones' : 'balanced'
+    const reason = `${found}; it has ${countOf(kernels, 'layer')} with kernels, whose gradients are ${how}`
+    return { ...settings, ...(recipe && weighed(recipe, batchSize, HARD)), chosen: { name: 'homotopy', reason } }
   }
   const hard = auto.homotopy.priors === undefined ? hardship(target, traced) : undefined
   const recipe = weighed(auto.homotopy, batchSize, hard ? HARD : 0)
   const reason = hard ? `${found}; ${hard}, for which total variation has a weight of ${recipe.prior.weight}` : found
   return { ...settings, ...recipe, chosen: { name: 'homotopy', reason } }
 }
+
+/** The built-in optimizer over the waves of images [batch, height, width, channels]. */
+const wavesOf = (optimizer: Settings['optimizer'], [, height, width, channels]: Shape): Settings['optimizer'] =>
+  'init' in optimizer ? optimizer : { ...optimizer, waves: [height, width, channels] }
 
 /** Why a search matches what was shared less closely, if it does. */
 function hardship({ settings: { update } }: Target, { statistics }: TracedGradient): string | undefined {

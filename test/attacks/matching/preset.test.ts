@@ -62,7 +62,7 @@ describe("preset: 'auto'", () => {
     model.dispose()
   })
 
-  it('balances the layers of a deep network, unless a distance is given', async () => {
+  it('whitens the layers of a deep network, and balances them where there is noise, unless a distance is given', async () => {
     const model = sequential({ name: 'deep' })
     for (let i = 0; i < 9; i++)
       model.add(
@@ -76,10 +76,18 @@ describe("preset: 'auto'", () => {
     withUniformWeights(model)
     const deep = await attack(model, [1, 5, 5, 1], {})
     expect(deep.preset.name).toBe('homotopy')
-    expect(deep.preset.reason).toContain('10 layers with kernels, whose gradients are balanced')
+    expect(deep.preset.reason).toContain('10 layers with kernels, whose gradients are whitened')
     const priors = { totalVariation: 0.06 }
     const balanced = await attack(model, [1, 5, 5, 1], { preset: 'homotopy', distance: 'balanced', priors })
-    expect(deep.history).toEqual(balanced.history)
+    const given = await attack(model, [1, 5, 5, 1], { distance: 'balanced' })
+    expect(given.preset.reason).not.toContain('whitened')
+    expect(given.history).toEqual(balanced.history)
+    expect(deep.history).not.toEqual(balanced.history)
+    const noise = 1e-3
+    const noisy = await attack(model, [1, 5, 5, 1], { noise })
+    expect(noisy.preset.reason).toContain('whose gradients are balanced')
+    const options: LeakageOptions = { preset: 'homotopy', distance: 'balanced', priors, noise }
+    expect(noisy.history).toEqual((await attack(model, [1, 5, 5, 1], options)).history)
     const asked = await attack(model, [1, 5, 5, 1], { distance: 'cosine' })
     expect(asked.history).toEqual((await attack(model, [1, 5, 5, 1], { preset: 'homotopy', priors })).history)
     model.dispose()

@@ -22,7 +22,7 @@ export interface PriorWeights {
 
 /** What is minimised. */
 export interface ObjectiveOptions {
-  /** Default `l2` (`homotopy`, `inverting-gradients`: `cosine`; `attention`: `whitened`); `balanced` for deep networks. */
+  /** Default `l2` (`homotopy`, `inverting-gradients`: `cosine`; `attention`: `whitened`); for deep networks a stronger `whitened`, or `balanced`. */
   distance?: DistanceName | Distance
   /**
    * What plausible data look like, of the first searched input. Default for images: total variation, in colour where there are

@@ -113,7 +113,7 @@ export function totalVariation(weight: number): Prior {
 }
 
 /** Orthonormal opponent colours: brightness, red against blue, green against both. */
-const OPPONENTS = [
+export const OPPONENTS = [
   [1 / Math.sqrt(3), 1 / Math.sqrt(3), 1 / Math.sqrt(3)],
   [1 / Math.sqrt(2), 0, -1 / Math.sqrt(2)],
   [1 / Math.sqrt(6), -2 / Math.sqrt(6), 1 / Math.sqrt(6)],

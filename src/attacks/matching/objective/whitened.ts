@@ -7,9 +7,6 @@ import type { Values } from '../../../numbers/values'
 import { inner } from '../../../numbers/vectors'
 import type { Distance, DistanceTensor } from './distance'
 
-/** Singular values below this part of the largest one count as that part. */
-const FLOOR = 1e-3
-
 /** Rounding of float32 numbers: a tensor below this part of the whole gradient is noise. */
 const FLOAT32 = 2 ** -23
 
@@ -24,13 +21,21 @@ const MOST = 512
  * The last axis of a tensor gives the columns, or the first one the rows, whichever makes the matrix squarer. Singular values
  * below 1/1000 of the largest count as that. Vectors, and matrices of more than 512 rows or columns, count by their norm, as in `balanced`.
  */
-export function whitened(): Distance {
+export const whitened = (): Distance => whitening(1 / 2, 1e-3)
+
+/**
+ * The distance `whitened` with another power: an error in the singular directions uᵢ and vⱼ counts (σᵢσⱼ)^−power. At 1 errors are
+ * relative to what was shared in each direction.
+ *
+ * @param floor singular values below this part of the largest one count as that part
+ */
+export function whitening(power: number, floor: number): Distance {
   return {
     name: 'whitened',
     *weights(shared) {
       const noise = FLOAT32 * normOf(shared.map(({ values }) => values)) || 1
       const weights: (readonly DistanceTensor[])[] = []
-      for (const tensor of shared) weights.push(yield* weightsOf(tensor, noise))
+      for (const tensor of shared) weights.push(yield* weightsOf(tensor, noise, power, floor))
       return weights
     },
     measure: (gradients, shared, weights = []) =>
@@ -56,13 +61,24 @@ function matrixShape(shape: Shape): readonly [number, number] {
   return smaller(first) > smaller(last) ? [first, size / first] : [size / last, last]
 }
 
+/** Whether a tensor of this shape is whitened, and does not count by its norm. */
+export function hasDirections(shape: Shape): boolean {
+  const sides = matrixShape(shape)
+  return Math.min(...sides) >= 2 && Math.max(...sides) <= MOST
+}
+
 /** A factor for each side, or one for all numbers. */
-function* weightsOf({ shape, values }: DistanceTensor, noise: number): Steps<readonly DistanceTensor[]> {
+function* weightsOf(
+  { shape, values }: DistanceTensor,
+  noise: number,
+  power: number,
+  least: number,
+): Steps<readonly DistanceTensor[]> {
   const [rows, columns] = matrixShape(shape)
   const wide = rows <= columns
   const [small, large] = wide ? [rows, columns] : [columns, rows]
-  if (small < 2 || large > MOST)
-    return [{ shape: [], values: Float64Array.of(Math.max(normOf([values]), noise) ** -0.5) }]
+  if (!hasDirections(shape))
+    return [{ shape: [], values: Float64Array.of(Math.max(normOf([values]), noise) ** -power) }]
   // A [small, large], the matrix or its transpose
   const a = Array.from({ length: small }, (_, i) =>
     Float64Array.from({ length: large }, (_, k) => values[wide ? i * columns + k : k * columns + i]),
@@ -74,8 +90,8 @@ function* weightsOf({ shape, values }: DistanceTensor, noise: number): Steps<rea
   }
   const eigen = yield* symmetricEigen(products)
   const singular = Float64Array.from(eigen.values, (v) => Math.sqrt(Math.max(v, 0)))
-  const floor = Math.max(FLOOR * singular[0], noise)
-  const factor = (value: number): number => Math.hypot(value, floor) ** -0.25
+  const floor = Math.max(least * singular[0], noise)
+  const factor = (value: number): number => Math.hypot(value, floor) ** (-power / 2)
   // where σ is far below the floor, its factor is that of everything else, and its direction is rounding
   const strong = eigen.vectors.filter((_, i) => singular[i] > floor / 100)
   const factors = strong.map((_, i) => factor(singular[i]))

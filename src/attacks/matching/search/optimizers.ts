@@ -1,5 +1,15 @@
-import { adam, type Group, lbfgs, type MatrixProducts, type Optimizer, oneByOne, recover } from '../../../optim'
+import {
+  adam,
+  type Group,
+  lbfgs,
+  type MatrixProducts,
+  type Optimizer,
+  type OptimizerState,
+  oneByOne,
+  recover,
+} from '../../../optim'
 import type { PresetName } from '../options'
+import { type ImageShape, overWaves } from './waves'
 
 /** Pairs of the built-in L-BFGS, as in the paper. */
 export const HISTORY = 100
@@ -15,6 +25,8 @@ export interface OptimizerChoice {
   readonly preset: PresetName
   /** Lowest and highest value of the data; default [0, 1]. Signed steps are in units of it. */
   readonly range?: readonly [number, number]
+  /** Of images whose waves are searched in place of their pixels, along a homotopy. */
+  readonly waves?: ImageShape
 }
 
 /** Step of signed Adam along a homotopy, in units of the data's range. */
@@ -30,7 +42,7 @@ const INVERTING_RATE = 0.1 / 4
  * @param data how many coordinates, the first ones, are data; the others are numbers behind labels
  */
 function builtInOptimizer(
-  { name, preset, range: [low, high] = [0, 1] }: OptimizerChoice,
+  { name, preset, range: [low, high] = [0, 1], waves }: OptimizerChoice,
   steps: number,
   data: number,
   products?: MatrixProducts,
@@ -39,7 +51,8 @@ function builtInOptimizer(
   const signed = { steps, gradientSign: 'sign' } as const
   if (name === 'adam' && preset === 'homotopy') {
     const learningRate = HOMOTOPY_RATE * (high - low)
-    return recover(adam({ ...signed, decay: 'cosine', learningRate }), { factor: Number.POSITIVE_INFINITY })
+    const moved = adam({ ...signed, decay: 'cosine', learningRate })
+    return recover<OptimizerState>(waves ? overWaves(moved, waves, data) : moved, { factor: Number.POSITIVE_INFINITY })
   }
   if (name === 'adam' && preset === 'inverting-gradients') {
     const project = (point: Float64Array): Float64Array =>

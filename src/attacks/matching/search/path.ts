@@ -11,7 +11,7 @@ export interface Path {
 /** One objective from the first iteration to the last. */
 export const steady = (easing: number): Path => ({ easing: () => easing, sharpness: () => undefined })
 
-/** β at the first iteration, and where the network itself takes over. */
+/** β at the first iteration unless a recipe says another, and where the network itself takes over. */
 const [DULL, SHARP] = [2, 128]
 
 /** Part of the iterations for which the network is smoothed. */
@@ -22,10 +22,14 @@ const SMOOTH = 0.95
  * are rounded off, the objective has a slope that leads somewhere, and each point is found from the one before. The weight of
  * the priors falls geometrically as well, to `priorEasing` times what it was.
  */
-export function homotopy({ iterations, priorEasing }: Pick<SearchSettings, 'iterations' | 'priorEasing'>): Path {
+export function homotopy({
+  iterations,
+  priorEasing,
+  dull = DULL,
+}: Pick<SearchSettings, 'iterations' | 'priorEasing' | 'dull'>): Path {
   const end = SMOOTH * iterations
   return {
     easing: (iteration) => priorEasing ** (iteration / iterations),
-    sharpness: (iteration) => (iteration < end ? DULL * (SHARP / DULL) ** (iteration / end) : undefined),
+    sharpness: (iteration) => (iteration < end ? dull * (SHARP / dull) ** (iteration / end) : undefined),
   }
 }

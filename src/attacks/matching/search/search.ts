@@ -80,7 +80,7 @@ export interface Objective {
 /** What drives a search and what ends it. */
 export type SearchSettings = Pick<
   Settings,
-  'optimizer' | 'preset' | 'iterations' | 'patience' | 'tolerance' | 'priorEasing' | 'budget'
+  'optimizer' | 'preset' | 'iterations' | 'patience' | 'tolerance' | 'priorEasing' | 'dull' | 'budget'
 >
 
 /** Told of every iteration as it begins, and again while it is under way, with the best point so far. */

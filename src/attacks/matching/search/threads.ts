@@ -32,10 +32,10 @@ export async function openThreads(
   const here = typeof __filename === 'string' ? pathToFileURL(__filename).href : import.meta.url
   const file = new URL(here.replace(/[^/]*(\.\w+)$/, 'search-thread$1'))
   if (file.protocol !== 'file:' || !existsSync(fileURLToPath(file))) return undefined
-  const { optimizer, preset, iterations, patience, tolerance, priorEasing, budget } = settings
+  const { optimizer, preset, iterations, patience, tolerance, priorEasing, dull, budget } = settings
   const task: ThreadTask = {
     objective,
-    settings: { optimizer, preset, iterations, patience, tolerance, priorEasing, budget },
+    settings: { optimizer, preset, iterations, patience, tolerance, priorEasing, dull, budget },
     progress: { started: progress.started, memory: progress.memory },
     listened: settings.onIteration !== undefined,
   }

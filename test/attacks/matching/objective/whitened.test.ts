@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Distance, type DistanceTensor, whitened } from '../../../../src'
 import { scaleFree } from '../../../../src/attacks/matching/objective/scale'
+import { whitening } from '../../../../src/attacks/matching/objective/whitened'
 import { atOnce, inSteps, type Steps } from '../../../../src/numbers/steps'
 import { tensor, valueAndGradients } from './evaluate'
 
@@ -29,15 +30,15 @@ const done = <T>(given: T | Steps<T>): T => (inSteps(given) ? atOnce(given) : gi
 const weightsOf = (distance: Distance, shared: readonly DistanceTensor[]) => done(distance.weights!(shared))
 
 /** The distance between two tensors of one shape, with the derivative by the first. */
-async function measure(shape: readonly number[], a: readonly number[], b: readonly number[]) {
+async function measure(shape: readonly number[], a: readonly number[], b: readonly number[], distance = whitened()) {
   const given = { shape, values: Float64Array.from(b) }
-  const weights = weightsOf(whitened(), [given])
+  const weights = weightsOf(distance, [given])
   const numbers = weights[0].map((one) => tensor(one.shape, ...one.values))
   const { value, gradients } = await valueAndGradients(
-    (x, y, ...w) => whitened().measure([x], [y], [w]),
+    (x, y, ...w) => distance.measure([x], [y], [w]),
     ...[tensor(shape, ...a), tensor(shape, ...b), ...numbers],
   )
-  return { value, slope: gradients[0], unit: done(whitened().unit!([given.values], weights)) }
+  return { value, slope: gradients[0], unit: done(distance.unit!([given.values], weights)) }
 }
 
 describe('whitened', () => {
@@ -62,6 +63,14 @@ describe('whitened', () => {
     const { value, unit } = await measure(shape, a, b)
     expect(value).toBeCloseTo(expected, 9)
     expect(unit).toBeCloseTo(4 ** 2 / strong + 0.25 ** 2 / weak, 9)
+  })
+
+  it('weighs errors by the products of the singular values at the power 1', async () => {
+    const [most, least] = [Math.hypot(4, 0.4), Math.hypot(0.25, 0.4)]
+    const { value, unit } = await measure([2, 3], other, shared, whitening(1, 0.1))
+    expect(value).toBeCloseTo(0.3 ** 2 / most ** 2 + (0.5 ** 2 + 0.7 ** 2) / (most * least) + 0.1 ** 2 / least ** 2, 9)
+    expect(unit).toBeCloseTo(4 ** 2 / most ** 2 + 0.25 ** 2 / least ** 2, 9)
+    expect((await measure([2], [3, 5], [3, 4], whitening(1, 0.1))).value).toBeCloseTo(1 / 25, 12)
   })
 
   it('has the derivative that differences give, in float64', async () => {

@@ -17,6 +17,13 @@ describe('the path of a homotopy', () => {
     for (const iteration of [190, 199, 200]) expect(path.sharpness(iteration)).toBeUndefined()
   })
 
+  it('begins where a recipe says', () => {
+    const { sharpness } = homotopy({ iterations: 200, priorEasing: 0.25, dull: 8 })
+    expect(sharpness(0)).toBe(8)
+    expect(sharpness(95)).toBeCloseTo(32, 9)
+    expect(sharpness(190)).toBeUndefined()
+  })
+
   it('eases the priors to the given part of their weight', () => {
     expect([0, 100, 200].map(path.easing)).toEqual([1, 0.5, 0.25])
   })
