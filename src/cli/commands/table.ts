@@ -9,8 +9,8 @@ export const table: Command = {
   description: `Takes a tfjs model that reads a table, the gradient that a client shared, and how the client encodes its columns, and
 gives records back. Writes records.csv (with a confidence from 0 to 1 for each cell), records.html, schema.json and
 result.json. Exact ways come first: behind a dense first layer they find whole batches in about a second, with a proof.
-Else the records are searched. A cell that ends in ? has a confidence below 0.9, or is of a search that failed; ?? is below
-0.5. The schema is a JSON file, or inferred from the table that the encoder was fitted to.`,
+Else the records are searched. A cell that ends in ? has a confidence below 0.9, or is of a search that failed; ?? is
+below 0.5. The schema is a JSON file, or inferred from the table that the encoder was fitted to.`,
   options: TABLE_OPTIONS,
   examples: [
     'dlg table --model model.json --gradients g.npz --schema schema.json --batch-size 8',
