@@ -1,4 +1,5 @@
 import { Tensor } from '@tensorflow/tfjs-core'
+import { DlgError } from '../errors/dlg-error'
 
 /** How numbers are written into a text. */
 type Writing = (numbers: ArrayBufferView) => string
@@ -8,11 +9,19 @@ type Writing = (numbers: ArrayBufferView) => string
  * an object of a class by its fields and the source of its class. What a function or a class keeps to itself is not seen.
  *
  * @param written how typed arrays are written; default: number by number
+ * @throws DlgError `invalid-option` for a value that holds a model
  */
-export const canonical = (value: unknown, written: Writing = joined): string => textOf(value, written, [])
+export const canonical = (value: unknown, written: Writing = joined): string =>
+  textOf(value, written, [], { instances: 0 })
 
-/** @param within the objects around the value: one that holds itself is written once */
-function textOf(value: unknown, written: Writing, within: readonly object[]): string {
+/** Most objects of classes in a value. Those of a model refer to each other, and there is no end of ways from one to the next. */
+const INSTANCES = 1000
+
+/**
+ * @param within the objects around the value: one that holds itself is written once
+ * @throws DlgError `invalid-option` for more than {@link INSTANCES} objects of classes
+ */
+function textOf(value: unknown, written: Writing, within: readonly object[], met: { instances: number }): string {
   if (typeof value === 'function') return `function ${value}`
   // JSON has one word for NaN and both infinities
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'symbol' || value === undefined)
@@ -20,7 +29,7 @@ function textOf(value: unknown, written: Writing, within: readonly object[]): st
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? String(value)
   const above = within.indexOf(value)
   if (above >= 0) return `above ${within.length - above}`
-  const part = (inner: unknown): string => textOf(inner, written, [...within, value])
+  const part = (inner: unknown): string => textOf(inner, written, [...within, value], met)
   if (value instanceof Tensor) return `tensor ${value.shape} ${part(value.dataSync())}`
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${written(value)})`
   if (Array.isArray(value))
@@ -31,6 +40,12 @@ function textOf(value: unknown, written: Writing, within: readonly object[]): st
   if (value instanceof Set) return `Set${part([...value])}`
   if (value instanceof ArrayBuffer) return `ArrayBuffer(${written(new Uint8Array(value))})`
   if (value instanceof Date || value instanceof RegExp) return `${value.constructor.name} ${Number(value)} ${value}`
+  const type = Object.getPrototypeOf(value)
+  if (type !== null && type !== Object.prototype && ++met.instances > INSTANCES)
+    throw new DlgError(
+      'invalid-option',
+      `an attack, a defence or an option holds more than ${INSTANCES} objects of classes, such as the layers of a model; an audit cannot tell it from another. Keep them out of its fields, where its functions alone see them, and give it settings`,
+    )
   const fields = Object.entries(value).filter(([, field]) => field !== undefined)
   return `${classOf(value)}{${fields
     .sort(([a], [b]) => (a < b ? -1 : 1))

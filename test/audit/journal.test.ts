@@ -119,6 +119,21 @@ describe('the digest of a trial', () => {
     expect(await digest('abc')).toBe('ba7816bf8f01cfea414140de5dae2223')
   })
 
+  it('refuses what holds a model, whose layers refer to each other without end', () => {
+    class Layer {
+      next: Layer[] = []
+    }
+    const all = Array.from({ length: 12 }, () => new Layer())
+    for (const layer of all) layer.next = [...all]
+    const refused = () => canonical({ attack: { name: 'own', model: all[0] } })
+    expect(refused).toThrow(expect.objectContaining({ code: 'invalid-option' }))
+    expect(refused).toThrow('more than 1000 objects of classes, such as the layers of a model')
+    const [one, two] = [new Layer(), new Layer()]
+    one.next = [two]
+    two.next = [one]
+    expect(canonical(one)).toBe(canonical(two))
+  })
+
   it('is of the bytes of long arrays, in pieces, and other work runs between them', async () => {
     const weights = Float32Array.from({ length: 700_000 }, (_, i) => Math.sin(i))
     const keyOf = (value: unknown) => digestOf({ weights: new Map([['w', value]]) }, async () => {})

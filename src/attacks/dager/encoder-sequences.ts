@@ -89,6 +89,7 @@ export async function encoderSequences(
     grouped({ places: own, tokenOf }, gradient, [...sizesOf(own), expected ?? 1], noisy, enough, pause)
   const keepAttended = async (sequence: readonly number[], at: number): Promise<boolean> => {
     const search = { ...whole, places: places.slice(0, sequence.length) }
+    if (found.some((other) => other.join() === sequence.join())) return false
     const isRight = (await tryWhole(sequence, search)) || (await tryFrom(sequence, at, search))
     told()
     return isRight

@@ -4,6 +4,7 @@ import { unrolls } from '../../client/shared/unroll'
 import type { Target } from '../../client/target'
 import { countOf } from '../../errors/counted'
 import { reachable, type Shape } from '../../graph'
+import { squaredNorm } from '../../numbers/values'
 import { closedForm } from './closed-form'
 import { isImage } from './objective/prior'
 import { hasDirections } from './objective/whitened'
@@ -27,6 +28,12 @@ export interface DecidedSettings extends Settings {
  * layers, where the cosine distance is better, and at 22, where the balanced and the whitened ones are.
  */
 const DEEP = 10
+
+/** Rounding above this part of what was shared, as squared norms, is of a type coarser than float32, or of an update. */
+const CLEAR = 1e-11
+
+/** A tensor below this part of the gradient, as norms, has rounding in all its directions: whitened, it would count more than all others. */
+const QUIET = 1e-5
 
 /** The largest weight of total variation along a homotopy that was measured. */
 const MOST = 0.2
@@ -74,8 +81,9 @@ export async function decidePreset(
   const kernels = shapes.length
   if (kernels >= DEEP) {
     const { whitened } = auto
-    // noise is what the weak directions of a gradient have most of
-    const clear = settings.noise === 0 && !hardship(target, traced)
+    // noise and rounding are what the weak directions of a gradient have most of
+    const exact = settings.noise === 0 && target.rounding <= CLEAR
+    const clear = exact && !hasQuiet(target) && !hardship(target, traced)
     const fine = clear && 2 * shapes.filter(hasDirections).length > kernels && whitened
     const recipe = fine ? { ...whitened, optimizer: wavesOf(whitened.optimizer, traced.data.shape) } : auto.deep
     const how = fine ? 'whitened, and coarse shapes are searched before fine ones' : 'balanced'
@@ -86,6 +94,13 @@ export async function decidePreset(
   const recipe = weighed(auto.homotopy, batchSize, hard ? HARD : 0)
   const reason = hard ? `${found}; ${hard}, for which total variation has a weight of ${recipe.prior.weight}` : found
   return { ...settings, ...recipe, chosen: { name: 'homotopy', reason } }
+}
+
+/** Whether a tensor of the gradient is next to nothing: of a bias before a norm, or behind units that are never on. */
+function hasQuiet({ gradients }: Target): boolean {
+  const squares = gradients.map((values) => squaredNorm([values]))
+  const whole = squares.reduce((sum, square) => sum + square, 0)
+  return squares.some((square) => square < QUIET ** 2 * whole)
 }
 
 /** The built-in optimizer over the waves of images [batch, height, width, channels]. */

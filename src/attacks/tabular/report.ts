@@ -4,8 +4,9 @@ import { csvText } from './csv'
 import type { TableLeakage } from './leakage'
 
 /**
- * What a report of records needs of a `TableLeakage`. With a `status` of `failed` or `cut`, every cell is shown as unsure: restarts that
- * agree on a cell make it no surer where the records do not re-create what was shared.
+ * What a report of records needs of a `TableLeakage`. With a `status` of `failed` or `cut`, {@link tableText} marks
+ * every cell as unsure, and {@link tableHtml} says so above the table: restarts that agree on a cell make it no surer where the records do
+ * not re-create what was shared.
  */
 export type ReportedTable = Pick<TableLeakage, 'records' | 'confidence'> & Partial<Pick<TableLeakage, 'status'>>
 

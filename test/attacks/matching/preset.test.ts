@@ -62,7 +62,7 @@ describe("preset: 'auto'", () => {
     model.dispose()
   })
 
-  it('whitens the layers of a deep network, and balances them where there is noise, unless a distance is given', async () => {
+  it('whitens the layers of a deep network, and balances them where there is noise or a coarse type, unless a distance is given', async () => {
     const model = sequential({ name: 'deep' })
     for (let i = 0; i < 9; i++)
       model.add(
@@ -88,6 +88,10 @@ describe("preset: 'auto'", () => {
     expect(noisy.preset.reason).toContain('whose gradients are balanced')
     const options: LeakageOptions = { preset: 'homotopy', distance: 'balanced', priors, noise }
     expect(noisy.history).toEqual((await attack(model, [1, 5, 5, 1], options)).history)
+    const coarse = await attack(model, [1, 5, 5, 1], { precision: 'float16' })
+    expect(coarse.preset.reason).toContain('whose gradients are balanced')
+    const quiet = await attack(model, [1, 5, 5, 1], {}, tf.fill([1, 5, 5, 1], 1e-7))
+    expect(quiet.preset.reason).toContain('whose gradients are balanced')
     const asked = await attack(model, [1, 5, 5, 1], { distance: 'cosine' })
     expect(asked.history).toEqual((await attack(model, [1, 5, 5, 1], { preset: 'homotopy', priors })).history)
     model.dispose()

@@ -31,7 +31,7 @@ export const whitened = (): Distance => whitening(1 / 2, 1e-3)
  */
 export function whitening(power: number, floor: number): Distance {
   return {
-    name: 'whitened',
+    ...{ name: power === 1 / 2 ? 'whitened' : `whitened by the power ${power}`, settings: { power, floor } },
     *weights(shared) {
       const noise = FLOAT32 * normOf(shared.map(({ values }) => values)) || 1
       const weights: (readonly DistanceTensor[])[] = []
