@@ -39,7 +39,7 @@ export interface TextSettings {
   readonly options: TextOptions
   /** Files of a pretrained model. */
   readonly files?: ModelFiles
-  /** Of tfjs. */
+  /** Backend of tfjs; default: cpu for a search, for sequences wasm where it is installed. */
   readonly backend?: (typeof BACKENDS)[number]
 }
 

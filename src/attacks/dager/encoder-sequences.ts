@@ -42,8 +42,8 @@ const NEAR = 200
  * Sequences of an encoder, where every position sees every other: the second input of a place lies in the span only when
  * the whole sequence is right.
  *
- * What attention took for each candidate shows its sentence. Where it does not, the sentence of each candidate that no found one explains is solved for by least squares. Where that does not explain everything,
- * tokens are exchanged one by one, each time where the second input comes closest to the span. Attention mixes positions by sums, so
+ * What attention took for each candidate shows its sentence. Where it does not, the sentence of each candidate that no found one explains
+ * is solved for by least squares. Where that does not explain everything, tokens are exchanged one by one, each time where the second input comes closest to the span. Attention mixes positions by sums, so
  * the distance falls with every right token.
  *
  * @param places candidates of every position

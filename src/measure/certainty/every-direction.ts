@@ -117,7 +117,7 @@ interface Jacobian {
   readonly columns: readonly Float64Array[]
   /** J v with a step of so many units of the fastest unknown; undefined where the work was cut short. */
   column(v: Float64Array, step: number): Promise<Float64Array | undefined>
-  /** The same with Richardson's two steps, without the h² of a long one. */
+  /** J v by Richardson's two steps, without the h² of a long one. */
   longColumn(v: Float64Array): Promise<Float64Array | undefined>
 }
 

@@ -25,7 +25,7 @@ export interface OptimizerChoice {
   readonly preset: PresetName
   /** Lowest and highest value of the data; default [0, 1]. Signed steps are in units of it. */
   readonly range?: readonly [number, number]
-  /** Of images whose waves are searched in place of their pixels, along a homotopy. */
+  /** Shape of the images whose waves are searched in place of their pixels, along a homotopy. */
   readonly waves?: ImageShape
 }
 

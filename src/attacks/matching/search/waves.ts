@@ -1,7 +1,7 @@
 import type { Optimizer, OptimizerState } from '../../../optim'
 import { OPPONENTS } from '../objective/prior'
 
-/** Of each image at the beginning of a point. */
+/** Sizes of each of the images that a point begins with. */
 export type ImageShape = readonly [height: number, width: number, channels: number]
 
 /** How far colour moves beside brightness. */
