@@ -11,10 +11,9 @@
 import { parseArgs } from 'node:util'
 import '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs-core'
-import type { LayersModel } from '@tensorflow/tfjs-layers'
 import { deepLeakageFromGradients, gradientsOf, type LeakageOptions } from '../src'
 import { NETWORKS, networkName } from './networks'
-import { batchOf, decibels, labelsOf, type Picture, pictures } from './pictures'
+import { batchOf, decibels, labelsOf, pictures, train } from './pictures'
 import { table } from './table'
 import { median } from './timing'
 
@@ -22,28 +21,6 @@ const RESTARTS = 4
 
 /** The images that a network is trained on. */
 const TRAINED_ON = 20
-
-/** How much of its running statistics a batch norm keeps at a step; PyTorch's default. After 50 steps 0.5 % of the first ones are left. */
-const MOMENTUM = 0.9
-
-/** Learning rate of the training. */
-const RATE = 0.05
-
-async function trainInTrainingMode(model: LayersModel, images: readonly Picture[], steps: number): Promise<void> {
-  for (const layer of model.layers as unknown as { momentum?: number; getClassName(): string }[])
-    if (layer.getClassName() === 'BatchNormalization') layer.momentum = MOMENTUM
-  for (let step = 0; step < steps; step++) {
-    const some = Array.from({ length: 8 }, (_, i) => images[(8 * step + i) % images.length])
-    const x = batchOf(some)
-    const gradients = await gradientsOf(model, x, labelsOf(some), { training: true })
-    tf.tidy(() => void model.apply(x, { training: true }))
-    for (const [i, gradient] of Object.values(gradients).entries()) {
-      const weight = model.trainableWeights[i]
-      weight.write(tf.tidy(() => tf.sub(weight.read(), tf.mul(gradient, RATE))))
-    }
-    tf.dispose([x, gradients])
-  }
-}
 
 async function main(): Promise<void> {
   const { values: o } = parseArgs({
@@ -76,7 +53,7 @@ async function main(): Promise<void> {
   const images = pictures(o.images)
   const network = NETWORKS[networkName(o.network)]
   const trained = network({ seed: 1 })
-  if (steps > 0) await trainInTrainingMode(trained, images.slice(0, TRAINED_ON), steps)
+  if (steps > 0) await train(trained, images.slice(0, TRAINED_ON), steps)
   const rows: string[][] = []
   for (const batch of o.batches.split(',').map(Number)) {
     const found = new Map(names.map((name) => [name, [] as number[]]))

@@ -46,16 +46,25 @@ export function batchOf(images: readonly Picture[]): tf.Tensor {
 
 export const labelsOf = (images: readonly Picture[]): number[] => images.map(({ label }) => label)
 
-/** A few steps of SGD over images in batches of 8, at a learning rate of 0.05. */
+/** How much of its running statistics a batch norm keeps at a step; PyTorch's default. After 50 steps 0.5 % of the first ones are left. */
+const MOMENTUM = 0.9
+
+/** A few steps of SGD over images in batches of 8, at a learning rate of 0.05; in training mode where there are batch norms. */
 export async function train(
   model: LayersModel | FunctionalModel,
   images: readonly Picture[],
   steps: number,
 ): Promise<void> {
+  const layers = 'layers' in model ? (model.layers as unknown as { momentum?: number; getClassName(): string }[]) : []
+  const norms = layers.filter((layer) => layer.getClassName() === 'BatchNormalization')
+  for (const norm of norms) norm.momentum = MOMENTUM
+  const training = norms.length > 0
   for (let step = 0; step < steps; step++) {
     const batch = Array.from({ length: 8 }, (_, i) => images[(8 * step + i) % images.length])
     const x = batchOf(batch)
-    const gradients = await gradientsOf(model, x, labelsOf(batch))
+    const gradients = await gradientsOf(model, x, labelsOf(batch), { training })
+    // tfjs itself moves the running statistics
+    if (training) tf.tidy(() => void (model as LayersModel).apply(x, { training }))
     const moved = (weight: tf.Tensor, gradient: tf.Tensor) => tf.tidy(() => tf.sub(weight, tf.mul(gradient, 0.05)))
     if ('trainableWeights' in model)
       Object.values(gradients).forEach((gradient, i) => {

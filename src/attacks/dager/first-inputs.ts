@@ -137,7 +137,7 @@ function checkInputs(
  * the first position that has none.
  *
  * A token counts when no more of its u lies outside than the noise of the span explains, and when it is an outlier among all
- * tokens of its position: z below −5 in the log-odds of the distance (Petrov et al. 2024, on noise).
+ * tokens of its position: z below −5 in the logarithm of the distance (as Petrov et al. 2024 on noise, who take log-odds of exact distances).
  *
  * Where positions do not enter the input, there is one list, of all positions together.
  *
@@ -186,12 +186,14 @@ const OUTLIER = 5
 /** Fewer tokens than this say little of strangers. */
 const POPULATION = 50
 
-/** The distance below which a token is an outlier of all tokens' log-odds log(d / (1 − d)), by median and median deviation. */
+/**
+ * The distance below which a token is an outlier of all tokens' log d, by median and median deviation. In a sketch of few directions the
+ * distances of strangers spread around 1, and half of them lie above it.
+ */
 function outlierBound(distances: Float64Array): number {
   if (distances.length < POPULATION) return 1
-  const odds = distances.map((d) => Math.log(Math.max(d, 1e-12) / Math.max(1 - d, 1e-3)))
-  const { centre, spread } = normalOfMost(odds)
-  return 1 / (1 + Math.exp(OUTLIER * spread - centre))
+  const { centre, spread } = normalOfMost(distances.map((d) => Math.log(Math.max(d, 1e-12))))
+  return Math.exp(centre - OUTLIER * spread)
 }
 
 /** u(v, p) = LN(E_v + P_p), in float64. */
