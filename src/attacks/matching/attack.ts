@@ -1,3 +1,4 @@
+import { squaredNorm } from '../../numbers/values'
 import { matrixProducts } from '../../runtime/products'
 import { type Evaluator, type Executable, evaluate, type Program } from '../../runtime/runtime'
 import { isTrusted, verify } from '../../runtime/verify'
@@ -27,6 +28,8 @@ export interface Attack extends Objective {
   targetsOf(point: Float64Array): TargetReading[]
   /** The factor that brings the gradient at a point closest to the shared one. Compiles a program of its own. */
   scaleAt(point: Float64Array): Promise<number>
+  /** ‖g − g*‖ / ‖g*‖ at a point, whatever the distance. Compiles a program of its own. */
+  residualAt(point: Float64Array): Promise<number>
   dispose(): void
 }
 
@@ -85,6 +88,10 @@ export async function compileAttack(
       inputsOf: point.inputsOf,
       targetsOf: point.targetsOf,
       scaleAt: async (at) => (await evaluate(settings.runtime, objective.scale(), parameters, point.partsOf(at)))[0][0],
+      residualAt: async (at) => {
+        const [[square]] = await evaluate(settings.runtime, objective.difference(), parameters, point.partsOf(at))
+        return Math.sqrt(square / squaredNorm(objective.shared))
+      },
       dispose,
     }
   } catch (error) {

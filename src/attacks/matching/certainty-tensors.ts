@@ -60,7 +60,7 @@ export interface LeakageCertainty {
   readonly floor: number
   /**
    * The relative squared change of what was shared along the direction that it determines least, of those that were found, by a move of one
-   * range. A match at a relative loss R may be off by √(R / weakest) of the range along it.
+   * range. A match of the residual r may be off by r / √weakest of the range along it.
    */
   readonly weakest: number | undefined
   readonly examined: Certainty['examined']

@@ -70,7 +70,7 @@ export const gradientMatching: Attack<MatchingOptions> = {
       status: isProven(leak) ? 'proven' : STATUS[leak.status],
       reason: reasonOf(leak),
       found: { data, inputs, labels },
-      evidence: { residual: Math.sqrt(Math.max(0, leak.relativeLoss)) },
+      evidence: leak.residual === undefined ? {} : { residual: leak.residual },
       work: { evaluations, milliseconds, runtime, trace },
     })
     return { ...ended, dispose: () => leak.dispose() }
@@ -90,29 +90,35 @@ const STATUS: Readonly<Record<Leakage['status'], OutcomeStatus>> = {
 /** Data are proven to a hundredth of their range. */
 const PROVEN = 0.01
 
-/** How far the data of a match may be off in the direction that is determined least, in ranges: what is left of the loss moves them as far. */
-const offBy = ({ certainty, relativeLoss }: Leakage): number => Math.sqrt(relativeLoss / (certainty?.weakest ?? 0))
+/** How far the data of a match may be off in the direction that is determined least, in ranges: what is left of the difference moves them as far. */
+const offBy = ({ certainty, residual = Number.NaN }: Leakage): number => residual / Math.sqrt(certainty?.weakest ?? 0)
 
 /** A match that is determined in every direction, and closely, as far as float32 gradients of the same data differ. */
 const isProven = (leak: Leakage): boolean =>
   leak.status === 'converged' &&
   leak.certainty?.determined === true &&
   leak.certainty.examined === 'every direction' &&
-  Math.sqrt(leak.relativeLoss) <= RESIDUAL &&
+  (leak.residual ?? 1) <= RESIDUAL &&
   offBy(leak) <= PROVEN
 
+/** A residual above which two gradients are not the same, whatever a distance of the caller's says. */
+const APART = 0.05
+
 function reasonOf(leak: Leakage): string {
-  const { status, relativeLoss, scaleHint } = leak
+  const { status, relativeLoss, residual = 0, scaleHint } = leak
   const loss = `relative loss ${relativeLoss.toExponential(1)}`
+  const same =
+    residual > APART
+      ? `these data have the shared gradient as far as the distance tells (${loss}), and ‖g − g*‖ is ${residual.toPrecision(2)} of ‖g*‖`
+      : `these data have the shared gradient (${loss})`
   if (status === 'converged') {
     const off = offBy(leak)
     const doubt =
       off > PROVEN && Number.isFinite(off)
         ? `; in one direction they may be off by ${(100 * off).toPrecision(2)} % of their range`
         : ''
-    return `these data have the shared gradient (${loss})${doubt}`
+    return `${same}${doubt}`
   }
-  if (status === 'undetermined')
-    return `these data have the shared gradient (${loss}); ${undeterminedWords(leak) ?? scaleHint ?? 'not determined'}`
+  if (status === 'undetermined') return `${same}; ${undeterminedWords(leak) ?? scaleHint ?? 'not determined'}`
   return `the search ended ${status} at ${loss}${scaleHint ? `; ${scaleHint}` : ''}`
 }

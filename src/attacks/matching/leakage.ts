@@ -12,6 +12,7 @@ import { certaintyTensors, type LeakageCertainty, withElsewhere } from './certai
 import { type Elsewhere, elsewhere } from './elsewhere'
 import { type FactorReading, readFactor } from './factor'
 import { objectiveOf } from './objective/attack-objective'
+import { isL2 } from './objective/distance'
 import { isImage } from './objective/prior'
 import { type LeakageOptions, leakageOptions, type Settings } from './options'
 import { traceTarget } from './point'
@@ -34,8 +35,13 @@ export interface Leakage extends Reconstruction, FittedScale {
   readonly certainty: LeakageCertainty | undefined
   /** The objective at the reconstruction. */
   readonly loss: number
-  /** The gradient distance there in units of the shared gradient. */
+  /** The gradient distance there in units of the shared gradient. Only values of the same distance can be compared. */
   readonly relativeLoss: number
+  /**
+   * ‖g − g*‖ / ‖g*‖ there, whatever the distance is; where that does not see a factor, after the factor that fits best. Undefined where a
+   * search with another distance than `l2` was cut short or diverged.
+   */
+  readonly residual: number | undefined
   /** Iterations of the restart that the reconstruction comes from. */
   readonly history: readonly HistoryEntry[]
   /** Evaluations of all restarts together. */
@@ -172,6 +178,7 @@ async function report(
   const point = match?.point ?? best.point
   const certainty =
     match && settings.certainty !== false ? await certaintyAt(attack, { ...best, point }, match, progress) : undefined
+  const residual = await residualAt(attack, best, point, status)
   const found = reconstruction(attack, point)
   const ended = trials.map(
     (trial): LeakageTrial => ({
@@ -189,6 +196,7 @@ async function report(
     certainty,
     loss: best.loss,
     relativeLoss: best.relativeLoss,
+    residual,
     history: best.history,
     evaluations: trials.reduce((n, t) => n + t.evaluations, 0),
     milliseconds,
@@ -203,6 +211,18 @@ async function report(
       if (certainty) disposeTensors(certaintyTensors(certainty))
     },
   }
+}
+
+/** The residual at the point that is reported. */
+async function residualAt(
+  attack: Attack,
+  best: RestartOutcome,
+  point: Float64Array,
+  status: Status,
+): Promise<number | undefined> {
+  if (isL2(attack.settings.distance) && point === best.point) return Math.sqrt(Math.max(0, best.relativeLoss))
+  const residual = isCut({ status }) ? Number.NaN : await attack.residualAt(point)
+  return Number.isFinite(residual) ? residual : undefined
 }
 
 /** How certain a match is around it and, where nothing around it is free, far away. */

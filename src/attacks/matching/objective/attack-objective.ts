@@ -17,7 +17,7 @@ import { type Preparing, pauseOf, preparation } from '../preparing'
 import { type SmoothedGradient, smoothedClient } from '../smoothing'
 import { startPoint } from '../start'
 import type { Targets } from '../targets/targets'
-import type { Distance } from './distance'
+import { type Distance, l2 } from './distance'
 import { MAGNITUDE, magnified, magnitudeOf } from './magnitude'
 import {
   DISTANCE_WEIGHT,
@@ -39,6 +39,8 @@ export interface AttackObjective {
   readonly smoothed: Program | undefined
   /** A program over the unknowns: the factor that brings their gradient closest to the shared one. */
   scale(): Program
+  /** A program over the unknowns: ‖g − g*‖², where the distance does not see a factor at the one that fits best. */
+  difference(): Program
   /** What the programs are bound with. */
   readonly parameters: ReadonlyMap<string, Values>
   /** The parameters that are the model's own: the same for every gradient of it. */
@@ -146,6 +148,11 @@ export async function objectiveOf(
   const priorWeight = program.inputs.length > point.unknowns.length ? weight * unit : undefined
   const lasting = new Set([...traced.captured.keys(), ...weights.keys()])
   const scale = () => ({ inputs: point.unknowns, outputs: [fittingScale(traced.gradients, sharedNodes(traced))] })
+  const plain = settings.distance.factorFree ? scaleFree(l2()) : l2()
+  const difference = () => ({
+    inputs: point.unknowns,
+    outputs: [plain.measure(traced.gradients, sharedNodes(traced))],
+  })
   const objectivePerLoss = weight * unit
   const factorFree = () => objectiveProgram(traced, point.unknowns, scaleFree(distance), [])
   const unconstrained = () => unconstrainedPrograms(traced, targets, distance)
@@ -157,7 +164,21 @@ export async function objectiveOf(
   return {
     fixedPlaces,
     turnsBack: turnsBack(client.trainedNodes, client.inputs, outputs),
-    ...{ program, smoothed, scale, parameters, lasting, point, start, unit, priorWeight, rounding, noise, lost },
+    ...{
+      program,
+      smoothed,
+      scale,
+      difference,
+      parameters,
+      lasting,
+      point,
+      start,
+      unit,
+      priorWeight,
+      rounding,
+      noise,
+      lost,
+    },
     ...{ shared: gradients, objectivePerLoss, factorFree, unconstrained },
   }
 }

@@ -39,20 +39,23 @@ export interface Distance {
 
 const total = (nodes: readonly Node[]): Node => nodes.reduce(g.add)
 
-/** Σ‖g − g*‖² over all tensors (Zhu, Liu, Han 2019, eq. 2). */
-export function l2(): Distance {
-  return {
-    name: 'l2',
-    measure: (gradients, shared) =>
-      total(
-        gradients.map((n, i) => {
-          const difference = g.sub(n, shared[i])
-          return g.inner(difference, difference)
-        }),
-      ),
-    unit: squaredNorm,
-  }
+const L2: Distance = {
+  name: 'l2',
+  measure: (gradients, shared) =>
+    total(
+      gradients.map((n, i) => {
+        const difference = g.sub(n, shared[i])
+        return g.inner(difference, difference)
+      }),
+    ),
+  unit: squaredNorm,
 }
+
+/** Σ‖g − g*‖² over all tensors (Zhu, Liu, Han 2019, eq. 2). */
+export const l2 = (): Distance => L2
+
+/** Whether a distance is {@link l2}, whose relative loss is the square of the residual ‖g − g*‖ / ‖g*‖. */
+export const isL2 = (distance: Distance): boolean => distance === L2
 
 /**
  * 1 − ⟨g, g*⟩ / (‖g‖ ‖g*‖) over all tensors together (Geiping et al. 2020, eq. 4): blind to a common factor.
