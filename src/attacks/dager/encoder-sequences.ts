@@ -83,7 +83,13 @@ export async function encoderSequences(
     proven = (await enough(noisy ? await likeliest(places, second, found) : found))?.proven ?? false
     return proven
   }
-  const noisy = await second.isNoisy([places.map(([candidate]) => candidate)], 0)
+  const first = places.map(([candidate]) => candidate)
+  // one candidate everywhere leaves one sentence: a proof needs nothing of the second block, which noise may hide
+  if (places.every((candidates) => candidates.length === 1) && (await enough([first]))?.proven) {
+    keep([first], [])
+    return [first]
+  }
+  const noisy = await second.isNoisy([first], 0)
   const whole: Search = { places, second, noisy, from, found, near, size: 0, pause }
   const byGroups = (own: readonly (readonly number[])[]): Promise<boolean> =>
     grouped({ places: own, tokenOf }, gradient, [...sizesOf(own), expected ?? 1], noisy, enough, pause)

@@ -211,11 +211,14 @@ const ROUNDING = 1e-4
 const BLUR = 0.01
 /** Products of numbers that a soft-max takes as long as, for each class. */
 const SOFTMAX = 10
+/** Most exchanges that are made one after the other. */
+const MOST_STEPS = 16
 /** Most exchanges that are tried, and products of numbers for all of them. */
 const [MOST_EXCHANGES, MOST_EXCHANGE_WORK] = [60, 2e8]
 
 /**
- * Holds counts against their neighbours, in which one sample has another class, and takes a neighbour that explains much more.
+ * Holds counts against their neighbours, in which one sample has another class, and takes a neighbour that explains much more. Counts that
+ * explain nothing are left for any that explain more.
  *
  * The confidence is (1 − r / 0.2) · w(r) / Σ w(rᵢ) over the counts and their neighbours, w(r) = exp(−(r / σ)² / 2). Counts that leave
  * as many unknown features as there are equations explain every gradient: their confidence is at most 1/2.
@@ -235,8 +238,11 @@ export function* weighed(
   let residual = yield* unexplained(layer, counts, samples, seen)
   let others: number[] = []
   // every step explains more, so that it ends
-  for (let steps = 0; steps < classes; steps++) {
+  for (let steps = 0; steps < Math.min(classes, MOST_STEPS); steps++) {
     others = []
+    // from counts that explain nothing, any step down may lead to those that do; where all counts explain ∂W, it leads nowhere
+    const lost = residual > NOTHING && !explainsAnything(layer, counts)
+    const enough = (lost ? residual : residual / 2) - BLUR
     let better: { counts: number[]; residual: number } | undefined
     let wider = { to: -1, seen }
     for (const { from, to } of exchanges(layer, counts, least, order)) {
@@ -244,7 +250,7 @@ export function* weighed(
       const other = counts.map((n, c) => n + (c === to ? 1 : 0) - (c === from ? 1 : 0))
       const left = yield* unexplained(layer, other, samples, wider.seen)
       others.push(left)
-      if (left < (better?.residual ?? residual / 2 - BLUR)) better = { counts: other, residual: left }
+      if (left < (better?.residual ?? enough)) better = { counts: other, residual: left }
     }
     if (!better) break
     ;({ counts, residual } = better)

@@ -117,9 +117,12 @@ function repeated(biasGradient: Values, present: readonly number[], context: Lab
 function* counted(layer: DenseLayer, found: string, context: LabelContext): Steps<LabelDecision> {
   const { batchSize, reduction = 'mean' } = context
   const { counts, residual } = yield* labelCounts(layer, batchSize, reduction === 'mean' ? batchSize : 1)
-  if (!(residual <= EXPLAINED))
+  const decision = yield* tested(counts, 'iLRG', 1 - residual, context)
+  // classes that are equally frequent cancel in ∂b, so that errors of ĥ may be a large part of it: then the whole layer decides
+  const explained = residual <= EXPLAINED || (decision.kind === 'known' && decision.inferred!.confidence > 0)
+  if (!explained)
     throw refused(`${found}, and no counts of them explain the gradient (${residual.toFixed(2)} of it is left)`)
-  return yield* tested(counts, 'iLRG', 1 - residual, context)
+  return decision
 }
 
 /** Labels of a batch whose last layer has no bias. */

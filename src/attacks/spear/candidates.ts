@@ -48,23 +48,27 @@ export interface Candidate {
   readonly zeros: readonly number[]
   /** By unit of the layer. */
   readonly pattern: Pattern
-  /** By unit of the layer: 1 where ∂z is between the bound of zero and twice of it. */
-  readonly unsure: Uint8Array
+  /** By unit of the layer, how many times the bound of zero ∂z is above it, up to {@link WINDOWS}; 0 below it and further up. */
+  readonly above: Uint8Array
   /** The plane through the origin that divides the pattern best: near a row p of P, up to a factor above 0. */
   readonly plane: Float64Array
   /** Part of the pattern that it divides, from 0 to 1. */
   readonly explained: number
 }
 
+/** As often as ∂z of a unit that was on is hidden below the bound, it is between the bound and twice of it, and so on for about so many times. */
+export const WINDOWS = 10
+
 function* candidateOf(units: Units, direction: Float64Array, zeros: readonly number[], layer: Layer): Steps<Candidate> {
   const pattern = new Int8Array(layer.columns.length)
-  const unsure = new Uint8Array(layer.columns.length)
+  const above = new Uint8Array(layer.columns.length)
   units.rows.forEach((row, at) => {
     const size = Math.abs(inner(row, direction))
-    if (size >= ZERO && size <= 2 * ZERO) unsure[units.positions[at]] = 1
+    const times = Math.floor(size / ZERO)
+    if (times <= WINDOWS) above[units.positions[at]] = times
     pattern[units.positions[at]] = size < ZERO ? -1 : size > 2 * ZERO ? 1 : 0
   })
-  return { direction, zeros, pattern, unsure, ...(yield* dividing(pattern, layer)) }
+  return { direction, zeros, pattern, above, ...(yield* dividing(pattern, layer)) }
 }
 
 /** Steps of Newton's method, and the weight of ‖p‖² that keeps it from growing without end where all is explained. */

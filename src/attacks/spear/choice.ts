@@ -1,7 +1,8 @@
 import { Matrix, solve } from 'ml-matrix'
 import { inner, lengthOf } from '../../numbers/vectors'
-import type { Candidate, Layer } from './candidates'
+import { type Candidate, type Layer, WINDOWS } from './candidates'
 import type { Factors } from './factors'
+import { UNSURE } from './masked'
 import type { Pause } from './pause'
 
 /** A choice of one direction for each sample, and what it says of the samples. */
@@ -24,9 +25,6 @@ export interface Choice {
 /** Relative rounding of z where the client computes in float32. */
 const ROUNDING = 1e-6
 
-/** Standard deviations of z within which its sign says nothing. */
-const UNSURE = 6
-
 /** Agreement below which noise is no explanation. */
 const CONSISTENT = 0.95
 
@@ -42,7 +40,7 @@ export function judge(
   const inverse = invert(candidates, rank)
   if (!inverse) return undefined
   const typical = Math.sqrt(noise.reduce((sum, v) => sum + v * v, 0) / noise.length)
-  const total = { right: 0, said: 0, hidden: 0, wrongOn: 0, wrongOff: 0, unsure: 0 }
+  const total = { right: 0, said: 0, hidden: 0, wrongOn: 0, wrongOff: 0, next: 0, above: 0 }
   const deviations: number[] = []
   const rowAgreement = inverse.map((row, s) => {
     const scale = inner(row, layer.last)
@@ -56,9 +54,13 @@ export function judge(
     candidates[s].pattern.forEach((sign, j) => {
       const z = inner(row, layer.columns[j])
       const clear = Math.abs(z) > reach * layer.sizes[j]
+      const times = candidates[s].above[j]
+      if (clear && z > 0 && times > 0) {
+        total.above++
+        if (times === 1) total.next++
+      }
       if (sign === 0 || !clear) {
         total.hidden++
-        if (clear && z > 0 && candidates[s].unsure[j] === 1) total.unsure++
         return
       }
       said++
@@ -71,8 +73,9 @@ export function judge(
     return said > 0 ? right / said : 0
   })
   const agreement = total.said > 0 && deviations.length === rank ? total.right / total.said : 0
-  // a unit that was on has ∂z hidden below the bound about as often as between the bound and twice of it
-  const explained = total.unsure + 3 * Math.sqrt(total.unsure)
+  // few are next to the bound by accident where few are above it at all: one more than were seen may have been
+  const often = Math.max(total.next, (total.above + 1) / WINDOWS)
+  const explained = often + 3 * Math.sqrt(often)
   const consistent = agreement === 1 || (agreement > CONSISTENT && total.wrongOn === 0 && total.wrongOff <= explained)
   const hidden = total.hidden / (rank * layer.columns.length)
   return { candidates, inverse, rowAgreement, agreement, hidden, consistent, deviations }

@@ -15,6 +15,7 @@ import { transposed } from '../../numbers/norms'
 import type { Values } from '../../numbers/values'
 import { heardBy } from '../contract/listener'
 import { type DenseRows, type DenseRowsOptions, denseRows } from './dense-rows'
+import { masked } from './masked'
 import { pauses } from './pause'
 import { type ReluLayer, reluLayer } from './relu-layer'
 import { type RowTargets, rowTargets } from './row-targets'
@@ -112,12 +113,25 @@ export async function spearTarget(
       ...{ rowAgreement: [], deviations: [], draws: 0 },
     })
   const values = sample.trained.map((w) => target.weights.get(weightParameter(w))!)
-  const found = await denseRows(layerIn(target.dataGradients, sample.layer), layerIn(values, sample.layer), search)
-  const { felt, rows, ...rest } = found
-  if (!rows || !felt) return report({ ...rest, ...nothing })
+  const layer = layerIn(values, sample.layer)
+  const found = await denseRows(layerIn(target.dataGradients, sample.layer), layer, search)
+  const { felt, rows: read, ...rest } = found
+  if (!read || !felt) return report({ ...rest, ...nothing })
   const batch = search.batchSize === found.rank ? sample.traced : traced(model, settings, found.rank)
   const same = Math.max(tolerance, 3 * Math.sqrt(target.rounding))
-  const targets = await targetsOf(batch, { ...found, rows, felt }, target, search, same)
+  const targetsFor = (some: Float64Array) => targetsOf(batch, { ...found, rows: some, felt }, target, search, same)
+  let [rows, targets] = [read, await targetsFor(read)]
+  const moved =
+    typeof targets !== 'string' && targets.residual > same ? masked(read, felt, layer, found.deviations) : undefined
+  const others = moved && (await targetsFor(moved))
+  if (
+    moved &&
+    others &&
+    typeof others !== 'string' &&
+    typeof targets !== 'string' &&
+    others.residual < targets.residual
+  )
+    [rows, targets] = [moved, others]
   return report({
     ...rest,
     ...verdict(found, targets, settings, same),

@@ -2,7 +2,7 @@ import { countOf } from '../../errors/counted'
 import { type Attack, noOptions, outcome } from '../contract/attack'
 import { endOf } from '../contract/cut'
 import { CLOSED_FORM, nothingIfCut, paced, pauses, pausesOf } from '../contract/pause'
-import { type EmbeddingGroups, groupSteps, TOLERANCE } from './embedding-groups'
+import { type EmbeddingGroups, groupSteps } from './embedding-groups'
 import { firstTable, NO_TABLE } from './tables'
 
 /** The basket of every user of a recommender's batch, from the directions of the rows of an embedding table's gradient. */
@@ -42,9 +42,12 @@ export const baskets: Attack = {
     const found =
       first &&
       (await paced(
-        groupSteps(first.table, TOLERANCE, (groups, part) => {
-          best = groups
-          told('items of several users', part)
+        groupSteps(first.table, {
+          lost: first.lost,
+          told: (groups, part) => {
+            best = groups
+            told('items of several users', part)
+          },
         }),
         pause,
       ).catch(nothingIfCut))

@@ -32,6 +32,8 @@ interface TableGradient {
    */
   readonly tied: boolean
   readonly table: { readonly data: Target['dataGradients'][number]; readonly width: number }
+  /** Mean square of what each of its numbers lost where it was rounded. */
+  readonly lost: number
 }
 
 /** The gradient of the first table whose rows the searched inputs choose; undefined where none was shared. @throws CUT */
@@ -42,7 +44,8 @@ export async function firstTable(target: Target, pause: Pause): Promise<TableGra
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1)
   const table = { data: target.dataGradients[found.at], width: shape[shape.length - 1] }
   const touched = await paced(touchedIn(table), pause)
-  return { name, rows, table, touched, tied: touched.length > (found.onlyLookedUp ? rows - 1 : rows / 2) }
+  const lost = target.lost[found.at] / table.data.length
+  return { name, rows, table, touched, lost, tied: touched.length > (found.onlyLookedUp ? rows - 1 : rows / 2) }
 }
 
 /** Rows between two looks at the clock. */

@@ -53,6 +53,8 @@ const pruned = (part: number) => (values: Float32Array) => {
   return values.map((v) => (Math.abs(v) < least ? 0 : v))
 }
 
+const ONE_HEAD = { vocabularySize: 500, hidden: 64, heads: 4, layers: 3, intermediate: 128, positions: 20, classes: 3 }
+
 /** What lies between a gradient and what is shared of it. */
 const WAYS: Record<string, (values: Float32Array) => Float32Array> = {
   float32: (values) => values,
@@ -377,6 +379,17 @@ describe('as it is really shared', () => {
     expect(await attack('dager', target, { transformer: elsewhere })).toMatchObject({ status: 'failed', found: {} })
     const right = await exactSequences(transformer, given)
     expect(right.proof).toMatchObject({ proven: true, unrelated: false })
+    tf.dispose(shared)
+    model.dispose()
+  })
+
+  it('an encoder whose second block float16 hides: one candidate at each position is the sentence', async () => {
+    // behind a head on the first token queries and keys have gradients of 2e-6, where float16 has steps of 6e-8
+    const model = randomBert({ ...ONE_HEAD, head: 'first', seed: 4 })
+    const sentence = [185, 473, 8, 11, 355, 277, 307, 170, 204, 325]
+    const shared = await classGradients(model, [sentence], [1])
+    const found = await exactSequences(transformerOf(model), disturbed(shared, WAYS.float16))
+    expect(found).toMatchObject({ status: 'exact', sequences: [sentence] })
     tf.dispose(shared)
     model.dispose()
   })

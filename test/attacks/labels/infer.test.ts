@@ -141,6 +141,37 @@ describe('a batch', () => {
     expect(error).toMatchObject({ code: 'labels', message: expect.stringContaining('no counts of them explain') })
   })
 
+  it.each(['distinct', 'random'])(
+    'of which nearly all classes have as many samples is read by the whole layer: %s labels',
+    (kind) => {
+      const [classes, width, batchSize] = [10, 12, 8]
+      const right = []
+      for (let seed = 1; seed <= 20; seed++) {
+        const order = numbers(classes, seed * 17)
+        const distinct = [...order.keys()].sort((a, b) => order[a] - order[b]).slice(0, batchSize)
+        const labels =
+          kind === 'distinct' ? distinct : Array.from(order.slice(0, batchSize), (v) => Math.floor(v * classes))
+        const [weight, bias] = [numbers(width * classes, seed, -0.3, 0.3), numbers(classes, seed + 100, -0.3, 0.3)]
+        const features = numbers(batchSize * width, seed + 200, 0, 2)
+        const scores = Float32Array.from({ length: batchSize * classes }, (_, at) => {
+          const [i, c] = [Math.floor(at / classes), at % classes]
+          return features
+            .subarray(i * width, (i + 1) * width)
+            .reduce((sum, h, j) => sum + h * weight[j * classes + c], bias[c])
+        })
+        const gradient = head({ labels, scores, features }, classes)
+        try {
+          const decision = decided({ head: gradient, layer: { weight, bias }, classes, batchSize })
+          if (decision.kind === 'known' && decision.labels.join() === [...labels].sort((a, b) => a - b).join())
+            right.push(seed)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'labels' })
+        }
+      }
+      expect(right.length).toBeGreaterThanOrEqual(19)
+    },
+  )
+
   it('without a bias is counted from sums of rows, where features are not negative', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 2, maxLength: 4 }), seeds, (labels, seed) => {

@@ -85,6 +85,32 @@ describe('embeddingGroups', () => {
     tf.dispose([ids, target, gradients, weights, model.weights])
   })
 
+  it.each([
+    ['float32', 24, 1e-4],
+    ['float16', 11, 5e-3],
+    ['bfloat16', 8, 3e-2],
+  ])('tells users apart of whom the model says nearly the same, in %s', (_, bits, apart) => {
+    const [users, items, width] = [6, 5, 16]
+    const baskets = Array.from({ length: users }, (_, u) => Array.from({ length: items }, (_, i) => items * u + i))
+    const rounded = (v: number) => {
+      const step = 2 ** (Math.floor(Math.log2(Math.abs(v))) + 1 - bits)
+      return Math.round(v / step) * step
+    }
+    for (let seed = 1; seed <= 25; seed++) {
+      const common = uniform(width, 0.5, 1, seed)
+      const data = baskets.flatMap((basket, u) => {
+        const own = uniform(width, -2 * apart, 2 * apart, 100 * seed + u)
+        // how often an item is in the basket
+        return basket.flatMap((_, i) => [...common].map((v, k) => rounded((1 + (i % 3)) * v * (1 + own[k]))))
+      })
+      const { groups } = embeddingGroups({ data: Float32Array.from(data), width })
+      expect(
+        groups.map(({ rows }) => rows).sort((a, b) => a[0] - b[0]),
+        `seed ${seed}`,
+      ).toEqual(baskets)
+    }
+  })
+
   it('has nothing to group where nothing was looked up', () => {
     expect(embeddingGroups({ data: new Float32Array(12), width: 4 })).toEqual({ groups: [], shared: [] })
     expect(() => embeddingGroups({ data: Float32Array.of(1, NaN), width: 2 })).toThrow('row 0 of the table has NaN')
