@@ -34,7 +34,7 @@ export interface TargetOptions extends TrainingOptions {
   /**
    * The type in which gradients were shared, where their tensors do not say it themselves: `float16`, `bfloat16`, or `int8` with a
    * scale of max|g| / 127 for each tensor. A match up to what that type can hold is a match. Default: what the tensors say,
-   * else float32.
+   * else what their numbers show, where all of them are numbers of float16 or bfloat16, else float32.
    */
   precision?: StatedPrecision
   /**
@@ -107,7 +107,7 @@ export const TARGET = {
   },
   precision: {
     help: 'the type in which gradients were shared, where the files do not say: float32, float16, bfloat16, int8',
-    otherwise: 'what the tensors say',
+    otherwise: 'what the tensors say, or their numbers show',
     check: (precision: StatedPrecision, name: string): StatedPrecision => choice(name, precision, PRECISIONS),
     flag: nameFlag<StatedPrecision>(PRECISIONS),
   },

@@ -1,5 +1,5 @@
 import type { NamedGradients } from '../../client/shared/read-gradients'
-import { type StatedPrecision, storageNorm, storedOr } from '../../client/shared/rounding'
+import { type StatedPrecision, shownPrecision, storageNorm, storedOr } from '../../client/shared/rounding'
 import { precisionOf, tensorValues } from '../../client/shared/tensor-values'
 import { SIGNIFICAND_BITS, type StoredAs } from '../../numbers/stored-dtype'
 import type { Values } from '../../numbers/values'
@@ -35,24 +35,12 @@ export async function sharedTensors(
       rounding: roundingOf(name),
     })),
   )
-  const shown = (['bfloat16', 'float16'] as const).find((type) => tensors.every(({ values }) => isStored(values, type)))
+  const shown = shownPrecision(tensors.map(({ values }) => values))
   return tensors.map((tensor) => ({ ...tensor, stored: storedOr(tensor.values, tensor.stored, precision ?? shown) }))
 }
 
-/** Exponent of the smallest normal number, and the largest number. */
-const RANGE = { bfloat16: [-126, 3.4e38], float16: [-14, 65504] } as const
-
-/** Whether all numbers are numbers of a type. */
-function isStored(values: Values, type: keyof typeof RANGE): boolean {
-  const [least, most] = RANGE[type]
-  for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(values[i])
-    if (size === 0) continue
-    const step = 2 ** (Math.max(least, Math.floor(Math.log2(size))) + 1 - SIGNIFICAND_BITS[type])
-    if (size > most || size % step !== 0) return false
-  }
-  return true
-}
+/** Exponent of the smallest normal number. */
+const SMALLEST = { bfloat16: -126, float16: -14 } as const
 
 /** ‖what storing lost‖² on average, over all tensors. */
 export const lostIn = (tensors: readonly SharedTensor[]): number =>
@@ -67,6 +55,6 @@ export function halfStep(value: number, { dtype, quantization }: StoredAs): numb
   if (quantization) return quantization.scale / 2
   const type = dtype === 'bfloat16' || dtype === 'float16' ? dtype : undefined
   if (!type) return 0
-  const exponent = Math.max(RANGE[type][0], Math.floor(Math.log2(Math.abs(value) || Number.MIN_VALUE)))
+  const exponent = Math.max(SMALLEST[type], Math.floor(Math.log2(Math.abs(value) || Number.MIN_VALUE)))
   return 2 ** (exponent - SIGNIFICAND_BITS[type])
 }

@@ -10,7 +10,7 @@ import {
   type WeightTensors,
   weightTensors,
 } from './read-gradients'
-import { coarseNorm, roundingNorm, type StatedPrecision, storageNorm, storedOr } from './rounding'
+import { coarseNorm, roundingNorm, type StatedPrecision, shownPrecision, storageNorm, storedOr } from './rounding'
 import { isUpdate, movedPart, readMovement, type SharedUpdate, type WeightUpdate } from './shared-update'
 import { gradientsIn, meanPosition } from './unroll'
 import type { UpdateSettings } from './update-options'
@@ -100,9 +100,9 @@ export function recogniseShared(
       const trained = weights.filter((w) => w.trainable)
       const gradients = await readGradients(shared, trained)
       const stored = precisionsOf(shared, trained)
+      const precision = settings.precision ?? shownPrecision(gradients)
       const lost = gradients.map(
-        (values, i) =>
-          storageNorm(values, storedOr(values, stored[i], settings.precision)) + values.length * settings.noise,
+        (values, i) => storageNorm(values, storedOr(values, stored[i], precision)) + values.length * settings.noise,
       )
       const rounding = lost.reduce((a, b) => a + b, 0) / Math.max(squaredNorm(gradients), Number.MIN_VALUE)
       return withoutFactor(

@@ -85,6 +85,40 @@ export const PRECISIONS = ['float32', 'float16', 'bfloat16', 'int8'] as const sa
 /** How exactly a gradient was shared, where the caller states it. */
 export type StatedPrecision = 'float32' | 'float16' | 'bfloat16' | 'int8'
 
+/** The types that numbers in float32 may have gone through, the coarser one first, with the exponent of their smallest normal number and their largest number. */
+const COARSE = { bfloat16: [-126, 3.4e38], float16: [-14, 65504] } as const
+
+/** Sizes of numbers from which on it is no accident that all are numbers of a coarser type. Signs have one size. */
+const SIZES = 32
+
+/**
+ * The coarser type that all numbers of a gradient are numbers of, though they are kept in float32: they have gone through it. Undefined
+ * where one is not, or where they have too few different sizes to tell.
+ */
+export function shownPrecision(tensors: readonly ArrayLike<number>[]): 'bfloat16' | 'float16' | undefined {
+  const type = (['bfloat16', 'float16'] as const).find((one) => tensors.every((values) => isStored(values, one)))
+  if (!type) return undefined
+  const sizes = new Set<number>()
+  for (const values of tensors)
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] !== 0) sizes.add(Math.abs(values[i]))
+      if (sizes.size === SIZES) return type
+    }
+  return undefined
+}
+
+/** Whether all numbers are numbers of a type. */
+function isStored(values: ArrayLike<number>, type: keyof typeof COARSE): boolean {
+  const [least, most] = COARSE[type]
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i])
+    if (size === 0) continue
+    const step = 2 ** (Math.max(least, Math.floor(Math.log2(size))) + 1 - SIGNIFICAND_BITS[type])
+    if (size > most || size % step !== 0) return false
+  }
+  return true
+}
+
 /** How a tensor was stored: as it says itself, else as the caller states. int8 is taken as max|v| / 127 for each tensor. */
 export function storedOr(values: ArrayLike<number>, said: StoredAs, stated: StatedPrecision | undefined): StoredAs {
   const coarse = said.quantization !== undefined || said.dtype === 'float16' || said.dtype === 'bfloat16'

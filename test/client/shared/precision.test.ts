@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { attack, targetOf } from '../../../src/attacks'
-import { storageNorm } from '../../../src/client/shared/rounding'
+import { shownPrecision, storageNorm } from '../../../src/client/shared/rounding'
 import { deepLeakage, gradientsOf, type PlainTensor, type TargetOptions } from '../../../src/index'
 import { convNet, denseNet, numbers, plain, sample } from '../../attacks/matching/tiny'
 
@@ -27,6 +27,15 @@ describe.each(['float16', 'bfloat16'] as const)('gradients stored as %s', (dtype
     expect(lost / expected).toBeLessThan(1.1)
   })
 
+  it('show in their numbers, but not in a few, in signs, or beside one that is finer', () => {
+    const values = stored(numbers(200, 3, -1, 1))
+    expect(shownPrecision([values, new Float32Array(9)])).toBe(dtype)
+    expect(shownPrecision([values.slice(0, 20)])).toBeUndefined()
+    expect(shownPrecision([values.map(Math.sign)])).toBeUndefined()
+    expect(shownPrecision([values, Float32Array.of(1 / 3)])).toBeUndefined()
+    expect(shownPrecision([])).toBeUndefined()
+  })
+
   const share = async (said: boolean): Promise<PlainTensor[]> => {
     await tf.setBackend('cpu')
     const model = convNet()
@@ -41,6 +50,7 @@ describe.each(['float16', 'bfloat16'] as const)('gradients stored as %s', (dtype
   it.each([
     ['the tensors say so', true, undefined],
     ['the caller says so', false, dtype],
+    ['the numbers show it', false, undefined],
   ] as const)('are matched as far as the type can tell, where %s', async (_, said, precision) => {
     const model = convNet()
     const options = { labels: [2], restarts: 1, runtime: 'reference' as const }
