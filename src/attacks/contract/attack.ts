@@ -90,7 +90,10 @@ export interface Found {
 
 /** The evidence behind a status. */
 export interface Evidence {
-  /** ‖g − g*‖ / ‖g*‖ of what was found, over everything that was shared. */
+  /**
+   * ‖g − g*‖ / ‖g*‖ of what was found, over everything that was shared, after the factor that fits best where none is known. A search that was
+   * cut short may have none.
+   */
   readonly residual?: number
   /** The residual up to which what was shared cannot tell two gradients apart. */
   readonly floor?: number

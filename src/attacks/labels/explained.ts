@@ -217,8 +217,8 @@ const MOST_STEPS = 16
 const [MOST_EXCHANGES, MOST_EXCHANGE_WORK] = [60, 2e8]
 
 /**
- * Holds counts against their neighbours, in which one sample has another class, and takes a neighbour that explains much more. Counts that
- * explain nothing are left for any that explain more.
+ * Holds counts against their neighbours, in which one sample has another class, and takes a neighbour that explains much more. From
+ * counts that explain nothing, it goes on to any that explain more.
  *
  * The confidence is (1 − r / 0.2) · w(r) / Σ w(rᵢ) over the counts and their neighbours, w(r) = exp(−(r / σ)² / 2). Counts that leave
  * as many unknown features as there are equations explain every gradient: their confidence is at most 1/2.
@@ -237,7 +237,6 @@ export function* weighed(
   let seen = yield* seenIn(layer, classes, presentIn(counts))
   let residual = yield* unexplained(layer, counts, samples, seen)
   let others: number[] = []
-  // every step explains more, so that it ends
   for (let steps = 0; steps < Math.min(classes, MOST_STEPS); steps++) {
     others = []
     // from counts that explain nothing, any step down may lead to those that do; where all counts explain ∂W, it leads nowhere
@@ -274,7 +273,7 @@ const presentIn = (counts: readonly number[]): number[] => [...counts.keys()].fi
 const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b))
 
 /** Whether there are as many unknown features as equations: one column of ∂W follows from the others, as one of ∂b does. */
-function explainsAnything({ weight, biasGradient }: LastLayer, counts: readonly number[]): boolean {
+export function explainsAnything({ weight, biasGradient }: LastLayer, counts: readonly number[]): boolean {
   const width = weight.length / counts.length
   const present = presentIn(counts).length
   return present * width >= (counts.length - 1) * width + (biasGradient ? 1 : 0) && present > 0

@@ -4,7 +4,7 @@ import { spectrum } from '../../numbers/singular-values'
 import type { Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
 import { type DenseLayer, labelCounts, summedCounts } from './counts'
-import { weighed } from './explained'
+import { explainsAnything, weighed } from './explained'
 import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
 
 /**
@@ -118,9 +118,12 @@ function* counted(layer: DenseLayer, found: string, context: LabelContext): Step
   const { batchSize, reduction = 'mean' } = context
   const { counts, residual } = yield* labelCounts(layer, batchSize, reduction === 'mean' ? batchSize : 1)
   const decision = yield* tested(counts, 'iLRG', 1 - residual, context)
-  // classes that are equally frequent cancel in ∂b, so that errors of ĥ may be a large part of it: then the whole layer decides
-  const explained = residual <= EXPLAINED || (decision.kind === 'known' && decision.inferred!.confidence > 0)
-  if (!explained)
+  // classes that are equally frequent cancel in ∂b, so that errors of ĥ may be a large part of it: then the whole layer decides, where it can
+  const decides =
+    decision.kind === 'known' &&
+    decision.inferred!.confidence >= SURE &&
+    !explainsAnything(layer, countsOf(decision.labels, counts.length))
+  if (!(residual <= EXPLAINED) && !decides)
     throw refused(`${found}, and no counts of them explain the gradient (${residual.toFixed(2)} of it is left)`)
   return decision
 }
@@ -139,6 +142,9 @@ function* fromSums(weightGradient: Values, context: LabelContext): Steps<LabelDe
 
 /** Part of the bias gradient that counts may leave unexplained. */
 const EXPLAINED = 0.1
+
+/** How sure the whole last layer must be of counts that do not explain the gradient of its bias. */
+const SURE = 0.5
 
 /** Products of two rows between two looks at the clock. */
 const PRODUCTS = 256

@@ -38,8 +38,8 @@ export interface Leakage extends Reconstruction, FittedScale {
   /** The gradient distance there in units of the shared gradient. Only values of the same distance can be compared. */
   readonly relativeLoss: number
   /**
-   * ‖g − g*‖ / ‖g*‖ there, whatever the distance is; where that does not see a factor, after the factor that fits best. Undefined where a
-   * search with another distance than `l2` was cut short or diverged.
+   * ‖g − g*‖ / ‖g*‖ there, whatever the distance is. With one that ignores a common factor, g is first multiplied by the factor that fits
+   * best. Undefined where a search with another distance than `l2` was cut short or diverged, or where a runtime has no room for another program.
    */
   readonly residual: number | undefined
   /** Iterations of the restart that the reconstruction comes from. */
@@ -221,7 +221,9 @@ async function residualAt(
   status: Status,
 ): Promise<number | undefined> {
   if (isL2(attack.settings.distance) && point === best.point) return Math.sqrt(Math.max(0, best.relativeLoss))
-  const residual = isCut({ status }) ? Number.NaN : await attack.residualAt(point)
+  if (isCut({ status }) || attack.settings.signal?.aborted) return undefined
+  // what was found is not lost where there is no room for another program
+  const residual = await attack.residualAt(point).catch(() => Number.NaN)
   return Number.isFinite(residual) ? residual : undefined
 }
 

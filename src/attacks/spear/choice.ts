@@ -25,6 +25,9 @@ export interface Choice {
 /** Relative rounding of z where the client computes in float32. */
 const ROUNDING = 1e-6
 
+/** How many times as far as rounding noise moves z, at least, where there is noise. */
+const ABOVE = 30
+
 /** Agreement below which noise is no explanation. */
 const CONSISTENT = 0.95
 
@@ -39,6 +42,7 @@ export function judge(
 ): Choice | undefined {
   const inverse = invert(candidates, rank)
   if (!inverse) return undefined
+  let noisy = false
   const typical = Math.sqrt(noise.reduce((sum, v) => sum + v * v, 0) / noise.length)
   const total = { right: 0, said: 0, hidden: 0, wrongOn: 0, wrongOff: 0, next: 0, above: 0 }
   const deviations: number[] = []
@@ -50,6 +54,7 @@ export function judge(
     // deviation of a number of X̃: σ √[(∂Zᵀ∂Z)⁻¹]_ss, where (∂Zᵀ∂Z)⁻¹ = P diag(s)⁻² Pᵀ
     deviations[s] = typical * Math.sqrt(row.reduce((sum, v, k) => sum + (v / singular[k]) ** 2, 0))
     const reach = UNSURE * deviations[s] + ROUNDING * lengthOf(row)
+    noisy ||= UNSURE * deviations[s] > ABOVE * ROUNDING * lengthOf(row)
     let [right, said] = [0, 0]
     candidates[s].pattern.forEach((sign, j) => {
       const z = inner(row, layer.columns[j])
@@ -73,8 +78,9 @@ export function judge(
     return said > 0 ? right / said : 0
   })
   const agreement = total.said > 0 && deviations.length === rank ? total.right / total.said : 0
-  // few are next to the bound by accident where few are above it at all: one more than were seen may have been
-  const often = Math.max(total.next, (total.above + 1) / WINDOWS)
+  // ∂z of a unit that was on is hidden below the bound as often as it is in one of the windows above: n / WINDOWS times, where there are n in all
+  // of them. Behind noise there may be one more than was seen
+  const often = Math.max(total.next, noisy ? (total.above + 1) / WINDOWS : 0)
   const explained = often + 3 * Math.sqrt(often)
   const consistent = agreement === 1 || (agreement > CONSISTENT && total.wrongOn === 0 && total.wrongOff <= explained)
   const hidden = total.hidden / (rank * layer.columns.length)

@@ -11,7 +11,7 @@ const BEYOND = 1e-6
 const ROUNDS = 4
 
 /**
- * Rows within whose noise z is 0 for some unit, moved by as little as puts it on the side that ∂z shows: on where ∂z is not 0. On the wrong side
+ * Moves rows, by as little as it takes, where z of a unit may have either sign within the noise, to the side that ∂z shows: on where ∂z is not 0. On the wrong side
  * the whole ∂z of the unit would be missing in the gradient that is recomputed, which is much more than noise.
  *
  * @param rows [batch, in]
@@ -43,7 +43,7 @@ export function masked(
         }
         const on = felt[s * units + j] !== 0
         const size = Math.sqrt(squares + bias[j] ** 2)
-        if (z > 0 === on || squares === 0 || Math.abs(z) > UNSURE * deviation * size) continue
+        if (z > 0 === on || squares === 0 || !(Math.abs(z) <= UNSURE * deviation * size)) continue
         const beyond = BEYOND * Math.sqrt(length) * size
         const step = ((on ? beyond : -beyond) - z) / squares
         for (let i = 0; i < width; i++) row[i] += step * weight[i * units + j]

@@ -71,7 +71,7 @@ export const baskets: Attack = {
         ? `${endOf(control)} before all rows of several users were told; ${placed} of the ${countOf(touched.length, 'row')} of '${name}' that have a gradient are in the baskets of ${countOf(several.length, 'user')}`
         : several.length > 0
           ? `${placed} of the ${countOf(touched.length, 'row')} of '${name}' that have a gradient are in the baskets of ${countOf(several.length, 'user')}, ${shared.length} of them in several`
-          : `no two rows of '${name}' have one direction: each sample looked up one row, or the model does not add them up`,
+          : `no two rows of '${name}' have one direction: each sample looked up one row, the model does not add them up, or there is noise that nobody stated`,
       found: {
         ...(touched.length > 0 && several.length > 0 && { tokens: touched }),
         ...(several.length > 0 && { sequences }),

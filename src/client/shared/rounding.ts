@@ -85,39 +85,56 @@ export const PRECISIONS = ['float32', 'float16', 'bfloat16', 'int8'] as const sa
 /** How exactly a gradient was shared, where the caller states it. */
 export type StatedPrecision = 'float32' | 'float16' | 'bfloat16' | 'int8'
 
-/** The types that numbers in float32 may have gone through, the coarser one first, with the exponent of their smallest normal number and their largest number. */
-const COARSE = { bfloat16: [-126, 3.4e38], float16: [-14, 65504] } as const
-
-/** Sizes of numbers from which on it is no accident that all are numbers of a coarser type. Signs have one size. */
+/** Fewest different sizes of numbers that tell a coarser type from an accident. Signs have one size. */
 const SIZES = 32
+
+/** Numbers that are looked at for whether they need all bits of a type. */
+const SAMPLE = 4096
+
+/** Part of rounded numbers that need the last bit of their type, at least: half of them do. Multiples of one number need it less often. */
+const LAST = 0.35
 
 /**
  * The coarser type that all numbers of a gradient are numbers of, though they are kept in float32: they have gone through it. Undefined
- * where one is not, or where they have too few different sizes to tell.
+ * where one is not, or where they have too few different sizes, or need too few bits, to tell.
  */
 export function shownPrecision(tensors: readonly ArrayLike<number>[]): 'bfloat16' | 'float16' | undefined {
-  const type = (['bfloat16', 'float16'] as const).find((one) => tensors.every((values) => isStored(values, one)))
+  const type = (['bfloat16', 'float16'] as const).find((one) => tensors.every((values) => lastBits(values, one) >= 0))
   if (!type) return undefined
   const sizes = new Set<number>()
+  let [seen, last] = [0, 0]
   for (const values of tensors)
-    for (let i = 0; i < values.length; i++) {
-      if (values[i] !== 0) sizes.add(Math.abs(values[i]))
-      if (sizes.size === SIZES) return type
+    for (let i = 0; i < values.length && seen < SAMPLE; i++) {
+      if (values[i] === 0) continue
+      seen++
+      sizes.add(Math.abs(values[i]))
+      last += lastBits([values[i]], type)
     }
-  return undefined
+  return sizes.size >= SIZES && last >= LAST * seen ? type : undefined
 }
 
-/** Whether all numbers are numbers of a type. */
-function isStored(values: ArrayLike<number>, type: keyof typeof COARSE): boolean {
-  const [least, most] = COARSE[type]
+/** How many numbers need the last bit of a type; −1 where one is no number of it at all. */
+function lastBits(values: ArrayLike<number>, type: 'bfloat16' | 'float16'): number {
+  const number = new Float32Array(1)
+  const word = new Uint32Array(number.buffer)
+  let last = 0
   for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(values[i])
-    if (size === 0) continue
-    const step = 2 ** (Math.max(least, Math.floor(Math.log2(size))) + 1 - SIGNIFICAND_BITS[type])
-    if (size > most || size % step !== 0) return false
+    if (values[i] === 0) continue
+    number[0] = values[i]
+    if (number[0] !== values[i]) return -1
+    const exponent = ((word[0] >>> 23) & 255) - BIAS32
+    // bits of float32's significand that the type has not: all but 7; all but 10, and fewer are left below the smallest normal number
+    const missing = type === 'bfloat16' ? 16 : 13 + Math.max(0, -14 - exponent)
+    if (type === 'float16' && exponent > 15) return -1
+    if (missing > 23 || (word[0] & ((1 << missing) - 1)) !== 0) return -1
+    // of 2^−24 the leading 1, which is not stored, is the last bit
+    if (missing === 23 || ((word[0] >>> missing) & 1) === 1) last++
   }
-  return true
+  return last
 }
+
+/** What is added to the exponent of a float32 number. */
+const BIAS32 = 127
 
 /** How a tensor was stored: as it says itself, else as the caller states. int8 is taken as max|v| / 127 for each tensor. */
 export function storedOr(values: ArrayLike<number>, said: StoredAs, stated: StatedPrecision | undefined): StoredAs {

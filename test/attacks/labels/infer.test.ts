@@ -141,36 +141,59 @@ describe('a batch', () => {
     expect(error).toMatchObject({ code: 'labels', message: expect.stringContaining('no counts of them explain') })
   })
 
+  /** What is read of a batch of positive features through a last layer of 12 of them. */
+  const readOf = (labels: number[], classes: number, seed: number): LabelDecision | 'refused' => {
+    const [width, batchSize] = [12, labels.length]
+    const [weight, bias] = [numbers(width * classes, seed, -0.3, 0.3), numbers(classes, seed + 100, -0.3, 0.3)]
+    const features = numbers(batchSize * width, seed + 200, 0, 2)
+    const scores = Float32Array.from({ length: batchSize * classes }, (_, at) => {
+      const [i, c] = [Math.floor(at / classes), at % classes]
+      return features
+        .subarray(i * width, (i + 1) * width)
+        .reduce((sum, h, j) => sum + h * weight[j * classes + c], bias[c])
+    })
+    try {
+      return decided({ head: head({ labels, scores, features }, classes), layer: { weight, bias }, classes, batchSize })
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'labels' })
+      return 'refused'
+    }
+  }
+  const isRight = (decision: LabelDecision, labels: readonly number[]): boolean =>
+    decision.kind === 'known' && decision.labels.join() === [...labels].sort((a, b) => a - b).join()
+  const draws = Array.from({ length: 20 }, (_, i) => i + 1)
+
   it.each(['distinct', 'random'])(
     'of which nearly all classes have as many samples is read by the whole layer: %s labels',
     (kind) => {
-      const [classes, width, batchSize] = [10, 12, 8]
-      const right = []
-      for (let seed = 1; seed <= 20; seed++) {
+      const [classes, batchSize] = [10, 8]
+      const read = draws.map((seed) => {
         const order = numbers(classes, seed * 17)
         const distinct = [...order.keys()].sort((a, b) => order[a] - order[b]).slice(0, batchSize)
         const labels =
           kind === 'distinct' ? distinct : Array.from(order.slice(0, batchSize), (v) => Math.floor(v * classes))
-        const [weight, bias] = [numbers(width * classes, seed, -0.3, 0.3), numbers(classes, seed + 100, -0.3, 0.3)]
-        const features = numbers(batchSize * width, seed + 200, 0, 2)
-        const scores = Float32Array.from({ length: batchSize * classes }, (_, at) => {
-          const [i, c] = [Math.floor(at / classes), at % classes]
-          return features
-            .subarray(i * width, (i + 1) * width)
-            .reduce((sum, h, j) => sum + h * weight[j * classes + c], bias[c])
-        })
-        const gradient = head({ labels, scores, features }, classes)
-        try {
-          const decision = decided({ head: gradient, layer: { weight, bias }, classes, batchSize })
-          if (decision.kind === 'known' && decision.labels.join() === [...labels].sort((a, b) => a - b).join())
-            right.push(seed)
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'labels' })
-        }
-      }
-      expect(right.length).toBeGreaterThanOrEqual(19)
+        return { labels, decision: readOf(labels, classes, seed) }
+      })
+      const known = read.flatMap(({ labels, decision }) => (decision === 'refused' ? [] : [isRight(decision, labels)]))
+      expect(known.filter((right) => right).length).toBeGreaterThanOrEqual(19)
+      expect(known.every((right) => right)).toBe(true)
     },
   )
+
+  it.each([
+    [2, 8],
+    [3, 9],
+  ])('of %i classes, which all occur, is refused where ∂b does not tell: ∂W fits any counts', (classes, batchSize) => {
+    const read = draws.map((seed) => {
+      const labels = Array.from(numbers(batchSize, seed * 17), (v) => Math.floor(v * classes))
+      return { labels, decision: readOf(labels, classes, seed) }
+    })
+    const refused = read.filter(({ decision }) => decision === 'refused').length
+    expect(refused).toBeGreaterThanOrEqual(3)
+    for (const { labels, decision } of read)
+      if (decision !== 'refused' && !isRight(decision, labels))
+        expect(decision.kind === 'known' && decision.inferred!.confidence).toBeLessThanOrEqual(0.5)
+  })
 
   it('without a bias is counted from sums of rows, where features are not negative', () => {
     fc.assert(

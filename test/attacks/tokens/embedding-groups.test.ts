@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { gradientsOf } from '../../../src'
 import { embeddingGroups } from '../../../src/analytic'
 import { attack, targetOf } from '../../../src/attacks'
+import { groupSteps } from '../../../src/attacks/tokens/embedding-groups'
+import { atOnce } from '../../../src/numbers/steps'
 import { uniform } from '../../oracle'
 import { leavesNoTensors } from '../../tensors'
 
@@ -24,6 +26,20 @@ function recommender(items: number, width: number) {
 }
 
 describe('embeddingGroups', () => {
+  it('takes no row for one of a basket of which rounding left no direction', () => {
+    const data = Float64Array.of(
+      ...[1e-6, 1e-6, 1e-6, 1e-6],
+      ...[1, 0, 0, 0],
+      ...[2, 0, 0, 0],
+      ...[0, 1, 0, 0],
+      ...[0, 3, 0, 0],
+    )
+    for (const lost of [0, 1e-12, 1e-10]) {
+      const { groups } = atOnce(groupSteps({ data, width: 4 }, { lost }))
+      expect(groups.map(({ rows }) => rows)).toEqual([[1, 2], [3, 4], [0]])
+    }
+  })
+
   it("gives every user's basket, how often each item is in it, and the items of several users", async () => {
     const baskets = [
       [3, 7, 7, 11, 20, 30],

@@ -34,6 +34,10 @@ describe.each(['float16', 'bfloat16'] as const)('gradients stored as %s', (dtype
     expect(shownPrecision([values.map(Math.sign)])).toBeUndefined()
     expect(shownPrecision([values, Float32Array.of(1 / 3)])).toBeUndefined()
     expect(shownPrecision([])).toBeUndefined()
+    // multiples of one number: half of pixels, and whole numbers of 8 bits
+    const pixels = Float32Array.from(numbers(3000, 4, 0, 256), Math.floor)
+    expect(shownPrecision([pixels.map((v) => v / 2)])).toBeUndefined()
+    expect(shownPrecision([pixels.map((v) => (v - 128) / 1024)])).toBeUndefined()
   })
 
   const share = async (said: boolean): Promise<PlainTensor[]> => {
