@@ -4,6 +4,7 @@ import { trainingOf } from '../client/training-options'
 import { floorOf } from '../defences/attacker'
 import { differenceOf, factorOf, gradientsAt, RESIDUAL } from '../measure/residual'
 import { normOf } from '../numbers/norms'
+import { atOnce } from '../numbers/steps'
 import type { Batch } from './example-batch'
 import type { GradientFiles } from './gradient-files'
 import type { FileModel } from './read-files'
@@ -41,7 +42,7 @@ export async function sameGradient(
   const target = await targetOf(model, shared, files.partial ? { ...asked, missing: 'allowed' } : asked)
   const data = await Promise.all(x.map(async (tensor) => Float32Array.from(await tensor.data())))
   const [found] = await gradientsAt(target, [data], await Promise.all(y.map(readTargets)))
-  const difference = differenceOf(found, target.gradients, factorOf(target, found))
+  const difference = differenceOf(found, target.gradients, atOnce(factorOf(target, found)))
   const residual = normOf(difference) / normOf(target.gradients)
   const floor = Math.max(RESIDUAL, FACTOR * Math.sqrt(floorOf(target)))
   const parts = target.trained.map(({ name }, i) => ({

@@ -2,9 +2,9 @@ import { knownParameter } from '../client/model/gradient'
 import { type Target, traceClient } from '../client/target'
 import { type PlainTargets, targetRows } from '../client/target-values'
 import * as g from '../graph'
-import { normOf } from '../numbers/norms'
+import { atOnce, type Steps } from '../numbers/steps'
+import { fittedFactor, relativeDistance } from '../numbers/stretches'
 import { mapped, type Values } from '../numbers/values'
-import { fittedFactor } from './certainty/shared-residual'
 
 /** Residual up to which float32 gradients of the same data are the same: about 1e-6 is usual, 1e-5 in deep networks. */
 export const RESIDUAL = 1e-4
@@ -16,17 +16,26 @@ export const RESIDUAL = 1e-4
  *
  * @param data the searched inputs, in the model's order, [batchSize, ...inputShape] in row-major order
  * @param targets of each output with a loss, in the model's order
+ * @param done does the comparison, which takes long for a large model: at once, or with rests between its steps
  * @throws DlgError `invalid-data` for targets that do not fit the outputs
  */
 export async function residualOf(
   target: Target,
   data: readonly Values[],
   targets: readonly PlainTargets[],
+  done: (work: Steps<number>) => number | Promise<number> = atOnce,
 ): Promise<number> {
   const [found] = await gradientsAt(target, [data], targets)
-  const shared = target.gradients
-  const difference = differenceOf(found, shared, factorOf(target, found))
-  return normOf(difference) / normOf(shared)
+  return done(relativeResidual(target, found))
+}
+
+/** ‖g − g*‖ / ‖g*‖ of a gradient that was found, after the factor that fits best where none is known; in steps. */
+export function* relativeResidual(
+  target: Target,
+  found: readonly Values[],
+  shared: readonly Values[] = target.gradients,
+): Steps<number> {
+  return yield* relativeDistance(found, shared, yield* factorOf(target, found, shared))
 }
 
 /**
@@ -76,12 +85,14 @@ export async function* eachGradient(
   }
 }
 
-/** The factor between a gradient and what was shared: the one that fits best where it is not known, else 1. */
-export const factorOf = (
+/** The factor between a gradient and what was shared: the one that fits best where it is not known, else 1; in steps. */
+export function* factorOf(
   { settings, gradients }: Target,
   found: readonly Values[],
   shared: readonly Values[] = gradients,
-): number => (settings.scale === 'auto' ? fittedFactor(found, shared) : 1)
+): Steps<number> {
+  return settings.scale === 'auto' ? yield* fittedFactor(found, shared) : 1
+}
 
 /** factor · g − g*, tensor by tensor. */
 export const differenceOf = (found: readonly Values[], shared: readonly Values[], factor = 1): Float64Array[] =>

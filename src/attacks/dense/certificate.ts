@@ -1,14 +1,15 @@
 import type { Target } from '../../client/target'
 import type { PlainTargets } from '../../client/target-values'
-import { fittedFactor } from '../../measure/certainty/shared-residual'
-import { differenceOf, eachGradient, factorOf, RESIDUAL } from '../../measure/residual'
+import { eachGradient, factorOf, RESIDUAL } from '../../measure/residual'
 import { normOf, transposed } from '../../numbers/norms'
 import { random } from '../../numbers/random'
+import type { Steps } from '../../numbers/steps'
+import { fittedFactor, meanOfTwo, relativeOf, squaresApart } from '../../numbers/stretches'
 import { mapped, squaredNorm, type Values } from '../../numbers/values'
 import { type Pause, paced, restBy } from '../contract/pause'
 import type { DenseGradient } from './dense-gradient'
 import type { DenseLayer } from './first-dense'
-import { AGREEMENT, type DenseInput, denseInput } from './invert-dense'
+import { AGREEMENT, denseInput } from './invert-dense'
 import { ALIKE } from './isolated-inputs'
 
 /** What recomputation says about data that were read from the gradient of the first dense layer. */
@@ -88,7 +89,7 @@ export async function certify(
   targets: readonly PlainTargets[],
   pause: Pause,
 ): Promise<Certificate> {
-  const rest = restBy(pause)
+  const [rest, done] = [restBy(pause), <T>(work: Steps<T>) => paced(work, pause)]
   const { agreement, floors } = roundingOf(target, layer)
   const { normal } = random(1, 0x6d6978)
   const rms = normOf([input]) / Math.sqrt(input.length) || 1
@@ -100,44 +101,39 @@ export async function certify(
     mapped(input, (v) => SPREAD * v),
   ]
   const moved = (step: Float64Array, sign: number) => [mapped(input, (v, i) => v + sign * step[i])]
-  const dataGradientsAt = async (data: readonly Values[][]) => {
-    const all: (readonly Values[])[] = []
+  async function* dataGradientsAt(data: Iterable<readonly Values[]>) {
     for await (const found of eachGradient(target, data, targets)) {
-      all.push(withoutPenalties(target, found))
       await rest()
+      yield withoutPenalties(target, found)
     }
-    return all
   }
-  const [own, ...others] = await dataGradientsAt([
-    [input],
-    ...steps.flatMap((step) => [moved(step, 1), moved(step, -1)]),
-  ])
-  const distance = (found: readonly Values[], to: readonly Values[], factor?: number) =>
-    distanceOf(found, to, layer, floors, factor)
-  const { residual, floor } = distance(own, target.dataGradients, factorOf(target, own))
-  const mixtures: (readonly Values[])[] = []
-  const read: DenseInput[] = []
-  for (const k of steps.keys()) {
-    const mixture = others[2 * k].map((values, i) => mapped(values, (v, j) => (v + others[2 * k + 1][i][j]) / 2))
-    mixtures.push(mixture)
-    await rest()
-    read.push(await paced(denseInput(gradientOf(layer, mixture), agreement), pause))
+  const distance = (found: readonly Values[], to: readonly Values[], factor: number) =>
+    done(distanceOf(found, to, layer, floors, factor))
+  /** Mixtures that the neurons do not tell from one sample, with what they give. */
+  const alike: { readonly mixture: readonly Values[]; readonly input: Values }[] = []
+  let own: readonly Values[] = []
+  let ahead: readonly Values[] | undefined
+  for await (const found of dataGradientsAt([[input], ...steps.flatMap((step) => [moved(step, 1), moved(step, -1)])])) {
+    if (own.length === 0) own = found
+    else if (!ahead) ahead = found
+    else {
+      const mixture = await done(meanOfTwo(ahead, found))
+      ahead = undefined
+      const read = await done(denseInput(gradientOf(layer, mixture), agreement))
+      if (read.deviation <= CLEAR * agreement && read.input) alike.push({ mixture, input: read.input })
+    }
   }
-  // the neurons alone tell some mixtures; the others are recomputed
-  const unseen = read.map(({ deviation }) => deviation <= CLEAR * agreement)
-  const alike = [...unseen.keys()].filter((k) => unseen[k] && read[k].input)
-  const again = await dataGradientsAt(alike.map((k) => [read[k].input!]))
-  // a factor that is not known may be the mixture's too
-  let hidden = false
-  for (const [n, found] of again.entries()) {
-    const mixture = mixtures[alike[n]]
-    await rest()
-    const off = distance(found, mixture, factorOf(target, found, mixture))
+  const { residual, floor } = await distance(own, target.dataGradients, await done(factorOf(target, own)))
+  // these are recomputed; a factor that is not known may be the mixture's too
+  let [hidden, n] = [false, 0]
+  for await (const found of dataGradientsAt(alike.map(({ input }) => [input]))) {
+    const { mixture } = alike[n++]
+    const off = await distance(found, mixture, await done(factorOf(target, found, mixture)))
     if (off.residual <= CLEAR * off.floor) hidden = true
   }
   const holds = residual <= floor
-  const fitted = fittedFactor(own, target.dataGradients)
-  const scaled = distance(own, target.dataGradients, fitted)
+  const fitted = await done(fittedFactor(own, target.dataGradients))
+  const scaled = await distance(own, target.dataGradients, fitted)
   const factor = holds || scaled.residual <= scaled.floor ? fitted : undefined
   return { residual, floor, holds, factor, showsMixtures: !hidden }
 }
@@ -148,20 +144,16 @@ export const withoutPenalties = ({ gradients, dataGradients }: Target, found: re
     ? found
     : found.map((values, i) => mapped(values, (v, k) => v - (gradients[i][k] - dataGradients[i][k])))
 
-/** The relative distance over everything, or that over the layer alone: the one that is further above its own floor. */
-function distanceOf(
+/** The relative distance over everything, or that over the layer alone: the one that is further above its own floor; in steps. */
+function* distanceOf(
   found: readonly Values[],
   shared: readonly Values[],
   layer: DenseLayer,
   floors: { readonly whole: number; readonly layer: number },
-  factor = 1,
-): { readonly residual: number; readonly floor: number } {
-  const difference = differenceOf(found, shared, factor)
-  const relative = (parts: readonly number[]): number => {
-    const [off, size] = [normOf(parts.map((i) => difference[i])), normOf(parts.map((i) => shared[i]))]
-    return size > 0 ? off / size : off > 0 ? Infinity : 0
-  }
-  const whole = { residual: relative([...shared.keys()]), floor: floors.whole }
-  const own = { residual: relative([layer.weight, layer.bias]), floor: floors.layer }
+  factor: number,
+): Steps<{ readonly residual: number; readonly floor: number }> {
+  const squares = yield* squaresApart(found, shared, factor)
+  const whole = { residual: relativeOf(squares), floor: floors.whole }
+  const own = { residual: relativeOf(squares, [layer.weight, layer.bias]), floor: floors.layer }
   return own.residual / own.floor > whole.residual / whole.floor ? own : whole
 }

@@ -1,6 +1,8 @@
 import { partsOf } from '../../measure/certainty/gradient-certainty'
-import { fittedFactor, timesFactor } from '../../measure/certainty/shared-residual'
+import { timesFactor } from '../../measure/certainty/shared-residual'
 import { normOf } from '../../numbers/norms'
+import { atOnce } from '../../numbers/steps'
+import { fittedFactor } from '../../numbers/stretches'
 import { flat } from '../../numbers/values'
 import { evaluate, type Values } from '../../runtime/runtime'
 import type { Attack } from './attack'
@@ -86,7 +88,7 @@ async function readLabels(
   const auto = settings.scale === 'auto'
   const { shared } = attack.objective
   const own = await gradientAt(here.point)
-  const factor = fittedFactor(own, shared)
+  const factor = atOnce(fittedFactor(own, shared))
   const plain: FactorReading = { point: at, factor, open: auto || !near(factor, 1), others: [] }
   const data = here.point.length - believed.length
   const found = here.point.subarray(data)

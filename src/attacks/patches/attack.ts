@@ -2,12 +2,13 @@ import { tensor } from '@tensorflow/tfjs-core'
 import type { Target } from '../../client/target'
 import { targetKind } from '../../client/target-values'
 import { countOf } from '../../errors/counted'
-import { differenceOf, gradientsAt, RESIDUAL, residualOf } from '../../measure/residual'
-import { normOf } from '../../numbers/norms'
-import type { Values } from '../../numbers/values'
+import { gradientsAt, RESIDUAL, residualOf } from '../../measure/residual'
+import type { Steps } from '../../numbers/steps'
+import { innerProduct, relativeDistance } from '../../numbers/stretches'
+import { mapped, type Values } from '../../numbers/values'
 import { type Attack, outcome } from '../contract/attack'
 import { endOf } from '../contract/cut'
-import { CLOSED_FORM, CUT, nothingIfCut, pausesOf, restBy } from '../contract/pause'
+import { CLOSED_FORM, CUT, nothingIfCut, paced, pausesOf, restBy } from '../contract/pause'
 import { checkLabels } from '../dense/attacks'
 import { traceOfOne } from '../dense/first-dense'
 import { labelsOrNone } from '../labels/infer-labels'
@@ -51,6 +52,7 @@ export const patchInversion: Attack<PatchInversionOptions> = {
     const started = performance.now()
     const end = (said: Parameters<typeof outcome>[3]) => outcome('patch-inversion', started, control, said)
     const [closed, pause] = [pausesOf(control, started, CLOSED_FORM), pausesOf(control, started)]
+    const done = <T>(work: Steps<T>) => paced(work, pause)
     const told = (words: string) => control.onProgress?.({ attack: 'patch-inversion', words })
     told('the patches')
     const solved = await solvedIn(target, closed).catch(nothingIfCut)
@@ -94,14 +96,14 @@ export const patchInversion: Attack<PatchInversionOptions> = {
       const more = await refined(target, solution, open * numbers, labels, pause)
       if (more) [data, work] = [more.data, { evaluations: more.evaluations }]
       await restBy(pause)()
-      const away = more?.residual ?? (await residualOf(target, [Float32Array.from(data)], [{ labels }]))
+      const away = more?.residual ?? (await residualOf(target, [Float32Array.from(data)], [{ labels }], done))
       residual = away
       const holds = away <= floor
       // how far other data with a gradient as close could be
       const clear = open === 0 || (more !== undefined && floor * more.sensitivity <= TOLD * roughness)
       await restBy(pause)()
       // data that are right need no more than the right targets
-      const soft = holds || open > 0 ? undefined : await softTargets(target, Float32Array.from(data), labels)
+      const soft = holds || open > 0 ? undefined : await softTargets(target, Float32Array.from(data), labels, done)
       if (soft && soft.residual <= floor)
         return end({
           status: 'partial',
@@ -112,7 +114,7 @@ export const patchInversion: Attack<PatchInversionOptions> = {
       // two trial mixtures are refined as the patches were
       const proof = holds && unread === 0 && clear && 3 * open * numbers < evaluations
       if (proof) told('mixtures near the patches')
-      const alike = proof ? await passesForMixture(target, data, labels, numbers, floor, pause) : undefined
+      const alike = proof ? await passesForMixture(target, embedding, data, labels, floor, pause) : undefined
       const reasons = [
         `with label ${labels.join(', ')} the gradient of the patches found is ${away.toExponential(1)} away from the shared one`,
         ...(open === 0
@@ -153,7 +155,12 @@ export const patchInversion: Attack<PatchInversionOptions> = {
  *
  * @returns ‖g − g*‖ / ‖g*‖ with them, and what they are in words; undefined where the targets are no classes
  */
-async function softTargets(target: Target, data: Values, labels: readonly number[]) {
+async function softTargets(
+  target: Target,
+  data: Values,
+  labels: readonly number[],
+  done: <T>(work: Steps<T>) => Promise<T>,
+) {
   const [output, ...others] = traceOfOne(target.model, target.settings).outputs
   if (others.length > 0 || targetKind(output) !== 'classes' || output.node.shape.length !== 2) return undefined
   const { shape } = output.node
@@ -163,24 +170,18 @@ async function softTargets(target: Target, data: Values, labels: readonly number
     await gradientsAt(target, [[data]], [uniform]),
   ]
   const { gradients } = target
-  const [oneOne, oneAll, allAll] = [product(one, one), product(one, all), product(all, all)]
-  const [oneShared, allShared] = [product(one, gradients), product(all, gradients)]
+  const product = (a: readonly Values[], b: readonly Values[]) => done(innerProduct(a, b))
+  const [oneOne, oneAll, allAll] = [await product(one, one), await product(one, all), await product(all, all)]
+  const [oneShared, allShared] = [await product(one, gradients), await product(all, gradients)]
   const determinant = oneOne * allAll - oneAll ** 2
   const a = (allAll * oneShared - oneAll * allShared) / determinant
   const b = (oneOne * allShared - oneAll * oneShared) / determinant
-  const fitted = one.map((values, i) => Float64Array.from(values, (v, k) => a * v + b * all[i][k]))
-  const residual = normOf(differenceOf(fitted, gradients)) / normOf(gradients)
+  const fitted = one.map((values, i) => mapped(values, (v, k) => a * v + b * all[i][k]))
+  const residual = await done(relativeDistance(fitted, gradients))
   const [factor, smoothing] = [a + b, b / (a + b)]
   const words = [
     ...(Math.abs(factor - 1) > SEEN ? [`a factor of ${factor.toPrecision(3)} (scale)`] : []),
     ...(Math.abs(smoothing) > SEEN ? [`label smoothing of ${smoothing.toPrecision(2)}`] : []),
   ]
   return { residual, words: words.join(' and ') || 'targets a little off' }
-}
-
-/** ⟨a, b⟩ over all tensors. */
-function product(a: readonly Values[], b: readonly Values[]): number {
-  let sum = 0
-  for (const [i, values] of a.entries()) for (let k = 0; k < values.length; k++) sum += values[k] * b[i][k]
-  return sum
 }

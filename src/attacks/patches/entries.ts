@@ -1,6 +1,6 @@
 import { type Node, type Op, reachable, sizeOf } from '../../graph'
 import { random } from '../../numbers/random'
-import type { Values } from '../../numbers/values'
+import { mapped, type Values } from '../../numbers/values'
 import { reference } from '../../runtime/reference'
 import { evaluate } from '../../runtime/runtime'
 
@@ -40,18 +40,21 @@ export async function entriesOf(
     const [found] = await evaluate(reference(), { inputs: inputs.nodes, outputs: [node] }, parameters, inputs.values)
     return found
   }
-  const offset = Float64Array.from(await at(new Float64Array(size)))
-  const ones = await at(new Float64Array(size).fill(1))
-  const scale = Float64Array.from(ones, (v, i) => v - offset[i])
-  const counted = await at(Float64Array.from({ length: size }, (_, i) => i + 1))
-  const entry = Int32Array.from(counted, (v, i) => (scale[i] === 0 ? -1 : Math.round((v - offset[i]) / scale[i]) - 1))
+  const zeros = new Float64Array(size)
+  const offset = Float64Array.from(await at(zeros))
+  const scale = mapped(await at(new Float64Array(size).fill(1)), (v, i) => v - offset[i])
+  const counted = await at(mapped(zeros, (_, i) => i + 1))
+  const entry = new Int32Array(counted.length)
+  for (let i = 0; i < entry.length; i++)
+    entry[i] = scale[i] === 0 ? -1 : Math.round((counted[i] - offset[i]) / scale[i]) - 1
   const draw = random(1, size)
-  const test = Float64Array.from({ length: size }, () => draw.normal())
-  const right = (await at(test)).every((v, i) => {
-    const expected = offset[i] + (entry[i] < 0 ? 0 : scale[i] * test[entry[i]])
-    return entry[i] < size && Math.abs(v - expected) <= 1e-9 * (1 + Math.abs(v))
-  })
-  return right ? { entry, scale, offset } : undefined
+  const test = mapped(zeros, () => draw.normal())
+  const tested = await at(test)
+  for (const [i, at] of entry.entries()) {
+    const expected = offset[i] + (at < 0 ? 0 : scale[i] * test[at])
+    if (!(at < size && Math.abs(tested[i] - expected) <= 1e-9 * (1 + Math.abs(tested[i])))) return undefined
+  }
+  return { entry, scale, offset }
 }
 
 /** Whether every number of the node is a number of the leaf as it is, and none comes twice. */

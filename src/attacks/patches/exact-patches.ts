@@ -9,7 +9,7 @@ import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
 import { type Pause, paced, pauses } from '../contract/pause'
 import { traceOfOne } from '../dense/first-dense'
-import { patchEmbedding } from './patch-embedding'
+import { type PatchEmbedding, patchEmbedding } from './patch-embedding'
 import { FLOAT32, solvePatches } from './solve'
 
 /** The data of one sample as a vision transformer's patches. */
@@ -76,12 +76,17 @@ export async function exactPatchesIn(
 export async function solvedIn(target: Target, pause: Pause, traced?: TracedGradient) {
   const embedding = await embeddingIn(target, traced)
   if (typeof embedding === 'string') return embedding
+  const solution = await solutionIn(embedding, target, pause)
+  return solution ? { embedding, solution } : 'the gradient of the positions or of the patches is zero'
+}
+
+/** What the gradient says of the patches of an embedding; undefined where it is zero. @throws CUT */
+export async function solutionIn(embedding: PatchEmbedding, target: Target, pause: Pause) {
   const { dataGradients: gradients, rounding, model } = target
   const felt = await embedding.felt(gradients[embedding.positions])
   const noise = Math.max(FLOAT32, Math.sqrt(rounding))
   const steps = solvePatches(embedding, felt, gradients[embedding.weight], model.inputs[0].shape, noise)
-  const solution = await paced(steps, pause)
-  return solution ? { embedding, solution } : 'the gradient of the positions or of the patches is zero'
+  return paced(steps, pause)
 }
 
 /** The embedding, or why there is none. Nothing is solved. */

@@ -1,8 +1,12 @@
 import { type Node, sizeOf } from '../../graph'
 
 /** Positions of [rows, columns] in row-major order. */
-export const indices = (rows: number, columns: number, at: (row: number, column: number) => number): Int32Array =>
-  Int32Array.from({ length: rows * columns }, (_, i) => at(Math.floor(i / columns), i % columns))
+export function indices(rows: number, columns: number, at: (row: number, column: number) => number): Int32Array {
+  const out = new Int32Array(rows * columns)
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) out[row * columns + column] = at(row, column)
+  return out
+}
 
 /** A product X W as positions in the tensors that the graph has. */
 export interface Layout {

@@ -1,11 +1,13 @@
 import type { Target } from '../../client/target'
-import { differenceOf, eachGradient, factorOf } from '../../measure/residual'
+import { eachGradient, relativeResidual } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
 import { random } from '../../numbers/random'
+import { meanOfTwo } from '../../numbers/stretches'
 import { mapped, type Values } from '../../numbers/values'
-import { type Pause, restBy } from '../contract/pause'
+import { type Pause, paced, restBy } from '../contract/pause'
 import { withoutPenalties } from '../dense/certificate'
-import { solvedIn } from './exact-patches'
+import { solutionIn } from './exact-patches'
+import type { PatchEmbedding } from './patch-embedding'
 import { refined } from './refine'
 
 /** How far the two samples of a trial mixture are from the data, in root mean squares of the data. */
@@ -18,16 +20,15 @@ const CLEAR = 4
  * along x, are averaged, solved and recomputed in the same way. Where a model is linear with one output, the result has their gradient too.
  *
  * @param labels the class of the sample
- * @param numbers of a patch: each direction that the linear system leaves open is refined in so many numbers
  * @param floor residual up to which a gradient is the shared one
  * @param pause asked after every gradient
  * @throws CUT
  */
 export async function passesForMixture(
   target: Target,
+  embedding: PatchEmbedding,
   data: Float64Array,
   labels: readonly number[],
-  numbers: number,
   floor: number,
   pause: Pause,
 ): Promise<boolean> {
@@ -37,15 +38,15 @@ export async function passesForMixture(
   const steps = [mapped(data, (v) => SPREAD * v), mapped(data, () => SPREAD * rms * normal())]
   for (const step of steps) {
     const pair = await gradientsOf([1, -1].map((sign) => data.map((v, i) => v + sign * step[i])))
-    const mixture = pair[0].map((values, t) => mapped(values, (v, i) => (v + pair[1][t][i]) / 2))
+    const mixture = await paced(meanOfTwo(pair[0], pair[1]), pause)
     const mixed: Target = { ...target, gradients: mixture, dataGradients: withoutPenalties(target, mixture) }
-    const solved = await solvedIn(mixed, pause)
-    if (typeof solved === 'string') continue
-    const { embedding, solution } = solved
-    const more = await refined(mixed, solution, (embedding.patches - solution.rank) * numbers, labels, pause)
+    const solution = await solutionIn(embedding, mixed, pause)
+    if (!solution) continue
+    // each direction that the linear system leaves open is refined in as many numbers as a patch has
+    const open = (embedding.patches - solution.rank) * embedding.numbers
+    const more = await refined(mixed, solution, open, labels, pause)
     const [found] = await gradientsOf([more?.data ?? solution.data])
-    const off = normOf(differenceOf(found, mixture, factorOf(target, found, mixture)))
-    if (off <= CLEAR * floor * normOf(mixture)) return true
+    if ((await paced(relativeResidual(target, found, mixture), pause)) <= CLEAR * floor) return true
   }
   return false
 

@@ -2,7 +2,7 @@ import type { TracedGradient } from '../../client/model/gradient'
 import { countOf } from '../../errors/counted'
 import * as g from '../../graph'
 import { type Node, reachable, sizeOf } from '../../graph'
-import type { Values } from '../../numbers/values'
+import { mapped, type Values } from '../../numbers/values'
 import { reference } from '../../runtime/reference'
 import { evaluate } from '../../runtime/runtime'
 import { type Entries, eachOnce, entriesOf, onlyMoves } from './entries'
@@ -82,10 +82,10 @@ export async function patchEmbedding(
         ...{ weight: trained.indexOf(weight), positions: trained.indexOf(table) },
         ...arranged(layout, pixels, kernel),
         async felt(gradient) {
-          const felt = Float64Array.from(rows.entry, (at) => gradient[at])
+          const felt = mapped(rows.entry, (at) => gradient[at])
           const parameters = new Map([...bound, [cotangent.attributes.name, felt] as const])
           const [found] = await evaluate(reference(), { inputs: [], outputs: [backwards] }, parameters, [])
-          return Float64Array.from(indices(layout.patches, layout.width, layout.inProduct), (at) => found[at])
+          return mapped(indices(layout.patches, layout.width, layout.inProduct), (at) => found[at])
         },
       }
     }
@@ -97,8 +97,7 @@ export async function patchEmbedding(
 function arranged(layout: Layout, pixels: Entries, kernel: Entries) {
   const { patches, numbers, width } = layout
   const inSource = indices(patches, numbers, layout.inSource)
-  const of = (values: ArrayLike<number>, padding: number) =>
-    Float64Array.from(inSource, (at) => (at < 0 ? padding : values[at]))
+  const of = (values: ArrayLike<number>, padding: number) => mapped(inSource, (at) => (at < 0 ? padding : values[at]))
   return {
     ...{ patches, numbers, width },
     pixels: { entry: Int32Array.from(of(pixels.entry, -1)), scale: of(pixels.scale, 0), offset: of(pixels.offset, 0) },

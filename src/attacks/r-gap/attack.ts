@@ -66,7 +66,7 @@ export const rGap: Attack<RGapOptions> = {
         const found = await recurse(chain, one, target.dataGradients, pause, telling(chain, i, ends.length, control))
         if (!found) continue
         const data = withMean(found.data)
-        const residual = await residualOf(target, [data], [one.targets])
+        const residual = await residualOf(target, [data], [one.targets], (work) => paced(work, pause))
         solutions.push({ end: one, found, data, residual })
         best = solutions.reduce((a, b) => (b.residual < a.residual ? b : a))
         if (await pause()) throw CUT

@@ -1,12 +1,10 @@
 import type { TargetKind } from '../../client/model/criterion'
 import type { TracedGradient } from '../../client/model/gradient'
 import * as g from '../../graph'
-import { fittedFactor } from '../../measure/certainty/shared-residual'
 import { match } from '../../measure/match'
-import { differenceOf } from '../../measure/residual'
-import { normOf } from '../../numbers/norms'
 import { pseudoInverse } from '../../numbers/singular-vectors'
-import { mapped } from '../../numbers/values'
+import type { Steps } from '../../numbers/steps'
+import { fittedFactor, meanOfTwo, relativeDistance } from '../../numbers/stretches'
 import { inner } from '../../numbers/vectors'
 import { evaluate, type Runtime, type Values } from '../../runtime/runtime'
 import { nothingIfCut, type Pause, paced } from '../contract/pause'
@@ -92,12 +90,15 @@ export async function rowTargets(problem: RowProblem, pause: Pause): Promise<Row
         : undefined
   // targets that were given may be soft
   const labels = classesFound?.includes(-1) ? undefined : classesFound
-  const { factor, residual } = comparison(found, problem.shared, problem.scaled)
+  const compared = async (to: readonly Values[]) => paced(comparison(found, to, problem.scaled), pause)
+  const best = await compared(problem.shared).catch(nothingIfCut)
+  if (!best) return undefined
+  const { factor, residual } = best
   if (residual > problem.tolerance) return { targets, labels, factor, residual, hidesMixtures: false }
   const [longer, shorter] = [await gradientAt(1 + SPREAD), await gradientAt(1 - SPREAD)]
-  const mixture = longer.map((tensor, i) => mapped(tensor, (v, k) => (v + shorter[i][k]) / 2))
-  const off = comparison(found, mixture, problem.scaled).residual
-  return { targets, labels, factor, residual, hidesMixtures: off <= CLEAR * problem.tolerance }
+  const mixed = await paced(meanOfTwo(longer, shorter), pause).then(compared).catch(nothingIfCut)
+  if (!mixed) return undefined
+  return { targets, labels, factor, residual, hidesMixtures: mixed.residual <= CLEAR * problem.tolerance }
 }
 
 /** The gradient of the rows, times a number, with their targets. */
@@ -210,7 +211,11 @@ async function solved(problem: RowProblem, feltAt: FeltAt, pause: Pause): Promis
 }
 
 /** The distance from what was shared, at the factor that fits best where it is not known. */
-function comparison(found: readonly Values[], shared: readonly Values[], scaled: boolean) {
-  const factor = scaled ? fittedFactor(found, shared) : 1
-  return { factor, residual: normOf(differenceOf(found, shared, factor)) / normOf(shared) }
+function* comparison(
+  found: readonly Values[],
+  shared: readonly Values[],
+  scaled: boolean,
+): Steps<Pick<RowTargets, 'factor' | 'residual'>> {
+  const factor = scaled ? yield* fittedFactor(found, shared) : 1
+  return { factor, residual: yield* relativeDistance(found, shared, factor) }
 }

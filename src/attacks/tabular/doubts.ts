@@ -2,6 +2,7 @@ import type { Target } from '../../client/target'
 import type { PlainTargets } from '../../client/target-values'
 import { differenceOf, eachGradient, factorOf, RESIDUAL } from '../../measure/residual'
 import { normOf } from '../../numbers/norms'
+import { atOnce } from '../../numbers/steps'
 import { mapped, type Values } from '../../numbers/values'
 import type { Pause } from '../spear/pause'
 import { scaleOf } from './encode'
@@ -74,7 +75,7 @@ export async function doubtsAbout(
   const size = normOf(gradients)
   const noise = (LESS_LIKELY * rounding) / gradients.reduce((sum, values) => sum + values.length, 0)
   const squares = (found: readonly Values[], from: readonly Values[]) =>
-    differenceOf(found, from, factorOf(target, found)).map((values) => normOf([values]) ** 2)
+    differenceOf(found, from, atOnce(factorOf(target, found))).map((values) => normOf([values]) ** 2)
   /** Whether noise explains the distances, and float32 those of each tensor by itself: a first layer may be a small part of all. */
   const alike = (away: readonly number[], own: readonly number[], float32: number) =>
     !(sum(away) - sum(own) >= noise * size ** 2) ||

@@ -1,17 +1,12 @@
 import type * as g from '../../graph'
+import { atOnce } from '../../numbers/steps'
+import { fittedFactor } from '../../numbers/stretches'
 import { flat, mapped, type Values } from '../../numbers/values'
 import type { Evaluator, Executable, Program, Runtime } from '../../runtime/runtime'
 import { type Certainty, type CertaintyProblem, certaintyOf } from './certainty'
 import { curvatureAt, type UnknownGroup } from './curvature'
 import { passesForMixture } from './mixtures'
-import {
-  fittedFactor,
-  floorsOf,
-  reachedParameter,
-  residualProgram,
-  timesFactor,
-  weightOfTensor,
-} from './shared-residual'
+import { floorsOf, reachedParameter, residualProgram, timesFactor, weightOfTensor } from './shared-residual'
 
 /** A client's gradient as a graph, what was shared of it, and a point whose certainty is asked. */
 export interface GradientCertainty
@@ -77,7 +72,7 @@ export async function gradientCertainty(asked: GradientCertainty): Promise<Found
     const reachedAt = async (at: Float64Array, given?: number) => {
       const own = await evaluator.run(partsOf(groups, at))
       cut?.()
-      const factor = given ?? (fitsFactor ? fittedFactor(own, shared) : 1)
+      const factor = given ?? (fitsFactor ? atOnce(fittedFactor(own, shared)) : 1)
       const values = timesFactor(own, factor)
       cut?.()
       return { factor, values }

@@ -129,17 +129,6 @@ function distance(a: Values, b: Values): number {
   return sum
 }
 
-/** α = ⟨g, g*⟩ / ⟨g, g⟩, the factor that brings g closest to g*; 1 where g is zero. */
-export function fittedFactor(found: readonly Values[], shared: readonly Values[]): number {
-  let [product, square] = [0, 0]
-  for (const [i, values] of found.entries())
-    for (let k = 0; k < values.length; k++) {
-      product += values[k] * shared[i][k]
-      square += values[k] ** 2
-    }
-  return square > 0 ? product / square : 1
-}
-
 /** All tensors times a factor, in float64. */
 export const timesFactor = (tensors: readonly Values[], factor: number): Float64Array[] =>
   tensors.map((values) => {

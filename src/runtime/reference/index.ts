@@ -22,7 +22,9 @@ function compile(program: Program): Executable {
   return {
     runtime: 'reference',
     async bind(parameters) {
-      const exact = new Map([...parameters].map(([name, values]) => [name, new Float64Array(values)]))
+      // parameters that no node reads are left as they are: a model has millions
+      const read = new Set(nodes.map((node) => (node.op === 'parameter' ? node.attributes.name : undefined)))
+      const exact = new Map([...parameters].flatMap(([name, values]) => (read.has(name) ? [[name, new Float64Array(values)] as const] : []))) // biome-ignore format: one line
       const bound = bindStatic(nodes, exact)
       return {
         async run(inputs) {
