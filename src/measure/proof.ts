@@ -11,6 +11,8 @@ import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import * as g from '../graph'
 import { normOf } from '../numbers/norms'
+import { atOnce } from '../numbers/steps'
+import { relativeDistance } from '../numbers/stretches'
 import { flat, mapped, type Values } from '../numbers/values'
 import { evaluate } from '../runtime/runtime'
 import { type GradientCertainty, gradientCertainty, groupsInOrder, partsOf } from './certainty/gradient-certainty'
@@ -77,26 +79,19 @@ export async function proofOf(
   requireObject('what was recovered', recovered, '{data, labels}')
   requireObject('options', options, 'an object', 'invalid-option')
   const { data, labels } = recovered
-  const { tolerance, determined: examines = true, ...training } = options
+  const { tolerance = TOLERANCE, determined: examines = true, ...training } = options
   if (typeof examines !== 'boolean') throw invalid(`determined is ${show(examines)}; it must be true or false`)
+  number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
   const example = await traceExample(model, data, labels, training)
   const { traced, settings, inputs, values, parameters } = example
+  const given = await sharedValues(shared, new Map(traced.trained.map(({ name, shape }) => [name, shape])))
   const gradients = await evaluate(settings.runtime, { inputs, outputs: traced.gradients }, parameters, values)
-  const found = traced.trained.map(
-    ({ name, shape }, i) => [name, tf.tensor(Float32Array.from(gradients[i]), [...shape], 'float32')] as const,
-  )
-  try {
-    const given = byName(
-      shared,
-      found.map(([name]) => name),
-    )
-    const agreed = await agreementOf(Object.fromEntries(found), given, tolerance)
-    if (!agreed.agrees) return { residual: agreed.residual, determined: undefined, proven: false }
-    const determined = examines ? await determinedBy(example, agreed.shared, tolerance) : undefined
-    return { residual: agreed.residual, determined, proven: determined !== false }
-  } finally {
-    tf.dispose(found.map(([, gradient]) => gradient))
-  }
+  const recomputed = traced.trained.flatMap(({ name }, i) => (given.has(name) ? [new Float32Array(gradients[i])] : []))
+  const compared = traced.trained.flatMap(({ name }) => given.get(name) ?? [])
+  const residual = atOnce(relativeDistance(recomputed, compared))
+  if (!(residual <= tolerance)) return { residual, determined: undefined, proven: false }
+  const determined = examines ? await determinedBy(example, given, tolerance) : undefined
+  return { residual, determined, proven: determined !== false }
 }
 
 /** Data with their targets, as a step of the client and as values. */
@@ -217,6 +212,8 @@ function endsOf(values: Values): [low: number, high: number] {
 
 function byName(given: SharedGradients, names: readonly string[]): NamedGradients {
   const shared = weightTensors(given)
+  if (typeof shared !== 'object' || shared === null || shared instanceof tf.Tensor)
+    throw new DlgError('invalid-gradients', 'gradients must be a list or a map of tensors')
   if (!Array.isArray(shared)) return shared as NamedGradients
   if (shared.length !== names.length)
     throw new DlgError(
@@ -226,55 +223,46 @@ function byName(given: SharedGradients, names: readonly string[]): NamedGradient
   return Object.fromEntries(names.map((name, i) => [name, shared[i]]))
 }
 
-/** Whether a gradient that was recomputed is the shared one. */
-interface Agreement {
-  /** ‖g − g*‖ / ‖g*‖ over all shared tensors. */
-  readonly residual: number
-  /** Whether the residual is at most the tolerance. */
-  readonly agrees: boolean
-  /** What was shared, by name. */
-  readonly shared: ReadonlyMap<string, Values>
+/**
+ * What was shared as numbers, by name. Tensors that were not shared are left out.
+ *
+ * @param shapes of the trained weights, by name
+ * @throws DlgError `invalid-gradients` for a shared tensor that is unknown, of another shape, disposed or not finite, and where all of
+ * them are zero
+ */
+async function sharedValues(
+  given: SharedGradients,
+  shapes: ReadonlyMap<string, g.Shape>,
+): Promise<ReadonlyMap<string, Values>> {
+  const entries = Object.entries(byName(given, [...shapes.keys()])).map(async ([name, tensor]) => {
+    const values = await tensorValues(tensor, `gradient '${name}'`, Float64Array)
+    requireWeight(shapes, name, tensor.shape)
+    return [name, values] as const
+  })
+  const read = new Map<string, Values>(await Promise.all(entries))
+  if (read.size === 0) throw new DlgError('invalid-gradients', 'no gradient was shared: there is nothing to prove')
+  if (normOf([...read.values()]) === 0)
+    throw new DlgError('invalid-gradients', 'every shared gradient is zero: there is nothing to prove')
+  return read
 }
 
-/**
- * Compares a gradient that was recomputed with the shared one. Tensors that were not shared are left out.
- *
- * @throws DlgError `invalid-gradients` for a shared tensor that is unknown, of another shape, disposed or not finite, and
- * where all of them are zero; `invalid-option`
- */
-async function agreementOf(
-  found: tf.NamedTensorMap,
-  shared: NamedGradients,
-  tolerance = TOLERANCE,
-): Promise<Agreement> {
-  number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
-  if (typeof shared !== 'object' || shared === null || shared instanceof tf.Tensor)
-    throw new DlgError('invalid-gradients', 'gradients must be a list or a map of tensors')
-  const pairs = await Promise.all(
-    Object.entries(shared).map(async ([name, tensor]) => {
-      const values = await tensorValues(tensor, `gradient '${name}'`, Float64Array)
-      return { name, values, recomputed: await recomputedOf(found, name, tensor.shape) }
-    }),
-  )
-  if (pairs.length === 0) throw new DlgError('invalid-gradients', 'no gradient was shared: there is nothing to prove')
-  const norm = normOf(pairs.map(({ values }) => values))
-  if (norm === 0) throw new DlgError('invalid-gradients', 'every shared gradient is zero: there is nothing to prove')
-  const residual = normOf(pairs.map(({ values, recomputed }) => values.map((v, i) => recomputed[i] - v))) / norm
-  const read = new Map(pairs.map(({ name, values }) => [name, values] as const))
-  return { residual, agrees: residual <= tolerance, shared: read }
+/** @throws DlgError `invalid-gradients` for a name or a shape that the model does not have */
+function requireWeight(shapes: ReadonlyMap<string, g.Shape>, name: string, shape: readonly number[]): void {
+  const own = shapes.get(name)
+  if (!own)
+    throw new DlgError(
+      'invalid-gradients',
+      `shared gradient '${name}' is of no trained weight; the model has ${[...shapes.keys()].join(', ')}`,
+    )
+  if (!g.sameShape(shape, own))
+    throw new DlgError(
+      'invalid-gradients',
+      `shared gradient '${name}' has shape [${shape.join(', ')}]; the weight has [${own.join(', ')}]`,
+    )
 }
 
 /** The gradient that a shared one is held against. @throws DlgError `invalid-gradients` for a name or a shape that the model does not have */
 export async function recomputedOf(found: tf.NamedTensorMap, name: string, shape: readonly number[]) {
-  if (!Object.hasOwn(found, name))
-    throw new DlgError(
-      'invalid-gradients',
-      `shared gradient '${name}' is of no trained weight; the model has ${Object.keys(found).join(', ')}`,
-    )
-  if (!g.sameShape(shape, found[name].shape))
-    throw new DlgError(
-      'invalid-gradients',
-      `shared gradient '${name}' has shape [${shape.join(', ')}]; the weight has [${found[name].shape.join(', ')}]`,
-    )
+  requireWeight(new Map(Object.entries(found).map(([own, tensor]) => [own, tensor.shape])), name, shape)
   return found[name].data()
 }

@@ -29,29 +29,35 @@ export function* innerProduct(a: readonly Values[], b: readonly Values[]): Steps
   return sum
 }
 
-/** Squared norms tensor by tensor, in a unit in which they neither overflow nor vanish. */
+/** Squared norms tensor by tensor, each in a unit in which they neither overflow nor vanish. */
 export interface Squares {
   /** ‖f a − b‖² of each tensor */
   readonly off: readonly number[]
   /** ‖b‖² of each tensor */
   readonly size: readonly number[]
+  /** The unit of f a − b in those of b. */
+  readonly unit: number
 }
 
 /** How far f a is from b, tensor by tensor, in steps. */
 export function* squaresApart(a: readonly Values[], b: readonly Values[], f = 1): Steps<Squares> {
-  let unit = 0
+  let [most, mostOfB] = [0, 0]
   for (const { tensor, begin, end } of stretches(b)) {
-    const values = b[tensor]
-    for (let i = begin; i < end; i++) unit = Math.max(unit, Math.abs(values[i]))
+    const [one, other] = [a[tensor], b[tensor]]
+    for (let i = begin; i < end; i++) {
+      most = Math.max(most, Math.abs(one[i]))
+      mostOfB = Math.max(mostOfB, Math.abs(other[i]))
+    }
     yield
   }
-  unit ||= 1
+  const unitOfB = mostOfB || 1
+  const unit = Math.max(Math.abs(f) * most, mostOfB) || 1
   const [off, size] = [b.map(() => 0), b.map(() => 0)]
   for (const { tensor, begin, end } of stretches(b)) {
     const [one, other] = [a[tensor], b[tensor]]
     let [difference, square] = [0, 0]
     for (let i = begin; i < end; i++) {
-      const [d, v] = [(f * one[i] - other[i]) / unit, other[i] / unit]
+      const [d, v] = [(f * one[i] - other[i]) / unit, other[i] / unitOfB]
       difference += d * d
       square += v * v
     }
@@ -59,14 +65,14 @@ export function* squaresApart(a: readonly Values[], b: readonly Values[], f = 1)
     size[tensor] += square
     yield
   }
-  return { off, size }
+  return { off, size, unit: unit / unitOfB }
 }
 
 /** ‖f a − b‖ / ‖b‖ of the tensors that are chosen; without a limit where b is zero and a is not. */
-export function relativeOf({ off, size }: Squares, chosen: readonly number[] = [...size.keys()]): number {
+export function relativeOf({ off, size, unit }: Squares, chosen: readonly number[] = [...size.keys()]): number {
   const over = (all: readonly number[]): number => chosen.reduce((sum, i) => sum + all[i], 0)
   const [away, whole] = [over(off), over(size)]
-  return whole > 0 ? Math.sqrt(away / whole) : away > 0 ? Number.POSITIVE_INFINITY : 0
+  return whole > 0 ? unit * Math.sqrt(away / whole) : away > 0 ? Number.POSITIVE_INFINITY : 0
 }
 
 /** ‖f a − b‖ / ‖b‖ over all tensors, in steps. */

@@ -34,6 +34,18 @@ const scaled = ({ shape, data }: Shared[string], scale: number) => ({
 })
 
 describe('a proof', () => {
+  it('refuses what is wrong before any work', async () => {
+    const compiled: unknown[] = []
+    const runtime = { name: 'none', precision: 'float64', compile: (program: unknown) => compiled.push(program) }
+    const refused = (gradients: unknown, tolerance?: number) =>
+      proofOf(model, { data, labels: [2] }, gradients as SharedGradients, { runtime: runtime as never, tolerance })
+    await expect(refused(shared, 2)).rejects.toThrow(/tolerance is 2/)
+    await expect(refused({ ...shared, w9: shared[kernel] })).rejects.toThrow(/'w9' is of no trained weight/)
+    await expect(refused({ [kernel]: { shape: [1], data: [1] } })).rejects.toThrow(/has shape \[1\]; the weight has/)
+    await expect(refused({ [kernel]: scaled(shared[kernel], 0) })).rejects.toThrow(/every shared gradient is zero/)
+    expect(compiled).toHaveLength(0)
+  })
+
   it('holds for all gradients, for some, and for a list', async () => {
     const alone = { [kernel]: shared[kernel] }
     for (const given of [shared, alone, Object.values(shared)])

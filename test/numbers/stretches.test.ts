@@ -45,6 +45,8 @@ describe('comparisons of large gradients', () => {
     for (const unit of [1e-200, 1e200]) {
       const [x, y] = [[Float64Array.of(3 * unit, 0)], [Float64Array.of(3 * unit, 4 * unit)]]
       expect(atOnce(relativeDistance(x, y))).toBeCloseTo(4 / 5, 12)
+      const off = atOnce(relativeDistance([Float64Array.of(1, 2)], [Float64Array.of(unit, 2 * unit)]))
+      expect(off / Math.abs(1 / unit - 1)).toBeCloseTo(1, 12)
     }
   })
 

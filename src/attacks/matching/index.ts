@@ -93,10 +93,14 @@ const PROVEN = 0.01
 /** How far the data of a match may be off in the direction that is determined least, in ranges: what is left of the difference moves them as far. */
 const offBy = ({ certainty, residual = Number.NaN }: Leakage): number => residual / Math.sqrt(certainty?.weakest ?? 0)
 
-/** A match that is determined in every direction, and closely, as far as float32 gradients of the same data differ. */
+/**
+ * A match that is determined in every direction, and closely, as far as float32 gradients of the same data differ. Where a function may
+ * turn back before the first trained weights, another start shows other data, and none shows that there are none.
+ */
 const isProven = (leak: Leakage): boolean =>
   leak.status === 'converged' &&
   leak.certainty?.determined === true &&
+  leak.certainty.anotherStart === 'none made' &&
   leak.certainty.examined === 'every direction' &&
   (leak.residual ?? 1) <= RESIDUAL &&
   offBy(leak) <= PROVEN
@@ -117,7 +121,11 @@ function reasonOf(leak: Leakage): string {
       off > PROVEN && Number.isFinite(off)
         ? `; in one direction they may be off by ${(100 * off).toPrecision(2)} % of their range`
         : ''
-    return `${same}${doubt}`
+    const turned =
+      leak.certainty && leak.certainty.anotherStart !== 'none made'
+        ? '; a function may turn back before the first trained weights, so that other data could have it too'
+        : ''
+    return `${same}${doubt}${turned}`
   }
   if (status === 'undetermined') return `${same}; ${undeterminedWords(leak) ?? scaleHint ?? 'not determined'}`
   return `the search ended ${status} at ${loss}${scaleHint ? `; ${scaleHint}` : ''}`

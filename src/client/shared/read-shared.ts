@@ -1,3 +1,4 @@
+import { invalid } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
 import { mapped, squaredNorm, type Values } from '../../numbers/values'
 import { weightParameter } from '../model/gradient'
@@ -113,22 +114,30 @@ export function recogniseShared(
   }
 }
 
-/** Takes a known factor out. @throws DlgError `invalid-gradients` where everything is zero */
+/** The square of a number below 1e-162 is zero. */
+const squaresVanish = (values: Values): boolean => values.every((v: number) => v * v === 0)
+
+/** Takes a known factor out. @throws DlgError `invalid-gradients` where everything is zero; `invalid-option` where the factor, the rate or the noise leaves no numbers */
 function withoutFactor({ gradients, weights, rounding, lost, statistics }: Shared, { update, scale }: Sharing): Shared {
-  // the square of a number below 1e-162 is zero
-  if (gradients.every((values) => values.every((v: number) => v * v === 0)))
+  if (gradients.every(squaresVanish))
     throw new DlgError(
       'invalid-gradients',
       update
-        ? 'the weights before and after are the same: there is nothing to match'
+        ? `divided by the learning rate, ${update.learningRate}, the weights before and after are the same: there is nothing to match`
         : 'every shared gradient is zero: there is nothing to match',
     )
+  if (!Number.isFinite(rounding)) throw invalid('the noise is so large that nothing is left of what was shared')
+  if (update && !Number.isFinite(squaredNorm(gradients)))
+    throw invalid(`the learning rate is ${update.learningRate}: what was shared, divided by it, is not finite`)
   if (scale === 1) return { gradients, weights, rounding, lost, statistics }
   // nobody knows whether a factor is in the statistics too
   if (scale === 'auto') return { gradients, weights, rounding, lost, statistics: new Map() }
+  const divided = gradients.map((values) => values.map((v) => v / scale))
+  if (!Number.isFinite(squaredNorm(divided)) || divided.every(squaresVanish))
+    throw invalid(`scale is ${scale}: what was shared, divided by it, is zero or not finite`)
   return {
     ...{ weights, rounding, statistics: new Map() },
-    gradients: gradients.map((values) => values.map((v) => v / scale)),
+    gradients: divided,
     lost: lost.map((v) => v / scale ** 2),
   }
 }
@@ -153,10 +162,11 @@ async function readUpdate(
   const count = gradientsIn(update, batchSize, reduction)
   const decay = weightDecay * gradientsIn(update, batchSize, 'mean')
   const trained = model.weights.filter((w) => w.trainable)
+  const shown = precision ?? shownPrecision(given.map(({ values }) => values))
   const noise = trained.map(
     (weight, i) =>
       (rounded ? roundingNorm([own(weight)], update.steps.length) : 0) +
-      coarseNorm(given[i].values, storedOr(given[i].values, given[i].stored, precision)) +
+      coarseNorm(given[i].values, storedOr(given[i].values, given[i].stored, shown)) +
       delta[i].length * stated,
   )
   const gradients = trained.map((weight, i) => {

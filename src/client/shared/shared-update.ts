@@ -121,7 +121,9 @@ async function readTrained(noun: string, given: WeightTensors, model: OpenModel)
 /** What is there of the weights that are not trained, by name. */
 async function readUntrained(noun: string, given: WeightTensors, model: OpenModel): Promise<Map<string, Float64Array>> {
   const map = named(given, model)
-  const there = isMap(map) ? model.weights.filter((w) => !w.trainable && Object.hasOwn(map, w.name)) : []
+  // a list that is not of all weights is of the trained ones
+  if (!isMap(map)) return new Map()
+  const there = model.weights.filter((w) => !w.trainable && Object.hasOwn(map, w.name))
   const tensors = await readWeightTensors(only(noun, map, model.weights, there), there, noun, Float64Array)
   return new Map(there.map(({ name }, i) => [name, tensors[i]]))
 }

@@ -191,6 +191,9 @@ describe('a function turns back before the weights', () => {
   const x = g.input(graph, 'x', [1, 4])
   const w = g.parameter(graph, 'w', [4, 4])
   const weighed = g.matMul(x, w)
+  const frozen = g.parameter(graph, 'frozen', [4, 4])
+  const [zero, three] = [g.scalar(graph, 0), g.scalar(graph, 3)]
+  const inPieces = (slope: number) => g.select(g.less(zero, x), x, g.scale(x, slope))
 
   it.each([
     ['a square', g.matMul(g.square(x), w), true],
@@ -200,5 +203,22 @@ describe('a function turns back before the weights', () => {
     ['a sigmoid', g.matMul(g.sigmoid(x), w), false],
     ['a factor', g.matMul(g.scale(x, -2), w), false],
     ['one of two ways', g.add(g.square(x), weighed), true],
+    ['GELU', g.matMul(g.unary('gelu', x), w), true],
+    ['a sigmoid times its number', g.matMul(g.mul(x, g.sigmoid(x)), w), true],
+    ['a number less its positive part', g.matMul(g.sub(x, g.scale(g.relu(x), 3)), w), true],
+    ['a remainder', g.matMul(g.sub(x, g.unary('floor', x)), w), true],
+    ['a leaky ReLU that falls', g.matMul(inPieces(-2), w), true],
+    ['a leaky ReLU', g.matMul(inPieces(0.2), w), false],
+    ['pieces of which the upper begins lower', g.matMul(g.select(g.less(three, x), g.sub(x, three), x), w), true],
+    ['ELU', g.matMul(g.select(g.less(zero, x), x, g.unary('expm1', g.minimum(x, zero))), w), false],
+    ['ReLU6', g.matMul(g.minimum(g.relu(x), g.scalar(graph, 6)), w), false],
+    ['a slope for each unit', g.matMul(g.select(g.less(x, zero), g.mul(w, x), x), w), false],
+    ['a slope for each unit that is not trained', g.matMul(g.select(g.less(x, zero), g.mul(frozen, x), x), w), true],
+    ['a frozen layer', g.matMul(g.tanh(g.matMul(x, frozen)), w), false],
+    ['two frozen layers', g.matMul(g.tanh(g.matMul(g.tanh(g.matMul(x, frozen)), frozen)), w), true],
+    ['what is the largest', g.matMul(g.broadcast(g.max(x, [1]), [1, 4]), w), true],
+    ['numbers less their mean', g.matMul(g.sub(x, g.scale(g.sum(x, [1]), 0.25)), w), false],
+    ['standard scores', g.matMul(g.standardize(x, 1e-5), w), false],
+    ['one less another', g.matMul(g.sub(g.sigmoid(x), g.tanh(x)), w), true],
   ])('%s', (_, output, turns) => expect(turnsBack([w], [x], [output])).toBe(turns))
 })

@@ -102,6 +102,7 @@ describe('an update of one step', () => {
     [string, 'delta' | 'after', TargetOptions['precision'], (values: Float64Array) => Omit<PlainTensor, 'shape'>]
   >([
     ['a delta that says float16', 'delta', undefined, (v) => ({ data: Float32Array.from(v, half), dtype: 'float16' })],
+    ['a delta that went through float16', 'delta', undefined, (v) => ({ data: Float32Array.from(v, half) })],
     ['a delta that the caller says is in float16', 'delta', 'float16', (v) => ({ data: Float32Array.from(v, half) })],
     [
       'weights after it that say float16',

@@ -91,6 +91,11 @@ describe('a factor that is not fitted', () => {
     const options = { scale } as unknown as LeakageOptions
     expect(() => leakageOptions(options)).toThrow(/scale is .*; it must be 'auto' or a number other than 0/)
   })
+
+  it.each([1e-200, 1e300])('is refused where it leaves no numbers: %s', async (scale) => {
+    const { leak } = await client(1, { scale })
+    await expect(leak()).rejects.toThrow(/scale is 1e.*: what was shared, divided by it, is zero or not finite/)
+  })
 })
 
 describe('known causes', () => {

@@ -121,6 +121,19 @@ describe('weights that are not trained', () => {
     ])
       expect(await truth(anew, shared, x.dataSync(), all)).toBeLessThan(1e-12)
   })
+
+  it('are not in a list of the trained ones', async () => {
+    const net = normalised()
+    const x = own(sample([2, 8]))
+    const gradients = plain(await gradientsOf(net, x, [1, 3], { runtime: 'reference' }))
+    const trained = net.trainableWeights.map((w) => gradients[w.name])
+    const delta = trained.map(({ shape, data }) => ({ shape, data: Array.from(data, (v) => -0.1 * v) }))
+    const before = net.trainableWeights.map((w) => ({ shape: w.shape as number[], data: [...w.read().dataSync()] }))
+    const after = before.map(({ shape, data }, i) => ({ shape, data: data.map((v, k) => v + delta[i].data[k]) }))
+    const all = { batchSize: 2, labels: [1, 3], update: { learningRate: 0.1 } }
+    for (const shared of [{ delta }, { after }, { before, after }])
+      expect(await truth(net, shared, x.dataSync(), all)).toBeLessThan(1e-12)
+  })
 })
 
 describe('is refused', () => {
@@ -227,6 +240,20 @@ describe('is refused', () => {
       'invalid-gradients',
       /the same: there is nothing to match/,
       { before, after: before },
+    ],
+    [
+      'a rate that leaves no numbers',
+      'invalid-option',
+      /the learning rate is 1e-300: what was shared, divided by it, is not finite/,
+      { before, after },
+      { update: { learningRate: 1e-300 } },
+    ],
+    [
+      'a rate that leaves zeros',
+      'invalid-gradients',
+      /divided by the learning rate, 1e\+300, the weights before and after are the same/,
+      { before, after },
+      { update: { learningRate: 1e300 } },
     ],
     [
       'an update without a word',
