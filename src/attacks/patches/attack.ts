@@ -8,7 +8,7 @@ import { innerProduct, relativeDistance } from '../../numbers/stretches'
 import { mapped, type Values } from '../../numbers/values'
 import { type Attack, outcome } from '../contract/attack'
 import { endOf } from '../contract/cut'
-import { CLOSED_FORM, CUT, nothingIfCut, paced, pausesOf, restBy } from '../contract/pause'
+import { CLOSED_FORM, CUT, nothingIfCut, paced, pauses, pausesOf, restBy } from '../contract/pause'
 import { checkLabels } from '../dense/attacks'
 import { traceOfOne } from '../dense/first-dense'
 import { labelsOrNone } from '../labels/infer-labels'
@@ -45,7 +45,10 @@ export const patchInversion: Attack<PatchInversionOptions> = {
   },
   check: checkLabels,
   async refuses(target) {
-    const embedding = await embeddingIn(target)
+    const embedding = await embeddingIn(
+      target,
+      pauses(() => true),
+    )
     return typeof embedding === 'string' ? embedding : undefined
   },
   async run(target, { labels: known }, control) {

@@ -25,12 +25,14 @@ export const onlyMoves = (node: Node): boolean => reachable([node]).every(({ op 
  * node is evaluated at 0, at 1, and at 1, 2, 3, …, and what this gives must hold at random numbers too.
  *
  * @param bound values of the parameters
+ * @param rest taken after each evaluation
  * @returns undefined where some number of the node is made of several, or is not linear in the leaf
  */
 export async function entriesOf(
   node: Node,
   leaf: Node,
   bound: ReadonlyMap<string, Values>,
+  rest: () => Promise<void> = async () => {},
 ): Promise<Entries | undefined> {
   if (!onlyMoves(node)) return undefined
   const size = sizeOf(leaf.shape)
@@ -38,6 +40,7 @@ export async function entriesOf(
     const parameters = leaf.op === 'parameter' ? new Map([...bound, [leaf.attributes.name, values] as const]) : bound
     const inputs = leaf.op === 'input' ? { nodes: [leaf], values: [values] } : { nodes: [], values: [] }
     const [found] = await evaluate(reference(), { inputs: inputs.nodes, outputs: [node] }, parameters, inputs.values)
+    await rest()
     return found
   }
   const zeros = new Float64Array(size)

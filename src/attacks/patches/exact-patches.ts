@@ -7,7 +7,7 @@ import { type TargetOptions, targetOptions } from '../../client/target-options'
 import { invalid } from '../../errors/checks'
 import { countOf } from '../../errors/counted'
 import { DlgError } from '../../errors/dlg-error'
-import { type Pause, paced, pauses } from '../contract/pause'
+import { type Pause, paced, pauses, restBy } from '../contract/pause'
 import { traceOfOne } from '../dense/first-dense'
 import { type PatchEmbedding, patchEmbedding } from './patch-embedding'
 import { FLOAT32, solvePatches } from './solve'
@@ -74,7 +74,7 @@ export async function exactPatchesIn(
 
 /** The embedding with what its gradient says, or why the attack does not apply. @throws CUT */
 export async function solvedIn(target: Target, pause: Pause, traced?: TracedGradient) {
-  const embedding = await embeddingIn(target, traced)
+  const embedding = await embeddingIn(target, pause, traced)
   if (typeof embedding === 'string') return embedding
   const solution = await solutionIn(embedding, target, pause)
   return solution ? { embedding, solution } : 'the gradient of the positions or of the patches is zero'
@@ -89,8 +89,8 @@ export async function solutionIn(embedding: PatchEmbedding, target: Target, paus
   return paced(steps, pause)
 }
 
-/** The embedding, or why there is none. Nothing is solved. */
-export async function embeddingIn(target: Target, traced?: TracedGradient) {
+/** The embedding, or why there is none. Nothing is solved. @throws CUT */
+export async function embeddingIn(target: Target, pause: Pause, traced?: TracedGradient) {
   const { model, searched, settings, weights } = target
   if (model.inputs.length !== 1 || searched.length !== 1)
     return `the model has ${countOf(model.inputs.length, 'input')}; the patches must be those of the only one`
@@ -98,7 +98,7 @@ export async function embeddingIn(target: Target, traced?: TracedGradient) {
     return `the batch has ${countOf(settings.batchSize, 'sample')}; the positions feel the sum over them`
   try {
     const one = traced ?? traceOfOne(model, settings)
-    return await patchEmbedding(one, new Map([...one.captured, ...weights]))
+    return await patchEmbedding(one, new Map([...one.captured, ...weights]), restBy(pause))
   } catch (error) {
     if (error instanceof DlgError) return `the model is not traced on one sample: ${error.message}`
     throw error

@@ -35,11 +35,13 @@ export interface PatchEmbedding {
  *
  * @param traced of one sample
  * @param bound values of all weights and captured tensors
+ * @param rest taken between the parts of the work
  * @returns the embedding, or why there is none
  */
 export async function patchEmbedding(
   { loss, data, trainedNodes, graph }: TracedGradient,
   bound: ReadonlyMap<string, Values>,
+  rest?: () => Promise<void>,
 ): Promise<PatchEmbedding | string> {
   if (data.shape[0] !== 1)
     return `the batch has ${countOf(data.shape[0], 'sample')}; the positions feel the sum over them`
@@ -63,9 +65,9 @@ export async function patchEmbedding(
       if (tables.length !== 1 || !map) continue
       const [table] = tables
       const { product, weight, layout } = map
-      const rows = await entriesOf(added, table, bound)
-      const pixels = await entriesOf(layout.source, data, bound)
-      const kernel = await entriesOf(layout.kernel, weight, bound)
+      const rows = await entriesOf(added, table, bound, rest)
+      const pixels = await entriesOf(layout.source, data, bound, rest)
+      const kernel = await entriesOf(layout.kernel, weight, bound, rest)
       if (!rows || !pixels || !kernel || ![rows, kernel].every(eachOnce)) continue
       const ways = [reaches(loss, table, sum), reaches(loss, weight, sum), reaches(embedded, weight, product)]
       if (ways.some((other) => other) || kernel.entry.length < sizeOf(weight.shape)) {
