@@ -59,7 +59,13 @@ export interface Candidate {
 /** As often as ∂z of a unit that was on is hidden below the bound, it is between the bound and twice of it, and so on for about so many times. */
 export const WINDOWS = 10
 
-function* candidateOf(units: Units, direction: Float64Array, zeros: readonly number[], layer: Layer): Steps<Candidate> {
+/** A direction with what it says of its sample. */
+export function* candidateOf(
+  units: Units,
+  direction: Float64Array,
+  zeros: readonly number[],
+  layer: Layer,
+): Steps<Candidate> {
   const pattern = new Int8Array(layer.columns.length)
   const above = new Uint8Array(layer.columns.length)
   units.rows.forEach((row, at) => {

@@ -26,7 +26,7 @@ export interface Choice {
 const ROUNDING = 1e-6
 
 /** How many times as far as rounding noise moves z, at least, where there is noise. */
-const ABOVE = 30
+const ABOVE = 3
 
 /** Agreement below which noise is no explanation. */
 const CONSISTENT = 0.95

@@ -2,7 +2,7 @@ import type { Random } from '../../numbers/random'
 import type { Steps } from '../../numbers/steps'
 import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import { inner, lengthOf } from '../../numbers/vectors'
-import { scaled, type Units } from './directions'
+import { gramOf, scaled, type Units } from './directions'
 
 /** Units whose rows were turned so that their mean square is the same in all directions. */
 export interface Whitened {
@@ -15,12 +15,7 @@ export interface Whitened {
 
 export function* whitened(units: Units): Steps<Whitened | undefined> {
   const { unitRows, rank } = units
-  const gram = Array.from({ length: rank }, () => new Float64Array(rank))
-  for (const [j, row] of unitRows.entries()) {
-    for (let i = 0; i < rank; i++) for (let k = 0; k < rank; k++) gram[i][k] += row[i] * row[k]
-    if (j % ROWS === 0) yield
-  }
-  const { values, vectors } = yield* symmetricEigen(gram)
+  const { values, vectors } = yield* symmetricEigen(yield* gramOf(unitRows, rank))
   if (!values.every((v) => v > 1e-12 * unitRows.length)) return undefined
   const size = Math.sqrt(unitRows.length)
   const turn = Array.from({ length: rank }, (_, i) =>
@@ -33,9 +28,6 @@ export function* whitened(units: Units): Steps<Whitened | undefined> {
   })
   return { units, rows, turn }
 }
-
-/** Rows between two looks at the clock. */
-const ROWS = 64
 
 /** Steps, and the width μ of the bend of log cosh: it shrinks from the first to the last by a constant factor. */
 const [STEPS, WIDE, NARROW] = [60, 1, 0.02]

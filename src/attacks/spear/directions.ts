@@ -59,13 +59,18 @@ export function zerosNeeded({ rows, rank }: Units): number {
 
 /** The unit vector that is closest to orthogonal to all these rows: the least singular vector. */
 export function* leastDirection(rows: readonly Float64Array[], rank: number): Steps<Float64Array> {
+  return (yield* symmetricEigen(yield* gramOf(rows, rank))).vectors[rank - 1]
+}
+
+/** Σ r rᵀ over rows of `rank` numbers. */
+export function* gramOf(rows: readonly Float64Array[], rank: number): Steps<Float64Array[]> {
   const gram = Array.from({ length: rank }, () => new Float64Array(rank))
   for (const [j, row] of rows.entries()) {
     for (let i = 0; i < rank; i++) for (let k = 0; k <= i; k++) gram[i][k] += row[i] * row[k]
     if (j % ROWS === 0) yield
   }
   for (let i = 0; i < rank; i++) for (let k = 0; k < i; k++) gram[k][i] = gram[i][k]
-  return (yield* symmetricEigen(gram)).vectors[rank - 1]
+  return gram
 }
 
 /** Rows between two looks at the clock. */

@@ -18,6 +18,7 @@ import {
 import { drawing } from './draw'
 import type { Factors } from './factors'
 import { peeled } from './peel'
+import { polished } from './polished'
 import { restOf } from './rest'
 
 /** How far the search is. */
@@ -103,7 +104,8 @@ export async function searched(
     if (cut || (await pause())) break
   }
   if (best && !best.consistent) improve(await exchanged(best, pool.candidates, layer, factors, pause))
-  return { choice: best, directions: chosen.length, draws: search.draws }
+  const choice = best && ((await paced(polished(best, units, layer, factors), pause).catch(nothingIfCut)) ?? best)
+  return { choice, directions: chosen.length, draws: search.draws }
 }
 
 /** For work that was cut short; other errors are thrown again. */

@@ -127,6 +127,26 @@ describe('noise is said, not hidden', () => {
     expect(statuses.filter((status) => status === 'agreed' || status === 'noisy').length).toBeGreaterThanOrEqual(19)
   }, 60_000)
 
+  it.each([1e-3, 1e-2])(
+    'moves every row about as far as its deviation says: %s',
+    async (noise) => {
+      for (let seed = 1; seed <= 16; seed++) {
+        const { rows, layer, gradient } = batch(seed, { samples: 4, inputs: 50, units: 200, noise })
+        const found = await denseRows(gradient, layer)
+        expect(['agreed', 'noisy']).toContain(found.status)
+        // each row by itself, of N(0, 1); deviations once left out what noise makes of the directions, and some rows were off by 16 times theirs
+        const off = Array.from({ length: 4 }, (_, s) => {
+          const row = found.rows!.subarray(s * 50, (s + 1) * 50)
+          const squares = rows.map((own) => own.reduce((sum, v, i) => sum + (v - row[i]) ** 2, 0) / 50)
+          return Math.sqrt(Math.min(...squares)) / found.deviations[s]
+        })
+        expect(Math.max(...off)).toBeLessThan(4)
+        expect(Math.min(...off)).toBeGreaterThan(0.3)
+      }
+    },
+    60_000,
+  )
+
   it('too much of it leaves no rank, or nothing agreed', async () => {
     const { layer, gradient } = batch(1, { samples: 8, inputs: 30, units: 60, noise: 0.5 })
     const found = await denseRows(gradient, layer, { budget: { draws: 5000 } })
