@@ -2,7 +2,7 @@ import { Matrix, solve } from 'ml-matrix'
 import type { Steps } from '../../numbers/steps'
 import { mapped } from '../../numbers/values'
 import { inner, lengthOf } from '../../numbers/vectors'
-import { scaled, type Units, ZERO } from './directions'
+import { scaled, type Units, WIDE, ZERO } from './directions'
 import type { Factors } from './factors'
 
 /** What is known of the layer beside its gradient: z = X̃ W̃ with W̃ = [W; β] in the coordinates of R, one column for each unit. */
@@ -156,6 +156,12 @@ export function newPool(units: Units, layer: Layer): Pool {
         return common > 0.9 * Math.max(other.zeros.length, zeros.length)
       })
       if (twin) return false
+      const same = candidates.find((other) => nearly(units, direction, other.zeros) && nearly(units, other.direction, zeros)) // biome-ignore format: one line
+      if (same && same.zeros.length >= zeros.length) return false
+      if (same) {
+        candidates.splice(candidates.indexOf(same), 1)
+        products.delete(same)
+      }
       const candidate = yield* candidateOf(units, direction, zeros, layer)
       products.set(candidate, own)
       const at = candidates.findIndex((other) => isBetter(candidate, other))
@@ -165,6 +171,12 @@ export function newPool(units: Units, layer: Layer): Pool {
     },
   }
 }
+
+/** Part of the zeros of a direction at which another is nearly zero too, where the two are one that noise has moved. */
+const MOVED = 0.95
+
+const nearly = ({ rows }: Units, direction: Float64Array, zeros: readonly number[]): boolean =>
+  zeros.filter((at) => Math.abs(inner(rows[at], direction)) < WIDE * ZERO).length > MOVED * zeros.length
 
 /** Cosine from which two directions are one, if their zeros are the same too. */
 const SAME = 0.9999

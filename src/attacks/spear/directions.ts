@@ -24,6 +24,9 @@ export const LOUD = 30
 /** A product below this many standard deviations of its noise is zero. */
 export const ZERO = 6
 
+/** Products up to this many times that bound may be zero for a direction that is a little off. */
+export const WIDE = 10
+
 export function unitsOf({ units, rank, left, noise }: Factors): Units {
   const all = Array.from({ length: units }, (_, j) => j)
   const row = (j: number): Float64Array => left.subarray(j * rank, (j + 1) * rank)

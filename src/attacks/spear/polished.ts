@@ -3,15 +3,12 @@ import { symmetricEigen } from '../../numbers/symmetric-eigen'
 import { inner } from '../../numbers/vectors'
 import { candidateOf, type Layer } from './candidates'
 import { type Choice, judge } from './choice'
-import { gramOf, leastDirection, refined, type Units, ZERO, zerosOf } from './directions'
+import { gramOf, leastDirection, refined, type Units, WIDE, ZERO, zerosOf } from './directions'
 import type { Factors } from './factors'
 import { UNSURE } from './masked'
 
 /** Rounds: a row that is nearer to its sample says better which units were off. */
 const ROUNDS = 3
-
-/** Products up to this many times the bound of zero may be zero for a direction that is a little off. */
-const WIDE = 10
 
 /**
  * The choice again, each direction made of all units that its sample turned off. A direction that was found through a part of them may be
@@ -42,14 +39,18 @@ export function* polished(choice: Choice, units: Units, layer: Layer, factors: F
     if (!trial || (best.consistent && !trial.consistent)) break
     best = trial
   }
-  return { ...best, deviations: yield* deviationsOf(best, units, factors) }
+  return best
 }
 
 /**
  * By sample, the standard deviation of each of its numbers. Noise moves R, and it moves the directions: q_t by δq_t of covariance
  * (Σ r rᵀ)⁺ over the rows r of its zeros, in units of their noise. With P = Q⁻¹ that moves x̃_s by Σ_t ⟨p_s, δq_t⟩ (x̃_s − x̃_t).
  */
-function* deviationsOf({ candidates, inverse, deviations }: Choice, units: Units, { width }: Factors): Steps<number[]> {
+export function* deviationsOf(
+  { candidates, inverse, deviations }: Choice,
+  units: Units,
+  { width }: Factors,
+): Steps<number[]> {
   const squares = deviations.map((v) => v * v)
   for (const [t, { direction, zeros }] of candidates.entries()) {
     const { values, vectors } = yield* symmetricEigen(

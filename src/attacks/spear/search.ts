@@ -1,4 +1,5 @@
 import { type Random, random } from '../../numbers/random'
+import { atOnce } from '../../numbers/steps'
 import { nothingIfCut, type Pause, paced, restBy } from '../contract/pause'
 import type { Candidate, Layer, Pool } from './candidates'
 import { newPool } from './candidates'
@@ -18,7 +19,7 @@ import {
 import { drawing } from './draw'
 import type { Factors } from './factors'
 import { peeled } from './peel'
-import { polished } from './polished'
+import { deviationsOf, polished } from './polished'
 import { restOf } from './rest'
 
 /** How far the search is. */
@@ -78,6 +79,11 @@ export async function searched(
   const improve = (trial: Choice | undefined): void => {
     if (trial && (!best || trial.agreement > best.agreement || (trial.consistent && !best.consistent))) best = trial
   }
+  /** Most directions are right, and may have been found through a part of their units. */
+  const polish = async (): Promise<void> => {
+    if (best && best.agreement > NEAR)
+      improve(await paced(polished(best, units, layer, factors), pause).catch(nothingIfCut))
+  }
   const tell = (): void =>
     settings.onProgress?.({
       ...{ draws: search.draws, rank, directions: chosen.length, agreement: best?.agreement ?? 0 },
@@ -94,17 +100,23 @@ export async function searched(
     if (added > reviewed) {
       reviewed = added
       chosen = independent(pool.candidates, rank)
+      const before = best
       if (chosen.length === rank) improve(judge(chosen, layer, factors))
+      if (best && best !== before) await polish()
       if (best && !best.consistent && best.agreement > NEAR && added >= exchangeAt) {
         exchangeAt = 2 * added
         improve(await exchanged(best, pool.candidates, layer, factors, pause))
+        await polish()
       }
     }
     tell()
     if (cut || (await pause())) break
   }
   if (best && !best.consistent) improve(await exchanged(best, pool.candidates, layer, factors, pause))
-  const choice = best && ((await paced(polished(best, units, layer, factors), pause).catch(nothingIfCut)) ?? best)
+  if (!best) return { choice: undefined, directions: chosen.length, draws: search.draws }
+  // a few steps, which are done though the time be over
+  best = atOnce(polished(best, units, layer, factors))
+  const choice = { ...best, deviations: atOnce(deviationsOf(best, units, factors)) }
   return { choice, directions: chosen.length, draws: search.draws }
 }
 
