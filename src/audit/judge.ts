@@ -185,9 +185,9 @@ function summaryOf(trials: readonly JudgedTrial[], defences: readonly JudgedDefe
     `${new Set(cells.filter((cell) => test(cell.verdict, cell)).map(({ client }) => client)).size} of ${countOf(all, 'client')}`
   const tried = trials.filter(wasTried).length
   const end = `${countOf(tried, 'attack was', 'attacks were')} run.`
-  const several =
+  const under = (test: (verdict: AuditVerdict) => boolean): string =>
     defences.length > 1
-      ? ` under ${defences.filter((d) => d.verdict === verdict).length} of ${countOf(defences.length, 'defence')}`
+      ? ` under ${defences.filter((defence) => test(defence.verdict)).length} of ${countOf(defences.length, 'defence')}`
       : ''
   const unknown = hit((_, { conclusive }) => !conclusive)
   const open = cells.every(({ conclusive }) => conclusive)
@@ -196,9 +196,9 @@ function summaryOf(trials: readonly JudgedTrial[], defences: readonly JudgedDefe
   switch (verdict) {
     case 'leaked-proven':
     case 'leaked-recognised':
-      return `What is shared gives away the data of ${hit(leaked)}${several}. ${end}`
+      return `What is shared gives away the data of ${hit(leaked)}${under(leaked)}. ${end}`
     case 'partly':
-      return `What is shared gives away part of the data of ${hit(leaks)}${several}.${open} ${end}`
+      return `What is shared gives away part of the data of ${hit(leaks)}${under(leaks)}.${open} ${end}`
     case 'error':
       return `Some attacks broke down, so that nothing can be said. ${end}`
     case 'inconclusive':

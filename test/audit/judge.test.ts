@@ -163,6 +163,22 @@ describe('a judgement', () => {
     )
   })
 
+  it('counts every defence under which data leak, proven or recognised', () => {
+    const clients = [0, 1].map((client) => ({ client, samples: [`s${client}`] }))
+    const proven = clients.map((one) => trial({ ...one, defence: 'none', status: 'proven', measured: [at(60)] }))
+    const recognised = clients.map((one) => trial({ ...one, status: 'matched', measured: [at(30)] }))
+    const labels = clients.map((one) =>
+      trial({ ...one, defence: 'b', status: 'partial', labels: { right: 1, of: 1, classes: 1 } }),
+    )
+    const wholly = { undefended: true, withData: true }
+    expect(judge({ plan: wholly, records: [...proven, ...recognised] }).summary).toContain(
+      'the data of 2 of 2 clients under 2 of 2 defences.',
+    )
+    expect(judge({ plan: wholly, records: [...proven, ...recognised, ...labels] }).summary).toContain(
+      'the data of 2 of 2 clients under 2 of 3 defences.',
+    )
+  })
+
   it('changes with its thresholds, without a new attack', () => {
     const records = [control, trial({ status: 'matched', measured: [at(25)] })]
     expect(judge({ plan, records }).verdict).toBe('leaked-recognised')
@@ -252,6 +268,15 @@ describe('the exit code', () => {
     expect([known.map(({ reason, trial: { key } }) => [reason, key]), counted]).toEqual([[['known', leak.key]], []])
     const wrong = [{ defence: 'noise' }] as never
     expect(() => withoutKnown(now, { accepted: wrong, today })).toThrow('accepted[0] is')
+  })
+
+  it.each(['31.12.2020', 'never', '2027-02-31', '2027-1-31', ''])('refuses an end that is no day: %s', (day) => {
+    const now = judge({ plan, records: [control, leak] })
+    const accepted = { defence: 'noise', attack: '*', reason: 'known', until: day }
+    expect(() => withoutKnown(now, { accepted: [accepted], today: '2026-12-31' })).toThrow(
+      'until must be a day such as 2027-01-31',
+    )
+    expect(() => withoutKnown(now, { today: day })).toThrow('must be a day such as 2026-12-31')
   })
 
   it.each<[string, Defence]>([
