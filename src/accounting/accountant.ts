@@ -1,6 +1,7 @@
 import { choice, count, invalid, knownNames, number } from '../errors/checks'
 import { epsilonOfPrv } from './prv'
 import { type DecidedSteps, epsilonOfRdp, type GaussianSteps, rdpOf } from './rdp'
+import { roundedUp } from './rounded'
 
 /** The method by which ε is computed. */
 export type AccountantName = 'rdp' | 'prv'
@@ -160,7 +161,7 @@ function spent(phases: readonly DecidedSteps[], delta: number, accountant: Accou
       `${steps} ${steps === 1 ? 'step' : 'steps'} with σ = ${noiseMultiplier} and q = ${sampleRate}`,
   )
   const says = (epsilon: number, name: string): string =>
-    `ε = ${epsilon.toPrecision(4)} at δ = ${delta} by ${name}, for adding or removing one example, after ${words.join(', then ')} of Poisson sampling`
+    `ε = ${roundedUp(epsilon, 4)} at δ = ${delta} by ${name}, for adding or removing one example, after ${words.join(', then ')} of Poisson sampling`
   if (accountant === 'rdp') {
     const { epsilon, order } = epsilonOfRdp(rdpOf(phases), delta)
     return { accountant, epsilon, delta, order, statement: says(epsilon, 'Rényi accounting') }
