@@ -204,7 +204,7 @@ function summaryOf(trials: readonly JudgedTrial[], defences: readonly JudgedDefe
     case 'inconclusive':
       return `Nothing was recovered, and nothing follows from it: no attack was run that is known to succeed without the defence. ${end}`
     case 'not-applicable':
-      return 'No attack applies here. That is no evidence of safety.'
+      return `${trials.length === 0 ? 'No attack was run.' : 'No attack applies here.'} That is no evidence of safety.`
     default:
       return `Nothing was recovered by these attacks within their evaluations. That is no evidence of safety.${open} ${end}`
   }
@@ -218,7 +218,7 @@ export type FailOn = (typeof FAIL_ON)[number]
 
 /**
  * The exit code of a judgement: 0 nothing above the threshold, 1 a leak, 2 an error, 3 inconclusive: of a client under a defence nothing
- * follows for its data, no attack applies, or trials are missing. Errors outrank leaks, and leaks what is inconclusive.
+ * follows for its data, no attack applies or was run, or trials are missing. Errors outrank leaks, and leaks what is inconclusive.
  *
  * @throws DlgError `invalid-option`
  */
@@ -233,5 +233,5 @@ export function exitCodeOf(
   const clients = defences.flatMap((defence) => defence.clients)
   const above = failOn === 'never' ? () => false : failOn === 'partly' ? leaks : leaked
   if (clients.some(({ verdict }) => above(verdict))) return 1
-  return missing > 0 || clients.some(({ conclusive }) => !conclusive) ? 3 : 0
+  return missing > 0 || rows.length === 0 || clients.some(({ conclusive }) => !conclusive) ? 3 : 0
 }

@@ -187,6 +187,18 @@ describe('a judgement', () => {
     expect(() => judge({ plan, records }, { psnr: -1 })).toThrow('from 0 to 1000')
   })
 
+  it('says one label in its singular, and no part of guesses that is not so', () => {
+    const shownOf = (of: number, chance?: number) => {
+      const labels = { right: of, of, classes: 1, ...(chance !== undefined && { chance }) }
+      return judge({ plan, records: [control, trial({ status: 'matched', labels })] }).rows[0].trials[0].shown
+    }
+    expect(shownOf(1)).toEqual(['the label'])
+    expect(shownOf(2, 0.01)).toEqual(['all 2 labels'])
+    expect(shownOf(1, 0.25)).toEqual(['the label, as 25 % of guesses have'])
+    expect(shownOf(1, 0.996)).toEqual(['the label, as more than 99 % of guesses have'])
+    expect(shownOf(1, 1)).toEqual(['the label, as 100 % of guesses have'])
+  })
+
   it('never says safe', () => {
     const sentences = VERDICTS.flatMap((_, i) => {
       const statuses = ['failed', 'cut', 'refused', 'error', 'matched'] as const
@@ -244,6 +256,14 @@ describe('the exit code', () => {
     expect(half(2, [control, nothing])).toEqual([0, 0])
     expect(half(3, [control, nothing])).toEqual([1, 3])
     expect(half(3, [control, leak])).toEqual([1, 1])
+  })
+
+  it('is 3 where no attack was run at all', () => {
+    for (const records of [[], [control]]) {
+      const judged = judge({ plan, records })
+      expect([judged.verdict, exitCodeOf(judged), exitCodeOf(judged, 'never')]).toEqual(['not-applicable', 3, 3])
+      expect(judged.summary).toBe('No attack was run. That is no evidence of safety.')
+    }
   })
 
   it('counts labels where it is told to', () => {
