@@ -1,6 +1,8 @@
 import { choice, count, invalid, knownNames, number } from '../errors/checks'
-import { epsilonOfPrv } from './prv'
+import { LEAST, leastNoise, MOST } from './least-noise'
+import { epsilonOfPrv, roughEpsilon } from './prv'
 import { type DecidedSteps, epsilonOfRdp, type GaussianSteps, rdpOf } from './rdp'
+import { roundedUp } from './rounded'
 
 /** The method by which ε is computed. */
 export type AccountantName = 'rdp' | 'prv'
@@ -66,7 +68,8 @@ export function epsilonOf(steps: GaussianSteps | readonly GaussianSteps[], optio
 }
 
 /**
- * The least σ with which all steps together stay at or below ε, and what is then spent: ε up to a relative 1e-4 (`prv`: 1e-3).
+ * The least σ with which all steps together stay at or below ε, and what is then spent: ε up to a relative 1e-4 (`prv`: 1e-3), or σ up
+ * to 1e-5 where ε jumps. `prv` takes as long as two to four calls of {@link epsilonOf}.
  *
  * @throws DlgError `invalid-option`, where no σ from 0.01 to 10,000 gives that ε too
  */
@@ -78,55 +81,30 @@ export function noiseMultiplierFor(options: NoiseOptions): {
   const { delta, accountant } = accountingOptions(options)
   const epsilon = number('epsilon', options.epsilon, (v) => v > 0 && v < Infinity, 'a number above 0')
   const { sampleRate, steps } = options
-  const at = (noiseMultiplier: number) => spent([decided({ noiseMultiplier, sampleRate, steps })], delta, accountant)
   decided({ noiseMultiplier: 1, sampleRate, steps })
 
-  // Rényi accounting is near the privacy loss variable, and fast
-  const start = accountant === 'prv' ? noiseMultiplierFor({ ...options, accountant: 'rdp' }).noiseMultiplier : 1
-  const apart = accountant === 'prv' ? 1.1 : 2
-
-  // ln ε is nearly straight over ln σ: false position (Illinois) between two ends that are moved apart first
-  const error = (loss: PrivacyLoss): number => Math.log(Math.max(loss.epsilon, Number.MIN_VALUE) / epsilon)
-  const unreachable = (): never => {
-    throw invalid(`no noise from ${LEAST} to ${MOST} times the clip norm gives ε = ${epsilon} at δ = ${delta}`)
+  const phases = (noiseMultiplier: number) => [decided({ noiseMultiplier, sampleRate, steps })]
+  const far = (value: number): number => Math.log(Math.max(value, Number.MIN_VALUE) / epsilon)
+  const loss = (noise: number) => {
+    const found = spent(phases(noise), delta, accountant)
+    return { noise, far: far(found.epsilon), found }
   }
-  let [low, high] = [start, start]
-  let best = at(start)
-  let above = best
-  while (error(above) <= 0) {
-    high = low
-    best = above
-    low /= apart
-    if (low < LEAST) return unreachable()
-    above = at(low)
-  }
-  while (error(best) > 0) {
-    low = high
-    above = best
-    high *= apart
-    if (high > MOST) return unreachable()
-    best = at(high)
-  }
-  let [errorLow, errorHigh] = [error(above), error(best)]
-  for (let i = 0; i < 100 && error(best) < -CLOSE[accountant] && high / low > 1 + 1e-6; i++) {
-    const part = i % 5 === 4 ? 0.5 : errorLow / (errorLow - errorHigh)
-    const middle = low * (high / low) ** Math.min(0.999, Math.max(0.001, part))
-    const loss = at(middle)
-    if (error(loss) > 0) {
-      low = middle
-      errorLow = error(loss)
-      errorHigh /= 2
-    } else {
-      high = middle
-      best = loss
-      errorHigh = error(loss)
-      errorLow /= 2
-    }
-  }
-  return { noiseMultiplier: high, spent: best }
+  // each of these is near the next, and many times as fast
+  const rough = (noise: number) => ({ noise, far: far(roughEpsilon(phases(noise), delta)) })
+  const coarse = (noise: number) => ({ noise, far: far(epsilonOfPrv(phases(noise), delta, COARSER).upper) })
+  const start =
+    accountant === 'prv' ? leastNoise(coarse, CLOSE.prv, leastNoise(rough, CLOSE.prv, undefined)) : undefined
+  const least = leastNoise(loss, CLOSE[accountant], start)
+  if (!least)
+    throw invalid(
+      `no noise from ${LEAST} to ${MOST} times the clip norm gives ε = ${epsilon} at δ = ${delta} by accountant '${accountant}'`,
+    )
+  return { noiseMultiplier: least.noise, spent: least.found }
 }
 
-const [LEAST, MOST] = [0.01, 10_000]
+/** How much coarser the grid is on which the noise is searched first: a power of two. */
+const COARSER = 8
+
 /** Relative distance of ε from what was asked for, always below it. */
 const CLOSE = { rdp: 1e-4, prv: 1e-3 } as const
 
@@ -136,7 +114,7 @@ function decided(given: GaussianSteps): DecidedSteps {
   const { noiseMultiplier, sampleRate = 1, steps = 1 } = given
   return {
     noiseMultiplier: number('noiseMultiplier', noiseMultiplier, (v) => v >= LEAST && v <= MOST, RIGHT_NOISE),
-    sampleRate: number('sampleRate', sampleRate, (v) => v >= 1e-12 && v <= 1, 'a number above 0 and at most 1'),
+    sampleRate: number('sampleRate', sampleRate, (v) => v >= 1e-12 && v <= 1, 'a number from 1e-12 to 1'),
     steps: number('steps', count('steps', steps), (v) => v <= 1e8, 'at most 1e8'),
   }
 }
@@ -160,7 +138,7 @@ function spent(phases: readonly DecidedSteps[], delta: number, accountant: Accou
       `${steps} ${steps === 1 ? 'step' : 'steps'} with σ = ${noiseMultiplier} and q = ${sampleRate}`,
   )
   const says = (epsilon: number, name: string): string =>
-    `ε = ${epsilon.toPrecision(4)} at δ = ${delta} by ${name}, for adding or removing one example, after ${words.join(', then ')} of Poisson sampling`
+    `ε = ${roundedUp(epsilon, 4)} at δ = ${delta} by ${name}, for adding or removing one example, after ${words.join(', then ')} of Poisson sampling`
   if (accountant === 'rdp') {
     const { epsilon, order } = epsilonOfRdp(rdpOf(phases), delta)
     return { accountant, epsilon, delta, order, statement: says(epsilon, 'Rényi accounting') }

@@ -1,4 +1,5 @@
 import { knownNames, number } from '../errors/checks'
+import { roundedDown } from './rounded'
 import { bisect, logErfc, normalCdf } from './special-functions'
 
 /**
@@ -30,7 +31,7 @@ export interface ReconstructionOptions {
   readonly range?: number
 }
 
-/** How well the best unbiased attacker can do. */
+/** How well the best unbiased attacker can do: one whose guess is x on average, whatever x is. Biased ones may do better. */
 export interface ReconstructionBound {
   /** Mean squared error of each number of the sample. */
   readonly meanSquaredError: number
@@ -45,8 +46,9 @@ export interface ReconstructionBound {
  *
  * It is that of the worst network, whose clipped gradient is the sample itself, C x / ‖x‖: x̂ = (‖x‖ / C) · (C x / ‖x‖ + N(0, σ²C²)).
  * By the bound of Cramér and Rao no unbiased attacker does better there, and this one does as well. Two things lie outside of it: a
- * batch, whose samples cover each other, makes it worse for the attacker; an attacker who knows what data look like is biased, and
- * may have a smaller error than this.
+ * batch, whose samples cover each other, makes it worse for the attacker; a biased attacker may have a smaller error than this. One who
+ * knows what data look like is biased, and so is one who knows nothing and guesses zeros: the error is then ‖x‖² / n for n numbers,
+ * which is smaller where σ² > T / n.
  *
  * @throws DlgError `invalid-option`
  */
@@ -63,6 +65,6 @@ export function reconstructionBound(options: ReconstructionOptions): Reconstruct
   return {
     meanSquaredError,
     psnr,
-    statement: `no attacker without knowledge of the data gets closer than an MSE of ${meanSquaredError.toPrecision(3)} (${psnr.toFixed(1)} dB) on average, against the worst network and a batch of one`,
+    statement: `no unbiased attacker gets closer than an MSE of ${roundedDown(meanSquaredError, 3)} (${(Math.ceil(10 * psnr) / 10).toFixed(1)} dB) on average, against the worst network and a batch of one; a biased one may, such as one who guesses zeros`,
   }
 }

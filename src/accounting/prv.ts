@@ -1,4 +1,5 @@
-import { fourier, timesPower } from './fourier'
+import { type Complex, fourier, timesPower } from './fourier'
+import { epsilonOfGaussian } from './gaussian'
 import { type DecidedSteps, epsilonOfRdp, ORDERS, rdpOf } from './rdp'
 import { logAdd, normalCdf } from './special-functions'
 
@@ -9,11 +10,11 @@ export interface PrvEpsilon {
   readonly upper: number
 }
 
-/** Most points of the grid. */
-const MOST_POINTS = 2 ** 19
-/** Part of ε that discretisation may cost, and the least it may cost in all. */
+/** Fewest and most points of the grid. */
+const [LEAST_POINTS, MOST_POINTS] = [2 ** 10, 2 ** 19]
+/** Part of ε that discretisation may cost, and what it may cost however small ε is. */
 const RELATIVE_ERROR = 1 / 250
-const LEAST_ERROR = 2e-4
+const LEAST_ERROR = 1e-6
 /** Part of δ that is left for errors of the grid and of its ends. */
 const DELTA_ERROR = 1e-3
 
@@ -25,25 +26,42 @@ const DELTA_ERROR = 1e-3
  * mixture, Q the normal) and put in, and the larger ε counts.
  *
  * With a grid of width h, theorem 5.5 of the paper gives ε up to h √(T/2 · ln(2/η)), and δ up to η.
+ *
+ * @param coarser computes on a grid that is this much coarser, a power of two, with the errors of the finer one: near its bounds, and no
+ * bounds themselves
  */
-export function epsilonOfPrv(phases: readonly DecidedSteps[], delta: number): PrvEpsilon {
+export function epsilonOfPrv(phases: readonly DecidedSteps[], delta: number, coarser = 1): PrvEpsilon {
   const slack = DELTA_ERROR * delta
   const count = phases.reduce((sum, { steps }) => sum + steps, 0)
   const reach = domainOf(phases, slack, count)
   // Hoeffding: the rounding of each loss to the grid is at most h / 2, and its mean is 0
   const spread = Math.sqrt((count / 2) * Math.log(2 / slack))
-  const wanted = Math.max(LEAST_ERROR, RELATIVE_ERROR * epsilonOfRdp(rdpOf(phases), delta).epsilon)
+  const wanted = Math.max(LEAST_ERROR, RELATIVE_ERROR * roughEpsilon(phases, delta))
   const points = 2 ** Math.ceil(Math.log2((2 * reach * spread) / wanted))
-  const size = Math.min(MOST_POINTS, Math.max(2 ** 10, points))
-  const width = (2 * reach) / size
-  const error = width * spread
+  const size = Math.min(MOST_POINTS, Math.max(LEAST_POINTS, points))
+  const error = ((2 * reach) / size) * spread
+  const computed = Math.max(LEAST_POINTS, size / coarser)
   const both = [lossOut, lossIn].map((direction) => {
-    const composed = compose(phases, direction, width, size)
+    const composed = compose(phases, direction, (2 * reach) / computed, computed)
     const at = (d: number): number => epsilonAt(composed, d)
     return { lower: at(delta + slack) - error, estimate: at(delta), upper: at(delta - slack) + error }
   })
   const most = (which: keyof PrvEpsilon): number => Math.max(0, ...both.map((one) => one[which]))
   return { lower: most('lower'), estimate: most('estimate'), upper: most('upper') }
+}
+
+/**
+ * About ε, and no bound: by Rényi divergences; where their orders end too early for a small ε, of the Gaussian mechanism that many
+ * steps come close to, with μ² = Σ q² T (e^(1/σ²) − 1) (Bu, Dong, Long, Su 2020, "Deep Learning with Gaussian Differential Privacy").
+ */
+export function roughEpsilon(phases: readonly DecidedSteps[], delta: number): number {
+  const { epsilon, order } = epsilonOfRdp(rdpOf(phases), delta)
+  if (order < ORDERS[ORDERS.length - 1]) return epsilon
+  const square = phases.reduce(
+    (sum, { sampleRate, noiseMultiplier, steps }) => sum + sampleRate ** 2 * steps * Math.expm1(noiseMultiplier ** -2),
+    0,
+  )
+  return square < 1 ? Math.min(epsilon, epsilonOfGaussian(Math.sqrt(square), delta)) : epsilon
 }
 
 /** |Y| of one step, and |ΣY|, are above this with a probability of at most the slack: E e^((α−1)Y) = e^((α−1) r(α)). */
@@ -110,25 +128,39 @@ interface OnGrid {
   readonly probabilities: Float64Array
 }
 
-/** The sum of the losses of all steps. */
+/** The sum of the losses of all steps. Probabilities are real: half of a transform is the conjugate of the other, and one is computed. */
 function compose(phases: readonly DecidedSteps[], direction: Direction, width: number, size: number): OnGrid {
-  const product = { re: new Float64Array(size).fill(1), im: new Float64Array(size) }
+  const length = size / 2 + 1
+  const product = { re: new Float64Array(size), im: new Float64Array(size) }
+  const half = halfOf(product, length)
+  half.re.fill(1)
   let shift = 0
   for (const phase of phases) {
     const { probabilities, offset } = onGrid(direction(phase), width, size)
     shift += phase.steps * offset
     const base = { re: probabilities, im: new Float64Array(size) }
     fourier(base)
-    timesPower(product, base, phase.steps)
+    timesPower(half, halfOf(base, length), phase.steps)
+  }
+  for (let k = length; k < size; k++) {
+    product.re[k] = product.re[size - k]
+    product.im[k] = -product.im[size - k]
   }
   fourier(product, true)
   // circular as the transform is: sums below 0 stand in the second half. The sum with its shift lies within the reach of 0, so the one
   // without it lies within the reach of −shift: turn points from 0
   const turn = Math.round(-shift / width)
-  const at = (i: number): number => (((i + size / 2 + turn) % size) + size) % size
-  const probabilities = Float64Array.from(product.re, (_, i) => product.re[at(i)] / size)
+  const from = (((size / 2 + turn) % size) + size) % size
+  const probabilities = new Float64Array(size)
+  for (let i = 0; i < size; i++) probabilities[i] = product.re[(i + from) % size] / size
   return { first: shift + turn * width - (width * size) / 2, width, probabilities }
 }
+
+/** The first numbers of a transform, in place. */
+const halfOf = ({ re, im }: Complex, length: number): Complex => ({
+  re: re.subarray(0, length),
+  im: im.subarray(0, length),
+})
 
 /** One loss, rounded to k · width with losses below 0 in the second half; `offset` brings its mean back to what it was. */
 function onGrid({ cdf, mean }: Loss, width: number, size: number) {

@@ -16,7 +16,13 @@ export interface AcceptedFinding {
 /** Why an accepted finding has no effect: its day is over, or the run has no such defence, no such attack there, or no such leak. */
 export type IdleReason = 'expired' | 'no-defence' | 'no-attack' | 'no-leak'
 
-/** Whether a caller's value is an accepted finding. */
+/** Whether a value is a day of the calendar, such as 2027-01-31. */
+export const isDay = (value: unknown): value is string =>
+  typeof value === 'string' &&
+  /^\d{4}-\d\d-\d\d$/.test(value) &&
+  new Date(`${value}T00:00:00Z`).toJSON()?.startsWith(value) === true
+
+/** Whether a caller's value has the texts of an accepted finding. */
 export const isAccepted = (one: unknown): one is AcceptedFinding =>
   typeof one === 'object' &&
   one !== null &&

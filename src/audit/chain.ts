@@ -1,24 +1,24 @@
 import { DlgError } from '../errors/dlg-error'
 import type { AuditControl, AuditProgress } from './audit'
-import { type AuditClient, openClient } from './client'
+import { openClient } from './client'
 import type { AuditSettings } from './options'
 import type { Chain, Plan } from './plan'
 import type { TrialId, TrialRecord } from './record'
-import { emptyRecord, runTrial, type Seen, seenBy } from './trial'
+import { emptyRecord, type Open, runTrial, seenBy } from './trial'
 import { THRESHOLDS, verdictAlone } from './verdict'
 
 type Told = { readonly ended: number; readonly progress: Omit<AuditProgress, 'done' | 'of'> }
 
-/** What an attacker of a chain sees, and the truth. */
-export interface OpenChain {
-  readonly client: AuditClient
-  readonly seen: Seen
-}
-
 /** Plays the client of a chain, and puts the defence over what it shares. */
-export async function openChain(settings: AuditSettings, chain: Chain): Promise<OpenChain> {
-  const client = await openClient(settings, chain.client)
-  return { client, seen: seenBy(chain, client, settings.seed) }
+async function openChain(settings: AuditSettings, chain: Chain): Promise<Open> {
+  try {
+    const client = await openClient(settings, chain.client)
+    return { ...(client.truth && { truth: client.truth }), seen: seenBy(chain, client, settings.seed) }
+  } catch (error) {
+    // a client whose gradient is zero, which does not end the others; updates were read before the first trial
+    if (!(error instanceof DlgError) || error.code !== 'invalid-gradients' || !settings.data) throw error
+    return { seen: { status: 'refused', reason: error.message } }
+  }
 }
 
 /** Whether a proof of all data ends a chain. The control of defences goes on: there each attack shows what it finds without them. */
@@ -36,7 +36,7 @@ export async function runChain(
   tell: (told: Told) => void,
 ): Promise<{ readonly records: TrialRecord[]; readonly interrupted: boolean }> {
   const records: TrialRecord[] = []
-  let open: OpenChain | undefined
+  let open: Open | undefined
   let proof: string | undefined
   for (const id of chain.trials) {
     if (signal?.aborted) return { records, interrupted: true }
@@ -51,7 +51,7 @@ export async function runChain(
     if (record === undefined) {
       open ??= await openChain(settings, chain)
       told('begins', 0)
-      record = await runTrial(settings, chain, id, open.client, open.seen, {
+      record = await runTrial(settings, chain, id, open, {
         ...(signal && { signal }),
         onProgress: ({ words, part }) => told(words, part),
       })
@@ -70,13 +70,13 @@ export async function runChain(
 /** Runs single trials of a plan by their keys. What the last one saw is kept: the next is often of the same chain. */
 export function trialRunner(settings: AuditSettings, { chains }: Plan): (key: string) => Promise<TrialRecord> {
   const places = new Map(chains.flatMap((chain) => chain.trials.map((id) => [id.key, { chain, id }] as const)))
-  let last: { readonly chain: Chain; readonly open: OpenChain } | undefined
+  let last: { readonly chain: Chain; readonly open: Open } | undefined
   return async (key) => {
     const place = places.get(key)
     if (!place) throw new DlgError('invalid-option', `there is no trial '${key}' in this audit`)
     const { chain, id } = place
     if (last?.chain !== chain) last = { chain, open: await openChain(settings, chain) }
-    const record = await runTrial(settings, chain, id, last.open.client, last.open.seen, {})
+    const record = await runTrial(settings, chain, id, last.open, {})
     // nothing aborts it
     return record!
   }

@@ -25,8 +25,13 @@ const STATUSES: ReadonlySet<TrialRecord['status']> = new Set([
 const hasNumbers = (value: unknown, names: readonly string[]): boolean =>
   isObject(value) && names.every((name) => Number.isFinite(value[name]))
 
-/** Whether what was measured can be judged, and what was found is in the run's own folder. */
-function hasMeasures({ measured, labels, tokens, found, trace, cells }: Readonly<Record<string, unknown>>): boolean {
+/** Whether these are numbers where they are there. */
+const hasNumbersOrNone = (value: unknown, names: readonly string[]): boolean =>
+  isObject(value) && names.every((name) => value[name] === undefined || Number.isFinite(value[name]))
+
+/** Whether what was measured can be judged and shown, and what was found is in the run's own folder. */
+function hasMeasures(entry: Readonly<Record<string, unknown>>): boolean {
+  const { measured, labels, tokens, found, trace, cells, utility } = entry
   const isMeasured = (one: unknown): boolean =>
     hasNumbers(one, ['slot', 'mse', 'psnr', 'rank', 'among']) &&
     hasTexts(one as Readonly<Record<string, unknown>>, ['sample']) &&
@@ -40,13 +45,17 @@ function hasMeasures({ measured, labels, tokens, found, trace, cells }: Readonly
     (one.file === undefined || (typeof one.file === 'string' && /^found\/[\w-]+\.npz$/.test(one.file)))
   return (
     (measured === undefined || (Array.isArray(measured) && measured.every(isMeasured))) &&
-    (labels === undefined || hasNumbers(labels, ['right', 'of'])) &&
-    (tokens === undefined || hasNumbers(tokens, ['exact', 'sequences', 'right', 'of', 'claimed'])) &&
+    (labels === undefined || (hasNumbers(labels, ['right', 'of']) && hasNumbersOrNone(labels, ['chance']))) &&
+    (tokens === undefined ||
+      (hasNumbers(tokens, ['exact', 'sequences', 'right', 'of', 'claimed']) && hasNumbersOrNone(tokens, ['guess']))) &&
+    (utility === undefined || (hasNumbers(utility, ['cosine', 'relativeError']) && isCosine(utility))) &&
     (cells === undefined || (Array.isArray(cells) && cells.every(isCells))) &&
     (found === undefined || isFound(found)) &&
     (trace === undefined || isTrace(trace))
   )
 }
+
+const isCosine = (utility: unknown): boolean => Math.abs((utility as { readonly cosine: number }).cosine) <= 1
 
 /** Whether these are points of a search, in the order of their evaluations. */
 const isTrace = (trace: unknown): boolean =>
@@ -72,9 +81,9 @@ export const isRecord = (entry: unknown): entry is TrialRecord =>
   (entry.attacker === 'adaptive' || entry.attacker === 'unaware') &&
   (entry.assumes === undefined || isAssumptions(entry.assumes)) &&
   hasMeasures(entry) &&
-  typeof entry.client === 'number' &&
-  typeof entry.evaluations === 'number' &&
-  typeof entry.milliseconds === 'number'
+  Number.isInteger(entry.client) &&
+  Number.isFinite(entry.evaluations) &&
+  Number.isFinite(entry.milliseconds)
 
 /** @throws DlgError `invalid-data` */
 export function requireRecord(entry: TrialRecord): void {
@@ -135,10 +144,18 @@ export function requireKnown(known: readonly KnownLeak[]): void {
 export function requireAbout(about: RunAbout): void {
   const right = '{versions, seed, evaluations, batchSize}, as the header of a run has it'
   requireObject('about', about, right)
-  const { versions, seed, evaluations, batchSize } = about
-  if (!isObject(versions) || ![seed, evaluations, batchSize].every((value) => typeof value === 'number'))
-    throw invalid(`about is not whole; it must be ${right}`)
+  if (!isAbout(about)) throw invalid(`about is not whole; it must be ${right}`)
 }
+
+/** Whether this says how a run was made, as far as reports show it. */
+export const isAbout = (about: unknown): about is RunAbout =>
+  isObject(about) &&
+  isObject(about.versions) &&
+  hasTexts(about.versions, Object.keys(about.versions)) &&
+  hasNumbers(about, ['seed', 'evaluations', 'batchSize']) &&
+  (about.range === undefined ||
+    (Array.isArray(about.range) && about.range.length === 2 && about.range.every(Number.isFinite))) &&
+  (about.command === undefined || typeof about.command === 'string')
 
 /** @throws DlgError `invalid-data` */
 export function requirePlan(plan: Plan): void {

@@ -57,6 +57,28 @@ export async function openClient(settings: AuditSettings, client: number): Promi
 }
 
 /**
+ * Refuses updates that cannot be attacked, those of any client: of wrong shapes, or of zeros alone.
+ *
+ * @param rest lets the event loop run between two of them
+ * @throws DlgError `invalid-gradients`, with the name of the update
+ */
+export async function requireUpdatesOfModel(
+  { model, updates = {}, training }: AuditSettings,
+  rest: () => Promise<void>,
+): Promise<void> {
+  const asked = targetOptions(training)
+  for (const [name, update] of Object.entries(updates)) {
+    try {
+      await openTarget(model, update, asked)
+    } catch (cause) {
+      if (!(cause instanceof DlgError) || cause.code !== 'invalid-gradients') throw cause
+      throw new DlgError(cause.code, `update '${name}': ${cause.message}`, { cause })
+    }
+    await rest()
+  }
+}
+
+/**
  * Refuses labels that do not fit the model, those of any client. Nothing is trained.
  *
  * @throws DlgError `invalid-data`, with the names of the client's samples

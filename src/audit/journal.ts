@@ -2,7 +2,7 @@ import type { PreprocessingOptions } from '../client/preprocessing'
 import { invalid, requireObject, show } from '../errors/checks'
 import { DlgError } from '../errors/dlg-error'
 import type { AuditRun } from './audit'
-import { isHeader, isRecord, requireAbout, requirePlan, requireRecord } from './checks'
+import { isAbout, isHeader, isRecord, requireAbout, requirePlan, requireRecord } from './checks'
 import type { Plan } from './plan'
 import type { TrialRecord } from './record'
 
@@ -99,8 +99,10 @@ function entryOf(line: string, at: number): RunHeader | TrialRecord {
     throw wrong(`line ${at} is no JSON`)
   }
   if (isHeader(entry)) {
-    if (entry.version === VERSION) return entry
-    throw wrong(`it is of version ${show(entry.version)}, and this is version ${VERSION}`)
+    if (entry.version !== VERSION)
+      throw wrong(`it is of version ${show(entry.version)}, and this is version ${VERSION}`)
+    if (!isAbout(entry.about)) throw wrong(`line ${at} does not say how the run was made`)
+    return entry
   }
   if (isRecord(entry)) return entry
   throw wrong(`line ${at} is neither a run nor a trial`)

@@ -185,9 +185,9 @@ function summaryOf(trials: readonly JudgedTrial[], defences: readonly JudgedDefe
     `${new Set(cells.filter((cell) => test(cell.verdict, cell)).map(({ client }) => client)).size} of ${countOf(all, 'client')}`
   const tried = trials.filter(wasTried).length
   const end = `${countOf(tried, 'attack was', 'attacks were')} run.`
-  const several =
+  const under = (test: (verdict: AuditVerdict) => boolean): string =>
     defences.length > 1
-      ? ` under ${defences.filter((d) => d.verdict === verdict).length} of ${countOf(defences.length, 'defence')}`
+      ? ` under ${defences.filter((defence) => test(defence.verdict)).length} of ${countOf(defences.length, 'defence')}`
       : ''
   const unknown = hit((_, { conclusive }) => !conclusive)
   const open = cells.every(({ conclusive }) => conclusive)
@@ -196,15 +196,15 @@ function summaryOf(trials: readonly JudgedTrial[], defences: readonly JudgedDefe
   switch (verdict) {
     case 'leaked-proven':
     case 'leaked-recognised':
-      return `What is shared gives away the data of ${hit(leaked)}${several}. ${end}`
+      return `What is shared gives away the data of ${hit(leaked)}${under(leaked)}. ${end}`
     case 'partly':
-      return `What is shared gives away part of the data of ${hit(leaks)}${several}.${open} ${end}`
+      return `What is shared gives away part of the data of ${hit(leaks)}${under(leaks)}.${open} ${end}`
     case 'error':
       return `Some attacks broke down, so that nothing can be said. ${end}`
     case 'inconclusive':
       return `Nothing was recovered, and nothing follows from it: no attack was run that is known to succeed without the defence. ${end}`
     case 'not-applicable':
-      return 'No attack applies here. That is no evidence of safety.'
+      return `${trials.length === 0 ? 'No attack was run.' : 'No attack applies here.'} That is no evidence of safety.`
     default:
       return `Nothing was recovered by these attacks within their evaluations. That is no evidence of safety.${open} ${end}`
   }
@@ -218,7 +218,7 @@ export type FailOn = (typeof FAIL_ON)[number]
 
 /**
  * The exit code of a judgement: 0 nothing above the threshold, 1 a leak, 2 an error, 3 inconclusive: of a client under a defence nothing
- * follows for its data, no attack applies, or trials are missing. Errors outrank leaks, and leaks what is inconclusive.
+ * follows for its data, no attack applies or was run, or trials are missing. Errors outrank leaks, and leaks what is inconclusive.
  *
  * @throws DlgError `invalid-option`
  */
@@ -233,5 +233,5 @@ export function exitCodeOf(
   const clients = defences.flatMap((defence) => defence.clients)
   const above = failOn === 'never' ? () => false : failOn === 'partly' ? leaks : leaked
   if (clients.some(({ verdict }) => above(verdict))) return 1
-  return missing > 0 || clients.some(({ conclusive }) => !conclusive) ? 3 : 0
+  return missing > 0 || rows.length === 0 || clients.some(({ conclusive }) => !conclusive) ? 3 : 0
 }

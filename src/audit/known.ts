@@ -1,5 +1,5 @@
 import { invalid, knownNames, show } from '../errors/checks'
-import { type AcceptedFinding, accepts, type IdleReason, idleness, isAccepted } from './accepted'
+import { type AcceptedFinding, accepts, type IdleReason, idleness, isAccepted, isDay } from './accepted'
 import { requireWholeJudgement } from './checks'
 import { clientOf, controlsOf, type JudgedClient, type Judgement } from './judge'
 import { type JudgedTrial, leaked, leaks, samplesShown, VERDICTS, worst } from './verdict'
@@ -36,11 +36,13 @@ export function withoutKnown(
   const { baseline, accepted = [], today } = known
   if (baseline !== undefined) requireBaseline(judgement, baseline)
   if (!Array.isArray(accepted)) throw invalid(`accepted is ${show(accepted)}; it must be a list of findings`)
-  for (const [i, one] of accepted.entries())
+  for (const [i, one] of accepted.entries()) {
     if (!isAccepted(one))
       throw invalid(`accepted[${i}] is ${show(one)}; it must have the texts defence, attack, reason and until`)
-  if (typeof today !== 'string' || !/^\d{4}-\d\d-\d\d$/.test(today))
-    throw invalid(`today is ${show(today)}; it must be a day such as 2026-12-31`)
+    if (!isDay(one.until))
+      throw invalid(`accepted[${i}] ends ${show(one.until)}; until must be a day such as 2027-01-31`)
+  }
+  if (!isDay(today)) throw invalid(`today is ${show(today)}; it must be a day such as 2026-12-31`)
   const controlOf = controlsOf([...judgement.control, ...judgement.rows].flatMap(({ trials }) => trials))
   const tells = (trial: JudgedTrial) => leaked(controlOf(trial))
   const findings = accepted as readonly AcceptedFinding[]

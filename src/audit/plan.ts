@@ -6,7 +6,7 @@ import { readWeights } from '../client/shared/read-gradients'
 import { type Defence, identityOf } from '../defences/defence'
 import { DlgError } from '../errors/dlg-error'
 import { assumptionsOf } from './assumptions'
-import { requireLabelsOfModel } from './client'
+import { requireLabelsOfModel, requireUpdatesOfModel } from './client'
 import { digestOf as digestInPieces } from './digest'
 import type { Attacker, AuditSettings } from './options'
 import type { TrialId } from './record'
@@ -41,12 +41,13 @@ const VERSION = 7
  * The grid of an audit. The undefended gradient comes first, as the control. What a client would stumble over, whichever it is, is found
  * here, before any trial.
  *
- * @throws DlgError `aborted` by the signal, `invalid-data` for labels that do not fit the model
+ * @throws DlgError `aborted` by the signal; `invalid-data` for labels, and `invalid-gradients` for updates, that do not fit the model
  */
 export async function planOf(settings: AuditSettings, signal?: AbortSignal): Promise<Plan> {
   await requireLabelsOfModel(settings)
   const rest = restBy(pauses(() => !signal?.aborted))
   try {
+    await requireUpdatesOfModel(settings, rest)
     return await planWith(settings, rest)
   } catch (error) {
     if (error === CUT) throw new DlgError('aborted', 'the signal was aborted before the first trial')

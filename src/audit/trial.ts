@@ -4,33 +4,54 @@ import { listening } from '../attacks/contract/listener'
 import { paced, pauses } from '../attacks/contract/pause'
 import type { Target } from '../client/target'
 import { floorOf } from '../defences/attacker'
-import { defended } from '../defences/defence'
+import { defendedUnlessZeros, zerosAlone } from '../defences/defence'
 import { utilityOf } from '../defences/utility'
 import { DlgError } from '../errors/dlg-error'
 import { random } from '../numbers/random'
-import type { AuditClient } from './client'
+import type { Values } from '../numbers/values'
+import type { AuditClient, Truth } from './client'
 import { measuredOf } from './measured'
 import type { AuditSettings } from './options'
 import type { Chain } from './plan'
 import type { TrialId, TrialRecord } from './record'
 
-/** What an attacker of one chain sees, and what the defence left of the gradient; or why the defence cannot be applied. */
-export type Seen = { readonly target: Target; readonly utility?: TrialRecord['utility'] } | { readonly refused: string }
+/** What an attacker of one chain sees, and what the defence left of the gradient; or why there is nothing to attack. */
+export type Seen =
+  | { readonly target: Target; readonly utility?: TrialRecord['utility'] }
+  | { readonly status: 'refused' | 'error'; readonly reason: string }
+
+/** What an attacker of a chain sees, and the truth where it is known. */
+export interface Open {
+  readonly truth?: Truth
+  readonly seen: Seen
+}
 
 /** Puts the defence of a chain over what a client shares. Its random numbers depend on seed, client and defence alone. */
 export function seenBy({ defence, attacker, client }: Chain, { target }: AuditClient, seed: number): Seen {
   if (!defence) return { target }
   const refused = defence.refuses?.(target)
-  if (refused !== undefined) return { refused }
+  if (refused !== undefined) return { status: 'refused', reason: `the defence cannot be applied here: ${refused}` }
   const words = [...`${defence.name} ${defence.description}`].map((letter) => letter.codePointAt(0)!)
   const draw = Math.floor(random(seed, client, ...words).uniform() * 2 ** 32)
-  const shared = defended(target, defence, { seed: draw, adaptive: attacker === 'adaptive' })
-  // a tensor that is withheld is as one of zeros to the server
-  const sent = new Map(shared.trained.map(({ name }, i) => [name, shared.gradients[i]]))
-  const received = target.trained.map(({ name }, i) => sent.get(name) ?? target.gradients[i].map(() => 0))
+  let shared: Target | undefined
+  try {
+    shared = defendedUnlessZeros(target, defence, { seed: draw, adaptive: attacker === 'adaptive' })
+  } catch (error) {
+    // one defence that breaks down here does not end the others
+    if (!(error instanceof DlgError)) throw error
+    return { status: 'error', reason: error.message }
+  }
+  if (shared === undefined) return { status: 'refused', reason: zerosAlone(defence) }
+  const received = receivedOf(target, shared)
   const { cosine, relativeErrors } = utilityOf(target.gradients, received)
   // what is added to a tensor of zeros has no relative error, and JSON no word for it
   return { target: shared, utility: { cosine, relativeError: Math.max(0, ...relativeErrors.filter(Number.isFinite)) } }
+}
+
+/** What reaches the server: a tensor that is withheld is as one of zeros to it. */
+function receivedOf(target: Target, shared: Target): Values[] {
+  const sent = new Map(shared.trained.map(({ name }, i) => [name, shared.gradients[i]]))
+  return target.trained.map(({ name }, i) => sent.get(name) ?? target.gradients[i].map(() => 0))
 }
 
 /** Most of the shared gradient that a search may leave unexplained: a gradient of zero leaves all of it. */
@@ -45,12 +66,11 @@ export async function runTrial(
   settings: AuditSettings,
   chain: Chain,
   id: TrialId,
-  { truth }: AuditClient,
-  seen: Seen,
+  { truth, seen }: Open,
   control: Pick<Control, 'signal' | 'onProgress'>,
 ): Promise<TrialRecord | undefined> {
   const started = performance.now()
-  if ('refused' in seen) return emptyRecord(id, 'refused', `the defence cannot be applied here: ${seen.refused}`)
+  if (!('target' in seen)) return emptyRecord(id, seen.status, seen.reason)
   const { evaluations, seed, dataRange, training } = settings
   const { attack, options } = settings.attacks.find(({ attack: { name } }) => name === id.attack)!
   const known =

@@ -132,8 +132,10 @@ function labelsShown({ status, attack }: TrialRecord, labels: MeasuredLabels): s
   if (status === 'cut') return undefined
   const { right, of, chance } = labels
   if (right < of) return chance === undefined || isLuck(labels) ? undefined : `${right} of ${countOf(of, 'label')}`
-  if (chance === undefined || !isLuck(labels)) return `all ${countOf(of, 'label')}`
-  return `all ${countOf(of, 'label')}, as ${Math.round(100 * chance)} % of guesses have`
+  const all = of === 1 ? 'the label' : `all ${countOf(of, 'label')}`
+  if (chance === undefined || !isLuck(labels)) return all
+  const part = Math.round(100 * chance)
+  return `${all}, as ${chance < 1 && part === 100 ? 'more than 99' : part} % of guesses have`
 }
 
 const tokensWords = ({ right, of, guess = 0 }: NonNullable<TrialRecord['tokens']>): string =>

@@ -54,7 +54,7 @@ export type DefenceMatching = Pick<
  * @param target what the client would share without a defence
  * @param options `seed` of the defence's random numbers
  * @throws DlgError `invalid-option`, also where the defence cannot be applied here; `invalid-data` for what is no target;
- * `invalid-gradients` where the defence leaves nothing but zeros, or does not return the gradients' sizes
+ * `invalid-gradients` where the defence leaves nothing but zeros, or does not return finite numbers of the gradients' sizes
  * @returns what is shared, for an attacker who knows of the defence; `adaptive: false` for one who does not
  */
 export function defended(
@@ -62,6 +62,21 @@ export function defended(
   defence: Defence,
   options: { readonly seed: number; readonly adaptive?: boolean },
 ): Target {
+  const shared = defendedUnlessZeros(target, defence, options)
+  if (shared === undefined) throw new DlgError('invalid-gradients', zerosAlone(defence))
+  return shared
+}
+
+/** Why nothing can be attacked where a defence leaves nothing. */
+export const zerosAlone = ({ name }: Defence): string =>
+  `the defence '${name}' leaves zeros alone: there is nothing to attack`
+
+/** As {@link defended}; undefined where the defence leaves nothing but zeros. */
+export function defendedUnlessZeros(
+  target: Target,
+  defence: Defence,
+  options: { readonly seed: number; readonly adaptive?: boolean },
+): Target | undefined {
   requireTarget(target)
   requireDefence('the defence', defence)
   knownNames('options', options, ['seed', 'adaptive'])
@@ -73,6 +88,7 @@ export function defended(
   const names = target.trained.map(({ name }) => name)
   const gradients = defence.apply(target.gradients, random(seed, 0x6465_66), names)
   requireGradients(defence, target, gradients)
+  if (gradients.every((values) => values.every((v: number) => v === 0))) return undefined
   // the part of the regularizers is the same under every defence that adds to the gradient or rounds it
   const penalty = (i: number, k: number): number => target.gradients[i][k] - target.dataGradients[i][k]
   const dataGradients =
@@ -123,9 +139,13 @@ function requireGradients({ name }: Defence, target: Target, gradients: readonly
     if (!(values instanceof Float64Array || values instanceof Float32Array)) throw wrong(`${show(values)} at ${i}`)
     if (values.length !== target.gradients[i].length)
       throw wrong(`${countOf(values.length, 'number')} for the ${target.gradients[i].length} of gradient ${i}`)
+    const at = values.findIndex((v) => !Number.isFinite(Math.fround(v)))
+    if (at >= 0)
+      throw new DlgError(
+        'invalid-gradients',
+        `the defence '${name}' returned ${values[at]} at position ${at} of the gradient of '${target.trained[i].name}'; it must return numbers that are finite in float32`,
+      )
   }
-  if (gradients.every((values) => values.every((v: number) => v === 0)))
-    throw new DlgError('invalid-gradients', `the defence '${name}' leaves zeros alone: there is nothing to attack`)
 }
 
 /**

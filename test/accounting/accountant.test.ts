@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { epsilonOf, noiseMultiplierFor } from '../../src/accounting'
 import { epsilonOfGaussian } from '../../src/accounting/gaussian'
+import { leastNoise } from '../../src/accounting/least-noise'
 import { rdpOfStep } from '../../src/accounting/rdp'
 
 /** ln ∫ N(z; 0, σ²) (1 − q + q e^((2z − 1) / 2σ²))^α dz / (α − 1) by the trapezoidal rule: no series, no error function. */
@@ -89,6 +90,54 @@ describe('ε of the values that Opacus tests', () => {
   })
 })
 
+describe('the least noise', () => {
+  /** σ of one Gaussian step in closed form. */
+  const sigmaOf = (epsilon: number, delta: number): number => {
+    let [low, high] = [0.01, 1e4]
+    for (let i = 0; i < 60; i++) {
+      const middle = Math.sqrt(low * high)
+      if (epsilonOfGaussian(1 / middle, delta) > epsilon) low = middle
+      else high = middle
+    }
+    return high
+  }
+
+  it.each([
+    [0.003, 1e-5],
+    [0.01, 1e-10],
+    [2.5e-4, 1e-5],
+    [30, 1e-5],
+  ])('is found for ε that Rényi orders do not reach, and for large ones: ε = %d, δ = %d', (epsilon, delta) => {
+    const { noiseMultiplier, spent } = noiseMultiplierFor({ epsilon, delta })
+    expect(spent.epsilon).toBeLessThanOrEqual(epsilon)
+    expect(spent.epsilon).toBeGreaterThan(0.998 * epsilon)
+    const exact = sigmaOf(epsilon, delta)
+    expect(noiseMultiplier).toBeGreaterThan(exact)
+    expect(noiseMultiplier).toBeLessThan(1.01 * exact)
+  })
+
+  it('takes few looks at what noise spends, and finds none beyond the ends', () => {
+    for (const start of [1e-2, 1, 1e4]) {
+      let looks = 0
+      const at = (noise: number) => {
+        looks++
+        return { noise, far: Math.log((3 / noise + 0.4 / noise ** 2) / 8) }
+      }
+      const found = leastNoise(at, 1e-4, { noise: start, far: 0, slope: -1 })!
+      expect(found.far).toBeLessThanOrEqual(0)
+      expect(found.far).toBeGreaterThanOrEqual(-1e-4)
+      expect(looks).toBeLessThanOrEqual(8)
+    }
+    // ε jumps where a grid changes, and is 0 from some noise on
+    const jump = leastNoise((noise) => ({ noise, far: noise < 3 ? 0.1 : -0.1 }), 1e-3, undefined)!
+    expect(jump.noise / 3).toBeCloseTo(1, 4)
+    const cliff = leastNoise((noise) => ({ noise, far: noise < 3 ? 1 / noise : -745 }), 1e-3, undefined)!
+    expect(cliff.noise / 3).toBeCloseTo(1, 4)
+    expect(leastNoise((noise) => ({ noise, far: 1 / noise }), 1e-3, undefined)).toBeUndefined()
+    expect(leastNoise((noise) => ({ noise, far: -noise }), 1e-3, undefined)).toBeUndefined()
+  })
+})
+
 describe('ε', () => {
   it('does not fall with more steps, however far each loss lies below 0 most of the time', () => {
     const phase = (steps: number) => ({ noiseMultiplier: 0.5, sampleRate: 1e-5, steps })
@@ -164,6 +213,7 @@ describe('ε', () => {
     const good = { noiseMultiplier: 1, sampleRate: 0.1, steps: 10 }
     expect(() => epsilonOf([], { delta: 1e-5 })).toThrow(/one at least/)
     expect(() => epsilonOf({ ...good, sampleRate: 0 }, { delta: 1e-5 })).toThrow(/sampleRate is 0; it must be/)
+    expect(() => epsilonOf({ ...good, sampleRate: 1e-13 }, { delta: 1e-5 })).toThrow(/must be a number from 1e-12 to 1/)
     expect(() => epsilonOf({ ...good, noiseMultiplier: 0 }, { delta: 1e-5 })).toThrow(/noiseMultiplier is 0; it must/)
     expect(() => epsilonOf({ ...good, steps: 1.5 }, { delta: 1e-5 })).toThrow(/steps is 1.5; it must be a whole/)
     expect(() => epsilonOf(good, { delta: 1 })).toThrow(/delta is 1; it must be/)

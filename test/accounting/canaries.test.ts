@@ -31,7 +31,7 @@ describe('an audit by canaries', () => {
         ...{ dimensions: 600, norm: C, claim: claimOf(1), canaries: 30, seed },
       })
       if (!audit.spendsMore) below++
-      if (audit.anyMechanism <= audit.claim.epsilon) belowAny++
+      if (audit.anyNoise <= audit.claim.epsilon) belowAny++
       expect(audit.epsilon <= audit.claim.epsilon).toBe(!audit.spendsMore)
     }
     expect(below).toBeGreaterThanOrEqual(95)
@@ -47,7 +47,7 @@ describe('an audit by canaries', () => {
     expect(audit.epsilon).toBeGreaterThan(0.6 * audit.claim.epsilon)
     expect(audit.noiseMultiplier).toBeGreaterThan(1)
     expect(audit.noiseMultiplier).toBeLessThan(1.5)
-    expect(audit.anyMechanism).toBeLessThan(audit.epsilon)
+    expect(audit.anyNoise).toBeLessThan(audit.epsilon)
     expect(audit.statement).toMatch(/with confidence 0.95, by 400 canaries .* not refuted, which is no proof/)
   })
 
@@ -74,6 +74,17 @@ describe('an audit by canaries', () => {
     }
     const mean = await auditMechanism(overwriting, options)
     expect({ ...mean }).toEqual(one)
+  })
+
+  it('says for which noise its bound holds, and rounds the bound down', async () => {
+    const dimensions = 400
+    const noisy: Mechanism = (examples, { normal }) => addedUp(examples).map((v) => v + normal())
+    for (let seed = 0; seed < 30; seed++) {
+      const claim = { epsilon: 0.5, delta: 1e-2 }
+      const { statement, epsilon } = await auditMechanism(noisy, { dimensions, norm: 1, claim, canaries: 40, seed })
+      expect(statement).toContain('for normal noise of a fixed size; the claim')
+      expect(Number(/at least ([\d.e+-]+)/.exec(statement)![1])).toBeLessThanOrEqual(epsilon)
+    }
   })
 
   it('refuses mechanisms that return something else', async () => {
@@ -120,5 +131,16 @@ describe('the reconstruction bound', () => {
       10,
     )
     expect(() => reconstructionBound({ noiseMultiplier: 0, norm: 1 })).toThrow(/noiseMultiplier is 0/)
+  })
+
+  it('is one on unbiased attackers, and says so: a guess of zeros may be closer', () => {
+    const [n, norm] = [784, 10]
+    const { meanSquaredError, psnr, statement } = reconstructionBound({ noiseMultiplier: 1.0049, norm })
+    expect(norm ** 2 / n).toBeLessThan(meanSquaredError)
+    expect(statement).toMatch(/^no unbiased attacker .*; a biased one may, such as one who guesses zeros$/)
+    const [, mse, decibels] = /MSE of (\S+) \((\S+) dB\)/.exec(statement)!
+    expect(Number(mse)).toBeLessThanOrEqual(meanSquaredError)
+    expect(Number(decibels)).toBeGreaterThanOrEqual(psnr)
+    expect(Number(decibels)).toBeLessThan(psnr + 0.1)
   })
 })

@@ -362,7 +362,7 @@ describe('audit', () => {
     })
     // the attacker of an update knows how it was trained
     const update = { learningRate: 0.1, localSteps: 4 }
-    const weights = { w: { shape: [6, 8], data: new Float32Array(48) }, b: { shape: [8], data: new Float32Array(8) }, v: { shape: [8, 3], data: new Float32Array(24) } } // biome-ignore format: one line
+    const weights = { w: { shape: [6, 8], data: new Float32Array(48).fill(1) }, b: { shape: [8], data: new Float32Array(8) }, v: { shape: [8, 3], data: new Float32Array(24) } } // biome-ignore format: one line
     const [updated] = (
       await planOf(
         auditSettings({

@@ -82,10 +82,27 @@ describe('the journal of a run', () => {
     [`${header}${JSON.stringify({ ...trial('a'), found: { shape: [1], file: '../a.npz' } })}\n`, 'line 2 is neither'],
     [`${header}${JSON.stringify({ ...trial('a'), measured: [{ psnr: null }] })}\n`, 'line 2 is neither'],
     [`${header}${JSON.stringify({ ...trial('a'), labels: {} })}\n`, 'line 2 is neither'],
+    [`${header}${JSON.stringify({ ...trial('a'), utility: {} })}\n`, 'line 2 is neither'],
+    [`${header}${JSON.stringify({ ...trial('a'), utility: null })}\n`, 'line 2 is neither'],
+    [
+      `${header}${JSON.stringify({ ...trial('a'), utility: { cosine: '1', relativeError: 0 } })}\n`,
+      'line 2 is neither',
+    ],
+    [`${header}${JSON.stringify({ ...trial('a'), utility: { cosine: 2, relativeError: 0 } })}\n`, 'line 2 is neither'],
+    [`${header}${JSON.stringify({ ...trial('a'), client: 0.5 })}\n`, 'line 2 is neither'],
+    [header.replace('"seed":1', '"seed":1,"command":{}'), 'line 1 does not say how the run was made'],
+    [header.replace('{"dlg-ts":"1"}', '{"dlg-ts":{}}'), 'line 1 does not say how the run was made'],
   ])('refuses %j', (text, words) => {
     expect(() => parseJournal(text)).toThrow(words)
   })
 })
+
+it.each([{ command: {} }, { versions: { node: 20 } }, { seed: Number.NaN }, { range: [0] }])(
+  'a run is not told of in other words than its reports can show: %o',
+  (change) => {
+    expect(() => runHeader(plan, { ...about, ...change } as unknown as RunAbout)).toThrow('about is not whole')
+  },
+)
 
 describe('the digest of a trial', () => {
   it('does not depend on the order of fields, and tells values apart', async () => {

@@ -163,12 +163,40 @@ describe('a judgement', () => {
     )
   })
 
+  it('counts every defence under which data leak, proven or recognised', () => {
+    const clients = [0, 1].map((client) => ({ client, samples: [`s${client}`] }))
+    const proven = clients.map((one) => trial({ ...one, defence: 'none', status: 'proven', measured: [at(60)] }))
+    const recognised = clients.map((one) => trial({ ...one, status: 'matched', measured: [at(30)] }))
+    const labels = clients.map((one) =>
+      trial({ ...one, defence: 'b', status: 'partial', labels: { right: 1, of: 1, classes: 1 } }),
+    )
+    const wholly = { undefended: true, withData: true }
+    expect(judge({ plan: wholly, records: [...proven, ...recognised] }).summary).toContain(
+      'the data of 2 of 2 clients under 2 of 2 defences.',
+    )
+    expect(judge({ plan: wholly, records: [...proven, ...recognised, ...labels] }).summary).toContain(
+      'the data of 2 of 2 clients under 2 of 3 defences.',
+    )
+  })
+
   it('changes with its thresholds, without a new attack', () => {
     const records = [control, trial({ status: 'matched', measured: [at(25)] })]
     expect(judge({ plan, records }).verdict).toBe('leaked-recognised')
     expect(judge({ plan, records }, { psnr: 30 }).verdict).toBe('partly')
     expect(judge({ plan, records }, { psnr: 30, margin: 20 }).verdict).toBe('matched-and-wrong')
     expect(() => judge({ plan, records }, { psnr: -1 })).toThrow('from 0 to 1000')
+  })
+
+  it('says one label in its singular, and no part of guesses that is not so', () => {
+    const shownOf = (of: number, chance?: number) => {
+      const labels = { right: of, of, classes: 1, ...(chance !== undefined && { chance }) }
+      return judge({ plan, records: [control, trial({ status: 'matched', labels })] }).rows[0].trials[0].shown
+    }
+    expect(shownOf(1)).toEqual(['the label'])
+    expect(shownOf(2, 0.01)).toEqual(['all 2 labels'])
+    expect(shownOf(1, 0.25)).toEqual(['the label, as 25 % of guesses have'])
+    expect(shownOf(1, 0.996)).toEqual(['the label, as more than 99 % of guesses have'])
+    expect(shownOf(1, 1)).toEqual(['the label, as 100 % of guesses have'])
   })
 
   it('never says safe', () => {
@@ -230,6 +258,14 @@ describe('the exit code', () => {
     expect(half(3, [control, leak])).toEqual([1, 1])
   })
 
+  it('is 3 where no attack was run at all', () => {
+    for (const records of [[], [control]]) {
+      const judged = judge({ plan, records })
+      expect([judged.verdict, exitCodeOf(judged), exitCodeOf(judged, 'never')]).toEqual(['not-applicable', 3, 3])
+      expect(judged.summary).toBe('No attack was run. That is no evidence of safety.')
+    }
+  })
+
   it('counts labels where it is told to', () => {
     expect([codeOf([part]), codeOf([part], 'partly'), codeOf([leak], 'never')]).toEqual([0, 1, 0])
   })
@@ -252,6 +288,15 @@ describe('the exit code', () => {
     expect([known.map(({ reason, trial: { key } }) => [reason, key]), counted]).toEqual([[['known', leak.key]], []])
     const wrong = [{ defence: 'noise' }] as never
     expect(() => withoutKnown(now, { accepted: wrong, today })).toThrow('accepted[0] is')
+  })
+
+  it.each(['31.12.2020', 'never', '2027-02-31', '2027-1-31', ''])('refuses an end that is no day: %s', (day) => {
+    const now = judge({ plan, records: [control, leak] })
+    const accepted = { defence: 'noise', attack: '*', reason: 'known', until: day }
+    expect(() => withoutKnown(now, { accepted: [accepted], today: '2026-12-31' })).toThrow(
+      'until must be a day such as 2027-01-31',
+    )
+    expect(() => withoutKnown(now, { today: day })).toThrow('must be a day such as 2026-12-31')
   })
 
   it.each<[string, Defence]>([

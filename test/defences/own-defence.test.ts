@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { gradientsOf } from '../../src'
 import { attack, targetOf } from '../../src/attacks'
+import { gaussianNoise } from '../../src/defences'
 import { type Defence, defended } from '../../src/defences/defence'
 import { convNet, plain, sample } from '../attacks/matching/tiny'
 
@@ -38,6 +39,27 @@ describe("a defence of the caller's own", () => {
     // what the client computed is left as it was
     expect([...target.gradients[0].slice(0, 4)]).toEqual(Array.from(Object.values(gradients)[0].data).slice(0, 4))
     x.dispose()
+  })
+
+  it('must leave every number finite in float32, and so must noise', async () => {
+    const x = sample([1, 6, 6, 1])
+    const gradients = await gradientsOf(model, x, [2], { runtime: 'reference' })
+    const target = await targetOf(model, gradients)
+    tf.dispose([x, gradients])
+    const name = target.trained[0].name
+    const broken = (value: number): Defence => ({
+      ...half,
+      apply: (all) => all.map((values, i) => values.map((v, k) => (i === 0 && k === 2 ? value : v))),
+    })
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY])
+      expect(() => defended(target, broken(value), { seed: 1 })).toThrow(
+        `the defence 'half' returned ${value} at position 2 of the gradient of '${name}'; it must`,
+      )
+    for (const std of [1e308, 1e39])
+      expect(() => defended(target, gaussianNoise({ std }), { seed: 1 })).toThrow(
+        expect.objectContaining({ code: 'invalid-gradients', message: expect.stringContaining('gaussian-noise') }),
+      )
+    expect(defended(target, gaussianNoise({ std: 1e30 }), { seed: 1 }).gradients).toHaveLength(target.gradients.length)
   })
 
   it('draws the same random numbers for the same seed', async () => {

@@ -3,6 +3,7 @@ import { dirname, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import { type AcceptedFinding, type AuditOptions, FAIL_ON, type FailOn, type Thresholds } from '../../audit'
+import { isDay } from '../../audit/accepted'
 import { AUDIT_OPTIONS, type AuditSettings, auditSettings } from '../../audit/options'
 import { checkedThresholds } from '../../audit/verdict'
 import type { SharedGradients } from '../../client/shared/read-gradients'
@@ -158,14 +159,9 @@ function accepted(path: string, given: unknown, entry: string): AcceptedFinding 
       throw wrong(path, `${entry} has ${name} ${show(words)}; it must be words`)
   }
   if (until === undefined) throw wrong(path, `${entry} has no until; ${right}`)
-  if (typeof until !== 'string' || !isDay(until))
-    throw wrong(path, `${entry} ends ${show(until)}; until must be a day such as 2027-01-31`)
+  if (!isDay(until)) throw wrong(path, `${entry} ends ${show(until)}; until must be a day such as 2027-01-31`)
   return { defence, attack, reason, until } as AcceptedFinding
 }
-
-/** Whether a text is a day of the calendar, such as 2027-01-31. */
-const isDay = (text: string): boolean =>
-  /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) === true
 
 const UPDATE_FIELDS = ['gradients', 'before', 'after', 'layout', 'map', 'partial', 'byOrder', 'ignore'] as const
 

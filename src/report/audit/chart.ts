@@ -1,6 +1,6 @@
 import type { AuditVerdict } from '../../audit'
 import { type Spread, spreadWords } from './spread'
-import { text } from './words'
+import { cosineWords, text } from './words'
 
 /** One defence in the chart. */
 interface Point {
@@ -52,7 +52,7 @@ ${lines.join('')}${ticks.join('')}${dots.join('')}
 }
 
 const wordsOf = ({ name, cosine, closest }: Pick<Point, 'name' | 'cosine' | 'closest'>): string =>
-  `${text(name)}: cosine ${cosine.toFixed(3)}, ${spreadWords(closest)}`
+  `${text(name)}: cosine ${cosineWords(cosine)}, ${spreadWords(closest)}`
 
 /** Round numbers of dB from 0. */
 const steps = (most: number): number[] => Array.from({ length: Math.floor(most / 10) + 1 }, (_, i) => i * 10)

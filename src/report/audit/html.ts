@@ -23,6 +23,7 @@ import {
   assumptionWords,
   attackOf,
   closest,
+  cosineWords,
   LETTERS,
   MEANINGS,
   recognisedWords,
@@ -103,7 +104,7 @@ function defencesSection(judgement: Judgement): string {
     const hit = clients.filter((client) => client.verdict === verdict)
     const worst = [...hit].sort((a, b) => psnrOf(b) - psnrOf(a))[0]
     const samples = closestUnder(judgement, description)
-    return `<tr><th scope="row">${text(description)}</th><td>${badge(verdict)}</td><td>${hit.length} of ${clients.length}</td><td>${text(attackOf(worst.by))}</td><td>${text(worst.by.shown.join('; '))}</td><td class="number">${samples ? spreadWords(samples) : closest(worst.by)}</td><td class="number">${utility ? utility.cosine.toFixed(3) : ''}</td></tr>`
+    return `<tr><th scope="row">${text(description)}</th><td>${badge(verdict)}</td><td>${hit.length} of ${clients.length}</td><td>${text(attackOf(worst.by))}</td><td>${text(worst.by.shown.join('; '))}</td><td class="number">${samples ? spreadWords(samples) : closest(worst.by)}</td><td class="number">${utility ? cosineWords(utility.cosine) : ''}</td></tr>`
   })
   return `<section><h2>What each defence hides</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Defences"><table>

@@ -2,7 +2,7 @@ import type { Judgement, KnownLeak, RunAbout } from '../../audit'
 import { requireAbout, requireKnown, requireWholeJudgement } from '../../audit/checks'
 import { countOf } from '../../errors/counted'
 import { knownLines } from './known'
-import { assumptionWords, attackOf, closest, LETTERS, recognisedWords, WORDS, work } from './words'
+import { assumptionWords, attackOf, closest, cosineWords, LETTERS, recognisedWords, WORDS, work } from './words'
 
 /**
  * An audit for a pull request: the sentence, a table of defences, and what decided each.
@@ -23,7 +23,7 @@ export function auditMarkdown(judgement: Judgement, about: RunAbout, known: read
     return [
       ...[description, WORDS[word], `${hit} of ${clients.length}`, attackOf(worst.by)],
       ...[worst.by.shown.join('; '), closest(worst.by), work(worst.by), assumptionWords(worst.by)],
-      utility ? utility.cosine.toFixed(3) : '',
+      utility ? cosineWords(utility.cosine) : '',
     ]
   })
   const head = [
@@ -48,7 +48,7 @@ export function auditMarkdown(judgement: Judgement, about: RunAbout, known: read
     '',
     ...(known.length > 0 ? ['Not counted:', '', ...knownLines(judgement, known).map(item), ''] : []),
     `${recognisedWords([...judgement.rows, ...judgement.control], thresholds)} Seed ${about.seed}, at most ${countOf(about.evaluations, 'evaluation')} a trial, batches of ${about.batchSize}. "Not recovered" is never "safe". ${LETTERS}`,
-    ...(about.command ? ['', `Again: \`${about.command}\``] : []),
+    ...(about.command ? ['', `Again: ${code(about.command)}`] : []),
     '',
   ].join('\n')
 }
@@ -56,9 +56,23 @@ export function auditMarkdown(judgement: Judgement, about: RunAbout, known: read
 const best = (measured: readonly { readonly psnr: number }[] = []): number =>
   Math.max(0, ...measured.map(({ psnr }) => psnr))
 
-const oneLine = (words: string): string => words.replaceAll('\\', '\\\\').replace(/\s*[\r\n]\s*/g, ' ')
+const onOneLine = (words: string): string => words.replace(/\s*[\r\n]\s*/g, ' ')
 
-const line = (cells: readonly string[]): string =>
-  `| ${cells.map((cell) => oneLine(cell).replaceAll('|', '\\|')).join(' | ')} |`
+/** Text in one line that shows as it is: Markdown and HTML find nothing in it. */
+const plain = (words: string): string =>
+  onOneLine(words)
+    .replace(/[\\`*_[\]|~#!]/g, '\\$&')
+    .replace(/[<>&]/g, (letter) => `&#${letter.charCodeAt(0)};`)
 
-const item = (words: string): string => `- ${oneLine(words)}`
+const line = (cells: readonly string[]): string => `| ${cells.map(plain).join(' | ')} |`
+
+const item = (words: string): string => `- ${plain(words)}`
+
+/** Text as code in one line, between more backticks than it has in a row. */
+function code(words: string): string {
+  const shown = onOneLine(words)
+  const most = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length))
+  const fence = '`'.repeat(most + 1)
+  const space = most > 0 ? ' ' : ''
+  return `${fence}${space}${shown}${space}${fence}`
+}

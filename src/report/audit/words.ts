@@ -34,6 +34,15 @@ export const MEANINGS: Readonly<Record<AuditVerdict, string>> = {
   'not-applicable': 'The attack does not apply here.',
 }
 
+/** A cosine of three digits: 1.000 where nothing but rounding is lost. */
+export function cosineWords(cosine: number): string {
+  const words = cosine.toFixed(3)
+  return 1 - Math.abs(cosine) > ROUNDING ? words.replace('1.000', '0.999') : words
+}
+
+/** What float64 leaves of 1 in a cosine of many numbers. */
+const ROUNDING = 1e-9
+
 /** The best PSNR of a trial, or the cells of its best record, as text; empty where nothing was measured. */
 export function closest({ measured, cells }: Pick<JudgedTrial, 'measured' | 'cells'>): string {
   const [best] = [...(cells ?? [])].sort((a, b) => b.right - a.right)
@@ -54,7 +63,7 @@ export function recognisedWords(rows: readonly JudgedRow[], limits: Thresholds):
       : []),
     ...(of('cells')
       ? [
-          `at least ${Math.round(100 * limits.cells)} % of the cells of a record, and more than the commonest values get right`,
+          `at least ${+(100 * limits.cells).toPrecision(12)} % of the cells of a record, and more than the commonest values get right`,
         ]
       : []),
     ...(of('tokens') ? ['a sequence word for word'] : []),

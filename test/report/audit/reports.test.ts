@@ -219,6 +219,45 @@ describe('the report', () => {
     expect(lines[0]).toBe('## Gradient leakage: leaked (proven)')
   })
 
+  it('as Markdown shows names and commands as they are', () => {
+    const evil = '<img src=x onerror=alert(1)>|`x`\n## Safe: *nothing* [leaked](x) &amp;'
+    const judged = judge({
+      plan: { undefended: true, withData: true },
+      records: [{ ...trial(0, 'spear', 'a', { status: 'proven', measured: measured(60) }), description: evil }],
+    })
+    const page = (command: string) => auditMarkdown(judged, { ...about, command }).split('\n')
+    const lines = page('dlg audit `rm` ``\n## hi')
+    expect(lines.find((line) => line.includes('img'))).toContain(
+      '| &#60;img src=x onerror=alert(1)&#62;\\|\\`x\\` \\#\\# Safe: \\*nothing\\* \\[leaked\\](x) &#38;amp; |',
+    )
+    expect(lines.filter((line) => line.startsWith('#'))).toHaveLength(1)
+    expect(lines.at(-2)).toBe('Again: ``` dlg audit `rm` `` ## hi ```')
+    expect(page('dlg audit').at(-2)).toBe('Again: `dlg audit`')
+  })
+
+  it('does not round a cosine up to 1, or a part of cells', () => {
+    const near = (cosine: number, right = 299) =>
+      judge(
+        {
+          plan: { undefended: true, withData: true },
+          records: [
+            trial(0, 'tableak', 'a', {
+              ...{ status: 'matched', utility: { cosine, relativeError: 0.1 } },
+              cells: [{ sample: 'a', slot: 0, right, of: 300, guess: 100 }],
+            }),
+          ],
+        },
+        { cells: 0.996 },
+      )
+    for (const make of [auditMarkdown, auditHtml]) {
+      expect(make(near(0.99996), about)).toContain('0.999')
+      expect(make(near(0.99996), about)).not.toContain('1.000')
+      expect(make(near(-0.99996), about)).toContain('-0.999')
+      expect(make(near(1 - 1e-15), about)).toContain('1.000')
+    }
+    expect(auditMarkdown(near(1), about)).toContain('at least 99.6 % of the cells')
+  })
+
   it('says so where the run is not whole, in every form that people read', () => {
     const part = {
       ...judgement,
