@@ -37,6 +37,21 @@ describe('a schema out of a table', () => {
     ])
   })
 
+  it('has categories, levels and values that are numbers in the order of their value, as encoders sort them', () => {
+    const kinds = { g: 'one-hot', o: 'ordinal', b: 'binary', n: 'ordinal', t: 'one-hot' } as const
+    const { columns } = inferTableSchema('g,o,b,n,t\n1,10,10,-1,1\n12,2,2,-2,x\n2,3,2,0,10\n', {
+      encoders: kinds,
+    })
+    expect(columns).toEqual([
+      { kind: 'categorical', name: 'g', categories: ['1', '2', '12'] },
+      { kind: 'ordinal', name: 'o', levels: ['2', '3', '10'] },
+      { kind: 'binary', name: 'b', values: ['2', '10'] },
+      { kind: 'ordinal', name: 'n', levels: ['-2', '-1', '0'] },
+      // a column with one cell that is no number is one of words
+      { kind: 'categorical', name: 't', categories: ['1', '10', 'x'] },
+    ])
+  })
+
   it.each([';', '\t', '|'])('is told the separator %j by the text', (separator) => {
     const text = `${['a', 'b'].join(separator)}\n${['1.5', 'x'].join(separator)}\n${['2', 'y'].join(separator)}`
     expect(inferTableSchema(text).columns.map(({ kind }) => kind)).toEqual(['numeric', 'categorical'])
@@ -54,6 +69,7 @@ describe('a schema out of a table', () => {
     ['a,b\nx,2\nx,3', {}, 'invalid-file', /'a' is 'x' in every record/],
     ['a\n1\nx', { encoders: { a: 'standard' } }, 'invalid-file', /'a' of record 1 is 'x'; for 'standard'/],
     ['a\nx\ny\nz', { encoders: { a: 'binary' } }, 'invalid-file', /3 different words/],
+    ['a\n1\n1.0', { encoders: { a: 'one-hot' } }, 'invalid-file', /'a' has '1' and '1.0', which are one number/],
     ['a\nx\ny', { encoders: { a: 'label' } }, 'invalid-option', /encoders.a is 'label'; it must be 'standard' or/],
     ['a\nx\ny', { encoders: { b: 'one-hot' } }, 'invalid-option', /no column 'b'; it has a/],
     ['a\nx\ny', { categories: { a: ['x'] } }, 'invalid-option', /categories.a has no 'y'/],
