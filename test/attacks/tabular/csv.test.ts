@@ -121,6 +121,13 @@ describe('reports', () => {
     expect(text.split('\n')[2]).toMatch(/,0\.7,0\.4,1,1,1,1$/)
   })
 
+  it('write every digit that a number has', () => {
+    const records = [{ day: 20230901, id: 37000112, part: 0.123456789 }]
+    const table = { records, confidence: [{ day: 1, id: 1, part: 1 }] }
+    for (const text of [tableCsv(table), tableText(table), tableHtml(table)])
+      for (const value of Object.values(records[0])) expect(text).toContain(String(value))
+  })
+
   it('as CSV start no formula in a spreadsheet', () => {
     const text = tableCsv({ records: [{ a: '=1+1', b: 'x,"y"' }], confidence: [{ a: 1, b: 1 }] })
     expect(text).toContain(`"'=1+1","x,""y""",1,1`)
