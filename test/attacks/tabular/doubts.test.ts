@@ -56,6 +56,33 @@ describe('records that could be others', () => {
     model.dispose()
   })
 
+  it('are undetermined where float32 does not tell a whole number from the next one', async () => {
+    const { rows } = await client(3)
+    for (const [std, status, sure] of [
+      [1e5, 'proven', 1],
+      [1e9, 'undetermined', 0],
+    ] as const) {
+      const [, ...others] = SCHEMA.columns
+      const schema: TableSchema = {
+        columns: [{ kind: 'numeric', name: 'age', std, integer: true }, ...others],
+      }
+      const ids = rows.map((row, i) => ({ ...row, age: Math.round(std * (0.3 + i) * 1.2345678901) }))
+      const model = mlp(11, 'relu', [60, 20], 3)
+      const leak = await deepLeakageFromTable(model, await sharedBy(model, schema, ids, [0, 1, 0]), schema, {
+        batchSize: 3,
+      })
+      expect(leak.status).toBe(status)
+      for (const { age, ...words } of leak.confidence) {
+        expect(age).toBe(sure)
+        expect(Object.values(words)).toEqual([1, 1, 1, 1, 1])
+      }
+      const found = leak.records.map(({ age }) => age as number).sort((a, b) => a - b)
+      if (sure === 1) expect(found).toEqual(ids.map(({ age }) => age))
+      else expect(leak.reason).toContain('3 of their 18 cells could be otherwise')
+      model.dispose()
+    }
+  })
+
   it('prove nothing where the client does not have the whole numbers of the schema', async () => {
     const { model, shared } = await client(1)
     // an age in whole years is at 0.4 of a year, within what SPEAR's rows were allowed to miss
