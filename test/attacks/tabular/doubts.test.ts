@@ -1,7 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { doubtsAbout } from '../../../src/attacks/tabular/doubts'
+import { placed } from '../../../src/attacks/tabular/schema'
+import { openTarget } from '../../../src/client/target'
+import { targetOptions } from '../../../src/client/target-options'
 import { random } from '../../../src/numbers/random'
-import { deepLeakageFromTable, type TableColumn, type TableSchema } from '../../../src/tabular'
+import { deepLeakageFromTable, encodeTable, type TableColumn, type TableSchema } from '../../../src/tabular'
 import { mlp, records, SCHEMA, sharedBy } from './tables'
 
 beforeAll(async () => {
@@ -53,6 +57,20 @@ describe('records that could be others', () => {
       ...{ noise: variance, iterations: 60, restarts: 1 },
     })
     expect(leak.status).toBe(status)
+    model.dispose()
+  })
+
+  it('are examined with a rest before each evaluation', async () => {
+    const { model, rows, shared } = await client(2)
+    const target = await openTarget(model, shared, targetOptions({ batchSize: 2 }))
+    const table = Float64Array.from(encodeTable(SCHEMA, rows))
+    for (const wanted of [0, 1, 2, 3]) {
+      let asked = 0
+      const pause = async () => asked++ >= wanted
+      const labels = [{ labels: [0, 1] }]
+      expect(await doubtsAbout(target, placed(SCHEMA), table, labels, true, pause)).toBeUndefined()
+      expect(asked).toBe(wanted + 1)
+    }
     model.dispose()
   })
 
