@@ -65,7 +65,7 @@ export function measureTable(
     )
   const isRight = (a: readonly number[], b: readonly number[]): boolean[] =>
     columns.map(({ column }, c) => {
-      if (column.kind === 'categorical' || column.kind === 'binary') return a[c] === b[c]
+      if (column.kind !== 'numeric') return a[c] === b[c]
       return Math.abs(a[c] - b[c]) <= tolerance * spreadOf(column) * scaleOf(column)
     })
   const wrong = (right: readonly boolean[]): number => right.filter((v) => !v).length
