@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { inferTableSchema, readTable, tableCsv, tableHtml, tableText } from '../../../src/tabular'
+import { inferTableSchema, readTable, type TableColumn, tableCsv, tableHtml, tableText } from '../../../src/tabular'
 import { records, SCHEMA } from './tables'
 
 const CSV = 'age, sex, city, grade, income\n30, f,"Ulm, old", B, 0\n50, m, Bern, A, 1\n\n40, f, Bern, C, 1\n'
@@ -89,6 +89,20 @@ describe('records of a table', () => {
       { age: 50, sex: 'm', city: 'Bern', grade: 'A' },
       { age: 40, sex: 'f', city: 'Bern', grade: 'C' },
     ])
+  })
+
+  it('have rows of empty cells, which a schema may have, and none for empty lines', () => {
+    const words = (name: string): TableColumn => ({ kind: 'categorical', name, categories: ['', 'x'] })
+    const schema = { columns: [words('c'), words('d')] }
+    expect(readTable('\nc,d\nx,x\n,\n\nx,\n\n', schema)).toEqual([
+      { c: 'x', d: 'x' },
+      { c: '', d: '' },
+      { c: 'x', d: '' },
+    ])
+    expect(readTable('c;d\nx;x\n;\n  \n', schema)).toHaveLength(2)
+    expect(() => readTable('c\nx\n\nx\n', { columns: [words('c')] })).toThrow(
+      'line 3 of the table is empty, and the table has a single column',
+    )
   })
 
   it.each([
