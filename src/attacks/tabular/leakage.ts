@@ -53,7 +53,7 @@ export interface TableLeakage {
   readonly inputs: Float32Array
   /** ‖g − g*‖ / ‖g*‖ over everything that was shared. */
   readonly residual: number
-  /** The residual up to which records re-create what was shared: rounding leaves that much. */
+  /** The residual up to which records re-create what was shared: rounding and noise leave that much, and it is 0.5 at most. */
   readonly floor: number
   /** Restarts of the search; 0 without one. */
   readonly restarts: number
@@ -64,6 +64,9 @@ export interface TableLeakage {
   /** What ran the search, such as `onnx:cpu`; undefined without one. */
   readonly runtime: string | undefined
 }
+
+/** No noise makes a residual above this a match: a gradient of zeros has 1, so it is what nothing at all matches. */
+const MOST_FLOOR = 0.5
 
 /** Draws of SPEAR: some seconds. */
 const DRAWS = 60_000
@@ -120,7 +123,7 @@ export async function tableLeakage(
   const started = performance.now()
   const { signal, budget, seed, onProgress } = settings
   const columns = placed(schema)
-  const floor = Math.max(RESIDUAL, 3 * Math.sqrt(target.rounding))
+  const floor = Math.min(MOST_FLOOR, Math.max(RESIDUAL, 3 * Math.sqrt(target.rounding)))
   const inTime = (): boolean => !signal?.aborted && performance.now() - started < budget.milliseconds
   const known = { given: settings.exact ? await givenTargets(target, settings.labels) : undefined, floor }
   onProgress?.({ part: 0, words: "the span of the first layer's gradient" })

@@ -42,6 +42,8 @@ describe('records that could be others', () => {
   it.each([
     [1e-3, 'proven'],
     [0.5, 'undetermined'],
+    // larger than what was shared: nothing re-creates it
+    [3, 'failed'],
   ])('under stated noise of %s of the gradient are %s', async (level, status) => {
     const { model, shared } = await client(1)
     const all = Object.values(shared).flatMap(({ data }) => Array.from(data))
