@@ -142,6 +142,16 @@ describe('reports', () => {
       for (const value of Object.values(records[0])) expect(text).toContain(String(value))
   })
 
+  it('call no cell certain or impossible that is not', () => {
+    const table = { records: [{ a: 'x', b: 'y', c: 'z' }], confidence: [{ a: 0.9996, b: 0.0004, c: 1 }] }
+    expect(tableCsv(table)).toContain('x,y,z,0.999,0.001,1\n')
+    expect(tableHtml(table).match(/confidence [\d.]+/g)).toEqual([
+      'confidence 0.99',
+      'confidence 0.01',
+      'confidence 1.00',
+    ])
+  })
+
   it('as CSV start no formula in a spreadsheet', () => {
     const text = tableCsv({ records: [{ a: '=1+1', b: 'x,"y"' }], confidence: [{ a: 1, b: 1 }] })
     expect(text).toContain(`"'=1+1","x,""y""",1,1`)
