@@ -28,6 +28,20 @@ describe('measureTable', () => {
     ).toBe(23 / 24)
   })
 
+  it('counts cells that are as sure as each other by what any choice of them gets', () => {
+    const schema: TableSchema = { columns: [{ kind: 'categorical', name: 'a', categories: ['x', 'y'] }] }
+    const half = (sure: readonly number[]) =>
+      measureTable(
+        ['x', 'y', 'y', 'y'].map((a) => ({ a })),
+        { records: ['x', 'x', 'x', 'y'].map((a) => ({ a })), confidence: sure.map((a) => ({ a })) },
+        schema,
+      ).certainHalf
+    expect(half([0.5, 0.5, 0.5, 0.5])).toBe(0.5)
+    // one is surer, and right; the other place goes to one of three, of which one is right
+    expect(half([0.9, 0.5, 0.5, 0.5])).toBeCloseTo((1 + 1 / 3) / 2, 12)
+    expect(() => half([Number.NaN, 1, 1, 1])).toThrow('must be a finite number')
+  })
+
   it('takes no level for the next one, however many there are', () => {
     const levels = Array.from({ length: 16 }, (_, i) => `l${i}`)
     const schema: TableSchema = { columns: [{ kind: 'ordinal', name: 'o', levels }] }
