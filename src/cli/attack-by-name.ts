@@ -68,7 +68,7 @@ function finish(outcome: Outcome, options: FileAttack, terminal: Terminal): numb
   const leaked = status === 'proven' || status === 'matched' || status === 'partial'
   const word = paint(terminal, 'stdout', leaked ? 'green' : 'red', leaked ? status : status.toUpperCase())
   const lists = [
-    ...(labels ? [`labels ${labels.join(' ')}`] : []),
+    ...(labels ? [`${labels.length > 1 ? 'labels' : 'label'} ${labels.join(' ')}`] : []),
     ...(tokens ? [`tokens ${tokens.join(' ')}`] : []),
     ...(sequences?.map((sequence) => `sequence ${sequence.join(' ')}`) ?? []),
   ]

@@ -7,6 +7,7 @@ import { openTarget } from '../client/target'
 import { targetSettings } from '../client/target-options'
 import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
+import { isOutside, requireInRange } from '../measure/baselines'
 import { type MeasuredBatch, measureSamples } from '../measure/samples'
 import { type Verdict, verdictOf } from '../measure/verdict'
 import { certaintyReport } from '../report/certainty-words'
@@ -14,6 +15,7 @@ import { checkFolder, writeFiles } from '../report/files'
 import { pictureFile, tensorFile } from '../report/found-files'
 import { FROM_FILES, searchWithProgress } from './attack'
 import { exitCode } from './command'
+import { decibels } from './decibels'
 import type { FileAttack } from './file-attack-options'
 import { inForce } from './flags'
 import { inFlags } from './in-flags'
@@ -37,13 +39,15 @@ export async function attackFile(options: FileAttack, terminal: Terminal): Promi
       options.original === undefined
         ? undefined
         : readOriginals(options.original, searched(model, known, options.options))
+    const { preprocessing, undo } = picturesOf(options.options)
+    if (originals)
+      requireInRange(originals.map(undo), preprocessing.range, `${options.original}: original`, OTHER_RANGE)
     if (originals && saysNoChannels(options)) terminal.stderr.write(`dlg: ${STRETCHED}\n`)
     const search = { ...options.options, ...smoothness(model, known, options), known }
     const { notes } = await openTarget(model, shared, targetSettings(search))
     for (const note of notes) terminal.stderr.write(`dlg: ${visible(inFlags(note))}\n`)
     leak = (await searchWithProgress(model, shared, search, terminal)).leak
     const [, ...shape] = leak.data.shape
-    const { preprocessing, undo } = picturesOf(search)
     // a metric of pictures is one of what can be seen, and not of what a model sees
     const measured =
       originals &&
@@ -78,6 +82,8 @@ function searched(model: FileModel, known: object, options: LeakageOptions) {
 /** Where pictures are originals, and a range of normalised numbers is all that is said of them. */
 const saysNoChannels = ({ original = '', options: { preprocessing, dataRange: [low, high] = [0, 1] } }: FileAttack) =>
   isPictureList(original) && preprocessing === undefined && (low < 0 || high > 1) && high !== 255 && low !== -high
+
+const OTHER_RANGE = "give the range of the client's data, before --mean and --std, as --range LOW,HIGH"
 
 const STRETCHED =
   '--original is stretched evenly over --range; if the client normalises each channel, its numbers are others: give --mean and --std, or the PSNR is wrong'
@@ -118,13 +124,15 @@ function finish(leak: Leakage, measured: MeasuredBatch | undefined, options: Fil
   const report = visible(`${JSON.stringify({ ...reportOf(leak, measured, options), files: names }, null, 2)}\n`)
   writeFiles(options.out, { ...found, 'result.json': report })
   const paths = names.map((name) => `${options.out}/${name}`).join(' ')
-  terminal.stdout.write(options.json ? report : `${lines(leak, measured, end, terminal)}\n${visible(paths)}\n`)
+  terminal.stdout.write(
+    options.json ? report : `${lines(leak, measured, end, preprocessing.range, terminal)}\n${visible(paths)}\n`,
+  )
   return exitCode(end)
 }
 
 function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: FileAttack) {
   const { out, json, options: given, ...others } = options
-  const samples = measured?.samples.map(({ original, reconstruction, ...sample }) => sample)
+  const samples = measured?.samples.map(({ original, reconstruction, ...sample }) => decibels(sample))
   return {
     command: 'attack',
     status: leak.status,
@@ -135,7 +143,7 @@ function reportOf(leak: Leakage, measured: MeasuredBatch | undefined, options: F
     scale: leak.scale,
     scaleHint: leak.scaleHint && inFlags(leak.scaleHint),
     certainty: certaintyReport(leak),
-    ...measured,
+    ...(measured && decibels(measured)),
     ...(samples && { samples }),
     evaluations: leak.evaluations,
     seconds: leak.milliseconds / 1000,
@@ -157,6 +165,7 @@ function lines(
   leak: Leakage,
   measured: MeasuredBatch | undefined,
   { word, failed }: Verdict,
+  range: readonly [number, number],
   terminal: Terminal,
 ): string {
   const head = paint(terminal, 'stdout', failed ? 'red' : 'green', word)
@@ -165,10 +174,17 @@ function lines(
     leak.labels.length > 0 ? `, ${leak.labels.length > 1 ? 'labels' : 'label'} ${leak.labels.join(' ')}` : ''
   const work = `${countOf(leak.evaluations, 'evaluation')} in ${(leak.milliseconds / 1000).toFixed(1)} s on ${leak.runtime}`
   const rows = measured?.samples.map(
-    ({ psnr, slot }, i) => `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}`,
+    ({ psnr, slot, reconstruction }, i) =>
+      `  ${psnr.toFixed(1).padStart(5)} dB  original ${i}, reconstruction ${slot}${beyond(reconstruction, range)}`,
   )
   const hint = [undeterminedWords(leak, 'hatched in pictures'), leak.scaleHint && inFlags(leak.scaleHint)].filter(
     (line) => line !== undefined,
   )
   return `${head}${visible([`: ${closeness}${labels}, ${work}`, ...hint, ...(rows ?? [])].join('\n'))}`
+}
+
+/** What decibels do not count, in words. */
+function beyond(reconstruction: Float32Array, range: readonly [number, number]): string {
+  const count = reconstruction.filter((v) => isOutside(v, range)).length
+  return count > 0 ? `, with ${countOf(count, 'number')} outside the range, which dB cut to it` : ''
 }

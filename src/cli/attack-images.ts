@@ -14,6 +14,7 @@ import { galleryAndFilm, stripAndFilm } from '../report/pictures'
 import { pair, type Sample, type Secret } from '../report/samples'
 import { PLAYED, type PlayedSettings, searchWithProgress } from './attack'
 import { exitCode } from './command'
+import { decibels } from './decibels'
 import { inForce } from './flags'
 import { defaultsFor, type Network } from './photographs'
 import { useBackend } from './runtime'
@@ -95,8 +96,13 @@ async function leakOf(client: Client, settings: PlayedSettings, terminal: Termin
 }
 
 function reportOf(client: Client, settings: PlayedSettings, leak: Leakage, samples: readonly Sample[]) {
-  const measured = samples.map(({ source, label, mse, psnr, ssim }) => ({ source, label, mse, psnr, ssim }))
-  const all = { mse: mean(samples.map((s) => s.mse)), psnr: mean(samples.map((s) => s.psnr)) }
+  const measured = samples.map(({ source, label, mse, psnr, ssim }) => ({
+    source,
+    label,
+    ...decibels({ mse, psnr }),
+    ssim,
+  }))
+  const all = decibels({ mse: mean(samples.map((s) => s.mse)), psnr: mean(samples.map((s) => s.psnr)) })
   const { priors, labels: _, ...options } = optionsOf(client, settings)
   return {
     command: client.command,

@@ -9,7 +9,8 @@ import { type AttackSettings, attackOptions, attackSettings, FROM_FILES } from '
 import { flagName, type Records, readFlags } from './flags'
 import { BY_FLAGS, GRADIENT_OPTIONS, type GradientFiles, gradientFiles, modelFile } from './gradient-files'
 
-const attackNames = Object.keys(attacks) as AttackName[]
+/** Those that need nothing else: records of a table need a schema, which `dlg table` reads. */
+const attackNames = (Object.keys(attacks) as AttackName[]).filter((name) => name !== 'tableak')
 
 /** An attack on a gradient out of files. */
 export interface FileAttack extends AttackSettings {
@@ -46,6 +47,11 @@ export const FILE_ATTACK_OPTIONS: Options = {
 export function fileAttack(args: Arguments): FileAttack {
   const model = modelFile(args, BY_FLAGS)
   const files = gradientFiles(args)
+  if (args.text('attack') === 'tableak')
+    throw new DlgError(
+      'invalid-option',
+      '--attack tableak needs to know how the table is encoded; use dlg table, with --schema or --csv',
+    )
   const attack = args.choice('attack', attackNames)
   if (attack !== 'gradient-matching') refuseSearchFlags(args, attack)
   const { dataRange, ...flags } = readFlags(FROM_FILES, args)

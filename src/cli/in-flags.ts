@@ -112,7 +112,7 @@ export function nextCommand(
   { imported, weights }: { readonly imported?: string; readonly weights?: string } = {},
 ): string[] | undefined {
   // a transformer cannot be given on the command line
-  if (attack === 'dager') return undefined
+  if (attack === 'dager' || attack === 'tableak') return undefined
   const told = attack === 'gradient-matching' ? [] : [`--attack ${attack}`]
   const own = [
     ...(imported === undefined ? [] : [`--import ${quoted(imported)}`]),

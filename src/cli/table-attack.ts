@@ -16,6 +16,7 @@ import {
 } from '../tabular'
 import { EXIT } from './command'
 import { inFlags } from './in-flags'
+import { mixedColumns } from './mixed-columns'
 import { readModel } from './read-files'
 import { onnxAdvice, useBackend } from './runtime'
 import { sharedGradient } from './shared-gradient'
@@ -35,6 +36,9 @@ const LINE = 1000
 export async function attackTable(options: TableAttack, terminal: Terminal): Promise<number> {
   checkFolder(options.out, FILES)
   const schema = readSchema(options.schema, textOf)
+  if ('csv' in options.schema)
+    for (const line of mixedColumns(textOf(options.schema.csv), schema, options.schema.infer))
+      terminal.stderr.write(`dlg: ${visible(`${options.schema.csv}: ${line}`)}\n`)
   const originals = options.original === undefined ? undefined : readOriginals(options.original, schema)
   await useBackend(options.backend)
   const model = await readModel(options.model, { ...options.files, shared: options.files })
@@ -122,7 +126,7 @@ function finish(
   const lines = [
     `: ${inFlags(leak.reason, TABLE_OPTIONS)}, by ${leak.method} in ${(leak.milliseconds / 1000).toFixed(1)} s`,
     tableText(leak, width),
-    ...(leak.labels.length > 0 ? [`labels ${leak.labels.join(' ')}`] : []),
+    ...(leak.labels.length > 0 ? [`${leak.labels.length > 1 ? 'labels' : 'label'} ${leak.labels.join(' ')}`] : []),
     ...(measured ? [measuredLine(measured)] : []),
     FILES.map((name) => `${out}/${name}`).join(' '),
   ]
@@ -131,7 +135,9 @@ function finish(
   return matched && !unlike ? EXIT.converged : EXIT.failed
 }
 
-const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
+/** Only all is 100 %, and only nothing is 0 %. */
+const percent = (part: number): string =>
+  `${(part === 0 || part === 1 ? 100 * part : Math.min(99.9, Math.max(0.1, 100 * part))).toFixed(1)} %`
 
 const measuredLine = ({ cells, rows, certainHalf = cells, baseline }: MeasuredTable): string =>
   `right: ${percent(cells)} of the cells (${percent(certainHalf)} of the surer half, ${percent(baseline)} by guessing), ${percent(rows)} of the records`

@@ -31,13 +31,14 @@ export interface Baseline {
  * The two baselines of one original.
  *
  * @param original numbers of one sample, in row-major order
- * @throws DlgError `invalid-data` for an original that is no array of numbers, or does not have the shape;
+ * @throws DlgError `invalid-data` for an original that is no array of numbers, lies outside the range, or does not have the shape;
  * `invalid-option`
  */
 export function baselines(original: ArrayLike<number>, options: MeasureOptions = {}): Baseline[] {
   numberList('original', original)
   if (original.length === 0) throw new DlgError('invalid-data', 'original has no numbers; it must have one at least')
   const { range, channels } = measureOptions(options, original.length)
+  requireInRange([original], range, 'original')
   return baselinesOf(Float32Array.from(original), range, channels)
 }
 
@@ -58,7 +59,38 @@ function channelMeans(original: Float32Array, channels: number): Float64Array {
   return sums.map((sum) => (sum * channels) / original.length)
 }
 
-/** The PSNR of data in a range, whose width is the peak. */
+/** Part of the width of a range by which rounding may put data outside it. */
+const SLACK = 1e-3
+
+/** Whether a number lies outside a range by more than rounding. */
+export function isOutside(value: number, [low, high]: readonly [number, number]): boolean {
+  const slack = SLACK * (high - low)
+  return value < low - slack || value > high + slack
+}
+
+/**
+ * Originals must lie in the range. A PSNR cuts what lies outside, so that outside everything would be equal.
+ *
+ * @param name of an original in the message
+ * @param right what the caller can give in place of the range
+ * @throws DlgError `invalid-data`
+ */
+export function requireInRange(
+  originals: readonly ArrayLike<number>[],
+  range: readonly [number, number],
+  name: string,
+  right = 'give the range of the data, such as range: [-3, 3]',
+): void {
+  for (const [i, original] of originals.entries())
+    for (let k = 0; k < original.length; k++)
+      if (isOutside(original[k], range))
+        throw new DlgError(
+          'invalid-data',
+          `${originals.length > 1 ? `${name} ${i}` : name} has ${original[k]} at position ${k}, outside the range [${range.join(', ')}]; ${right}`,
+        )
+}
+
+/** The PSNR of data in a range, whose width is the peak. What lies outside is cut, since it cannot be seen. */
 export function psnrIn([low, high]: readonly [number, number], a: Float32Array, b: Float32Array): number {
   const unit = (v: number) => (v - low) / (high - low)
   return psnr(a.map(unit), b.map(unit))

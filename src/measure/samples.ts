@@ -1,7 +1,7 @@
 import { numberList, show } from '../errors/checks'
 import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
-import { type Baseline, baselinesOf, type MeasureOptions, measureOptions, psnrIn } from './baselines'
+import { type Baseline, baselinesOf, type MeasureOptions, measureOptions, psnrIn, requireInRange } from './baselines'
 import { match } from './match'
 import { mse } from './psnr'
 import { pictureSsim } from './ssim'
@@ -15,11 +15,14 @@ export interface PairedSample {
   readonly reconstruction: Float32Array
   /** Mean squared error, in squares of the data's unit. */
   readonly mse: number
-  /** In dB, with the width of the range as the peak. */
+  /** In dB, with the width of the range as the peak. It is that of what can be seen: numbers outside the range are cut to it. */
   readonly psnr: number
 }
 
-/** A pair, measured against what could be guessed without a gradient. */
+/**
+ * A pair, measured against what could be guessed without a gradient. `alike` and `closer` count the whole of an error, also where
+ * the reconstruction lies outside the range: there `psnr` may be higher than what decides them.
+ */
 export interface MeasuredSample extends PairedSample, Closeness {
   /** Structural similarity, of pictures of at least 11x11 pixels whose shape was given. */
   readonly ssim?: number
@@ -41,7 +44,7 @@ export interface MeasuredBatch {
  * @param originals one array of numbers for each sample, in row-major order
  * @param reconstructions one array for each sample, or the numbers of all samples one after the other
  * @throws DlgError `invalid-data` for what is no array of numbers, or where the numbers do not divide into as many samples of
- * one size; `invalid-option`
+ * one size, or an original lies outside the range; `invalid-option`
  */
 export function pairSamples(
   originals: readonly ArrayLike<number>[],
@@ -50,6 +53,7 @@ export function pairSamples(
 ): PairedSample[] {
   const secret = readOriginals(originals)
   const { range } = measureOptions(options, secret[0].length)
+  requireInRange(secret, range, 'original')
   const found = readReconstructions(reconstructions, secret)
   const slots = match(secret.map((original) => found.map((f) => mse(f, original))))
   return secret.map((original, i) => {
@@ -80,7 +84,12 @@ export function measureSamples(
   const samples = pairs.map((pair): MeasuredSample => {
     const baselines = baselinesOf(pair.original, range, channels)
     const ssim = pictureSsim(pair.reconstruction, pair.original, shape, range)
-    return { ...pair, ...(ssim !== undefined && { ssim }), baselines, ...closenessOf(pair.psnr, baselines) }
+    return {
+      ...pair,
+      ...(ssim !== undefined && { ssim }),
+      baselines,
+      ...closenessOf(wholePsnr(pair, range), baselines),
+    }
   })
   const similarities = samples.flatMap(({ ssim }) => (ssim === undefined ? [] : [ssim]))
   return {
@@ -90,6 +99,10 @@ export function measureSamples(
     ...(similarities.length > 0 && { ssim: mean(similarities) }),
   }
 }
+
+/** The PSNR of all of the error, 10 log₁₀ (width² / MSE). Cut to the range, data far outside could be taken for an original at its edge. */
+const wholePsnr = ({ mse, psnr }: PairedSample, [low, high]: readonly [number, number]): number =>
+  Math.min(psnr, 20 * Math.log10(high - low) - 10 * Math.log10(mse))
 
 function readOriginals(originals: readonly ArrayLike<number>[]): Float32Array[] {
   if (!Array.isArray(originals) || originals.length === 0)

@@ -50,8 +50,8 @@ export function closenessOf(psnr: number, baselines: readonly Baseline[]): Requi
  * - `unlike`: the gradient was matched, by data that are not like the originals.
  * - `undetermined`: the gradient was matched, and part of what was found could be otherwise.
  * - `partial`: the gradient was not matched, and still at least one reconstruction is closer to its original than every
- *   baseline: something leaked.
- * - `failed`: the gradient was not matched, and no reconstruction is closer than a guess. That is no proof of safety.
+ *   baseline, or alike: something leaked.
+ * - `failed`: the gradient was not matched, and no reconstruction is closer than a guess or alike. That is no proof of safety.
  * - `interrupted`: the caller ended the run.
  */
 export type VerdictName = 'recovered' | 'matched' | 'unlike' | 'undetermined' | 'partial' | 'failed' | 'interrupted'
@@ -87,10 +87,12 @@ export function verdictOf(status: LeakageStatus, samples?: readonly Closeness[])
     const word = 'UNDETERMINED (matched, but part of what was found does not move what was shared)'
     return { name: 'undetermined', word, failed: samples?.some(({ alike }) => !alike) ?? false, interrupted: false }
   }
-  const closer = samples?.filter((sample) => sample.closer ?? sample.alike).length ?? 0
-  if (closer === 0) return failure('failed', `FAILED (${status}), best so far`)
-  const count = samples!.length > 1 ? `${closer} of ${samples!.length} ` : ''
-  return failure('partial', `PARTIAL (${status}), ${count}closer than every baseline, best so far`)
+  // an original of one colour is its own mean, so that nothing is closer
+  const leaked = samples?.filter(({ closer = false, alike }) => closer || alike) ?? []
+  if (leaked.length === 0) return failure('failed', `FAILED (${status}), best so far`)
+  const count = samples!.length > 1 ? `${leaked.length} of ${samples!.length} ` : ''
+  const closer = leaked.every(({ closer = true }) => closer) ? '' : 'like the original or '
+  return failure('partial', `PARTIAL (${status}), ${count}${closer}closer than every baseline, best so far`)
 }
 
 const success = (name: VerdictName, word: string): Verdict => ({ name, word, failed: false, interrupted: false })

@@ -77,7 +77,7 @@ describe('dlg attack --attack', () => {
     net.dispose()
     const files = ['--model', folder.at('model.json'), '--gradients', folder.at('g.safetensors')]
     const { code, stdout } = await dlg(['attack', ...files, '--out', folder.at('out'), '--attack', 'r-gap'])
-    expect(stdout).toMatch(/^proven: every layer solved in turn.*\nlabels 2\n/)
+    expect(stdout).toMatch(/^proven: every layer solved in turn.*\nlabel 2\n/)
     expect(code).toBe(0)
     const data = parseNpz(readFileSync(folder.at('out/data.npz'))).get('data')!
     for (const [i, value] of Array.from(secret).entries()) expect(data.data[i]).toBeCloseTo(value, 3)

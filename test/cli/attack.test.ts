@@ -185,6 +185,33 @@ describe('dlg attack', () => {
     tf.dispose([two, swapped])
   })
 
+  it('refuses originals outside the range before the search, and measures them where the range holds them', async () => {
+    writeFileSync(folder.at('g.npz'), writeNpz(await gradientFile(model, x, [2])))
+    const data = Float32Array.from(x.dataSync(), (v) => 3 + 100 * v)
+    writeFileSync(folder.at('other.npz'), writeNpz(new Map([['x', { shape: [6, 6, 1], data }]])))
+    const argv = ['--gradients', folder.at('g.npz'), '--original', folder.at('other.npz'), '--labels', '2']
+    const refused = await attack(...argv)
+    expect([refused.code, refused.stdout]).toEqual([2, ''])
+    expect(refused.stderr).toMatch(
+      /other\.npz: original has \S+ at position 0, outside the range \[0, 1\]; give .*--range/,
+    )
+    const measured = await attack(...argv, '--range', '0,110')
+    expect([measured.code, measured.stdout]).toEqual([1, expect.stringMatching(/^FAILED/)])
+  })
+
+  it('gives a PSNR that JSON can hold', async () => {
+    // one colour: its own mean is at an infinite PSNR
+    const flat = tf.fill([1, 6, 6, 1], 0.5)
+    writeFileSync(folder.at('g.npz'), writeNpz(await gradientFile(model, flat, [2])))
+    const data = flat.dataSync() as Float32Array
+    writeFileSync(folder.at('x.npz'), writeNpz(new Map([['x', { shape: [6, 6, 1], data }]])))
+    const quickly = ['--iterations', '1', '--restarts', '1']
+    await attack('--gradients', folder.at('g.npz'), '--original', folder.at('x.npz'), '--labels', '2', ...quickly)
+    const [{ baselines }] = readJson(folder.at('out/result.json')).samples
+    expect(baselines.map(({ psnr }: { psnr: number }) => psnr)).toEqual([1000, 1000])
+    flat.dispose()
+  })
+
   it('calls data that are not the original a failure, and an unmatched gradient too', async () => {
     writeFileSync(folder.at('g.npz'), writeNpz(await gradientFile(model, x, [2])))
     writeFileSync(folder.at('other.npz'), writeNpz(new Map([['x', { shape: [6, 6, 1], data: new Float32Array(36) }]])))

@@ -21,7 +21,7 @@ describe('the command for an attack', () => {
     const path = "/a folder/with 'quotes'/and a name that is long enough to need a line of its own/model.json"
     const lines = nextCommand(name, path, given)
     if (!lines) {
-      expect(name).toBe('dager')
+      expect(['dager', 'tableak']).toContain(name)
       return
     }
     expect(lines.slice(0, -1).every((line) => line.endsWith(' \\'))).toBe(true)

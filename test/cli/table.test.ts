@@ -72,6 +72,23 @@ describe('dlg table', () => {
     expect(columns.map(({ kind }) => kind)).toEqual(SCHEMA.columns.map(({ kind }) => kind))
   })
 
+  it('says which columns of numbers are read as words, and names one label as one', async () => {
+    const age = (record: object, i: number) => ({ ...record, age: ['31,5', '', 44][i] ?? 3 })
+    const quoted = (rows: readonly TableRecord[]) => csvOf(rows.map(age)).replace('31,5', '"31,5"')
+    writeFileSync(folder.at('train.csv'), quoted(records(8, 1)))
+    const { stderr } = await table('--csv', folder.at('train.csv'))
+    expect(stderr).toMatch(
+      /train\.csv: 'age' is read as one-hot over its words, because record 0 has '31,5', which is no number/,
+    )
+    const named = await table('--csv', folder.at('train.csv'), '--encoders', 'age=one-hot')
+    expect(named.stderr).not.toContain('one-hot over')
+  })
+
+  it('points from an attack by name to this command', async () => {
+    const { code, stderr } = await dlg(['attack', ...files(), '--attack', 'tableak'])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('use dlg table, with --schema or --csv')])
+  })
+
   it.each([
     [[], /no schema given; give --schema with a JSON file, or --csv/],
     [['--schema', 'SCHEMA', '--csv', 'ROWS'], /--schema and --csv given/],

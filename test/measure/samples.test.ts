@@ -87,6 +87,18 @@ describe('measureSamples', () => {
     expect(wide.mse).toBeCloseTo(4 * plain.mse, 7)
   })
 
+  it('counts what lies outside the range in alike and closer, and not in what can be seen', () => {
+    const edges = Array.from({ length: 12 }, (_, i) => i % 2)
+    const far = edges.map((v) => (v === 1 ? 50 : -50))
+    expect(measureSamples([edges], [far]).samples[0]).toMatchObject({ psnr: Infinity, alike: false, closer: false })
+    const [near] = measureSamples([edges], [edges.map((v) => (v === 1 ? 1.01 : 0))]).samples
+    expect(near).toMatchObject({ psnr: Infinity, alike: true, closer: true })
+  })
+
+  it('takes an original that rounding puts outside the range', () => {
+    expect(measureSamples([[1 + 1e-7, 0]], [[1, 0]]).samples[0].alike).toBe(true)
+  })
+
   it('has an SSIM of gray pictures too, and none of small ones or of other data', () => {
     const gray = numbers(144, 5)
     const three = Float32Array.from({ length: 432 }, (_, i) => gray[Math.floor(i / 3)])
@@ -111,14 +123,14 @@ it.each<[string, () => unknown, string, RegExp]>([
   ['an empty original', () => pairSamples([[]], []), 'invalid-data', /original 0 has 0 numbers/],
   ['unequal originals', () => pairSamples([[1], [1, 2]], [1, 2]), 'invalid-data', /original 1 has 2 numbers/],
   ['words', () => pairSamples([['a'] as never], [1]), 'invalid-data', /original 0 has 'a' at position 0/],
-  ['too few reconstructions', () => pairSamples([[1], [2]], [1]), 'invalid-data', /1 number was reconstructed for 2/],
+  ['too few reconstructions', () => pairSamples([[1], [0]], [1]), 'invalid-data', /1 number was reconstructed for 2/],
   [
     'unequal ones',
     () =>
       pairSamples(
         [
-          [1, 2],
-          [2, 3],
+          [1, 0],
+          [0, 1],
         ],
         [[1], [2, 3, 4]],
       ),
@@ -132,8 +144,21 @@ it.each<[string, () => unknown, string, RegExp]>([
     'invalid-option',
     /two finite numbers/,
   ],
-  ['another shape', () => measureSamples([[1, 2]], [1, 2], { shape: [3] }), 'invalid-data', /shape \[3\] needs 3/],
-  ['a shape of halves', () => baselines([1, 2], { shape: [0.5, 4] }), 'invalid-option', /whole numbers of at least 1/],
+  [
+    'an original outside the range',
+    () => measureSamples([[3, 4, 5]], [[1, 1, 1]]),
+    'invalid-data',
+    /original has 3 at position 0, outside the range \[0, 1\]; give the range of the data/,
+  ],
+  [
+    'one of several',
+    () => pairSamples([[0], [-1.5]], [0, 0], { range: [-1, 1] }),
+    'invalid-data',
+    /original 1 has -1.5 at position 0, outside the range \[-1, 1\]/,
+  ],
+  ['a guess at one', () => baselines([0.5, 1.5]), 'invalid-data', /original has 1.5 at position 1, outside/],
+  ['another shape', () => measureSamples([[1, 0]], [1, 0], { shape: [3] }), 'invalid-data', /shape \[3\] needs 3/],
+  ['a shape of halves', () => baselines([1, 0], { shape: [0.5, 4] }), 'invalid-option', /whole numbers of at least 1/],
 ])('refuses %s', (_, call, code, message) => {
   const error = thrown(call)
   expect(error.code).toBe(code)

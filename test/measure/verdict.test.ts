@@ -28,6 +28,13 @@ describe('verdictOf', () => {
       1,
       'PARTIAL (max-iterations), 2 of 3 closer than every baseline, best so far',
     ],
+    [
+      'stalled',
+      [{ alike: true, closer: false }],
+      'partial',
+      1,
+      'PARTIAL (stalled), like the original or closer than every baseline, best so far',
+    ],
     ['aborted', [like], 'interrupted', 130, 'interrupted, NOT converged, best so far'],
     ['aborted', undefined, 'interrupted', 130, 'interrupted, NOT converged, best so far'],
   ] as const)('%s, %j: %s', (status, samples, name, code, word) => {

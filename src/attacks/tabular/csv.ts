@@ -15,14 +15,18 @@ export interface CsvTable {
 export function csvTable(text: string): CsvTable {
   if (typeof text !== 'string')
     throw new DlgError('invalid-file', `the table is ${show(text)}; it must be the text of a CSV file`)
-  const { data, errors } = Papa.parse<string[]>(text.replace(/^\ufeff/, ''), {
+  const plain = text.replace(/^\ufeff/, '')
+  const { delimiter } = Papa.parse<string[]>(plain, {
     skipEmptyLines: 'greedy',
     delimitersToGuess: [',', ';', '\t', '|'],
-  })
-  // a single column has no separator to detect
-  const error = errors.find(({ code }) => code !== 'UndetectableDelimiter')
+    preview: 10,
+  }).meta
+  // a line of separators alone is a record of empty cells, and an empty line is none
+  const { data, errors } = Papa.parse<string[]>(plain, { delimiter, skipEmptyLines: true })
+  const [error] = errors
   if (error) throw new DlgError('invalid-file', `line ${(error.row ?? 0) + 1} of the table: ${error.message}`)
-  const [names, ...rows] = data.map((row) => row.map((cell) => cell.trim()))
+  const [names, ...rows] = filled(data)
+  if (names?.length === 1) noGaps(Papa.parse<string[]>(plain, { delimiter }).data)
   if (!names || rows.length === 0)
     throw new DlgError('invalid-file', 'the table has no records; it must have a header line and at least one line')
   const twice = names.find((name, i) => names.indexOf(name) < i)
@@ -34,6 +38,21 @@ export function csvTable(text: string): CsvTable {
       `record ${odd} of the table has ${countOf(rows[odd].length, 'cell')}; the header has ${names.length}`,
     )
   return { names, rows }
+}
+
+/** The cells without the spaces around them, and no lines of spaces. */
+const filled = (lines: readonly string[][]): string[][] =>
+  lines.map((line) => line.map((cell) => cell.trim())).filter((line) => line.length > 1 || line[0] !== '')
+
+/** In a single column an empty line could be a record with an empty cell. @throws DlgError `invalid-file` */
+function noGaps(lines: readonly string[][]): void {
+  const empty = lines.map((line) => line.join('').trim() === '')
+  const gap = empty.findIndex((is, i) => is && empty.indexOf(false) < i && i < empty.lastIndexOf(false))
+  if (gap < 0) return
+  throw new DlgError(
+    'invalid-file',
+    `line ${gap + 1} of the table is empty, and the table has a single column; leave empty lines out, and write a word for an empty cell`,
+  )
 }
 
 /** A number as tables write it; undefined for any other word. */

@@ -1,10 +1,9 @@
 import type { Target } from '../../client/target'
 import type { PlainTargets } from '../../client/target-values'
-import { differenceOf, eachGradient, factorOf, RESIDUAL } from '../../measure/residual'
-import { normOf } from '../../numbers/norms'
-import { atOnce } from '../../numbers/steps'
-import { mapped, type Values } from '../../numbers/values'
-import type { Pause } from '../spear/pause'
+import { eachGradient, factorOf, RESIDUAL } from '../../measure/residual'
+import { meanOfTwo, type Squares, squaresApart } from '../../numbers/stretches'
+import type { Values } from '../../numbers/values'
+import { nothingIfCut, type Pause, paced } from '../contract/pause'
 import { scaleOf } from './encode'
 import { spreadOf, TOLERANCE } from './pool'
 import type { PlacedColumn } from './schema'
@@ -72,30 +71,33 @@ export async function doubtsAbout(
         }
   }
   const { gradients, rounding } = target
-  const size = normOf(gradients)
   const noise = (LESS_LIKELY * rounding) / gradients.reduce((sum, values) => sum + values.length, 0)
-  const squares = (found: readonly Values[], from: readonly Values[]) =>
-    differenceOf(found, from, atOnce(factorOf(target, found))).map((values) => normOf([values]) ** 2)
+  const compared = async (found: readonly Values[]): Promise<Squares> =>
+    paced(squaresApart(found, gradients, await paced(factorOf(target, found), pause)), pause)
   /** Whether noise explains the distances, and float32 those of each tensor by itself: a first layer may be a small part of all. */
-  const alike = (away: readonly number[], own: readonly number[], float32: number) =>
-    !(sum(away) - sum(own) >= noise * size ** 2) ||
-    away.every((v, i) => !(v - (own[i] ?? 0) > (float32 * normOf([gradients[i]])) ** 2))
+  const alike = ({ off, size }: Squares, own: readonly number[], float32: number) =>
+    !(sum(off) - sum(own) >= noise * sum(size)) || off.every((v, i) => !(v - (own[i] ?? 0) > float32 ** 2 * size[i]))
   const first: Values[][] = []
   let own: readonly number[] = []
   let mixtures = false
-  for await (const found of eachGradient(target, tables(), targets)) {
-    if (first.length < 3) {
-      first.push(found)
-      if (first.length < 3) continue
-      const [middle, more, less] = first
-      const mean = more.map((values, i) => mapped(values, (v, k) => (v + less[i][k]) / 2))
-      own = squares(middle, gradients)
-      mixtures = columns.some(isNumber) && alike(squares(middle, mean), [], CLEAR * RESIDUAL)
-      continue
+  try {
+    if (await pause()) return undefined
+    for await (const found of eachGradient(target, tables(), targets)) {
+      if (first.length < 3) {
+        first.push(found)
+        if (first.length === 3) {
+          const [middle, more, less] = first
+          own = (await compared(middle)).off
+          const mean = await paced(meanOfTwo(more, less), pause)
+          mixtures =
+            columns.some(isNumber) && alike(await paced(squaresApart(mean, middle), pause), [], CLEAR * RESIDUAL)
+        }
+      } else if (alike(await compared(found), own, FLOAT32)) untold[tried[tried.length - 1]] = 1
+      // an evaluation of a large model is a good part of what an abort may take
+      if (await pause()) return undefined
     }
-    const cell = tried[tried.length - 1]
-    if (alike(squares(found, gradients), own, FLOAT32)) untold[cell] = 1
-    if (tried.length % 16 === 0 && (await pause())) return undefined
+  } catch (error) {
+    return nothingIfCut(error)
   }
   return { untold, mixtures }
 }

@@ -41,7 +41,7 @@ export function encodeTable(schema: TableSchema, records: readonly TableRecord[]
 
 /**
  * The records that inputs of the model stand for. Categories are the largest of their block; numbers are given back in their
- * own unit, and rounded where the column has whole numbers.
+ * own unit: whole where the column has whole numbers, else with the digits that float32 leaves them, std · 2⁻²⁴ · |input|.
  *
  * @param values [records, inputs] row by row
  * @throws DlgError `invalid-data` for numbers that do not divide into records
@@ -69,7 +69,7 @@ function cellValue({ column, at, size }: PlacedColumn, input: (i: number) => num
     case 'numeric': {
       const value = shiftOf(column) + scaleOf(column) * input(at)
       // + 0: a rounded -0.4 is 0
-      return column.integer ? Math.round(value) + 0 : value
+      return column.integer ? Math.round(value) + 0 : withDigits(value, resolutionOf(column, input(at)))
     }
     case 'ordinal': {
       const position = Math.round(shiftOf(column) + scaleOf(column) * input(at))
@@ -83,6 +83,19 @@ function cellValue({ column, at, size }: PlacedColumn, input: (i: number) => num
       return column.categories[best]
     }
   }
+}
+
+/** What float32 leaves of a number of a column, in its own unit: std · 2⁻²⁴ · |z|, for the input z that the model reads. */
+export const resolutionOf = (column: TableColumn, z: number): number => scaleOf(column) * 2 ** -24 * Math.abs(z)
+
+/** A number with the decimal digits that a resolution leaves it: it is moved by the resolution at most. */
+function withDigits(value: number, resolution: number): number {
+  if (!(Math.abs(value) > 0) || !(resolution > 0)) return value
+  const decimals = Math.ceil(-Math.log10(2 * resolution))
+  const digits = Math.floor(Math.log10(Math.abs(value))) + 1 + decimals
+  if (digits < 1) return 0
+  // float64 has 17 of them
+  return digits <= 17 ? Number(value.toPrecision(digits)) : value
 }
 
 /** What an encoder subtracts from a number or a position. */

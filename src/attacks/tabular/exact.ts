@@ -45,7 +45,7 @@ export async function exactRows(
   const found = await recordRows(span, columns, pause)
   const rows = found.samples.length === span.rank || found.rows.length > span.rank ? found.samples : found.rows
   if (rows.length !== span.rank)
-    return `${countOf(found.rows.length, 'record lies', 'records lie')} in the span of the first layer's gradient${found.whole ? '' : ', and there may be more'}; ${found.samples.length} of the ${countOf(span.rank, 'row')} are known by it`
+    return `${countOf(found.rows.length, 'record lies', 'records lie')} in the span of the first layer's gradient${found.whole ? '' : ', and there may be more'}; ${found.samples.length} of the ${countOf(span.rank, 'row')} ${found.samples.length === 1 ? 'is' : 'are'} known by it`
   return withTargets(target, span, snappedRows(rows, columns), known, pause)
 }
 

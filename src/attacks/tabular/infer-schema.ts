@@ -27,7 +27,7 @@ export interface InferSchemaOptions {
   encoders?: { readonly [column: string]: TableEncoder }
   /**
    * All categories of columns by name, in their order, also those that the table does not have. Default: those of the table, in
-   * the order of their characters, which is the encoders' own.
+   * the order that encoders have: of their value where every cell is a number, else of their characters.
    */
   categories?: { readonly [column: string]: readonly string[] }
 }
@@ -67,6 +67,22 @@ export function inferTableSchema(csv: string, options: InferSchemaOptions = {}):
   })
 }
 
+/** The words of a column in the order that scikit-learn and pandas give them: numbers by their value. */
+function sorted(name: string, cells: readonly string[], numbers: readonly (number | undefined)[]): string[] {
+  if (numbers.includes(undefined)) return [...new Set(cells)].sort((a, b) => (a < b ? -1 : 1))
+  const words = new Map<number, string>()
+  for (const [i, value] of (numbers as readonly number[]).entries()) {
+    const word = words.get(value) ?? cells[i]
+    if (word !== cells[i])
+      throw new DlgError(
+        'invalid-file',
+        `'${name}' has '${word}' and '${cells[i]}', which are one number; write it in one way, or name the categories`,
+      )
+    words.set(value, word)
+  }
+  return [...words].sort(([a], [b]) => a - b).map(([, word]) => word)
+}
+
 function columnOf(
   name: string,
   encoder: TableEncoder,
@@ -75,7 +91,7 @@ function columnOf(
   given: readonly string[] | undefined,
 ): TableColumn {
   if (encoder === 'one-hot' || encoder === 'ordinal' || encoder === 'binary') {
-    const words = given ?? [...new Set(cells)].sort((a, b) => (a < b ? -1 : 1))
+    const words = given ?? sorted(name, cells, numbers)
     const odd = cells.find((cell) => !words.includes(cell))
     if (odd !== undefined) throw invalid(`categories.${name} has no '${odd}', which the table has`)
     if (words.length < 2)

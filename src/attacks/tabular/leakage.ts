@@ -17,6 +17,7 @@ import { type Doubts, doubtsAbout } from './doubts'
 import { recordOf } from './encode'
 import { type ExactRows, exactRows, type Knowing, snappedRows, withTargets } from './exact'
 import { givenTargets } from './given-targets'
+import { untoldNeighbours } from './neighbours'
 import { TABLE_SEARCH, type TableLeakageOptions, type TableSettings, tableSettings } from './options'
 import { type PlacedColumn, placed, type TableRecord, type TableSchema, tableSchema, widthOf } from './schema'
 import { searchTable } from './search'
@@ -52,7 +53,7 @@ export interface TableLeakage {
   readonly inputs: Float32Array
   /** ‖g − g*‖ / ‖g*‖ over everything that was shared. */
   readonly residual: number
-  /** The residual up to which records re-create what was shared: rounding leaves that much. */
+  /** The residual up to which records re-create what was shared: rounding and noise leave that much, and it is 0.5 at most. */
   readonly floor: number
   /** Restarts of the search; 0 without one. */
   readonly restarts: number
@@ -63,6 +64,9 @@ export interface TableLeakage {
   /** What ran the search, such as `onnx:cpu`; undefined without one. */
   readonly runtime: string | undefined
 }
+
+/** No noise makes a residual above this a match: a gradient of zeros has 1, so it is what nothing at all matches. */
+const MOST_FLOOR = 0.5
 
 /** Draws of SPEAR: some seconds. */
 const DRAWS = 60_000
@@ -119,28 +123,41 @@ export async function tableLeakage(
   const started = performance.now()
   const { signal, budget, seed, onProgress } = settings
   const columns = placed(schema)
-  const floor = Math.max(RESIDUAL, 3 * Math.sqrt(target.rounding))
+  const floor = Math.min(MOST_FLOOR, Math.max(RESIDUAL, 3 * Math.sqrt(target.rounding)))
   const inTime = (): boolean => !signal?.aborted && performance.now() - started < budget.milliseconds
   const known = { given: settings.exact ? await givenTargets(target, settings.labels) : undefined, floor }
   onProgress?.({ part: 0, words: "the span of the first layer's gradient" })
   const span = await spanOf(target, pauses(inTime))
   const work = () => ({ milliseconds: performance.now() - started, seed })
-  const doubtsOf = ({ table, targets }: { table: Float64Array; targets: readonly PlainTargets[] }, cells: boolean) =>
-    doubtsAbout(target, columns, table, targets, cells, pauses(inTime))
+  const doubtsOf = async (
+    { table, targets }: { table: Float64Array; targets: readonly PlainTargets[] },
+    cells: boolean,
+  ): Promise<Doubts & { readonly examined: boolean }> => {
+    const neighbours = untoldNeighbours(
+      table,
+      columns,
+      target.settings.batchSize,
+      typeof span === 'string' ? undefined : span,
+    )
+    const doubts = await doubtsAbout(target, columns, table, targets, cells, pauses(inTime))
+    const untold = neighbours.map((mark, cell) => mark | (doubts?.untold[cell] ?? 0))
+    return { untold, mixtures: doubts?.mixtures ?? false, examined: doubts !== undefined }
+  }
   const exactly = async (
     method: 'span' | 'spear',
     { table, targets, labels, residual, contradicted }: ExactRows,
   ): Promise<TableLeakage> => {
     // linear algebra leaves no cell open, but noise may hide which of two values it is
     const doubts = await doubtsOf({ table, targets: [targets] }, target.rounding > 0)
-    const status = doubts === undefined ? 'matched' : wordsOf(doubts) === '' ? 'proven' : 'undetermined'
+    const doubt = wordsOf(doubts)
+    const status = doubt !== '' ? 'undetermined' : doubts.examined ? 'proven' : 'matched'
     const reason = `these records stand in the gradient of the first layer, and with their targets they re-create everything that was shared up to ${residual.toExponential(1)}`
-    const doubt = doubts ? wordsOf(doubts) : '; whether others would as well was not examined in time'
+    const unexamined = doubts.examined ? '' : '; whether others would as well was not examined in time'
     const others = contradicted ? '; the labels that were given are not theirs' : ''
     return {
-      ...{ status, method, labels, residual, floor, reason: `${reason}${doubt}${others}` },
+      ...{ status, method, labels, residual, floor, reason: `${reason}${doubt}${unexamined}${others}` },
       ...{ restarts: 0, evaluations: 0, runtime: undefined, ...work() },
-      ...found(columns, table, target, (row, c) => (doubts?.untold[row * columns.length + c] === 1 ? 0 : 1)),
+      ...found(columns, table, target, (row, c) => (doubts.untold[row * columns.length + c] === 1 ? 0 : 1)),
     }
   }
   let tried = typeof span === 'string' ? span : 'exact ways were not asked for'

@@ -31,7 +31,10 @@ export interface MeasuredTable {
   readonly cells: number
   /** The part of the records of which every cell is right. */
   readonly rows: number
-  /** The part of the cells that is right among the more certain half; undefined where no confidence is given. */
+  /**
+   * The part of the cells that is right among the more certain half; undefined where no confidence is given. Of cells that are as sure as the
+   * last of that half, any may belong to it: it is the mean over all choices.
+   */
   readonly certainHalf: number | undefined
   /** The part of the cells that the most common word, or the median, of each column gets right: a guess without a gradient. */
   readonly baseline: number
@@ -65,7 +68,7 @@ export function measureTable(
     )
   const isRight = (a: readonly number[], b: readonly number[]): boolean[] =>
     columns.map(({ column }, c) => {
-      if (column.kind === 'categorical' || column.kind === 'binary') return a[c] === b[c]
+      if (column.kind !== 'numeric') return a[c] === b[c]
       return Math.abs(a[c] - b[c]) <= tolerance * spreadOf(column) * scaleOf(column)
     })
   const wrong = (right: readonly boolean[]): number => right.filter((v) => !v).length
@@ -79,31 +82,35 @@ export function measureTable(
     })),
     cells: part(cells),
     rows: part(all.map((right) => wrong(right) === 0)),
-    certainHalf: found.confidence && part(surest(all, slots, found.confidence, columns)),
+    certainHalf: found.confidence && surest(all, slots, found.confidence, columns),
     baseline: part(secret.flatMap((row) => isRight(row, common))),
   }
 }
 
 const part = (right: readonly boolean[]): number => right.filter(Boolean).length / right.length
 
-/** Whether the cells are right of which one is surer than of the others: half of all, rounded up. */
+/** The part that is right of the surer half of all cells, rounded up. Where cells at its end are as sure as each other, each counts as far as the half has room. */
 function surest(
   right: readonly (readonly boolean[])[],
   slots: readonly number[],
   confidence: readonly TableConfidence[],
   columns: readonly PlacedColumn[],
-): boolean[] {
+): number {
   if (!Array.isArray(confidence) || confidence.length !== slots.length)
     throw invalid(`confidence is ${show(confidence)}; it must have one entry for each record`)
   const cells = right.flatMap((row, i) =>
     columns.map(({ column: { name } }, c) => {
       const sure = confidence[slots[i]]?.[name]
-      if (typeof sure === 'number') return { right: row[c], sure }
-      throw invalid(`confidence of record ${slots[i]} has ${show(sure)} for '${name}'; it must be a number`)
+      if (typeof sure === 'number' && Number.isFinite(sure)) return { right: row[c], sure }
+      throw invalid(`confidence of record ${slots[i]} has ${show(sure)} for '${name}'; it must be a finite number`)
     }),
   )
-  cells.sort((a, b) => b.sure - a.sure)
-  return cells.slice(0, Math.ceil(cells.length / 2)).map((cell) => cell.right)
+  const half = Math.ceil(cells.length / 2)
+  const last = cells.map(({ sure }) => sure).sort((a, b) => b - a)[half - 1]
+  const count = (chosen: typeof cells): number => chosen.filter(({ right }) => right).length
+  const surer = cells.filter(({ sure }) => sure > last)
+  const equal = cells.filter(({ sure }) => sure === last)
+  return (count(surer) + ((half - surer.length) * count(equal)) / equal.length) / half
 }
 
 /** Records as numbers: a value, or the position of a word. */

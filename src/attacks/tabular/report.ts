@@ -26,8 +26,8 @@ export function tableCsv(table: ReportedTable): string {
   return csvText(
     [...names, ...names.map((name) => `confidence of ${name}`)],
     records.map((record, i) => [
-      ...names.map((name) => shown(record[name])),
-      ...names.map((name) => Number(confidence[i][name].toFixed(3))),
+      ...names.map((name) => record[name]),
+      ...names.map((name) => rounded(confidence[i][name], 3)),
     ]),
   )
 }
@@ -44,7 +44,7 @@ export function tableText(table: ReportedTable, width = 100): string {
   const { records, confidence, names, unlike } = reported(table)
   const mark = (sure: number): string => (sure < GUESS ? '??' : sure < UNSURE || unlike ? '?' : '')
   const columns = records.map((record, i) => {
-    const cells = names.map((name) => `${shown(record[name])}${mark(confidence[i][name])}`)
+    const cells = names.map((name) => `${record[name]}${mark(confidence[i][name])}`)
     return padded([`record ${i}`, ...cells])
   })
   const head = padded(['', ...names])
@@ -73,7 +73,7 @@ export function tableHtml(table: ReportedTable): string {
     const cells = names.map((name) => {
       const sure = confidence[i][name]
       const shade = `background: rgba(46, 125, 50, ${(0.6 * sure).toFixed(2)})`
-      return `<td style="${shade}" title="confidence ${sure.toFixed(2)}">${escaped(String(shown(record[name])))}</td>`
+      return `<td style="${shade}" title="confidence ${rounded(sure, 2).toFixed(2)}">${escaped(String(record[name]))}</td>`
     })
     return `<tr><th>${i}</th>${cells.join('')}</tr>`
   })
@@ -112,9 +112,12 @@ function reported(table: ReportedTable): Omit<ReportedTable, 'status'> & {
   return { records, confidence, names, unlike: status === 'failed' || status === 'cut' }
 }
 
-/** Numbers with the digits that float32 has. */
-const shown = (value: string | number): string | number =>
-  typeof value === 'number' ? Number(value.toPrecision(7)) : value
+/** A part of 1 with so many decimals; only 1 itself is 1, and only 0 is 0. */
+function rounded(part: number, decimals: number): number {
+  if (part === 0 || part === 1) return part
+  const least = 10 ** -decimals
+  return Number(Math.min(1 - least, Math.max(least, part)).toFixed(decimals))
+}
 
 function padded(cells: readonly string[]): string[] {
   const width = cells.reduce((most, { length }) => Math.max(most, length), 0)

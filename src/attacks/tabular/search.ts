@@ -1,7 +1,7 @@
 import type { Target } from '../../client/target'
 import type { PlainTargets } from '../../client/target-values'
 import { residualOf } from '../../measure/residual'
-import { CUT, nothingIfCut, pauses } from '../contract/pause'
+import { CUT, nothingIfCut, paced, pauses } from '../contract/pause'
 import { labelsOrNone } from '../labels/infer-labels'
 import { type Leakage, leakage } from '../matching/leakage'
 import { type LeakageOptions, leakageOptions } from '../matching/options'
@@ -107,15 +107,18 @@ export async function searchTable(
       pooled(trials, columns, rows),
       ...round.trials.map((trial) => pooled([trial], columns, rows)),
     ]) {
-      best = await decide(search, candidate, cut)
-      if (best.residual <= floor || cut) break
+      cut ||= isOver(search)
+      if (cut) break
+      best = await decide(search, candidate)
+      cut ||= best.residual > floor && isOver(search)
+      if (best.residual <= floor) break
     }
   }
   // without a match, residuals do not say which records have more right cells: their pool has, as a rule
   const pool = pooled(trials, columns, rows)
   const found =
-    best!.residual <= floor
-      ? best!
+    best && best.residual <= floor
+      ? best
       : await measured(search, snapped(inRange(pool.table, columns, rows), columns, rows), pool)
   return { found, cut, restarts, evaluations: search.evaluations, runtime }
 }
@@ -157,6 +160,10 @@ const targetsOf = ({ outputs }: Leakage, joint: boolean): PlainTargets[] =>
       : { shape: targets.shape, values: targets.dataSync<'float32'>().slice() },
   )
 
+/** Whether the caller has aborted, or the budget is spent. */
+const isOver = ({ settings: { budget, signal }, started, evaluations }: Search): boolean =>
+  signal?.aborted === true || performance.now() - started >= budget.milliseconds || evaluations >= budget.evaluations
+
 /** Gradient matching within what is left of the budget. */
 async function run(search: Search, target: Target, options: LeakageOptions): Promise<Leakage> {
   const { budget, signal } = search.settings
@@ -175,12 +182,12 @@ async function run(search: Search, target: Target, options: LeakageOptions): Pro
  * Fixes the categories of a table and refines its numbers: by the span of the first layer's gradient, where numbers are linear in
  * what is known, and else by a search over them alone. Then whole numbers are rounded, and the residual is computed.
  */
-async function decide(search: Search, pool: Pooled, cut: boolean): Promise<Candidate> {
+async function decide(search: Search, pool: Pooled): Promise<Candidate> {
   const { columns, rows, span, floor } = search
   const decided = snapped(pool.table, columns, rows)
   const first = await measured(search, decided, pool)
   const hasNumbers = columns.some(({ column }) => column.kind === 'numeric')
-  if (first.residual <= floor || !hasNumbers || cut) return first
+  if (first.residual <= floor || !hasNumbers || isOver(search)) return first
   const numbers = pool.table.map((v, i) => (search.isNumber[i % search.width] ? v : decided[i]))
   let best = first
   const better = async (table: Float64Array): Promise<boolean> => {
@@ -191,12 +198,12 @@ async function decide(search: Search, pool: Pooled, cut: boolean): Promise<Candi
   let start: Float64Array = numbers
   if (span) {
     start = inSpan(span, numbers, columns, ({ kind }) => kind !== 'numeric')
-    if (await better(start)) return best
+    if ((await better(start)) || isOver(search)) return best
     const rounded = snapped(start, columns, rows)
     if (await better(inSpan(span, rounded, columns, (column) => column.kind !== 'numeric' || isCoarse(column))))
       return best
   }
-  if (!search.settings.signal?.aborted) {
+  if (!isOver(search)) {
     const table = await refined(search, start, decided, pool).catch(nothingIfCut)
     if (table) await better(table)
   }
@@ -225,6 +232,7 @@ async function refined(
 }
 
 async function measured({ target }: Search, table: Float64Array, pool: Pooled): Promise<Candidate> {
-  const residual = await residualOf(target, [table], pool.targets)
+  const rests = pauses(() => true)
+  const residual = await residualOf(target, [table], pool.targets, (steps) => paced(steps, rests))
   return { ...pool, table, residual: Number.isFinite(residual) ? residual : Number.POSITIVE_INFINITY }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { inferTableSchema, readTable, tableCsv, tableHtml, tableText } from '../../../src/tabular'
+import { inferTableSchema, readTable, type TableColumn, tableCsv, tableHtml, tableText } from '../../../src/tabular'
 import { records, SCHEMA } from './tables'
 
 const CSV = 'age, sex, city, grade, income\n30, f,"Ulm, old", B, 0\n50, m, Bern, A, 1\n\n40, f, Bern, C, 1\n'
@@ -37,6 +37,21 @@ describe('a schema out of a table', () => {
     ])
   })
 
+  it('has categories, levels and values that are numbers in the order of their value, as encoders sort them', () => {
+    const kinds = { g: 'one-hot', o: 'ordinal', b: 'binary', n: 'ordinal', t: 'one-hot' } as const
+    const { columns } = inferTableSchema('g,o,b,n,t\n1,10,10,-1,1\n12,2,2,-2,x\n2,3,2,0,10\n', {
+      encoders: kinds,
+    })
+    expect(columns).toEqual([
+      { kind: 'categorical', name: 'g', categories: ['1', '2', '12'] },
+      { kind: 'ordinal', name: 'o', levels: ['2', '3', '10'] },
+      { kind: 'binary', name: 'b', values: ['2', '10'] },
+      { kind: 'ordinal', name: 'n', levels: ['-2', '-1', '0'] },
+      // a column with one cell that is no number is one of words
+      { kind: 'categorical', name: 't', categories: ['1', '10', 'x'] },
+    ])
+  })
+
   it.each([';', '\t', '|'])('is told the separator %j by the text', (separator) => {
     const text = `${['a', 'b'].join(separator)}\n${['1.5', 'x'].join(separator)}\n${['2', 'y'].join(separator)}`
     expect(inferTableSchema(text).columns.map(({ kind }) => kind)).toEqual(['numeric', 'categorical'])
@@ -54,6 +69,7 @@ describe('a schema out of a table', () => {
     ['a,b\nx,2\nx,3', {}, 'invalid-file', /'a' is 'x' in every record/],
     ['a\n1\nx', { encoders: { a: 'standard' } }, 'invalid-file', /'a' of record 1 is 'x'; for 'standard'/],
     ['a\nx\ny\nz', { encoders: { a: 'binary' } }, 'invalid-file', /3 different words/],
+    ['a\n1\n1.0', { encoders: { a: 'one-hot' } }, 'invalid-file', /'a' has '1' and '1.0', which are one number/],
     ['a\nx\ny', { encoders: { a: 'label' } }, 'invalid-option', /encoders.a is 'label'; it must be 'standard' or/],
     ['a\nx\ny', { encoders: { b: 'one-hot' } }, 'invalid-option', /no column 'b'; it has a/],
     ['a\nx\ny', { categories: { a: ['x'] } }, 'invalid-option', /categories.a has no 'y'/],
@@ -73,6 +89,20 @@ describe('records of a table', () => {
       { age: 50, sex: 'm', city: 'Bern', grade: 'A' },
       { age: 40, sex: 'f', city: 'Bern', grade: 'C' },
     ])
+  })
+
+  it('have rows of empty cells, which a schema may have, and none for empty lines', () => {
+    const words = (name: string): TableColumn => ({ kind: 'categorical', name, categories: ['', 'x'] })
+    const schema = { columns: [words('c'), words('d')] }
+    expect(readTable('\nc,d\nx,x\n,\n\nx,\n\n', schema)).toEqual([
+      { c: 'x', d: 'x' },
+      { c: '', d: '' },
+      { c: 'x', d: '' },
+    ])
+    expect(readTable('c;d\nx;x\n;\n  \n', schema)).toHaveLength(2)
+    expect(() => readTable('c\nx\n\nx\n', { columns: [words('c')] })).toThrow(
+      'line 3 of the table is empty, and the table has a single column',
+    )
   })
 
   it.each([
@@ -103,6 +133,23 @@ describe('reports', () => {
       'age,weight,size,smokes,colour,town,confidence of age,confidence of weight,confidence of size,confidence of smokes,confidence of colour,confidence of town',
     )
     expect(text.split('\n')[2]).toMatch(/,0\.7,0\.4,1,1,1,1$/)
+  })
+
+  it('write every digit that a number has', () => {
+    const records = [{ day: 20230901, id: 37000112, part: 0.123456789 }]
+    const table = { records, confidence: [{ day: 1, id: 1, part: 1 }] }
+    for (const text of [tableCsv(table), tableText(table), tableHtml(table)])
+      for (const value of Object.values(records[0])) expect(text).toContain(String(value))
+  })
+
+  it('call no cell certain or impossible that is not', () => {
+    const table = { records: [{ a: 'x', b: 'y', c: 'z' }], confidence: [{ a: 0.9996, b: 0.0004, c: 1 }] }
+    expect(tableCsv(table)).toContain('x,y,z,0.999,0.001,1\n')
+    expect(tableHtml(table).match(/confidence [\d.]+/g)).toEqual([
+      'confidence 0.99',
+      'confidence 0.01',
+      'confidence 1.00',
+    ])
   })
 
   it('as CSV start no formula in a spreadsheet', () => {

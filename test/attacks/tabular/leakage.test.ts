@@ -204,6 +204,13 @@ describe('what the attack promises', () => {
     expect(budget.evaluations).toBeLessThanOrEqual(31)
   })
 
+  it('a budget that ends while numbers are refined cuts it', async () => {
+    const { evaluations, status } = await attackSmall(rows, quick)
+    expect(status).toBe('failed')
+    const short = await attackSmall(rows, { ...quick, budget: { evaluations: evaluations - 1 } })
+    expect(short.status).toBe('cut')
+  })
+
   it.each([
     [{ columns: SCHEMA.columns.slice(1) }, {}, 'invalid-data', /the schema has 10 inputs; the model reads \[11\]/],
     [{ columns: [] }, {}, 'invalid-data', /at least one column/],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { pooled } from '../../../src/attacks/tabular/pool'
 import { placed } from '../../../src/attacks/tabular/schema'
-import { encodeTable, measureTable } from '../../../src/tabular'
+import { encodeTable, measureTable, type TableSchema } from '../../../src/tabular'
 import { records, SCHEMA } from './tables'
 
 describe('measureTable', () => {
@@ -26,6 +26,27 @@ describe('measureTable', () => {
     expect(
       measureTable(originals, { records: [{ ...first, age: age + 3 }, ...others] }, SCHEMA, { tolerance: 0.1 }).cells,
     ).toBe(23 / 24)
+  })
+
+  it('counts cells that are as sure as each other by what any choice of them gets', () => {
+    const schema: TableSchema = { columns: [{ kind: 'categorical', name: 'a', categories: ['x', 'y'] }] }
+    const half = (sure: readonly number[]) =>
+      measureTable(
+        ['x', 'y', 'y', 'y'].map((a) => ({ a })),
+        { records: ['x', 'x', 'x', 'y'].map((a) => ({ a })), confidence: sure.map((a) => ({ a })) },
+        schema,
+      ).certainHalf
+    expect(half([0.5, 0.5, 0.5, 0.5])).toBe(0.5)
+    // one is surer, and right; the other place goes to one of three, of which one is right
+    expect(half([0.9, 0.5, 0.5, 0.5])).toBeCloseTo((1 + 1 / 3) / 2, 12)
+    expect(() => half([Number.NaN, 1, 1, 1])).toThrow('must be a finite number')
+  })
+
+  it('takes no level for the next one, however many there are', () => {
+    const levels = Array.from({ length: 16 }, (_, i) => `l${i}`)
+    const schema: TableSchema = { columns: [{ kind: 'ordinal', name: 'o', levels }] }
+    expect(measureTable([{ o: 'l3' }], { records: [{ o: 'l4' }] }, schema)).toMatchObject({ cells: 0, rows: 0 })
+    expect(measureTable([{ o: 'l3' }], { records: [{ o: 'l3' }] }, schema)).toMatchObject({ cells: 1, rows: 1 })
   })
 
   it('counts the surer half alone, and a guess without a gradient', () => {

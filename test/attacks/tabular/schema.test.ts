@@ -69,6 +69,21 @@ describe('encoding', () => {
     )
   })
 
+  it('decodes numbers to the digits that float32 leaves them', () => {
+    const numeric = (fields: object): TableSchema => ({ columns: [{ kind: 'numeric', name: 'n', ...fields }] })
+    const one = (column: object, z: number) => decodeTable(numeric(column), Float32Array.of(z))[0].n
+    expect(one({ mean: 40, std: 12 }, 0.1)).toBe(41.2)
+    expect(one({}, 1e-9)).toBe(1e-9)
+    expect(one({ mean: 20230576.5, std: 308, integer: true }, 324.5 / 308)).toBe(20230901)
+    expect(one({ mean: 3 }, 0)).toBe(3)
+    // no digit is lost: the same float32 comes back, or its neighbour
+    for (let i = 1; i < 50; i++) {
+      const z = Math.fround(3 * Math.sin(i))
+      const value = one({ mean: 1000 * i, std: 7.3 ** (i / 9) }, z) as number
+      expect(Math.abs((value - 1000 * i) / 7.3 ** (i / 9) - z)).toBeLessThanOrEqual(2 ** -24 * Math.abs(z) + 1e-9)
+    }
+  })
+
   it('decodes what is near a record', () => {
     const near = [2.03, 0.01, 7, 0.6, 0.2, 0.5, 0.3, -3, -1, -2, -1.5]
     expect(decodeTable(SCHEMA, near)).toEqual([
