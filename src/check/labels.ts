@@ -9,6 +9,7 @@ import { targetOptions } from '../client/target-options'
 import type { TracedExample } from '../client/trace-example'
 import type { TrainingOptions } from '../client/training-options'
 import { DlgError } from '../errors/dlg-error'
+import { roundedPart } from '../numbers/rounded-part'
 import type { Values } from '../runtime/runtime'
 import type { Finding } from './report'
 import { wholeInputs } from './search'
@@ -63,7 +64,7 @@ async function inferred(
     const decision = await donePaced(decideLabels(infer(), output, target, traced.outputs), pause)
     if (decision.kind !== 'known' || !decision.inferred) return notInferred(output, 'no rule gives them')
     const { rule, confidence } = decision.inferred
-    const says = `labels of '${name}' can be inferred before the search (labels: 'infer'): rule ${rule}, confidence ${confidence.toFixed(2)} on this example`
+    const says = `labels of '${name}' can be inferred before the search (labels: 'infer'): rule ${rule}, confidence ${roundedPart(confidence, 2).toFixed(2)} on this example`
     const own = classesOf(values[data.length + at], node.shape[1])
     const right = own === undefined || own.join() === decision.labels.join()
     return {

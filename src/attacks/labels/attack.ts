@@ -1,4 +1,5 @@
 import { DlgError } from '../../errors/dlg-error'
+import { roundedPart } from '../../numbers/rounded-part'
 import { type Attack, noOptions, outcome } from '../contract/attack'
 import { wholeOrCut } from '../contract/cut'
 import { CLOSED_FORM, pausesOf } from '../contract/pause'
@@ -42,7 +43,7 @@ export const labelInference: Attack = {
           told
             ? 'the labels stand in the gradient of the last layer'
             : 'no batch with the labels that the rule reads has the gradient of the last layer: noise, another loss, batch size or factor'
-        } (rule ${rule}, confidence ${confidence.toFixed(2)})`,
+        } (rule ${rule}, confidence ${roundedPart(confidence, 2).toFixed(2)})`,
         found: { labels },
         evidence: { confidence },
       })

@@ -1,5 +1,6 @@
 import { count, requireObject, show } from '../../errors/checks'
 import { DlgError } from '../../errors/dlg-error'
+import { roundedPart } from '../../numbers/rounded-part'
 import { csvText } from './csv'
 import type { TableLeakage } from './leakage'
 
@@ -27,7 +28,7 @@ export function tableCsv(table: ReportedTable): string {
     [...names, ...names.map((name) => `confidence of ${name}`)],
     records.map((record, i) => [
       ...names.map((name) => record[name]),
-      ...names.map((name) => rounded(confidence[i][name], 3)),
+      ...names.map((name) => roundedPart(confidence[i][name], 3)),
     ]),
   )
 }
@@ -73,7 +74,7 @@ export function tableHtml(table: ReportedTable): string {
     const cells = names.map((name) => {
       const sure = confidence[i][name]
       const shade = `background: rgba(46, 125, 50, ${(0.6 * sure).toFixed(2)})`
-      return `<td style="${shade}" title="confidence ${rounded(sure, 2).toFixed(2)}">${escaped(String(record[name]))}</td>`
+      return `<td style="${shade}" title="confidence ${roundedPart(sure, 2).toFixed(2)}">${escaped(String(record[name]))}</td>`
     })
     return `<tr><th>${i}</th>${cells.join('')}</tr>`
   })
@@ -110,13 +111,6 @@ function reported(table: ReportedTable): Omit<ReportedTable, 'status'> & {
     }
   }
   return { records, confidence, names, unlike: status === 'failed' || status === 'cut' }
-}
-
-/** A part of 1 with so many decimals; only 1 itself is 1, and only 0 is 0. */
-function rounded(part: number, decimals: number): number {
-  if (part === 0 || part === 1) return part
-  const least = 10 ** -decimals
-  return Number(Math.min(1 - least, Math.max(least, part)).toFixed(decimals))
 }
 
 function padded(cells: readonly string[]): string[] {
