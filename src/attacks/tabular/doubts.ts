@@ -1,7 +1,7 @@
 import type { Target } from '../../client/target'
 import type { PlainTargets } from '../../client/target-values'
 import { eachGradient, factorOf, RESIDUAL } from '../../measure/residual'
-import { meanOfTwo, type Squares, squaresApart } from '../../numbers/stretches'
+import { meanOfTwo, squaresApart } from '../../numbers/stretches'
 import type { Values } from '../../numbers/values'
 import { nothingIfCut, type Pause, paced } from '../contract/pause'
 import { scaleOf } from './encode'
@@ -28,6 +28,12 @@ const SPREAD = 0.5
 
 /** A mixture shows where it is this many times further off than what counts as a match. */
 const CLEAR = 4
+
+/** ‖f g − g*‖² and ‖g*‖² of each tensor, in one unit. */
+interface Distances {
+  readonly off: readonly number[]
+  readonly size: readonly number[]
+}
 
 /**
  * Whether records that re-create what was shared are the only ones, as far as trials tell.
@@ -72,10 +78,14 @@ export async function doubtsAbout(
   }
   const { gradients, rounding } = target
   const noise = (LESS_LIKELY * rounding) / gradients.reduce((sum, values) => sum + values.length, 0)
-  const compared = async (found: readonly Values[]): Promise<Squares> =>
-    paced(squaresApart(found, gradients, await paced(factorOf(target, found), pause)), pause)
+  const squaresOf = async (found: readonly Values[], from: readonly Values[], factor = 1): Promise<Distances> => {
+    const { off, size, unit } = await paced(squaresApart(found, from, factor), pause)
+    return { off: off.map((v) => v * unit ** 2), size }
+  }
+  const compared = async (found: readonly Values[]) =>
+    squaresOf(found, gradients, await paced(factorOf(target, found), pause))
   /** Whether noise explains the distances, and float32 those of each tensor by itself: a first layer may be a small part of all. */
-  const alike = ({ off, size }: Squares, own: readonly number[], float32: number) =>
+  const alike = ({ off, size }: Distances, own: readonly number[], float32: number) =>
     !(sum(off) - sum(own) >= noise * sum(size)) || off.every((v, i) => !(v - (own[i] ?? 0) > float32 ** 2 * size[i]))
   const first: Values[][] = []
   let own: readonly number[] = []
@@ -89,8 +99,7 @@ export async function doubtsAbout(
           const [middle, more, less] = first
           own = (await compared(middle)).off
           const mean = await paced(meanOfTwo(more, less), pause)
-          mixtures =
-            columns.some(isNumber) && alike(await paced(squaresApart(mean, middle), pause), [], CLEAR * RESIDUAL)
+          mixtures = columns.some(isNumber) && alike(await squaresOf(mean, middle), [], CLEAR * RESIDUAL)
         }
       } else if (alike(await compared(found), own, FLOAT32)) untold[tried[tried.length - 1]] = 1
       // an evaluation of a large model is a good part of what an abort may take
