@@ -12,9 +12,9 @@ type Way = 'linear' | 'monotone' | 'turning'
 const MOVES: readonly Op[] = ['reshape', 'transpose', 'broadcast', 'slice', 'pad', 'reverse', 'concat', 'neg']
 /** These add numbers up. */
 const SUMS: readonly Op[] = ['add', 'sub', 'sum', 'gemm', 'matMul', 'conv', 'convInputGrad', 'convFilterGrad', 'gather', 'scatterAdd'] // biome-ignore format: one line
-/** Of these, two operands that move make a product. */
+/** Two operands that move make a product in these. */
 const PRODUCTS: readonly Op[] = ['gemm', 'matMul', 'conv', 'convInputGrad', 'convFilterGrad', 'gather', 'scatterAdd']
-/** Of numbers beside one that is fixed. */
+/** With one operand that is fixed, these scale and shift. */
 const BESIDE_FIXED: readonly Op[] = ['mul', 'div', 'add', 'sub']
 /** Functions of one number that rise or fall everywhere, or stay. */
 const MONOTONE: readonly Op[] = [
