@@ -2,7 +2,7 @@ import type { Found } from '../attacks/contract/attack'
 import { type PreprocessingOptions, undoPreprocessing } from '../client/preprocessing'
 import { psnrIn } from '../measure/baselines'
 import { mse } from '../measure/psnr'
-import { measureSamples } from '../measure/samples'
+import { measureSamples, wholePsnr } from '../measure/samples'
 import { random } from '../numbers/random'
 import type { Steps } from '../numbers/steps'
 import type { Truth } from './client'
@@ -84,7 +84,7 @@ function* originalsOf(
     }
     if (closest > Number.NEGATIVE_INFINITY) guesses.push(['decoy', closest])
     measured.push({
-      ...{ sample: names[i], slot: slots[sample.slot], mse: own, psnr: decibels(sample.psnr) },
+      ...{ sample: names[i], slot: slots[sample.slot], mse: own, psnr: decibels(wholePsnr(sample, width)) },
       ...(sample.ssim !== undefined && Number.isFinite(sample.ssim) && { ssim: sample.ssim }),
       baselines: Object.fromEntries(guesses),
       rank,

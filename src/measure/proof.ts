@@ -131,7 +131,8 @@ export async function determinedBy(
   ])
   const searched = moving.map((i) => inputs[i])
   const outputs = traced.outputs.map(({ node }) => node)
-  if (turnsBack(traced.trainedNodes, searched, outputs)) return false
+  const sharing = traced.trainedNodes.filter((_, i) => shared.has(traced.trained[i].name))
+  if (turnsBack(sharing, searched, outputs)) return false
   const given = tensors.map(({ name }) => shared.get(name)!)
   const problem = {
     ...{ runtime: settings.runtime, groups, cut },

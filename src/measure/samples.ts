@@ -101,7 +101,7 @@ export function measureSamples(
 }
 
 /** The PSNR of all of the error, 10 log₁₀ (width² / MSE). Cut to the range, data far outside could be taken for an original at its edge. */
-const wholePsnr = ({ mse, psnr }: PairedSample, [low, high]: readonly [number, number]): number =>
+export const wholePsnr = ({ mse, psnr }: PairedSample, [low, high]: readonly [number, number]): number =>
   Math.min(psnr, 20 * Math.log10(high - low) - 10 * Math.log10(mse))
 
 function readOriginals(originals: readonly ArrayLike<number>[]): Float32Array[] {

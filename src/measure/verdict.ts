@@ -91,8 +91,8 @@ export function verdictOf(status: LeakageStatus, samples?: readonly Closeness[])
   const leaked = samples?.filter(({ closer = false, alike }) => closer || alike) ?? []
   if (leaked.length === 0) return failure('failed', `FAILED (${status}), best so far`)
   const count = samples!.length > 1 ? `${leaked.length} of ${samples!.length} ` : ''
-  const closer = leaked.every(({ closer = true }) => closer) ? '' : 'like the original or '
-  return failure('partial', `PARTIAL (${status}), ${count}${closer}closer than every baseline, best so far`)
+  const orAlike = leaked.every(({ closer = true }) => closer) ? '' : 'like the original or '
+  return failure('partial', `PARTIAL (${status}), ${count}${orAlike}closer than every baseline, best so far`)
 }
 
 const success = (name: VerdictName, word: string): Verdict => ({ name, word, failed: false, interrupted: false })

@@ -62,6 +62,13 @@ describe('how close what was found is', () => {
     expect(JSON.parse(JSON.stringify(measured))).toEqual(measured)
   })
 
+  it('counts what lies outside the range: far beyond it, data are not recognised', () => {
+    const bits = Float32Array.from({ length: SIZE }, (_, i) => i % 2)
+    const { verdict, measured } = judged([bits.map((v) => 1000 * (v - 0.5))], { samples: [bits] })
+    expect(verdict).toBe('not-recovered')
+    expect(measured![0].psnr).toBeLessThan(0)
+  })
+
   it('says how often a guess has as many labels right', () => {
     const guessed = (classes: number[], population: number[], labels = classes) =>
       judged([c], { classes, population }, { labels }).labels!

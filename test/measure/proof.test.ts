@@ -34,6 +34,30 @@ const scaled = ({ shape, data }: Shared[string], scale: number) => ({
 })
 
 describe('a proof', () => {
+  it('asks which weights were shared: behind a square the others say nothing of signs', async () => {
+    const net: FunctionalModel = {
+      inputShape: [2],
+      weights: {
+        first: tf.tensor([1, 0, 0, 1], [2, 2]),
+        second: tf.tensor(numbers(20, 1, -1, 1), [2, 10]),
+        head: tf.tensor(numbers(30, 2, -1, 1), [10, 3]),
+      },
+      apply: (x, w) => {
+        const read = tf.square(tf.add(tf.matMul(x as tf.Tensor2D, w.first as tf.Tensor2D), 0.3))
+        return tf.matMul(tf.tanh(tf.matMul(read as tf.Tensor2D, w.second as tf.Tensor2D)), w.head as tf.Tensor2D)
+      },
+    }
+    const [own, twin] = [tf.tensor([[0.4, 0.8]]), tf.tensor([[-1, -1.4]])]
+    const { first, ...part } = plain(await gradientsOf(net, own, [1], { runtime: 'reference' }))
+    const proven = async (of: tf.Tensor, given: SharedGradients) =>
+      (await proofOf(net, { data: of, labels: [1] }, given, { runtime: 'reference' })).proven
+    expect(await proven(own, { first, ...part })).toBe(true)
+    expect(await proven(twin, { first, ...part })).toBe(false)
+    expect(await proven(own, part)).toBe(false)
+    expect(await proven(twin, part)).toBe(false)
+    tf.dispose([own, twin, Object.values(net.weights)])
+  })
+
   it('refuses what is wrong before any work', async () => {
     const compiled: unknown[] = []
     const runtime = { name: 'none', precision: 'float64', compile: (program: unknown) => compiled.push(program) }

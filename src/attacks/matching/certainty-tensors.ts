@@ -26,8 +26,8 @@ export interface LeakageCertainty {
   /** Other data, far from those that were found, that match as well. They are looked for where the data are determined otherwise. */
   readonly others: readonly OtherData[]
   /**
-   * Where a search from another start ended: at the `same` data, at `other` data, or at `no match`. One is made where a function such as
-   * a square turns back between the data and the first trained weights; elsewhere these weights show what they are multiplied by.
+   * Where a search from another start ended: at the `same` data, at `other` data, or at `no match`. One is made where a function may
+   * turn back between the data and the first trained weights, as a square or GELU does; elsewhere these weights show what they are multiplied by.
    */
   readonly anotherStart: 'same' | 'other' | 'no match' | 'none made'
   /**

@@ -42,7 +42,7 @@ const [STARTS, TIMES, LEAST] = [2, 3, 200]
  *   order; targets that are numbers also with the opposite sign. So do rearrangements, which have the same gradient where one weight reads several
  *   places of a sample and what it makes of them is added up.
  * - The gradient of a weight that reads one place shows what it is multiplied by there. So other data come about before the first trained weights as
- *   well: where a function there turns back, such as a square, a search begins anew from elsewhere.
+ *   well: where a function there may turn back, as a square does, a search begins anew from elsewhere.
  *
  * @param spent evaluations since the search
  * @param told is called again and again; what it throws ends the work

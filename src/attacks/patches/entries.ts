@@ -53,9 +53,9 @@ export async function entriesOf(
   const draw = random(1, size)
   const test = mapped(zeros, () => draw.normal())
   const tested = await at(test)
-  for (const [i, at] of entry.entries()) {
-    const expected = offset[i] + (at < 0 ? 0 : scale[i] * test[at])
-    if (!(at < size && Math.abs(tested[i] - expected) <= 1e-9 * (1 + Math.abs(tested[i])))) return undefined
+  for (const [i, from] of entry.entries()) {
+    const expected = offset[i] + (from < 0 ? 0 : scale[i] * test[from])
+    if (!(from < size && Math.abs(tested[i] - expected) <= 1e-9 * (1 + Math.abs(tested[i])))) return undefined
   }
   return { entry, scale, offset }
 }

@@ -1,5 +1,4 @@
 import { type Random, random } from '../../numbers/random'
-import { atOnce } from '../../numbers/steps'
 import { nothingIfCut, type Pause, paced, restBy } from '../contract/pause'
 import type { Candidate, Layer, Pool } from './candidates'
 import { newPool } from './candidates'
@@ -114,10 +113,9 @@ export async function searched(
   }
   if (best && !best.consistent) improve(await exchanged(best, pool.candidates, layer, factors, pause))
   if (!best) return { choice: undefined, directions: chosen.length, draws: search.draws }
-  // a few steps, which are done though the time be over
-  best = atOnce(polished(best, units, layer, factors))
-  const choice = { ...best, deviations: atOnce(deviationsOf(best, units, factors)) }
-  return { choice, directions: chosen.length, draws: search.draws }
+  await polish()
+  const deviations = await paced(deviationsOf(best, units, factors), pause).catch(nothingIfCut)
+  return { choice: deviations ? { ...best, deviations } : best, directions: chosen.length, draws: search.draws }
 }
 
 /** For work that was cut short; other errors are thrown again. */

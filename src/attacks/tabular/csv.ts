@@ -40,9 +40,11 @@ export function csvTable(text: string): CsvTable {
   return { names, rows }
 }
 
-/** The cells without the spaces around them, and no lines of spaces. */
-const filled = (lines: readonly string[][]): string[][] =>
-  lines.map((line) => line.map((cell) => cell.trim())).filter((line) => line.length > 1 || line[0] !== '')
+/** The cells without the spaces around them, and no lines of spaces. Lines of separators at the end are a spreadsheet's, and no records. */
+function filled(lines: readonly string[][]): string[][] {
+  const cells = lines.map((line) => line.map((cell) => cell.trim())).filter((line) => line.length > 1 || line[0] !== '')
+  return cells.slice(0, cells.findLastIndex((line) => line.some((cell) => cell !== '')) + 1)
+}
 
 /** In a single column an empty line could be a record with an empty cell. @throws DlgError `invalid-file` */
 function noGaps(lines: readonly string[][]): void {

@@ -67,11 +67,18 @@ export function inferTableSchema(csv: string, options: InferSchemaOptions = {}):
   })
 }
 
-/** The words of a column in the order that scikit-learn and pandas give them: numbers by their value. */
+/** What stands where a number is missing. */
+const MISSING: readonly string[] = ['', 'nan', 'na', 'n/a', 'null', 'none']
+
+/** The words of a column in the order that scikit-learn and pandas give them: numbers by their value, and what is missing after them. */
 function sorted(name: string, cells: readonly string[], numbers: readonly (number | undefined)[]): string[] {
-  if (numbers.includes(undefined)) return [...new Set(cells)].sort((a, b) => (a < b ? -1 : 1))
+  const isMissing = (i: number): boolean => MISSING.includes(cells[i].toLowerCase())
+  const inOrder = (words: readonly string[]) => [...new Set(words)].sort((a, b) => (a < b ? -1 : 1))
+  const numeric = numbers.some((v) => v !== undefined) && numbers.every((v, i) => v !== undefined || isMissing(i))
+  if (!numeric) return inOrder(cells)
   const words = new Map<number, string>()
-  for (const [i, value] of (numbers as readonly number[]).entries()) {
+  for (const [i, value] of numbers.entries()) {
+    if (value === undefined) continue
     const word = words.get(value) ?? cells[i]
     if (word !== cells[i])
       throw new DlgError(
@@ -80,7 +87,8 @@ function sorted(name: string, cells: readonly string[], numbers: readonly (numbe
       )
     words.set(value, word)
   }
-  return [...words].sort(([a], [b]) => a - b).map(([, word]) => word)
+  const known = [...words].sort(([a], [b]) => a - b).map(([, word]) => word)
+  return [...known, ...inOrder(cells.filter((_, i) => numbers[i] === undefined))]
 }
 
 function columnOf(

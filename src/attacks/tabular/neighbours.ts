@@ -1,6 +1,6 @@
 import { resolutionOf, scaleOf } from './encode'
 import type { PlacedColumn } from './schema'
-import { isCoarse, type Span } from './span'
+import type { Span } from './span'
 
 /** An input that is read off a span is off by so many times the span's noise at most, as measured. */
 const NOISES = 3
@@ -23,8 +23,7 @@ export function untoldNeighbours(
   const noise = NOISES * (span?.noise ?? 0)
   return Uint8Array.from({ length: rows * columns.length }, (_, cell) => {
     const { column, at } = columns[cell % columns.length]
-    // the next whole numbers of a coarse column are tried, or are too far off for rounding
-    if (column.kind !== 'numeric' || !column.integer || isCoarse(column)) return 0
+    if (column.kind !== 'numeric' || !column.integer) return 0
     const z = table[Math.floor(cell / columns.length) * width + at]
     return Number(resolutionOf(column, z) + noise * scaleOf(column) >= 0.5)
   })

@@ -11,9 +11,9 @@ type Way = 'linear' | 'monotone' | 'turning'
 /** These move numbers about. */
 const MOVES: readonly Op[] = ['reshape', 'transpose', 'broadcast', 'slice', 'pad', 'reverse', 'concat', 'neg']
 /** These add numbers up. */
-const SUMS: readonly Op[] = ['add', 'sub', 'sum', 'gemm', 'matMul', 'conv', 'convInputGrad', 'convFilterGrad', 'gather', 'scatterAdd'] // biome-ignore format: one line
+const SUMS: readonly Op[] = ['add', 'sub', 'sum', 'gemm', 'matMul', 'conv', 'convInputGrad', 'convFilterGrad', 'scatterAdd'] // biome-ignore format: one line
 /** Two operands that move make a product in these. */
-const PRODUCTS: readonly Op[] = ['gemm', 'matMul', 'conv', 'convInputGrad', 'convFilterGrad', 'gather', 'scatterAdd']
+const PRODUCTS: readonly Op[] = ['gemm', 'matMul', 'conv', 'convInputGrad', 'convFilterGrad', 'scatterAdd']
 /** With one operand that is fixed, these scale and shift. */
 const BESIDE_FIXED: readonly Op[] = ['mul', 'div', 'add', 'sub']
 /** Functions of one number that rise or fall everywhere, or stay. */
@@ -54,7 +54,12 @@ function wayOf(node: Node, ways: ReadonlyMap<Node, Way>): Way {
   const one = moving.length === 1
   if (MOVES.includes(op)) return linear ? 'linear' : 'monotone'
   // places in a table are whole numbers
-  if ((op === 'gather' || op === 'scatterAdd') && ways.has(inputs[1])) return 'turning'
+  if (op === 'gather' || op === 'scatterAdd') {
+    if (ways.has(inputs[1])) return 'turning'
+    if (op === 'gather') return moving[0]
+  }
+  // a mask that is fixed takes numbers from one side or the other
+  if (op === 'select' && !ways.has(inputs[0])) return linear ? 'linear' : 'monotone'
   if (op === 'div' && one && ways.has(inputs[1])) return 'monotone'
   if (BESIDE_FIXED.includes(op) && one) return moving[0]
   if (SUMS.includes(op) && linear && (one || !PRODUCTS.includes(op))) return 'linear'

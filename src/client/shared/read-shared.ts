@@ -123,7 +123,7 @@ function withoutFactor({ gradients, weights, rounding, lost, statistics }: Share
     throw new DlgError(
       'invalid-gradients',
       update
-        ? `divided by the learning rate, ${update.learningRate}, the weights before and after are the same: there is nothing to match`
+        ? `the weights before and after are the same, or what is left of their difference divided by the learning rate ${update.learningRate} is zero: there is nothing to match`
         : 'every shared gradient is zero: there is nothing to match',
     )
   if (!Number.isFinite(rounding)) throw invalid('the noise is so large that nothing is left of what was shared')

@@ -219,6 +219,8 @@ describe('a function turns back before the weights', () => {
     ['what is the largest', g.matMul(g.broadcast(g.max(x, [1]), [1, 4]), w), true],
     ['numbers less their mean', g.matMul(g.sub(x, g.scale(g.sum(x, [1]), 0.25)), w), false],
     ['standard scores', g.matMul(g.standardize(x, 1e-5), w), false],
+    ['places of a sigmoid', g.matMul(g.transpose(g.gather(g.transpose(g.sigmoid(x), [1, 0]), g.constant(graph, [3, 0, 1, 2], [4])), [1, 0]), w), false], // biome-ignore format: one line
+    ['numbers that a fixed mask takes', g.matMul(g.select(g.constant(graph, [1, 0, 1, 1], [1, 4]), g.tanh(x), zero), w), false], // biome-ignore format: one line
     ['one less another', g.matMul(g.sub(g.sigmoid(x), g.tanh(x)), w), true],
   ])('%s', (_, output, turns) => expect(turnsBack([w], [x], [output])).toBe(turns))
 })

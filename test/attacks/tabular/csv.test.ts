@@ -50,6 +50,12 @@ describe('a schema out of a table', () => {
       // a column with one cell that is no number is one of words
       { kind: 'categorical', name: 't', categories: ['1', '10', 'x'] },
     ])
+    // what is missing stands behind the numbers
+    const missing = inferTableSchema('g,o\n2,10\n10,NaN\n,3\n1,2\n', { encoders: { g: 'one-hot', o: 'ordinal' } })
+    expect(missing.columns).toEqual([
+      { kind: 'categorical', name: 'g', categories: ['1', '2', '10', ''] },
+      { kind: 'ordinal', name: 'o', levels: ['2', '3', '10', 'NaN'] },
+    ])
   })
 
   it.each([';', '\t', '|'])('is told the separator %j by the text', (separator) => {
@@ -99,7 +105,8 @@ describe('records of a table', () => {
       { c: '', d: '' },
       { c: 'x', d: '' },
     ])
-    expect(readTable('c;d\nx;x\n;\n  \n', schema)).toHaveLength(2)
+    // a spreadsheet has lines of separators at its end
+    expect(readTable('c;d\n;\nx;x\n;\n;\n  \n', schema)).toHaveLength(2)
     expect(() => readTable('c\nx\n\nx\n', { columns: [words('c')] })).toThrow(
       'line 3 of the table is empty, and the table has a single column',
     )

@@ -103,6 +103,25 @@ describe('records that could be others', () => {
     }
   })
 
+  it.each([23, 45, 12])('are never proven with a number that noise has moved by one (seed %i)', async (seed) => {
+    const model = mlp(11, 'relu', [60, 20], seed)
+    const rows = records(1, seed).map((row) => ({ ...row, age: 85 }))
+    const shared = await sharedBy(model, SCHEMA, rows, [0])
+    const all = Object.values(shared).flatMap(({ data }) => Array.from(data))
+    const noise = (0.055 ** 2 * all.reduce((sum, v) => sum + v * v, 0)) / all.length
+    const { normal } = random(4, seed)
+    const noisy = Object.fromEntries(
+      Object.entries(shared).map(([name, { shape, data }]) => [
+        name,
+        { shape, data: Float64Array.from(data, (v) => v + Math.sqrt(noise) * normal()) },
+      ]),
+    )
+    const leak = await deepLeakageFromTable(model, noisy, SCHEMA, { noise, iterations: 20, restarts: 1 })
+    expect(leak.status).not.toBe('proven')
+    expect(leak.confidence[0].age).toBe(0)
+    model.dispose()
+  })
+
   it('prove nothing where the client does not have the whole numbers of the schema', async () => {
     const { model, shared } = await client(1)
     // an age in whole years is at 0.4 of a year, within what SPEAR's rows were allowed to miss
