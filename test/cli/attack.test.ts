@@ -195,7 +195,7 @@ describe('dlg attack', () => {
     expect(refused.stderr).toMatch(
       /other\.npz: original has \S+ at position 0, outside the range \[0, 1\]; give .*--range/,
     )
-    const measured = await attack(...argv, '--range', '0,110')
+    const measured = await attack(...argv, '--range', '0,110', '--iterations', '20', '--restarts', '1')
     expect([measured.code, measured.stdout]).toEqual([1, expect.stringMatching(/^FAILED/)])
   })
 
