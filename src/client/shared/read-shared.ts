@@ -123,7 +123,7 @@ function withoutFactor({ gradients, weights, rounding, lost, statistics }: Share
     throw new DlgError(
       'invalid-gradients',
       update
-        ? `the weights before and after are the same, or what is left of their difference divided by the learning rate ${update.learningRate} is zero: there is nothing to match`
+        ? `what the weights moved by, divided by the learning rate ${update.learningRate}, is zero: there is nothing to match`
         : 'every shared gradient is zero: there is nothing to match',
     )
   if (!Number.isFinite(rounding)) throw invalid('the noise is so large that nothing is left of what was shared')
@@ -154,6 +154,8 @@ async function readUpdate(
   const weights = await readWeights(model.weights, weightParameter)
   const own = (weight: Parameters<typeof weightParameter>[0]) => weights.get(weightParameter(weight))!
   const { before, delta, rounded, shared: given, statistics } = await readMovement(shared, model, own, sign ?? 1)
+  if (delta.every(squaresVanish))
+    throw new DlgError('invalid-gradients', 'the weights before and after are the same: there is nothing to match')
   for (const weight of model.weights) {
     const values = before.get(weight.name)
     if (values) weights.set(weightParameter(weight), values)

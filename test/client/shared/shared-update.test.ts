@@ -238,7 +238,7 @@ describe('is refused', () => {
     [
       'weights that did not move',
       'invalid-gradients',
-      /the weights before and after are the same, or .*: there is nothing to match/,
+      /the same: there is nothing to match/,
       { before, after: before },
     ],
     [
@@ -251,7 +251,7 @@ describe('is refused', () => {
     [
       'a rate that leaves zeros',
       'invalid-gradients',
-      /their difference divided by the learning rate 1e\+300 is zero: there is nothing to match/,
+      /divided by the learning rate 1e\+300, is zero: there is nothing to match/,
       { before, after },
       { update: { learningRate: 1e300 } },
     ],
