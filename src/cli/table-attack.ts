@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
+import { roundedPart } from '../numbers/rounded-part'
 import { checkFolder, writeFiles } from '../report/files'
 import {
   deepLeakageFromTable,
@@ -136,8 +137,7 @@ function finish(
 }
 
 /** Only all is 100 %, and only nothing is 0 %. */
-const percent = (part: number): string =>
-  `${(part === 0 || part === 1 ? 100 * part : Math.min(99.9, Math.max(0.1, 100 * part))).toFixed(1)} %`
+const percent = (part: number): string => `${(100 * roundedPart(part, 3)).toFixed(1)} %`
 
 const measuredLine = ({ cells, rows, certainHalf = cells, baseline }: MeasuredTable): string =>
   `right: ${percent(cells)} of the cells (${percent(certainHalf)} of the surer half, ${percent(baseline)} by guessing), ${percent(rows)} of the records`

@@ -25,9 +25,9 @@ export interface Proof {
   /**
    * Whether every number of the data, and every combination of them that was looked at, moves what was shared. False where a part of the
    * data could be otherwise: behind dead or saturated units, where more numbers were sought than shared, where the mean of several
-   * samples has the gradient of one, where a mirror image of the data has their gradient, or where a function may turn
-   * back between the data and the first trained weights, as a square or GELU does. Undefined where the residual is above the tolerance, where no input is of floats (token ids do not move by degrees), and with
-   * `determined: false`.
+   * samples has the gradient of one, where a mirror image of the data has their gradient, or where a function may turn back
+   * between the data and the first weights whose gradient is shared, as a square or GELU does. Undefined where the residual is above the
+   * tolerance, where no input is of floats (token ids do not move by degrees), and with `determined: false`.
    */
   readonly determined?: boolean | undefined
   /** Whether the residual is at most the tolerance, and `determined` is not false. */

@@ -111,7 +111,7 @@ export async function doubtsAbout(
   return { untold, mixtures }
 }
 
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
+export const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
 
 const isNumber = ({ column }: PlacedColumn): boolean => column.kind === 'numeric'
 

@@ -27,7 +27,7 @@ export interface InferSchemaOptions {
   encoders?: { readonly [column: string]: TableEncoder }
   /**
    * All categories of columns by name, in their order, also those that the table does not have. Default: those of the table, in
-   * the order that encoders have: of their value where every cell is a number, else of their characters.
+   * the order that encoders have: numbers by their value, with what is missing after them, and else by their characters.
    */
   categories?: { readonly [column: string]: readonly string[] }
 }

@@ -14,7 +14,7 @@ import { nothingIfCut } from '../contract/pause'
 import { ABORTED } from '../matching/preparing'
 import { pauses } from '../spear/pause'
 import { spearTarget } from '../spear/spear'
-import { type Doubts, doubtsAbout } from './doubts'
+import { type Doubts, doubtsAbout, sum } from './doubts'
 import { recordOf } from './encode'
 import { type ExactRows, exactRows, type Knowing, snappedRows, withTargets } from './exact'
 import { givenTargets } from './given-targets'
@@ -214,8 +214,6 @@ function likelyResidual({ settings, lost, gradients }: Target): number {
   const [mean, variance] = [sum(lost), sum(lost.map((v, i) => (2 * v ** 2) / gradients[i].length))]
   return Math.max(RESIDUAL, Math.sqrt((mean + 3 * Math.sqrt(variance)) / squaredNorm(gradients)))
 }
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 
 /** What else re-creates what was shared, in words; nothing where nothing else does. */
 function wordsOf({ untold, mixtures }: Doubts): string {

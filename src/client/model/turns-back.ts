@@ -1,5 +1,5 @@
-import type { BinaryOp, Node, Op, UnaryOp } from '../../graph/index'
-import * as g from '../../graph/index'
+import type { BinaryOp, Node, Op, UnaryOp } from '../../graph'
+import * as g from '../../graph'
 
 /**
  * How a node between the data and the first trained weights depends on the data. `linear`: up to a constant, it is. `monotone`: each of
@@ -9,13 +9,13 @@ import * as g from '../../graph/index'
 type Way = 'linear' | 'monotone' | 'turning'
 
 /** These move numbers about. */
-const MOVES: readonly Op[] = ['reshape', 'transpose', 'broadcast', 'slice', 'pad', 'reverse', 'concat', 'neg']
+const MOVES: readonly Op[] = ['reshape', 'transpose', 'broadcast', 'slice', 'pad', 'reverse', 'concat']
 /** These add numbers up. */
 const SUMS: readonly Op[] = ['add', 'sub', 'sum', 'gemm', 'matMul', 'conv', 'convInputGrad', 'convFilterGrad', 'scatterAdd'] // biome-ignore format: one line
 /** Two operands that move make a product in these. */
 const PRODUCTS: readonly Op[] = ['gemm', 'matMul', 'conv', 'convInputGrad', 'convFilterGrad', 'scatterAdd']
-/** With one operand that is fixed, these scale and shift. */
-const BESIDE_FIXED: readonly Op[] = ['mul', 'div', 'add', 'sub']
+/** Where one operand moves, these scale it or shift it. */
+const BESIDE_FIXED: readonly Op[] = ['mul', 'div', 'add', 'sub', 'neg']
 /** Functions of one number that rise or fall everywhere, or stay. */
 const MONOTONE: readonly Op[] = [
   ...(['exp', 'log', 'sqrt', 'sigmoid', 'tanh', 'relu', 'softplus', 'sign', 'floor', 'ceil', 'round', 'erf'] as const),
@@ -101,7 +101,6 @@ function numberOf(node: Node, source: Node, at: number, constants: Set<number>):
   if (read.length === 0 || read.some((v) => v === undefined)) return undefined
   const [a, b, c] = read as number[]
   if (node.op === 'select') return a !== 0 ? b : c
-  if (MOVES.includes(node.op) && node.op !== 'neg') return undefined
   if (node.op in g.numbers.unary) return g.numbers.unary[node.op as UnaryOp](a)
   return node.op in g.numbers.binary ? g.numbers.binary[node.op as BinaryOp](a, b) : undefined
 }
