@@ -183,8 +183,9 @@ function summaryOf(trials: readonly JudgedTrial[], defences: readonly JudgedDefe
   const all = new Set(cells.map(({ client }) => client)).size
   const hit = (test: (verdict: AuditVerdict, cell: JudgedClient) => boolean) =>
     `${new Set(cells.filter((cell) => test(cell.verdict, cell)).map(({ client }) => client)).size} of ${countOf(all, 'client')}`
-  const tried = trials.filter(wasTried).length
-  const end = `${countOf(tried, 'attack was', 'attacks were')} run.`
+  const broken = trials.filter(({ status }) => status === 'error').length
+  const tried = trials.filter(wasTried).length - broken
+  const end = `${countOf(tried, 'attack was', 'attacks were')} run${broken > 0 ? `, and ${broken} broke down` : ''}.`
   const under = (test: (verdict: AuditVerdict) => boolean): string =>
     defences.length > 1
       ? ` under ${defences.filter((defence) => test(defence.verdict)).length} of ${countOf(defences.length, 'defence')}`

@@ -163,6 +163,17 @@ describe('a judgement', () => {
     )
   })
 
+  it('does not count what broke down among the attacks that were run', () => {
+    const records = [
+      control,
+      trial({ status: 'error' }),
+      trial({ attack: 'weak', status: 'failed', measured: [at(8)] }),
+    ]
+    expect(judge({ plan, records }).summary).toBe(
+      'Some attacks broke down, so that nothing can be said. 1 attack was run, and 1 broke down.',
+    )
+  })
+
   it('counts every defence under which data leak, proven or recognised', () => {
     const clients = [0, 1].map((client) => ({ client, samples: [`s${client}`] }))
     const proven = clients.map((one) => trial({ ...one, defence: 'none', status: 'proven', measured: [at(60)] }))

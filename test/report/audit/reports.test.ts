@@ -56,6 +56,17 @@ function sarif() {
 }
 
 describe('the report', () => {
+  it('in JUnit is no success where nothing was run', async () => {
+    const planned = { undefended: true, withData: true, trials: 3 }
+    const none = auditJunit(judge({ plan: { ...planned, trials: 0 }, records: [] }))
+    expect(none).toContain('tests="1" failures="0" errors="1"')
+    expect(none).toContain('message="no attack was run"')
+    const interrupted = auditJunit(judge({ plan: planned, records: [] }))
+    expect(interrupted).toContain('errors="1"')
+    expect(interrupted).toContain('message="trials are missing from the run: 3"')
+    expect(await junitErrors(none, interrupted)).toEqual([])
+  })
+
   it('in every form says which leaks do not count, and why', async () => {
     const accepted = [{ defence: 'none', attack: 'dense-inversion', reason: NASTY, until: '2999-01-01' }]
     const { known } = withoutKnown(judgement, { accepted, today: '2026-01-01' })
