@@ -7,8 +7,8 @@ import { DlgError } from '../../errors/dlg-error'
 import { type Attack, noOptions, outcome } from '../contract/attack'
 import { endOf } from '../contract/cut'
 import { CLOSED_FORM, CUT, nothingIfCut, paced, pausesOf } from '../contract/pause'
-import { labelsOrNone } from '../labels/infer-labels'
-import { type Certificate, certify, gradientOf, MOST, roundingOf } from './certificate'
+import { labelsToTry } from '../labels/infer-labels'
+import { type Certificate, certifyAny, gradientOf, MOST, roundingOf } from './certificate'
 import { hasSignsAlone } from './dense-gradient'
 import { doubtOf } from './exact-data'
 import { type DenseLayer, lookForDense, traceOfOne } from './first-dense'
@@ -77,18 +77,19 @@ export const denseInversion: Attack<DenseInversionOptions> = {
     const agree = status === 'agreed' ? 'the neurons agree on these data' : 'one neuron alone gives these data'
     const dataOf = () => tensor(Float32Array.from(input), [1, ...searchedShape(target)])
     let labels = known
-    let certificate: Certificate | undefined
+    let certificate: Certificate
     try {
       told('the label')
-      labels ??= await labelsOrNone(target, closed)
-      if (!labels)
+      const tried = known ? [known] : await labelsToTry(target, closed)
+      labels = tried.length === 1 ? tried[0] : undefined
+      if (tried.length === 0)
         return end({
           status: 'partial',
           reason: `${agree}; no rule gives the label, so that nothing proves them`,
           found: { data: dataOf() },
         })
       told('the gradient of the data, and of mixtures near them')
-      certificate = await certify(target, layer, input, [{ labels }], pause)
+      certificate = await certifyAny(target, layer, input, tried.map((labels) => ({ labels })), pause) // biome-ignore format: one line
     } catch (error) {
       if (error !== CUT) throw error
       return end({
@@ -99,11 +100,12 @@ export const denseInversion: Attack<DenseInversionOptions> = {
     }
     const { residual, floor, holds } = certificate
     const doubt = doubtOf(certificate)
-    const says = `with label ${labels.join(', ')} their gradient is the shared one up to ${residual.toExponential(1)}`
+    const which = labels ? `label ${labels.join(', ')}` : 'either label, at a factor of its own,'
+    const says = `with ${which} their gradient is the shared one up to ${residual.toExponential(1)}`
     return end({
       status: !holds ? 'partial' : doubt !== undefined ? 'undetermined' : status === 'agreed' ? 'proven' : 'matched',
       reason: doubt ?? `the data stand in the first layer's gradient, and ${says}`,
-      found: { data: dataOf(), labels },
+      found: { data: dataOf(), ...(labels && { labels }) },
       evidence: { residual, floor },
     })
   },

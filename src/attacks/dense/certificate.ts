@@ -138,6 +138,25 @@ export async function certify(
   return { residual, floor, holds, factor, showsMixtures: !hidden }
 }
 
+/**
+ * {@link certify} with each of several labels, of which any may be the client's: of those with which the gradient is the shared one, the certificate
+ * that proves least.
+ *
+ * @param tried targets of the one output with a loss; one at least
+ */
+export async function certifyAny(
+  target: Target,
+  layer: DenseLayer,
+  input: Values,
+  tried: readonly PlainTargets[],
+  pause: Pause,
+): Promise<Certificate> {
+  const all: Certificate[] = []
+  for (const targets of tried) all.push(await certify(target, layer, input, [targets], pause))
+  const holding = all.filter(({ holds }) => holds)
+  return holding.find(({ showsMixtures }) => !showsMixtures) ?? holding[0] ?? all[0]
+}
+
 /** A gradient without the part of the model's own regularizers, as the target has told it. */
 export const withoutPenalties = ({ gradients, dataGradients }: Target, found: readonly Values[]): readonly Values[] =>
   gradients === dataGradients

@@ -10,8 +10,8 @@ import { RESIDUAL } from '../../measure/residual'
 import type { Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
 import { paced, pauses } from '../contract/pause'
-import { labelsOrNone } from '../labels/infer-labels'
-import { type Certificate, certify, gradientOf, roundingOf } from './certificate'
+import { labelsToTry } from '../labels/infer-labels'
+import { type Certificate, certifyAny, gradientOf, roundingOf } from './certificate'
 import { hasSignsAlone } from './dense-gradient'
 import { type DenseLayer, denseLayerIn, traceOfOne } from './first-dense'
 import { AGREEMENT, type DenseInput, denseInput } from './invert-dense'
@@ -69,12 +69,11 @@ export async function exactData(
     pause,
   )
   if (!input || status === 'mixture' || status === 'silent') return undefined
-  const labelled = known ? undefined : await labelsOrNone(target, pause)
-  const targets = known ?? (labelled && { labels: labelled })
+  const tried = known ? [known] : (await labelsToTry(target, pause)).map((labels) => ({ labels }))
   const found = { input, deviation }
-  if (!targets)
+  if (tried.length === 0)
     return { ...found, status: 'unconfirmed', reason: 'no rule gives the label; give it, so that a proof can be tried' }
-  const certificate = await certify(target, layer, input, [targets], pause)
+  const certificate = await certifyAny(target, layer, input, tried, pause)
   const alone = status === 'unconfirmed' ? 'one neuron alone gives these data, and none checks it' : undefined
   const reason = doubtOf(certificate) ?? alone
   return {

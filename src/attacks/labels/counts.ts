@@ -69,13 +69,20 @@ interface Shares {
 /** @param least 1 for a class that is present for sure */
 function* sharesOf(layer: DenseLayer, least: readonly number[]): Steps<Shares> {
   const present = [...least.keys()].filter((c) => least[c] > 0)
-  const own = new Map<number, Float64Array>()
+  const shares = yield* sharesOfPresent(layer, present)
+  const own = new Map(present.map((c, i) => [c, shares[i]] as const))
+  return { own, typical: yield* probabilitiesOf(layer, meanFeatures(layer, present)) }
+}
+
+/** P_c − 1_c of each of these classes, of which samples must be there. A factor in the gradient does not change them. */
+export function* sharesOfPresent(layer: DenseLayer, present: readonly number[]): Steps<Float64Array[]> {
+  const shares: Float64Array[] = []
   for (const c of present) {
     const share = yield* probabilitiesOf(layer, featuresOf(layer, c))
     share[c] -= 1
-    own.set(c, share)
+    shares.push(share)
   }
-  return { own, typical: yield* probabilitiesOf(layer, meanFeatures(layer, present)) }
+  return shares
 }
 
 /** What one sample of a class adds. */

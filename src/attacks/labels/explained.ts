@@ -18,6 +18,8 @@ export interface LastLayer {
 const MOST_ROUNDS = 40
 /** Products of numbers that all rounds from one start may take: about a fifth of a second. */
 const MOST_WORK = 2e8
+/** Products of numbers that a soft-max takes as long as, for each class. */
+const SOFTMAX = 10
 
 /**
  * How much of the last layer's gradient no batch with these labels explains, relative to the gradient: 0 where one does.
@@ -48,7 +50,7 @@ export function* unexplained(
   const present = [...counts.keys()].filter((c) => counts[c] > 0)
   // not `??`, behind which the CommonJS build would put the yield into a function of its own
   const { basis, weight, gradient, outside, size } = seen ? seen : yield* seenIn(layer, classes, present)
-  const most = Math.min(MOST_ROUNDS, Math.max(2, Math.floor(MOST_WORK / (present.length * basis.length * classes))))
+  const most = roundsOf(present.length, basis.length, classes)
   const columns = present.map((c) => Float64Array.from(gradient, (row) => samples * row[c]))
   let best = Number.POSITIVE_INFINITY
   const uniform = () => featuresFor(present.map(() => new Float64Array(classes).fill(1 / classes)))
@@ -98,6 +100,14 @@ export function* unexplained(
   }
 }
 
+/** Most rounds from one start. */
+const roundsOf = (present: number, directions: number, classes: number): number =>
+  Math.min(MOST_ROUNDS, Math.max(2, Math.floor(MOST_WORK / (present * directions * classes))))
+
+/** Products of numbers that {@link unexplained} may take. */
+export const workOf = (present: number, directions: number, classes: number): number =>
+  roundsOf(present, directions, classes) * present * (2 * directions + SOFTMAX) * classes
+
 /** Change of what is left, relative to it, below which a further round changes nothing. */
 const SETTLED = 1e-4
 
@@ -131,7 +141,7 @@ const NOTHING_NEW = 1e-12
 const ROWS = 16
 
 /** Sees the layer in a basis of the columns of these classes. @param within what is seen in a basis that is to be extended */
-function* seenIn(
+export function* seenIn(
   { weightGradient, weight }: LastLayer,
   classes: number,
   present: readonly number[],
@@ -209,8 +219,6 @@ const NOTHING = 0.2
 const ROUNDING = 1e-4
 /** Differences between residuals below this say nothing: features of one class differ. */
 const BLUR = 0.01
-/** Products of numbers that a soft-max takes as long as, for each class. */
-const SOFTMAX = 10
 /** Most exchanges that are made one after the other. */
 const MOST_STEPS = 16
 /** Most exchanges that are tried, and products of numbers for all of them. */

@@ -64,6 +64,22 @@ export async function labelsOrNone(target: Target, pause: Pause): Promise<readon
   }
 }
 
+/**
+ * The labels with which a proof is tried: those that a rule gives. Behind a factor that nobody knows, the gradient of one sample with either
+ * of two labels is the shared one, so that both are tried. None where no rule gives any.
+ *
+ * @throws CUT
+ */
+export async function labelsToTry(target: Target, pause: Pause): Promise<readonly (readonly number[])[]> {
+  const labels = await labelsOrNone(target, pause)
+  if (labels) return [labels]
+  const { batchSize, scale } = target.settings
+  if (batchSize !== 1 || scale !== 'auto') return []
+  const [{ node, criterion }, ...others] = outputsOf(target)
+  const isOneOfTwo = others.length === 0 && criterion.name === 'crossEntropy' && g.sizeOf(node.shape) === 2
+  return isOneOfTwo ? [[0], [1]] : []
+}
+
 /** Begins to read the labels of the first output with a loss. @throws DlgError `labels` where it is plain that no rule applies, and why */
 export function readingOf(target: Target): {
   readonly output: string
@@ -71,14 +87,13 @@ export function readingOf(target: Target): {
 } {
   const strategy = infer()
   requireOrder(strategy, target.settings)
-  const { outputs } = traceGradient(
-    target.model,
-    target.settings,
-    (output, { name }) => g.input(output.graph, `target ${name}`, output.shape),
-    target.kinds,
-  )
+  const outputs = outputsOf(target)
   return { output: outputs[0].name, steps: decideLabels(strategy, outputs[0], target, outputs) }
 }
+
+/** The outputs with a loss. */
+const outputsOf = ({ model, settings, kinds }: Target): readonly TrainedOutput[] =>
+  traceGradient(model, settings, (output, { name }) => g.input(output.graph, `target ${name}`, output.shape), kinds).outputs // biome-ignore format: one line
 
 /**
  * Asks a strategy for the labels of one output. It sees the gradient and the values of the last dense layer, where the model
@@ -90,7 +105,7 @@ export function readingOf(target: Target): {
 export function decideLabels(
   strategy: LabelStrategy,
   { name, node: output, criterion, weight }: TrainedOutput,
-  { trained, dataGradients: gradients, weights, sampleLabels, settings: { batchSize, reduction } }: Target,
+  { trained, dataGradients: gradients, weights, sampleLabels, settings: { batchSize, reduction, scale } }: Target,
   all: readonly { readonly node: g.Node }[],
 ): LabelDecision | Steps<LabelDecision> {
   const nodes = trained.map((w) => g.parameter(output.graph, weightParameter(w), w.shape))
@@ -121,6 +136,7 @@ export function decideLabels(
     criterion: criterion.name || 'a function',
     classes: output.shape[output.shape.length - 1],
     head: { weight: gradientOf(head.weight), bias: gradientOf(head.bias) },
+    ...(scale === 'auto' && { anyFactor: true }),
     ...(sampleLabels && { apart: sampleLabels }),
     ...(reused.length > 0 && {
       reused: `${reused.map((at) => `'${trained[at].name}'`).join(' and ')} of the last layer is used elsewhere too, and its gradient is a sum over the uses`,

@@ -3,6 +3,7 @@ import { DlgError } from '../../errors/dlg-error'
 import { spectrum } from '../../numbers/singular-values'
 import type { Steps } from '../../numbers/steps'
 import type { Values } from '../../runtime/runtime'
+import { countsAtAnyFactor, presentIn } from './any-factor'
 import { type DenseLayer, labelCounts, summedCounts } from './counts'
 import { explainsAnything, weighed } from './explained'
 import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
@@ -19,6 +20,9 @@ import type { LabelContext, LabelDecision, LabelStrategy } from './strategy'
  *
  * Under dropout the masks of a batch tell its samples apart, and each has a gradient of its own.
  *
+ * A factor that nobody knows, of either sign, is fitted with the counts where the layer has a bias and its values are known.
+ * Two classes tell nothing then: −α times the gradient of one label is α′ times that of the other.
+ *
  * The rules assume one-hot labels and the batch size that was told. The confidence tests both: it says how well the labels explain the whole
  * gradient of the layer (`weighed`). Where the layer's own values are not known, nothing can be tested, and it is 1/2.
  *
@@ -31,6 +35,7 @@ export const infer = (): LabelStrategy => ({
     if (criterion !== 'crossEntropy')
       throw refused(`its rules are those of a cross-entropy, and the training loss is ${criterion}`)
     if (context.apart) return certain(context.apart, 'dropout-masks', 1)
+    if (context.anyFactor && (head.bias || head.weight)) return atAnyFactor(context)
     if (head.bias?.length === classes) return fromBias(head.bias, context)
     if (head.weight && batchSize === 1) return fromProducts(head.weight, context)
     if (head.weight) return fromSums(head.weight, context)
@@ -88,6 +93,41 @@ const certain = (labels: readonly number[], rule: string, confidence: number): L
 })
 
 const spelledOut = (counts: readonly number[]): number[] => counts.flatMap((n, c) => new Array<number>(n).fill(c))
+
+/** Labels behind a factor that nobody knows. */
+function atAnyFactor(context: LabelContext): Steps<LabelDecision> {
+  const { head, layer, batchSize, classes } = context
+  if (classes === 2)
+    throw refused('with two classes, a factor that nobody knows turns the gradient of one label into that of the other')
+  // what is left goes by signs and ratios alone, which no factor of one sign changes
+  const untested = { ...context, layer: undefined }
+  if (head.bias?.length === classes) {
+    if (head.weight && layer?.weight && layer.bias)
+      return factored({ weightGradient: head.weight, biasGradient: head.bias, weight: layer.weight, bias: layer.bias }, context) // biome-ignore format: one line
+    const sets = [1, -1].map((sign) => presentIn(head.bias!, sign)).filter((set) => set.length === batchSize)
+    if (sets.length === 1) return tested(countsOf(sets[0], classes), 'bias-signs', UNTESTED, untested)
+    throw refused(`the factor is not known, and neither is which of the classes are present at its sign`)
+  }
+  if (batchSize === 1) return fromProducts(head.weight!, untested)
+  throw refused('the factor is not known, and without the gradient of a bias it may have either sign')
+}
+
+/** @throws DlgError `labels` where no factor has counts that explain the gradient */
+function* factored(layer: DenseLayer, context: LabelContext): Steps<LabelDecision> {
+  const { batchSize, classes, reduction = 'mean' } = context
+  const samples = reduction === 'mean' ? batchSize : 1
+  const [best, rival] = yield* countsAtAnyFactor(layer, batchSize, samples)
+  if (!best || best.residual > EXPLAINED)
+    throw refused('the factor is not known, and at none do counts of the classes explain the gradient')
+  const { confidence } = yield* weighed(layer, best.counts, best.counts, samples / best.factor)
+  const present = best.counts.filter((n) => n > 0).length
+  // the factor is one more unknown, the other sign another answer, and a class that is counted twice may stand for a sample that the
+  // model is sure of, which adds next to nothing
+  const isOpen = present >= classes - 1 || present < batchSize || (rival !== undefined && rival.residual <= EXPLAINED)
+  const rule = present === batchSize ? 'bias-signs' : 'iLRG'
+  const shown = yield* shownBy(layer.weightGradient, context)
+  return certain(spelledOut(best.counts), rule, confidence * shown * (isOpen ? UNTESTED : 1))
+}
 
 function fromBias(bias: Values, context: LabelContext): Steps<LabelDecision> {
   const { batchSize, classes } = context

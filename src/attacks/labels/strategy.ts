@@ -19,6 +19,8 @@ export interface LabelContext {
   readonly reused?: string
   /** How losses of the batch became one. Default `mean`. */
   readonly reduction?: 'mean' | 'sum'
+  /** Whether what was shared is the gradient times a factor that nobody knows, of either sign (`scale: 'auto'`). Default false. */
+  readonly anyFactor?: boolean
   /** The class of each sample, where the masks of the client's dropout tell the samples apart. */
   readonly apart?: readonly number[]
 }

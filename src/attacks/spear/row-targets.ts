@@ -88,8 +88,10 @@ export async function rowTargets(problem: RowProblem, pause: Pause): Promise<Row
       : kind === 'bits' && width === 1
         ? Array.from(targets, (v) => (v < 0.5 ? 0 : 1))
         : undefined
+  // of one sample and two classes, a factor of the other sign has the other label
+  const eitherLabel = problem.scaled && !problem.given && target.shape[0] === 1 && width <= 2
   // targets that were given may be soft
-  const labels = classesFound?.includes(-1) ? undefined : classesFound
+  const labels = eitherLabel || classesFound?.includes(-1) ? undefined : classesFound
   const compared = async (to: readonly Values[]) => paced(comparison(found, to, problem.scaled), pause)
   const best = await compared(problem.shared).catch(nothingIfCut)
   if (!best) return undefined

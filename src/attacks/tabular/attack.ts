@@ -50,7 +50,10 @@ export const tableAttack: Attack<TableAttackOptions> = {
     const { status, reason, inputs, labels, residual, floor, evaluations, runtime } = leak
     return outcome('tableak', started, control, {
       ...{ status, reason },
-      found: { data: tensor(inputs, [leak.records.length, ...target.model.inputs[0].shape]), labels },
+      found: {
+        data: tensor(inputs, [leak.records.length, ...target.model.inputs[0].shape]),
+        ...(labels.length > 0 && { labels }),
+      },
       evidence: { residual, floor },
       work: { evaluations, runtime },
     })

@@ -48,7 +48,7 @@ export interface TableLeakage {
    * restarts agree: see the guide of tables.
    */
   readonly confidence: readonly TableConfidence[]
-  /** The class of each record; empty where the output has no classes. */
+  /** The class of each record; empty where the output has no classes, and where a factor that nobody knows leaves it open. */
   readonly labels: readonly number[]
   /** [records, inputs] row by row: what the client's encoder makes of the records. */
   readonly inputs: Float32Array

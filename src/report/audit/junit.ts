@@ -45,9 +45,11 @@ export function auditJunit(judgement: Judgement, failOn: FailOn = 'leaked', know
     const { kind, xml } = openCase(0, missing)
     all.push(kind)
     bodies.push(
-      ['  <testsuite name="audit" tests="1" failures="0" errors="1" skipped="0" time="0.000">', xml, '  </testsuite>'].join(
-        '\n',
-      ),
+      [
+        '  <testsuite name="audit" tests="1" failures="0" errors="1" skipped="0" time="0.000">',
+        xml,
+        '  </testsuite>',
+      ].join('\n'),
     )
   }
   const total = (kind: string) => all.filter((k) => k === kind).length
