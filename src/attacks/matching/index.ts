@@ -2,6 +2,8 @@ import { TARGET, type TargetOptions } from '../../client/target-options'
 import { TRAINING } from '../../client/training-options'
 import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
+import { largest } from '../../numbers/norms'
+import type { Values } from '../../numbers/values'
 import { type Attack, type Control, type OutcomeStatus, outcome } from '../contract/attack'
 import { nothingIfCut } from '../contract/pause'
 import { traceOf } from '../contract/trace'
@@ -64,17 +66,30 @@ export const gradientMatching: Attack<MatchingOptions> = {
     ).catch(nothingIfCut)
     if (!leak) return outcome(NAME, started, control, { status: 'cut', reason: ABORTED })
     const { data, inputs, labels, evaluations, milliseconds, runtime, history, trials, restart, relativeLoss } = leak
+    // of a match, half one class and half another is no class
+    const named = (leak.status !== 'converged' && leak.status !== 'undetermined') || (await areClasses(leak))
     const start = trials.find((trial) => trial.restart === restart)
     const trace = traceOf(history, { evaluations: start?.evaluations ?? evaluations, relativeLoss })
     const ended = outcome(NAME, started, control, {
       status: isProven(leak) ? 'proven' : STATUS[leak.status],
-      reason: reasonOf(leak),
-      found: { data, inputs, labels },
+      reason: `${reasonOf(leak)}${named ? '' : '; its targets are no single classes'}`,
+      found: { data, inputs, ...(named && { labels }) },
       evidence: leak.residual === undefined ? {} : { residual: leak.residual },
       work: { evaluations, milliseconds, runtime, trace },
     })
     return { ...ended, dispose: () => leak.dispose() }
   },
+}
+
+/** How probable the class of a sample must be to be named beside a match. */
+const NAMED = 0.75
+
+/** Whether every sample, or position, of the first output has a class that is far more probable than all others together. */
+async function areClasses({ labels, labelProbabilities }: Leakage): Promise<boolean> {
+  const values = Float32Array.from(await labelProbabilities.data())
+  const width = values.length / labels.length
+  const shareOf = (row: Values) => (width === 1 ? Math.max(row[0], 1 - row[0]) : largest(row))
+  return labels.every((_, i) => shareOf(values.subarray(i * width, (i + 1) * width)) >= NAMED)
 }
 
 const STATUS: Readonly<Record<Leakage['status'], OutcomeStatus>> = {

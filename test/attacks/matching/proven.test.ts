@@ -39,4 +39,32 @@ describe('a match that is proven', () => {
     for (const { off } of proven) expect(off).toBeLessThan(0.01)
     for (const { reason } of matched) expect(reason).toMatch(/may be off by [\d.]+ % of their range/)
   })
+
+  it('names no label where its target is half one class and half another', async () => {
+    const model = sequential({
+      layers: [
+        layers.dense({
+          units: 8,
+          activation: 'tanh',
+          inputShape: [4],
+          kernelInitializer: initializers.glorotNormal({ seed: 1 }),
+        }),
+        layers.dense({ units: 3, kernelInitializer: initializers.glorotNormal({ seed: 2 }) }),
+      ],
+    })
+    // the same sample twice, with two labels, told as one
+    const row = tf.randomUniform([1, 4], 0, 1, 'float32', 3)
+    const gradients = await gradientsOf(model, tf.concat([row, row]), [0, 2])
+    const { status, reason, found, dispose } = await attack('gradient-matching', await targetOf(model, gradients), {
+      restarts: 1,
+    })
+    expect(status).toBe('proven')
+    expect(found.labels).toBeUndefined()
+    expect(reason).toContain('its targets are no single classes')
+    const off = found.data!.dataSync().map((v, i) => Math.abs(v - row.dataSync()[i]))
+    expect(Math.max(...off)).toBeLessThan(0.01)
+    dispose()
+    tf.dispose([row, Object.values(gradients)])
+    model.dispose()
+  })
 })
