@@ -34,7 +34,10 @@ export interface ExactSequences {
   readonly status: 'exact' | 'unproven' | 'saturated' | 'budget' | 'aborted'
   /** Why it is not `exact`, with the numbers. */
   readonly reason: string | undefined
-  /** Token ids; empty where nothing was found. A sequence that occurs several times is there as often. */
+  /**
+   * Token ids; empty where nothing was found. A sequence that occurs twice as often as another is there twice. The gradient is a mean, so
+   * a batch and the same batch twice over cannot be told apart: the smaller one is given.
+   */
   readonly sequences: readonly (readonly number[])[]
   /**
    * Classes, where the loss has them and what was shared tells them: where `scale` is fitted, a factor of the other sign may explain other
