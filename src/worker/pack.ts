@@ -67,7 +67,7 @@ export function pack(content: Content, value: unknown): Parcel {
     if (content === 'event') return { [KIND]: 'copy', value: alone(from()) }
     throw new DlgError(
       'invalid-option',
-      `${path.join('.')} is a function, which cannot cross to or from a worker; only listeners can, such as onIteration. Serve a function that builds such a model, optimizer or criterion inside the worker`,
+      `${path.join('.')} is a function, which cannot cross to or from a worker; ${content === 'result' ? 'only dispose() can. Serve a function that returns what you need without it, such as the records of an audit' : 'only listeners can, such as onIteration. Serve a function that builds such a model, optimizer or criterion inside the worker'}`,
     )
   }
   const walk = (from: unknown, path: readonly string[]): unknown => {
