@@ -137,7 +137,9 @@ export const identityOf = (defence: Defence): unknown => identities.get(defence)
 /** @throws DlgError `invalid-option` */
 export function requireDefence(what: string, defence: Defence): void {
   if (!hasMethod(defence, 'apply', 'adapt'))
-    throw invalid(`${what} is ${show(defence)}; it must be an object with apply() and adapt()`)
+    throw invalid(
+      `${what} is ${show(defence)}; it must be an object with apply() and adapt(), as gaussianNoise({ std: 0.01 }) makes`,
+    )
   for (const word of ['name', 'description'] as const)
     if (typeof defence[word] !== 'string')
       throw invalid(`${what} has a ${word} of ${show(defence[word])}; it must be a text`)
