@@ -30,6 +30,8 @@ export interface Defence {
   /**
    * The target as an attacker sees it who knows of the defence and its parameters, and not of its random numbers: another floor,
    * a factor that must be fitted, or tensors that say nothing.
+   *
+   * @param target where defences are composed, its `lost` has the floors of those before, in the units of their own gradients
    */
   adapt(target: Target): Target
   /**

@@ -89,7 +89,10 @@ export function pack(content: Content, value: unknown): Parcel {
       return packed
     }
     if (!isPlain(from)) return cloneable(path, from)
-    if (KIND in from) throw new DlgError('invalid-data', `${show(from)} has a key '${KIND}', which no object may have`)
+    // a clone would lose the latter, or take it for what it inherits
+    const reserved = [KIND, '__proto__'].find((key) => Object.hasOwn(from, key))
+    if (reserved)
+      throw new DlgError('invalid-data', `${show(from)} has a key '${reserved}', which no object that crosses may have`)
     return walkInto({}, Object.entries(from), from, path)
   }
   const walkInto = (

@@ -183,6 +183,9 @@ describe('what cannot cross is refused by name', () => {
     await expect(far.echo(gone)).rejects.toMatchObject({ code: 'invalid-data' })
     await expect(far.echo(sequential())).rejects.toMatchObject({ code: 'invalid-model' })
     await expect(far.echo({ 'dlg-ts kind': 1 })).rejects.toMatchObject({ code: 'invalid-data' })
+    await expect(far.echo(JSON.parse('{"a": 1, "__proto__": {"b": 2}}'))).rejects.toThrow(
+      /has a key '__proto__', which no object that crosses may have/,
+    )
   })
 
   it('what is no worker, and a thread that is none', () => {
