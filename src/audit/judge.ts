@@ -52,6 +52,7 @@ export interface JudgedDefence {
   /** The worst of its clients. */
   readonly verdict: AuditVerdict
   readonly clients: readonly JudgedClient[]
+  /** Over its clients: the mean of the cosines, and the largest relative error. */
   readonly utility?: TrialRecord['utility']
 }
 
@@ -157,11 +158,19 @@ function defencesOf(trials: readonly JudgedTrial[], tells: (trial: JudgedTrial) 
     .map((own): JudgedDefence => {
       const [{ defence, description }] = own
       const clients = grouped(own, ({ client }) => client).map((all) => clientOf(all, tells))
-      const utility = own.find((trial) => trial.utility)?.utility
+      const utility = utilityOver(own)
       const verdict = worst(clients.map((client) => client.verdict))
       return { defence, description, verdict, clients, ...(utility && { utility }) }
     })
     .sort((a, b) => rank(a) - rank(b))
+}
+
+/** What a defence leaves of the gradients, of each client once: attacks and attackers see the same. */
+function utilityOver(trials: readonly JudgedTrial[]): TrialRecord['utility'] {
+  const each = [...new Map(trials.flatMap(({ client, utility }) => (utility ? [[client, utility]] : []))).values()]
+  if (each.length === 0) return undefined
+  const sum = each.reduce((total, { cosine }) => total + cosine, 0)
+  return { cosine: sum / each.length, relativeError: Math.max(...each.map(({ relativeError }) => relativeError)) }
 }
 
 /** @param all trials of one client under one defence */

@@ -35,7 +35,7 @@ export interface Plan {
 }
 
 /** Version of what a trial computes: results under another one are not those of the same trial. */
-const VERSION = 7
+const VERSION = 8
 
 /**
  * The grid of an audit. The undefended gradient comes first, as the control. What a client would stumble over, whichever it is, is found

@@ -3,7 +3,7 @@ import { attack as runAttack } from '../attacks'
 import { listening } from '../attacks/contract/listener'
 import { paced, pauses } from '../attacks/contract/pause'
 import type { Target } from '../client/target'
-import { floorOf } from '../defences/attacker'
+import { floorOf, MOST_TOLERANCE } from '../defences/attacker'
 import { defendedUnlessZeros, zerosAlone } from '../defences/defence'
 import { utilityOf } from '../defences/utility'
 import { DlgError } from '../errors/dlg-error'
@@ -54,9 +54,6 @@ function receivedOf(target: Target, shared: Target): Values[] {
   return target.trained.map(({ name }, i) => sent.get(name) ?? target.gradients[i].map(() => 0))
 }
 
-/** Most of the shared gradient that a search may leave unexplained: a gradient of zero leaves all of it. */
-const MOST_TOLERANCE = 0.99
-
 /**
  * Runs one trial.
  *
@@ -77,7 +74,7 @@ export async function runTrial(
     chain.attacker === 'adaptive' && attack.name === 'gradient-matching'
       ? chain.defence?.matching?.(seen.target)
       : undefined
-  // noise that is larger than the gradient has a floor above 1, where a search must end anyway
+  // a defence of the caller's own may state more noise than there is of what was shared
   const drowned = (known?.tolerance ?? 0) > MOST_TOLERANCE ? { tolerance: MOST_TOLERANCE } : {}
   const budget = { evaluations }
   const { signal } = control

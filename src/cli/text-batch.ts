@@ -62,7 +62,7 @@ export async function attackSentences(
       },
     }).finally(() => tf.dispose(gradients))
     if (terminal.stderr.isTTY) terminal.stderr.write('\r\x1b[K')
-    const pairs = paired(texts, truths, [...result.sequences, ...result.guesses])
+    const pairs = paired(texts, truths, [...repeated(result, truths.length), ...result.guesses])
     const samples = pairs.map((pair) => ({ alike: isExact(pair) }))
     const status = { exact: 'converged', aborted: 'aborted', budget: 'budget' } as const
     const ended = result.status in status ? status[result.status as keyof typeof status] : 'stalled'
@@ -128,6 +128,12 @@ const gradientsOf = (
 
 const maskedHead = (): DlgError =>
   new DlgError('invalid-option', '--head mlm has no classes; --attack sequences takes mean or first')
+
+/** The sequences, as often as the batch is a whole number of times as large: a mean is the same where each of them is there once more. */
+function repeated({ status, sequences }: ExactSequences, size: number): (readonly number[])[] {
+  const times = status === 'exact' && size % sequences.length === 0 ? size / sequences.length : 1
+  return Array.from({ length: times }, () => sequences).flat()
+}
 
 /** Each sentence with the sequence that has most tokens in common with it, every sequence once. */
 function paired(texts: readonly string[], truths: readonly number[][], found: readonly (readonly number[])[]): Pair[] {

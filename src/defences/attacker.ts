@@ -32,6 +32,9 @@ export const withFactor = (target: Target): Target => ({
   settings: { ...target.settings, scale: 'auto' },
 })
 
+/** Most of the shared gradient that a search may leave unexplained: a gradient of zero leaves all of it. */
+export const MOST_TOLERANCE = 0.99
+
 /** Floor from which total variation is held; below, it is eased as always: that there is noise does not show in the data yet. */
 const HELD = 3e-5
 
@@ -55,7 +58,8 @@ export function matchingNoise(target: Target): DefenceMatching {
   const least = 1e-10 * (squaredNorm(gradients) / count)
   const weights = variances.map((s) => 1 / Math.max(s, least))
   const unit = gradients.reduce((sum, values, i) => sum + weights[i] * squaredNorm([values]), 0)
-  const floor = lost.reduce((sum, squared, i) => sum + weights[i] * squared, 0) / unit
+  // noise is no more than all of what was shared, however large it happened to be
+  const floor = Math.min(1, lost.reduce((sum, squared, i) => sum + weights[i] * squared, 0) / unit)
   const shapes = searched.map((name) => model.inputs.find((input) => input.name === name)?.shape ?? [])
   const unknowns = settings.batchSize * shapes.reduce((sum, shape) => sum + g.sizeOf(shape), 0)
   const [shape] = shapes
@@ -67,7 +71,7 @@ export function matchingNoise(target: Target): DefenceMatching {
         priors: { [shape[2] === 3 ? 'colorTotalVariation' : 'totalVariation']: floor },
         priorEasing: 1,
       }),
-    tolerance: floor * Math.max(0.5, 1 - unknowns / count),
+    tolerance: Math.min(MOST_TOLERANCE, floor * Math.max(0.5, 1 - unknowns / count)),
   }
 }
 

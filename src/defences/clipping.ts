@@ -24,7 +24,7 @@ export function clipping(options: ClippingOptions): Defence {
   const { norm, per = 'all' } = options
   positive('norm', norm)
   choice('per', per, ['all', 'tensor'])
-  return described({
+  return described({ hides: 'units' })({
     name: 'clipping',
     description: per === 'all' ? `clipping to the norm ${norm}` : `clipping of each tensor to the norm ${norm}`,
     apply: (gradients) =>
@@ -72,7 +72,7 @@ export function dpSgd(options: DpSgdOptions): DpSgd {
   if (examples !== undefined) requireExamples(examples)
   const batch = examples?.length ?? 1
   const deviation = (noiseMultiplier * clip) / batch
-  return described<DpSgd>({
+  return described({ floor: 'absolute', hides: 'units' })<DpSgd>({
     name: 'dp-sgd',
     description: `DP-SGD with each example clipped to the norm ${clip} and normal noise of ${noiseMultiplier} times that on the sum of ${batch}`,
     refuses({ settings }) {

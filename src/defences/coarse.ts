@@ -33,7 +33,7 @@ export function quantised(type: QuantisedType, options: QuantisedOptions = {}): 
   knownNames('options', options, ['rounding'])
   const { rounding = 'nearest' } = options
   choice('rounding', rounding, ['nearest', 'stochastic'])
-  return described({
+  return described({ floor: 'relative' })({
     name: `quantised-${type}`,
     description: `rounds to ${type}${rounding === 'stochastic' ? ', up or down at random' : ''}`,
     apply: (gradients, { uniform }) =>
@@ -83,7 +83,7 @@ function nearest(x: number): number {
 
 /** Shares the sign of every number, −1, 0 or 1 (Bernstein et al. 2018, signSGD). */
 export function signs(): Defence {
-  return described({
+  return described({ hides: 'sizes' })({
     name: 'signs',
     description: 'shares the sign of every number alone',
     apply: (gradients) => gradients.map((values) => mapped(values, Math.sign)),

@@ -30,6 +30,8 @@ export interface Defence {
   /**
    * The target as an attacker sees it who knows of the defence and its parameters, and not of its random numbers: another floor,
    * a factor that must be fitted, or tensors that say nothing.
+   *
+   * @param target where defences are composed, its `lost` has the floors of those before, in the units of their own gradients
    */
   adapt(target: Target): Target
   /**
@@ -102,11 +104,34 @@ export function defendedUnlessZeros(
 /** What tells defences of this library apart, and those that are composed. */
 const identities = new WeakMap<Defence, unknown>()
 
-/** A defence whose description has all that tells it from others. */
-export function described<D extends Defence>(defence: D): D {
-  identities.set(defence, [defence.name, defence.description])
-  return defence
+/** What a defence of this library does to the floors of those before it, and those after it to its own. */
+interface Nature {
+  /** How its floor is known: in numbers of its own, or beside the size of what is shared. Left out where it has none. */
+  readonly floor?: 'absolute' | 'relative'
+  /** What nobody knows after it: by which factor it multiplied what was there (`units`), or how large any number was (`sizes`). */
+  readonly hides?: 'units' | 'sizes'
 }
+
+const natures = new WeakMap<Defence, Nature>()
+
+/** A defence whose description has all that tells it from others. */
+export const described =
+  (nature: Nature = {}) =>
+  <D extends Defence>(defence: D): D => {
+    identities.set(defence, [defence.name, defence.description])
+    natures.set(defence, nature)
+    return defence
+  }
+
+/** Whether the floor of a defence is not known any more once a later one was applied. */
+function isHidden(defence: Defence, later: Defence): boolean {
+  const { floor } = natures.get(defence) ?? {}
+  const { hides } = natures.get(later) ?? {}
+  return hides === 'sizes' ? floor !== undefined : hides === 'units' && floor === 'absolute'
+}
+
+/** The defences that a composed one applies, one after the other. */
+const partsOf = new WeakMap<Defence, readonly Defence[]>()
 
 /** All that can be seen of what makes a defence another one: of one of the caller's own, its fields and the text of its functions. */
 export const identityOf = (defence: Defence): unknown => identities.get(defence) ?? defence
@@ -114,7 +139,9 @@ export const identityOf = (defence: Defence): unknown => identities.get(defence)
 /** @throws DlgError `invalid-option` */
 export function requireDefence(what: string, defence: Defence): void {
   if (!hasMethod(defence, 'apply', 'adapt'))
-    throw invalid(`${what} is ${show(defence)}; it must be an object with apply() and adapt()`)
+    throw invalid(
+      `${what} is ${show(defence)}; it must be an object with apply() and adapt(), as gaussianNoise({ std: 0.01 }) makes`,
+    )
   for (const word of ['name', 'description'] as const)
     if (typeof defence[word] !== 'string')
       throw invalid(`${what} has a ${word} of ${show(defence[word])}; it must be a text`)
@@ -151,23 +178,27 @@ function requireGradients({ name }: Defence, target: Target, gradients: readonly
 /**
  * Several defences, one after the other, such as clipping and then noise.
  *
- * The attacker adapts to each in order, and takes the last one's word on every option of gradient matching. An attacker who models
- * all of them at once can be stronger.
+ * The attacker adapts to each in order, and takes the last one's word on every option of gradient matching. Noise of a stated `std` is not
+ * adapted to where clipping follows, which makes it smaller by a factor that nobody knows; and none is where signs follow. An attacker who
+ * models all of them at once can be stronger.
  *
  * @throws DlgError `invalid-option` for what is no defence
  */
 export function composed(...defences: readonly Defence[]): Defence {
   for (const [i, one] of defences.entries()) requireDefence(`defence ${i}`, one)
   if (defences.length === 0) throw invalid('no defence was given; give one at least')
+  const parts = defences.flatMap((defence) => partsOf.get(defence) ?? [defence])
+  const known = parts.filter((part, i) => !parts.slice(i + 1).some((later) => isHidden(part, later)))
   const whole: Defence = {
     name: defences.map(({ name }) => name).join('+'),
     description: defences.map(({ description }) => description).join(', then '),
     apply: (gradients, random, weights) =>
       defences.reduce((shared, defence) => defence.apply(shared, random, weights), gradients),
-    adapt: (target) => defences.reduce((adapted, defence) => defence.adapt(adapted), target),
-    matching: (target) => Object.assign({}, ...defences.map((defence) => defence.matching?.(target))),
+    adapt: (target) => known.reduce((adapted, defence) => defence.adapt(adapted), target),
+    matching: (target) => Object.assign({}, ...known.map((defence) => defence.matching?.(target))),
     refuses: (target) => defences.map((defence) => defence.refuses?.(target)).find((reason) => reason !== undefined),
   }
   identities.set(whole, defences.map(identityOf))
+  partsOf.set(whole, parts)
   return whole
 }

@@ -39,7 +39,7 @@ function noise(name: string, word: string, size: NoiseSize, draw: (random: Rando
   const { std, relative } = sizeOf(size)
   const spread = (values: Values, factor: number): number =>
     std ?? (factor * relative! * normOf([values])) / Math.sqrt(values.length)
-  return described({
+  return described({ floor: std === undefined ? 'relative' : 'absolute' })({
     name,
     description:
       std === undefined

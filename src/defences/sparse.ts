@@ -31,18 +31,29 @@ function sparse(name: string, options: PartOptions, keptOf: (part: number) => nu
   const { part, per = 'tensor' } = options
   number('part', part, (v) => v > 0 && v < 1, 'a number above 0 and below 1')
   choice('per', per, ['tensor', 'all'])
-  return described({
+  return described()({
     name,
     description: `${verb} ${+(100 * part).toPrecision(12)} % of the numbers of ${per === 'all' ? 'all tensors together' : 'each tensor'} by size`,
     apply(gradients) {
       if (per === 'tensor') return gradients.map((values) => largestOf([values], keptOf(part))[0])
       return largestOf(gradients, keptOf(part))
     },
-    // what the regularizers add is dropped or kept with the rest
-    adapt: (target) => ({ ...target, dataGradients: target.gradients }),
+    adapt: (target) => ({
+      ...target,
+      // what the regularizers add is dropped or kept with the rest
+      dataGradients: target.gradients,
+      // and so is noise that was there before
+      lost: target.lost.map((squared, i) => squared * partKept(target.gradients[i])),
+    }),
     // certainty reads every number, also those that were dropped
     matching: () => ({ distance: keptDistance(per), certainty: false }),
   })
+}
+
+function partKept(values: Values): number {
+  let kept = 0
+  for (let k = 0; k < values.length; k++) if (values[k] !== 0) kept++
+  return kept / values.length
 }
 
 /** The largest numbers of all tensors together; where several are equal, the first ones. */
@@ -73,7 +84,7 @@ export function withheld(names: readonly string[]): Defence {
   if (!Array.isArray(names) || names.length === 0 || !names.every((name) => typeof name === 'string'))
     throw invalid(`names is ${show(names)}; it must be a list of names of weights, one at least`)
   const absent = new Set(names)
-  return described({
+  return described()({
     name: 'withheld',
     description: `does not share the gradients of ${[...absent].join(', ')}`,
     refuses({ trained }) {

@@ -67,7 +67,7 @@ export function pack(content: Content, value: unknown): Parcel {
     if (content === 'event') return { [KIND]: 'copy', value: alone(from()) }
     throw new DlgError(
       'invalid-option',
-      `${path.join('.')} is a function, which cannot cross to or from a worker; only listeners can, such as onIteration. Serve a function that builds such a model, optimizer or criterion inside the worker`,
+      `${path.join('.')} is a function, which cannot cross to or from a worker; ${content === 'result' ? 'only dispose() can. Serve a function that returns what you need without it, such as the records of an audit' : 'only listeners can, such as onIteration. Serve a function that builds such a model, optimizer or criterion inside the worker'}`,
     )
   }
   const walk = (from: unknown, path: readonly string[]): unknown => {
@@ -89,7 +89,10 @@ export function pack(content: Content, value: unknown): Parcel {
       return packed
     }
     if (!isPlain(from)) return cloneable(path, from)
-    if (KIND in from) throw new DlgError('invalid-data', `${show(from)} has a key '${KIND}', which no object may have`)
+    // a clone would lose the latter, or take it for what it inherits
+    const reserved = [KIND, '__proto__'].find((key) => Object.hasOwn(from, key))
+    if (reserved)
+      throw new DlgError('invalid-data', `${show(from)} has a key '${reserved}', which no object that crosses may have`)
     return walkInto({}, Object.entries(from), from, path)
   }
   const walkInto = (

@@ -190,6 +190,20 @@ describe('a judgement', () => {
     )
   })
 
+  it('says what a defence leaves of the gradients of all clients, of each once', () => {
+    const of = (client: number, cosine: number, relativeError: number, more: Partial<TrialRecord> = {}) =>
+      trial({ client, utility: { cosine, relativeError }, ...more })
+    const records = [
+      of(0, 1, 0.1),
+      of(0, 1, 0.1, { attack: 'other' }),
+      of(0, 1, 0.1, { attacker: 'unaware' }),
+      of(1, 0.5, 0.7),
+      trial({ client: 1, attack: 'other', status: 'refused' }),
+    ]
+    expect(judge({ plan, records }).defences[0].utility).toEqual({ cosine: 0.75, relativeError: 0.7 })
+    expect(judge({ plan, records: [trial()] }).defences[0]).not.toHaveProperty('utility')
+  })
+
   it('changes with its thresholds, without a new attack', () => {
     const records = [control, trial({ status: 'matched', measured: [at(25)] })]
     expect(judge({ plan, records }).verdict).toBe('leaked-recognised')

@@ -258,7 +258,21 @@ describe('dlg audit', () => {
     ['an unknown field', { defense: [] }, "there is no 'defense'"],
     ['an unknown attack', { attacks: ['sphere'] }, "attack is 'sphere'"],
     ['an unknown defence', { defences: [{ gausianNoise: { std: 1 } }] }, 'did you mean gaussianNoise?'],
-    ['a defence with wrong parameters', { defences: [{ pruning: { part: 2 } }] }, 'part is 2'],
+    [
+      'a defence with wrong parameters',
+      { defences: ['none', { pruning: { part: 2 } }] },
+      'defences[1]: part is 2; it must be a number above 0 and below 1',
+    ],
+    [
+      'no defence among those that are composed',
+      { defences: [{ composed: [{ signs: true }, 'none'] }] },
+      "a part of composed is 'none'; it must be an object such as",
+    ],
+    [
+      'what JSON cannot hold',
+      { defences: [{ dpSgd: { clip: 1, noiseMultiplier: 1, examples: [[1]] } }] },
+      'dpSgd has examples, which JSON cannot hold; leave them out, or write the audit file as a module',
+    ],
     ['a missing model', { model: 'none.json' }, 'none.json'],
     ['missing data', { data: { x: 'none.npz', labels: [0] } }, 'none.npz'],
     ['no labels', { data: { x: 'batch.npz' } }, 'data has no labels'],

@@ -135,6 +135,12 @@ describe('dlg text with several sentences', () => {
     expect(stderr).toMatch(/--budget gives evaluations of the search, .* give a time such as 30s/)
   })
 
+  it('counts every one of them where the whole batch is there twice, which no mean tells', async () => {
+    const batch = [BATCH[0], BATCH[2], BATCH[0], BATCH[2]]
+    const { code, stdout } = await dlg(['text', ...batch, '--out', folder.at('twice')])
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^converged, exact: 4 of 4 sentences exact/)])
+  })
+
   it('gives them all back, from the command line and from a file, with a table', async () => {
     const { numTensors } = tf.memory()
     const argv = [...BATCH, '--with-embedding-gradient', '--out', folder.at('out')]

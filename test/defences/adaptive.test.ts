@@ -9,6 +9,7 @@ import {
   defended,
   dpSgd,
   gaussianNoise,
+  laplaceNoise,
   pruning,
   quantised,
   signs,
@@ -73,6 +74,18 @@ describe('the attacker who knows of a defence', () => {
     }
   })
 
+  it.each([
+    ['clipping', () => composed(gaussianNoise({ std: 0.1 }), clipping({ norm: 0.01 }))],
+    ['clipping of each tensor', () => composed(laplaceNoise({ std: 0.1 }), clipping({ norm: 0.01, per: 'tensor' }))],
+    ['clipping of DP-SGD', () => composed(dpSgd({ clip: 1, noiseMultiplier: 1 }), clipping({ norm: 0.01 }))],
+    ['clipping, in two layers', () => composed(composed(gaussianNoise({ std: 0.1 })), clipping({ norm: 0.01 }))],
+    ['signs', () => composed(gaussianNoise({ relative: 1 }), signs())],
+    ['signs of rounded numbers', () => composed(quantised('int8'), gaussianNoise({ std: 0.1 }), signs())],
+    ['pruning', () => composed(gaussianNoise({ std: 1 }), pruning({ part: 0.9 }))],
+  ] as [string, () => Defence][])('calls nothing a match where noise is followed by %s', async (_, make) => {
+    for (const seed of [1, 2]) expect((await attacked(make(), true, seed)).status).toBe('failed')
+  })
+
   it('no attack in closed form proves data that noise has changed', async () => {
     const model = denseNet()
     const x = sample([1, 8])
@@ -111,6 +124,36 @@ describe('a target under a defence', () => {
     expect(defended(target, gaussianNoise({ std: 10 }), { seed: 1, adaptive: false }).rounding).toBe(target.rounding)
     expect(defended(target, quantised('int8'), { seed: 1 }).settings.precision).toBe('int8')
     expect(defended(target, clipping({ norm: 1 }), { seed: 1 }).settings.scale).toBe('auto')
+  })
+
+  it('states no noise whose size is not known any more', () => {
+    const floorOf = (...defences: Defence[]) => defended(target, composed(...defences), { seed: 1 }).lost
+    const noise = gaussianNoise({ std: 0.01 })
+    expect(floorOf(noise, clipping({ norm: 0.1 }))).toEqual(target.lost)
+    expect(floorOf(noise, signs())).toEqual(target.lost)
+    // in units of what is shared it is the same, clipped or not
+    const relative = gaussianNoise({ relative: 0.1 })
+    const [clipped, whole] = [floorOf(relative, clipping({ norm: 0.1 })), floorOf(relative)]
+    const shared = defended(target, composed(relative, clipping({ norm: 0.1 })), { seed: 1 }).gradients
+    const factor = (0.1 / Math.sqrt(squaredNorm(defended(target, relative, { seed: 1 }).gradients))) ** 2
+    expect(Math.sqrt(squaredNorm(shared))).toBeCloseTo(0.1, 6)
+    for (const [i, lost] of clipped.entries()) expect(lost / (factor * whole[i])).toBeCloseTo(1, 5)
+    // noise after clipping is what it is said to be
+    const [after, pruned] = [floorOf(clipping({ norm: 0.1 }), noise), floorOf(noise, pruning({ part: 0.75 }))]
+    for (const [i, { length }] of target.gradients.entries()) {
+      expect(after[i] - target.lost[i]).toBeCloseTo(length * 1e-4, 12)
+      expect(pruned[i]).toBeCloseTo(Math.max(1, Math.round(0.25 * length)) * 1e-4, 12)
+    }
+  })
+
+  it('gives a search no tolerance that it would refuse, however large the noise', () => {
+    for (const std of [1, 100])
+      for (let seed = 1; seed <= 25; seed++) {
+        const defence = gaussianNoise({ std })
+        expect(defence.matching!(defended(target, defence, { seed })).tolerance).toBeLessThan(1)
+      }
+    const one: Target = { ...target, gradients: target.gradients.map((v) => v.map(() => 1e-6)) }
+    expect(gaussianNoise({ std: 1 }).matching!(gaussianNoise({ std: 1 }).adapt(one)).tolerance).toBeLessThan(1)
   })
 
   it('has no gradient that was withheld, and refuses names that there are not', () => {

@@ -11,7 +11,8 @@ import type { Transformer } from './transformer'
 /** Sequences as a batch, held against what was shared. */
 export interface Accounted {
   readonly sequences: readonly (readonly number[])[]
-  readonly labels?: readonly number[]
+  /** Classes; undefined where the loss has none, and where what was shared does not tell them. */
+  readonly labels?: readonly number[] | undefined
   readonly proof: FlooredProof
   /** What was shared is this many times the gradient. */
   readonly factor: number
@@ -28,12 +29,9 @@ const MOST = 24
 const ROUNDS = 3
 
 /**
- * Holds sequences against what was shared. Where each of them once does not explain it, how often each occurs is read off the
- * gradient: it is Σ c_s g_s of the sequences' own gradients, with c_s in proportion to how often s occurs, and 0 for one that
- * does not.
+ * Holds sequences against what was shared, like {@link bestAccount}. Classes that a factor of the other sign would make other ones are left
+ * out where the factor is free: of one sentence and two classes, p − y of one class is a negative multiple of that of the other.
  *
- * @param found inputs of the sequences, as the blocks read them
- * @param once whether each of them occurs once, whatever the gradient says
  * @throws CUT
  */
 export async function accountFor(
@@ -44,6 +42,39 @@ export async function accountFor(
   scale: 'auto' | number,
   pause: Pause,
   once = false,
+): Promise<Accounted | undefined> {
+  const best = await bestAccount(transformer, found, shared, sharing, scale, pause, once)
+  if (scale !== 'auto' || !best?.proof.proven || best.labels === undefined) return best
+  const { labels, sequences, factor } = best
+  const isTold = async (): Promise<boolean> => {
+    const { accounted: other } = await held(transformer, sequences, shared, sharing, -factor, true, pause)
+    return !other.proof.proven || labels.every((label, s) => label === other.labels?.[s])
+  }
+  // what was proven stays so where there is no time left for this
+  const told = await isTold().catch((cut) => {
+    if (cut !== CUT) throw cut
+    return false
+  })
+  return told ? best : { ...best, labels: undefined }
+}
+
+/**
+ * Holds sequences against what was shared. Where each of them once does not explain it, how often each occurs is read off the
+ * gradient: it is Σ c_s g_s of the sequences' own gradients, with c_s in proportion to how often s occurs, and 0 for one that
+ * does not.
+ *
+ * @param found inputs of the sequences, as the blocks read them
+ * @param once whether each of them occurs once, whatever the gradient says
+ * @throws CUT
+ */
+async function bestAccount(
+  transformer: Transformer,
+  found: Sequences,
+  shared: NamedGradients,
+  sharing: Sharing,
+  scale: 'auto' | number,
+  pause: Pause,
+  once: boolean,
 ): Promise<Accounted | undefined> {
   const signs = scale === 'auto' ? [1, -1] : [scale]
   let best: Accounted | undefined

@@ -34,9 +34,15 @@ export interface ExactSequences {
   readonly status: 'exact' | 'unproven' | 'saturated' | 'budget' | 'aborted'
   /** Why it is not `exact`, with the numbers. */
   readonly reason: string | undefined
-  /** Token ids; empty where nothing was found. A sequence that occurs several times is there as often. */
+  /**
+   * Token ids; empty where nothing was found. A sequence that occurs twice as often as another is there twice. The gradient is a mean, so
+   * a batch and the same batch twice over cannot be told apart: the smaller one is given.
+   */
   readonly sequences: readonly (readonly number[])[]
-  /** Classes, where the loss has them. */
+  /**
+   * Classes, where the loss has them and what was shared tells them: where `scale` is fitted, a factor of the other sign may explain other
+   * classes as well.
+   */
   readonly labels?: readonly number[]
   /**
    * What fills the batch of an encoder up where not all of it was found: tokens of the first block's span, put together so that they come
@@ -52,7 +58,7 @@ export interface ExactSequences {
   /** ‖noise‖ / ‖gradient‖ of the first block's projections, as the directions behind the rank show it: 1e-7 is float32. */
   readonly noise: number
   readonly hidden: number
-  /** The factor in what was shared: as stated, or fitted. */
+  /** The factor in what was shared: as stated, or fitted, of either sign where that leaves the classes open. */
   readonly scale: number
   readonly proof?: FlooredProof
   readonly milliseconds: number

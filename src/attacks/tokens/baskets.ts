@@ -3,6 +3,7 @@ import { type Attack, noOptions, outcome } from '../contract/attack'
 import { endOf } from '../contract/cut'
 import { CLOSED_FORM, nothingIfCut, paced, pauses, pausesOf } from '../contract/pause'
 import { type EmbeddingGroups, groupSteps } from './embedding-groups'
+import { areOnOneLine } from './row-directions'
 import { firstTable, NO_TABLE } from './tables'
 
 /** The basket of every user of a recommender's batch, from the directions of the rows of an embedding table's gradient. */
@@ -44,6 +45,7 @@ export const baskets: Attack = {
       (await paced(
         groupSteps(first.table, {
           lost: first.lost,
+          users: target.settings.batchSize,
           told: (groups, part) => {
             best = groups
             told('items of several users', part)
@@ -58,6 +60,17 @@ export const baskets: Attack = {
       })
     const { name, touched } = first
     const { groups, shared } = (found ?? best)!
+    const users = target.settings.batchSize
+    const isLine = () =>
+      paced(
+        areOnOneLine(first.table, touched, first.lost),
+        pauses(() => true),
+      )
+    if (touched.length > 0 && groups.length < users && (await isLine()))
+      return outcome('embedding-groups', started, control, {
+        status: 'failed',
+        reason: `all rows of '${name}' that have a gradient have one direction or its opposite, and there are ${countOf(users, 'user')}: the model says one number of each, which does not tell whose items they are`,
+      })
     const several = groups.filter(({ rows }) => rows.length > 1)
     // an item of several users is in each of their baskets, how often is not known
     const sequences = several.map(({ rows, counts }, user) => [

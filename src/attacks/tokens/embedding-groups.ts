@@ -2,7 +2,7 @@ import { number } from '../../errors/checks'
 import { atOnce, type Steps } from '../../numbers/steps'
 import { mapped } from '../../numbers/values'
 import { inner } from '../../numbers/vectors'
-import type { Values } from '../../runtime/runtime'
+import { DEVIATIONS, rankOf, roundedAway } from './row-directions'
 import { requireTable, rowNormSteps, type Table } from './token-set'
 
 /** Rows of an embedding that belong together: what one user's sample looked up. */
@@ -36,6 +36,9 @@ const PART = 0.02
  *
  * A group of a single row is a sample of one item, or a row of several samples that nothing else tells apart.
  *
+ * The model must tell users apart. Where its last layer reads the sum itself and has one output or two classes, all directions are one or its
+ * opposite, and a group has the rows of all users of one label.
+ *
  * @param embeddingGradient [rows, width]
  * @param tolerance 1 − cosine up to which two rows have one direction, in (0, 1). Default: what the precision of the numbers leaves, 5e-11 for
  * float32 and 2e-6 for float16. Users of whom the model says nearly the same differ by little more than 1e-5. Behind noise give what it leaves: its part of
@@ -51,40 +54,14 @@ interface GroupSettings {
   readonly tolerance?: number | undefined
   /** Mean square of what each number lost beside its own rounding, as where an update was shared. Default 0. */
   readonly lost?: number
+  /** How many users there are, where that is known. */
+  readonly users?: number
   /** Hears what is known so far before each row that may be of several users, and which part of these rows is done. */
   readonly told?: (groups: EmbeddingGroups, part: number) => void
 }
 
-/** Bits of the significand. */
-const [FLOAT32, BFLOAT16] = [24, 8]
-
-/** Least angle within which two rows have one direction. */
-const LEAST = 1e-5
-
-/** Roundings and deviations of what was lost within which two rows have one direction. */
-const [ROUNDINGS, DEVIATIONS] = [4, 3]
-
-/** 1 − cosine that rounding leaves of two rows of one direction, from the significant bits that the numbers have: 24 in float32, 11 in float16. */
-function* roundedAway(data: Values): Steps<number> {
-  let used = 0
-  const words = new Int32Array(1)
-  const number = new Float32Array(words.buffer)
-  for (let i = 0; i < data.length; i++) {
-    number[0] = data[i]
-    used |= words[0]
-    if (i % NUMBERS === 0) yield
-  }
-  // bits at the end of the significand that no number uses
-  const unused = 31 - Math.clz32(used & -used)
-  const bits = Math.max(BFLOAT16, FLOAT32 - unused)
-  return Math.max(LEAST, ROUNDINGS * 2 ** -bits) ** 2 / 2
-}
-
 /** 1 − cosine that loss alone leaves of a row, from which on its direction is no longer known. */
 const LOST = 0.01
-
-/** Numbers between two looks at the clock. */
-const NUMBERS = 16384
 
 /**
  * {@link embeddingGroups} in steps.
@@ -93,7 +70,7 @@ const NUMBERS = 16384
  */
 export function* groupSteps(
   embeddingGradient: Table,
-  { tolerance, lost = 0, told }: GroupSettings,
+  { tolerance, lost = 0, users, told }: GroupSettings,
 ): Steps<EmbeddingGroups> {
   requireTable('embeddingGradient', embeddingGradient)
   if (tolerance !== undefined) number('tolerance', tolerance, (v) => v > 0 && v < 1, 'a number in (0, 1)')
@@ -119,7 +96,18 @@ export function* groupSteps(
   found.sort((a, b) => b.rows.length - a.rows.length || a.rows[0] - b.rows[0])
   const several = found.filter(({ rows }) => rows.length > 1)
   const single = found.slice(several.length)
-  const choices = yield* choicesOf(several.map((group) => group.direction))
+  const own = several.map((group) => group.direction)
+  const choices = yield* choicesOf(own)
+  const [all, ofUsers] = [
+    yield* rankOf(
+      found.map((group) => group.direction),
+      least,
+    ),
+    yield* rankOf(own, least),
+  ]
+  // users beside those that are known may have any direction that there is, and so may these where theirs depend on each other
+  const areOthers = (users ?? 0) > own.length || own.length > ofUsers
+  const most = Math.min(MOST_USERS, areOthers ? all - 1 : MOST_USERS)
   const shared: { row: number; groups: number[] }[] = []
   const alone: (typeof found)[number][] = []
   const known = (unknown: typeof found): EmbeddingGroups => ({
@@ -131,7 +119,7 @@ export function* groupSteps(
   })
   for (const [i, one] of single.entries()) {
     if (told && i % TOLD === 0) told(known(single.slice(i)), i / single.length)
-    const groups = yield* fewestParts(one.direction, choices)
+    const groups = yield* fewestParts(one.direction, choices, most)
     if (groups) shared.push({ row: one.rows[0], groups })
     else alone.push(one)
     yield
@@ -160,10 +148,12 @@ function* choicesOf(directions: readonly Float64Array[]): Steps<Choices> {
 /**
  * The two directions, or else three, of which x is a sum with positive factors; undefined where there are none, or where others come
  * nearly as close: which users it is cannot be told then.
+ *
+ * @param most users at most: of as many directions as there are dimensions every row is a sum
  */
-function* fewestParts(x: Float64Array, { directions, products }: Choices): Steps<number[] | undefined> {
+function* fewestParts(x: Float64Array, { directions, products }: Choices, most: number): Steps<number[] | undefined> {
   const along = Float64Array.from(directions, (direction) => inner(direction, x))
-  for (let size = 2; size <= MOST_USERS; size++) {
+  for (let size = 2; size <= most; size++) {
     if (combinations(directions.length, size) > MOST_TRIES) return undefined
     let best: { groups: number[]; left: number } | undefined
     let [next, tried] = [Infinity, 0]

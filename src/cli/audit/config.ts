@@ -18,7 +18,7 @@ import { type FileModel, naming, readModel } from '../read-files'
 import { sharedGradient } from '../shared-gradient'
 import { visible } from '../terminal'
 import { dataOf, preprocessingOf, wrong } from './data'
-import { defenceOf } from './defences'
+import { defencesOf } from './defences'
 import { inKeys } from './in-keys'
 
 /** What an audit file says. */
@@ -83,7 +83,7 @@ async function fromJson(path: string): Promise<AuditConfig> {
       ...read,
       ...shared,
       model,
-      ...(defences && { defences: defences.map((one) => (one === 'none' ? one : defenceOf(one))) }),
+      ...(defences && { defences: defencesOf(defences) }),
     } as AuditOptions
     return {
       ...judging,

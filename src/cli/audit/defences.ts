@@ -21,7 +21,12 @@ type Make = (given: any) => Defence
 
 /** The functions of `dlg-ts/defences` by their names, each of what stands beside its name in the file. */
 const MAKERS: Readonly<Record<string, Make>> = {
-  ...{ gaussianNoise, laplaceNoise, clipping, dpSgd, pruning, topK, withheld },
+  ...{ gaussianNoise, laplaceNoise, clipping, pruning, topK, withheld },
+  dpSgd(given) {
+    if (isRecord(given) && Object.hasOwn(given, 'examples'))
+      throw wrong('dpSgd has examples, which JSON cannot hold; leave them out, or write the audit file as a module')
+    return dpSgd(given)
+  },
   quantised(given) {
     if (!isRecord(given)) return quantised(given)
     const { type, ...options } = given as { type: 'float16' }
@@ -33,18 +38,34 @@ const MAKERS: Readonly<Record<string, Make>> = {
   },
   composed(given) {
     if (!Array.isArray(given)) throw wrong(`composed is ${show(given)}; it must be a list of defences`)
-    return composed(...given.map((one) => defenceOf(one)))
+    return composed(...given.map((one) => defenceOf(one, 'a part of composed', 'an object')))
   },
 }
 
 const wrong = (what: string): DlgError => new DlgError('invalid-option', what)
 
 /**
+ * The defences of an audit file.
+ *
+ * @throws DlgError `invalid-option`, with the place of the defence
+ */
+export const defencesOf = (given: readonly unknown[]): ('none' | Defence)[] =>
+  given.map((one, i) => {
+    try {
+      return one === 'none' ? one : defenceOf(one)
+    } catch (cause) {
+      if (!(cause instanceof DlgError)) throw cause
+      throw new DlgError(cause.code, `defences[${i}]: ${cause.message}`, { cause })
+    }
+  })
+
+/**
  * A defence out of JSON, such as `{ "gaussianNoise": { "std": 0.01 } }`.
  *
+ * @param what it is, and what it must be, in the words of an error
  * @throws DlgError `invalid-option`
  */
-export function defenceOf(given: unknown): Defence {
+function defenceOf(given: unknown, what = 'a defence', right = '"none", or an object'): Defence {
   const names = Object.keys(MAKERS)
   if (isRecord(given) && Object.keys(given).length === 1) {
     const [[name, value]] = Object.entries(given)
@@ -53,6 +74,6 @@ export function defenceOf(given: unknown): Defence {
     throw wrong(`there is no defence '${name}'; ${meant ? `did you mean ${meant}?` : `there are ${names.join(', ')}`}`)
   }
   throw wrong(
-    `a defence is ${show(given)}; it must be "none", or an object such as {"gaussianNoise": {"std": 0.01}} with one of ${names.join(', ')}`,
+    `${what} is ${show(given)}; it must be ${right} such as {"gaussianNoise": {"std": 0.01}} with one of ${names.join(', ')}`,
   )
 }

@@ -108,7 +108,7 @@ function defencesSection(judgement: Judgement): string {
   })
   return `<section><h2>What each defence hides</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Defences"><table>
-<thead><tr><th scope="col">Defence</th><th scope="col">Verdict</th><th scope="col">Clients</th><th scope="col">Worst attack</th><th scope="col">Shown</th><th scope="col"><abbr title="the closest that any attack came to a sample: the median over the samples, and the range">Closest</abbr></th><th scope="col"><abbr title="cosine of what is shared with the raw gradient">Utility</abbr></th></tr></thead>
+<thead><tr><th scope="col">Defence</th><th scope="col">Verdict</th><th scope="col">Clients</th><th scope="col">Worst attack</th><th scope="col">Shown</th><th scope="col"><abbr title="the closest that any attack came to a sample: the median over the samples, and the range">Closest</abbr></th><th scope="col"><abbr title="cosine of what is shared with the raw gradient: the mean over the clients">Utility</abbr></th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div></section>`
 }
 

@@ -198,6 +198,27 @@ describe('an encoder', () => {
     model.dispose()
   })
 
+  it.each([
+    [2, -2, undefined],
+    [2, 2, undefined],
+    [3, -2, [1]],
+    [3, 0.5, [1]],
+  ])(
+    'of %i classes behind a factor of %f that nobody knows has the classes that it tells',
+    async (classes, factor, labels) => {
+      const model = randomBert({ ...TINY, layers: 2, intermediate: 96, head: 'mean', classes, std: 0.05 })
+      const shared = await classGradients(model, [tokens(6, 300, 3)], [1])
+      const given = disturbed(shared, (values) => values.map((v) => factor * v))
+      const found = await exactSequences(transformerOf(model), given, { scale: 'auto' })
+      expect(found).toMatchObject({ status: 'exact', sequences: [tokens(6, 300, 3)] })
+      // of two classes the other one explains it by a factor of the other sign
+      expect(found.labels).toEqual(labels)
+      expect((await exactSequences(transformerOf(model), given, { scale: factor })).labels).toEqual([1])
+      tf.dispose(shared)
+      model.dispose()
+    },
+  )
+
   const words = (seed: number, length: number): number[] => tokens(length, 290, seed).map((token) => token + 5)
   const whole = (seed: number, length: number): number[] => [2, ...words(seed, length - 2), 3]
   it.each([

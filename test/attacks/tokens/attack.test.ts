@@ -57,6 +57,39 @@ describe('a small table', () => {
   })
 })
 
+describe('a model whose last layer reads the sum itself', () => {
+  const linear = (classes: number): NamedFunctionalModel => ({
+    inputShape: { ids: [3], x: [4] },
+    weights: { table: own(sample([30, 6], 1)), w: own(sample([4, 6], 3)), v: own(sample([6, classes], 2)) },
+    apply: ({ ids, x }, { table, w, v }) => tf.matMul(tf.add(tf.sum(tf.gather(table, ids), 1), tf.matMul(x, w)), v),
+  })
+  const basketsOf = async (classes: number, rows: number[][], labels: number[]) => {
+    const [, groups] = await outcomes(linear(classes), { ids: idsOf(rows), x: own(sample([rows.length, 4])) }, labels)
+    return groups
+  }
+  const rows = [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]] // biome-ignore format: one line
+
+  it('with two classes does not tell more than one user of each', async () => {
+    expect(await basketsOf(2, rows, [0, 1, 1, 0])).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('one direction or its opposite, and there are 4 users'),
+      found: {},
+    })
+    expect((await basketsOf(2, rows.slice(0, 2), [0, 1])).found.sequences).toEqual(rows.slice(0, 2))
+    expect((await basketsOf(3, rows, [0, 1, 1, 0])).found.sequences).toHaveLength(4)
+  })
+
+  it('with three classes gives no item to two users because all directions lie in one plane', async () => {
+    for (let seed = 0; seed < 25; seed++) {
+      // two of the users have one item each, which no two others may be given
+      const labels = [0, 1, 2, seed % 3, (seed >> 1) % 3]
+      const all = [...rows.slice(0, 3), [12, 12, 12], [13 + (seed % 5), 13 + (seed % 5), 13 + (seed % 5)]]
+      for (const basket of (await basketsOf(3, all, labels)).found.sequences ?? [])
+        expect(all.some((other) => basket.every((item) => other.includes(item)))).toBe(true)
+    }
+  })
+})
+
 it('ids that are known are not reported', async () => {
   const ids = idsOf([[4, 9, 13]])
   const x = own(sample([1, 4]))
