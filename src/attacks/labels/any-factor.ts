@@ -8,7 +8,7 @@ import { seenIn, unexplained, workOf } from './explained'
 /** Counts of classes, with the factor at which they explain the gradient best. */
 export interface FactoredCounts {
   readonly counts: readonly number[]
-  /** Of either sign. */
+  /** What the gradient was multiplied by, of either sign. */
   readonly factor: number
   /** Part of the last layer's gradient that they leave unexplained. */
   readonly residual: number
@@ -34,7 +34,8 @@ export function* countsAtAnyFactor(layer: DenseLayer, batchSize: number, samples
     const present = presentIn(layer.biasGradient, sign)
     if (present.length === 0 || present.length > batchSize) continue
     const fitted = yield* partsOf(layer, present, batchSize)
-    if (!fitted) continue
+    // these classes are present at this sign alone
+    if (!fitted || !(sign * fitted.sum > 0)) continue
     const counts = new Array<number>(layer.bias.length).fill(0)
     for (const [i, c] of present.entries()) counts[c] = fitted.counts[i]
     found.push(yield* refined(layer, counts, (fitted.sum * samples) / batchSize, samples))
