@@ -127,7 +127,12 @@ function concatFromSequence(call: Call): g.Node {
 
 /** Neighbouring elements of an axis, which may be none. */
 const part = (x: g.Node, axis: number, begin: number, size: number): g.Node =>
-  size === 0 ? g.fill(x.graph, 0, x.shape.with(axis, 0)) : g.sliceAxis(x, axis, begin, size)
+  size === 0 || g.sizeOf(x.shape) === 0
+    ? g.fill(x.graph, 0, x.shape.with(axis, size))
+    : g.sliceAxis(x, axis, begin, size)
+
+/** The largest integers of 32 and of 64 bits. */
+const ENDS: ReadonlySet<number> = new Set([2 ** 31 - 1, 2 ** 63])
 
 function slice(call: Call): g.Node {
   const x = call.x()
@@ -146,10 +151,12 @@ function slice(call: Call): g.Node {
     // a negative step reads the reversed axis forwards
     const source = step < 0 ? g.reverse(y, [axis]) : y
     const at = (position: number) => (step < 0 ? n - 1 - fromEnd(position, n) : fromEnd(position, n))
-    const begin = Math.min(Math.max(at(from), 0), n)
-    const end = Math.min(Math.max(at(to), 0), n)
+    // backwards, a start before the first element reads that one; forwards, one behind the last reads none
+    const begin = Math.min(Math.max(at(from), 0), step < 0 ? Math.max(n - 1, 0) : n)
+    // backwards, the largest integer means all, as in onnxruntime
+    const end = step < 0 && ENDS.has(to) ? n : Math.min(Math.max(at(to), 0), n)
     const count = Math.max(Math.ceil((end - begin) / Math.abs(step)), 0)
-    if (count === 0) return g.fill(y.graph, 0, y.shape.with(axis, 0))
+    if (count === 0 || g.sizeOf(y.shape) === 0) return g.fill(y.graph, 0, y.shape.with(axis, count))
     return g.slice(
       source,
       y.shape.map((_, k) => (k === axis ? begin : 0)),
