@@ -42,7 +42,7 @@ describe('at a corner an operator has the slope of PyTorch', () => {
     ],
   ])('%s', async (_, row, only, right) => {
     const [found] = await slope(row, only, limits)
-    found.forEach((v, i) => expect(v).toBeCloseTo(right[i], 6))
+    for (const [i, v] of found.entries()) expect(v).toBeCloseTo(right[i], 6)
   })
 
   it.each(['Max', 'Min'])('two equal ones share that of %s', async (op) => {
