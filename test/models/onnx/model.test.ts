@@ -427,6 +427,55 @@ describe('a model out of an ONNX file', () => {
     expect(difference((await inOurGraph(stored, { x })).y.values, [-4 / 3, -2 / 3])).toBeLessThan(1e-4)
   })
 
+  it.each<[string, GraphSpec, string, RegExp]>([
+    [
+      'a mask that is shorter than the keys',
+      {
+        nodes: [{ op: 'Attention', inputs: ['x', 'k', 'k', 'm'], outputs: ['y'] }],
+        initializers: { k: weight([1, 1, 3, 2]), m: weight([2, 1]) },
+        inputs: { x: [1, 1, 2, 2] },
+        outputs: ['y'],
+      },
+      'untraceable',
+      /has a mask \[2,1\] for 3 keys; its last axis must be as long/,
+    ],
+    [
+      'parts that leave something out',
+      {
+        nodes: [{ op: 'Split', inputs: ['x', 's'], outputs: ['y', 'z'], attributes: { axis: 1 } }],
+        initializers: { s: { dims: [2], values: [1, 3], type: 7 } },
+        inputs: { x: [2, 6] },
+        outputs: ['y', 'z'],
+      },
+      'invalid-file',
+      /splits 6 into \[1,3\]; the parts must add up to it, one for each of 2 outputs/,
+    ],
+    [
+      'a place that is written twice',
+      {
+        nodes: [{ op: 'ScatterND', inputs: ['x', 'i', 'w'], outputs: ['y'] }],
+        initializers: { i: { dims: [2, 1], values: [0, -2], type: 7 }, w: weight([2, 3]) },
+        inputs: { x: [2, 3] },
+        outputs: ['y'],
+      },
+      'untraceable',
+      /writes to one place twice/,
+    ],
+    [
+      'an index beyond the end',
+      {
+        nodes: [{ op: 'GatherND', inputs: ['x', 'i'], outputs: ['y'] }],
+        initializers: { i: { dims: [1, 2], values: [0, -4], type: 7 } },
+        inputs: { x: [2, 3] },
+        outputs: ['y'],
+      },
+      'invalid-file',
+      /index -4 is not in \[-3, 3\)/,
+    ],
+  ])('refuses %s', (_, spec, code, message) => {
+    expect(() => open(spec, {}, 23)).toThrow(refusal(code, message))
+  })
+
   it.each([
     ['two nodes that give one name', [{ op: 'Neg', inputs: ['x'], outputs: ['y'] }], /gives 'y' twice/],
     ['a node that gives a weight', [{ op: 'Neg', inputs: ['x'], outputs: ['w'] }], /gives 'w' twice/],

@@ -76,8 +76,10 @@ function split(call: Call): g.Node[] {
   const given = call.opset < 13 ? call.integers('split') : call.known(1)
   const each = Math.ceil(x.shape[axis] / call.outputs)
   const sizes = given ?? g.range(call.outputs).map((i) => Math.min(each, x.shape[axis] - i * each))
-  if (sizes.length !== call.outputs)
-    throw call.wrong(`is split into ${sizes.length}; it has ${countOf(call.outputs, 'output')}`)
+  if (sizes.length !== call.outputs || sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis])
+    throw call.wrong(
+      `splits ${x.shape[axis]} into [${sizes}]; the parts must add up to it, one for each of ${countOf(call.outputs, 'output')}`,
+    )
   let begin = 0
   return sizes.map((size) => {
     begin += size
