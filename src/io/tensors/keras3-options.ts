@@ -4,7 +4,7 @@ import { isRecord, quote } from '../bytes/untrusted'
 type Json = Record<string, unknown>
 
 /** The way out where TensorFlow.js has no such layer. */
-const WAY = "export the model as ONNX: model.export('net.onnx', format='onnx')"
+const WAY = "export the model as ONNX, from the backend TensorFlow: model.export('net.onnx', format='onnx')"
 
 /** What TensorFlow.js does with an option of a layer that it does not know: nothing. So one that says something is refused. */
 interface Unknown {

@@ -95,6 +95,7 @@ export function findWeights(
   // a list of arrays has them in the order of the layers
   if (ofKeras) weights.sort((a, b) => order.get(a.initializer)! - order.get(b.initializer)!)
   for (const name of wanted ?? []) requireWeight(name, weights, producer)
+  if (!wanted && producer === 'pytorch' && !weights.some((w) => w.trainable)) requireNames(nodes, constants)
   return { weights, constants, names }
 }
 
@@ -250,6 +251,27 @@ const KEPT: Readonly<Record<string, string>> = {
     'in a file of skl2onnx the weights are coefficient, intercepts, coefficient1, …, or coef_ and intercept_ of a linear model',
   other:
     'Where the exporter folded weights, export with dynamo=False, training=torch.onnx.TrainingMode.PRESERVE and do_constant_folding=False, or with dynamo=True and optimize=False',
+}
+
+/** Operators that have weights. */
+const WEIGHTED = /^(Gemm|MatMul|Conv|ConvTranspose|Einsum|Gather|LSTM|GRU|RNN)$/
+
+/** Names that PyTorch's exporters make up for weights that they computed anew. */
+const MADE_UP = /^(onnx::|_*val_?\d)/
+
+/** @throws DlgError `invalid-file` for a file in which no weight has kept its name, so that it looks as if there were none */
+function requireNames(nodes: readonly NodeMessage[], constants: ReadonlyMap<string, StoredValues>): void {
+  const found = nodes.flatMap(({ opType, input }) => {
+    if (!WEIGHTED.test(opType ?? '')) return []
+    return input.filter((name) => MADE_UP.test(name) && constants.get(name)?.kind === 'float')
+  })
+  const matrices = found.filter((name) => constants.get(name)!.shape.length > 1)
+  if (matrices.length === 0) return
+  const shown = matrices.slice(0, 4).map((name) => `'${name}' [${constants.get(name)!.shape}]`)
+  throw new DlgError(
+    'invalid-file',
+    `no weight of the file has kept its name, there are only ${shown.join(', ')}${matrices.length > 4 ? ', …' : ''}; give those that are trained, trainable: ['${matrices[0]}', …]. ${KEPT.other}`,
+  )
 }
 
 /** @throws DlgError `invalid-option` for a trained weight that there is not */

@@ -397,6 +397,25 @@ describe('a model out of an ONNX file', () => {
     x.dispose()
   })
 
+  it('says of a file whose weights have lost their names that they have, and takes them by those that they have', () => {
+    const spec: GraphSpec = {
+      nodes: [{ op: 'MatMul', inputs: ['x', 'onnx::MatMul_7'], outputs: ['y'] }],
+      initializers: { 'onnx::MatMul_7': weight([6, 6]) },
+      inputs: { x: ['batch', 6] },
+      outputs: ['y'],
+    }
+    const bytes = writeOnnx(spec, 17, 8, [], 'pytorch')
+    expect(() => modelFromOnnx(bytes)).toThrow(
+      refusal(
+        'invalid-file',
+        /no weight .* has kept its name, there are only 'onnx::MatMul_7' \[6,6\]; .*dynamo=False/,
+      ),
+    )
+    const model = modelFromOnnx(bytes, { trainable: ['onnx::MatMul_7'] })
+    opened.push(model)
+    expect(model.trainable).toEqual(['onnx::MatMul_7'])
+  })
+
   it('takes modules whose names begin as those of constants do', () => {
     const names = ['const_layer.weight', 'shape_head.bias', 'val_1.weight', 'scalar_mix.0.bias_hh_l0']
     const spec: GraphSpec = {
