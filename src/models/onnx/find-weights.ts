@@ -205,6 +205,8 @@ function tiedWeights(nodes: readonly NodeMessage[], names: ReadonlySet<string>):
     if (module === undefined) continue
     for (const name of weights) {
       const as = [module, name.slice(name.lastIndexOf('.') + 1)].filter(Boolean).join('.')
+      // what reads a weight of a module within it, as F.linear(x, self.wte.weight) does, gives it no other name
+      if (as !== name && (module === '' || name.startsWith(`${module}.`))) continue
       used.set(name, (used.get(name) ?? new Set()).add(as))
     }
   }

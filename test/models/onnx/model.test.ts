@@ -7,7 +7,7 @@ import { checkModel, deepLeakage, gradientsOf } from '../../../src/index'
 import { readTensors } from '../../../src/io'
 import { modelFromOnnx, type OnnxModel, type OnnxModelOptions } from '../../../src/models/onnx/model-from-onnx'
 import { uniform } from '../../oracle'
-import { difference, inOnnxruntime, inOurGraph } from './onnxruntime'
+import { difference, inOnnxruntime, inOurGraph, slopes } from './onnxruntime'
 import { type Attribute, type GraphSpec, type TensorSpec, writeOnnx } from './write-onnx'
 
 const opened: OnnxModel[] = []
@@ -414,6 +414,32 @@ describe('a model out of an ONNX file', () => {
     const model = modelFromOnnx(bytes, { trainable: ['onnx::MatMul_7'] })
     opened.push(model)
     expect(model.trainable).toEqual(['onnx::MatMul_7'])
+  })
+
+  it('knows the name of a weight that a module reads out of another one, and a copy that the model makes itself', async () => {
+    const inModule = (...path: string[]) => ({
+      'pkg.torch.onnx.name_scopes': `[${['', ...path, 'node'].map((name) => `'${name}'`).join(', ')}]`,
+      'pkg.torch.onnx.fx_node': 'a call of the program',
+    })
+    const spec: GraphSpec = {
+      nodes: [
+        { op: 'Identity', inputs: ['block.sub.weight'], outputs: ['clone'], metadata: inModule('block') },
+        { op: 'MatMul', inputs: ['x', 'clone'], outputs: ['h'], metadata: inModule('block') },
+        { op: 'Add', inputs: ['h', 'block.sub.weight'], outputs: ['i'], metadata: inModule() },
+        { op: 'MatMul', inputs: ['i', 'block.sub.weight'], outputs: ['y'], metadata: inModule('block', 'block.sub') },
+      ],
+      initializers: { 'block.sub.weight': weight([6, 6]) },
+      inputs: { x: [6, 6] },
+      outputs: ['y'],
+    }
+    const bytes = writeOnnx(spec, 18, 10, [], 'pytorch')
+    for (const trainable of [undefined, ['block.sub.weight']]) {
+      const model = modelFromOnnx(bytes, { trainable })
+      opened.push(model)
+      expect(Object.keys(model.weights)).toEqual(['block.sub.weight'])
+      const { ours, differences } = await slopes(model, { x: { dims: [6, 6], values: uniform(36, -1, 1) } })
+      expect(Math.abs(ours - differences)).toBeLessThan(1e-6 * Math.max(1, Math.abs(differences)))
+    }
   })
 
   it('takes modules whose names begin as those of constants do', () => {

@@ -30,6 +30,8 @@ export interface NodeSpec {
   readonly name?: string
   readonly domain?: string
   readonly overload?: string
+  /** What an exporter tells of the node. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 export interface GraphSpec {
@@ -144,7 +146,16 @@ const valueInfo = (name: string, type: number, shape?: readonly (number | string
     )
   })
 
-const nodeOf = ({ op, inputs, outputs, attributes = {}, name = '', domain = '', overload }: NodeSpec): Uint8Array =>
+const nodeOf = ({
+  op,
+  inputs,
+  outputs,
+  attributes = {},
+  name = '',
+  domain = '',
+  overload,
+  metadata = {},
+}: NodeSpec): Uint8Array =>
   message((w) => {
     for (const input of inputs) text(w, 1, input)
     for (const output of outputs) text(w, 2, output)
@@ -153,6 +164,15 @@ const nodeOf = ({ op, inputs, outputs, attributes = {}, name = '', domain = '', 
     for (const [key, value] of Object.entries(attributes)) bytes(w, 5, attribute(key, value))
     text(w, 7, domain)
     if (overload !== undefined) text(w, 8, overload)
+    for (const [key, value] of Object.entries(metadata))
+      bytes(
+        w,
+        9,
+        message((e) => {
+          text(e, 1, key)
+          text(e, 2, value)
+        }),
+      )
   })
 
 const graph = ({ nodes, initializers = {}, inputs, outputs, types = {} }: GraphSpec): Uint8Array =>
