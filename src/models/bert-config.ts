@@ -7,6 +7,7 @@ import {
   type ConfigFile,
   configFile,
   requireField,
+  requireFloats,
 } from './config-file'
 
 /** Sizes of a BERT encoder, or of a RoBERTa or DistilBERT. */
@@ -58,6 +59,7 @@ export function bertConfig(file: ConfigFile): BertConfig {
       'invalid-file',
       `config.json is of a '${kind}' with ${position} positions; a BERT, RoBERTa or DistilBERT with absolute positions is needed`,
     )
+  requireFloats(file)
   requireField(file, 'is_decoder', [false], 'an encoder is needed')
   requireField(
     file,

@@ -54,3 +54,28 @@ export function requireField(file: ConfigFile, field: string, known: readonly un
   if (value === undefined || value === null || known.includes(value)) return
   throw new DlgError('invalid-file', `config.json has ${field} ${show(value)}: ${why}`)
 }
+
+/** @throws DlgError `invalid-file` for weights that were packed, of which there is no gradient */
+export function requireFloats(file: ConfigFile): void {
+  const { quantization_config: packed } = file
+  if (packed === undefined || packed === null) return
+  throw new DlgError(
+    'invalid-file',
+    `config.json has quantization_config ${show(packed)}: its weights are packed in few bits; save the model that was trained, in float32, float16 or bfloat16`,
+  )
+}
+
+/** What follows a decoder, by the ends of names that transformers gives to architectures. */
+const OTHER_END = /(For(Sequence|Token)Classification|ForQuestionAnswering|DoubleHeadsModel|ForMultipleChoice)$/
+
+/** @throws DlgError `invalid-file` for a decoder that classifies, or says something else than the next token */
+export function requireNextToken({ architectures }: ConfigFile): void {
+  const other = (Array.isArray(architectures) ? architectures : []).find(
+    (name) => typeof name === 'string' && OTHER_END.test(name),
+  )
+  if (other === undefined) return
+  throw new DlgError(
+    'invalid-file',
+    `config.json is of a '${other}'; of a decoder only the model that says the next token is supported, such as GPT2LMHeadModel or LlamaForCausalLM`,
+  )
+}

@@ -3,6 +3,7 @@ import type { SharedByName } from '../client/shared/read-gradients'
 import { knownNames, requireObject, show } from '../errors/checks'
 import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
+import { isWhole, type StoredAs } from '../numbers/stored-dtype'
 import { type BertConfig, bertConfig } from './bert-config'
 import { checkHead, encoderShapes, type Head, headShapes } from './bert-shapes'
 import { type ConfigFile, configFile } from './config-file'
@@ -103,7 +104,7 @@ function classesOf(weights: SharedByName): number {
   return found?.[1].shape[0] ?? 2
 }
 
-type Given = { readonly shape: readonly number[]; readonly data: ArrayLike<number> } | tf.Tensor
+type Given = ({ readonly shape: readonly number[]; readonly data: ArrayLike<number> } & StoredAs) | tf.Tensor
 
 const entriesOf = (weights: SharedByName): [string, Given][] =>
   (weights instanceof Map ? [...weights] : Object.entries(weights)) as [string, Given][]
@@ -138,6 +139,11 @@ function tensorOf(name: string, value: Exclude<Given, tf.Tensor>): tf.Tensor {
   if (typeof value !== 'object' || value === null || !Array.isArray(value.shape) || value.data?.length === undefined)
     throw new DlgError('invalid-model', `weight '${name}' is ${show(value)}; it must be a tensor, or {shape, data}`)
   const { shape, data } = value
+  if (isWhole(value))
+    throw new DlgError(
+      'invalid-file',
+      `weight '${name}' is of ${value.dtype ?? 'whole numbers'}, packed in few bits; save the model that was trained, in float32, float16 or bfloat16`,
+    )
   if (shape.reduce((a, b) => a * b, 1) !== data.length)
     throw new DlgError(
       'invalid-model',

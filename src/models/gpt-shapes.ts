@@ -2,7 +2,15 @@ import { requireObject, show } from '../errors/checks'
 import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { mostOf } from './bert-config'
-import { type Activation, activationNames, activationOf, type ConfigFile, requireField } from './config-file'
+import {
+  type Activation,
+  activationNames,
+  activationOf,
+  type ConfigFile,
+  requireField,
+  requireFloats,
+  requireNextToken,
+} from './config-file'
 
 /** Sizes of a GPT-2 decoder. */
 export interface GptConfig {
@@ -38,6 +46,8 @@ const SIZES = ['vocabularySize', 'hidden', 'layers', 'heads', 'intermediate', 'p
 
 /** @throws DlgError `invalid-file` for a decoder that computes something else, or sizes that are missing */
 export function gptConfig(file: ConfigFile): GptConfig {
+  requireFloats(file)
+  requireNextToken(file)
   requireField(file, 'scale_attn_weights', [true], 'attention without the division by √d is not supported')
   requireField(
     file,

@@ -2,7 +2,7 @@ import { requireObject, show } from '../errors/checks'
 import { countOf } from '../errors/counted'
 import { DlgError } from '../errors/dlg-error'
 import { mostOf } from './bert-config'
-import { type ConfigFile, requireField } from './config-file'
+import { type ConfigFile, requireField, requireFloats, requireNextToken } from './config-file'
 import { OUTPUT } from './gpt-shapes'
 
 /** Sizes of a LLaMA decoder. */
@@ -40,6 +40,8 @@ const SIZES = [
 
 /** @throws DlgError `invalid-file` for a decoder that computes something else, or sizes that are missing */
 export function llamaConfig(file: ConfigFile): LlamaConfig {
+  requireFloats(file)
+  requireNextToken(file)
   requireField(file, 'hidden_act', ['silu'], 'only silu is supported in a LLaMA')
   for (const field of ['attention_bias', 'mlp_bias'])
     requireField(file, field, [false], 'a LLaMA with biases is not supported')

@@ -95,7 +95,7 @@ describe('wrong files are one line and exit code 2, and leave nothing', () => {
     ['attack --model @model.json --gradients @cut.safetensors', 'cut.safetensors: '],
     [
       'attack --model @model.json --gradients @g.pt',
-      'g.pt: is a Python pickle, which can run code when it is read, so it never is; if you trust it, convert it in Python: from safetensors.torch import save_file',
+      'g.pt: is a Python pickle, which can run code when it is read, so it never is; if you trust it, convert it in Python: import torch from safetensors.torch import save_file',
     ],
     [
       'attack --model @model.json --gradients @shape.npz',

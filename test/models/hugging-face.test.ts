@@ -62,3 +62,33 @@ describe.each(Object.keys(models))('%s, as transformers computes it', (name) => 
     model.dispose()
   })
 })
+
+describe('what transformers would compute otherwise is refused', () => {
+  const refusal = (message: RegExp) =>
+    expect.objectContaining({ name: 'DlgError', code: 'invalid-file', message: expect.stringMatching(message) })
+
+  it.each(Object.keys(models))('%s whose weights are packed in few bits', (name) => {
+    const { config, shapes } = models[name]
+    const packed = JSON.stringify({
+      ...config,
+      quantization_config: { quant_method: 'bitsandbytes', load_in_8bit: true },
+    })
+    expect(() => fromPretrained(packed, weightsOf(shapes))).toThrow(refusal(/has quantization_config .* in few bits/))
+    const weights = weightsOf(shapes)
+    const [first, { shape }] = [...weights][3]
+    const whole = { shape, data: new Float32Array(tf.util.sizeFromShape([...shape])).fill(3), dtype: 'int8' as const }
+    weights.set(first, whole)
+    expect(() => fromPretrained(JSON.stringify(config), weights)).toThrow(refusal(/is of int8, packed in few bits/))
+  })
+
+  it.each([
+    ['gpt2', 'GPT2ForSequenceClassification'],
+    ['gpt2', 'GPT2DoubleHeadsModel'],
+    ['llama', 'LlamaForTokenClassification'],
+    ['llama', 'LlamaForQuestionAnswering'],
+  ])('a %s that is a %s', (name, architecture) => {
+    const { config, shapes } = models[name]
+    const other = JSON.stringify({ ...config, architectures: [architecture] })
+    expect(() => fromPretrained(other, weightsOf(shapes))).toThrow(refusal(new RegExp(`is of a '${architecture}'`)))
+  })
+})

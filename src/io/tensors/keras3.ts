@@ -1,5 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 import { isRecord, quote } from '../bytes/untrusted'
+import { inTfjs, requireMirrored, requireNoMask } from './keras3-options'
 
 /** Models within models, at most. */
 const DEEPEST = 16
@@ -37,6 +38,7 @@ export function isKeras3(topology: Json): boolean {
 export function inKeras2(topology: Json, name: string): { readonly topology: Json; readonly layers: Layers } {
   const layers = new Map<string, unknown>()
   const model = isRecord(topology.model_config) ? topology.model_config : topology
+  requireNoMask(model, name)
   return { topology: { ...topology, model_config: layerOf(model, name, layers, 0) }, layers }
 }
 
@@ -72,8 +74,11 @@ function layerOf(
   if (typeof own === 'string' && !inner) layers.set(own, class_name)
   const said = `layer ${quote(own)}`
   return {
-    class_name: renamedGru(class_name, config),
-    config: configOf(config, `${name}: ${said}`, name, layers, depth),
+    ...inTfjs(
+      renamedGru(class_name, config),
+      configOf(config, `${name}: ${said}`, name, layers, depth),
+      `${name}: ${said}`,
+    ),
     ...(own !== undefined && { name: own }),
     ...(Array.isArray(inbound_nodes) && {
       inbound_nodes: inbound_nodes.map((call) => callOf(call, models, `${name}: ${said}`)),
@@ -84,6 +89,7 @@ function layerOf(
 function configOf(config: Json, said: string, name: string, layers: Map<string, unknown>, depth: number): Json {
   const out: Json = {}
   const models = modelsIn(config.layers)
+  requireMirrored(config, said)
   for (const [key, value] of Object.entries(config)) {
     if (key === 'batch_shape') out.batch_input_shape = value
     else if (key === 'dtype') out.dtype = dtypeOf(value, said)
@@ -113,10 +119,8 @@ function wrapped(
   if (depth > DEEPEST) throw invalid(name, `layers are nested deeper than ${DEEPEST}`)
   const inner = configOf(config, said, name, layers, depth + 1)
   const own = inner.name
-  return {
-    class_name: renamedGru(class_name, config),
-    config: { ...inner, ...(typeof own === 'string' && { name: own.replace(/^forward_/, '') }) },
-  }
+  const named = { ...inner, ...(typeof own === 'string' && { name: own.replace(/^forward_/, '') }) }
+  return { ...inTfjs(renamedGru(class_name, config), named, said) }
 }
 
 /** A GRU with `reset_after` by the name under which `registerKerasLayers` registers it, because tfjs's own refuses it. */

@@ -54,8 +54,10 @@ function isMsgpack(first: number): boolean {
   return (first >= 0x80 && first <= 0x9f) || (first >= 0xdc && first <= 0xdf)
 }
 
-const TO_SAFETENSORS = `from safetensors.torch import save_file
-save_file({k: v.contiguous() for k, v in torch.load('IN', map_location='cpu', weights_only=True).items()}, 'OUT.safetensors')`
+// tensors of one storage, such as tied weights, are only written when each has its own
+const TO_SAFETENSORS = `import torch
+from safetensors.torch import save_file
+save_file({k: v.contiguous().clone() for k, v in torch.load('IN', map_location='cpu', weights_only=True).items()}, 'OUT.safetensors')`
 
 const PICKLE = `a Python pickle, which can run code when it is read, so it never is; if you trust it, convert it in Python:\n${TO_SAFETENSORS}`
 
@@ -79,7 +81,7 @@ const BY_SIGNATURE: readonly Refused[] = [
   {
     format: 'GGUF',
     signature: ascii('GGUF'),
-    is: `GGUF; convert it in Python, of which only float tensors keep their values:\nfrom gguf import GGUFReader\nnp.savez('OUT.npz', **{t.name: t.data for t in GGUFReader('IN').tensors})`,
+    is: `GGUF; convert it in Python, of which only float tensors keep their values:\nimport numpy as np\nfrom gguf import GGUFReader\nnp.savez('OUT.npz', **{t.name: t.data for t in GGUFReader('IN').tensors})`,
   },
   { format: 'gzip', signature: [0x1f, 0x8b], is: 'compressed with gzip; gunzip it first' },
 ]

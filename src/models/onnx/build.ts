@@ -27,11 +27,11 @@ const OTHER_DOMAINS: Readonly<Record<string, Operators>> = {
 
 const QUANTISED = /^(Q[A-Z]|QLinear|Quantize|Dequantize|DynamicQuantize)|Integer$|^MatMulNBits$/
 
-/** The operators that a graph may use: functions of the file by `domain:name`. */
+/** The operators that a graph may use: functions of the file by `domain:name:overload`. */
 export type Functions = ReadonlyMap<string, FunctionMessage>
 
-export const functionKey = (domain: string | undefined, name: string | undefined): string =>
-  `${OWN_DOMAINS.has(domain) ? '' : domain}:${name ?? ''}`
+export const functionKey = (domain: string | undefined, name: string | undefined, overload = ''): string =>
+  `${OWN_DOMAINS.has(domain) ? '' : domain}:${name ?? ''}:${overload}`
 
 const operatorOf = ({ domain, opType = '' }: NodeMessage): Operator | undefined => {
   const table = OWN_DOMAINS.has(domain) ? operators : (OTHER_DOMAINS[domain ?? ''] ?? {})
@@ -45,7 +45,7 @@ const operatorOf = ({ domain, opType = '' }: NodeMessage): Operator | undefined 
  */
 export function requireOperator(node: NodeMessage, functions: Functions): void {
   const { opType = '', domain } = node
-  if (functions.has(functionKey(domain, opType))) return
+  if (functions.has(functionKey(domain, opType, node.overload))) return
   if (operatorOf(node) || (OWN_DOMAINS.has(domain) && Object.hasOwn(STRUCTURES, opType))) return
   const what = `${nodeName(node)}${OWN_DOMAINS.has(domain) ? '' : ` of '${domain}'`}`
   if (QUANTISED.test(opType))
@@ -95,7 +95,7 @@ export function buildNodes(
     requireOperator(node, functions)
     const inputs = node.input.map((name) => (name === '' ? undefined : namedValue(node, name, names)))
     const call = callOf(node, inputs, building)
-    const own = functions.get(functionKey(node.domain, node.opType))
+    const own = functions.get(functionKey(node.domain, node.opType, node.overload))
     const results = guarded(node, () => {
       if (own) return inlined(own, node, inputs, building, functions, depth)
       const structure = OWN_DOMAINS.has(node.domain) && STRUCTURES[node.opType ?? '']
@@ -245,14 +245,15 @@ function inlined(
     if (value) inner.set(name, value)
   })
   const resolved = (a: AttributeMessage): AttributeMessage[] => {
+    if (a.g) return [{ ...a, g: { ...a.g, node: a.g.node.map(withAttributes) } }]
     if (a.refersTo === undefined) return [a]
     const found = given.get(a.refersTo)
     return found ? [{ ...found, name: a.name }] : []
   }
+  const withAttributes = (n: NodeMessage): NodeMessage => ({ ...n, attribute: n.attribute.flatMap(resolved) })
   const body = node.map((n) => ({
-    ...n,
+    ...withAttributes(n),
     input: n.input.map((name) => (inner.has(name) || !input.includes(name) ? name : '')),
-    attribute: n.attribute.flatMap(resolved),
   }))
   const version = opset.find(({ domain }) => OWN_DOMAINS.has(domain))?.version ?? building.opset
   buildNodes(body, inner, { ...building, opset: version }, functions, depth + 1)

@@ -34,6 +34,9 @@ export function moduleOf({ metadata }: NodeMessage): string | undefined {
   return scopes && [...new TextDecoder().decode(scopes).matchAll(/'([^']*)'/g)].at(-2)?.[1]
 }
 
+/** Whether a node is a call of the program, and nothing that the exporter added. */
+export const isOfProgram = ({ metadata }: NodeMessage): boolean => metadata.some(({ key }) => key === CALL)
+
 /** A name as torch.export writes it: `layers.0.Norm1.weight` is `layers_0_norm1_weight`. */
 const flattened = (name: string): string => name.replaceAll('.', '_').toLowerCase()
 

@@ -1,6 +1,6 @@
 import { DlgError } from '../../errors/dlg-error'
 import { namesRead } from './build'
-import { moduleOf } from './exported-program'
+import { isOfProgram, moduleOf } from './exported-program'
 import { fromLayout, kerasWeights, type Layout, type OwnWeight, wantedNames } from './keras-weights'
 import type { GraphMessage, ModelMessage, NodeMessage } from './messages'
 import { type ExternalData, type StoredValues, tensorValues } from './tensor-values'
@@ -31,6 +31,12 @@ export interface FoundWeights {
 /** Names that exporters give to what has none: constants, and weights that they computed anew. */
 const GENERATED = /^(onnx::|\/|_*val_?\d|_v_\d|const|scalar_|\d+$|new_shape|shape_)|_output_\d+$|Constant/i
 
+/** Names that only parameters of modules have, whatever the module is called. */
+const OF_MODULE = /^[A-Za-z_]\w*(\.\w+)*\.(weight|bias)(_\w+)?$/
+
+/** What PyTorch's norms call their moving statistics. */
+const MOVING = /(^|\.)running_(mean|var)$/
+
 /** Names that scikit-learn's converter gives to weights; other constants scale the data. */
 const SCIKIT_WEIGHT = /^(coefficient|intercepts)\d*$|(^|\.)(coef|intercept)_$/
 
@@ -55,9 +61,10 @@ export function findWeights(
   const read = new Set(order.keys())
   for (const { name } of graph.output) if (name) read.add(name)
   const statistics = statisticsOf(nodes)
+  const isStatistic = (name: string) => statistics.has(name) || MOVING.test(name)
   const names = new Set(graph.initializer.flatMap(({ name }) => name || []))
   const wanted = trainable && new Set(trainable)
-  const copies = copiedWeights(nodes, names, wanted)
+  const copies = copiedWeights(nodes, names, isStatistic, wanted, producer)
   const tied = tiedWeights(nodes, names)
   const ofKeras = KERAS_WRITERS.has(producer)
   const owned = ofKeras
@@ -81,13 +88,14 @@ export function findWeights(
     }
     const weight = weightOf(stored, own?.layout)
     for (const [as, at] of [[name, initializer], ...(copies.get(initializer) ?? []).map((copy) => [copy, copy])]) {
-      const trained = wanted ? wanted.has(as) : !statistics.has(at)
+      const trained = wanted ? wanted.has(as) : !isStatistic(at)
       weights.push({ ...weight, name: as, initializer: at, trainable: trained })
     }
   }
   // a list of arrays has them in the order of the layers
   if (ofKeras) weights.sort((a, b) => order.get(a.initializer)! - order.get(b.initializer)!)
   for (const name of wanted ?? []) requireWeight(name, weights, producer)
+  if (!wanted && producer === 'pytorch' && !weights.some((w) => w.trainable)) requireNames(nodes, constants)
   return { weights, constants, names }
 }
 
@@ -95,7 +103,7 @@ export function findWeights(
 const isScalar = ({ values }: StoredValues): boolean => values.length === 1
 
 /** Whether an initializer has a name of its own. */
-export const isNamed = (initializer: string): boolean => !GENERATED.test(initializer)
+export const isNamed = (initializer: string): boolean => OF_MODULE.test(initializer) || !GENERATED.test(initializer)
 
 /** Which node reads a name first, by its place. */
 function firstUses(nodes: readonly NodeMessage[]): Map<string, number> {
@@ -169,9 +177,7 @@ function weightOf(stored: StoredValues, layout: Layout | undefined) {
 function turnedWeights(nodes: readonly NodeMessage[], names: ReadonlySet<string>): Map<string, string> {
   const product = new Map(
     nodes.flatMap(({ opType, input, output }) =>
-      opType === 'MatMul' && GENERATED.test(input[1] ?? '') && names.has(input[1])
-        ? [[output[0], input[1]] as const]
-        : [],
+      opType === 'MatMul' && !isNamed(input[1] ?? '') && names.has(input[1]) ? [[output[0], input[1]] as const] : [],
     ),
   )
   const found = new Map<string, string>()
@@ -199,6 +205,8 @@ function tiedWeights(nodes: readonly NodeMessage[], names: ReadonlySet<string>):
     if (module === undefined) continue
     for (const name of weights) {
       const as = [module, name.slice(name.lastIndexOf('.') + 1)].filter(Boolean).join('.')
+      // what reads a weight of a module within it, as F.linear(x, self.wte.weight) does, gives it no other name
+      if (as !== name && (module === '' || name.startsWith(`${module}.`))) continue
       used.set(name, (used.get(name) ?? new Set()).add(as))
     }
   }
@@ -213,18 +221,24 @@ const oneOf = (names: readonly string[] | undefined, wanted: ReadonlySet<string>
 /**
  * PyTorch's exporter keeps one of several weights that have equal numbers, such as the biases of batch norms before the first step, and
  * writes the others as its copies: `Identity` of the one, under the other's name. Each is a weight of its own, and has a gradient of its
- * own. A weight that PyTorch itself uses twice has one name, and no copy.
+ * own; a buffer among them, such as the moving variance that is 1 as γ is, has none. A weight that PyTorch itself uses twice has one name, and
+ * no copy. What the model itself copies, as `clone` does, is no weight: its gradient is the weight's.
  */
 function copiedWeights(
   nodes: readonly NodeMessage[],
   names: ReadonlySet<string>,
+  isStatistic: (name: string) => boolean,
   wanted: ReadonlySet<string> | undefined,
+  producer: string | undefined,
 ): Map<string, string[]> {
   const copies = new Map<string, string[]>()
-  for (const { opType, input, output } of nodes) {
-    const [from, to] = [input[0] ?? '', output[0] ?? '']
-    if (opType !== 'Identity' || !names.has(from) || !(wanted?.has(to) ?? !GENERATED.test(to))) continue
-    copies.set(from, [...(copies.get(from) ?? []), to])
+  const isOfExporter = (to: string, node: NodeMessage): boolean =>
+    isNamed(to) && !isOfProgram(node) && (wanted === undefined || producer === 'pytorch')
+  for (const node of nodes) {
+    const [from, to] = [node.input[0] ?? '', node.output[0] ?? '']
+    if (node.opType !== 'Identity' || !names.has(from)) continue
+    if (wanted?.has(to) || isStatistic(to) || isOfExporter(to, node))
+      copies.set(from, [...(copies.get(from) ?? []), to])
   }
   return copies
 }
@@ -239,6 +253,27 @@ const KEPT: Readonly<Record<string, string>> = {
     'in a file of skl2onnx the weights are coefficient, intercepts, coefficient1, …, or coef_ and intercept_ of a linear model',
   other:
     'Where the exporter folded weights, export with dynamo=False, training=torch.onnx.TrainingMode.PRESERVE and do_constant_folding=False, or with dynamo=True and optimize=False',
+}
+
+/** Operators that have weights. */
+const WEIGHTED = /^(Gemm|MatMul|Conv|ConvTranspose|Einsum|Gather|LSTM|GRU|RNN)$/
+
+/** Names that PyTorch's exporters make up for weights that they computed anew. */
+const MADE_UP = /^(onnx::|_*val_?\d)/
+
+/** @throws DlgError `invalid-file` for a file in which no weight has kept its name, so that it looks as if there were none */
+function requireNames(nodes: readonly NodeMessage[], constants: ReadonlyMap<string, StoredValues>): void {
+  const found = nodes.flatMap(({ opType, input }) => {
+    if (!WEIGHTED.test(opType ?? '')) return []
+    return input.filter((name) => MADE_UP.test(name) && constants.get(name)?.kind === 'float')
+  })
+  const matrices = found.filter((name) => constants.get(name)!.shape.length > 1)
+  if (matrices.length === 0) return
+  const shown = matrices.slice(0, 4).map((name) => `'${name}' [${constants.get(name)!.shape}]`)
+  throw new DlgError(
+    'invalid-file',
+    `no weight of the file has kept its name, there are only ${shown.join(', ')}${matrices.length > 4 ? ', …' : ''}; give those that are trained, trainable: ['${matrices[0]}', …]. ${KEPT.other}`,
+  )
 }
 
 /** @throws DlgError `invalid-option` for a trained weight that there is not */

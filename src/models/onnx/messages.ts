@@ -40,6 +40,8 @@ export interface AttributeMessage {
   readonly floats: readonly number[]
   readonly ints: readonly number[]
   readonly strings: readonly Uint8Array[]
+  /** ONNX's number for the kind of the value: 1 a float, 2 a whole number. */
+  readonly type?: number
   /** The attribute of the enclosing function that stands here. */
   readonly refersTo?: string
 }
@@ -51,6 +53,8 @@ export interface NodeMessage {
   readonly name?: string
   readonly opType?: string
   readonly domain?: string
+  /** Which of several functions of one name is called. */
+  readonly overload?: string
   readonly attribute: readonly AttributeMessage[]
   /** What an exporter tells of the node, in UTF-8. */
   readonly metadata: readonly { readonly key?: string; readonly value?: Uint8Array }[]
@@ -87,6 +91,7 @@ interface OpsetMessage {
 export interface FunctionMessage {
   readonly name?: string
   readonly domain?: string
+  readonly overload?: string
   readonly input: readonly string[]
   readonly output: readonly string[]
   readonly node: readonly NodeMessage[]
@@ -128,6 +133,7 @@ const ATTRIBUTE: Message = {
   7: ['floats', 'float', 'many'],
   8: ['ints', 'integer', 'many'],
   9: ['strings', 'bytes', 'many'],
+  20: ['type', 'integer'],
   21: ['refersTo', 'text'],
 }
 const NODE: Message = {
@@ -137,6 +143,7 @@ const NODE: Message = {
   4: ['opType', 'text'],
   5: ['attribute', () => ATTRIBUTE, 'many'],
   7: ['domain', 'text'],
+  8: ['overload', 'text'],
   9: ['metadata', () => METADATA, 'many'],
 }
 const DIMENSION: Message = { 1: ['size', 'integer'], 2: ['symbol', 'text'] }
@@ -161,6 +168,7 @@ const FUNCTION: Message = {
   9: ['opset', () => OPSET, 'many'],
   10: ['domain', 'text'],
   11: ['attributeDefault', () => ATTRIBUTE, 'many'],
+  13: ['overload', 'text'],
 }
 const MODEL: Message = {
   1: ['irVersion', 'integer'],
@@ -221,7 +229,14 @@ function read(reader: BinaryReader, end: number, message: Message, depth: number
     else out[name] = values[values.length - 1]
   }
   if (reader.pos !== end) throw new RangeError('a message ends within a field')
-  return out
+  return message === ATTRIBUTE ? withZero(out as unknown as AttributeMessage) : out
+}
+
+/** Writers of the third version of protobuf leave out a number that is 0; that the attribute has one its type tells. */
+function withZero(attribute: AttributeMessage): Record<string, unknown> {
+  const { type, refersTo, f, i } = attribute
+  if (refersTo === undefined && type === 1 && f === undefined) return { ...attribute, f: 0 }
+  return refersTo === undefined && type === 2 && i === undefined ? { ...attribute, i: 0 } : { ...attribute }
 }
 
 /** The values of one field; several where numbers are packed. */

@@ -5,7 +5,7 @@ import { requireBackend } from '../require-backend'
 import { withOwnParameters } from './exported-program'
 import { fileOptions } from './file-options'
 import { isNamed } from './find-weights'
-import { type ModelMessage, readOnnx } from './messages'
+import { type GraphMessage, type ModelMessage, readOnnx } from './messages'
 import { openGraph } from './open-graph'
 import { withLinearWeights } from './scikit'
 import type { ExternalData } from './tensor-values'
@@ -66,6 +66,7 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {})
   requireBackend()
   // a Buffer of Node has a slice() of its own, which is a view
   const model = readOnnx(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length))
+  requireOneEach(model.graph!)
   const named = withOwnParameters(
     model.graph!,
     (name) => !isNamed(name),
@@ -74,6 +75,25 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {})
   )
   const graph = withLinearWeights(named)
   return openGraph(graph, model, { ...settings, opset: versionOf(model) })
+}
+
+/** Every name is given once: by an initializer, or by one node. @throws DlgError `invalid-file` */
+function requireOneEach({ node, initializer, input }: GraphMessage): void {
+  const stored = initializer.flatMap(({ name }) => name || [])
+  const values = [...stored, ...node.flatMap(({ output }) => output)]
+  const given = new Set(input.flatMap(({ name }) => name || []))
+  // an old file lists its initializers among the inputs
+  for (const name of stored) given.delete(name)
+  for (const name of values.filter((each) => each !== '')) {
+    if (given.has(name))
+      throw new DlgError(
+        'invalid-file',
+        `the file gives '${name.slice(0, 100)}' twice; a weight or the output of a node must have a name of its own`,
+      )
+    given.add(name)
+  }
+  const inputs = new Set(input.map(({ name }) => name))
+  if (inputs.size < input.length) throw new DlgError('invalid-file', 'the graph has two inputs of one name')
 }
 
 function versionOf({ opset }: ModelMessage): number {

@@ -44,7 +44,7 @@ interface Input {
 
 /** A model out of what was read of a file. @throws DlgError `invalid-file`, `untraceable`, `invalid-option` */
 export function openGraph(graph: GraphMessage, model: ModelMessage, settings: OpenSettings): OpenedModel {
-  const functions: Functions = new Map(model.functions.map((f) => [functionKey(f.domain, f.name), f]))
+  const functions: Functions = new Map(model.functions.map((f) => [functionKey(f.domain, f.name, f.overload), f]))
   const outputs = outputsOf(graph, settings.outputs, model.producer)
   const nodes = neededNodes(graph, outputs)
   for (const node of nodes) requireOperator(node, functions)

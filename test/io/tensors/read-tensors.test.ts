@@ -69,8 +69,9 @@ describe('readTensors', () => {
     expect(error.message).toContain('which can run code when it is read, so it never is')
     const lines = error.message.split('\n')
     expect(lines.slice(1)).toEqual([
+      'import torch',
       'from safetensors.torch import save_file',
-      "save_file({k: v.contiguous() for k, v in torch.load('IN', map_location='cpu', weights_only=True).items()}, 'OUT.safetensors')",
+      "save_file({k: v.contiguous().clone() for k, v in torch.load('IN', map_location='cpu', weights_only=True).items()}, 'OUT.safetensors')",
     ])
   })
 

@@ -7,8 +7,8 @@ import { checkModel, deepLeakage, gradientsOf } from '../../../src/index'
 import { readTensors } from '../../../src/io'
 import { modelFromOnnx, type OnnxModel, type OnnxModelOptions } from '../../../src/models/onnx/model-from-onnx'
 import { uniform } from '../../oracle'
-import { difference, inOnnxruntime, inOurGraph } from './onnxruntime'
-import { type GraphSpec, type TensorSpec, writeOnnx } from './write-onnx'
+import { difference, inOnnxruntime, inOurGraph, slopes } from './onnxruntime'
+import { type Attribute, type GraphSpec, type TensorSpec, writeOnnx } from './write-onnx'
 
 const opened: OnnxModel[] = []
 const open = (spec: GraphSpec, options?: OnnxModelOptions, opset?: number): OnnxModel => {
@@ -284,6 +284,250 @@ describe('a model out of an ONNX file', () => {
     const x = { dims: [2, 6], values: uniform(12, -1, 1) }
     const [ours, theirs] = [await inOurGraph(model, { x }), await inOnnxruntime(bytes, { x })]
     expect(difference(ours.y.values, theirs.y.values)).toBeLessThan(1e-6)
+  })
+
+  it('calls the one of two functions of a name that the call means, with attributes down into its branches', async () => {
+    const call = (overload: string, input: string, output: string, slope: number) => ({
+      ...{ op: 'Bent', inputs: [input], outputs: [output], domain: 'own', overload },
+      attributes: { slope: { float: slope } },
+    })
+    const spec: GraphSpec = {
+      nodes: [call('one', 'x', 'h', 0.3), call('two', 'h', 'y', 0.5)],
+      inputs: { x: ['batch', 6] },
+      outputs: ['y'],
+    }
+    const leaky = (input: string) => ({
+      ...{ op: 'LeakyRelu', inputs: [input], outputs: ['leaky'] },
+      attributes: { alpha: { refersTo: 'slope', type: 1 } },
+    })
+    const branch = { nodes: [leaky('a')], inputs: {}, outputs: ['leaky'] }
+    const within = [
+      {
+        op: 'Constant',
+        inputs: [],
+        outputs: ['yes'],
+        attributes: { value: { tensor: { dims: [], values: [1], type: 9 } } },
+      },
+      {
+        ...{ op: 'If', inputs: ['yes'], outputs: ['c'] },
+        attributes: { then_branch: { graph: branch }, else_branch: { graph: branch } },
+      },
+    ]
+    const turned = [
+      { op: 'Neg', inputs: ['a'], outputs: ['b'] },
+      { ...leaky('b'), outputs: ['c'] },
+    ]
+    const bytes = writeOnnx(spec, 17, 10, [
+      { name: 'Bent', overload: 'one', inputs: ['a'], outputs: ['c'], nodes: within },
+      { name: 'Bent', overload: 'two', inputs: ['a'], outputs: ['c'], nodes: turned },
+    ])
+    const model = modelFromOnnx(bytes)
+    opened.push(model)
+    const { y } = await inOurGraph(model, { x: { dims: [1, 6], values: [-2, -1, -0.5, 0.5, 1, 2] } })
+    expect(difference(y.values, [0.6, 0.3, 0.15, -0.25, -0.5, -1])).toBeLessThan(1e-6)
+  })
+
+  it('reads a 0 that a writer left out because it is 0', async () => {
+    const row = (attributes: Readonly<Record<string, Attribute>>): GraphSpec => ({
+      nodes: [
+        { op: 'Softmax', inputs: ['x'], outputs: ['s'], attributes },
+        { op: 'Elu', inputs: ['s'], outputs: ['e'], attributes: { alpha: { zero: 'float' } } },
+        { op: 'Neg', inputs: ['x'], outputs: ['n'] },
+        { op: 'Elu', inputs: ['n'], outputs: ['f'], attributes: { alpha: { zero: 'float' } } },
+        { op: 'Add', inputs: ['e', 'f'], outputs: ['y'] },
+      ],
+      inputs: { x: [3, 2] },
+      outputs: ['y'],
+    })
+    const x = { dims: [3, 2], values: [1, 2, 3, 4, 5, 6] }
+    const [short, long] = [open(row({ axis: { zero: 'integer' } })), open(row({ axis: 0 }))]
+    const { y } = await inOurGraph(short, { x })
+    expect(y.values).toEqual((await inOurGraph(long, { x })).y.values)
+    expect(y.values[0] + y.values[2] + y.values[4]).toBeCloseTo(1, 6)
+  })
+
+  it('knows a moving variance that the exporter made a copy of the scale, and what the model copies itself', async () => {
+    const spec: GraphSpec = {
+      nodes: [
+        { op: 'Identity', inputs: ['bn.weight'], outputs: ['bn.running_var'] },
+        { op: 'Identity', inputs: ['bn.bias'], outputs: ['bn.running_mean'] },
+        {
+          op: 'BatchNormalization',
+          inputs: ['x', 'bn.weight', 'bn.bias', 'bn.running_mean', 'bn.running_var'],
+          outputs: ['y'],
+        },
+      ],
+      initializers: { 'bn.weight': { dims: [2], values: [1, 1] }, 'bn.bias': { dims: [2], values: [0, 0] } },
+      inputs: { x: ['batch', 2] },
+      outputs: ['y'],
+    }
+    const x = tf.tensor2d([0.3, -0.2, 0.9, 0.4], [2, 2])
+    for (const trainable of [undefined, ['bn.weight', 'bn.bias']]) {
+      const model = open(spec, { trainable })
+      expect(model.trainable).toEqual(['bn.weight', 'bn.bias'])
+      const gradients = await gradientsOf(model, x, [0, 1], { runtime: 'reference' })
+      const [scale, bias] = ['bn.weight', 'bn.bias'].map((name) => [...gradients[name].dataSync()])
+      // Σ over the batch of (p − 1) and of (p − 1)·x̂, the slope of the mean cross-entropy
+      const p = [
+        [0.3, -0.2],
+        [0.9, 0.4],
+      ].map((row) => {
+        const [a, b] = row.map((v) => Math.exp(v / Math.sqrt(1 + 1e-5)))
+        return [a / (a + b), b / (a + b)]
+      })
+      const errors = [
+        [p[0][0] - 1, p[0][1]],
+        [p[1][0], p[1][1] - 1],
+      ]
+      const normal = [0.3, -0.2, 0.9, 0.4].map((v) => v / Math.sqrt(1 + 1e-5))
+      expect(
+        difference(
+          bias,
+          [0, 1].map((c) => (errors[0][c] + errors[1][c]) / 2),
+        ),
+      ).toBeLessThan(1e-6)
+      expect(
+        difference(
+          scale,
+          [0, 1].map((c) => (errors[0][c] * normal[c] + errors[1][c] * normal[2 + c]) / 2),
+        ),
+      ).toBeLessThan(1e-6)
+      tf.dispose(gradients)
+    }
+    x.dispose()
+  })
+
+  it('says of a file whose weights have lost their names that they have, and takes them by those that they have', () => {
+    const spec: GraphSpec = {
+      nodes: [{ op: 'MatMul', inputs: ['x', 'onnx::MatMul_7'], outputs: ['y'] }],
+      initializers: { 'onnx::MatMul_7': weight([6, 6]) },
+      inputs: { x: ['batch', 6] },
+      outputs: ['y'],
+    }
+    const bytes = writeOnnx(spec, 17, 8, [], 'pytorch')
+    expect(() => modelFromOnnx(bytes)).toThrow(
+      refusal(
+        'invalid-file',
+        /no weight .* has kept its name, there are only 'onnx::MatMul_7' \[6,6\]; .*dynamo=False/,
+      ),
+    )
+    const model = modelFromOnnx(bytes, { trainable: ['onnx::MatMul_7'] })
+    opened.push(model)
+    expect(model.trainable).toEqual(['onnx::MatMul_7'])
+  })
+
+  it('knows the name of a weight that a module reads out of another one, and a copy that the model makes itself', async () => {
+    const inModule = (...path: string[]) => ({
+      'pkg.torch.onnx.name_scopes': `[${['', ...path, 'node'].map((name) => `'${name}'`).join(', ')}]`,
+      'pkg.torch.onnx.fx_node': 'a call of the program',
+    })
+    const spec: GraphSpec = {
+      nodes: [
+        { op: 'Identity', inputs: ['block.sub.weight'], outputs: ['clone'], metadata: inModule('block') },
+        { op: 'MatMul', inputs: ['x', 'clone'], outputs: ['h'], metadata: inModule('block') },
+        { op: 'Add', inputs: ['h', 'block.sub.weight'], outputs: ['i'], metadata: inModule() },
+        { op: 'MatMul', inputs: ['i', 'block.sub.weight'], outputs: ['y'], metadata: inModule('block', 'block.sub') },
+      ],
+      initializers: { 'block.sub.weight': weight([6, 6]) },
+      inputs: { x: [6, 6] },
+      outputs: ['y'],
+    }
+    const bytes = writeOnnx(spec, 18, 10, [], 'pytorch')
+    for (const trainable of [undefined, ['block.sub.weight']]) {
+      const model = modelFromOnnx(bytes, { trainable })
+      opened.push(model)
+      expect(Object.keys(model.weights)).toEqual(['block.sub.weight'])
+      const { ours, differences } = await slopes(model, { x: { dims: [6, 6], values: uniform(36, -1, 1) } })
+      expect(Math.abs(ours - differences)).toBeLessThan(1e-6 * Math.max(1, Math.abs(differences)))
+    }
+  })
+
+  it('takes modules whose names begin as those of constants do', () => {
+    const names = ['const_layer.weight', 'shape_head.bias', 'val_1.weight', 'scalar_mix.0.bias_hh_l0']
+    const spec: GraphSpec = {
+      nodes: names.map((name, i) => ({
+        op: 'Add',
+        inputs: [i === 0 ? 'x' : `h${i}`, name],
+        outputs: [i === 3 ? 'y' : `h${i + 1}`],
+      })),
+      initializers: Object.fromEntries(names.map((name) => [name, weight([6])])),
+      inputs: { x: ['batch', 6] },
+      outputs: ['y'],
+    }
+    expect(open(spec).trainable).toEqual(names)
+  })
+
+  it('normalises by the batch where a node of the old operators is in training mode', async () => {
+    const spec = (outputs: readonly string[]): GraphSpec => ({
+      nodes: [{ op: 'BatchNormalization', inputs: ['x', 's', 'b', 'm', 'v'], outputs }],
+      initializers: Object.fromEntries(
+        [1, 0, 5, 9].map((value, i) => ['sbmv'[i], { dims: [1], values: [value] }] as const),
+      ),
+      inputs: { x: [2, 1] },
+      outputs: ['y'],
+    })
+    const x = { dims: [2, 1], values: [1, 3] }
+    const [trained, stored] = [open(spec(['y', 'm1', 'v1', 'm2', 'v2']), {}, 11), open(spec(['y']), {}, 11)]
+    expect(difference((await inOurGraph(trained, { x })).y.values, [-1, 1])).toBeLessThan(1e-4)
+    expect(difference((await inOurGraph(stored, { x })).y.values, [-4 / 3, -2 / 3])).toBeLessThan(1e-4)
+  })
+
+  it.each<[string, GraphSpec, string, RegExp]>([
+    [
+      'a mask that is shorter than the keys',
+      {
+        nodes: [{ op: 'Attention', inputs: ['x', 'k', 'k', 'm'], outputs: ['y'] }],
+        initializers: { k: weight([1, 1, 3, 2]), m: weight([2, 1]) },
+        inputs: { x: [1, 1, 2, 2] },
+        outputs: ['y'],
+      },
+      'untraceable',
+      /has a mask \[2,1\] for 3 keys; its last axis must be as long/,
+    ],
+    [
+      'parts that leave something out',
+      {
+        nodes: [{ op: 'Split', inputs: ['x', 's'], outputs: ['y', 'z'], attributes: { axis: 1 } }],
+        initializers: { s: { dims: [2], values: [1, 3], type: 7 } },
+        inputs: { x: [2, 6] },
+        outputs: ['y', 'z'],
+      },
+      'invalid-file',
+      /splits 6 into \[1,3\]; the parts must add up to it, one for each of 2 outputs/,
+    ],
+    [
+      'a place that is written twice',
+      {
+        nodes: [{ op: 'ScatterND', inputs: ['x', 'i', 'w'], outputs: ['y'] }],
+        initializers: { i: { dims: [2, 1], values: [0, -2], type: 7 }, w: weight([2, 3]) },
+        inputs: { x: [2, 3] },
+        outputs: ['y'],
+      },
+      'untraceable',
+      /writes to one place twice/,
+    ],
+    [
+      'an index beyond the end',
+      {
+        nodes: [{ op: 'GatherND', inputs: ['x', 'i'], outputs: ['y'] }],
+        initializers: { i: { dims: [1, 2], values: [0, -4], type: 7 } },
+        inputs: { x: [2, 3] },
+        outputs: ['y'],
+      },
+      'invalid-file',
+      /index -4 is not in \[-3, 3\)/,
+    ],
+  ])('refuses %s', (_, spec, code, message) => {
+    expect(() => open(spec, {}, 23)).toThrow(refusal(code, message))
+  })
+
+  it.each([
+    ['two nodes that give one name', [{ op: 'Neg', inputs: ['x'], outputs: ['y'] }], /gives 'y' twice/],
+    ['a node that gives a weight', [{ op: 'Neg', inputs: ['x'], outputs: ['w'] }], /gives 'w' twice/],
+    ['a node that gives an input', [{ op: 'Neg', inputs: ['w'], outputs: ['x'] }], /gives 'x' twice/],
+  ])('refuses %s', (_, more, message) => {
+    const spec = one('Mul')
+    expect(() => open({ ...spec, nodes: [...more, ...spec.nodes] })).toThrow(refusal('invalid-file', message))
   })
 
   it.each([

@@ -285,6 +285,13 @@ export const cases: readonly OperatorCase[] = [
   one('Slice', [[4, 9], { ints: [1, -2] }, { ints: [4, -1000] }, { ints: [0, 1] }, { ints: [2, -3] }]),
   one('Slice', [[4, 9], { ints: [1] }, { ints: [2 ** 62] }, { ints: [-1] }]),
   one('Slice', [[4, 9]], { starts: [1], ends: [3], axes: [1] }, { opset: 9 }),
+  one('Slice', [[4, 3], { ints: [-9] }, { ints: [-9] }, { ints: [0] }, { ints: [-2] }], {}, { title: 'from before' }),
+  one(
+    'Slice',
+    [[4, 5], { ints: [-2] }, { ints: [2 ** 31 - 1] }, { ints: [1] }, { ints: [-1] }],
+    {},
+    { title: 'to all' },
+  ),
   one('Pad', [[2, 4], { ints: [0, 2, 1, 1] }, scalar(0.5)]),
   one('Pad', [[2, 5], { ints: [0, 2, 0, 3] }], { mode: 'reflect' }),
   one('Pad', [[2, 5], { ints: [0, 2, 0, 3] }], { mode: 'edge' }),
@@ -296,7 +303,10 @@ export const cases: readonly OperatorCase[] = [
   one('Gather', [[4, 3], { ints: [-2], dims: [] }], { axis: 1 }),
   one('GatherElements', [[3, 3], { ints: [0, 2, 1, -1, 0, 1], dims: [2, 3] }], { axis: 0 }),
   one('GatherND', [[3, 4], { ints: [0, 1, 2, 3], dims: [2, 2] }]),
+  one('GatherND', [[3, 4], { ints: [0, -1, -3, 2], dims: [2, 2] }]),
+  one('GatherND', [[3, 4], { ints: [-1, 0], dims: [2, 1] }]),
   one('ScatterND', [[4, 3], { ints: [1, 3], dims: [2, 1] }, [2, 3]]),
+  one('ScatterND', [[4, 3], { ints: [-1, 1, 0, -2], dims: [2, 2] }, [2]]),
   one('Trilu', [[4, 4], { ints: [1], dims: [] }], { upper: 1 }),
   one('Trilu', [[4, 4]], { upper: 0 }),
   one('DepthToSpace', [[1, 8, 2, 3]], { blocksize: 2 }),
@@ -317,6 +327,9 @@ export const cases: readonly OperatorCase[] = [
     one(op, [[2, 3, 4], { ints: [1] }], {}, { opset: 18 }),
   ]),
   one('ReduceLogSum', [[2, 3, 4]], { axes: [1] }, positive),
+  ...['ReduceSum', 'ReduceMean', 'ReduceL1', 'ReduceL2', 'ReduceSumSquare'].map((op) =>
+    one(op, [[2, 3]], { noop_with_empty_axes: 1 }, { opset: 18, title: 'over no axis' }),
+  ),
   one('ReduceSum', [[2, 3, 4], { ints: [0, 2] }], { keepdims: 0 }),
   one('ReduceMean', [[2, 3]], { keepdims: 0 }),
   one('Resize', [[1, 2, 3, 4], undefined, { dims: [4], values: [1, 1, 2, 2] }], {
@@ -403,6 +416,33 @@ export const cases: readonly OperatorCase[] = [
     ],
     { hidden_size: 5 },
     { outputs: 2 },
+  ),
+  one(
+    'RNN',
+    [
+      [4, 2, 3],
+      [2, 5, 3],
+      [2, 5, 5],
+    ],
+    { hidden_size: 5, direction: 'bidirectional', activations: { strings: ['Relu', 'Relu'] } },
+    { outputs: 2, title: 'with ReLU' },
+  ),
+  ...[
+    [1, 1],
+    [1, 0],
+    [0, 1],
+    [0, 0],
+  ].map(([up, down]) =>
+    several(
+      `infinite numbers, ${up ? '' : 'not '}above and ${down ? '' : 'not '}below`,
+      [2, 6],
+      [
+        { op: 'Div', inputs: ['x', 'onnx::signs'], outputs: ['d'] },
+        { op: 'IsInf', inputs: ['d'], outputs: ['m'], attributes: { detect_positive: up, detect_negative: down } },
+        { op: 'Where', inputs: ['m', 'x', 'onnx::other'], outputs: ['y'] },
+      ],
+      { 'onnx::signs': { dims: [6], values: [0, 1, 0, 2, 0, 0] }, 'onnx::other': scalar(0.25) },
+    ),
   ),
   several(
     'shapes: the last axis split in two',

@@ -7,6 +7,8 @@ export type Attribute =
   | readonly number[]
   | { float: number }
   | { floats: readonly number[] }
+  | { strings: readonly string[] }
+  | { zero: 'float' | 'integer' }
   | { refersTo: string; type: number }
   | { tensor: TensorSpec }
   | { graph: GraphSpec }
@@ -27,6 +29,9 @@ export interface NodeSpec {
   readonly attributes?: Readonly<Record<string, Attribute>>
   readonly name?: string
   readonly domain?: string
+  readonly overload?: string
+  /** What an exporter tells of the node. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 export interface GraphSpec {
@@ -97,6 +102,11 @@ const attribute = (name: string, value: Attribute): Uint8Array =>
     } else if ('floats' in value) {
       for (const v of value.floats) w.tag(7, WireType.Bit32).float(v)
       type(6)
+    } else if ('strings' in value) {
+      for (const v of value.strings) text(w, 9, v)
+      type(8)
+    } else if ('zero' in value) {
+      type(value.zero === 'float' ? 1 : 2)
     } else if ('refersTo' in value) {
       text(w, 21, value.refersTo)
       type(value.type)
@@ -136,7 +146,16 @@ const valueInfo = (name: string, type: number, shape?: readonly (number | string
     )
   })
 
-const nodeOf = ({ op, inputs, outputs, attributes = {}, name = '', domain = '' }: NodeSpec): Uint8Array =>
+const nodeOf = ({
+  op,
+  inputs,
+  outputs,
+  attributes = {},
+  name = '',
+  domain = '',
+  overload,
+  metadata = {},
+}: NodeSpec): Uint8Array =>
   message((w) => {
     for (const input of inputs) text(w, 1, input)
     for (const output of outputs) text(w, 2, output)
@@ -144,6 +163,16 @@ const nodeOf = ({ op, inputs, outputs, attributes = {}, name = '', domain = '' }
     text(w, 4, op)
     for (const [key, value] of Object.entries(attributes)) bytes(w, 5, attribute(key, value))
     text(w, 7, domain)
+    if (overload !== undefined) text(w, 8, overload)
+    for (const [key, value] of Object.entries(metadata))
+      bytes(
+        w,
+        9,
+        message((e) => {
+          text(e, 1, key)
+          text(e, 2, value)
+        }),
+      )
   })
 
 const graph = ({ nodes, initializers = {}, inputs, outputs, types = {} }: GraphSpec): Uint8Array =>
@@ -158,12 +187,13 @@ const graph = ({ nodes, initializers = {}, inputs, outputs, types = {} }: GraphS
 /** Operators under one name, with the attributes that its nodes refer to. */
 export interface FunctionSpec {
   readonly name: string
+  readonly overload?: string
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly nodes: readonly NodeSpec[]
 }
 
-const functionOf = ({ name, inputs, outputs, nodes }: FunctionSpec): Uint8Array =>
+const functionOf = ({ name, overload, inputs, outputs, nodes }: FunctionSpec): Uint8Array =>
   message((w) => {
     text(w, 1, name)
     for (const input of inputs) text(w, 4, input)
@@ -175,6 +205,7 @@ const functionOf = ({ name, inputs, outputs, nodes }: FunctionSpec): Uint8Array 
       message((o) => integer(o, 2, 17)),
     )
     text(w, 10, 'own')
+    if (overload !== undefined) text(w, 13, overload)
   })
 
 /** An ONNX file of one graph; its functions are of the domain `own`. */
@@ -183,10 +214,11 @@ export const writeOnnx = (
   opset = 17,
   irVersion = 8,
   functions: readonly FunctionSpec[] = [],
+  producer = 'test',
 ): Uint8Array =>
   message((w) => {
     integer(w, 1, irVersion)
-    text(w, 2, 'test')
+    text(w, 2, producer)
     bytes(w, 7, graph(spec))
     bytes(
       w,

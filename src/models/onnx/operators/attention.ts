@@ -52,6 +52,11 @@ function capped(call: Call, scores: g.Node): g.Node {
 function masked(call: Call, scores: g.Node): g.Node {
   const mask = call.optional(3)
   const never = of(scores, Number.NEGATIVE_INFINITY)
+  // one standard repeats a shorter mask, the next one fills it up with −∞
+  if (mask && mask.shape.at(-1) !== scores.shape.at(-1))
+    throw call.refuse(
+      `has a mask [${mask.shape}] for ${countOf(scores.shape.at(-1) ?? 0, 'key')}; its last axis must be as long`,
+    )
   let out = scores
   if (mask) out = call.kind(3) === 'float' ? g.add(out, mask) : g.select(mask, out, never)
   if (call.integer('is_causal', 0) === 0) return out

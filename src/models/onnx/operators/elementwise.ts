@@ -33,7 +33,11 @@ const truncate = (x: g.Node): g.Node => g.mul(g.unary('sign', x), g.unary('floor
 const above = (x: g.Node, positive: g.Node, y: g.Node): g.Node => g.select(g.less(of(x, 0), x), positive, y)
 /** e^x − 1 where x is below 0; the exponent is kept from overflowing where it is not used. */
 const expm1 = (x: g.Node): g.Node => g.unary('expm1', g.minimum(x, of(x, 0)))
-const clip = (x: g.Node, low: number, high: number): g.Node => g.minimum(g.maximum(x, of(x, low)), of(x, high))
+/** At the limit itself the slope is that of the limit, 0, as PyTorch has it for relu6. */
+const clip = (x: g.Node, low: number, high: number): g.Node => g.minimum(of(x, high), g.maximum(of(x, low), x))
+/** The larger of two, and of two equal ones the half of each: so PyTorch shares out the slope. */
+const larger = (a: g.Node, b: g.Node): g.Node => half(g.add(g.maximum(a, b), g.maximum(b, a)))
+const smaller = (a: g.Node, b: g.Node): g.Node => half(g.add(g.minimum(a, b), g.minimum(b, a)))
 const half = (x: g.Node): g.Node => g.scale(x, 0.5)
 
 /** x Φ(x), or its approximation √(2/π)(x + 0.044715 x³) under tanh (Hendrycks and Gimpel 2016). */
@@ -45,15 +49,15 @@ function gelu(call: Call): g.Node {
   return g.mul(half(x), g.offset(g.unary('tanh', g.scale(cubic, Math.sqrt(2 / Math.PI))), 1))
 }
 
-/** Limits are attributes before version 11 of the operators, and inputs since. */
+/** Limits are attributes before version 11 of the operators, and inputs since. At a limit the slope is 0, as in `clip`. */
 function clipped(call: Call): g.Node {
   const x = call.x()
   const limit = (name: string, i: number, otherwise: number): g.Node =>
     call.opset < 11 ? of(x, call.number(name, otherwise)) : (call.optional(i) ?? of(x, otherwise))
   const [low, high] = [limit('min', 1, Number.NEGATIVE_INFINITY), limit('max', 2, Number.POSITIVE_INFINITY)]
   const isOpen = (node: g.Node) => Math.abs(g.uniformValue(node) ?? 0) >= 3.4e38
-  const bounded = isOpen(low) ? x : g.maximum(x, low)
-  return isOpen(high) ? bounded : g.minimum(bounded, high)
+  const bounded = isOpen(low) ? x : g.maximum(low, x)
+  return isOpen(high) ? bounded : g.minimum(high, bounded)
 }
 
 /** Over one axis; before version 13 over all axes from that one on, as one. */
@@ -155,11 +159,11 @@ export const elementwiseOperators: Operators = {
   Pow: binary(g.pow),
   Mod: modulo,
   Sum: many(g.add),
-  Max: many(g.maximum),
-  Min: many(g.minimum),
+  Max: many(larger),
+  Min: many(smaller),
   Mean: (call) => g.scale(call.inputs.map((_, i) => call.x(i)).reduce(g.add), 1 / call.inputs.length),
   LeakyRelu: (call) => above(call.x(), call.x(), g.scale(call.x(), call.number('alpha', 0.01))),
-  PRelu: (call) => g.select(g.less(call.x(0), of(call.x(0), 0)), g.mul(call.x(1), call.x(0)), call.x(0)),
+  PRelu: (call) => above(call.x(0), call.x(0), g.mul(call.x(1), call.x(0))),
   Elu: (call) => above(call.x(), call.x(), g.scale(expm1(call.x()), call.number('alpha', 1))),
   Celu: (call) => {
     const [x, alpha] = [call.x(), call.number('alpha', 1)]
@@ -192,7 +196,12 @@ export const elementwiseOperators: Operators = {
   Xor: boolean(traced('LogicalXor')),
   Not: boolean((call) => not(call.x())),
   IsNaN: boolean((call) => not(g.equal(call.x(), call.x()))),
-  IsInf: boolean((call) => g.equal(g.abs(call.x()), of(call.x(), Number.POSITIVE_INFINITY))),
+  IsInf: boolean((call) => {
+    const x = call.x()
+    const [up, down] = [call.integer('detect_positive', 1), call.integer('detect_negative', 1)]
+    const infinite = up ? (down ? g.abs(x) : x) : g.neg(x)
+    return up || down ? g.equal(infinite, of(x, Number.POSITIVE_INFINITY)) : g.fill(call.graph, 0, x.shape)
+  }),
   Where: (call) => ({ node: g.select(call.x(0), call.x(1), call.x(2)), kind: call.kind(1) }),
   Cast: cast,
   CastLike: (call) => castTo(call.x(), call.kind(0), call.kind(1)),

@@ -1,3 +1,4 @@
+import { countOf } from '../../../errors/counted'
 import * as g from '../../../graph'
 import { kernels } from '../../../trace'
 import { axisOf, type Call, type Operators, of, type Value } from '../call'
@@ -44,21 +45,43 @@ function gatherElements(call: Call): g.Node {
   return g.gather(g.reshape(x, [g.sizeOf(x.shape)]), g.broadcast(positions.reduce(g.add), indices.shape))
 }
 
+/** Tuples of indices over the first axes, counted from the start where they are known. */
+function tuples(call: Call, indices: g.Node, shape: readonly number[]): g.Node {
+  const depth = indices.shape.at(-1) ?? 0
+  if (!(depth >= 1 && depth <= shape.length))
+    throw call.wrong(
+      `indices are [${indices.shape}]; the last axis must be 1 to ${countOf(shape.length, 'axis', 'axes')}`,
+    )
+  const values = call.building.valuesOf(indices)
+  if (!values) return indices
+  const sizeAt = (i: number) => shape[i % depth]
+  const wrong = values.findIndex((v, i) => !Number.isInteger(v) || v < -sizeAt(i) || v >= sizeAt(i))
+  if (wrong >= 0) throw call.wrong(`index ${values[wrong]} is not in [${-sizeAt(wrong)}, ${sizeAt(wrong)})`)
+  if (values.every((v) => v >= 0)) return indices
+  return call.constant(
+    values.map((v, i) => (v < 0 ? v + sizeAt(i) : v)),
+    indices.shape,
+  )
+}
+
 function gatherNd(call: Call): g.Node {
   if (call.integer('batch_dims', 0) !== 0) throw call.refuse('has batch_dims')
-  return kernels.GatherNd({ params: call.x(0), indices: call.x(1) }, {}, call.graph) as g.Node
+  const [params, given] = [call.x(0), call.x(1)]
+  return kernels.GatherNd({ params, indices: tuples(call, given, params.shape) }, {}, call.graph) as g.Node
 }
 
 /** The data where no index points, and the updates where one does: indices are different. */
 function scatterNd(call: Call): g.Node {
-  const [data, indices, updates] = [call.x(0), call.x(1), call.x(2)]
+  const [data, updates] = [call.x(0), call.x(2)]
   const reduction = call.text('reduction', 'none')
   if (reduction !== 'none' && reduction !== 'add') throw call.refuse(`reduces by '${reduction}'`)
-  if (call.building.valuesOf(indices)?.some((v) => v < 0)) throw call.refuse('has indices that count from the end')
+  const indices = tuples(call, call.x(1), data.shape)
   const scatter = (values: g.Node) =>
     kernels.ScatterNd({ indices, updates: values }, { shape: [...data.shape] }, call.graph) as g.Node
   if (reduction === 'add') return g.add(data, scatter(updates))
   const hit = scatter(g.fill(call.graph, 1, updates.shape))
+  if (call.building.valuesOf(hit)?.some((times) => times > 1))
+    throw call.refuse('writes to one place twice, of which the standard does not say what stays')
   return g.select(hit, scatter(updates), data)
 }
 

@@ -10,12 +10,16 @@ const perChannel = (v: g.Node, rank: number): g.Node =>
 const normalized = (x: g.Node, mean: g.Node, variance: g.Node, epsilon: number): g.Node =>
   g.div(g.sub(x, mean), g.sqrt(g.offset(variance, epsilon)))
 
-/** With the statistics of the file, or with those of the batch in training mode; these are not moved. */
+/**
+ * With the statistics of the file, or with those of the batch in training mode; these are not moved. Before version 14 of the operators a node
+ * in training mode is one that gives statistics too.
+ */
 function batchNormalization(call: Call): g.Node {
   const x = call.x()
   const rank = x.shape.length
   const [scale, bias, mean, variance] = g.range(4).map((i) => perChannel(call.x(i + 1), rank))
-  const ofBatch = call.training || call.integer('training_mode', 0) === 1
+  const trains = call.opset < 14 ? call.outputs > 1 : call.integer('training_mode', 0) === 1
+  const ofBatch = call.training || trains
   const axes = g.range(rank).filter((axis) => axis !== 1)
   const own = ofBatch ? g.moments(x, axes) : { mean, variance }
   if (!ofBatch) call.building.normalizes({ input: g.transpose(x, [...axes, 1]), mean: call.x(3), variance: call.x(4) })

@@ -54,7 +54,15 @@ const gru: Cell = (call, direction, step, [h]) => {
 /** (1 − z) candidate + z h */
 const mixed = (z: g.Node, candidate: g.Node, h: g.Node): g.Node => g.add(candidate, g.mul(z, g.sub(h, candidate)))
 
-const simple: Cell = (_call, direction, step, [h]) => [tanh(g.add(step, recurrent(direction, h)))]
+/** Elman 1990, with tanh, or with ReLU where the file says so. */
+const simple: Cell = (call, direction, step, [h]) => {
+  const sum = g.add(step, recurrent(direction, h))
+  return [activationsOf(call)?.[0] === 'Relu' ? g.relu(sum) : tanh(sum)]
+}
+
+/** The activations in the file, for one direction after the other. */
+const activationsOf = (call: Call): readonly string[] | undefined =>
+  call.attribute('activations')?.strings.map((s) => new TextDecoder().decode(s.subarray(0, 32)))
 
 const CELLS: Readonly<Record<string, { cell: Cell; gates: number; states: number; activations: readonly string[] }>> = {
   LSTM: { cell: lstm, gates: 4, states: 2, activations: ['Sigmoid', 'Tanh', 'Tanh'] },
@@ -143,10 +151,17 @@ function requireSupported(
   steps: number,
   batch: number,
 ): void {
-  const given = call.attribute('activations')?.strings.map((s) => new TextDecoder().decode(s.subarray(0, 32)))
-  const right = g.range(directions).flatMap(() => wanted)
-  if (given && given.length > 0 && given.join() !== right.join())
-    throw call.refuse(`has activations ${given.slice(0, 8)}; only ${wanted} are supported`)
+  const given = activationsOf(call) ?? []
+  const isOf = (names: readonly string[]) =>
+    given.join() ===
+    g
+      .range(directions)
+      .flatMap(() => names)
+      .join()
+  if (given.length > 0 && !isOf(wanted) && !(call.operator === 'RNN' && isOf(['Relu'])))
+    throw call.refuse(
+      `has activations ${given.slice(0, 8)}; only ${wanted}${call.operator === 'RNN' ? ' or Relu' : ''} are supported`,
+    )
   if (call.attribute('clip') || call.integer('input_forget', 0) || call.optional(7))
     throw call.refuse('has clip, input_forget or peepholes')
   if (directions > 2 || steps > LONGEST)

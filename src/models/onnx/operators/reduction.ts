@@ -10,8 +10,8 @@ const reduction =
     const x = call.x()
     const given = axesOf(call, x.shape.length, since)
     const none = !given || given.length === 0
-    if (none && call.integer('noop_with_empty_axes', 0)) return x
-    const axes = none ? g.range(x.shape.length) : given
+    // over no axis what is not a sum stays: the square, the absolute value, the logarithm
+    const axes = !none ? given : call.integer('noop_with_empty_axes', 0) ? [] : g.range(x.shape.length)
     const y = reduce(x, axes)
     return call.integer('keepdims', 1)
       ? y
@@ -28,6 +28,13 @@ const product = (x: g.Node, axes: number[]): g.Node =>
 function logSumExp(x: g.Node, axes: number[]): g.Node {
   const most = g.max(x, axes)
   return g.add(g.log(g.sum(g.exp(g.sub(x, most)), axes)), most)
+}
+
+/** √Σ x². That of zeros is 0 and has the slope 0, as in PyTorch. */
+function length(x: g.Node, axes: number[]): g.Node {
+  const sum = g.sum(g.square(x), axes)
+  const none = g.equal(sum, g.scalar(x.graph, 0))
+  return g.sub(g.sqrt(g.add(sum, none)), none)
 }
 
 const indexOf =
@@ -47,7 +54,7 @@ export const reductionOperators: Operators = {
   ReduceMin: reduction(g.min),
   ReduceProd: reduction(product),
   ReduceL1: reduction((x, axes) => g.sum(g.abs(x), axes)),
-  ReduceL2: reduction((x, axes) => g.sqrt(g.sum(g.square(x), axes))),
+  ReduceL2: reduction(length),
   ReduceSumSquare: reduction((x, axes) => g.sum(g.square(x), axes)),
   ReduceLogSum: reduction((x, axes) => g.log(g.sum(x, axes))),
   ReduceLogSumExp: reduction(logSumExp),

@@ -76,8 +76,10 @@ function split(call: Call): g.Node[] {
   const given = call.opset < 13 ? call.integers('split') : call.known(1)
   const each = Math.ceil(x.shape[axis] / call.outputs)
   const sizes = given ?? g.range(call.outputs).map((i) => Math.min(each, x.shape[axis] - i * each))
-  if (sizes.length !== call.outputs)
-    throw call.wrong(`is split into ${sizes.length}; it has ${countOf(call.outputs, 'output')}`)
+  if (sizes.length !== call.outputs || sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis])
+    throw call.wrong(
+      `splits ${x.shape[axis]} into [${sizes}]; the parts must add up to it, one for each of ${countOf(call.outputs, 'output')}`,
+    )
   let begin = 0
   return sizes.map((size) => {
     begin += size
@@ -127,7 +129,12 @@ function concatFromSequence(call: Call): g.Node {
 
 /** Neighbouring elements of an axis, which may be none. */
 const part = (x: g.Node, axis: number, begin: number, size: number): g.Node =>
-  size === 0 ? g.fill(x.graph, 0, x.shape.with(axis, 0)) : g.sliceAxis(x, axis, begin, size)
+  size === 0 || g.sizeOf(x.shape) === 0
+    ? g.fill(x.graph, 0, x.shape.with(axis, size))
+    : g.sliceAxis(x, axis, begin, size)
+
+/** The largest integers of 32 and of 64 bits. */
+const ENDS: ReadonlySet<number> = new Set([2 ** 31 - 1, 2 ** 63])
 
 function slice(call: Call): g.Node {
   const x = call.x()
@@ -146,10 +153,12 @@ function slice(call: Call): g.Node {
     // a negative step reads the reversed axis forwards
     const source = step < 0 ? g.reverse(y, [axis]) : y
     const at = (position: number) => (step < 0 ? n - 1 - fromEnd(position, n) : fromEnd(position, n))
-    const begin = Math.min(Math.max(at(from), 0), n)
-    const end = Math.min(Math.max(at(to), 0), n)
+    // backwards, a start before the first element reads that one; forwards, one behind the last reads none
+    const begin = Math.min(Math.max(at(from), 0), step < 0 ? Math.max(n - 1, 0) : n)
+    // backwards, the largest integer means all, as in onnxruntime
+    const end = step < 0 && ENDS.has(to) ? n : Math.min(Math.max(at(to), 0), n)
     const count = Math.max(Math.ceil((end - begin) / Math.abs(step)), 0)
-    if (count === 0) return g.fill(y.graph, 0, y.shape.with(axis, 0))
+    if (count === 0 || g.sizeOf(y.shape) === 0) return g.fill(y.graph, 0, y.shape.with(axis, count))
     return g.slice(
       source,
       y.shape.map((_, k) => (k === axis ? begin : 0)),
