@@ -22,7 +22,7 @@ export function openModel(model: Model): OpenModel {
   if (!opened.weights.some((w) => w.trainable))
     throw new DlgError(
       'invalid-model',
-      `model '${opened.name}' has no trainable weights, so nothing is shared that could leak`,
+      `model '${opened.name}' has no trainable weights, so that it has no gradient; what the client trains must be trainable here too`,
     )
   for (const weight of opened.weights) {
     if (disposed(weight))

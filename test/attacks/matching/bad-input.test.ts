@@ -305,10 +305,14 @@ describe('model', () => {
   it('without trainable weights', () => {
     const frozen = own(denseNet())
     for (const layer of frozen.layers) layer.trainable = false
-    return refused('invalid-model', ["'tiny dense' has no trainable weights", 'nothing is shared'], {
-      model: frozen,
-      shared: [],
-    })
+    return refused(
+      'invalid-model',
+      ["'tiny dense' has no trainable weights", 'what the client trains must be trainable'],
+      {
+        model: frozen,
+        shared: [],
+      },
+    )
   })
 
   it('without weights', () =>
