@@ -2,6 +2,7 @@ import type { TargetKind } from '../../client/model/criterion'
 import type { TracedGradient } from '../../client/model/gradient'
 import * as g from '../../graph'
 import { match } from '../../measure/match'
+import { normOf } from '../../numbers/norms'
 import { pseudoInverse } from '../../numbers/singular-vectors'
 import type { Steps } from '../../numbers/steps'
 import { fittedFactor, meanOfTwo, relativeDistance } from '../../numbers/stretches'
@@ -178,6 +179,9 @@ function apart({ felt: shared, scaled, sum }: RowProblem, felt: Values, s: numbe
   return other > 0 ? Math.sqrt(difference / other) : Math.sqrt(difference)
 }
 
+/** ‖A‖ ‖A⁺‖ from which equations in float32 do not tell their unknowns. */
+const SINGULAR = 1e5
+
 /** Least squares for t in ∂z_s(t) = ∂z_s(0) + Σ_k t_k (∂z_s(e_k) − ∂z_s(0)); bits next to 0 or 1 are those. */
 async function solved(problem: RowProblem, feltAt: FeltAt, pause: Pause): Promise<Float64Array | undefined> {
   if (problem.scaled) return undefined
@@ -202,6 +206,9 @@ async function solved(problem: RowProblem, feltAt: FeltAt, pause: Pause): Promis
     const goal = Float64Array.from({ length: units }, (_, j) => shared[at(j)] - zero[at(j)])
     const inverse = await paced(pseudoInverse(design), pause).catch(nothingIfCut)
     if (!inverse) return undefined
+    // behind few units, or dead ones, fewer equations are left than there are targets: the rank is the trace of A⁺A, but for what float32 rounds
+    const rank = inverse.reduce((sum, row, k) => sum + design.reduce((all, of, j) => all + row[j] * of[k], 0), 0)
+    if (rank < width - 0.5 || normOf(design) * normOf(inverse) > SINGULAR) return undefined
     const found = inverse.map((row) => inner(row, goal))
     found.forEach((v, k) => {
       const bit = Math.round(v)

@@ -115,6 +115,16 @@ describe('a batch is exact: masks agree, and its gradient is the shared one', ()
     for (const found of [bits, numbersFound]) expect(worst(x, found)).toBeLessThan(1e-5)
   }, 60_000)
 
+  it('without a proof where fewer units than targets lie between: the rows are right, and what they were trained for is open', async () => {
+    const x = inputs([2, 10])
+    const model = network([10, 40, 3, 5])
+    const shared = await share(model, x, inputs([2, 5], 8), { criterion: 'meanSquaredError' })
+    const found = await attack(model, shared, { criterion: 'meanSquaredError' })
+    expect(found.status).toBe('agreed')
+    expect(found.reason).toContain('no equations for its targets')
+    expect(worst(x, found)).toBeLessThan(1e-5)
+  }, 60_000)
+
   it('of a functional model with its weight turned, and a ReLU that is a maximum', async () => {
     const weights = {
       w1: own(tf.tensor(numbers(60 * 20, 1, -0.2, 0.2), [60, 20])),
