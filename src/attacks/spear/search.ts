@@ -3,7 +3,7 @@ import { nothingIfCut, type Pause, paced, restBy } from '../contract/pause'
 import type { Candidate, Layer, Pool } from './candidates'
 import { newPool } from './candidates'
 import { type Choice, exchanged, independent, judge } from './choice'
-import { descended, smallest, whitened } from './descent'
+import { descended, smallest, type Whitened, whitened } from './descent'
 import {
   leastDirection,
   type Refined,
@@ -156,6 +156,12 @@ interface Search {
   /** Draws so far. */
   draws: number
   readonly most: number
+  /** What the samples that were last known leave of all rows. */
+  left?: {
+    readonly known: ReadonlySet<Candidate>
+    readonly rows: readonly Float64Array[]
+    readonly white: Whitened | undefined
+  }
 }
 
 /** Looks for directions for a while. @throws CUT */
@@ -178,10 +184,15 @@ async function searchOnce(search: Search): Promise<void> {
 /** Descents in what the known samples leave of all rows, which gives directions roughly; then sharper, in the whole problem. */
 async function searchRest(search: Search, known: readonly Candidate[]): Promise<void> {
   const { whole, layer, from, pause } = search
-  const rest = await paced(restOf(whole, known, layer), pause)
-  const white = rest && (await paced(whitened(rest), pause))
+  // it takes longer than the descents in it, and stays as it is until another sample is known
+  if (known.length !== search.left?.known.size || !known.every((one) => search.left!.known.has(one))) {
+    const rest = await paced(restOf(whole, known, layer), pause)
+    const white = rest && (await paced(whitened(rest), pause))
+    search.left = { known: new Set(known), rows: rest?.rows ?? [], white }
+  }
+  const { rows: left, white } = search.left
   for (let i = 0; white && i < 2 && search.draws < search.most; i++) {
-    const start = smallest(rest.rows, await paced(descended(white, from), pause), whole.rank)
+    const start = smallest(left, await paced(descended(white, from), pause), whole.rank)
     search.draws += DESCENT
     const rows = start.map((j) => whole.unitRows[j])
     const near = await paced(leastDirection(rows, whole.rank), pause)
