@@ -51,6 +51,8 @@ export interface TargetSettings extends TrainingSettings {
   readonly missing: Missing | undefined
   readonly update: UpdateSettings | undefined
   readonly scale: 'auto' | number
+  /** Whether a factor that is fitted is above 0, as that of clipping is; else it may have either sign. */
+  readonly positiveFactor?: boolean
   readonly precision: StatedPrecision | undefined
   readonly noise: number
   readonly preprocessing: Preprocessing | undefined

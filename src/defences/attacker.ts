@@ -29,7 +29,7 @@ export const floorOf = ({ lost, gradients }: Target): number =>
 export const withFactor = (target: Target): Target => ({
   ...target,
   dataGradients: target.gradients,
-  settings: { ...target.settings, scale: 'auto' },
+  settings: { ...target.settings, scale: 'auto', positiveFactor: target.settings.scale !== 'auto' },
 })
 
 /** Most of the shared gradient that a search may leave unexplained: a gradient of zero leaves all of it. */

@@ -43,7 +43,8 @@ function sparse(name: string, options: PartOptions, keptOf: (part: number) => nu
       // what the regularizers add is dropped or kept with the rest
       dataGradients: target.gradients,
       // and so is noise that was there before
-      lost: target.lost.map((squared, i) => squared * partKept(target.gradients[i])),
+      // noise that came later fills zeros in
+      lost: target.lost.map((squared, i) => squared * Math.min(keptOf(part) || 1, partKept(target.gradients[i]))),
     }),
     // certainty reads every number, also those that were dropped
     matching: () => ({ distance: keptDistance(per), certainty: false }),

@@ -58,10 +58,11 @@ export function requireField(file: ConfigFile, field: string, known: readonly un
 /** @throws DlgError `invalid-file` for weights that were packed, of which there is no gradient */
 export function requireFloats(file: ConfigFile): void {
   const { quantization_config: packed } = file
-  if (packed === undefined || packed === null) return
+  if (typeof packed !== 'object' || packed === null || Object.keys(packed).length === 0) return
+  const { quant_method: method } = packed as { readonly quant_method?: unknown }
   throw new DlgError(
     'invalid-file',
-    `config.json has quantization_config ${show(packed)}: its weights are packed in few bits; save the model that was trained, in float32, float16 or bfloat16`,
+    `config.json has quantization_config${method === undefined ? '' : `, quant_method ${show(method)}`}: its weights are packed in few bits; save the model that was trained, in float32, float16 or bfloat16`,
   )
 }
 

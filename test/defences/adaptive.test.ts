@@ -140,7 +140,10 @@ describe('a target under a defence', () => {
     for (const [i, lost] of clipped.entries()) expect(lost / (factor * whole[i])).toBeCloseTo(1, 5)
     // noise after clipping is what it is said to be
     const [after, pruned] = [floorOf(clipping({ norm: 0.1 }), noise), floorOf(noise, pruning({ part: 0.75 }))]
+    const filled = floorOf(noise, pruning({ part: 0.75 }), gaussianNoise({ std: 1e-5 }))
     for (const [i, { length }] of target.gradients.entries()) {
+      // noise that comes later fills in what was dropped
+      expect(filled[i]).toBeLessThanOrEqual(0.25 * length * 1e-4 + length * 1e-9)
       expect(after[i] - target.lost[i]).toBeCloseTo(length * 1e-4, 12)
       expect(pruned[i]).toBeCloseTo(Math.max(1, Math.round(0.25 * length)) * 1e-4, 12)
     }

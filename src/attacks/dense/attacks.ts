@@ -89,7 +89,9 @@ export const denseInversion: Attack<DenseInversionOptions> = {
           found: { data: dataOf() },
         })
       told('the gradient of the data, and of mixtures near them')
-      certificate = await certifyAny(target, layer, input, tried.map((labels) => ({ labels })), pause) // biome-ignore format: one line
+      const certified = await certifyAny(target, layer, input, tried.map((labels) => ({ labels })), pause) // biome-ignore format: one line
+      certificate = certified.certificate
+      labels = certified.at === undefined ? undefined : tried[certified.at]
     } catch (error) {
       if (error !== CUT) throw error
       return end({

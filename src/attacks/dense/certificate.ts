@@ -140,9 +140,10 @@ export async function certify(
 
 /**
  * {@link certify} with each of several labels, of which any may be the client's: of those with which the gradient is the shared one, the certificate
- * that proves least.
+ * that proves least; of none, the one that comes closest.
  *
  * @param tried targets of the one output with a loss; one at least
+ * @returns with the place of the targets in the list, where no others have the shared gradient too
  */
 export async function certifyAny(
   target: Target,
@@ -150,11 +151,13 @@ export async function certifyAny(
   input: Values,
   tried: readonly PlainTargets[],
   pause: Pause,
-): Promise<Certificate> {
+): Promise<{ readonly certificate: Certificate; readonly at: number | undefined }> {
   const all: Certificate[] = []
   for (const targets of tried) all.push(await certify(target, layer, input, [targets], pause))
   const holding = all.filter(({ holds }) => holds)
-  return holding.find(({ showsMixtures }) => !showsMixtures) ?? holding[0] ?? all[0]
+  const closest = all.reduce((a, b) => (b.residual / b.floor < a.residual / a.floor ? b : a))
+  const certificate = holding.find(({ showsMixtures }) => !showsMixtures) ?? holding[0] ?? closest
+  return { certificate, at: holding.length > 1 ? undefined : all.indexOf(certificate) }
 }
 
 /** A gradient without the part of the model's own regularizers, as the target has told it. */

@@ -73,7 +73,7 @@ export async function exactData(
   const found = { input, deviation }
   if (tried.length === 0)
     return { ...found, status: 'unconfirmed', reason: 'no rule gives the label; give it, so that a proof can be tried' }
-  const certificate = await certifyAny(target, layer, input, tried, pause)
+  const { certificate } = await certifyAny(target, layer, input, tried, pause)
   const alone = status === 'unconfirmed' ? 'one neuron alone gives these data, and none checks it' : undefined
   const reason = doubtOf(certificate) ?? alone
   return {

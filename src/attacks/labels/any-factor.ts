@@ -27,10 +27,16 @@ const RANGE = 2
  * factor is then the one at which they explain the whole layer best. Where the counts are not near whole numbers, there are none.
  *
  * @param samples what the gradient is divided by, beside the factor: the batch size for a mean, 1 for a sum
+ * @param signs those that the factor may have
  */
-export function* countsAtAnyFactor(layer: DenseLayer, batchSize: number, samples: number): Steps<FactoredCounts[]> {
+export function* countsAtAnyFactor(
+  layer: DenseLayer,
+  batchSize: number,
+  samples: number,
+  signs: readonly number[],
+): Steps<FactoredCounts[]> {
   const found: FactoredCounts[] = []
-  for (const sign of [1, -1]) {
+  for (const sign of signs) {
     const present = presentIn(layer.biasGradient, sign)
     if (present.length === 0 || present.length > batchSize) continue
     const fitted = yield* partsOf(layer, present, batchSize)

@@ -55,9 +55,9 @@ export async function labelsIn(target: Target, pause: Pause): Promise<InferredLa
 }
 
 /** As {@link labelsIn}; undefined where no rule gives them. @throws CUT */
-export async function labelsOrNone(target: Target, pause: Pause): Promise<readonly number[] | undefined> {
+export async function labelsOrNone(target: Target, pause: Pause): Promise<InferredLabels | undefined> {
   try {
-    return (await labelsIn(target, pause)).labels
+    return await labelsIn(target, pause)
   } catch (error) {
     if (error instanceof DlgError && error.code === 'labels') return undefined
     throw error
@@ -71,10 +71,10 @@ export async function labelsOrNone(target: Target, pause: Pause): Promise<readon
  * @throws CUT
  */
 export async function labelsToTry(target: Target, pause: Pause): Promise<readonly (readonly number[])[]> {
-  const labels = await labelsOrNone(target, pause)
-  if (labels) return [labels]
-  const { batchSize, scale } = target.settings
-  if (batchSize !== 1 || scale !== 'auto') return []
+  const read = await labelsOrNone(target, pause)
+  if (read) return [read.labels, ...(read.others ? [read.others] : [])]
+  const { batchSize, scale, positiveFactor } = target.settings
+  if (batchSize !== 1 || scale !== 'auto' || positiveFactor) return []
   const [{ node, criterion }, ...others] = outputsOf(target)
   const isOneOfTwo = others.length === 0 && criterion.name === 'crossEntropy' && g.sizeOf(node.shape) === 2
   return isOneOfTwo ? [[0], [1]] : []
@@ -105,7 +105,13 @@ const outputsOf = ({ model, settings, kinds }: Target): readonly TrainedOutput[]
 export function decideLabels(
   strategy: LabelStrategy,
   { name, node: output, criterion, weight }: TrainedOutput,
-  { trained, dataGradients: gradients, weights, sampleLabels, settings: { batchSize, reduction, scale } }: Target,
+  {
+    trained,
+    dataGradients: gradients,
+    weights,
+    sampleLabels,
+    settings: { batchSize, reduction, scale, positiveFactor },
+  }: Target,
   all: readonly { readonly node: g.Node }[],
 ): LabelDecision | Steps<LabelDecision> {
   const nodes = trained.map((w) => g.parameter(output.graph, weightParameter(w), w.shape))
@@ -136,7 +142,7 @@ export function decideLabels(
     criterion: criterion.name || 'a function',
     classes: output.shape[output.shape.length - 1],
     head: { weight: gradientOf(head.weight), bias: gradientOf(head.bias) },
-    ...(scale === 'auto' && { anyFactor: true }),
+    ...(scale === 'auto' && { anyFactor: positiveFactor ? 'positive' : 'either' }),
     ...(sampleLabels && { apart: sampleLabels }),
     ...(reused.length > 0 && {
       reused: `${reused.map((at) => `'${trained[at].name}'`).join(' and ')} of the last layer is used elsewhere too, and its gradient is a sum over the uses`,

@@ -96,27 +96,30 @@ const spelledOut = (counts: readonly number[]): number[] => counts.flatMap((n, c
 
 /** Labels behind a factor that nobody knows. */
 function atAnyFactor(context: LabelContext): Steps<LabelDecision> {
-  const { head, layer, batchSize, classes } = context
-  if (classes === 2)
-    throw refused('with two classes, a factor that nobody knows turns the gradient of one label into that of the other')
+  const { head, layer, batchSize, classes, anyFactor } = context
+  const signs = anyFactor === 'positive' ? [1] : [1, -1]
+  if (classes === 2 && signs.length > 1)
+    throw refused('with two classes, a factor of the other sign turns the gradient of one label into that of the other')
   // what is left goes by signs and ratios alone, which no factor of one sign changes
   const untested = { ...context, layer: undefined }
   if (head.bias?.length === classes) {
     if (head.weight && layer?.weight && layer.bias)
-      return factored({ weightGradient: head.weight, biasGradient: head.bias, weight: layer.weight, bias: layer.bias }, context) // biome-ignore format: one line
-    const sets = [1, -1].map((sign) => presentIn(head.bias!, sign)).filter((set) => set.length === batchSize)
-    if (sets.length === 1) return tested(countsOf(sets[0], classes), 'bias-signs', UNTESTED, untested)
-    throw refused(`the factor is not known, and neither is which of the classes are present at its sign`)
+      return factored({ weightGradient: head.weight, biasGradient: head.bias, weight: layer.weight, bias: layer.bias }, signs, context) // biome-ignore format: one line
+    const sets = signs.map((sign) => presentIn(head.bias!, sign)).filter(({ length: n }) => n > 0 && n <= batchSize)
+    if (sets.length === 1 && sets[0].length === batchSize)
+      return tested(countsOf(sets[0], classes), 'bias-signs', UNTESTED, untested)
+    throw refused('the factor is not known, and neither is which of the classes are present at its sign')
   }
-  if (batchSize === 1) return fromProducts(head.weight!, untested)
+  if (batchSize === 1 && head.weight) return fromProducts(head.weight, untested)
+  if (head.weight && signs.length === 1) return fromSums(head.weight, untested)
   throw refused('the factor is not known, and without the gradient of a bias it may have either sign')
 }
 
 /** @throws DlgError `labels` where no factor has counts that explain the gradient */
-function* factored(layer: DenseLayer, context: LabelContext): Steps<LabelDecision> {
+function* factored(layer: DenseLayer, signs: readonly number[], context: LabelContext): Steps<LabelDecision> {
   const { batchSize, classes, reduction = 'mean' } = context
   const samples = reduction === 'mean' ? batchSize : 1
-  const [best, rival] = yield* countsAtAnyFactor(layer, batchSize, samples)
+  const [best, rival] = yield* countsAtAnyFactor(layer, batchSize, samples, signs)
   if (!best || best.residual > EXPLAINED)
     throw refused('the factor is not known, and at none do counts of the classes explain the gradient')
   const { confidence } = yield* weighed(layer, best.counts, best.counts, samples / best.factor)
@@ -126,7 +129,9 @@ function* factored(layer: DenseLayer, context: LabelContext): Steps<LabelDecisio
   const isOpen = present >= classes - 1 || present < batchSize || (rival !== undefined && rival.residual <= EXPLAINED)
   const rule = present === batchSize ? 'bias-signs' : 'iLRG'
   const shown = yield* shownBy(layer.weightGradient, context)
-  return certain(spelledOut(best.counts), rule, confidence * shown * (isOpen ? UNTESTED : 1))
+  const decision = certain(spelledOut(best.counts), rule, confidence * shown * (isOpen ? UNTESTED : 1))
+  if (!rival || rival.residual > EXPLAINED || decision.kind !== 'known') return decision
+  return { ...decision, inferred: { ...decision.inferred!, others: spelledOut(rival.counts) } }
 }
 
 function fromBias(bias: Values, context: LabelContext): Steps<LabelDecision> {

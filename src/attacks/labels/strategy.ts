@@ -19,8 +19,8 @@ export interface LabelContext {
   readonly reused?: string
   /** How losses of the batch became one. Default `mean`. */
   readonly reduction?: 'mean' | 'sum'
-  /** Whether what was shared is the gradient times a factor that nobody knows, of either sign (`scale: 'auto'`). Default false. */
-  readonly anyFactor?: boolean
+  /** The signs of a factor that nobody knows, where what was shared is the gradient times one (`scale: 'auto'`). */
+  readonly anyFactor?: 'positive' | 'either'
   /** The class of each sample, where the masks of the client's dropout tell the samples apart. */
   readonly apart?: readonly number[]
 }
@@ -34,6 +34,8 @@ export interface LabelInference {
    * smoothing, for a wrong batch size and for a factor that nobody stated. 1/2 where nothing can be tested.
    */
   readonly confidence: number
+  /** Other labels that have the gradient too, at a factor of the other sign; undefined where there are none. */
+  readonly others?: readonly number[]
 }
 
 /** Labels that are known before the search, or found in it. */

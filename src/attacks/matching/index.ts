@@ -2,8 +2,6 @@ import { TARGET, type TargetOptions } from '../../client/target-options'
 import { TRAINING } from '../../client/training-options'
 import { DlgError } from '../../errors/dlg-error'
 import { RESIDUAL } from '../../measure/residual'
-import { largest } from '../../numbers/norms'
-import type { Values } from '../../numbers/values'
 import { type Attack, type Control, type OutcomeStatus, outcome } from '../contract/attack'
 import { nothingIfCut } from '../contract/pause'
 import { traceOf } from '../contract/trace'
@@ -66,8 +64,10 @@ export const gradientMatching: Attack<MatchingOptions> = {
     ).catch(nothingIfCut)
     if (!leak) return outcome(NAME, started, control, { status: 'cut', reason: ABORTED })
     const { data, inputs, labels, evaluations, milliseconds, runtime, history, trials, restart, relativeLoss } = leak
-    // of a match, half one class and half another is no class
-    const named = (leak.status !== 'converged' && leak.status !== 'undetermined') || (await areClasses(leak))
+    const open = leak.certainty?.undetermined.labels ?? []
+    // of a match, half one class and half another is no class, and what could be another one is not named
+    const named =
+      (leak.status !== 'converged' && leak.status !== 'undetermined') || (open.length === 0 && (await areClasses(leak)))
     const start = trials.find((trial) => trial.restart === restart)
     const trace = traceOf(history, { evaluations: start?.evaluations ?? evaluations, relativeLoss })
     const ended = outcome(NAME, started, control, {
@@ -81,15 +81,19 @@ export const gradientMatching: Attack<MatchingOptions> = {
   },
 }
 
-/** How probable the class of a sample must be to be named beside a match. */
-const NAMED = 0.75
+/** How near to one class targets are that are named by it. */
+const NAMED = 0.25
 
-/** Whether every sample, or position, of the first output has a class that is far more probable than all others together. */
+/** Whether the target of every sample, or position, of the first output is a class: 1 for one, and 0 for all others, nearly. */
 async function areClasses({ labels, labelProbabilities }: Leakage): Promise<boolean> {
-  const values = Float32Array.from(await labelProbabilities.data())
+  const values = await labelProbabilities.data()
   const width = values.length / labels.length
-  const shareOf = (row: Values) => (width === 1 ? Math.max(row[0], 1 - row[0]) : largest(row))
-  return labels.every((_, i) => shareOf(values.subarray(i * width, (i + 1) * width)) >= NAMED)
+  const isNear = (v: number, bit: number) => Math.abs(v - bit) <= NAMED
+  return labels.every((label, i) =>
+    width === 1
+      ? isNear(values[i], label)
+      : Array.from({ length: width }, (_, c) => isNear(values[i * width + c], c === label ? 1 : 0)).every(Boolean),
+  )
 }
 
 const STATUS: Readonly<Record<Leakage['status'], OutcomeStatus>> = {

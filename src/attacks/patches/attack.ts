@@ -86,7 +86,9 @@ export const patchInversion: Attack<PatchInversionOptions> = {
       })
     try {
       told('the label')
-      labels ??= await labelsOrNone(target, closed)
+      const read = known ? undefined : await labelsOrNone(target, closed)
+      // labels that others could be as well prove nothing
+      labels ??= read?.others ? undefined : read?.labels
       if (!labels)
         return end({
           status: 'partial',

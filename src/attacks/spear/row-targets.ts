@@ -89,10 +89,8 @@ export async function rowTargets(problem: RowProblem, pause: Pause): Promise<Row
       : kind === 'bits' && width === 1
         ? Array.from(targets, (v) => (v < 0.5 ? 0 : 1))
         : undefined
-  // of one sample and two classes, a factor of the other sign has the other label
-  const eitherLabel = problem.scaled && !problem.given && target.shape[0] === 1 && width <= 2
   // targets that were given may be soft
-  const labels = eitherLabel || classesFound?.includes(-1) ? undefined : classesFound
+  const labels = classesFound?.includes(-1) ? undefined : classesFound
   const compared = async (to: readonly Values[]) => paced(comparison(found, to, problem.scaled), pause)
   const best = await compared(problem.shared).catch(nothingIfCut)
   if (!best) return undefined
@@ -102,6 +100,22 @@ export async function rowTargets(problem: RowProblem, pause: Pause): Promise<Row
   const mixed = await paced(meanOfTwo(longer, shorter), pause).then(compared).catch(nothingIfCut)
   if (!mixed) return undefined
   return { targets, labels, factor, residual, hidesMixtures: mixed.residual <= CLEAR * problem.tolerance }
+}
+
+/**
+ * {@link rowTargets} where what was shared has a factor that nobody knows, of either sign. Where both signs explain it, with other classes, the
+ * classes are left out: so it is of one sample whose model finds two classes alone possible.
+ */
+export async function rowTargetsAtAnyFactor(
+  problem: Omit<RowProblem, 'scaled'>,
+  pause: Pause,
+): Promise<RowTargets | undefined> {
+  const plus = await rowTargets({ ...problem, scaled: true }, pause)
+  const minus = plus && (await rowTargets({ ...problem, felt: problem.felt.map((v) => -v), scaled: true }, pause))
+  if (!plus || !minus) return plus
+  const [best, other] = minus.residual < plus.residual ? [minus, plus] : [plus, minus]
+  const told = problem.given || other.residual > problem.tolerance || `${other.labels}` === `${best.labels}`
+  return told ? best : { ...best, labels: undefined }
 }
 
 /** The gradient of the rows, times a number, with their targets. */

@@ -18,7 +18,7 @@ import { type DenseRows, type DenseRowsOptions, denseRows } from './dense-rows'
 import { masked } from './masked'
 import { pauses } from './pause'
 import { type ReluLayer, reluLayer } from './relu-layer'
-import { type RowTargets, rowTargets } from './row-targets'
+import { type RowTargets, rowTargets, rowTargetsAtAnyFactor } from './row-targets'
 
 /** How the client trains, what bounds the search, and when a proof holds. */
 export interface SpearOptions extends Omit<TargetOptions, 'batchSize' | 'known'>, DenseRowsOptions {
@@ -181,12 +181,7 @@ async function targetsOf(
     kind: targetKind(output),
   }
   const pause = pauses(() => !signal?.aborted)
-  const atAnyFactor = async () => {
-    const plus = await rowTargets({ ...problem, scaled: true }, pause)
-    if (!plus || plus.residual <= tolerance) return plus
-    const minus = await rowTargets({ ...problem, felt: felt.map((v) => -v), scaled: true }, pause)
-    return minus && minus.residual <= tolerance ? minus : plus
-  }
+  const atAnyFactor = () => rowTargetsAtAnyFactor(problem, pause)
   const scaled = settings.scale === 'auto'
   const found = scaled ? await atAnyFactor() : await rowTargets({ ...problem, scaled }, pause)
   // with one number for an output, a factor that nobody stated could as well be the mean of several samples

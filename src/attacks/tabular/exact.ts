@@ -4,7 +4,7 @@ import { type PlainTargets, targetKind } from '../../client/target-values'
 import { countOf } from '../../errors/counted'
 import { TOLERANCE } from '../../measure/proof'
 import type { Pause } from '../spear/pause'
-import { rowTargets } from '../spear/row-targets'
+import { rowTargets, rowTargetsAtAnyFactor } from '../spear/row-targets'
 import { recordRows } from './rows'
 import type { PlacedColumn } from './schema'
 import { snapped } from './snap'
@@ -76,26 +76,13 @@ export async function withTargets(
   const table = new Float64Array(rank * width)
   for (const [i, row] of rows.entries()) table.set(row, i * width)
   const scaled = target.settings.scale === 'auto'
-  const read = (felt: Float64Array, given?: Float32Array) =>
-    rowTargets(
-      {
-        ...{ runtime: target.settings.runtime, traced, rows: table, felt, shared: target.gradients, sum: layer.sum },
-        ...{ parameters: new Map([...traced.captured, ...target.weights]), kind: targetKind(output), scaled },
-        ...{ tolerance: TOLERANCE, given },
-      },
-      pause,
-    )
-  const best = async (given?: Float32Array) => {
-    const plus = await read(felt, given)
-    // a factor that nobody knows can be negative
-    const minus =
-      scaled && plus
-        ? await read(
-            felt.map((v) => -v),
-            given,
-          )
-        : undefined
-    return minus && minus.residual < plus!.residual ? minus : plus
+  const best = (given?: Float32Array) => {
+    const problem = {
+      ...{ runtime: target.settings.runtime, traced, rows: table, felt, shared: target.gradients, sum: layer.sum },
+      ...{ parameters: new Map([...traced.captured, ...target.weights]), kind: targetKind(output) },
+      ...{ tolerance: TOLERANCE, given },
+    }
+    return scaled ? rowTargetsAtAnyFactor(problem, pause) : rowTargets({ ...problem, scaled }, pause)
   }
   const known = given && (await best(given))
   const explains = known !== undefined && known.residual <= floor

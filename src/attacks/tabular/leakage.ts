@@ -181,7 +181,11 @@ export async function tableLeakage(
     cut,
     ...others
   } = await searchTable(target, columns, settings, typeof span === 'string' ? undefined : span, floor, started)
-  const { residual, labels, confidence } = best
+  const { residual, confidence } = best
+  // of one record a factor of the other sign may have another label
+  const { scale, batchSize } = target.settings
+  const isOpen = scale === 'auto' && batchSize === 1 && (settings.labels === 'infer' || settings.labels === 'joint')
+  const labels = isOpen ? [] : best.labels
   const matched = residual <= floor
   const doubts = matched ? await doubtsOf(best, true) : undefined
   const doubt = doubts ? wordsOf(doubts) : ''

@@ -75,7 +75,7 @@ export async function searchTable(
   const wanted = () => !settings.signal?.aborted
   // without a rule they are searched with the data
   const labels =
-    settings.labels === 'infer' ? ((await labelsOrNone(target, pauses(wanted))) ?? 'joint') : settings.labels
+    settings.labels === 'infer' ? ((await labelsOrNone(target, pauses(wanted)))?.labels ?? 'joint') : settings.labels
   const isNumber = columns.flatMap(({ column, size }) => new Array<boolean>(size).fill(column.kind === 'numeric'))
   const search: Search = {
     width: isNumber.length,

@@ -72,6 +72,9 @@ export function inTfjs(
     // that of TensorFlow.js is the one of Keras 2, with the slope 1/5 in place of 1/6
     if (word === 'hard_sigmoid') throw refuse(`has the ${option} ${quote(word)} of Keras 3`)
     if (typeof word === 'string' && Object.hasOwn(ACTIVATIONS, word)) own[option] = ACTIVATIONS[word]
+    // a layer as an activation
+    if (isRecord(word) && isRecord(word.config))
+      own[option] = { ...word, ...inTfjs(word.class_name, word.config, said) }
   }
   for (const [option, value] of Object.entries(config))
     if (option.endsWith('_regularizer')) own[option] = regularizerOf(value)
@@ -102,13 +105,21 @@ function rectifier(config: Json, refuse: (what: string) => DlgError): { class_na
 /** Options in which the two directions of a Bidirectional differ by nature, or without consequence. */
 const OF_DIRECTION = /^(name|go_backwards|seed|dtype|trainable)$|_initializer$/
 
+/** Without what tells one object of a file from another of the same kind. */
+function plainOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plainOf)
+  if (!isRecord(value)) return value
+  const { shared_object_id: _, registered_name: __, module: ___, ...rest } = value
+  return Object.fromEntries(Object.entries(rest).map(([key, each]) => [key, plainOf(each)]))
+}
+
 /** TensorFlow.js makes the backward direction of the forward one. @throws DlgError `invalid-file` where it is another layer */
 export function requireMirrored(config: Json, said: string): void {
   const { layer, backward_layer: backward } = config
   if (!isRecord(layer) || !isRecord(backward) || !isRecord(layer.config) || !isRecord(backward.config)) return
   const [forth, back] = [layer.config, backward.config]
   const keys = [...new Set([...Object.keys(forth), ...Object.keys(back)])].filter((key) => !OF_DIRECTION.test(key))
-  const other = keys.find((key) => JSON.stringify(forth[key]) !== JSON.stringify(back[key]))
+  const other = keys.find((key) => JSON.stringify(plainOf(forth[key])) !== JSON.stringify(plainOf(back[key])))
   const differs = layer.class_name !== backward.class_name ? 'class' : other
   if (differs === undefined && Boolean(forth.go_backwards) !== Boolean(back.go_backwards)) return
   throw new DlgError(

@@ -37,6 +37,8 @@ export interface Call {
   readonly building: Building
   /** How many outputs the graph reads. */
   readonly outputs: number
+  /** How many of them have a name. */
+  readonly namedOutputs: number
   readonly inputs: readonly (Value | undefined)[]
   /** An input that must be there. */
   x(i?: number): g.Node
@@ -79,6 +81,7 @@ export function callOf(message: NodeMessage, inputs: readonly (Value | undefined
     ...{ graph: building.graph, training: building.training, opset: building.opset, building, inputs, refuse, wrong },
     operator: message.opType ?? '',
     outputs: message.output.length,
+    namedOutputs: message.output.filter((name) => name !== '').length,
     x: (i = 0) => call.optional(i) ?? fail(wrong(`has no input ${i}, which the operator needs`)),
     optional(i) {
       if (inputs[i]?.parts) throw refuse(`input ${i} is a sequence, of which only single tensors are read`)

@@ -30,7 +30,7 @@ function layerOf(labels: readonly number[], classes: number, factor: number, see
     }
   }
   const head = { weight: Float32Array.from(weight), bias: Float32Array.from(bias) }
-  return { batchSize: labels.length, classes, head, layer: own, anyFactor: true }
+  return { batchSize: labels.length, classes, head, layer: own, anyFactor: 'either' }
 }
 
 function decided(context: LabelContext) {
@@ -89,7 +89,7 @@ describe('labels behind a factor that nobody knows', () => {
   })
 
   it.each<[string, number[], number, (context: LabelContext) => LabelContext, string]>([
-    ['two classes', [1], 2, (context) => context, 'with two classes, a factor that nobody knows'],
+    ['two classes', [1], 2, (context) => context, 'with two classes, a factor of the other sign'],
     [
       'half of the classes, without the values',
       [0, 1],
@@ -102,6 +102,16 @@ describe('labels behind a factor that nobody knows', () => {
     const refused = thrown(() => decided(change(layerOf(labels, classes, -1, 3))))
     expect(refused.code).toBe('labels')
     expect(refused.message).toContain(words)
+  })
+})
+
+describe('labels behind a factor above 0, as that of clipping', () => {
+  it('are told by the sign: of two classes, and of a batch without a bias', () => {
+    const one = { ...layerOf([1], 2, 0.01, 4), anyFactor: 'positive' } as const
+    expect(decided(one)).toMatchObject({ labels: [1], confidence: 0.5 })
+    const { head, layer: _, ...rest } = layerOf([1, 3], 5, 0.02, 6)
+    const features = { ...rest, head: { weight: Float32Array.from(head.weight!) }, anyFactor: 'positive' } as const
+    expect(decided({ ...features, batchSize: 1, head: layerOf([3], 5, 0.02, 6).head }).labels).toEqual([3])
   })
 })
 
@@ -125,4 +135,31 @@ describe('a proof behind a factor of the other sign', () => {
     expect(Math.max(...off)).toBeLessThan(1e-5)
     dispose()
   })
+
+  it.each([
+    ['spear', 'relu'],
+    ['dense-inversion', 'tanh'],
+  ] as const)(
+    'by %s names no label where the model finds two of ten classes alone possible',
+    async (name, activation) => {
+      const named: unknown[] = []
+      for (let seed = 0; seed < 4; seed++) {
+        const model = sequential()
+        model.add(layers.dense({ inputShape: [8], units: 12, activation }))
+        model.add(layers.dense({ units: 10 }))
+        const { uniform } = random(seed, 0x616679)
+        const values = model.getWeights().map((w) => Float32Array.from({ length: w.size }, () => uniform() - 0.5))
+        values[3].fill(-200, 2)
+        model.setWeights(model.getWeights().map((w, i) => tf.tensor(values[i], w.shape)))
+        const data = Float32Array.from({ length: 8 }, () => uniform())
+        const gradient = await gradientsOf(model, tf.tensor(data, [1, 8]), [seed % 2])
+        const shared = Object.fromEntries(Object.entries(gradient).map(([weight, t]) => [weight, tf.mul(t, -3)]))
+        const { status, found, dispose } = await attack(name, await targetOf(model, shared, { scale: 'auto' }))
+        if (status === 'proven') named.push(found.labels)
+        dispose()
+      }
+      expect(named.length).toBeGreaterThan(0)
+      expect(named.every((labels) => labels === undefined)).toBe(true)
+    },
+  )
 })

@@ -167,6 +167,11 @@ describe('a model.json of Keras 3', () => {
 
   it.each<[string, Json, (v: number) => number]>([
     ['LeakyReLU', { negative_slope: 0.1 }, (v) => (v > 0 ? v : 0.1 * v)],
+    [
+      'Activation',
+      { activation: { class_name: 'LeakyReLU', config: { negative_slope: 0.05 } } },
+      (v) => (v > 0 ? v : 0.05 * v),
+    ],
     ['ReLU', { negative_slope: 0.2, threshold: 0, max_value: null }, (v) => (v > 0 ? v : 0.2 * v)],
     ['ReLU', { negative_slope: 0, threshold: 0.3, max_value: null }, (v) => (v >= 0.3 ? v : 0)],
     ['ReLU', { negative_slope: 0, threshold: 0, max_value: 1.5 }, (v) => Math.min(Math.max(v, 0), 1.5)],
@@ -233,6 +238,11 @@ describe('a model.json of Keras 3', () => {
     const refusal = (message: RegExp) => ({ code: 'invalid-file', message: expect.stringMatching(message) })
     await expect(masked(['LSTM', { units: 2 }])).resolves.toBeDefined()
     await expect(masked(['Bidirectional', two({}, {})])).resolves.toBeDefined()
+    // Keras numbers the objects of a file
+    const decay = (id: number) => ({
+      kernel_regularizer: { module: 'keras.regularizers', class_name: 'L2', config: { l2: 0.1 }, shared_object_id: id },
+    })
+    await expect(masked(['Bidirectional', two(decay(1), decay(2))])).resolves.toBeDefined()
     await expect(masked(['GlobalAveragePooling1D', {}])).rejects.toMatchObject(
       refusal(/layer "l0", a Masking, hides steps, .* from layer "l1", a GlobalAveragePooling1D/),
     )

@@ -18,7 +18,7 @@ function batchNormalization(call: Call): g.Node {
   const x = call.x()
   const rank = x.shape.length
   const [scale, bias, mean, variance] = g.range(4).map((i) => perChannel(call.x(i + 1), rank))
-  const trains = call.opset < 14 ? call.outputs > 1 : call.integer('training_mode', 0) === 1
+  const trains = call.opset < 14 ? call.namedOutputs > 1 : call.integer('training_mode', 0) === 1
   const ofBatch = call.training || trains
   const axes = g.range(rank).filter((axis) => axis !== 1)
   const own = ofBatch ? g.moments(x, axes) : { mean, variance }
