@@ -35,7 +35,7 @@ export const labelInference: Attack = {
       control.onProgress?.({ attack: 'label-inference', words: "labels of the last layer's gradient" })
       const read = await orRefusal(() => labelsIn(target, pausesOf(control, started, CLOSED_FORM)))
       if (typeof read === 'string') return end({ status: 'refused', reason: read })
-      const { labels, rule, confidence } = read
+      const { labels, rule, confidence, others } = read
       const told = confidence >= LEAST
       return end({
         status: told ? 'partial' : 'failed',
@@ -43,7 +43,7 @@ export const labelInference: Attack = {
           told
             ? 'the labels stand in the gradient of the last layer'
             : 'no batch with the labels that the rule reads has the gradient of the last layer: noise, another loss, batch size or factor'
-        } (rule ${rule}, confidence ${roundedPart(confidence, 2).toFixed(2)})`,
+        } (rule ${rule}, confidence ${roundedPart(confidence, 2).toFixed(2)})${others ? `; at a factor of the other sign ${others.join(', ')} explain it too` : ''}`,
         found: { labels },
         evidence: { confidence },
       })
