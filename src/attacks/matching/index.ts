@@ -64,16 +64,16 @@ export const gradientMatching: Attack<MatchingOptions> = {
     ).catch(nothingIfCut)
     if (!leak) return outcome(NAME, started, control, { status: 'cut', reason: ABORTED })
     const { data, inputs, labels, evaluations, milliseconds, runtime, history, trials, restart, relativeLoss } = leak
-    const open = leak.certainty?.undetermined.labels ?? []
     // of a match, half one class and half another is no class, and what could be another one is not named
-    const named =
-      (leak.status !== 'converged' && leak.status !== 'undetermined') || (open.length === 0 && (await areClasses(leak)))
+    const isMatch = leak.status === 'converged' || leak.status === 'undetermined'
+    const unclear = isMatch && !(await areClasses(leak))
+    const open = isMatch && (leak.certainty?.undetermined.labels.length ?? 0) > 0
     const start = trials.find((trial) => trial.restart === restart)
     const trace = traceOf(history, { evaluations: start?.evaluations ?? evaluations, relativeLoss })
     const ended = outcome(NAME, started, control, {
       status: isProven(leak) ? 'proven' : STATUS[leak.status],
-      reason: `${reasonOf(leak)}${named ? '' : '; its targets are no single classes'}`,
-      found: { data, inputs, ...(named && { labels }) },
+      reason: `${reasonOf(leak)}${unclear ? '; its targets are no single classes' : ''}`,
+      found: { data, inputs, ...(!unclear && !open && { labels }) },
       evidence: leak.residual === undefined ? {} : { residual: leak.residual },
       work: { evaluations, milliseconds, runtime, trace },
     })
