@@ -1,11 +1,12 @@
 /**
  * Where an evaluation's time goes, by onnxruntime's own profile:
  *
- *   npx tsx bench/profile.ts CASE [--threads 1] [--count 20] [--top 25]
+ *   npx tsx bench/profile.ts CASE [--threads 1] [--count 20] [--top 25] [--preset auto]
  */
 import { parseArgs } from 'node:util'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
+import type { PresetName } from '../src/attacks/matching/options'
 import { findCase } from './cases'
 import { type Kernel, profiled } from './kernels'
 import { table } from './table'
@@ -17,10 +18,11 @@ function options() {
       threads: { type: 'string', default: '1' },
       count: { type: 'string', default: '20' },
       top: { type: 'string', default: '25' },
+      preset: { type: 'string', default: 'paper' },
     },
   })
   const [threads, count, top] = [values.threads, values.count, values.top].map(Number)
-  return { c: findCase(positionals[0] ?? 'lenet-b1'), threads, count, top }
+  return { c: findCase(positionals[0] ?? 'lenet-b1'), threads, count, top, preset: values.preset as PresetName }
 }
 
 function summed(kernels: readonly Kernel[], key: 'op' | 'detail'): string[][] {
@@ -36,9 +38,9 @@ function summed(kernels: readonly Kernel[], key: 'op' | 'detail'): string[][] {
 }
 
 async function main(): Promise<void> {
-  const { c, threads, count, top } = options()
+  const { c, threads, count, top, preset } = options()
   await tf.setBackend('cpu')
-  const { kernels, ms } = await profiled(c, { threads }, count)
+  const { kernels, ms } = await profiled(c, { threads }, count, preset)
   const total = kernels.reduce((sum, k) => sum + k.us, 0) / 1000
   console.log(`${c.name}, ${threads} thread${threads > 1 ? 's' : ''}: ${kernels.length} kernels`)
   console.log(`${ms.toFixed(2)} ms a run while profiled, ${total.toFixed(2)} ms in kernels\n`)

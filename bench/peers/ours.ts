@@ -121,7 +121,8 @@ await serve({
       evaluate: (...at) => timing(evaluate(...at)),
       smoothed: smoothed && ((...at) => timing(smoothed(...at))),
     }
-    const [last] = (await searchAll(timedAttack, settings, progress)).slice(-1)
+    // `auto` has decided by now: behind kinks users search with Adam
+    const [last] = (await searchAll(timedAttack, attack.settings, progress)).slice(-1)
     const { evaluations: all } = progress
     marks.push({
       ...{ restart: last.restart, evaluations: all, evaluating },

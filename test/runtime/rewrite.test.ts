@@ -224,3 +224,35 @@ describe('rows', () => {
     expect(ops([g.sum(product, [1]), product])).toEqual(['mul', 'sum'])
   })
 })
+
+describe('gradients of a convolution’s input', () => {
+  const convolution = (stride: number, filters: number) => {
+    const graph = g.createGraph()
+    const x = g.input(graph, 'x', [2, 3, 6, 5])
+    const geometry = { strides: [stride, stride], padLow: [2, 1], padHigh: [1, 2], dilations: [1, 1], groups: 1 }
+    const w = g.parameter(graph, 'w', [filters, 3, 3, 3])
+    const y = g.sigmoid(g.conv(x, w, geometry))
+    const program = { inputs: [x], outputs: objective(graph, x, y, [w]).slice(1) }
+    const size = g.sizeOf(w.shape)
+    const parameters = new Map([
+      ['w', uniform(size, -1, 1, 3)],
+      ['shared 0', uniform(size, -1, 1, 4)],
+    ])
+    return { program, parameters }
+  }
+  /** How many kernels give something as large as the pictures by a convolution. */
+  const toPictures = (program: Program) =>
+    plan(rewritten(program)).steps.filter(
+      ({ node }) => ['conv', 'convInputGrad'].includes(node.op) && g.sameShape(node.shape, [2, 3, 6, 5]),
+    ).length
+
+  it.each([1, 2])('are one where they are added, at stride %i', async (stride) => {
+    const { program, parameters } = convolution(stride, 4)
+    expect(toPictures(program)).toBe(1)
+    await requireEqual(program, rewritten(program), parameters, [uniform(180, -1, 1, 7)])
+  })
+
+  it('stay apart where filters are many', () => {
+    expect(toPictures(convolution(1, 33).program)).toBe(2)
+  })
+})

@@ -1,6 +1,7 @@
 import { type Node, reachable, sameShape } from '../../graph'
 import { operands, plan } from '../plan'
 import { rewritten } from '../rewrite'
+import { readInSuccession } from '../rewrite/succession'
 import type { Program } from '../runtime'
 import { type Builder, createBuilder } from './builder'
 import { lower } from './lower'
@@ -26,7 +27,7 @@ export interface LoweredProgram {
  * @param fused whether kernels that do several operations at once are right where it runs
  */
 export function lowerProgram(plain: Program, fused = true): LoweredProgram {
-  const program = rewritten(plain)
+  const program = fused ? readInSuccession(rewritten(plain)) : rewritten(plain)
   const { bound, steps } = plan(program)
   const b = createBuilder(fused)
   const inputs = program.inputs.map((node, i) => ({ node: node as Node, name: `x${i}` }))

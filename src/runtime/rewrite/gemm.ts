@@ -13,6 +13,7 @@ import {
 import { unfolds } from '../plan'
 import { added } from './emit'
 import { type Readers, readersOf, rebuiltAll } from './readers'
+import { isLarge } from './succession'
 
 /**
  * Sums, differences and numbers taken into the product beside them: A·B + C, C − A·B, c·A·B and conv(x, w) + b are one kernel each.
@@ -94,10 +95,17 @@ function withAddends(node: Node, terms: readonly Term[], readers: Readers): Node
   // sums in the sum are one with it
   if (products.length === 0) return terms.length > node.inputs.length ? added(terms.map((term) => term.node)) : node
   const rest = terms.filter((term) => !isTaking(term)).map((term) => term.node)
-  const [first, ...more] = products.map((term) => term.node)
-  const start = rest.length === 0 ? first : withTerm(first, added(rest), 1, 1)
-  return more.reduce((sum, product) => withTerm(product, sum, 1, 1), start)
+  const chain = (sum: Node | undefined, more: readonly Node[]): Node | undefined =>
+    more.reduce((before, product) => (before ? withTerm(product, before, 1, 1) : product), sum)
+  // what reads a large value waits for no other term
+  const [near, far] = [true, false].map((large) => products.map((term) => term.node).filter((n) => readsLarge(n) === large)) // biome-ignore format: one line
+  const first = chain(undefined, near)
+  const others = first ? [first, ...rest] : rest
+  return chain(others.length === 0 ? undefined : added(others), far)!
 }
+
+/** Whether a product reads a large value, which its other readers should find near. */
+const readsLarge = ({ inputs }: Node): boolean => inputs.slice(0, 2).some(isLarge)
 
 /** A sum whose convolution takes in the number for each channel that is bound beside it. */
 function withBias(node: Node, terms: readonly Term[], readers: Readers): Node | undefined {

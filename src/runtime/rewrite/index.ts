@@ -7,6 +7,7 @@ import { costOf } from './cost'
 import { joinDifferences } from './differences'
 import { flattenAsTheyLie } from './flattened'
 import { takeIntoProducts } from './gemm'
+import { joinInputGradients } from './input-gradients'
 import { shareProducts } from './products'
 import {
   columnsAsRows,
@@ -31,6 +32,7 @@ export const RULES: readonly ((outputs: readonly Node[]) => Node[])[] = [
   flattenAsTheyLie,
   joinReshapes,
   multiplyRows,
+  joinInputGradients,
   takeIntoProducts,
 ]
 
