@@ -1,6 +1,6 @@
 import { invalid } from '../errors/checks'
-import type { CurvatureMemory, MemoryLimits, Observation } from './memory'
-import { dot, dotFrom, times } from './vectors'
+import type { CurvatureMemory, Descent, MemoryLimits, Observation } from './memory'
+import { curvatureAlong, descentFrom, dotFrom } from './vectors'
 
 /** The two large products of the compact form: what a runtime does faster than JavaScript. */
 export interface MatrixProducts {
@@ -32,6 +32,8 @@ interface Store {
   version: number
   /** Rows 0 … m − 1 are S, rows m … 2m − 1 are Y. */
   readonly matrix: Float32Array
+  /** The gradient as the products read it. */
+  readonly vector: Float32Array
   /**
    * R: sᵢᵀyⱼ for i ≤ j, by age, oldest pair first; its transpose; and YᵀY. All in float64: m × m windows into squares of
    * twice the side, which slide down the diagonal as the oldest pair is forgotten.
@@ -64,6 +66,7 @@ export function compact(
   const createStore = (n: number): Store => ({
     version: 0,
     matrix: new Float32Array(2 * m * n),
+    vector: new Float32Array(n),
     upper: square(),
     lower: square(),
     yy: square(),
@@ -83,20 +86,22 @@ export function compact(
     store.origin = 0
   }
 
-  /** Writes a pair into the oldest slot; its products with the others follow from those with the gradients. */
-  function write(known: CompactCurvature, { s, y }: Observation): CompactCurvature | undefined {
-    const ys = dot(y, s)
+  /**
+   * Writes a pair into the oldest slot, and the gradient where it led; its products with the others follow from those with the
+   * gradients.
+   */
+  function write(known: CompactCurvature, pair: Observation, gradient: Float64Array): CompactCurvature | undefined {
+    const n = gradient.length
+    const { ys, yy: squared } = curvatureAlong(pair.length, pair.direction, gradient, pair.before)
     if (!(ys > threshold)) return undefined
-    const store = known.store ?? createStore(s.length)
+    const store = known.store ?? createStore(n)
     if (store.version !== known.version) throw new Error('compact L-BFGS can only go on from its newest state')
-    const { matrix, upper, lower, yy } = store
+    const { upper, lower, yy } = store
     const full = known.order.length === m
     const slot = full ? known.order[0] : known.order.length
     const order = [...(full ? known.order.slice(1) : known.order), slot]
     if (full) slide(store)
-    writeNormal(matrix, slot * s.length, s)
-    writeNormal(matrix, (m + slot) * s.length, y)
-    const squared = dot(y, y)
+    writePair(store, slot * n, (m + slot) * n, pair, gradient)
     const diagonal = (store.origin + order.length - 1) * (stride + 1)
     upper[diagonal] = lower[diagonal] = ys
     yy[diagonal] = squared
@@ -116,11 +121,12 @@ export function compact(
     }
   }
 
-  async function direction(
+  /** −H∇f */
+  async function descent(
     { store, order, scale }: CompactCurvature,
     along: ArrayLike<number>,
     gradient: Float64Array,
-  ): Promise<Float64Array> {
+  ): Promise<Omit<Descent<unknown>, 'curvature'>> {
     const { matrix, upper, lower, yy, origin } = store!
     const count = order.length
     // p = R⁻¹ Sᵀg
@@ -144,23 +150,20 @@ export function compact(
       coefficients[order[i]] = -u[i]
       coefficients[m + order[i]] = scale * p[i]
     }
-    const combined = await products.combine(matrix, coefficients)
-    const out = new Float64Array(gradient.length)
-    for (let k = 0; k < out.length; k++) out[k] = combined[k] - scale * gradient[k]
-    return out
+    return descentFrom(await products.combine(matrix, coefficients), scale, gradient)
   }
 
   return {
     empty: { order: [], scale: 1, version: 0 },
     async descend(known, newest, gradient) {
-      const written = newest && write(known, newest)
+      const written = newest && write(known, newest, gradient)
       const curvature = written ?? known
-      if (!curvature.store) return { curvature, direction: times(-curvature.scale, gradient) }
-      const vector = new Float32Array(gradient.length)
-      writeNormal(vector, 0, gradient)
-      const along = await products.multiply(curvature.store.matrix, vector)
+      const { store, scale } = curvature
+      if (!store) return { curvature, ...descentFrom(new Float64Array(gradient.length), scale, gradient) }
+      if (!written) writeNormal(store.vector, gradient)
+      const along = await products.multiply(store.matrix, store.vector)
       if (written && known.along) relate(written, along, known.along)
-      return { curvature: { ...curvature, along }, direction: await direction(curvature, along, gradient) }
+      return { curvature: { ...curvature, along }, ...(await descent(curvature, along, gradient)) }
     },
   }
 }
@@ -168,7 +171,25 @@ export function compact(
 /** 2⁻⁶³: products of numbers above it are normal in float32; subnormal ones take a processor a hundred times as long. */
 const TINY = 2 ** -63
 
+const normal = (value: number): number => (Math.abs(value) < TINY ? 0 : value)
+
 /** Writes a vector as float32, with zeros for what no product would notice. */
-function writeNormal(target: Float32Array, at: number, vector: Float64Array): void {
-  for (let i = 0; i < vector.length; i++) target[at + i] = Math.abs(vector[i]) < TINY ? 0 : vector[i]
+function writeNormal(target: Float32Array, vector: Float64Array): void {
+  for (let i = 0; i < vector.length; i++) target[i] = normal(vector[i])
+}
+
+/** The same for a pair and the gradient, in one pass. */
+function writePair(
+  { matrix, vector }: Store,
+  atS: number,
+  atY: number,
+  { length, direction, before }: Observation,
+  gradient: Float64Array,
+): void {
+  for (let i = 0; i < vector.length; i++) {
+    const slope = gradient[i]
+    matrix[atS + i] = normal(length * direction[i])
+    matrix[atY + i] = normal(slope - before[i])
+    vector[i] = normal(slope)
+  }
 }

@@ -14,7 +14,7 @@ import {
 import { requireNumber, requireOneOf, withDefaults, wrong } from './options'
 import { strongWolfe } from './strong-wolfe'
 import { twoLoop } from './two-loop'
-import { absoluteMaximum, absoluteSum, allFinite, dot, equal, exceeds, plus, times } from './vectors'
+import { absoluteSum, allFinite, dot, equal, exceeds, plus } from './vectors'
 
 /** Options of {@link lbfgs}. */
 export interface LbfgsOptions {
@@ -105,7 +105,7 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
     gradient: Float64Array,
   ): MaybePromise<LbfgsState> {
     const { last } = state
-    const newest = last && { s: times(last.length, last.direction), y: plus(gradient, -1, last.gradient) }
+    const newest = last && { direction: last.direction, length: last.length, before: last.gradient }
     return after(memory.descend(state.curvature, newest, gradient), (descent) =>
       follow(state, descent, origin, value, gradient),
     )
@@ -118,10 +118,9 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
     value: number,
     gradient: Float64Array,
   ): LbfgsState {
-    const { curvature, direction } = descent
+    const { curvature, direction, slope, reach } = descent
     const { last } = state
     const length = last ? learningRate : Math.min(1, 1 / absoluteSum(gradient)) * learningRate * state.firstStep
-    const slope = dot(gradient, direction)
     const outer = { ...state.outer, steps: state.outer.steps + 1 }
     const next: LbfgsState = { ...state, curvature, outer, last: { direction, length, value, gradient } }
     if (slope > -changeTolerance) {
@@ -129,7 +128,7 @@ export function lbfgs(options: Partial<LbfgsOptions> = {}): Optimizer<LbfgsState
       return state.outer.steps === 0 ? { ...ended, stopped: 'direction' } : ended
     }
     if (search) {
-      const ray = { start: { step: 0, value, slope, gradient }, step: length, reach: absoluteMaximum(direction) }
+      const ray = { start: { step: 0, value, slope, gradient }, step: length, reach }
       const searching = checkedSearch(search, search.init(ray))
       const point = plus(origin, searching.step, direction)
       return { ...next, point, trial: true, search: { origin, state: searching } }

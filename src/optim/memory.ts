@@ -1,23 +1,27 @@
-/** One observed step and the change of the gradient over it. */
+/** A step that was taken: s = length · direction, over which the gradient changed by y = ∇f − before. */
 export interface Observation {
-  /** sₖ = xₖ₊₁ − xₖ */
-  readonly s: Float64Array
-  /** yₖ = ∇f(xₖ₊₁) − ∇f(xₖ) */
-  readonly y: Float64Array
+  readonly direction: Float64Array
+  readonly length: number
+  /** The gradient where the step began. */
+  readonly before: Float64Array
 }
 
 /** A direction and what is known of the curvature now. */
 export interface Descent<C> {
   readonly curvature: C
-  /** −H∇f */
+  /** d = −H∇f */
   readonly direction: Float64Array
+  /** ∇fᵀd */
+  readonly slope: number
+  /** max|dᵢ| */
+  readonly reach: number
 }
 
 /** How L-BFGS remembers its steps and turns them into directions. */
 export interface CurvatureMemory<C = unknown> {
   /** Nothing observed yet: H = I. */
   readonly empty: C
-  /** Takes in the newest observation, if there is one, and gives −H∇f. */
+  /** Takes in the newest step, if there is one, which led to a point of this gradient, and gives −H∇f there. */
   descend(curvature: C, newest: Observation | undefined, gradient: Float64Array): Descent<C> | Promise<Descent<C>>
 }
 

@@ -1,7 +1,11 @@
 import type { CurvatureMemory, MemoryLimits, Observation } from './memory'
-import { addInPlace, addInPlaceThenDot, dot, times } from './vectors'
+import { absoluteMaximum, addInPlace, addInPlaceThenDot, dot, plus, times } from './vectors'
 
-interface Pair extends Observation {
+interface Pair {
+  /** sₖ = xₖ₊₁ − xₖ */
+  readonly s: Float64Array
+  /** yₖ = ∇f(xₖ₊₁) − ∇f(xₖ) */
+  readonly y: Float64Array
   /** ρₖ = 1 / yₖᵀsₖ */
   readonly rho: number
 }
@@ -16,7 +20,9 @@ export interface Pairs {
 
 /** The plain memory: vectors as they came, in float64, and the two-loop recursion over them. */
 export function twoLoop({ historySize, curvature: threshold }: MemoryLimits): CurvatureMemory<Pairs> {
-  const observe = (known: Pairs, { s, y }: Observation): Pairs => {
+  const observe = (known: Pairs, { length, direction, before }: Observation, gradient: Float64Array): Pairs => {
+    const s = times(length, direction)
+    const y = plus(gradient, -1, before)
     const ys = dot(y, s)
     if (!(ys > threshold)) return known
     const kept = known.pairs.length < historySize ? known.pairs : known.pairs.slice(1)
@@ -25,8 +31,9 @@ export function twoLoop({ historySize, curvature: threshold }: MemoryLimits): Cu
   return {
     empty: { pairs: [], scale: 1 },
     descend(known, newest, gradient) {
-      const curvature = newest ? observe(known, newest) : known
-      return { curvature, direction: descentDirection(curvature, gradient) }
+      const curvature = newest ? observe(known, newest, gradient) : known
+      const direction = descentDirection(curvature, gradient)
+      return { curvature, direction, slope: dot(gradient, direction), reach: absoluteMaximum(direction) }
     },
   }
 }

@@ -21,6 +21,77 @@ export function dotFrom(a: Float64Array, from: number, b: Float64Array, start: n
   return s0 + s1 + (s2 + s3)
 }
 
+/** yᵀs and yᵀy of s = length·direction and y = after − before, in one pass. */
+export function curvatureAlong(
+  length: number,
+  direction: Float64Array,
+  after: Float64Array,
+  before: Float64Array,
+): { readonly ys: number; readonly yy: number } {
+  const n = direction.length
+  const whole = n - (n % 4)
+  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  let [t0, t1, t2, t3] = [0, 0, 0, 0]
+  let i = 0
+  for (; i < whole; i += 4) {
+    const y0 = after[i] - before[i]
+    const y1 = after[i + 1] - before[i + 1]
+    const y2 = after[i + 2] - before[i + 2]
+    const y3 = after[i + 3] - before[i + 3]
+    s0 += y0 * (length * direction[i])
+    s1 += y1 * (length * direction[i + 1])
+    s2 += y2 * (length * direction[i + 2])
+    s3 += y3 * (length * direction[i + 3])
+    t0 += y0 * y0
+    t1 += y1 * y1
+    t2 += y2 * y2
+    t3 += y3 * y3
+  }
+  for (; i < n; i++) {
+    const y = after[i] - before[i]
+    s0 += y * (length * direction[i])
+    t0 += y * y
+  }
+  return { ys: s0 + s1 + (s2 + s3), yy: t0 + t1 + (t2 + t3) }
+}
+
+/** d = vector − scale·gradient, with gradientᵀd and max|dᵢ|, in one pass. */
+export function descentFrom(
+  vector: ArrayLike<number>,
+  scale: number,
+  gradient: Float64Array,
+): { readonly direction: Float64Array; readonly slope: number; readonly reach: number } {
+  const n = gradient.length
+  const direction = new Float64Array(n)
+  const whole = n - (n % 4)
+  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  let reach = 0
+  let i = 0
+  for (; i < whole; i += 4) {
+    const d0 = vector[i] - scale * gradient[i]
+    const d1 = vector[i + 1] - scale * gradient[i + 1]
+    const d2 = vector[i + 2] - scale * gradient[i + 2]
+    const d3 = vector[i + 3] - scale * gradient[i + 3]
+    direction[i] = d0
+    direction[i + 1] = d1
+    direction[i + 2] = d2
+    direction[i + 3] = d3
+    s0 += d0 * gradient[i]
+    s1 += d1 * gradient[i + 1]
+    s2 += d2 * gradient[i + 2]
+    s3 += d3 * gradient[i + 3]
+    const size = Math.max(Math.abs(d0), Math.abs(d1), Math.abs(d2), Math.abs(d3))
+    if (size > reach) reach = size
+  }
+  for (; i < n; i++) {
+    const d = vector[i] - scale * gradient[i]
+    direction[i] = d
+    s0 += d * gradient[i]
+    if (Math.abs(d) > reach) reach = Math.abs(d)
+  }
+  return { direction, slope: s0 + s1 + (s2 + s3), reach }
+}
+
 /** Writes `target ← target + scale·vector` and returns `targetᵀother`, in one pass over memory instead of two. */
 export function addInPlaceThenDot(
   target: Float64Array,

@@ -39,13 +39,17 @@ describe('compact L-BFGS', () => {
     for (let k = 0; k < steps; k++) {
       const s = vector(n, 10 + k)
       const next = Float64Array.from(Float32Array.from(gradient, (v, i) => v + s[i] * diagonal[i]))
-      const y = next.map((v, i) => v - gradient[i])
+      const step = { direction: s, length: 1, before: gradient }
       gradient = next
-      const expected = await plain.descend(a, { s, y }, gradient)
-      const actual = await stacked.descend(b, { s, y }, gradient)
+      const expected = await plain.descend(a, step, gradient)
+      const actual = await stacked.descend(b, step, gradient)
       a = expected.curvature
       b = actual.curvature
       expect(relativeError(actual.direction, expected.direction)).toBeLessThan(1e-5)
+      for (const { direction, slope, reach } of [expected, actual]) {
+        expect(slope).toBeCloseTo(direction.reduce((sum, v, i) => sum + v * gradient[i], 0), 12)
+        expect(reach).toBe(Math.max(...direction.map(Math.abs)))
+      }
     }
   })
 
@@ -53,7 +57,7 @@ describe('compact L-BFGS', () => {
     const memory = compact({ historySize: 2, curvature: 1e-10 }, products(4))
     const { curvature, direction } = await memory.descend(
       memory.empty,
-      { s: Float64Array.of(1), y: Float64Array.of(-1) },
+      { direction: Float64Array.of(1), length: 1, before: Float64Array.of(4) },
       Float64Array.of(3),
     )
     expect(curvature.order).toEqual([])
@@ -62,7 +66,7 @@ describe('compact L-BFGS', () => {
 
   it('refuses to go on from a state that is not the newest', async () => {
     const memory = compact({ historySize: 2, curvature: 1e-10 }, products(4))
-    const pair = { s: Float64Array.of(1), y: Float64Array.of(2) }
+    const pair = { direction: Float64Array.of(0.5), length: 2, before: Float64Array.of(-1) }
     const first = await memory.descend(memory.empty, pair, Float64Array.of(1))
     await memory.descend(first.curvature, pair, Float64Array.of(1))
     await expect(memory.descend(first.curvature, pair, Float64Array.of(1))).rejects.toThrow(/newest state/)
