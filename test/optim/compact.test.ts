@@ -47,7 +47,10 @@ describe('compact L-BFGS', () => {
       b = actual.curvature
       expect(relativeError(actual.direction, expected.direction)).toBeLessThan(1e-5)
       for (const { direction, slope, reach } of [expected, actual]) {
-        expect(slope).toBeCloseTo(direction.reduce((sum, v, i) => sum + v * gradient[i], 0), 12)
+        expect(slope).toBeCloseTo(
+          direction.reduce((sum, v, i) => sum + v * gradient[i], 0),
+          12,
+        )
         expect(reach).toBe(Math.max(...direction.map(Math.abs)))
       }
     }

@@ -17,21 +17,25 @@ function rows(count: number) {
 }
 
 describe('a node that is taken apart, on onnxruntime-node', () => {
-  it.each([2, 7, 8, 30, 60])('into %i parts, by kernels of at most seven outputs', async (count) => {
-    const program = rows(count)
-    const { graph } = readOnnx(lowerProgram(program).encode(new Map()))
-    const splits = graph!.node.filter(({ opType }) => opType === 'Split')
-    expect(splits.length).toBeGreaterThan(0)
-    for (const { output } of splits) expect(output.length).toBeLessThanOrEqual(7)
-    const x = [uniform(count * 6, -1, 1)]
-    const [found, expected] = await Promise.all([
-      evaluate(onnx(), program, new Map(), x),
-      evaluate(reference(), program, new Map(), x),
-    ])
-    found.forEach((values, i) => {
-      values.forEach((v, k) => {
-        expect(v).toBeCloseTo(expected[i][k], 5)
+  it.each([2, 7, 8, 30, 60])(
+    'into %i parts, by one kernel, or on a GPU by kernels of at most seven outputs',
+    async (count) => {
+      const program = rows(count)
+      const splits = (onProcessor: boolean) =>
+        readOnnx(lowerProgram(program, onProcessor).encode(new Map())).graph!.node.filter((n) => n.opType === 'Split')
+      expect(splits(true).map(({ output }) => output.length)).toEqual([count])
+      expect(splits(false).length).toBeGreaterThan(0)
+      for (const { output } of splits(false)) expect(output.length).toBeLessThanOrEqual(7)
+      const x = [uniform(count * 6, -1, 1)]
+      const [found, expected] = await Promise.all([
+        evaluate(onnx(), program, new Map(), x),
+        evaluate(reference(), program, new Map(), x),
+      ])
+      found.forEach((values, i) => {
+        values.forEach((v, k) => {
+          expect(v).toBeCloseTo(expected[i][k], 5)
+        })
       })
-    })
-  })
+    },
+  )
 })

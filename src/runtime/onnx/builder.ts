@@ -3,8 +3,8 @@ import { type AttributeValue, BOOL, FLOAT, type INT64, type OnnxNode, type OnnxT
 
 /** Collects the ONNX nodes of one program. Names of values are made here and mean nothing. */
 export interface Builder {
-  /** Whether kernels that do several operations at once may be used. */
-  readonly fused: boolean
+  /** Whether the model runs on a processor, where every kernel has all its outputs, and as many as there are. */
+  readonly onProcessor: boolean
   readonly nodes: OnnxNode[]
   readonly initializers: OnnxTensor[]
   /** Adds an ONNX node and gives the name of its output. */
@@ -32,7 +32,7 @@ export interface Builder {
   once(key: string, make: () => readonly string[]): readonly string[]
 }
 
-export function createBuilder(fused: boolean): Builder {
+export function createBuilder(onProcessor: boolean): Builder {
   const nodes: OnnxNode[] = []
   const initializers: OnnxTensor[] = []
   const constants = new Map<string, string>()
@@ -53,7 +53,7 @@ export function createBuilder(fused: boolean): Builder {
   }
 
   const builder: Builder = {
-    fused,
+    onProcessor,
     nodes,
     initializers,
     emit: (op, inputs, attributes) => builder.emitAll(op, inputs, 1, attributes)[0],

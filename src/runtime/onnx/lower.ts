@@ -173,7 +173,7 @@ const standardized = (b: Builder, x: Node, epsilon: number): readonly string[] =
   b.once(`standardize ${x.id} ${epsilon}`, () => {
     const n = x.shape[x.shape.length - 1]
     const last = b.integers([x.shape.length - 1])
-    if (!b.fused) {
+    if (!b.onProcessor) {
       const mean = b.emit('ReduceMean', [b.value(x), last], { keepdims: 1 })
       const deviation = b.emit('Sub', [b.value(x), mean])
       const variance = b.emit('ReduceMean', [b.emit('Mul', [deviation, deviation]), last], { keepdims: 1 })

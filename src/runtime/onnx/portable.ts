@@ -55,6 +55,8 @@ export interface OnnxProgram {
   /** Names and shapes of the inputs, in order; those without a name are not read. */
   readonly inputs: readonly { readonly name: string | undefined; readonly shape: readonly number[] }[]
   readonly outputs: readonly string[]
+  /** Whether onnxruntime plans its memory. */
+  readonly planned: boolean
 }
 
 /** The level where none is given. */
@@ -64,7 +66,7 @@ const usualLevel = (providers: NonNullable<OnnxOptions['executionProviders']>): 
 /** @throws DlgError `runtime` when onnxruntime refuses the model. */
 export async function createSession(
   ort: OnnxRuntimeModule,
-  model: Uint8Array,
+  { model, planned }: Pick<OnnxProgram, 'model' | 'planned'>,
   { executionProviders = ['cpu'], threads = 1, graphOptimizationLevel = usualLevel(executionProviders) }: OnnxOptions,
 ): Promise<InferenceSession> {
   try {
@@ -73,8 +75,7 @@ export async function createSession(
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       graphOptimizationLevel,
-      // a plan of the memory is made in the first run, and kept beside what that run took: twice the memory, and no time
-      enableMemPattern: executionProviders.some((provider) => provider !== 'cpu'),
+      enableMemPattern: planned,
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     })
   } catch (cause) {
@@ -86,7 +87,7 @@ export async function createSession(
 export function evaluatorIn(
   ort: OnnxRuntimeModule,
   session: InferenceSession,
-  { bound, inputs, outputs }: Omit<OnnxProgram, 'model'>,
+  { bound, inputs, outputs }: Pick<OnnxProgram, 'bound' | 'inputs' | 'outputs'>,
 ): Evaluator {
   const tensor = (data: Float32Array, shape: readonly number[]): Tensor => new ort.Tensor('float32', data, shape)
   const fixed: Record<string, Tensor> = Object.fromEntries(

@@ -1,5 +1,5 @@
 import { type Node, reachable, sameShape } from '../../graph'
-import { operands, plan } from '../plan'
+import { mostHeld, operands, plan } from '../plan'
 import { rewritten } from '../rewrite'
 import { readInSuccession } from '../rewrite/succession'
 import type { Program } from '../runtime'
@@ -17,6 +17,8 @@ export interface LoweredProgram {
   /** Names the model reads: an input nothing depends on is not one of its inputs. */
   readonly used: ReadonlySet<string>
   readonly outputs: readonly { readonly node: Node; readonly name: string }[]
+  /** How many numbers are in memory at once, at most, as it runs, beside what is bound. */
+  readonly held: number
   /** The model, with these of the bound nodes built in, by name. */
   encode(builtIn: ReadonlyMap<string, Float32Array>): Uint8Array
 }
@@ -24,12 +26,12 @@ export interface LoweredProgram {
 /**
  * Writes a program as an ONNX model.
  *
- * @param fused whether kernels that do several operations at once are right where it runs
+ * @param onProcessor whether it runs on a processor and not on a GPU
  */
-export function lowerProgram(plain: Program, fused = true): LoweredProgram {
-  const program = fused ? readInSuccession(rewritten(plain)) : rewritten(plain)
+export function lowerProgram(plain: Program, onProcessor = true): LoweredProgram {
+  const program = onProcessor ? readInSuccession(rewritten(plain)) : rewritten(plain)
   const { bound, steps } = plan(program)
-  const b = createBuilder(fused)
+  const b = createBuilder(onProcessor)
   const inputs = program.inputs.map((node, i) => ({ node: node as Node, name: `x${i}` }))
   for (const { node, name } of inputs) b.define(node, name)
   const read = new Set<Node>([...steps.flatMap(({ node }) => operands(node)), ...program.outputs])
@@ -64,6 +66,7 @@ export function lowerProgram(plain: Program, fused = true): LoweredProgram {
     inputs,
     used,
     outputs,
+    held: mostHeld(program),
     encode(builtIn) {
       const initializers = fedNodes.filter(({ name }) => builtIn.has(name))
       return encodeModel({
@@ -119,7 +122,7 @@ function split(b: Builder, { axis, nodes }: Partition): void {
       b.define(parts[0], name)
       return
     }
-    const each = Math.ceil(parts.length / MOST_PARTS)
+    const each = b.onProcessor ? 1 : Math.ceil(parts.length / MOST_PARTS)
     const groups = Array.from({ length: Math.ceil(parts.length / each) }, (_, i) =>
       parts.slice(i * each, (i + 1) * each),
     )
