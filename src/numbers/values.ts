@@ -8,14 +8,27 @@ export function squaredNorm(tensors: readonly Values[]): number {
   return sum
 }
 
-/** Σ v² of one tensor: a loop of its own is compiled sooner. */
+/** Σ v² of one tensor: a loop of its own is compiled sooner, and four sums do not wait for each other. */
 function sumOfSquares(values: Values): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) {
-    const v = values[i]
-    sum += v * v
+  const n = values.length
+  const whole = n - (n % 4)
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
+  let i = 0
+  for (; i < whole; i += 4) {
+    const v0 = values[i]
+    const v1 = values[i + 1]
+    const v2 = values[i + 2]
+    const v3 = values[i + 3]
+    s0 += v0 * v0
+    s1 += v1 * v1
+    s2 += v2 * v2
+    s3 += v3 * v3
   }
-  return sum
+  for (; i < n; i++) s0 += values[i] * values[i]
+  return s0 + s1 + (s2 + s3)
 }
 
 /** All parts one after the other. */

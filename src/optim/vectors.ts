@@ -30,8 +30,14 @@ export function curvatureAlong(
 ): { readonly ys: number; readonly yy: number } {
   const n = direction.length
   const whole = n - (n % 4)
-  let [s0, s1, s2, s3] = [0, 0, 0, 0]
-  let [t0, t1, t2, t3] = [0, 0, 0, 0]
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
+  let t0 = 0
+  let t1 = 0
+  let t2 = 0
+  let t3 = 0
   let i = 0
   for (; i < whole; i += 4) {
     const y0 = after[i] - before[i]
@@ -64,7 +70,10 @@ export function descentFrom(
   const n = gradient.length
   const direction = new Float64Array(n)
   const whole = n - (n % 4)
-  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
   let reach = 0
   let i = 0
   for (; i < whole; i += 4) {

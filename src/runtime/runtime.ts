@@ -31,7 +31,7 @@ export interface Executable {
    */
   readonly inPlace?: Runtime
   /**
-   * Gives every parameter of the program its values, by name.
+   * Gives every parameter of the program its values, by name. They must not change while the evaluator is in use: it may read them where they lie.
    *
    * @param lasting names of parameters whose values stay for many runs: the program may be compiled for them, which takes
    * time and makes every run faster

@@ -101,7 +101,7 @@ function runtimeOn(
  * @param mostSent most numbers that are fed with every run, where parameters last at all; more are built in as well
  */
 function boundProgram(
-  { computed, fed, inputs, used, outputs, held, encode }: LoweredProgram,
+  { computed, fed, inputs, used, outputs, held, convolves, encode }: LoweredProgram,
   options: OnnxOptions,
   parameters: ReadonlyMap<string, Values>,
   lasting: ReadonlySet<string> | undefined,
@@ -125,7 +125,7 @@ function boundProgram(
     if (data.length <= room && (lasts.get(node) || all)) {
       builtIn.set(name, data instanceof Float32Array ? data : new Float32Array(data))
       room -= data.length
-    } else bound[name] = { data: new Float32Array(data), shape: node.shape }
+    } else bound[name] = { data: data instanceof Float32Array ? data : new Float32Array(data), shape: node.shape }
   }
   return {
     model: encode(builtIn),
@@ -134,5 +134,6 @@ function boundProgram(
     inputs: inputs.map(({ node, name }) => ({ name: used.has(name) ? name : undefined, shape: node.shape })),
     outputs: outputs.map(({ name }) => name),
     planned: mostSent < Number.POSITIVE_INFINITY || held <= MOST_PLANNED,
+    convolves,
   }
 }

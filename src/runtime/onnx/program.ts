@@ -19,6 +19,8 @@ export interface LoweredProgram {
   readonly outputs: readonly { readonly node: Node; readonly name: string }[]
   /** How many numbers are in memory at once, at most, as it runs, beside what is bound. */
   readonly held: number
+  /** Whether there are convolutions in it. */
+  readonly convolves: boolean
   /** The model, with these of the bound nodes built in, by name. */
   encode(builtIn: ReadonlyMap<string, Float32Array>): Uint8Array
 }
@@ -67,6 +69,7 @@ export function lowerProgram(plain: Program, onProcessor = true): LoweredProgram
     used,
     outputs,
     held: mostHeld(program),
+    convolves: b.nodes.some(({ op }) => op.startsWith('Conv')),
     encode(builtIn) {
       const initializers = fedNodes.filter(({ name }) => builtIn.has(name))
       return encodeModel({

@@ -39,18 +39,19 @@ function copy(shape: Shape, source: Values, from: Layout, target: Values, to: La
   const inner = closest(to, axes)
   const outer = closest(from, axes.filter((axis) => axis !== inner && from.strides[axis] !== 0)) // biome-ignore format: one line
   const rest = axes.filter((axis) => axis !== inner && axis !== outer)
-  const along = (axis: number | undefined) =>
+  const along = (axis: number | undefined): Loop =>
     axis === undefined ? { count: 1, read: 0, write: 0 } : { count: shape[axis], read: from.strides[axis], write: to.strides[axis] } // biome-ignore format: one line
   const [rows, columns] = [along(outer), along(inner)]
   const whole = columns.read === 1 && columns.write === 1 && columns.count >= LONG
   const index = rest.map(() => 0)
   let [read, write] = [from.base, to.base]
   for (;;) {
-    for (let i = 0; i < rows.count; i++) {
-      let [p, q] = [read + i * rows.read, write + i * rows.write]
-      if (whole) target.set(source.subarray(p, p + columns.count), q)
-      else for (let j = 0; j < columns.count; j++, p += columns.read, q += columns.write) target[q] = source[p]
-    }
+    if (whole) {
+      for (let i = 0; i < rows.count; i++) {
+        const p = read + i * rows.read
+        target.set(source.subarray(p, p + columns.count), write + i * rows.write)
+      }
+    } else copyRows(source, read, target, write, rows, columns)
     let at = rest.length - 1
     for (; at >= 0; at--) {
       const axis = rest[at]
@@ -62,6 +63,27 @@ function copy(shape: Shape, source: Values, from: Layout, target: Values, to: La
       index[at] = 0
     }
     if (at < 0) return
+  }
+}
+
+/** How often a loop goes round, and how far that moves on each side. */
+interface Loop {
+  readonly count: number
+  readonly read: number
+  readonly write: number
+}
+
+/** The two innermost loops, by themselves: V8 compiles them once for all shapes, with nothing but numbers in them. */
+function copyRows(source: Values, read: number, target: Values, write: number, rows: Loop, columns: Loop): void {
+  const [count, readStep, writeStep] = [columns.count, columns.read, columns.write]
+  for (let i = 0; i < rows.count; i++) {
+    let p = read + i * rows.read
+    let q = write + i * rows.write
+    for (let j = 0; j < count; j++) {
+      target[q] = source[p]
+      p += readStep
+      q += writeStep
+    }
   }
 }
 
