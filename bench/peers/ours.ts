@@ -96,6 +96,7 @@ await serve({
     const { model, shared, problem, threads, attack: evaluated } = opened()
     // an attack is in memory by itself, as a user's is
     evaluated.dispose()
+    await releaseCompiled()
     const marks: { restart: number; evaluations: number; ms: number; evaluating: number; own: number }[] = []
     let before = 0
     let evaluating = 0

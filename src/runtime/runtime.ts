@@ -50,8 +50,8 @@ export interface Executable {
 export interface Evaluator {
   /** The outputs at these inputs, in the program's order. The arrays belong to the caller. */
   run(inputs: readonly Values[]): Promise<Values[]>
-  /** The bound program as plain data, where another thread can open and run it. */
-  readonly portable?: PortableProgram
+  /** Makes the bound program as plain data, where another thread can open and run it. It is as large as the model, so nobody keeps it. */
+  readonly portable?: () => PortableProgram
   /** Frees what the bound program holds. It must not be run afterwards. */
   dispose(): void
 }

@@ -17,8 +17,8 @@ export interface Attack extends Objective {
   readonly settings: DecidedSettings
   readonly objective: AttackObjective
   readonly runtime: string
-  /** The objective as plain data, where another thread can open it. */
-  readonly portable: PortableObjective | undefined
+  /** Makes the objective as plain data, where another thread can open it. */
+  readonly portable: (() => PortableObjective) | undefined
   start(restart: number): Promise<Float64Array>
   /** The first searched input at a point. */
   dataOf(point: Float64Array): Float32Array
@@ -79,10 +79,9 @@ export async function compileAttack(
       settings,
       objective,
       runtime: executable.runtime,
-      portable: evaluator.portable && {
-        ...{ program: evaluator.portable, smoothed: smooth?.portable },
-        ...{ layout, productRows: rows },
-      },
+      portable:
+        evaluator.portable &&
+        (() => ({ program: evaluator.portable!(), smoothed: smooth?.portable?.(), layout, productRows: rows })),
       start,
       dataOf: (at) => Float32Array.from(at.subarray(0, point.sizes[0])),
       inputsOf: point.inputsOf,

@@ -71,13 +71,10 @@ function runtimeOn(
         inPlace: onProcessor ? runtime : besideGpu(),
         async bind(parameters, lasting, opening) {
           const mostSent = onProcessor ? Number.POSITIVE_INFINITY : MOST_SENT
-          const bound = boundProgram(lowered, options, parameters, lasting, mostSent)
-          await opening?.()
-          const lease = await leaseSession(bound.model, key, () => createSession(ort, bound, options))
+          const program = () => boundProgram(lowered, options, parameters, lasting, mostSent)
           const evaluator = {
-            ...evaluatorIn(ort, lease.session, bound),
-            portable: portable ? { runtime: 'onnx', content: bound } : undefined,
-            dispose: () => lease.release(),
+            ...(await opened(ort, program(), key, opening)),
+            portable: portable ? () => ({ runtime: 'onnx', content: program() }) : undefined,
           }
           held.push(evaluator)
           return evaluator
@@ -92,6 +89,18 @@ function runtimeOn(
   const besideGpu = (): Runtime =>
     runtimeOn(load, { ...options, executionProviders: ['cpu'], threads: options.threads ?? 0 }, portable, module)
   return runtime
+}
+
+/** Opens a program in a session of its own, or in one that is kept. Nothing keeps the model, which the session has its own copy of. */
+async function opened(
+  ort: OnnxRuntimeModule,
+  { model, ...program }: OnnxProgram,
+  key: string,
+  opening?: () => Promise<void>,
+): Promise<Evaluator> {
+  await opening?.()
+  const lease = await leaseSession(model, key, () => createSession(ort, model, program))
+  return { ...evaluatorIn(ort, lease.session, program), dispose: () => lease.release() }
 }
 
 /**

@@ -40,7 +40,7 @@ const NVIDIA: readonly string[] = ['cuda', 'tensorrt']
 export async function openPortable({ content }: PortableProgram): Promise<Evaluator> {
   const program = content as OnnxProgram
   const ort = await loadOnnxRuntimeNode()
-  const session = await createSession(ort, program, program.options)
+  const session = await createSession(ort, program.model, program)
   return { ...evaluatorIn(ort, session, program), dispose: () => void session.release() }
 }
 

@@ -74,9 +74,10 @@ function usualLevel(
 /** @throws DlgError `runtime` when onnxruntime refuses the model. */
 export async function createSession(
   ort: OnnxRuntimeModule,
-  { model, planned, convolves }: Pick<OnnxProgram, 'model' | 'planned' | 'convolves'>,
-  { executionProviders = ['cpu'], threads = 1, graphOptimizationLevel }: OnnxOptions,
+  model: Uint8Array,
+  { options, planned, convolves }: Pick<OnnxProgram, 'options' | 'planned' | 'convolves'>,
 ): Promise<InferenceSession> {
+  const { executionProviders = ['cpu'], threads = 1, graphOptimizationLevel } = options
   try {
     return await ort.InferenceSession.create(model, {
       executionProviders: executionProviders as InferenceSession.ExecutionProviderConfig[],

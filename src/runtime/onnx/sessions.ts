@@ -6,7 +6,8 @@ const MOST_IDLE_BYTES = 2 ** 28
 
 interface Entry {
   readonly key: string
-  readonly model: Uint8Array
+  /** Of the model. */
+  readonly bytes: number
   readonly session: Promise<InferenceSession>
   users: number
 }
@@ -31,9 +32,9 @@ export async function leaseSession(
   create: () => Promise<InferenceSession>,
 ): Promise<SessionLease> {
   const key = `${options} ${model.length} ${digest(model)}`
-  let entry = entries.find((e) => e.key === key && equal(e.model, model))
+  let entry = entries.find((e) => e.key === key)
   if (!entry) {
-    entry = { key, model, session: create(), users: 0 }
+    entry = { key, bytes: model.length, session: create(), users: 0 }
     entries.push(entry)
   }
   entry.users++
@@ -62,7 +63,7 @@ function giveBack(entry: Entry): void {
   const idle = entries.filter((e) => e.users === 0).reverse()
   let bytes = 0
   for (const [i, old] of idle.entries()) {
-    bytes += old.model.length
+    bytes += old.bytes
     // nobody waits for it, nor for its failure
     if (i >= MOST_IDLE || bytes > MOST_IDLE_BYTES) free(old).catch(() => {})
   }
@@ -83,24 +84,28 @@ function remove(entry: Entry): void {
   if (at >= 0) entries.splice(at, 1)
 }
 
-/** Most words that a digest reads. */
-const DIGESTED = 2 ** 12
+/** Odd numbers, by which a product loses nothing: the prime of FNV-1a, and two of xxHash's. */
+const [FIRST, SECOND, THIRD, FOURTH] = [0x01000193, 0x9e3779b1, 0x85ebca77, 0xc2b2ae3d]
 
-/** FNV-1a over some words of 32 bits, spread over the model; equal digests are compared word for word. */
-function digest(bytes: Uint8Array): number {
-  const all = words(bytes)
-  const step = Math.ceil(all.length / DIGESTED)
-  let hash = 0x811c9dc5
-  for (let i = 0; i < all.length; i += step) hash = Math.imul(hash ^ all[i], 0x01000193)
-  return hash >>> 0
+/**
+ * 128 bits that tell models apart, in the manner of FNV-1a: each word of 32 bits goes into two of four sums. Models are not kept to be compared,
+ * since they hold all weights. The last bytes that make no whole word are left out: a model ends with the versions it is written in.
+ */
+function digest(bytes: Uint8Array): string {
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
+  let a = 0x811c9dc5
+  let b = a
+  let c = a
+  let d = a
+  const whole = words.length & ~1
+  for (let i = 0; i < whole; i += 2) {
+    const even = words[i]
+    const odd = words[i + 1]
+    a = Math.imul(a ^ even, FIRST)
+    b = Math.imul((b << 13) ^ (b >>> 19) ^ even, SECOND)
+    c = Math.imul(c ^ odd, THIRD)
+    d = Math.imul((d << 13) ^ (d >>> 19) ^ odd, FOURTH)
+  }
+  for (let i = whole; i < words.length; i++) a = Math.imul(a ^ words[i], FIRST)
+  return [a, b, c, d].map((sum) => (sum >>> 0).toString(16)).join(' ')
 }
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  const [left, right] = [words(a), words(b)]
-  let i = 0
-  while (i < left.length && left[i] === right[i]) i++
-  return a.length === b.length && i === left.length
-}
-
-/** All but the last bytes that make no whole word: a model ends with the versions it is written in. */
-const words = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)

@@ -131,11 +131,12 @@ describe('restarts on threads of their own, onnxruntime-node', () => {
   it('say that the objective could not be opened, and end', async () => {
     const settings = leakageOptions({ ...short, concurrency: 2 })
     const prepared = await prepareAttack(await openTarget(model, shared, settings), settings)
-    const { program } = prepared.portable!
-    const broken = {
-      ...prepared.portable!,
+    const portable = prepared.portable!()
+    const { program } = portable
+    const broken = () => ({
+      ...portable,
       program: { ...program, content: { ...(program.content as object), model: Uint8Array.of(1, 2, 3) } },
-    }
+    })
     const threads = await openThreads(broken, settings, newProgress(4), 2)
     const start = await prepared.start(0)
     await expect(threads![0].search(0, start, undefined)).rejects.toMatchObject({ code: 'runtime' })

@@ -18,12 +18,12 @@ export interface SearchThread {
  * optimizer of the caller's, which is a function of this thread
  */
 export async function openThreads(
-  objective: PortableObjective | undefined,
+  portable: (() => PortableObjective) | undefined,
   settings: Settings,
   progress: Progress,
   count: number,
 ): Promise<SearchThread[] | undefined> {
-  if (!objective || 'init' in settings.optimizer) return undefined
+  if (!portable || 'init' in settings.optimizer) return undefined
   const [{ Worker }, { existsSync }, { fileURLToPath, pathToFileURL }] = await Promise.all([
     import('node:worker_threads'),
     import('node:fs'),
@@ -34,7 +34,7 @@ export async function openThreads(
   if (file.protocol !== 'file:' || !existsSync(fileURLToPath(file))) return undefined
   const { optimizer, preset, iterations, patience, tolerance, priorEasing, dull, budget } = settings
   const task: ThreadTask = {
-    objective,
+    objective: portable(),
     settings: { optimizer, preset, iterations, patience, tolerance, priorEasing, dull, budget },
     progress: { started: progress.started, memory: progress.memory },
     listened: settings.onIteration !== undefined,
