@@ -140,6 +140,8 @@ export const minimum = (a: Node, b: Node): Node => binary('minimum', a, b)
 export const less = (a: Node, b: Node): Node => binary('less', a, b)
 /** 1 where a = b, else 0. */
 export const equal = (a: Node, b: Node): Node => binary('equal', a, b)
+/** x σ(βx), under NumPy broadcasting: near 0 where βx is far below it, and near x far above. */
+export const swish = (x: Node, beta: Node): Node => binary('swish', x, beta)
 /** x², element by element. */
 export const square = (x: Node): Node => mul(x, x)
 

@@ -38,8 +38,11 @@ export type UnaryOp =
   | 'geluDerivative'
   | 'geluSecondDerivative'
 
+/** x σ(βx) of x and β (Ramachandran, Zoph, Le 2017), and its derivatives with respect to x. */
+export type SwishOp = 'swish' | 'swishDerivative' | 'swishSecondDerivative'
+
 /** Functions of two numbers, applied element by element under NumPy broadcasting. `less` and `equal` give 0 or 1. */
-export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum' | 'less' | 'equal'
+export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum' | 'less' | 'equal' | SwishOp
 
 /** How a convolution slides: one entry per spatial axis. Padding is with zeros. */
 export interface ConvGeometry {

@@ -46,6 +46,18 @@ export const binary: Record<BinaryOp, (a: number, b: number) => number> = {
   minimum: Math.min,
   less: (a, b) => (a < b ? 1 : 0),
   equal: (a, b) => (a === b ? 1 : 0),
+  // with u = βx, s = σ(u) and σ′ = s (1 − s): x s, s + u σ′, β σ′ (2 + u (1 − 2s))
+  swish: (x, beta) => x * unary.sigmoid(beta * x),
+  swishDerivative: (x, beta) => {
+    const u = beta * x
+    const s = unary.sigmoid(u)
+    return s + u * s * unary.sigmoid(-u)
+  },
+  swishSecondDerivative: (x, beta) => {
+    const u = beta * x
+    const [s, rest] = [unary.sigmoid(u), unary.sigmoid(-u)]
+    return beta * s * rest * (2 + u * (rest - s))
+  },
 }
 
 function roundHalfEven(x: number): number {

@@ -1,5 +1,6 @@
 import {
   add,
+  binary,
   div,
   exp,
   less,
@@ -103,6 +104,26 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
     const positive = less(scalar(a.graph, 0), a)
     return unbroadcast(mul(g, mul(y, log(select(positive, a, one(a))))), b)
   },
+  // with u = βx, s = σ(u), σ′ = s (1 − s) and f(u) = s + u σ′, of which f′ = σ′ (2 + u (1 − 2s)): the three are x s, f(u) and β f′(u)
+  swish: (y, g, i) => {
+    const [x, beta] = y.inputs
+    const slope = i === 0 ? binary('swishDerivative', x, beta) : mul(square(x), steepness(mul(beta, x)))
+    return unbroadcast(mul(g, slope), y.inputs[i])
+  },
+  swishDerivative: (y, g, i) => {
+    const [x, beta] = y.inputs
+    const slope = i === 0 ? binary('swishSecondDerivative', x, beta) : mul(x, bend(mul(beta, x)))
+    return unbroadcast(mul(g, slope), y.inputs[i])
+  },
+  // f″ = σ′ ((1 − 2s) (3 + u (1 − 2s)) − 2u σ′)
+  swishSecondDerivative: (y, g, i) => {
+    const [x, beta] = y.inputs
+    const u = mul(beta, x)
+    const [steep, tilt] = [steepness(u), tiltOf(u)]
+    const third = mul(steep, sub(mul(tilt, offset(mul(u, tilt), 3)), scale(mul(u, steep), 2)))
+    const slope = i === 0 ? mul(square(beta), third) : add(bend(u), mul(u, third))
+    return unbroadcast(mul(g, slope), y.inputs[i])
+  },
   maximum: (y, g, i) => unbroadcast(chooseGradient(less(y.inputs[0], y.inputs[1]), g, i === 1), y.inputs[i]),
   minimum: (y, g, i) => unbroadcast(chooseGradient(less(y.inputs[1], y.inputs[0]), g, i === 1), y.inputs[i]),
   select: (y, g, i) => (i === 0 ? undefined : unbroadcast(chooseGradient(y.inputs[0], g, i === 1), y.inputs[i])),
@@ -184,6 +205,15 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
   gather: (y, g, i) => (i === 0 ? scatterAdd(g, y.inputs[1], y.inputs[0].shape) : undefined),
   scatterAdd: (y, g, i) => (i === 0 ? gather(g, y.inputs[1]) : undefined),
 }
+
+/** σ′(u) = s (1 − s) */
+const steepness = (u: Node): Node => mul(sigmoid(u), sub(one(u), sigmoid(u)))
+
+/** 1 − 2 σ(u) */
+const tiltOf = (u: Node): Node => sub(one(u), scale(sigmoid(u), 2))
+
+/** f′(u) = σ′ (2 + u (1 − 2s)) */
+const bend = (u: Node): Node => mul(steepness(u), offset(mul(u, tiltOf(u)), 2))
 
 /** g where the mask says so, else 0. */
 function chooseGradient(mask: Node, g: Node, where: boolean): Node {

@@ -84,6 +84,15 @@ export const cases: Case[] = [
     },
     { name: `${op} with a scalar`, build: (a, b) => g.binary(op, a, b), shapes: [[2, 3], []], low: 0.4, high: 2 },
   ]),
+  ...(['swish', 'swishDerivative', 'swishSecondDerivative'] as const).flatMap((op): Case[] =>
+    [[2, 3], [3], []].map((shape) => ({
+      name: `${op}, β of [${shape}]`,
+      build: (x, beta) => g.binary(op, x, beta),
+      shapes: [[2, 3], shape],
+      low: -3,
+      high: 3,
+    })),
+  ),
   ...[2, 3, -1, 0.5, -0.5, 1.7, 0].map(
     (n): Case => ({ name: `pow ${n}`, build: (x) => g.pow(x, g.scalar(x.graph, n)), shapes: [[5]], low: 0.4, high: 2 }),
   ),

@@ -129,15 +129,21 @@ const smoothings: { readonly [K in Op]?: Smoothing<K> } = {
         g.uniformValue(n) === Number.NEGATIVE_INFINITY ? g.fill(n.graph, LOWEST, n.shape) : of(n),
       ),
     ),
-  relu: ({ inputs: [x] }, of, sharpness) => g.mul(of(x), g.sigmoid(g.mul(of(x), sharpness()))),
+  relu: ({ inputs: [x] }, of, sharpness) => g.swish(of(x), sharpness()),
   abs: ({ inputs: [x] }, of, sharpness) => g.mul(of(x), g.tanh(g.mul(of(x), sharpness()))),
   sign: ({ inputs: [x] }, of, sharpness) => g.tanh(g.mul(of(x), sharpness())),
   less: ({ inputs: [a, b] }, of, sharpness) => softLess(of(a), of(b), sharpness()),
   maximum(node, of, sharpness) {
-    const [a, b] = node.inputs
-    return isAtMost(node) ? of(a) : mixture(softLess(of(a), of(b), sharpness()), of(b), of(a))
+    if (isAtMost(node)) return of(node.inputs[0])
+    const [a, b] = numberLast(node.inputs).map(of)
+    // a + max(b − a, 0), but for padding that would swallow b
+    if (!isPadded(node)) return g.add(a, g.swish(g.sub(b, a), sharpness()))
+    return mixture(softLess(a, b, sharpness()), b, a)
   },
-  minimum: ({ inputs: [a, b] }, of, sharpness) => mixture(softLess(of(a), of(b), sharpness()), of(a), of(b)),
+  minimum(node, of, sharpness) {
+    const [a, b] = numberLast(node.inputs).map(of)
+    return g.sub(a, g.swish(g.sub(a, b), sharpness()))
+  },
   max({ inputs: [x], attributes: { axis } }, of, sharpness) {
     const shares = softmaxAlong(g.mul(of(x), sharpness()), axis)
     return g.sum(g.mul(shares, of(x)), [axis])
@@ -147,6 +153,21 @@ const smoothings: { readonly [K in Op]?: Smoothing<K> } = {
     const chooses = mask.varying && (mask.op === 'less' || isAtMost(mask))
     return chooses ? mixture(of(mask), of(a), of(b)) : undefined
   },
+}
+
+/** Two nodes, one number behind what varies: it may be so large that it would swallow the other. */
+const numberLast = ([a, b]: readonly Node[]): readonly Node[] => (g.uniformValue(a) === undefined ? [a, b] : [b, a])
+
+/** Whether some of what is compared are views of numbers padded with −∞, as max-pooling pads. */
+function isPadded(node: Node): boolean {
+  const seen = new Set<Node>()
+  const visit = (n: Node): boolean => {
+    if (seen.has(n)) return false
+    seen.add(n)
+    if (n.op === 'concat' && n.inputs.some((part) => g.uniformValue(part) === Number.NEGATIVE_INFINITY)) return true
+    return VIEWS.includes(n.op) && n.inputs.some(visit)
+  }
+  return visit(node)
 }
 
 /** Far below what a network computes, and finite with the factors that meet it. */

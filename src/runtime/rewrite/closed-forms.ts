@@ -3,7 +3,7 @@ import { raw } from './emit'
 import { rebuiltAll } from './readers'
 
 /** Operations with closed derivatives, which a rewritten program has none of. */
-export type Opened = keyof typeof opened
+export type Opened = keyof typeof opened | g.SwishOp
 
 /** What they are written out: what several of them compute is computed once. */
 const opened = {
@@ -30,10 +30,43 @@ const twiceNormal = (x: g.Node): g.Node => g.offset(g.unary('erf', g.scale(x, Ma
 const twiceDensity = (x: g.Node): g.Node =>
   g.exp(g.offset(g.scale(g.square(x), -0.5), Math.log(2 / Math.sqrt(2 * Math.PI))))
 
-/** The outputs without operations whose derivatives are closed. */
+/** The outputs without operations whose derivatives are closed, but for swish and its derivatives. */
 export function openClosedForms(outputs: readonly g.Node[]): g.Node[] {
   return rebuiltAll(outputs, (node) => {
-    const open = opened[node.op as Opened] as ((node: g.Node) => g.Node) | undefined
+    const open = opened[node.op as keyof typeof opened] as ((node: g.Node) => g.Node) | undefined
     return open ? g.broadcast(open(node), node.shape) : node
+  })
+}
+
+/** βx, s = σ(βx), 1 − s and 1 + βx (1 − s): what swish and its derivatives share. */
+function gateOf(x: g.Node, beta: g.Node) {
+  const one = g.scalar(x.graph, 1)
+  const u = raw('mul', x, beta)
+  const s = g.sigmoid(u)
+  const rest = raw('sub', one, s)
+  return { u, s, rest, rise: raw('add', raw('mul', u, rest), one) }
+}
+
+const swishes: { readonly [K in g.SwishOp]: (x: g.Node, beta: g.Node) => g.Node } = {
+  swish: (x, beta) => raw('mul', x, gateOf(x, beta).s),
+  // s + u s (1 − s)
+  swishDerivative(x, beta) {
+    const { s, rise } = gateOf(x, beta)
+    return raw('mul', s, rise)
+  },
+  // β s (1 − s) (2 + u (1 − 2s)), where u (1 − 2s) = 2u (1 − s) − u
+  swishSecondDerivative(x, beta) {
+    const { u, s, rest, rise } = gateOf(x, beta)
+    return raw('mul', raw('mul', raw('mul', s, rest), raw('sub', raw('add', rise, rise), u)), beta)
+  },
+}
+
+/**
+ * The outputs with swish and its derivatives written out. That comes last: in sums of products, what they share would be multiplied out.
+ */
+export function openSwishes(outputs: readonly g.Node[]): g.Node[] {
+  return rebuiltAll(outputs, (node) => {
+    const open = swishes[node.op as g.SwishOp]
+    return open ? g.broadcast(open(node.inputs[0], node.inputs[1]), node.shape) : node
   })
 }

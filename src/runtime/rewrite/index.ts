@@ -2,7 +2,7 @@ import { createGraph, type Node, reachable } from '../../graph'
 import { structureHash } from '../../graph/interning'
 import type { Program } from '../runtime'
 import { rewriteArithmetic } from './arithmetic'
-import { openClosedForms } from './closed-forms'
+import { openClosedForms, openSwishes } from './closed-forms'
 import { costOf } from './cost'
 import { joinDifferences } from './differences'
 import { flattenAsTheyLie } from './flattened'
@@ -34,6 +34,7 @@ export const RULES: readonly ((outputs: readonly Node[]) => Node[])[] = [
   multiplyRows,
   joinInputGradients,
   takeIntoProducts,
+  openSwishes,
 ]
 
 /**
@@ -42,8 +43,9 @@ export const RULES: readonly ((outputs: readonly Node[]) => Node[])[] = [
  */
 export function rewritten(program: Program): Program {
   const copy = copied(program, ordered(program))
-  const opened = openClosedForms(copy.outputs)
-  const outputs = RULES.reduce((nodes, rule) => rule(nodes), opened)
+  const closed = openClosedForms(copy.outputs)
+  const outputs = RULES.reduce((nodes, rule) => rule(nodes), closed)
+  const opened = openSwishes(closed)
   const taken = costOf(outputs) < costOf(opened) ? outputs : opened
   // what the rules tried and did not take is left behind
   const same = taken.every((node, i) => node === copy.outputs[i])

@@ -1,5 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { broadcastShapes, type Node, type Op, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
+import {
+  broadcastShapes,
+  type Node,
+  type Op,
+  type Shape,
+  type SwishOp,
+  sameShape,
+  sizeOf,
+  type UnaryOp,
+} from '../../graph'
 import { meanOf, operands, squeezedSum, summedSquare, swapsLast } from '../plan'
 import { broadcastTo, elementwise, pad, slice, where } from './axes'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
@@ -61,7 +70,7 @@ const implicit =
   (node: Node, [a, b]: tf.Tensor[]): tf.Tensor =>
     elementwise(f, a, b, node.shape)
 
-const kernels: { [K in Exclude<Op, 'input' | 'parameter' | 'standardizeGrad'>]: Kernel<K> } = {
+const kernels: { [K in Exclude<Op, 'input' | 'parameter' | 'standardizeGrad' | SwishOp>]: Kernel<K> } = {
   ...unaryKernels,
   constant: (node) => tf.tensor([...node.attributes.values], [...node.shape], 'float32'),
   iota: (node) => tf.range(0, node.attributes.size, 1, 'float32'),

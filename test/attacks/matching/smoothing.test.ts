@@ -164,6 +164,19 @@ describe('kinks that are rounded off', () => {
     }
   })
 
+  it.each<[string, (x: tf.Tensor, far: tf.Tensor) => tf.Tensor, number]>([
+    ['maximum', (x, far) => tf.maximum(far, x), -1e18],
+    ['maximum, the other way round', (x, far) => tf.maximum(x, far), -1e18],
+    ['minimum', (x, far) => tf.minimum(far, x), 1e18],
+    ['minimum, the other way round', (x, far) => tf.minimum(x, far), 1e18],
+  ])('a number far away does not swallow what it is compared with: %s', async (_, f, far) => {
+    const x = [-0.7, 0.2, 1.3]
+    const [value, first, second] = await smooth((t) => f(t, tf.scalar(far)), x, 4)
+    expect(value).toEqual(x.map((v) => expect.closeTo(v, 12)))
+    expect(first).toEqual([1, 1, 1])
+    expect(second.map(Math.abs)).toEqual([0, 0, 0])
+  })
+
   it.each([0, 1, 2])('a maximum over axis %i is the mean by soft-max', async (axis) => {
     const shape = [2, 3, 4]
     const x = uniform(24, -2, 2, 5)
