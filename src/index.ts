@@ -21,6 +21,7 @@ export {
   balanced,
   cosine,
   type Distance,
+  type DistanceDerivative,
   type DistanceName,
   type DistanceTensor,
   type DistanceWeights,

@@ -20,10 +20,30 @@ export function grad(y: Node, xs: readonly Node[], seed?: Node): Node[] {
     throw invalid('grad', `y has shape [${y.shape}]; it must be a scalar, or have a seed of its shape`)
   if (seed && !sameShape(seed.shape, y.shape))
     throw invalid('grad', `the seed has shape [${seed.shape}]; it must have that of y, [${y.shape}]`)
-  const nodes = reachable([y])
+  return pullBack([y], [seed ?? fill(y.graph, 1, y.shape)], xs)
+}
+
+/**
+ * Σᵢ ⟨seedᵢ, ∂yᵢ/∂x⟩ for each x, as nodes of the same graph; the seeds count as numbers, whatever they are computed from.
+ *
+ * @throws DlgError `invalid-graph` for a seed of another shape than its y, or another number of seeds
+ */
+export function pullBack(ys: readonly Node[], seeds: readonly Node[], xs: readonly Node[]): Node[] {
+  requireNodeList('pullBack', ys, 1)
+  requireNodeList('pullBack', seeds)
+  requireNodeList('pullBack', xs)
+  requireNodes('pullBack', ...ys, ...seeds, ...xs)
+  if (ys.length !== seeds.length || ys.some((y, i) => !sameShape(y.shape, seeds[i].shape)))
+    throw invalid('pullBack', 'there must be a seed for each y, of its shape')
+  const nodes = reachable(ys)
   const active = new Set<Node>(xs)
   for (const node of nodes) if (node.inputs.some((n) => active.has(n))) active.add(node)
-  const cotangents = new Map<Node, Node>([[y, seed ?? fill(y.graph, 1, y.shape)]])
+  const cotangents = new Map<Node, Node>()
+  const give = (node: Node, part: Node): void => {
+    const before = cotangents.get(node)
+    cotangents.set(node, before ? add(before, part) : part)
+  }
+  for (const [i, y] of ys.entries()) give(y, seeds[i])
   for (const node of nodes.reverse()) {
     const cotangent = cotangents.get(node)
     if (!cotangent || !active.has(node)) continue
@@ -31,9 +51,7 @@ export function grad(y: Node, xs: readonly Node[], seed?: Node): Node[] {
     node.inputs.forEach((source, i) => {
       if (!active.has(source)) return
       const part = rule(node, cotangent, i)
-      if (!part) return
-      const before = cotangents.get(source)
-      cotangents.set(source, before ? add(before, part) : part)
+      if (part) give(source, part)
     })
   }
   return xs.map((x) => cotangents.get(x) ?? fill(x.graph, 0, x.shape))

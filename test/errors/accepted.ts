@@ -51,6 +51,7 @@ export const accepted: {
     exp: { 0: ['a node of another graph'] },
     fill: { 1: ['NaN', '-1', '1e9'], 2: ['[]'] },
     grad: { 1: ['[]'], 2: ['undefined'] },
+    pullBack: { 2: ['[]'] },
     input: { 1: ['a word'], 2: ['[]'] },
     inversePermutation: { 0: ['[]'] },
     iota: { 1: ['1e9'] },

@@ -209,7 +209,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
         .map((name) => [name, one]),
     ),
     ...Object.fromEntries(
-      ['add', 'div', 'equal', 'inner', 'less', 'maximum', 'minimum', 'mul', 'pow', 'sub'].map((name) => [name, two]),
+      ['add', 'div', 'equal', 'inner', 'less', 'maximum', 'minimum', 'mul', 'pow', 'sub', 'swish'].map((name) => [name, two]),
     ),
     alignPermutation: () => [[1, 0], 3],
     argmax: () => [node, 1],
@@ -226,6 +226,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     fill: () => [graph, 1, [2]],
     gather: () => [square, indices],
     grad: () => [g.sum(node), [node], g.sum(node)],
+    pullBack: () => [[g.sum(node)], [g.sum(node)], [node]],
     input: () => [graph, 'y', [2]],
     inversePermutation: () => [[1, 0]],
     iota: () => [graph, 3],

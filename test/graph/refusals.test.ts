@@ -26,6 +26,7 @@ describe('what does not fit is refused with what would', () => {
     ['a slice outside', () => g.slice(node, [0, 2], [1, 2]), /must lie within \[2,3\]/],
     ['a constant', () => g.constant(graph, [1, 2, 3], [2]), /a list of 2 numbers/],
     ['a seed', () => g.grad(node, [node], g.scalar(graph, 1)), /it must have that of y, \[2,3\]/],
+    ['a seed too few', () => g.pullBack([node, node], [node], [node]), /a seed for each y, of its shape/],
     ['no seed', () => g.grad(node, [node]), /it must be a scalar, or have a seed/],
     ['an operation', () => g.unary('cube' as never, node), /there is no such operation; it must be one of neg, /],
   ])('%s', (_, build, message) => {

@@ -24,6 +24,12 @@ export interface Distance {
    */
   measure(gradients: readonly Node[], shared: readonly Node[], weights?: readonly (readonly Node[])[]): Node
   /**
+   * The derivative of `measure` with respect to each gradient, where it is simpler than what differentiating gives.
+   *
+   * @param measured what `measure` gave for these
+   */
+  derivative?(gradients: readonly Node[], shared: readonly Node[], measured: Node): DistanceDerivative
+  /**
    * Numbers that the distance computes once from what was shared, any number of tensors for each shared one. `measure` receives them as
    * nodes. What takes long is a generator, which yields every few milliseconds: there the attack tells how far it is, and may be aborted.
    */
@@ -35,6 +41,12 @@ export interface Distance {
   unit?(shared: readonly Values[], weights?: DistanceWeights): number | Generator<void, number, void>
   /** Whether it does not see a common factor of the gradients. Default false. */
   readonly factorFree?: boolean
+}
+
+/** The derivative of a distance with respect to each gradient: `factor`, a scalar, times these tensors. */
+export interface DistanceDerivative {
+  readonly factor: Node
+  readonly tensors: readonly Node[]
 }
 
 const total = (nodes: readonly Node[]): Node => nodes.reduce(g.add)
@@ -64,17 +76,24 @@ export const isL2 = (distance: Distance): boolean => distance === L2
  * 1 − cos knows nothing below 6e-8.
  */
 export function cosine(): Distance {
+  const norm = (nodes: readonly Node[]) => g.sqrt(total(nodes.map((n) => g.inner(n, n))))
+  /** u = g / ‖g‖ and u − u* of each tensor, and ‖g‖. */
+  const units = (gradients: readonly Node[], shared: readonly Node[]) => {
+    const [size, sharedSize] = [norm(gradients), norm(shared)]
+    const own = gradients.map((n) => g.div(n, size))
+    return { size, own, differences: own.map((n, i) => g.sub(n, g.div(shared[i], sharedSize))) }
+  }
   return {
     name: 'cosine',
     factorFree: true,
-    measure(gradients, shared) {
-      const norm = (nodes: readonly Node[]) => g.sqrt(total(nodes.map((n) => g.inner(n, n))))
-      const [size, sharedSize] = [norm(gradients), norm(shared)]
-      const squares = gradients.map((n, i) => {
-        const difference = g.sub(g.div(n, size), g.div(shared[i], sharedSize))
-        return g.inner(difference, difference)
-      })
-      return g.scale(total(squares), 0.5)
+    measure: (gradients, shared) => g.scale(total(units(gradients, shared).differences.map((n) => g.inner(n, n))), 0.5),
+    // D = 1 − ⟨u, u*⟩ gives ∂D/∂g = (⟨u, u*⟩ u − u*) / ‖g‖ = (u − u* − D u) / ‖g‖
+    derivative(gradients, shared, measured) {
+      const { size, own, differences } = units(gradients, shared)
+      return {
+        factor: g.div(g.scalar(size.graph, 1), size),
+        tensors: differences.map((n, i) => g.sub(n, g.mul(own[i], measured))),
+      }
     },
   }
 }

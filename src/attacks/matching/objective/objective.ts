@@ -53,15 +53,31 @@ export function objectiveProgram(
   const penalties = priors
     .filter((p) => p.weight !== 0)
     .map((p) => g.scale(scalar(`prior '${p.name}'`, p.measure(traced.data, statistics, running)), p.weight))
-  // the weight multiplies the few derivatives, not every tensor on the way to them: with ½D even the 2 of the square is gone
-  const twice = g.scale(weight, 2)
-  const pull = g.grad(g.scale(measured, 0.5), unknowns).map((n) => g.mul(n, twice))
+  const pull = pulls(traced, unknowns, distance, measured, weight)
   if (penalties.length === 0) return { inputs: unknowns, outputs: [weighted, measured, ...pull] }
   const priorWeight = g.input(graph, 'prior weight', [])
   const penalty = penalties.reduce(g.add)
   const push = g.grad(penalty, unknowns).map((n) => g.mul(n, priorWeight))
   const outputs = [g.add(weighted, g.mul(penalty, priorWeight)), measured, ...pull.map((n, i) => g.add(n, push[i]))]
   return { inputs: [...unknowns, priorWeight], outputs }
+}
+
+/** The derivative of the distance with respect to each unknown. Factors multiply these few tensors, not every one on the way to them. */
+function pulls(
+  traced: TracedGradient,
+  unknowns: readonly Node[],
+  distance: Distance,
+  measured: Node,
+  weight: Node,
+): Node[] {
+  const closed = distance.derivative?.(traced.gradients, sharedNodes(traced), measured)
+  if (closed) {
+    const factor = g.mul(closed.factor, weight)
+    return g.pullBack(traced.gradients, closed.tensors, unknowns).map((n) => g.mul(n, factor))
+  }
+  // with ½D even the 2 of the square is gone
+  const twice = g.scale(weight, 2)
+  return g.grad(g.scale(measured, 0.5), unknowns).map((n) => g.mul(n, twice))
 }
 
 function scalar(what: string, node: Node): Node {

@@ -34,6 +34,7 @@ export async function weighed(
   return {
     distance: {
       ...{ name: distance.name, factorFree: distance.factorFree },
+      derivative: distance.derivative?.bind(distance),
       measure: (candidates, all) => distance.measure(candidates, all, nodes(candidates[0].graph)),
     },
     unit: await donePaced(distance.unit?.(shared, weights) ?? 1, pause),

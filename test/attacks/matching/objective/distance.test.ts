@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cosine, l2 } from '../../../../src'
+import * as g from '../../../../src/graph'
 import { squaredNorm } from '../../../../src/numbers/values'
+import { reference } from '../../../../src/runtime/reference'
+import { evaluate } from '../../../../src/runtime/runtime'
 import { tensor, valueAndGradients } from './evaluate'
 
 const vector = fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 5, maxLength: 5 })
@@ -51,6 +54,22 @@ describe('cosine', () => {
         expect(swapped.value).toBeCloseTo(value, 12)
         expect(value).toBeGreaterThan(-1e-12)
         expect(value).toBeLessThan(2 + 1e-12)
+      }),
+    )
+  })
+
+  it('has the derivative that it gives in closed form', async () => {
+    await fc.assert(
+      fc.asyncProperty(directed, directed, async (a, b) => {
+        const graph = g.createGraph()
+        const [own, shared] = ['own', 'shared'].map((name) => [2, 3].map((n) => g.input(graph, `${name} ${n}`, [n])))
+        const measured = cosine().measure(own, shared)
+        const { factor, tensors } = cosine().derivative!(own, shared, measured)
+        const outputs = [...g.grad(measured, own), ...tensors.map((n) => g.mul(n, factor))]
+        const values = [a.slice(0, 2), a.slice(2), b.slice(0, 2), b.slice(2)].map((v) => Float64Array.from(v))
+        const [d0, d1, closed0, closed1] = await evaluate(reference(), { inputs: [...own, ...shared], outputs }, new Map(), values) // biome-ignore format: one line
+        const size = Math.max(...[...d0, ...d1].map(Math.abs), 1e-9 / Math.hypot(...a))
+        for (const [i, v] of [...d0, ...d1].entries()) expect(Math.abs([...closed0, ...closed1][i] - v)).toBeLessThan(1e-6 * size) // biome-ignore format: one line
       }),
     )
   })
