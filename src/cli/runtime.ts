@@ -4,6 +4,8 @@ import { DlgError } from '../errors/dlg-error'
 import { loadOnnxRuntimeNode } from '../runtime/onnx/node'
 import type { Terminal } from './terminal'
 
+export { leaveOtherCores } from '../runtime/onnx/portable'
+
 export const BACKENDS = ['cpu', 'wasm'] as const
 
 /** Loads a tfjs backend, which is a peer package, and makes it the active one. */

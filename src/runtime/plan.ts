@@ -118,6 +118,30 @@ export function plan(program: Program): { bound: Step[]; steps: Step[] } {
   }
 }
 
+/** Multiplications of numbers in one product of matrices or convolution. */
+function multiplications(node: Node): number {
+  const [a, b] = node.inputs
+  switch (node.op) {
+    case 'matMul':
+    case 'gemm':
+      return sizeOf(node.shape) * a.shape[a.shape.length - 1]
+    case 'conv':
+      return (sizeOf(node.shape) * sizeOf(b.shape)) / b.shape[0]
+    case 'convInputGrad':
+      return (sizeOf(a.shape) * sizeOf(b.shape)) / b.shape[0]
+    case 'convFilterGrad':
+      return (sizeOf(b.shape) * sizeOf(node.shape)) / node.shape[0]
+    default:
+      return 0
+  }
+}
+
+/** Multiplications in products and convolutions for each node that runs, on average. */
+export function meanWork(program: Program): number {
+  const { steps } = plan(program)
+  return steps.reduce((sum, { node }) => sum + multiplications(node), 0) / Math.max(steps.length, 1)
+}
+
 /** The most numbers that are in memory at once while a program is computed, without those that are bound. */
 export function mostHeld(program: Program): number {
   let held = program.inputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)

@@ -209,7 +209,10 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
         .map((name) => [name, one]),
     ),
     ...Object.fromEntries(
-      ['add', 'div', 'equal', 'inner', 'less', 'maximum', 'minimum', 'mul', 'pow', 'sub', 'swish'].map((name) => [name, two]),
+      ['add', 'div', 'equal', 'inner', 'less', 'maximum', 'minimum', 'mul', 'pow', 'sub', 'swish'].map((name) => [
+        name,
+        two,
+      ]),
     ),
     alignPermutation: () => [[1, 0], 3],
     argmax: () => [node, 1],

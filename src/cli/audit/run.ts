@@ -11,7 +11,7 @@ import { attackOf } from '../../report/audit/words'
 import { checkFolder } from '../../report/files'
 import { EXIT } from '../command'
 import { hearInterruption } from '../interrupted'
-import { useBackend } from '../runtime'
+import { leaveOtherCores, useBackend } from '../runtime'
 import { paint, type Terminal, visible } from '../terminal'
 import { readAuditFile, settingsOf } from './config'
 import { JOURNAL, type OpenJournal, openJournal } from './open-journal'
@@ -99,6 +99,8 @@ async function runChains(
   }) => shown.show(`${count()}/${of} · client ${client} · ${defence} · ${attack}: ${words}`)
   const { signal } = terminal
   const several = Math.min(options.concurrency, left.length)
+  // by itself as beside others: records are the same for every concurrency
+  leaveOtherCores()
   try {
     if (several > 1 && hasProcesses()) {
       const { config, overrides, backend } = options

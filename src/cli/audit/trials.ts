@@ -2,7 +2,7 @@ import type { TrialRecord } from '../../audit'
 import { runChain, trialRunner } from '../../audit/chain'
 import { planOf } from '../../audit/plan'
 import { DlgError } from '../../errors/dlg-error'
-import { useBackend } from '../runtime'
+import { leaveOtherCores, useBackend } from '../runtime'
 import { readAuditFile, settingsOf } from './config'
 import type { FromTrials, ToTrials, TrialsTask } from './pool'
 
@@ -21,6 +21,7 @@ const QUIET_MS = 100
 
 try {
   const { config, overrides, backend } = JSON.parse(process.argv[2]) as TrialsTask
+  leaveOtherCores()
   await useBackend(backend)
   const settings = settingsOf(config, { ...(await readAuditFile(config)).options, ...overrides })
   const plan = await planOf(settings)

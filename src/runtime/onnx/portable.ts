@@ -17,8 +17,8 @@ export interface OnnxOptions {
   /** Execution providers in order of preference, as onnxruntime takes them. Default `['cpu']`. */
   executionProviders?: readonly (string | { readonly name: string })[]
   /**
-   * Threads of the processor within one operation. Default 1, the fastest for small models; beside a GPU, where only the optimizer's products with its
-   * history run there, all.
+   * Threads of the processor within one operation. Default 1, the fastest for small models, and one for each core where operations are large (1.5 million
+   * multiplications on average) and restarts take turns; beside a GPU, where only the optimizer's products with its history run there, all.
    */
   threads?: number
   /**
@@ -60,6 +60,8 @@ export interface OnnxProgram {
   readonly planned: boolean
   /** Whether there are convolutions in it. */
   readonly convolves: boolean
+  /** Whether its operations are so large that several threads share each of them. */
+  readonly heavy: boolean
 }
 
 /** The level where none is given: on a processor, numbers are laid out anew for convolutions, which are faster by it. */
@@ -71,13 +73,23 @@ function usualLevel(
   return providers.every((p) => plain.includes(typeof p === 'string' ? p : p.name)) ? 'disabled' : 'all'
 }
 
+let isAlone = true
+
+/** From here on the programs of this process run on one thread each, unless threads are asked for: other processes have the other cores. */
+export function leaveOtherCores(): void {
+  isAlone = false
+}
+
 /** @throws DlgError `runtime` when onnxruntime refuses the model. */
 export async function createSession(
   ort: OnnxRuntimeModule,
   model: Uint8Array,
-  { options, planned, convolves }: Pick<OnnxProgram, 'options' | 'planned' | 'convolves'>,
+  { options, planned, convolves, heavy }: Pick<OnnxProgram, 'options' | 'planned' | 'convolves' | 'heavy'>,
 ): Promise<InferenceSession> {
-  const { executionProviders = ['cpu'], threads = 1, graphOptimizationLevel } = options
+  const { executionProviders = ['cpu'], graphOptimizationLevel } = options
+  const shared = heavy && executionProviders.every((provider) => provider === 'cpu')
+  // 0: as many as there are cores
+  const { threads = shared && isAlone ? 0 : 1 } = options
   try {
     return await ort.InferenceSession.create(model, {
       executionProviders: executionProviders as InferenceSession.ExecutionProviderConfig[],
@@ -85,7 +97,8 @@ export async function createSession(
       interOpNumThreads: 1,
       graphOptimizationLevel: graphOptimizationLevel ?? usualLevel(executionProviders, convolves),
       enableMemPattern: planned,
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      // threads that wait for the next operation awake are a third faster, and of no use where operations are short
+      extra: { session: { intra_op: { allow_spinning: shared && threads !== 1 ? '1' : '0' } } },
     })
   } catch (cause) {
     throw new DlgError('runtime', `onnxruntime could not compile the graph: ${(cause as Error).message}`, { cause })

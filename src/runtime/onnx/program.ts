@@ -1,5 +1,5 @@
 import { type Node, reachable, sameShape } from '../../graph'
-import { mostHeld, operands, plan } from '../plan'
+import { meanWork, mostHeld, operands, plan } from '../plan'
 import { rewritten } from '../rewrite'
 import { readInSuccession } from '../rewrite/succession'
 import type { Program } from '../runtime'
@@ -21,6 +21,8 @@ export interface LoweredProgram {
   readonly held: number
   /** Whether there are convolutions in it. */
   readonly convolves: boolean
+  /** Multiplications for each node that runs, on average. */
+  readonly work: number
   /** The model, with these of the bound nodes built in, by name. */
   encode(builtIn: ReadonlyMap<string, Float32Array>): Uint8Array
 }
@@ -69,6 +71,7 @@ export function lowerProgram(plain: Program, onProcessor = true): LoweredProgram
     used,
     outputs,
     held: mostHeld(program),
+    work: meanWork(program),
     convolves: b.nodes.some(({ op }) => op.startsWith('Conv')),
     encode(builtIn) {
       const initializers = fedNodes.filter(({ name }) => builtIn.has(name))

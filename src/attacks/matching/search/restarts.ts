@@ -16,7 +16,8 @@ export const isCut = ({ status }: Pick<RestartOutcome, 'status'>): boolean =>
  * Searches from one start after the other until one converges, several at a time when asked.
  *
  * The trials are those that would have run one by one: a restart after the first that converged does not count, even if
- * it was quicker. So the result is the same for every concurrency, save when the work was cut short from outside.
+ * it was quicker. So the result is the same for every concurrency, save when the work was cut short from outside; and up to rounding where
+ * operations are so large that several threads share each of them while restarts take turns.
  *
  * With `consistency` restarts search in two legs. Where none has converged after the first, each goes on from its own best point,
  * pulled to the mean of all.

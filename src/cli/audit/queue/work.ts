@@ -7,7 +7,7 @@ import { countOf } from '../../../errors/counted'
 import { DlgError } from '../../../errors/dlg-error'
 import { attackOf } from '../../../report/audit/words'
 import { EXIT } from '../../command'
-import { useBackend } from '../../runtime'
+import { leaveOtherCores, useBackend } from '../../runtime'
 import { paint, type Terminal, visible } from '../../terminal'
 import { version } from '../../version'
 import { readAuditFile, settingsOf } from '../config'
@@ -108,6 +108,7 @@ async function serve(
   const { stdout, stderr, signal } = terminal
   const { Worker, WaitingError, Queue } = await loadBullmq()
   const { overrides, redact } = audit
+  leaveOtherCores()
   const processes: TrialProcesses = hasProcesses()
     ? trialProcesses({ config, overrides, backend })
     : { run: trialRunner(settings, plan), stop() {} }
