@@ -2,7 +2,13 @@ import type { InferenceSession } from 'onnxruntime-common'
 import { describe, expect, it, vi } from 'vitest'
 import * as g from '../../src/graph'
 import { onnxRuntime } from '../../src/runtime/onnx'
-import type { OnnxOptions, OnnxProgram, OnnxRuntimeModule } from '../../src/runtime/onnx/portable'
+import {
+  createSession,
+  leaveOtherCores,
+  type OnnxOptions,
+  type OnnxProgram,
+  type OnnxRuntimeModule,
+} from '../../src/runtime/onnx/portable'
 
 /** Threads of the session in which a product of two square matrices is opened, and of the one on another thread. */
 async function threadsFor(size: number, options: OnnxOptions) {
@@ -42,16 +48,17 @@ describe('threads within one operation', () => {
   })
 
   it('are one from where a process leaves the other cores to others', async () => {
-    vi.resetModules()
-    const fresh = await import('../../src/runtime/onnx/portable')
     const create = vi.fn(async (_: Uint8Array, _options?: object) => ({}) as InferenceSession)
     const ort = { InferenceSession: { create } } as unknown as OnnxRuntimeModule
     const heavy = { planned: true, convolves: false, heavy: true }
-    await fresh.createSession(ort, new Uint8Array(), { ...heavy, options: {} })
-    fresh.leaveOtherCores()
-    await fresh.createSession(ort, new Uint8Array(), { ...heavy, options: {} })
-    await fresh.createSession(ort, new Uint8Array(), { ...heavy, options: { threads: 3 } })
-    expect(create.mock.calls.map(([, options]) => (options as { intraOpNumThreads: number }).intraOpNumThreads)).toEqual([0, 1, 3]) // biome-ignore format: one line
+    const open = (options: OnnxOptions) => createSession(ort, new Uint8Array(), { ...heavy, options })
+    await open({})
+    const restore = leaveOtherCores()
+    await open({})
+    await open({ threads: 3 })
+    restore()
+    await open({})
+    expect(create.mock.calls.map(([, options]) => (options as { intraOpNumThreads: number }).intraOpNumThreads)).toEqual([0, 1, 3, 0]) // biome-ignore format: one line
   })
 
   it('are one beside anything but the processor', async () => {

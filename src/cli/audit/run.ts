@@ -100,7 +100,7 @@ async function runChains(
   const { signal } = terminal
   const several = Math.min(options.concurrency, left.length)
   // by itself as beside others: records are the same for every concurrency
-  leaveOtherCores()
+  const useAllCores = leaveOtherCores()
   try {
     if (several > 1 && hasProcesses()) {
       const { config, overrides, backend } = options
@@ -114,6 +114,7 @@ async function runChains(
         if (interrupted) break
       }
   } finally {
+    useAllCores()
     shown.end()
   }
 }

@@ -73,11 +73,21 @@ function usualLevel(
   return providers.every((p) => plain.includes(typeof p === 'string' ? p : p.name)) ? 'disabled' : 'all'
 }
 
-let isAlone = true
+/** How many have asked for other cores to be left alone. */
+let modest = 0
 
-/** From here on the programs of this process run on one thread each, unless threads are asked for: other processes have the other cores. */
-export function leaveOtherCores(): void {
-  isAlone = false
+/**
+ * From here on programs that are opened run on one thread each, unless threads are asked for: other processes have the other cores.
+ *
+ * @returns takes it back
+ */
+export function leaveOtherCores(): () => void {
+  modest++
+  let asked = true
+  return () => {
+    if (asked) modest--
+    asked = false
+  }
 }
 
 /** @throws DlgError `runtime` when onnxruntime refuses the model. */
@@ -89,7 +99,7 @@ export async function createSession(
   const { executionProviders = ['cpu'], graphOptimizationLevel } = options
   const shared = heavy && executionProviders.every((provider) => provider === 'cpu')
   // 0: as many as there are cores
-  const { threads = shared && isAlone ? 0 : 1 } = options
+  const { threads = shared && modest === 0 ? 0 : 1 } = options
   try {
     return await ort.InferenceSession.create(model, {
       executionProviders: executionProviders as InferenceSession.ExecutionProviderConfig[],

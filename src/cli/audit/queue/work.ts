@@ -108,7 +108,7 @@ async function serve(
   const { stdout, stderr, signal } = terminal
   const { Worker, WaitingError, Queue } = await loadBullmq()
   const { overrides, redact } = audit
-  leaveOtherCores()
+  const useAllCores = leaveOtherCores()
   const processes: TrialProcesses = hasProcesses()
     ? trialProcesses({ config, overrides, backend })
     : { run: trialRunner(settings, plan), stop() {} }
@@ -149,6 +149,7 @@ async function serve(
   } catch (error) {
     if (!isInterruption(error)) throw error
   } finally {
+    useAllCores()
     signal.removeEventListener('abort', stop)
     processes.stop()
     await link.ask(() => Promise.all([worker.close(true), queue.close()])).catch(() => {})
