@@ -21,7 +21,6 @@ export {
   balanced,
   cosine,
   type Distance,
-  type DistanceDerivative,
   type DistanceName,
   type DistanceTensor,
   type DistanceWeights,

@@ -7,7 +7,7 @@ import { broadcastShapes, inversePermutation, keepsOrder, padRank, sameShape, si
 import { simplifyBinary, simplifyUnary } from './simplify'
 import { alignPermutation, broadcast, reshape, transpose } from './structure'
 
-type ElementwiseOp = UnaryOp | BinaryOp | 'select'
+type ElementwiseOp = UnaryOp | BinaryOp | 'select' | 'smoothMaximum'
 
 /**
  * A function of one number, applied to every element.
@@ -44,6 +44,20 @@ export function select(mask: Node, a: Node, b: Node): Node {
   const value = uniformValue(mask)
   if (value !== undefined) return broadcast(value !== 0 ? a : b, shape)
   return a === b ? broadcast(a, shape) : elementwise('select', [mask, a, b])
+}
+
+/**
+ * The larger of a and b, rounded off: s b + (1 − s) a with s = σ(β (b − a)), which is a + swish(b − a, β); the smaller for β below 0.
+ *
+ * @throws DlgError `invalid-graph` for shapes that do not broadcast, and for nodes of two graphs
+ */
+export function smoothMaximum(a: Node, b: Node, beta: Node): Node {
+  requireNodes('smoothMaximum', a, b, beta)
+  const shape = broadcastShapes(a.shape, b.shape, beta.shape)
+  const [x, y, sharpness] = [a, b, beta].map(uniformValue)
+  if (x !== undefined && y !== undefined && sharpness !== undefined)
+    return fill(a.graph, numbers.smoothMaximum(x, y, sharpness), shape)
+  return a === b ? broadcast(a, shape) : elementwise('smoothMaximum', [a, b, beta])
 }
 
 /**
@@ -91,6 +105,7 @@ function withoutReshapes(op: ElementwiseOp, inputs: readonly Node[], shape: Shap
 
 function rebuild(op: ElementwiseOp, inputs: readonly Node[]): Node {
   if (op === 'select') return select(inputs[0], inputs[1], inputs[2])
+  if (op === 'smoothMaximum') return smoothMaximum(inputs[0], inputs[1], inputs[2])
   return inputs.length === 1 ? unary(op as UnaryOp, inputs[0]) : binary(op as BinaryOp, inputs[0], inputs[1])
 }
 

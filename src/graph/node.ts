@@ -68,6 +68,8 @@ export interface Attributes extends Record<UnaryOp | BinaryOp, NoAttributes> {
   iota: { readonly size: number }
   /** `select(mask, a, b)`: a where the mask is not 0, else b. */
   select: NoAttributes
+  /** `smoothMaximum(a, b, β)`: a + swish(b − a, β), as a mixture of the two. */
+  smoothMaximum: NoAttributes
   reshape: NoAttributes
   transpose: { readonly permutation: readonly number[] }
   broadcast: NoAttributes

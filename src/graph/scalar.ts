@@ -60,6 +60,15 @@ export const binary: Record<BinaryOp, (a: number, b: number) => number> = {
   },
 }
 
+/**
+ * The mixture of two numbers that tends to the larger as β grows, and to the smaller below 0: s b + (1 − s) a with s = σ(β (b − a)). A number far away
+ * leaves nothing of itself, where it would swallow the other in a + swish(b − a, β).
+ */
+export function smoothMaximum(a: number, b: number, beta: number): number {
+  const u = beta * (b - a)
+  return unary.sigmoid(u) * b + unary.sigmoid(-u) * a
+}
+
 function roundHalfEven(x: number): number {
   const floor = Math.floor(x)
   const rest = x - floor

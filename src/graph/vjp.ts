@@ -124,6 +124,14 @@ export const vjp: { [K in Op]: VjpRule<K> } = {
     const slope = i === 0 ? mul(square(beta), third) : add(bend(u), mul(u, third))
     return unbroadcast(mul(g, slope), y.inputs[i])
   },
+  // a + swish(d, β) with d = b − a
+  smoothMaximum: (y, g, i) => {
+    const [a, b, beta] = y.inputs
+    const d = sub(b, a)
+    if (i === 2) return unbroadcast(mul(g, mul(square(d), steepness(mul(beta, d)))), beta)
+    const share = mul(g, binary('swishDerivative', d, beta))
+    return unbroadcast(i === 1 ? share : sub(g, share), y.inputs[i])
+  },
   maximum: (y, g, i) => unbroadcast(chooseGradient(less(y.inputs[0], y.inputs[1]), g, i === 1), y.inputs[i]),
   minimum: (y, g, i) => unbroadcast(chooseGradient(less(y.inputs[1], y.inputs[0]), g, i === 1), y.inputs[i]),
   select: (y, g, i) => (i === 0 ? undefined : unbroadcast(chooseGradient(y.inputs[0], g, i === 1), y.inputs[i])),

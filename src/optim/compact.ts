@@ -87,7 +87,7 @@ export function compact(
   }
 
   /**
-   * Writes a pair into the oldest slot, and the gradient where it led; its products with the others follow from those with the
+   * Writes the pair into the oldest slot, and the new gradient as float32. The products of the pair with the others follow from those with the
    * gradients.
    */
   function write(known: CompactCurvature, pair: Observation, gradient: Float64Array): CompactCurvature | undefined {

@@ -229,6 +229,7 @@ export const rows: { readonly [entry in keyof typeof entries]: { readonly [name:
     fill: () => [graph, 1, [2]],
     gather: () => [square, indices],
     grad: () => [g.sum(node), [node], g.sum(node)],
+    smoothMaximum: () => [node, node, node],
     pullBack: () => [[g.sum(node)], [g.sum(node)], [node]],
     input: () => [graph, 'y', [2]],
     inversePermutation: () => [[1, 0]],

@@ -93,6 +93,15 @@ export const cases: Case[] = [
       high: 3,
     })),
   ),
+  ...[[2, 3], []].map(
+    (shape): Case => ({
+      name: `smoothMaximum, β of [${shape}]`,
+      build: (a, b, beta) => g.smoothMaximum(a, b, beta),
+      shapes: [[2, 3], [3], shape],
+      low: -2,
+      high: 2,
+    }),
+  ),
   ...[2, 3, -1, 0.5, -0.5, 1.7, 0].map(
     (n): Case => ({ name: `pow ${n}`, build: (x) => g.pow(x, g.scalar(x.graph, n)), shapes: [[5]], low: 0.4, high: 2 }),
   ),

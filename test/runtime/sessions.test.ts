@@ -1,9 +1,12 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { releaseCompiled } from '../../src'
 import * as g from '../../src/graph'
 import { onnxRuntime } from '../../src/runtime/onnx'
 import { loadOnnxRuntimeNode } from '../../src/runtime/onnx/node'
 import type { OnnxRuntimeModule } from '../../src/runtime/onnx/portable'
+import { digest } from '../../src/runtime/onnx/sessions'
 import type { Runtime } from '../../src/runtime/runtime'
 
 /** y = x · w + b, where w is the model's and b comes with every gradient. */
@@ -122,4 +125,58 @@ describe('compiled sessions, onnxruntime-node', () => {
       await expect(run(failing, 1, 1)).rejects.toMatchObject({ code: 'runtime', message: /no such operator/ })
     expect(attempts).toBe(2)
   })
+})
+
+describe('what tells models apart', () => {
+  const digestOf = (words: Uint32Array) => digest(new Uint8Array(words.buffer))
+
+  it('sees every sign of a few numbers, their order, and each byte', () => {
+    const bits = 17
+    const words = new Uint32Array(2 * bits).fill(0x3f000000)
+    const seen = new Set<string>()
+    // signs of even words alone go into the same two sums
+    for (let pattern = 0; pattern < 2 ** bits; pattern++) {
+      for (let i = 0; i < bits; i++) words[2 * i] = ((pattern >> i) & 1) * 0x80000000 + 0x3f000000
+      seen.add(digestOf(words))
+    }
+    expect(seen.size).toBe(2 ** bits)
+    const order = Uint32Array.of(1, 2, 3, 4, 5)
+    const others = [
+      [2, 1, 3, 4, 5],
+      [3, 2, 1, 4, 5],
+      [1, 2, 3, 5, 4],
+      [1, 2, 3, 4, 6],
+      [1, 2, 3, 4],
+    ]
+    for (const other of others) expect(digestOf(Uint32Array.from(other))).not.toBe(digestOf(order))
+  })
+})
+
+it('no evaluator keeps the model it was opened with', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const models: WeakRef<Uint8Array>[] = []
+  const load = async (): Promise<OnnxRuntimeModule> => {
+    const ort = await loadOnnxRuntimeNode()
+    return {
+      Tensor: ort.Tensor,
+      InferenceSession: {
+        create(model, options) {
+          models.push(new WeakRef(model))
+          return ort.InferenceSession.create(model, options)
+        },
+      },
+    }
+  }
+  for (const portable of [false, true]) {
+    const executable = await onnxRuntime(load, {}, portable, `kept ${portable}`).compile(program())
+    const evaluator = await executable.bind(parameters(0.5, 1), LASTING)
+    for (let i = 0; i < 5; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      collect()
+    }
+    expect(models.pop()!.deref()).toBeUndefined()
+    expect([...(await evaluator.run(x))[0]]).toEqual(expect.arrayContaining([expect.closeTo(expected(0.5, 1), 5)]))
+    executable.dispose()
+  }
 })

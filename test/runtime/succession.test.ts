@@ -69,7 +69,18 @@ describe('what is read from a large value', () => {
     for (const [i, values] of actual.entries()) expect(relativeError(values, expected[i])).toBeLessThan(1e-12)
   })
 
-  it('is left as it is where one reader needs another, where one is large itself, and where nothing is large', () => {
+  it('may wait for as many nodes as there are', () => {
+    const graph = g.createGraph()
+    const x = g.input(graph, 'x', [1, 64])
+    const wave = g.unary('sin', x)
+    let chain: g.Node = g.reshape(g.unary('cos', x), [64, 1])
+    for (let i = 0; i < 5000; i++) chain = g.sigmoid(g.scale(chain, 1.5))
+    const outputs = [g.sum(wave), g.matMul(wave, chain)]
+    const next = readInSuccession({ inputs: [x], outputs }, 64)
+    expect(plan(next).steps.filter(({ node }) => node.op === 'concat')).toHaveLength(1)
+  })
+
+  it('is left as it is where one reader needs another, where they are slices or large together, and where nothing is large', () => {
     const graph = g.createGraph()
     const x = g.input(graph, 'x', [64])
     const wave = g.unary('sin', x)
@@ -83,6 +94,9 @@ describe('what is read from a large value', () => {
     unchanged([g.sum(g.exp(wave)), sum])
     unchanged([wave, sum, rows])
     unchanged([sum, rows], 65)
+    unchanged([g.slice(wave, [0], [4]), sum])
+    const halves = g.sum(g.reshape(wave, [4, 16]), [0])
+    unchanged([halves, rows])
     const { outputs } = readInSuccession({ inputs: [x], outputs: [sum, rows, weighed] }, 64)
     expect(outputs.map(({ shape }) => shape)).toEqual([sum, rows, weighed].map(({ shape }) => shape))
   })

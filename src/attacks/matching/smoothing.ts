@@ -134,15 +134,13 @@ const smoothings: { readonly [K in Op]?: Smoothing<K> } = {
   sign: ({ inputs: [x] }, of, sharpness) => g.tanh(g.mul(of(x), sharpness())),
   less: ({ inputs: [a, b] }, of, sharpness) => softLess(of(a), of(b), sharpness()),
   maximum(node, of, sharpness) {
-    if (isAtMost(node)) return of(node.inputs[0])
-    const [a, b] = numberLast(node.inputs).map(of)
-    // a + max(b − a, 0), but for padding that would swallow b
-    if (!isPadded(node)) return g.add(a, g.swish(g.sub(b, a), sharpness()))
-    return mixture(softLess(a, b, sharpness()), b, a)
+    const [a, b] = node.inputs
+    if (isAtMost(node)) return of(a)
+    return without(node, Number.NEGATIVE_INFINITY, of) ?? g.smoothMaximum(of(a), of(b), sharpness())
   },
   minimum(node, of, sharpness) {
-    const [a, b] = numberLast(node.inputs).map(of)
-    return g.sub(a, g.swish(g.sub(a, b), sharpness()))
+    const [a, b] = node.inputs
+    return without(node, Number.POSITIVE_INFINITY, of) ?? g.smoothMaximum(of(a), of(b), g.neg(sharpness()))
   },
   max({ inputs: [x], attributes: { axis } }, of, sharpness) {
     const shares = softmaxAlong(g.mul(of(x), sharpness()), axis)
@@ -155,23 +153,14 @@ const smoothings: { readonly [K in Op]?: Smoothing<K> } = {
   },
 }
 
-/** Two nodes, one number behind what varies: it may be so large that it would swallow the other. */
-const numberLast = ([a, b]: readonly Node[]): readonly Node[] => (g.uniformValue(a) === undefined ? [a, b] : [b, a])
-
-/** Whether some of what is compared are views of numbers padded with −∞, as max-pooling pads. */
-function isPadded(node: Node): boolean {
-  const seen = new Set<Node>()
-  const visit = (n: Node): boolean => {
-    if (seen.has(n)) return false
-    seen.add(n)
-    if (n.op === 'concat' && n.inputs.some((part) => g.uniformValue(part) === Number.NEGATIVE_INFINITY)) return true
-    return VIEWS.includes(n.op) && n.inputs.some(visit)
-  }
-  return visit(node)
+/** The other of two nodes, where one is this number everywhere: a window that lies in the padding alone. */
+function without({ inputs: [a, b] }: Node, number: number, of: (node: Node) => Node): Node | undefined {
+  if (g.uniformValue(b) === number) return of(a)
+  return g.uniformValue(a) === number ? of(b) : undefined
 }
 
 /** Far below what a network computes, and finite with the factors that meet it. */
-const LOWEST = -1e30
+const LOWEST = -1e20
 
 const softLess = (a: Node, b: Node, sharpness: Node): Node => g.sigmoid(g.mul(g.sub(b, a), sharpness))
 

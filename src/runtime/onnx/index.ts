@@ -8,6 +8,7 @@ import {
   type OnnxOptions,
   type OnnxProgram,
   type OnnxRuntimeModule,
+  threadsFor,
 } from './portable'
 import { type LoweredProgram, lowerProgram } from './program'
 import { leaseSession } from './sessions'
@@ -89,7 +90,7 @@ function runtimeOn(
           return evaluator
         },
         dispose() {
-          for (const evaluator of held) evaluator.dispose()
+          for (const evaluator of held.splice(0)) evaluator.dispose()
         },
       }
     },
@@ -108,7 +109,8 @@ async function opened(
   opening?: () => Promise<void>,
 ): Promise<Evaluator> {
   await opening?.()
-  const lease = await leaseSession(model, key, () => createSession(ort, model, program))
+  const threads = threadsFor(program)
+  const lease = await leaseSession(model, `${key} ${threads}`, (own) => createSession(ort, own, program, threads))
   return { ...evaluatorIn(ort, lease.session, program), dispose: () => lease.release() }
 }
 

@@ -8,6 +8,7 @@ import {
   type OnnxOptions,
   type OnnxProgram,
   type OnnxRuntimeModule,
+  threadsFor,
 } from './portable'
 
 /**
@@ -40,7 +41,7 @@ const NVIDIA: readonly string[] = ['cuda', 'tensorrt']
 export async function openPortable({ content }: PortableProgram): Promise<Evaluator> {
   const program = content as OnnxProgram
   const ort = await loadOnnxRuntimeNode()
-  const session = await createSession(ort, program.model, program)
+  const session = await createSession(ort, program.model, program, threadsFor(program))
   return { ...evaluatorIn(ort, session, program), dispose: () => void session.release() }
 }
 

@@ -90,16 +90,20 @@ export function leaveOtherCores(): () => void {
   }
 }
 
+/** Threads within one operation of a program, 0 for as many as there are cores. */
+export function threadsFor({ options, heavy }: Pick<OnnxProgram, 'options' | 'heavy'>): number {
+  const { executionProviders = ['cpu'], threads } = options
+  return threads ?? (heavy && modest === 0 && executionProviders.every((provider) => provider === 'cpu') ? 0 : 1)
+}
+
 /** @throws DlgError `runtime` when onnxruntime refuses the model. */
 export async function createSession(
   ort: OnnxRuntimeModule,
   model: Uint8Array,
   { options, planned, convolves, heavy }: Pick<OnnxProgram, 'options' | 'planned' | 'convolves' | 'heavy'>,
+  threads: number,
 ): Promise<InferenceSession> {
   const { executionProviders = ['cpu'], graphOptimizationLevel } = options
-  const shared = heavy && executionProviders.every((provider) => provider === 'cpu')
-  // 0: as many as there are cores
-  const { threads = shared && modest === 0 ? 0 : 1 } = options
   try {
     return await ort.InferenceSession.create(model, {
       executionProviders: executionProviders as InferenceSession.ExecutionProviderConfig[],
@@ -108,7 +112,7 @@ export async function createSession(
       graphOptimizationLevel: graphOptimizationLevel ?? usualLevel(executionProviders, convolves),
       enableMemPattern: planned,
       // threads that wait for the next operation awake are a third faster, and of no use where operations are short
-      extra: { session: { intra_op: { allow_spinning: shared && threads !== 1 ? '1' : '0' } } },
+      extra: { session: { intra_op: { allow_spinning: heavy && threads !== 1 ? '1' : '0' } } },
     })
   } catch (cause) {
     throw new DlgError('runtime', `onnxruntime could not compile the graph: ${(cause as Error).message}`, { cause })

@@ -37,6 +37,10 @@ export const elementwiseKernels = {
     inputs
       .map((values, i) => expand(values, node.inputs[i].shape, node.shape))
       .reduce((a, b) => a.map((v, i) => v + b[i])),
+  smoothMaximum: (node: Node, inputs: readonly Float64Array[]) => {
+    const [a, b, beta] = inputs.map((values, i) => expand(values, node.inputs[i].shape, node.shape))
+    return a.map((v, i) => numbers.smoothMaximum(v, b[i], beta[i]))
+  },
   select: (node: Node, inputs: readonly Float64Array[]) => {
     const [mask, a, b] = inputs.map((values, i) => expand(values, node.inputs[i].shape, node.shape))
     return mask.map((m, i) => (m !== 0 ? a[i] : b[i]))

@@ -3,7 +3,7 @@ import { raw } from './emit'
 import { rebuiltAll } from './readers'
 
 /** Operations with closed derivatives, which a rewritten program has none of. */
-export type Opened = keyof typeof opened | g.SwishOp
+export type Opened = keyof typeof opened | keyof typeof swishes
 
 /** What they are written out: what several of them compute is computed once. */
 const opened = {
@@ -30,7 +30,7 @@ const twiceNormal = (x: g.Node): g.Node => g.offset(g.unary('erf', g.scale(x, Ma
 const twiceDensity = (x: g.Node): g.Node =>
   g.exp(g.offset(g.scale(g.square(x), -0.5), Math.log(2 / Math.sqrt(2 * Math.PI))))
 
-/** The outputs without operations whose derivatives are closed, but for swish and its derivatives. */
+/** The outputs without operations whose derivatives are closed, but for swish, its derivatives and what is made of it. */
 export function openClosedForms(outputs: readonly g.Node[]): g.Node[] {
   return rebuiltAll(outputs, (node) => {
     const open = opened[node.op as keyof typeof opened] as ((node: g.Node) => g.Node) | undefined
@@ -47,17 +47,21 @@ function gateOf(x: g.Node, beta: g.Node) {
   return { u, s, rest, rise: raw('add', raw('mul', u, rest), one) }
 }
 
-const swishes: { readonly [K in g.SwishOp]: (x: g.Node, beta: g.Node) => g.Node } = {
-  swish: (x, beta) => raw('mul', x, gateOf(x, beta).s),
+const swishes = {
+  swish: (x: g.Node, beta: g.Node) => raw('mul', x, gateOf(x, beta).s),
   // s + u s (1 − s)
-  swishDerivative(x, beta) {
+  swishDerivative(x: g.Node, beta: g.Node) {
     const { s, rise } = gateOf(x, beta)
     return raw('mul', s, rise)
   },
   // β s (1 − s) (2 + u (1 − 2s)), where u (1 − 2s) = 2u (1 − s) − u
-  swishSecondDerivative(x, beta) {
+  swishSecondDerivative(x: g.Node, beta: g.Node) {
     const { u, s, rest, rise } = gateOf(x, beta)
     return raw('mul', raw('mul', raw('mul', s, rest), raw('sub', raw('add', rise, rise), u)), beta)
+  },
+  smoothMaximum(a: g.Node, b: g.Node, beta: g.Node) {
+    const { s, rest } = gateOf(raw('sub', b, a), beta)
+    return raw('add', raw('mul', s, b), raw('mul', rest, a))
   },
 }
 
@@ -66,7 +70,7 @@ const swishes: { readonly [K in g.SwishOp]: (x: g.Node, beta: g.Node) => g.Node 
  */
 export function openSwishes(outputs: readonly g.Node[]): g.Node[] {
   return rebuiltAll(outputs, (node) => {
-    const open = swishes[node.op as g.SwishOp]
-    return open ? g.broadcast(open(node.inputs[0], node.inputs[1]), node.shape) : node
+    const open = swishes[node.op as keyof typeof swishes] as ((...inputs: readonly g.Node[]) => g.Node) | undefined
+    return open ? g.broadcast(open(...node.inputs), node.shape) : node
   })
 }

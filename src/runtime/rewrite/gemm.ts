@@ -97,11 +97,12 @@ function withAddends(node: Node, terms: readonly Term[], readers: Readers): Node
   const rest = terms.filter((term) => !isTaking(term)).map((term) => term.node)
   const chain = (sum: Node | undefined, more: readonly Node[]): Node | undefined =>
     more.reduce((before, product) => (before ? withTerm(product, before, 1, 1) : product), sum)
+  const nodes = products.map((term) => term.node)
   // what reads a large value waits for no other term
-  const [near, far] = [true, false].map((large) => products.map((term) => term.node).filter((n) => readsLarge(n) === large)) // biome-ignore format: one line
-  const first = chain(undefined, near)
+  const first = chain(undefined, nodes.filter(readsLarge)) // biome-ignore format: one line
   const others = first ? [first, ...rest] : rest
-  return chain(others.length === 0 ? undefined : added(others), far)!
+  const small = nodes.filter((node) => !readsLarge(node))
+  return chain(others.length === 0 ? undefined : added(others), small)!
 }
 
 /** Whether a product reads a large value, which its other readers should find near. */

@@ -1,4 +1,4 @@
-import { type Node, reachable, reshape, sizeOf } from '../../graph'
+import { type Node, reshape, sizeOf } from '../../graph'
 import { operands, plan } from '../plan'
 import type { Program } from '../runtime'
 import { rebuilt } from './readers'
@@ -9,8 +9,8 @@ const LARGE = 2 ** 18
 /** Whether a value that an evaluation computes is large. */
 export const isLarge = ({ varying, shape }: Node): boolean => varying && sizeOf(shape) >= LARGE
 
-/** What is read from a large value is at most this part of it: the copies that bring it together are nothing beside reading it. */
-const SMALL = 1 / 8
+/** All that is read from a large value is at most this part of it: the copies that bring it together are little beside reading it. */
+const SMALL = 1 / 4
 
 /**
  * A program in which all that is read from a large value is read in succession, while that value is near: the results of its readers are
@@ -25,8 +25,10 @@ export function readInSuccession({ inputs, outputs }: Program, large = LARGE): P
   for (const [node, list] of readers) {
     const size = sizeOf(node.shape)
     if (size < large || list.length < 2 || outputs.includes(node)) continue
-    const isFree = list.every((reader) => sizeOf(reader.shape) <= SMALL * size && !groups.has(reader))
-    if (!isFree || list.some((reader) => dependsOnAny(reader, list, groups))) continue
+    const copied = list.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+    // a slice is a copy itself
+    const isFree = list.every((reader) => reader.op !== 'slice' && !groups.has(reader))
+    if (!isFree || copied > SMALL * size || list.some((reader) => dependsOnAny(reader, list, groups))) continue
     for (const reader of list) groups.set(reader, list)
   }
   return groups.size === 0 ? { inputs, outputs } : { inputs, outputs: joined(outputs, groups) }
@@ -59,21 +61,27 @@ function dependsOnAny(node: Node, others: readonly Node[], groups: ReadonlyMap<N
   return false
 }
 
-/** The outputs with the nodes of each group as parts of one. */
+/** The outputs with the nodes of each group as parts of one. A group is built when the first of its nodes is asked for. */
 function joined(outputs: readonly Node[], groups: ReadonlyMap<Node, readonly Node[]>): Node[] {
   const built = new Map<Node, Node>()
-  const overBuilt = (node: Node): Node => rebuilt(node, node.inputs.map(build)) // biome-ignore format: one line
-  function build(node: Node): Node {
-    const known = built.get(node)
-    if (known) return known
-    const group = groups.get(node)
-    if (!group) built.set(node, node.varying ? overBuilt(node) : node)
-    else for (const [i, part] of together(group.map(overBuilt)).entries()) built.set(group[i], part)
-    return built.get(node)!
+  const stack = [...outputs]
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (built.has(node)) continue
+    if (!node.varying) {
+      built.set(node, node)
+      continue
+    }
+    const group = groups.get(node) ?? [node]
+    const missing = group.flatMap(({ inputs }) => inputs.filter((n) => !built.has(n)))
+    if (missing.length > 0) {
+      stack.push(node, ...missing)
+      continue
+    }
+    const made = group.map((member) => rebuilt(member, member.inputs.map((n) => built.get(n)!))) // biome-ignore format: one line
+    const parts = group.length > 1 ? together(made) : made
+    for (const [i, part] of parts.entries()) built.set(group[i], part)
   }
-  // in this order, nothing is built far below what asks for it
-  for (const node of reachable(outputs)) build(node)
-  return outputs.map(build)
+  return outputs.map((node) => built.get(node)!)
 }
 
 /** The same values as parts of one node. Constructors would read each where it comes from, so the parts are made without them. */

@@ -1,14 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  broadcastShapes,
-  type Node,
-  type Op,
-  type Shape,
-  type SwishOp,
-  sameShape,
-  sizeOf,
-  type UnaryOp,
-} from '../../graph'
+import { broadcastShapes, type Node, type Op, type Shape, sameShape, sizeOf, type UnaryOp } from '../../graph'
 import { meanOf, operands, squeezedSum, summedSquare, swapsLast } from '../plan'
 import { broadcastTo, elementwise, pad, slice, where } from './axes'
 import { conv, convFilterGrad, convInputGrad } from './convolution'
@@ -18,6 +9,13 @@ type Kernel<K extends Op> = (node: Node<K>, inputs: tf.Tensor[]) => tf.Tensor
 /** The integral Φ and the density φ of the normal distribution. */
 const normal = (x: tf.Tensor): tf.Tensor => tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5)
 const density = (x: tf.Tensor): tf.Tensor => tf.mul(tf.exp(tf.mul(tf.square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
+
+/** s + u s (1 − s) and s (1 − s) (2 + u (1 − 2s)) with s = σ(u). */
+const rising = (u: tf.Tensor): tf.Tensor => tf.mul(tf.sigmoid(u), tf.add(1, tf.mul(u, tf.sigmoid(tf.neg(u)))))
+const bending = (u: tf.Tensor): tf.Tensor => {
+  const [s, rest] = [tf.sigmoid(u), tf.sigmoid(tf.neg(u))]
+  return tf.mul(tf.mul(s, rest), tf.add(2, tf.mul(u, tf.sub(rest, s))))
+}
 
 const unary: Record<UnaryOp, (x: tf.Tensor) => tf.Tensor> = {
   neg: tf.neg,
@@ -70,7 +68,7 @@ const implicit =
   (node: Node, [a, b]: tf.Tensor[]): tf.Tensor =>
     elementwise(f, a, b, node.shape)
 
-const kernels: { [K in Exclude<Op, 'input' | 'parameter' | 'standardizeGrad' | SwishOp>]: Kernel<K> } = {
+const kernels: { [K in Exclude<Op, 'input' | 'parameter' | 'standardizeGrad'>]: Kernel<K> } = {
   ...unaryKernels,
   constant: (node) => tf.tensor([...node.attributes.values], [...node.shape], 'float32'),
   iota: (node) => tf.range(0, node.attributes.size, 1, 'float32'),
@@ -86,6 +84,15 @@ const kernels: { [K in Exclude<Op, 'input' | 'parameter' | 'standardizeGrad' | S
   minimum: explicit(tf.minimum),
   less: explicit(tf.less),
   equal: explicit(tf.equal),
+  // only where nothing of them varies: what runs is written out
+  swish: explicit((x, beta) => tf.mul(x, tf.sigmoid(tf.mul(x, beta)))),
+  swishDerivative: explicit((x, beta) => rising(tf.mul(x, beta))),
+  swishSecondDerivative: explicit((x, beta) => tf.mul(beta, bending(tf.mul(x, beta)))),
+  smoothMaximum: (node, inputs) => {
+    const [a, b, beta] = inputs.map((x) => broadcastTo(x, node.shape))
+    const u = tf.mul(beta, tf.sub(b, a))
+    return tf.add(tf.mul(tf.sigmoid(u), b), tf.mul(tf.sigmoid(tf.neg(u)), a))
+  },
   select: (node, [mask, a, b]) =>
     where(
       broadcastTo(mask.dtype === 'bool' ? mask : tf.notEqual(mask, tf.zerosLike(mask)), node.shape),

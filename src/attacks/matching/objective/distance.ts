@@ -24,12 +24,6 @@ export interface Distance {
    */
   measure(gradients: readonly Node[], shared: readonly Node[], weights?: readonly (readonly Node[])[]): Node
   /**
-   * The derivative of `measure` with respect to each gradient, where it is simpler than what differentiating gives.
-   *
-   * @param measured what `measure` gave for these
-   */
-  derivative?(gradients: readonly Node[], shared: readonly Node[], measured: Node): DistanceDerivative
-  /**
    * Numbers that the distance computes once from what was shared, any number of tensors for each shared one. `measure` receives them as
    * nodes. What takes long is a generator, which yields every few milliseconds: there the attack tells how far it is, and may be aborted.
    */
@@ -44,9 +38,25 @@ export interface Distance {
 }
 
 /** The derivative of a distance with respect to each gradient: `factor`, a scalar, times these tensors. */
-export interface DistanceDerivative {
+interface DistanceDerivative {
   readonly factor: Node
   readonly tensors: readonly Node[]
+}
+
+type Measure = Distance['measure']
+type Derivative = (gradients: readonly Node[], shared: readonly Node[], measured: Node) => DistanceDerivative
+
+/** Of the measures whose derivative is simpler than what differentiating gives. A distance of a caller's has a measure of its own. */
+const derivatives = new WeakMap<Measure, Derivative>()
+
+/** The derivative of a distance in closed form, given what `measure` gave; undefined where it has none. */
+export const derivativeOf = ({ measure }: Distance): Derivative | undefined => derivatives.get(measure)
+
+/** A measure of the same value as another one's, and so of the same derivative. */
+export function likeMeasure(measure: Measure, distance: Distance): Measure {
+  const derivative = derivativeOf(distance)
+  if (derivative) derivatives.set(measure, derivative)
+  return measure
 }
 
 const total = (nodes: readonly Node[]): Node => nodes.reduce(g.add)
@@ -69,34 +79,34 @@ export const l2 = (): Distance => L2
 /** Whether a distance is {@link l2}, whose relative loss is the square of the residual ‖g − g*‖ / ‖g*‖. */
 export const isL2 = (distance: Distance): boolean => distance === L2
 
+const norm = (nodes: readonly Node[]): Node => g.sqrt(total(nodes.map((n) => g.inner(n, n))))
+
+/** u = g / ‖g‖ and u − u* of each tensor, and ‖g‖. */
+function units(gradients: readonly Node[], shared: readonly Node[]) {
+  const [size, sharedSize] = [norm(gradients), norm(shared)]
+  const own = gradients.map((n) => g.div(n, size))
+  return { size, own, differences: own.map((n, i) => g.sub(n, g.div(shared[i], sharedSize))) }
+}
+
+const angle: Measure = (gradients, shared) =>
+  g.scale(total(units(gradients, shared).differences.map((n) => g.inner(n, n))), 0.5)
+
+// D = 1 − ⟨u, u*⟩ gives ∂D/∂g = (⟨u, u*⟩ u − u*) / ‖g‖ = (u − u* − D u) / ‖g‖
+derivatives.set(angle, (gradients, shared, measured) => {
+  const { size, own, differences } = units(gradients, shared)
+  return {
+    factor: g.div(g.scalar(size.graph, 1), size),
+    tensors: differences.map((n, i) => g.sub(n, g.mul(own[i], measured))),
+  }
+})
+
 /**
  * 1 − ⟨g, g*⟩ / (‖g‖ ‖g*‖) over all tensors together (Geiping et al. 2020, eq. 4): blind to a common factor.
  *
  * Computed as half the squared distance of the two unit vectors, which is the same and does not cancel: in float32,
  * 1 − cos knows nothing below 6e-8.
  */
-export function cosine(): Distance {
-  const norm = (nodes: readonly Node[]) => g.sqrt(total(nodes.map((n) => g.inner(n, n))))
-  /** u = g / ‖g‖ and u − u* of each tensor, and ‖g‖. */
-  const units = (gradients: readonly Node[], shared: readonly Node[]) => {
-    const [size, sharedSize] = [norm(gradients), norm(shared)]
-    const own = gradients.map((n) => g.div(n, size))
-    return { size, own, differences: own.map((n, i) => g.sub(n, g.div(shared[i], sharedSize))) }
-  }
-  return {
-    name: 'cosine',
-    factorFree: true,
-    measure: (gradients, shared) => g.scale(total(units(gradients, shared).differences.map((n) => g.inner(n, n))), 0.5),
-    // D = 1 − ⟨u, u*⟩ gives ∂D/∂g = (⟨u, u*⟩ u − u*) / ‖g‖ = (u − u* − D u) / ‖g‖
-    derivative(gradients, shared, measured) {
-      const { size, own, differences } = units(gradients, shared)
-      return {
-        factor: g.div(g.scalar(size.graph, 1), size),
-        tensors: differences.map((n, i) => g.sub(n, g.mul(own[i], measured))),
-      }
-    },
-  }
-}
+export const cosine = (): Distance => ({ name: 'cosine', factorFree: true, measure: angle })
 
 /**
  * Σ_ℓ ‖g_ℓ − g*_ℓ‖² / ‖g*_ℓ‖ over the tensors: between the plain sum, where the large gradient of a last layer drowns

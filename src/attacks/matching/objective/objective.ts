@@ -3,7 +3,7 @@ import { DlgError } from '../../../errors/dlg-error'
 import type { Node } from '../../../graph'
 import * as g from '../../../graph'
 import type { Program } from '../../../runtime/runtime'
-import type { Distance } from './distance'
+import { type Distance, derivativeOf } from './distance'
 import type { Prior, SharedStatistic } from './prior'
 import type { RunningStatistic } from './running'
 
@@ -70,7 +70,7 @@ function pulls(
   measured: Node,
   weight: Node,
 ): Node[] {
-  const closed = distance.derivative?.(traced.gradients, sharedNodes(traced), measured)
+  const closed = derivativeOf(distance)?.(traced.gradients, sharedNodes(traced), measured)
   if (closed) {
     const factor = g.mul(closed.factor, weight)
     return g.pullBack(traced.gradients, closed.tensors, unknowns).map((n) => g.mul(n, factor))

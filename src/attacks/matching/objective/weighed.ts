@@ -2,7 +2,7 @@ import type { TracedGradient } from '../../../client/model/gradient'
 import * as g from '../../../graph'
 import type { Values } from '../../../numbers/values'
 import { donePaced, type Pause } from '../../contract/pause'
-import type { Distance } from './distance'
+import { type Distance, likeMeasure } from './distance'
 
 /** A distance whose weights are known, from one shared gradient. */
 export interface WeighedDistance {
@@ -34,8 +34,10 @@ export async function weighed(
   return {
     distance: {
       ...{ name: distance.name, factorFree: distance.factorFree },
-      derivative: distance.derivative?.bind(distance),
-      measure: (candidates, all) => distance.measure(candidates, all, nodes(candidates[0].graph)),
+      measure: likeMeasure(
+        (candidates, all) => distance.measure(candidates, all, nodes(candidates[0].graph)),
+        distance,
+      ),
     },
     unit: await donePaced(distance.unit?.(shared, weights) ?? 1, pause),
     parameters,

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cosine, l2 } from '../../../../src'
+import { derivativeOf } from '../../../../src/attacks/matching/objective/distance'
 import * as g from '../../../../src/graph'
 import { squaredNorm } from '../../../../src/numbers/values'
 import { reference } from '../../../../src/runtime/reference'
@@ -64,7 +65,7 @@ describe('cosine', () => {
         const graph = g.createGraph()
         const [own, shared] = ['own', 'shared'].map((name) => [2, 3].map((n) => g.input(graph, `${name} ${n}`, [n])))
         const measured = cosine().measure(own, shared)
-        const { factor, tensors } = cosine().derivative!(own, shared, measured)
+        const { factor, tensors } = derivativeOf(cosine())!(own, shared, measured)
         const outputs = [...g.grad(measured, own), ...tensors.map((n) => g.mul(n, factor))]
         const values = [a.slice(0, 2), a.slice(2), b.slice(0, 2), b.slice(2)].map((v) => Float64Array.from(v))
         const [d0, d1, closed0, closed1] = await evaluate(reference(), { inputs: [...own, ...shared], outputs }, new Map(), values) // biome-ignore format: one line
