@@ -178,7 +178,7 @@ function writeNormal(target: Float32Array, vector: Float64Array): void {
   for (let i = 0; i < vector.length; i++) target[i] = normal(vector[i])
 }
 
-/** The same for a pair and the gradient, in one pass. */
+/** Writes a pair and the gradient as float32 in one pass, with zeros for what no product would notice. */
 function writePair(
   { matrix, vector }: Store,
   atS: number,

@@ -6,7 +6,7 @@ const MOST_IDLE_BYTES = 2 ** 28
 
 interface Entry {
   readonly key: string
-  /** Of the model. */
+  /** Length of the model. */
   readonly bytes: number
   readonly session: Promise<InferenceSession>
   users: number

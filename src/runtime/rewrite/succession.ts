@@ -84,7 +84,7 @@ function joined(outputs: readonly Node[], groups: ReadonlyMap<Node, readonly Nod
   return outputs.map((node) => built.get(node)!)
 }
 
-/** The same values as parts of one node. Constructors would read each where it comes from, so the parts are made without them. */
+/** Parts of one node with the values of these nodes. Constructors would read each where it comes from, so the parts are made without them. */
 function together(nodes: readonly Node[]): Node[] {
   const [{ graph }] = nodes
   const sizes = nodes.map(({ shape }) => sizeOf(shape))

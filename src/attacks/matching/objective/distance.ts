@@ -46,7 +46,7 @@ interface DistanceDerivative {
 type Measure = Distance['measure']
 type Derivative = (gradients: readonly Node[], shared: readonly Node[], measured: Node) => DistanceDerivative
 
-/** Of the measures whose derivative is simpler than what differentiating gives. A distance of a caller's has a measure of its own. */
+/** Derivatives that are simpler than what differentiating gives, by the measure they belong to. A distance of a caller's has a measure of its own. */
 const derivatives = new WeakMap<Measure, Derivative>()
 
 /** The derivative of a distance in closed form, given what `measure` gave; undefined where it has none. */
