@@ -152,7 +152,7 @@ describe('what tells models apart', () => {
   })
 })
 
-it('no evaluator keeps the model it was opened with', async () => {
+it('no evaluator keeps the model it was opened with (needs onnxruntime-node)', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const models: WeakRef<Uint8Array>[] = []
