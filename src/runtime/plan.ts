@@ -137,8 +137,7 @@ function multiplications(node: Node): number {
 }
 
 /** Multiplications in products and convolutions for each node that runs, on average. */
-export function meanWork(program: Program): number {
-  const { steps } = plan(program)
+export function meanWork(steps: readonly Step[]): number {
   return steps.reduce((sum, { node }) => sum + multiplications(node), 0) / Math.max(steps.length, 1)
 }
 

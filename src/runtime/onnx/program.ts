@@ -71,7 +71,7 @@ export function lowerProgram(plain: Program, onProcessor = true): LoweredProgram
     used,
     outputs,
     held: mostHeld(program),
-    work: meanWork(program),
+    work: meanWork(steps),
     convolves: b.nodes.some(({ op }) => op.startsWith('Conv')),
     encode(builtIn) {
       const initializers = fedNodes.filter(({ name }) => builtIn.has(name))
